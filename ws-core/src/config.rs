@@ -1,0 +1,121 @@
+//! What a user can set on a connection.
+
+use core::time::Duration;
+
+/// The settings of one connection. Each has a default that is safe on the open internet.
+///
+/// ```
+/// use std::time::Duration;
+/// use ws_core::Config;
+///
+/// let config = Config::default().ping_interval(Duration::from_secs(55)).max_message_size(1 << 20);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) max_message_size: usize,
+    pub(crate) max_fragments: u32,
+    pub(crate) max_frame_size: usize,
+    pub(crate) max_send_buffer: usize,
+    pub(crate) max_read_ahead: usize,
+    pub(crate) ping_interval: Option<Duration>,
+    pub(crate) pong_timeout: Option<Duration>,
+    pub(crate) write_timeout: Option<Duration>,
+    pub(crate) close_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_message_size: 16 << 20,
+            max_fragments: 131_072,
+            max_frame_size: usize::MAX,
+            max_send_buffer: 1 << 20,
+            max_read_ahead: 1 << 20,
+            ping_interval: Some(Duration::from_secs(20)),
+            pong_timeout: Some(Duration::from_secs(20)),
+            write_timeout: Some(Duration::from_secs(30)),
+            close_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Config {
+    /// The largest message that is received whole, in payload bytes. Default: 16 MiB. A larger one is answered
+    /// with Close 1009 as soon as a header announces it. Messages received in pieces are exempt.
+    #[must_use]
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// The largest number of fragments in a message that is received whole. Default: 131 072. More are answered
+    /// with Close 1008.
+    #[must_use]
+    pub fn max_fragments(mut self, fragments: u32) -> Self {
+        self.max_fragments = fragments;
+        self
+    }
+
+    /// The largest payload of a frame that is sent, in bytes, at least 1; larger messages are fragmented.
+    /// Default: no limit, a message is one frame.
+    #[must_use]
+    pub fn max_frame_size(mut self, bytes: usize) -> Self {
+        self.max_frame_size = bytes.max(1);
+        self
+    }
+
+    /// The mark over which no more data is accepted for sending, in bytes on the wire. Default: 1 MiB. One message larger
+    /// than this is taken when nothing waits.
+    #[must_use]
+    pub fn max_send_buffer(mut self, bytes: usize) -> Self {
+        self.max_send_buffer = bytes;
+        self
+    }
+
+    /// How many payload bytes of whole messages are received ahead while the user waits for something else than
+    /// receiving, such as sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
+    #[must_use]
+    pub fn max_read_ahead(mut self, bytes: usize) -> Self {
+        self.max_read_ahead = bytes;
+        self
+    }
+
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        // An interval of zero would never let the machine come to rest.
+        self.ping_interval = interval.into().map(|interval| interval.max(Duration::from_millis(1)));
+        self
+    }
+
+    /// How long a ping may stay unanswered after its last byte has left, with nothing else coming or going either.
+    /// Default: 20 s. `None` waits for ever.
+    #[must_use]
+    pub fn pong_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.pong_timeout = timeout.into();
+        self
+    }
+
+    /// How long the transport may take nothing of what is to be sent. Default: 30 s. `None` waits for ever.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.write_timeout = timeout.into();
+        self
+    }
+
+    /// How long our Close frame may take to leave, and then how long the peer may take to finish the closing
+    /// handshake and the stream. Default: 5 s.
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// The shortest time between anything that happens and a deadline that comes of it.
+    ///
+    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread brings
+    /// about while it waits.
+    pub fn shortest_timeout(&self) -> Duration {
+        [self.pong_timeout, self.write_timeout].into_iter().flatten().fold(self.close_timeout, Duration::min)
+    }
+}

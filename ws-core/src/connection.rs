@@ -1,0 +1,319 @@
+//! An open connection: one end of it, from the opening handshake to the end of the stream.
+
+mod closing;
+mod read_ahead;
+mod sending;
+mod visit;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::close::{CloseFrame, Closed};
+use crate::config::Config;
+use crate::error::{Error, Timeout, Violation};
+use crate::frame::Role;
+use crate::keepalive::{Due, Keepalive};
+use crate::machine::{Broken, Direction, Machine};
+use crate::message::Event;
+use crate::outbound::Outbound;
+use crate::random::Random;
+use crate::receive::{Receive, Received};
+use crate::send::{Before, Send};
+use crate::time::Instant;
+
+use closing::Closing;
+use read_ahead::ReadAhead;
+pub use visit::{Reply, Visit};
+
+/// One end of an open WebSocket connection, as a [`Machine`].
+///
+/// It comes out of [`ClientHandshake::open`](crate::ClientHandshake::open) or
+/// [`ServerHandshake::accept`](crate::ServerHandshake::accept).
+///
+/// - **Receiving**: [`poll_event`](Machine::poll_event) gives owned messages; [`visit`](Self::visit) lends them;
+///   [`receive_pieces`](Self::receive_pieces) gives messages of any size as they come.
+/// - **Sending**: [`send`](Self::send), [`send_ref`](Self::send_ref), [`ping`](Self::ping), and in parts
+///   [`start_message`](Self::start_message). Nothing leaves before the driver writes [`outbound`](Machine::outbound).
+/// - **Closing**: [`close`](Self::close) begins the closing handshake. A Close frame from the peer, a violation or a
+///   missed deadline are dealt with by the machine itself. The last event is always [`Event::Closed`].
+///
+/// Memory: what waits to be sent is bounded by `max_send_buffer` and one message, plus 16 pongs and a Close frame;
+/// what is assembled by `max_message_size`; the rest is what the driver reads in at a time.
+pub struct Connection {
+    role: Role,
+    inbound: BytesMut,
+    outbound: Outbound,
+    receive: Receive,
+    send: Send,
+    keepalive: Keepalive,
+    closing: Closing,
+    ahead: ReadAhead,
+    /// What the driver said last.
+    now: Instant,
+}
+
+impl Connection {
+    /// A connection whose opening handshake was done elsewhere, such as by an HTTP server.
+    ///
+    /// `leftover` is what was read of the stream beyond the handshake.
+    pub fn after_handshake(
+        role: Role,
+        config: &Config,
+        random: Random,
+        leftover: BytesMut,
+        now: Instant,
+    ) -> Self {
+        Self::new(role, config, random, leftover, Outbound::default(), now)
+    }
+
+    pub(crate) fn new(
+        role: Role,
+        config: &Config,
+        random: Random,
+        inbound: BytesMut,
+        outbound: Outbound,
+        now: Instant,
+    ) -> Self {
+        Self {
+            role,
+            receive: Receive::new(role, config),
+            send: Send::new(role, config, random, &outbound),
+            keepalive: Keepalive::new(config, now),
+            closing: Closing::new(config.close_timeout),
+            ahead: ReadAhead::new(config.max_read_ahead),
+            inbound,
+            outbound,
+            now,
+        }
+    }
+
+    /// Which end this is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether messages are still accepted for sending.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.closing.is_open()
+    }
+
+    /// How the connection ended, once it has.
+    pub fn closed(&self) -> Option<&Closed> {
+        self.closing.closed()
+    }
+
+    /// Begins the closing handshake (RFC 6455 §7.1.2): what waits to be sent goes out first, and messages that come
+    /// meanwhile are still reported. Does nothing if the connection is closing already.
+    ///
+    /// The Close frame has `close_timeout` to leave, and then the peer has as long to answer.
+    pub fn close(&mut self, frame: impl Into<CloseFrame>, now: Instant) {
+        if self.closing.is_open() {
+            self.queue_close(&frame.into(), Before::All, true, now);
+        }
+    }
+
+    /// Reading is paused, because the user takes nothing: what could be a sign of life is not seen, so the deadline for
+    /// a pong stands still.
+    pub fn pause(&mut self) {
+        self.keepalive.pause();
+    }
+
+    /// Reading goes on.
+    #[inline]
+    pub fn resume(&mut self, now: Instant) {
+        self.keepalive.resume(now);
+    }
+
+    fn queue_close(&mut self, frame: &CloseFrame, before: Before, initiated: bool, now: Instant) {
+        self.keepalive.stop();
+        if self.closing.can_write() {
+            self.send.close(&mut self.outbound, frame, before);
+        }
+        self.closing.queued(initiated, now);
+    }
+
+    /// The next event, of those that were not yet read ahead.
+    #[inline]
+    fn step(&mut self) -> Result<Option<Event>, Error> {
+        if self.closing.is_receiving() {
+            loop {
+                match self.receive.poll(&mut self.inbound) {
+                    Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
+                    Ok(Some(received)) => return Ok(Some(self.received(received))),
+                    Ok(None) => break,
+                    Err(violation) => return Err(self.violated(violation)),
+                }
+            }
+        }
+        self.poll_end()
+    }
+
+    fn received(&mut self, received: Received) -> Event {
+        match received {
+            Received::Message(message) => Event::Message(message),
+            Received::Piece(piece) => Event::Piece(piece),
+            Received::Ping(payload) => {
+                // RFC 6455 §5.5.2: a ping is answered, unless a Close frame was already received; and §5.5.1: nothing
+                // follows our own Close frame.
+                if !self.closing.has_sent() && self.closing.can_write() {
+                    self.send.pong(&mut self.outbound, payload.clone());
+                }
+                Event::Ping(payload)
+            }
+            Received::Pong(payload) => {
+                let round_trip = self.keepalive.pong(&payload, self.now);
+                Event::Pong { payload, round_trip }
+            }
+            Received::Close(frame) => {
+                self.peer_closes(frame.clone());
+                Event::Closing(frame)
+            }
+        }
+    }
+
+    /// RFC 6455 §5.5.1: a Close frame is answered, with the code that it has, unless one was sent before.
+    fn peer_closes(&mut self, frame: CloseFrame) {
+        if !self.closing.has_sent() {
+            let answer = frame.code().map_or(CloseFrame::EMPTY, CloseFrame::from);
+            self.queue_close(&answer, Before::Begun, false, self.now);
+        }
+        self.closing.received(frame);
+        self.inbound = BytesMut::new();
+        self.finish_if_complete();
+    }
+
+    /// RFC 6455 §7.1.1: the server ends the TCP connection first, so that it is the client's port that is free at once.
+    fn finish_if_complete(&mut self) {
+        if self.role == Role::Server && self.closing.is_complete() {
+            self.outbound.finish();
+        }
+    }
+
+    /// RFC 6455 §7.1.7: tells the peer what it did wrong, and looks at nothing that comes after.
+    #[cold]
+    fn violated(&mut self, violation: Violation) -> Error {
+        let code = violation.code();
+        if !self.closing.has_sent() {
+            self.queue_close(&code.into(), Before::Begun, true, self.now);
+        }
+        self.closing.violated(code.into());
+        self.outbound.finish();
+        self.inbound = BytesMut::new();
+        Error::Violation(violation)
+    }
+
+    /// Everything that came was looked at: is this the end?
+    fn poll_end(&mut self) -> Result<Option<Event>, Error> {
+        if let Some(error) = self.closing.poll_error() {
+            self.outbound.clear();
+            self.outbound.finish();
+            self.keepalive.stop_writing();
+            return Err(error);
+        }
+        let closed = self.closing.poll_closed(self.outbound.is_empty(), self.send.unsent());
+        if closed.is_some() {
+            self.outbound.clear();
+            self.outbound.finish();
+            self.keepalive.stop_writing();
+        }
+        Ok(closed.map(Event::Closed))
+    }
+
+    fn missed(&mut self, timeout: Timeout) {
+        self.closing.missed(timeout);
+        self.outbound.clear();
+        self.keepalive.stop_writing();
+    }
+}
+
+impl Machine for Connection {
+    type Event = Event;
+    type Error = Error;
+
+    #[inline]
+    fn inbound(&mut self) -> &mut BytesMut {
+        &mut self.inbound
+    }
+
+    #[inline]
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        self.keepalive.read(now);
+        if n == 0 {
+            self.closing.eof();
+        }
+        if !self.closing.is_receiving() {
+            // Nothing means anything any more; it is only read to see the end of the stream.
+            self.inbound.clear();
+        }
+    }
+
+    #[inline]
+    fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    #[inline]
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        if n == 0 {
+            return self.keepalive.write_blocked(now);
+        }
+        self.outbound.acknowledge(n);
+        let pings = self.send.wrote(&mut self.outbound);
+        self.keepalive.wrote(pings, now);
+        if self.outbound.is_empty() {
+            self.closing.all_written(now);
+        }
+    }
+
+    fn handle_error(&mut self, error: Broken, now: Instant) {
+        self.now = now;
+        match error.direction() {
+            Direction::Read => self.closing.read_failed(error),
+            Direction::Write => {
+                self.closing.write_failed(error, now);
+                self.outbound.clear();
+                self.keepalive.stop_writing();
+            }
+        }
+    }
+
+    #[inline]
+    fn poll_event(&mut self) -> Result<Option<Event>, Error> {
+        if self.ahead.is_empty() { self.step() } else { self.ahead.pop() }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let closing = self.closing.deadline();
+        let keepalive = self.keepalive.deadline();
+        [closing, keepalive].into_iter().flatten().min()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        if self.closing.is_due(now) {
+            return self.missed(Timeout::Close);
+        }
+        match self.keepalive.due(now) {
+            None => {}
+            Some(Due::PongMissing) => self.missed(Timeout::Pong),
+            Some(Due::WriteBlocked) => self.missed(Timeout::Write),
+            Some(Due::Ping) => {
+                let nonce = self.send.nonce();
+                self.queue_ping(Bytes::copy_from_slice(&nonce));
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("is_open", &self.is_open())
+            .field("inbound", &self.inbound.len())
+            .field("outbound", &self.outbound)
+            .finish_non_exhaustive()
+    }
+}

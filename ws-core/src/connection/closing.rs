@@ -1,0 +1,190 @@
+//! How a connection ends (RFC 6455 §7).
+
+use core::time::Duration;
+
+use crate::close::{ABNORMAL, CloseFrame, Closed, Side};
+use crate::error::{Error, Timeout};
+use crate::machine::Broken;
+use crate::time::Instant;
+
+/// What is known about the end. Two facts make a clean one, a Close frame sent and one received; everything else is
+/// a way in which it can fail.
+pub(super) struct Closing {
+    timeout: Duration,
+    sent: Option<Sent>,
+    received: Option<CloseFrame>,
+    /// Whether and how the stream has ended.
+    read: Option<ReadEnd>,
+    /// The transport takes nothing any more.
+    write_error: Option<Broken>,
+    /// A deadline that the peer missed.
+    missed: Option<Timeout>,
+    /// The error was reported: with which code, and by whom the connection was broken.
+    failed: Option<(u16, Side)>,
+    deadline: Option<Instant>,
+    closed: Option<Closed>,
+}
+
+/// Our Close frame.
+struct Sent {
+    /// Whether we began; else it is an answer.
+    initiated: bool,
+    /// Whether the transport has taken its last byte.
+    left: bool,
+}
+
+enum ReadEnd {
+    Eof,
+    Error(Broken),
+}
+
+impl Closing {
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            sent: None,
+            received: None,
+            read: None,
+            write_error: None,
+            missed: None,
+            failed: None,
+            deadline: None,
+            closed: None,
+        }
+    }
+
+    /// Whether frames that come in still mean something.
+    #[inline]
+    pub(super) fn is_receiving(&self) -> bool {
+        self.received.is_none() && self.failed.is_none() && self.missed.is_none() && self.closed.is_none()
+    }
+
+    /// Whether data may still be sent.
+    #[inline]
+    pub(super) fn is_open(&self) -> bool {
+        self.sent.is_none()
+            && self.read.is_none()
+            && self.write_error.is_none()
+            && self.failed.is_none()
+            && self.missed.is_none()
+    }
+
+    pub(super) fn has_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(super) fn can_write(&self) -> bool {
+        self.write_error.is_none()
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.sent.is_some() && self.received.is_some()
+    }
+
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Our Close frame was queued.
+    pub(super) fn queued(&mut self, initiated: bool, now: Instant) {
+        self.sent = Some(Sent { initiated, left: false });
+        self.deadline = Some(now + self.timeout);
+    }
+
+    /// Everything that was queued has left.
+    pub(super) fn all_written(&mut self, now: Instant) {
+        if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
+            sent.left = true;
+            self.deadline = Some(now + self.timeout);
+        }
+    }
+
+    pub(super) fn received(&mut self, frame: CloseFrame) {
+        self.received = Some(frame);
+    }
+
+    pub(super) fn eof(&mut self) {
+        self.read.get_or_insert(ReadEnd::Eof);
+    }
+
+    pub(super) fn read_failed(&mut self, error: Broken) {
+        self.read.get_or_insert(ReadEnd::Error(error));
+    }
+
+    /// Nothing can be written any more. What the peer said may still be on its way, but is not waited for for ever.
+    pub(super) fn write_failed(&mut self, error: Broken, now: Instant) {
+        self.write_error.get_or_insert(error);
+        self.deadline.get_or_insert(now + self.timeout);
+    }
+
+    /// The peer missed a deadline.
+    pub(super) fn missed(&mut self, timeout: Timeout) {
+        self.missed.get_or_insert(timeout);
+        self.deadline = None;
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// The peer broke the protocol: the code that it is told.
+    pub(super) fn violated(&mut self, code: u16) {
+        self.failed = Some((code, Side::Us));
+    }
+
+    /// Everything that came was looked at. Has the connection failed? Reported once.
+    pub(super) fn poll_error(&mut self) -> Option<Error> {
+        if self.received.is_some() || self.failed.is_some() {
+            return None;
+        }
+        let write_error = |closing: &mut Self| closing.write_error.take().map(Error::Transport);
+        let (error, side) = match (self.missed, self.read.take()) {
+            (Some(Timeout::Close), _) => {
+                (write_error(self).unwrap_or(Error::Timeout(Timeout::Close)), Side::Us)
+            }
+            (Some(timeout), _) => (Error::Timeout(timeout), Side::Us),
+            (None, Some(end)) => {
+                self.read = Some(ReadEnd::Eof);
+                let error = match end {
+                    ReadEnd::Eof => write_error(self).unwrap_or(Error::UnexpectedEof),
+                    ReadEnd::Error(error) => Error::Transport(error),
+                };
+                (error, Side::Peer)
+            }
+            (None, None) => return None,
+        };
+        let side = if self.sent.as_ref().is_some_and(|sent| sent.initiated) { Side::Us } else { side };
+        self.failed = Some((ABNORMAL, side));
+        Some(error)
+    }
+
+    /// Has the connection ended? `is_drained` says that nothing waits to be written. Reported once.
+    pub(super) fn poll_closed(&mut self, is_drained: bool, unsent: usize) -> Option<Closed> {
+        let ended = self.missed.is_some() || (self.read.is_some() && (is_drained || self.sent.is_none()));
+        if !ended || self.closed.is_some() {
+            return None;
+        }
+        let closed = match self.failed {
+            Some((code, by)) => Closed { code, reason: "".into(), by, clean: false, unsent },
+            None => {
+                let (code, reason) = self.received.clone().unwrap_or_default().into_status_and_reason();
+                let sent = self.sent.as_ref();
+                Closed {
+                    code,
+                    reason,
+                    by: if sent.is_some_and(|sent| sent.initiated) { Side::Us } else { Side::Peer },
+                    clean: sent.is_some_and(|sent| sent.left),
+                    unsent,
+                }
+            }
+        };
+        self.deadline = None;
+        self.closed = Some(closed.clone());
+        Some(closed)
+    }
+}

@@ -1,0 +1,84 @@
+//! Events that are read while nobody asks for them.
+
+use alloc::collections::VecDeque;
+
+use crate::error::Error;
+use crate::message::Event;
+
+use super::Connection;
+
+/// What was received while the user waited for something else.
+#[derive(Default)]
+pub(super) struct ReadAhead {
+    events: VecDeque<Event>,
+    /// What the events hold, in bytes.
+    size: usize,
+    limit: usize,
+    /// Comes after `events`.
+    error: Option<Error>,
+    /// Comes after `error`.
+    after: Option<Event>,
+}
+
+impl ReadAhead {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.error.is_none() && self.after.is_none()
+    }
+
+    pub(super) fn pop(&mut self) -> Result<Option<Event>, Error> {
+        if let Some(event) = self.events.pop_front() {
+            self.size -= size(&event);
+            if self.events.is_empty() {
+                self.events = VecDeque::new();
+            }
+            return Ok(Some(event));
+        }
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => Ok(self.after.take()),
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        if self.error.is_some() {
+            self.after = Some(event);
+        } else {
+            self.size += size(&event);
+            self.events.push_back(event);
+        }
+    }
+}
+
+/// An event counts itself, so that a flood of empty ones is bounded too.
+fn size(event: &Event) -> usize {
+    let payload = match event {
+        Event::Message(message) => message.len(),
+        Event::Piece(piece) => piece.bytes.len(),
+        Event::Ping(payload) | Event::Pong { payload, .. } => payload.len(),
+        Event::Closing(_) | Event::Closed(_) => 0,
+    };
+    payload + size_of::<Event>()
+}
+
+impl Connection {
+    /// Looks at what was read, for a driver that waits for something else than receiving, so that pings are answered,
+    /// pongs counted and a Close frame seen meanwhile. The events wait for [`poll_event`](crate::Machine::poll_event).
+    ///
+    /// Says whether to read on. Once `max_read_ahead` bytes wait it is `false`: then the driver stops reading, says so
+    /// with [`pause`](Self::pause), and the peer feels it.
+    pub fn read_ahead(&mut self) -> bool {
+        while self.ahead.size < self.ahead.limit {
+            match self.step() {
+                Ok(Some(event)) => self.ahead.push(event),
+                Ok(None) => return self.closed().is_none(),
+                Err(error) => self.ahead.error = Some(error),
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,111 @@
+//! What a user sends.
+
+use bytes::Bytes;
+
+use crate::close::CloseCode;
+use crate::error::{PingError, SendError, StreamError};
+use crate::frame::Header;
+use crate::message::{Kind, Message, MessageRef};
+use crate::send::Refusal;
+use crate::time::Instant;
+
+use super::Connection;
+
+impl Connection {
+    /// Whether a message of any size would be accepted now: less than `max_send_buffer` waits.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.send.has_room(&self.outbound)
+    }
+
+    /// Queues a message. An error hands it back.
+    ///
+    /// A client copies and masks the payload in one pass; a server queues a large one as it is.
+    #[inline]
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        if !self.is_open() {
+            return Err(SendError::Closed(message));
+        }
+        self.send.message(&mut self.outbound, message).map_err(|(refusal, message)| match refusal {
+            Refusal::Full => SendError::Full(message),
+            _ => SendError::Streaming(message),
+        })
+    }
+
+    /// Queues a copy of a message.
+    #[inline]
+    pub fn send_ref(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
+        if !self.is_open() {
+            return Err(StreamError::Closed);
+        }
+        Ok(self.send.lent(&mut self.outbound, message)?)
+    }
+
+    /// Queues a ping with a payload of at most 125 bytes. Its pong is reported with the round-trip time.
+    ///
+    /// The pings of `ping_interval` carry nonces of eight random bytes, and are not to be confused with this one.
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        let payload = payload.into();
+        if payload.len() > Header::MAX_CONTROL {
+            return Err(PingError::TooLong(payload.len()));
+        }
+        if !self.is_open() {
+            return Err(PingError::Closed);
+        }
+        if !self.has_room() {
+            return Err(PingError::Full);
+        }
+        self.queue_ping(payload);
+        Ok(())
+    }
+
+    pub(super) fn queue_ping(&mut self, payload: Bytes) {
+        self.send.ping(&mut self.outbound, &payload);
+        self.keepalive.pinged(payload);
+    }
+
+    /// Begins a message that is sent in parts, of any total size. Until it is finished, no other message may be sent.
+    pub fn start_message(&mut self, kind: Kind) -> Result<(), StreamError> {
+        if !self.is_open() {
+            return Err(StreamError::Closed);
+        }
+        Ok(self.send.begin_stream(kind)?)
+    }
+
+    /// Queues the next part, as a frame of its own. A text may be cut anywhere, also within a character.
+    pub fn continue_message(&mut self, part: &[u8]) -> Result<(), StreamError> {
+        self.part(part, false)
+    }
+
+    /// Queues the last part, which may be empty, and ends the message.
+    pub fn finish_message(&mut self, part: &[u8]) -> Result<(), StreamError> {
+        self.part(part, true)
+    }
+
+    /// Gives up a message that was begun and not finished: closes the connection with 1011, since a cut message must
+    /// not look whole. Does nothing if no message was begun.
+    pub fn abort_message(&mut self, now: Instant) {
+        if self.send.is_streaming() {
+            self.close(CloseCode::INTERNAL_ERROR, now);
+        }
+    }
+
+    fn part(&mut self, part: &[u8], last: bool) -> Result<(), StreamError> {
+        if !self.is_open() {
+            return Err(StreamError::Closed);
+        }
+        Ok(self.send.stream_part(&mut self.outbound, part, last)?)
+    }
+}
+
+impl From<Refusal> for StreamError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Full => Self::Full,
+            Refusal::Streaming => Self::Streaming,
+            Refusal::NotStreaming => Self::NotStreaming,
+            Refusal::InvalidUtf8 => Self::InvalidUtf8,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Receiving without owning: messages are lent where they lie.
+
+use core::ops::ControlFlow;
+
+use crate::close::Closed;
+use crate::error::{Error, StreamError};
+use crate::machine::Machine;
+use crate::message::{Event, MessageRef};
+use crate::outbound::Outbound;
+use crate::send::Send;
+
+use super::Connection;
+
+/// Why a [visit](Connection::visit) ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Visit {
+    /// Everything that came was shown: more bytes or time are needed.
+    Drained,
+    /// The visitor said so.
+    Stopped,
+    /// Over `max_send_buffer` waits to be sent: write first, so that the visitor can answer what it is shown next.
+    Full,
+    /// The connection has ended.
+    Closed(Closed),
+}
+
+/// What a visitor may send with, while it looks at a message.
+pub struct Reply<'a> {
+    send: &'a mut Send,
+    outbound: &'a mut Outbound,
+    is_open: bool,
+}
+
+impl Reply<'_> {
+    /// Queues a copy of a message, as [`Connection::send_ref`] does. The first one per visited message is never refused
+    /// for want of room.
+    #[inline]
+    pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
+        if !self.is_open {
+            return Err(StreamError::Closed);
+        }
+        Ok(self.send.lent(self.outbound, message)?)
+    }
+}
+
+impl Connection {
+    /// Shows each message that came to `visitor`, without a reference count or an allocation for a message that lies
+    /// whole in the read buffer. The visitor may answer, and says whether to go on.
+    ///
+    /// Pings are answered; pings, pongs and the peer's Close frame are not shown.
+    pub fn visit(
+        &mut self,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<Visit, Error> {
+        loop {
+            if !self.has_room() {
+                return Ok(Visit::Full);
+            }
+            let is_open = self.is_open();
+            if self.ahead.is_empty() && self.closing.is_receiving() {
+                let Self { receive, inbound, send, outbound, .. } = self;
+                let lent =
+                    receive.lend(inbound, |message| visitor(message, &mut Reply { send, outbound, is_open }));
+                match lent {
+                    Ok(Some(ControlFlow::Continue(()))) => continue,
+                    Ok(Some(ControlFlow::Break(()))) => return Ok(Visit::Stopped),
+                    Ok(None) => {}
+                    Err(violation) => return Err(self.violated(violation)),
+                }
+            }
+            match self.poll_event()? {
+                None => return Ok(Visit::Drained),
+                Some(Event::Closed(closed)) => return Ok(Visit::Closed(closed)),
+                Some(Event::Message(message)) => {
+                    let Self { send, outbound, .. } = self;
+                    let reply = &mut Reply { send, outbound, is_open };
+                    if visitor(message.as_ref(), reply).is_break() {
+                        return Ok(Visit::Stopped);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Hand out messages in pieces as they come, from the one under way on; or whole again, from the next one on.
+    ///
+    /// Pieces are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each
+    /// other. A piece is never larger than what was read at once.
+    pub fn receive_pieces(&mut self, in_pieces: bool) {
+        self.receive.set_pieces(in_pieces);
+    }
+
+    /// Whether the rest of a message is still to come in pieces.
+    pub fn is_within_pieces(&self) -> bool {
+        self.receive.is_within_pieces()
+    }
+}

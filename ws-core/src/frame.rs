@@ -1,0 +1,267 @@
+//! One frame: its header, read and written (RFC 6455 §5.2).
+
+use crate::error::ViolationKind;
+use crate::mask::MaskKey;
+use crate::message::Kind;
+
+/// Which end of a connection: it decides who masks (RFC 6455 §5.1) and who ends the TCP connection (§7.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// The end that connects; it masks its frames.
+    Client,
+    /// The end that accepts; it does not mask its frames.
+    Server,
+}
+
+impl Role {
+    /// The other end.
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// The type of a frame (RFC 6455 §11.8).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Opcode {
+    /// 0x0: the next fragment of a message.
+    Continuation,
+    /// 0x1: text, or its first fragment.
+    Text,
+    /// 0x2: binary, or its first fragment.
+    Binary,
+    /// 0x8: the closing handshake.
+    Close,
+    /// 0x9: a ping.
+    Ping,
+    /// 0xA: a pong.
+    Pong,
+}
+
+impl Opcode {
+    const fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            _ => return None,
+        })
+    }
+
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Continuation => 0x0,
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
+        }
+    }
+
+    /// Whether it is Close, Ping or Pong (RFC 6455 §5.5).
+    #[inline]
+    pub const fn is_control(self) -> bool {
+        matches!(self, Self::Close | Self::Ping | Self::Pong)
+    }
+}
+
+impl From<Kind> for Opcode {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
+}
+
+/// The header of a frame that obeys every rule that can be checked on one frame alone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Header {
+    fin: bool,
+    compressed: bool,
+    opcode: Opcode,
+    mask: Option<MaskKey>,
+    len: u64,
+}
+
+/// What the other end of this connection may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// Who sends: clients mask, servers do not.
+    pub sender: Role,
+    /// Whether an extension gives the first reserved bit a meaning on the first frame of a data message. None does yet.
+    pub rsv1: bool,
+}
+
+const FIN: u8 = 0x80;
+const RSV1: u8 = 0x40;
+const RSV2_RSV3: u8 = 0x30;
+const MASK: u8 = 0x80;
+
+impl Header {
+    /// The longest header, in bytes.
+    pub const MAX_LEN: usize = 14;
+    /// The longest payload of a control frame, in bytes (RFC 6455 §5.5).
+    pub const MAX_CONTROL: usize = 125;
+
+    /// The header of a data frame; `opcode` is the message's for its first frame, else [`Opcode::Continuation`].
+    /// `None` for a control opcode, or a length over 2^63−1.
+    pub const fn data(opcode: Opcode, fin: bool, mask: Option<MaskKey>, len: u64) -> Option<Self> {
+        if opcode.is_control() || len > i64::MAX as u64 {
+            return None;
+        }
+        Some(Self { fin, compressed: false, opcode, mask, len })
+    }
+
+    /// The header of a control frame. `None` for a data opcode, or a payload over 125 bytes.
+    pub const fn control(opcode: Opcode, mask: Option<MaskKey>, len: usize) -> Option<Self> {
+        if !opcode.is_control() || len > Self::MAX_CONTROL {
+            return None;
+        }
+        Some(Self { fin: true, compressed: false, opcode, mask, len: len as u64 })
+    }
+
+    /// Whether the frame is the last of its message.
+    #[inline]
+    pub const fn fin(&self) -> bool {
+        self.fin
+    }
+
+    /// The first reserved bit: whether the message is compressed, where that was negotiated (RFC 7692 §6).
+    #[inline]
+    pub const fn rsv1(&self) -> bool {
+        self.compressed
+    }
+
+    /// The type of the frame.
+    #[inline]
+    pub const fn opcode(&self) -> Opcode {
+        self.opcode
+    }
+
+    /// The masking key, if the payload is masked.
+    #[inline]
+    pub const fn mask(&self) -> Option<MaskKey> {
+        self.mask
+    }
+
+    /// The length of the payload in bytes.
+    #[inline]
+    pub const fn payload_len(&self) -> u64 {
+        self.len
+    }
+
+    /// Reads the header at the beginning of `bytes`, with its own length. `None` if more bytes are needed.
+    ///
+    /// A violation is seen as soon as the byte is there that makes it, and the same one is seen however the bytes
+    /// are cut.
+    #[inline]
+    pub fn decode(bytes: &[u8], rules: Rules) -> Result<Option<(Self, usize)>, ViolationKind> {
+        let Some(&first) = bytes.first() else { return Ok(None) };
+        let Some(opcode) = Opcode::from_bits(first & 0x0F) else {
+            return Err(bad_first_byte(first));
+        };
+        let (fin, compressed) = (first & FIN != 0, first & RSV1 != 0);
+        // RFC 6455 §5.2: the reserved bits MUST be 0 unless an extension is negotiated that defines them;
+        // RFC 7692 §6: RSV1 stands on the first frame of a message only.
+        let rsv1_defined = rules.rsv1 && matches!(opcode, Opcode::Text | Opcode::Binary);
+        if first & RSV2_RSV3 != 0 || (compressed && !rsv1_defined) {
+            return Err(ViolationKind::ReservedBits);
+        }
+        // RFC 6455 §5.5: all control frames MUST NOT be fragmented.
+        if opcode.is_control() && !fin {
+            return Err(ViolationKind::FragmentedControl);
+        }
+        let Some(&second) = bytes.get(1) else { return Ok(None) };
+        let masked = second & MASK != 0;
+        match (rules.sender, masked) {
+            // RFC 6455 §5.1: a client MUST mask all frames, a server MUST NOT mask any.
+            (Role::Client, false) => return Err(ViolationKind::Unmasked),
+            (Role::Server, true) => return Err(ViolationKind::Masked),
+            (Role::Client, true) | (Role::Server, false) => {}
+        }
+        let short = second & 0x7F;
+        if opcode.is_control() && usize::from(short) > Self::MAX_CONTROL {
+            return Err(ViolationKind::ControlTooLong);
+        }
+        // RFC 6455 §5.2: the minimal number of bytes MUST be used to encode the length, and the most significant bit
+        // of the longest form MUST be 0.
+        let (len, at) = match short {
+            126 => {
+                let Some(length) = array(bytes, 2) else { return Ok(None) };
+                let len = u16::from_be_bytes(length);
+                if len < 126 {
+                    return Err(ViolationKind::LengthNotMinimal);
+                }
+                (u64::from(len), 4)
+            }
+            127 => {
+                if bytes.get(2).is_some_and(|most_significant| most_significant & 0x80 != 0) {
+                    return Err(ViolationKind::LengthTooLarge);
+                }
+                let Some(length) = array(bytes, 2) else { return Ok(None) };
+                let len = u64::from_be_bytes(length);
+                if len <= u64::from(u16::MAX) {
+                    return Err(ViolationKind::LengthNotMinimal);
+                }
+                (len, 10)
+            }
+            short => (u64::from(short), 2),
+        };
+        if !masked {
+            return Ok(Some((Self { fin, compressed, opcode, mask: None, len }, at)));
+        }
+        let Some(key) = array(bytes, at) else { return Ok(None) };
+        Ok(Some((Self { fin, compressed, opcode, mask: Some(key), len }, at + 4)))
+    }
+
+    /// The header as it goes over the wire: the bytes, and how many of them count.
+    #[inline]
+    pub fn encode(&self) -> ([u8; Self::MAX_LEN], usize) {
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes[0] =
+            self.opcode.bits() | if self.fin { FIN } else { 0 } | if self.compressed { RSV1 } else { 0 };
+        let mut at = match self.len {
+            0..=125 => {
+                bytes[1] = self.len as u8;
+                2
+            }
+            126..=0xFFFF => {
+                bytes[1] = 126;
+                bytes[2..4].copy_from_slice(&(self.len as u16).to_be_bytes());
+                4
+            }
+            _ => {
+                bytes[1] = 127;
+                bytes[2..10].copy_from_slice(&self.len.to_be_bytes());
+                10
+            }
+        };
+        if let Some(key) = self.mask {
+            bytes[1] |= MASK;
+            bytes[at..at + 4].copy_from_slice(&key);
+            at += 4;
+        }
+        (bytes, at)
+    }
+}
+
+#[cold]
+fn bad_first_byte(first: u8) -> ViolationKind {
+    if first & (RSV1 | RSV2_RSV3) != 0 {
+        ViolationKind::ReservedBits
+    } else {
+        ViolationKind::ReservedOpcode(first & 0x0F)
+    }
+}
+
+#[inline]
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at + N)?.try_into().ok()
+}

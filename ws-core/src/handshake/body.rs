@@ -1,0 +1,102 @@
+//! The beginning of the body of a response that is not 101.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::headers::Headers;
+use super::http::Response;
+
+/// So much of a body is kept, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+
+/// Collects the body of an HTTP/1.1 response (RFC 9112 §6.3), up to a limit.
+pub(super) struct Body {
+    collected: BytesMut,
+    framing: Framing,
+}
+
+enum Framing {
+    /// So many bytes are to come.
+    Length(u64),
+    /// A chunk's size line is next.
+    ChunkSize,
+    /// So many bytes of a chunk are to come, and its line break.
+    Chunk(u64),
+    /// Nothing says where it ends.
+    UntilEof,
+}
+
+impl Body {
+    pub(super) fn of(response: &Response) -> Self {
+        Self { collected: BytesMut::new(), framing: Framing::of(response.status(), response.headers()) }
+    }
+
+    /// Whether only the end of the stream, or a deadline, ends it.
+    pub(super) fn is_open_ended(&self) -> bool {
+        matches!(self.framing, Framing::UntilEof)
+    }
+
+    /// Takes what came. Says whether the body is complete, or enough of it is there.
+    pub(super) fn feed(&mut self, inbound: &mut BytesMut) -> bool {
+        loop {
+            let room = MAX_BODY - self.collected.len();
+            if room == 0 {
+                return true;
+            }
+            match &mut self.framing {
+                Framing::Length(0) => return true,
+                Framing::Length(left) | Framing::Chunk(left @ 1..) => {
+                    let there = usize::try_from(*left).map_or(inbound.len(), |left| left.min(inbound.len()));
+                    let n = there.min(room);
+                    if n == 0 {
+                        return false;
+                    }
+                    *left -= n as u64;
+                    self.collected.extend_from_slice(&inbound.split_to(n));
+                }
+                Framing::Chunk(_) => {
+                    let Some(line_break) = inbound.get(..2) else { return false };
+                    if line_break != b"\r\n" {
+                        return true;
+                    }
+                    inbound.advance(2);
+                    self.framing = Framing::ChunkSize;
+                }
+                Framing::ChunkSize => match httparse::parse_chunk_size(inbound) {
+                    Ok(httparse::Status::Complete((_, 0))) | Err(_) => return true,
+                    Ok(httparse::Status::Complete((line, size))) => {
+                        inbound.advance(line);
+                        self.framing = Framing::Chunk(size);
+                    }
+                    // A size line with an endless extension is no chunk.
+                    Ok(httparse::Status::Partial) => return inbound.len() > 1024,
+                },
+                Framing::UntilEof => {
+                    let n = inbound.len().min(room);
+                    if n == 0 {
+                        return false;
+                    }
+                    self.collected.extend_from_slice(&inbound.split_to(n));
+                }
+            }
+        }
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.collected.freeze()
+    }
+}
+
+impl Framing {
+    fn of(status: u16, headers: &Headers) -> Self {
+        if matches!(status, 100..=199 | 204 | 304) {
+            return Self::Length(0);
+        }
+        if headers.has_token("Transfer-Encoding", "chunked") {
+            return Self::ChunkSize;
+        }
+        match headers.get("Content-Length").map(str::parse) {
+            Some(Ok(length)) => Self::Length(length),
+            Some(Err(_)) | None => Self::UntilEof,
+        }
+    }
+}

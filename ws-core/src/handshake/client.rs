@@ -1,0 +1,254 @@
+//! The client's side of the opening handshake (RFC 6455 §4.1).
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::body::Body;
+use super::error::{HandshakeError, Rejected, ResponseError};
+use super::http::{self, BadHead, HeadEnd, Response};
+use super::request::ClientRequest;
+use super::{accept_key, new_key};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::frame::Role;
+use crate::machine::{Broken, Direction, Machine};
+use crate::outbound::Outbound;
+use crate::random::Random;
+use crate::time::Instant;
+
+/// How long the rest of a body is waited for, if nothing says how long it is.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A client that waits for the server's response, as a [`Machine`]. Its one event is the [`Response`] with status 101;
+/// then [`open`](Self::open) makes a [`Connection`] of it.
+pub struct ClientHandshake {
+    inbound: BytesMut,
+    outbound: Outbound,
+    config: Config,
+    random: Random,
+    deadline: Instant,
+    /// What the driver said last.
+    now: Instant,
+    eof: bool,
+    broken: Option<Broken>,
+    timed_out: bool,
+    expected: Expected,
+    state: State,
+}
+
+/// What the response must match.
+struct Expected {
+    accept: String,
+    subprotocols: Vec<String>,
+    require_subprotocol: bool,
+}
+
+enum State {
+    Head(HeadEnd),
+    Body(Response, Body),
+    /// The response is right, and was reported.
+    Ready,
+    /// The failure was reported.
+    Failed,
+}
+
+impl ClientHandshake {
+    /// A handshake that fails at `deadline`. The request waits in [`outbound`](Machine::outbound) at once.
+    pub fn new(request: &ClientRequest, config: Config, mut random: Random, deadline: Instant) -> Self {
+        let key = new_key(&mut random);
+        let mut outbound = Outbound::default();
+        outbound.append(|head| request.write(head, &key));
+        Self {
+            inbound: BytesMut::new(),
+            outbound,
+            config,
+            random,
+            deadline,
+            now: Instant::EPOCH,
+            eof: false,
+            broken: None,
+            timed_out: false,
+            expected: Expected {
+                accept: accept_key(&key),
+                subprotocols: request.subprotocols.clone(),
+                require_subprotocol: request.require_subprotocol,
+            },
+            state: State::Head(HeadEnd::default()),
+        }
+    }
+
+    /// The open connection, once the response was reported; before that, the handshake again. What was read beyond the
+    /// response moves along.
+    #[allow(clippy::result_large_err, reason = "the handshake is handed back, not reported")]
+    pub fn open(self, now: Instant) -> Result<Connection, Self> {
+        match self.state {
+            State::Ready => {
+                let Self { config, random, inbound, outbound, eof, broken, .. } = self;
+                let mut connection = Connection::new(Role::Client, &config, random, inbound, outbound, now);
+                if let Some(broken) = broken {
+                    connection.handle_error(broken, now);
+                }
+                if eof {
+                    connection.handle_read(0, now);
+                }
+                Ok(connection)
+            }
+            _ => Err(self),
+        }
+    }
+
+    fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Response>, HandshakeError> {
+        self.check_prefix()?;
+        let Some(len) = end.find(&self.inbound).map_err(|http::TooLong| HandshakeError::HeadTooLong)? else {
+            self.state = State::Head(end);
+            return self.poll_failure();
+        };
+        let start = self.start();
+        let response = http::response(&mut self.inbound, len).map_err(|bad| match bad {
+            BadHead::TooManyHeaders => HandshakeError::TooManyHeaders,
+            BadHead::Version => HandshakeError::Response(ResponseError::NotHttp(start)),
+            BadHead::Syntax(what) => HandshakeError::Response(ResponseError::Malformed(http::describe(what))),
+        })?;
+        if response.status() == 101 {
+            self.expected.check(&response).map_err(HandshakeError::Response)?;
+            self.state = State::Ready;
+            return Ok(Some(response));
+        }
+        let body = Body::of(&response);
+        if body.is_open_ended() {
+            self.deadline = self.deadline.min(self.now + BODY_PATIENCE);
+        }
+        self.poll_body(response, body)
+    }
+
+    /// A peer that speaks another protocol is told apart by its first bytes, not by a deadline.
+    fn check_prefix(&self) -> Result<(), HandshakeError> {
+        let is_http = self.inbound.iter().zip(b"HTTP/").all(|(seen, expected)| seen == expected);
+        if is_http { Ok(()) } else { Err(HandshakeError::Response(ResponseError::NotHttp(self.start()))) }
+    }
+
+    /// The beginning of the first line.
+    fn start(&self) -> Bytes {
+        let line = self.inbound[..].split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+        Bytes::copy_from_slice(&line[..line.len().min(64)])
+    }
+
+    fn poll_body(&mut self, response: Response, mut body: Body) -> Result<Option<Response>, HandshakeError> {
+        let is_complete = body.feed(&mut self.inbound);
+        if is_complete || self.eof || self.timed_out {
+            let body = body.into_bytes();
+            return Err(HandshakeError::Rejected(Box::new(Rejected { response, body })));
+        }
+        self.state = State::Body(response, body);
+        Ok(None)
+    }
+
+    /// There is no response yet, and there may never be one.
+    fn poll_failure(&mut self) -> Result<Option<Response>, HandshakeError> {
+        if !self.eof && !self.timed_out {
+            return Ok(None);
+        }
+        self.state = State::Failed;
+        Err(match self.broken.take() {
+            Some(broken) => HandshakeError::Transport(broken),
+            None if self.timed_out => HandshakeError::Timeout,
+            None => HandshakeError::UnexpectedEof(self.inbound.len()),
+        })
+    }
+}
+
+impl Expected {
+    /// RFC 6455 §4.1, the list of what the client must validate.
+    fn check(&self, response: &Response) -> Result<(), ResponseError> {
+        let headers = response.headers();
+        let joined = |name: &str| headers.all(name).collect::<Vec<_>>().join(", ");
+        let upgrade = joined("Upgrade");
+        if !upgrade.eq_ignore_ascii_case("websocket") {
+            return Err(ResponseError::Upgrade(upgrade));
+        }
+        if !headers.has_token("Connection", "upgrade") {
+            return Err(ResponseError::Connection(joined("Connection")));
+        }
+        let accept = joined("Sec-WebSocket-Accept");
+        if accept != self.accept {
+            return Err(ResponseError::Accept(accept));
+        }
+        // No extension is offered yet, so that none may be used.
+        if headers.get("Sec-WebSocket-Extensions").is_some() {
+            return Err(ResponseError::Extension(joined("Sec-WebSocket-Extensions")));
+        }
+        match headers.get("Sec-WebSocket-Protocol") {
+            None if self.require_subprotocol => Err(ResponseError::SubprotocolMissing),
+            None => Ok(()),
+            Some(_) => {
+                let chosen = joined("Sec-WebSocket-Protocol");
+                let is_offered = self.subprotocols.contains(&chosen);
+                if is_offered { Ok(()) } else { Err(ResponseError::Subprotocol(chosen)) }
+            }
+        }
+    }
+}
+
+impl Machine for ClientHandshake {
+    type Event = Response;
+    type Error = HandshakeError;
+
+    fn inbound(&mut self) -> &mut BytesMut {
+        &mut self.inbound
+    }
+
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        self.eof |= n == 0;
+    }
+
+    fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        self.outbound.acknowledge(n);
+    }
+
+    fn handle_error(&mut self, error: Broken, now: Instant) {
+        self.now = now;
+        match error.direction() {
+            Direction::Read => self.eof = true,
+            Direction::Write => self.outbound.clear(),
+        }
+        self.broken.get_or_insert(error);
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Response>, HandshakeError> {
+        match mem::replace(&mut self.state, State::Failed) {
+            State::Head(end) => self.poll_head(end),
+            State::Body(response, body) => self.poll_body(response, body),
+            State::Ready => {
+                self.state = State::Ready;
+                Ok(None)
+            }
+            State::Failed => Ok(None),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        matches!(self.state, State::Head(_) | State::Body(..)).then_some(self.deadline)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.timed_out |= self.deadline <= now;
+    }
+}
+
+impl core::fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ClientHandshake").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

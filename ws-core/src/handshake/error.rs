@@ -1,0 +1,196 @@
+//! How an opening handshake fails.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::http::Response;
+use crate::machine::Broken;
+
+/// Why the opening handshake failed, of either role.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The server's status is not 101.
+    Rejected(Box<Rejected>),
+    /// The server's response is not what RFC 6455 §4.1 asks for.
+    Response(ResponseError),
+    /// The client's request is not what RFC 6455 §4.2.1 asks for. It is being answered with a fitting status.
+    Request(RequestError),
+    /// The head is over 16 KiB.
+    HeadTooLong,
+    /// The head has over 100 headers.
+    TooManyHeaders,
+    /// The stream ended before the handshake, after this many bytes.
+    UnexpectedEof(usize),
+    /// The handshake was not finished by its deadline.
+    Timeout,
+    /// The transport failed.
+    Transport(Broken),
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejected) => rejected.fmt(f),
+            Self::Response(error) => write!(f, "the server's response is not a WebSocket handshake: {error}"),
+            Self::Request(error) => write!(f, "the client's request is not a WebSocket handshake: {error}"),
+            Self::HeadTooLong => f.write_str("the head of the handshake is over the limit of 16 KiB"),
+            Self::TooManyHeaders => f.write_str("the handshake has over 100 headers"),
+            Self::UnexpectedEof(0) => f.write_str("the peer ended the stream without an answer"),
+            Self::UnexpectedEof(n) => {
+                write!(f, "the peer ended the stream after {n} bytes, within the handshake")
+            }
+            Self::Timeout => f.write_str("the peer did not finish the handshake in time"),
+            Self::Transport(broken) => broken.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Transport(broken) => core::error::Error::source(broken),
+            _ => None,
+        }
+    }
+}
+
+/// A server that did not switch protocols: what it said instead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// Its response.
+    pub response: Response,
+    /// The beginning of the response's body, up to 16 KiB of it.
+    pub body: Bytes,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, reason) = (self.response.status(), self.response.reason());
+        write!(f, "the server answered {status}")?;
+        if !reason.is_empty() {
+            write!(f, " {reason}")?;
+        }
+        f.write_str(" instead of 101")?;
+        if let Some(location) = self.response.headers().get("Location") {
+            write!(f, ", with a redirect to {location:?}")?;
+        }
+        let text = String::from_utf8_lossy(&self.body);
+        let line: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
+        if line.is_empty() { Ok(()) } else { write!(f, ": {line}") }
+    }
+}
+
+impl core::error::Error for Rejected {}
+
+/// What is wrong with a server's response with status 101.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// It is not HTTP/1.1; the first bytes that came.
+    NotHttp(Bytes),
+    /// Its head is malformed.
+    Malformed(&'static str),
+    /// `Upgrade` is not `websocket` alone.
+    Upgrade(String),
+    /// `Connection` does not hold `upgrade`.
+    Connection(String),
+    /// There is not exactly one `Sec-WebSocket-Accept`, or it does not answer the key.
+    Accept(String),
+    /// It names a subprotocol that was not offered, or several.
+    Subprotocol(String),
+    /// It names no subprotocol, though one is required.
+    SubprotocolMissing,
+    /// It names an extension that was not offered.
+    Extension(String),
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotHttp(start) => {
+                let start = String::from_utf8_lossy(start);
+                write!(f, "it is not HTTP/1.1, but begins with {start:?}; is this the right port and scheme?")
+            }
+            Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
+            Self::Upgrade(seen) => write!(f, "Upgrade is {seen:?}, not \"websocket\""),
+            Self::Connection(seen) => write!(f, "Connection is {seen:?}, without \"upgrade\""),
+            Self::Accept(seen) => {
+                write!(f, "Sec-WebSocket-Accept is {seen:?}, which does not answer the key")
+            }
+            Self::Subprotocol(seen) => write!(f, "it chose the subprotocol {seen:?}, which was not offered"),
+            Self::SubprotocolMissing => f.write_str("it chose no subprotocol, though one is required"),
+            Self::Extension(seen) => write!(f, "it uses the extension {seen:?}, which was not offered"),
+        }
+    }
+}
+
+/// What is wrong with a client's request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// It is not HTTP/1.1.
+    NotHttp,
+    /// Its head is malformed.
+    Malformed(&'static str),
+    /// The method is not GET.
+    Method(String),
+    /// There is not exactly one `Host`.
+    Host,
+    /// It has a body.
+    Body,
+    /// It does not ask for an upgrade to `websocket`: an ordinary HTTP request.
+    NoUpgrade,
+    /// There is not exactly one `Sec-WebSocket-Key` of 16 bytes.
+    Key(String),
+    /// `Sec-WebSocket-Version` is not 13.
+    Version(String),
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotHttp => f.write_str("it is not HTTP/1.1"),
+            Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
+            Self::Method(method) => write!(f, "the method is {method}, not GET"),
+            Self::Host => f.write_str("there is not exactly one Host"),
+            Self::Body => f.write_str("it has a body"),
+            Self::NoUpgrade => f.write_str("it does not ask for an upgrade to \"websocket\""),
+            Self::Key(key) => write!(f, "the key {key:?} is not 16 bytes in base64"),
+            Self::Version(version) => write!(f, "the version is {version:?}, not 13"),
+        }
+    }
+}
+
+impl RequestError {
+    /// The status that answers it.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Method(_) => 405,
+            Self::NoUpgrade | Self::Version(_) => 426,
+            _ => 400,
+        }
+    }
+}
+
+/// Why something cannot stand in the head of a handshake.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct InvalidHeader {
+    /// The header, or the part of the request line.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for InvalidHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} cannot be set: {}", self.name, self.reason)
+    }
+}
+
+impl core::error::Error for InvalidHeader {}

@@ -1,0 +1,116 @@
+//! Header fields (RFC 9110 §5).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::error::InvalidHeader;
+
+/// Header fields in the order in which they came or were set.
+///
+/// Names are compared without regard to case. Bytes of a received value that are not UTF-8 are replaced by U+FFFD; the
+/// head as it came is in [`Response::head`](crate::Response::head).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The value of the first field of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The values of all fields of that name.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The value of the field of that name, if there is exactly one.
+    pub(super) fn only(&self, name: &str) -> Option<&str> {
+        let mut values = self.all(name);
+        values.next().filter(|_| values.next().is_none())
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The members of all the comma-separated lists in the fields of that name (RFC 9110 §5.6.1), without the spaces
+    /// around them and without empty ones. Must not be used where quoted strings may hold commas.
+    pub fn tokens<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
+    }
+
+    pub(super) fn has_token(&self, name: &str, token: &str) -> bool {
+        self.tokens(name).any(|other| other.eq_ignore_ascii_case(token))
+    }
+
+    pub(super) fn from_parsed(parsed: &[httparse::Header<'_>]) -> Self {
+        let field = |header: &httparse::Header<'_>| {
+            (String::from(header.name), String::from_utf8_lossy(header.value).into_owned())
+        };
+        Self(parsed.iter().map(field).collect())
+    }
+
+    /// Adds a field that the user sets.
+    pub(super) fn push(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
+        let invalid = |reason| InvalidHeader { name: name.into(), reason };
+        if !is_token(name) {
+            return Err(invalid("its name is not a token"));
+        }
+        // RFC 9110 §5.5: CR, LF and NUL are dangerous, other controls but the tab invalid.
+        if !value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..)) {
+            return Err(invalid("its value has a control character, such as a line break"));
+        }
+        if value.trim_matches([' ', '\t']).len() != value.len() {
+            return Err(invalid("its value begins or ends with a space"));
+        }
+        let is = |other| name.eq_ignore_ascii_case(other);
+        if is("Upgrade") || is("Connection") {
+            return Err(invalid("the handshake sets it"));
+        }
+        if name.get(..14).is_some_and(|prefix| prefix.eq_ignore_ascii_case("Sec-WebSocket-")) {
+            return Err(invalid("the handshake sets it; there are settings for what can be chosen"));
+        }
+        if is("Content-Length") || is("Transfer-Encoding") || is("Trailer") {
+            return Err(invalid("the handshake has no body"));
+        }
+        if (is("Host") || is("Origin")) && self.get(name).is_some() {
+            return Err(invalid("it is set already, and may be there once"));
+        }
+        self.0.push((name.into(), value.into()));
+        Ok(())
+    }
+
+    /// Adds a field that the handshake itself sets.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    pub(super) fn write(&self, head: &mut Vec<u8>) {
+        for (name, value) in self.iter() {
+            write_field(head, name, value);
+        }
+    }
+}
+
+pub(super) fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        head.extend_from_slice(part.as_bytes());
+    }
+}
+
+/// RFC 9110 §5.6.2.
+pub(super) fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}

@@ -1,0 +1,196 @@
+//! Heads of HTTP/1.1 messages: found in linear time, parsed once.
+
+use alloc::string::String;
+use core::fmt;
+
+use bytes::{Bytes, BytesMut};
+
+use super::headers::Headers;
+use super::{MAX_HEAD, MAX_HEADERS};
+
+/// What a client asked for in its opening handshake.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    target: String,
+    headers: Headers,
+}
+
+impl Request {
+    /// The request target: path and query, as they came.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The path, without the query.
+    pub fn path(&self) -> &str {
+        self.target.split_once('?').map_or(&*self.target, |(path, _)| path)
+    }
+
+    /// The query, without the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.target.split_once('?').map(|(_, query)| query)
+    }
+
+    /// All header fields.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The `Host` field, which is always there.
+    pub fn host(&self) -> &str {
+        self.headers.get("Host").unwrap_or_default()
+    }
+
+    /// The `Origin` field: the web page that connects, if a browser says so. A server that trusts cookies must check
+    /// it (RFC 6455 §10.2).
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.get("Origin")
+    }
+
+    /// The subprotocols that the client offers, best first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.headers.tokens("Sec-WebSocket-Protocol")
+    }
+}
+
+/// What a server answered to the opening handshake. `Display` prints its head as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    head: Bytes,
+    status: u16,
+    reason: String,
+    headers: Headers,
+}
+
+impl Response {
+    /// The status code; 101 for a connection that opens.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The reason phrase.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// All header fields.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The subprotocol that the server chose, if it chose one.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.headers.get("Sec-WebSocket-Protocol")
+    }
+
+    /// The head as it came, up to and including the empty line.
+    pub fn head(&self) -> &Bytes {
+        &self.head
+    }
+}
+
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.head))
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).field("headers", &self.headers).finish()
+    }
+}
+
+/// Finds the end of a head in a buffer that grows. Every byte is looked at once.
+#[derive(Default)]
+pub(super) struct HeadEnd {
+    scanned: usize,
+    /// Whether the line that is being scanned is empty so far.
+    in_empty_line: bool,
+}
+
+/// The head is longer than the limit.
+pub(super) struct TooLong;
+
+impl HeadEnd {
+    /// The length of the head, its empty line included, once it is there.
+    pub(super) fn find(&mut self, buffer: &[u8]) -> Result<Option<usize>, TooLong> {
+        while let Some(&byte) = buffer.get(self.scanned) {
+            if self.scanned == MAX_HEAD {
+                return Err(TooLong);
+            }
+            self.scanned += 1;
+            match byte {
+                b'\n' if self.in_empty_line => return Ok(Some(self.scanned)),
+                b'\n' => self.in_empty_line = true,
+                b'\r' => {}
+                _ => self.in_empty_line = false,
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Why a head cannot be understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum BadHead {
+    TooManyHeaders,
+    /// Not HTTP/1.1.
+    Version,
+    Syntax(httparse::Error),
+}
+
+impl From<httparse::Error> for BadHead {
+    fn from(error: httparse::Error) -> Self {
+        match error {
+            httparse::Error::TooManyHeaders => Self::TooManyHeaders,
+            httparse::Error::Version => Self::Version,
+            error => Self::Syntax(error),
+        }
+    }
+}
+
+/// Splits a response head of `len` bytes off the buffer.
+pub(super) fn response(buffer: &mut BytesMut, len: usize) -> Result<Response, BadHead> {
+    let head = buffer.split_to(len).freeze();
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut headers);
+    match (parsed.parse(&head)?, parsed.version, parsed.code) {
+        (httparse::Status::Complete(_), Some(1), Some(status)) => {
+            let (reason, headers) =
+                (parsed.reason.unwrap_or_default().into(), Headers::from_parsed(parsed.headers));
+            // Copied, so that the few bytes which may be kept do not keep the read buffer.
+            Ok(Response { head: Bytes::copy_from_slice(&head), status, reason, headers })
+        }
+        (httparse::Status::Complete(_), _, _) => Err(BadHead::Version),
+        (httparse::Status::Partial, _, _) => Err(BadHead::Syntax(httparse::Error::Status)),
+    }
+}
+
+/// Splits a request head of `len` bytes off the buffer. Gives the method, too.
+pub(super) fn request(buffer: &mut BytesMut, len: usize) -> Result<(String, Request), BadHead> {
+    let head = buffer.split_to(len);
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut parsed = httparse::Request::new(&mut headers);
+    match (parsed.parse(&head)?, parsed.version, parsed.method, parsed.path) {
+        (httparse::Status::Complete(_), Some(1), Some(method), Some(target)) => {
+            let request = Request { target: target.into(), headers: Headers::from_parsed(parsed.headers) };
+            Ok((method.into(), request))
+        }
+        (httparse::Status::Complete(_), _, _, _) => Err(BadHead::Version),
+        (httparse::Status::Partial, _, _, _) => Err(BadHead::Syntax(httparse::Error::Token)),
+    }
+}
+
+/// What httparse found wrong, in words.
+pub(super) fn describe(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::HeaderName => "a header name",
+        httparse::Error::HeaderValue => "a header value",
+        httparse::Error::NewLine => "a line break",
+        httparse::Error::Status => "the status line",
+        httparse::Error::Token => "the request line",
+        httparse::Error::TooManyHeaders => "the number of headers",
+        httparse::Error::Version => "the version",
+    }
+}

@@ -1,0 +1,378 @@
+//! The server's side of the opening handshake (RFC 6455 §4.2).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::{Bytes, BytesMut};
+
+use super::error::{HandshakeError, InvalidHeader, RequestError};
+use super::headers::{Headers, write_field};
+use super::http::{self, BadHead, HeadEnd, Request};
+use super::{accept_key, is_key};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::frame::Role;
+use crate::machine::{Broken, Direction, Machine};
+use crate::outbound::Outbound;
+use crate::random::Random;
+use crate::time::Instant;
+
+/// A server that waits for a client's request, as a [`Machine`]. Its one event is the [`Request`]; then
+/// [`accept`](Self::accept) makes a [`Connection`] of it, or [`reject`](Self::reject) answers otherwise.
+///
+/// A request that is no WebSocket handshake is answered by the machine itself, with 400, 405, 408, 426 or 431; the driver
+/// writes the answer and shuts down, as [`Outbound::is_finished`] says.
+pub struct ServerHandshake {
+    inbound: BytesMut,
+    outbound: Outbound,
+    config: Config,
+    random: Random,
+    deadline: Instant,
+    eof: bool,
+    broken: Option<Broken>,
+    timed_out: bool,
+    state: State,
+}
+
+enum State {
+    Head(HeadEnd),
+    /// The request was reported. What a response answers to its key.
+    Ready(String),
+    /// The request was answered otherwise, or will never come.
+    Over,
+}
+
+/// How a server accepts a request.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Accept {
+    subprotocol: Option<String>,
+    headers: Headers,
+}
+
+impl Accept {
+    /// Accepts without a subprotocol and without further headers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses a subprotocol, which must be one of those that the request offers.
+    pub fn subprotocol(mut self, request: &Request, name: &str) -> Result<Self, InvalidHeader> {
+        if !request.subprotocols().any(|offered| offered == name) {
+            let reason = "the client does not offer this subprotocol";
+            return Err(InvalidHeader { name: "Sec-WebSocket-Protocol".into(), reason });
+        }
+        self.subprotocol = Some(name.into());
+        Ok(self)
+    }
+
+    /// Chooses the first of `supported` that the request offers; none if it offers none of them.
+    #[must_use]
+    pub fn first_subprotocol<'a>(
+        mut self,
+        request: &Request,
+        supported: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let is_offered = |name: &&str| request.subprotocols().any(|offered| offered == *name);
+        self.subprotocol = supported.into_iter().find(is_offered).map(String::from);
+        self
+    }
+
+    /// Adds a header field to the response. An error for a name or value that is not legal, and for what the handshake
+    /// itself sets.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
+        self.headers.push(name, value)?;
+        Ok(self)
+    }
+}
+
+/// How a server refuses a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reject {
+    status: u16,
+    headers: Headers,
+    body: Bytes,
+}
+
+impl Reject {
+    /// Refuses with a status from 300 to 599, such as 401 or 403.
+    pub fn new(status: u16) -> Result<Self, InvalidHeader> {
+        if !(300..=599).contains(&status) {
+            return Err(InvalidHeader { name: "status".into(), reason: "a refusal is from 300 to 599" });
+        }
+        Ok(Self { status, headers: Headers::default(), body: Bytes::new() })
+    }
+
+    /// Adds a header field, such as `WWW-Authenticate` or `Retry-After`.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
+        self.headers.push(name, value)?;
+        Ok(self)
+    }
+
+    /// Sets the body; plain text unless a `Content-Type` says otherwise.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn of(status: u16, headers: &[(&str, &str)], body: String) -> Self {
+        let mut own = Headers::default();
+        for (name, value) in headers {
+            own.set(name, value);
+        }
+        Self { status, headers: own, body: body.into() }
+    }
+
+    fn write(&self, head: &mut Vec<u8>) {
+        head.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes());
+        write_field(head, "Connection", "close");
+        write_field(head, "Content-Length", &format!("{}", self.body.len()));
+        if !self.body.is_empty() && self.headers.get("Content-Type").is_none() {
+            write_field(head, "Content-Type", "text/plain; charset=utf-8");
+        }
+        self.headers.write(head);
+        head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(&self.body);
+    }
+}
+
+impl ServerHandshake {
+    /// A handshake that fails at `deadline`.
+    pub fn new(config: Config, random: Random, deadline: Instant) -> Self {
+        Self {
+            inbound: BytesMut::new(),
+            outbound: Outbound::default(),
+            config,
+            random,
+            deadline,
+            eof: false,
+            broken: None,
+            timed_out: false,
+            state: State::Head(HeadEnd::default()),
+        }
+    }
+
+    /// The open connection, once the request was reported; before that, the handshake again. The response waits in the
+    /// connection's [`outbound`](Machine::outbound), and what was read beyond the request moves along.
+    #[allow(clippy::result_large_err, reason = "the handshake is handed back, not reported")]
+    pub fn accept(self, accept: &Accept, now: Instant) -> Result<Connection, Self> {
+        let State::Ready(key) = &self.state else { return Err(self) };
+        let mut outbound = Outbound::default();
+        outbound.append(|head| {
+            head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+            write_field(head, "Upgrade", "websocket");
+            write_field(head, "Connection", "Upgrade");
+            write_field(head, "Sec-WebSocket-Accept", key);
+            if let Some(subprotocol) = &accept.subprotocol {
+                write_field(head, "Sec-WebSocket-Protocol", subprotocol);
+            }
+            accept.headers.write(head);
+            head.extend_from_slice(b"\r\n");
+        });
+        let Self { config, random, inbound, eof, broken, .. } = self;
+        let mut connection = Connection::new(Role::Server, &config, random, inbound, outbound, now);
+        if let Some(broken) = broken {
+            connection.handle_error(broken, now);
+        }
+        if eof {
+            connection.handle_read(0, now);
+        }
+        Ok(connection)
+    }
+
+    /// Answers the request that was reported with something else than a connection, and ends the stream. Does nothing
+    /// before the request was reported, or after it was answered.
+    pub fn reject(&mut self, reject: &Reject) {
+        if let State::Ready(_) = self.state {
+            self.answer(reject);
+        }
+    }
+
+    fn answer(&mut self, reject: &Reject) {
+        self.state = State::Over;
+        self.inbound = BytesMut::new();
+        self.outbound.append(|head| reject.write(head));
+        self.outbound.finish();
+    }
+
+    fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Request>, HandshakeError> {
+        let bad_head = |status, error| (Reject::of(status, &[], String::new()), error);
+        let found = match end.find(&self.inbound) {
+            Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
+                BadHead::TooManyHeaders => bad_head(431, HandshakeError::TooManyHeaders),
+                BadHead::Version => bad_head(400, HandshakeError::Request(RequestError::NotHttp)),
+                BadHead::Syntax(what) => {
+                    bad_head(400, HandshakeError::Request(RequestError::Malformed(http::describe(what))))
+                }
+            }),
+            Ok(None) => {
+                self.state = State::Head(end);
+                return self.poll_failure();
+            }
+            Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
+        };
+        let checked = found.and_then(|(method, request)| match check(&method, &request) {
+            Ok(key) => Ok((key, request)),
+            Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
+        });
+        match checked {
+            Ok((key, request)) => {
+                self.state = State::Ready(accept_key(&key));
+                Ok(Some(request))
+            }
+            Err((reject, error)) => {
+                self.answer(&reject);
+                Err(error)
+            }
+        }
+    }
+
+    /// There is no request yet, and there may never be one.
+    fn poll_failure(&mut self) -> Result<Option<Request>, HandshakeError> {
+        if !self.eof && !self.timed_out {
+            return Ok(None);
+        }
+        let received = self.inbound.len();
+        match self.broken.take() {
+            Some(broken) => {
+                self.state = State::Over;
+                Err(HandshakeError::Transport(broken))
+            }
+            None if self.timed_out => {
+                self.answer(&Reject::of(408, &[], String::new()));
+                Err(HandshakeError::Timeout)
+            }
+            None => {
+                self.state = State::Over;
+                self.outbound.finish();
+                Err(HandshakeError::UnexpectedEof(received))
+            }
+        }
+    }
+}
+
+/// RFC 6455 §4.2.1, what the client's handshake consists of. Gives the key.
+fn check(method: &str, request: &Request) -> Result<String, RequestError> {
+    let headers = request.headers();
+    if method != "GET" {
+        return Err(RequestError::Method(method.into()));
+    }
+    if headers.only("Host").is_none() {
+        return Err(RequestError::Host);
+    }
+    let has_body =
+        headers.get("Transfer-Encoding").is_some() || headers.all("Content-Length").any(|n| n != "0");
+    if has_body {
+        return Err(RequestError::Body);
+    }
+    if !headers.has_token("Upgrade", "websocket") || !headers.has_token("Connection", "upgrade") {
+        return Err(RequestError::NoUpgrade);
+    }
+    let joined = |name: &str| headers.all(name).collect::<Vec<_>>().join(", ");
+    if headers.only("Sec-WebSocket-Version") != Some("13") {
+        return Err(RequestError::Version(joined("Sec-WebSocket-Version")));
+    }
+    match headers.only("Sec-WebSocket-Key").filter(|key| is_key(key)) {
+        Some(key) => Ok(key.into()),
+        None => Err(RequestError::Key(joined("Sec-WebSocket-Key"))),
+    }
+}
+
+/// The answer to a request that is no handshake.
+fn refusal(error: &RequestError) -> Reject {
+    let headers: &[_] = match error {
+        // RFC 9110 §15.5.6: a 405 lists what is allowed.
+        RequestError::Method(_) => &[("Allow", "GET")],
+        // RFC 9110 §15.5.22: a 426 says what to upgrade to; RFC 6455 §4.4: and which version.
+        RequestError::NoUpgrade | RequestError::Version(_) => {
+            &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+        }
+        _ => &[],
+    };
+    Reject::of(error.status(), headers, format!("This is a WebSocket server, and {error}.\n"))
+}
+
+/// The usual reason phrases (RFC 9110 §15); a client ignores them.
+fn reason(status: u16) -> &'static str {
+    match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        _ => "Refused",
+    }
+}
+
+impl Machine for ServerHandshake {
+    type Event = Request;
+    type Error = HandshakeError;
+
+    fn inbound(&mut self) -> &mut BytesMut {
+        &mut self.inbound
+    }
+
+    fn handle_read(&mut self, n: usize, _now: Instant) {
+        self.eof |= n == 0;
+        if let State::Over = self.state {
+            self.inbound.clear();
+        }
+    }
+
+    fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    fn handle_write(&mut self, n: usize, _now: Instant) {
+        self.outbound.acknowledge(n);
+    }
+
+    fn handle_error(&mut self, error: Broken, _now: Instant) {
+        match error.direction() {
+            Direction::Read => self.eof = true,
+            Direction::Write => self.outbound.clear(),
+        }
+        self.broken.get_or_insert(error);
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Request>, HandshakeError> {
+        match mem::replace(&mut self.state, State::Over) {
+            State::Head(end) => self.poll_head(end),
+            state => {
+                self.state = state;
+                Ok(None)
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        matches!(self.state, State::Head(_)).then_some(self.deadline)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.timed_out |= self.deadline <= now;
+    }
+}
+
+impl core::fmt::Debug for ServerHandshake {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ServerHandshake").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,251 @@
+//! Pings, the pongs that answer them, and the deadlines of a peer that shows no life.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::Config;
+use crate::time::Instant;
+
+/// So many unanswered pings are remembered, so that a peer which never answers costs no memory.
+const MAX_PINGS: usize = 16;
+
+/// The heartbeat of a connection.
+pub(crate) struct Keepalive {
+    interval: Option<Duration>,
+    pong_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+    next_ping: Option<Instant>,
+    /// Pings that were not answered, oldest first. Invariant: at most `MAX_PINGS`; those that have left come first.
+    pings: VecDeque<Ping>,
+    /// When the oldest unanswered ping has left.
+    unanswered: Option<Instant>,
+    /// When the last byte came or went.
+    alive: Instant,
+    /// Reading is paused, so that a pong cannot be seen.
+    paused: bool,
+    /// Since when the transport has taken nothing of what waits.
+    blocked: Option<Instant>,
+}
+
+struct Ping {
+    payload: Bytes,
+    left: Option<Instant>,
+}
+
+/// Which deadline has passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    Ping,
+    PongMissing,
+    WriteBlocked,
+}
+
+impl Keepalive {
+    pub(crate) fn new(config: &Config, now: Instant) -> Self {
+        Self {
+            interval: config.ping_interval,
+            pong_timeout: config.pong_timeout,
+            write_timeout: config.write_timeout,
+            next_ping: config.ping_interval.map(|interval| now + interval),
+            pings: VecDeque::new(),
+            unanswered: None,
+            alive: now,
+            paused: false,
+            blocked: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn read(&mut self, now: Instant) {
+        self.alive = now;
+    }
+
+    /// Bytes were written, and `pings` pings have left with them.
+    #[inline]
+    pub(crate) fn wrote(&mut self, pings: usize, now: Instant) {
+        self.alive = now;
+        self.blocked = None;
+        if pings > 0 {
+            for ping in self.pings.iter_mut().filter(|ping| ping.left.is_none()).take(pings) {
+                ping.left = Some(now);
+            }
+            self.unanswered = self.unanswered.or(Some(now));
+        }
+    }
+
+    /// The transport takes nothing at present.
+    pub(crate) fn write_blocked(&mut self, now: Instant) {
+        self.blocked = self.blocked.or(Some(now));
+    }
+
+    /// A ping was queued.
+    pub(crate) fn pinged(&mut self, payload: Bytes) {
+        if self.pings.len() == MAX_PINGS {
+            // Its deadline goes on in `unanswered`; only its round trip will not be known.
+            self.pings.pop_front();
+        }
+        self.pings.push_back(Ping { payload, left: None });
+    }
+
+    /// A pong came. The round-trip time of the ping that it answers, if it answers one.
+    ///
+    /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it
+    /// answers all before it.
+    pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+        let answered =
+            self.pings.iter().rposition(|ping| ping.left.is_some() && *ping.payload == *payload)?;
+        let left = self.pings.drain(..=answered).last().and_then(|ping| ping.left);
+        self.unanswered = self.pings.front().and_then(|ping| ping.left);
+        left.map(|left| now - left)
+    }
+
+    /// Reading stops: a deadline for what could be read stands still.
+    pub(crate) fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Reading goes on.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        if core::mem::take(&mut self.paused) {
+            self.alive = now;
+        }
+    }
+
+    /// No ping is sent any more, and no pong waited for: the closing handshake has its own deadline.
+    pub(crate) fn stop(&mut self) {
+        self.interval = None;
+        self.next_ping = None;
+        self.unanswered = None;
+        self.pong_timeout = None;
+    }
+
+    /// No byte is written any more.
+    pub(crate) fn stop_writing(&mut self) {
+        self.stop();
+        self.blocked = None;
+        self.write_timeout = None;
+    }
+
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.next_ping, self.pong_deadline(), self.write_deadline()].into_iter().flatten().min()
+    }
+
+    #[inline]
+    fn pong_deadline(&self) -> Option<Instant> {
+        let since = self.unanswered.filter(|_| !self.paused)?;
+        Some(since.max(self.alive) + self.pong_timeout?)
+    }
+
+    #[inline]
+    fn write_deadline(&self) -> Option<Instant> {
+        Some(self.blocked? + self.write_timeout?)
+    }
+
+    /// Which deadline has passed, the gravest first.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Due> {
+        let passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if passed(self.pong_deadline()) {
+            return Some(Due::PongMissing);
+        }
+        if passed(self.write_deadline()) {
+            return Some(Due::WriteBlocked);
+        }
+        if !passed(self.next_ping) {
+            return None;
+        }
+        let (Some(due), Some(interval)) = (self.next_ping, self.interval) else { return None };
+        // On schedule, whatever the delay of this call; what was missed altogether is not made up for.
+        let next = due + interval;
+        self.next_ping = Some(if next > now { next } else { now + interval });
+        // A ping that has not even left says all that another could.
+        self.pings.iter().all(|ping| ping.left.is_some()).then_some(Due::Ping)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::since_epoch(Duration::from_secs(seconds))
+    }
+
+    fn every_20_s() -> Keepalive {
+        Keepalive::new(&Config::default(), at(0))
+    }
+
+    fn ping(keepalive: &mut Keepalive, payload: &'static str, now: u64) {
+        keepalive.pinged(Bytes::from_static(payload.as_bytes()));
+        keepalive.wrote(1, at(now));
+    }
+
+    #[test]
+    fn pings_keep_to_the_schedule_and_missed_ones_are_skipped() {
+        let mut keepalive = every_20_s();
+        assert_eq!(keepalive.deadline(), Some(at(20)));
+        assert_eq!(keepalive.due(at(19)), None);
+        assert_eq!(keepalive.due(at(21)), Some(Due::Ping));
+        assert_eq!(keepalive.deadline(), Some(at(40)));
+        assert_eq!(keepalive.due(at(95)), Some(Due::Ping));
+        assert_eq!(keepalive.deadline(), Some(at(115)));
+    }
+
+    #[test]
+    fn a_pong_answers_its_ping_and_all_before_it() {
+        let mut keepalive = every_20_s();
+        for (payload, now) in [("a", 1), ("b", 2), ("c", 3)] {
+            ping(&mut keepalive, payload, now);
+        }
+        assert_eq!(keepalive.pong(b"b", at(5)), Some(Duration::from_secs(3)));
+        assert_eq!(keepalive.pong(b"a", at(5)), None);
+        assert_eq!(keepalive.pong(b"c", at(9)), Some(Duration::from_secs(6)));
+        assert_eq!(keepalive.pong_deadline(), None);
+    }
+
+    #[test]
+    fn a_pong_for_a_ping_that_has_not_left_is_unsolicited() {
+        let mut keepalive = every_20_s();
+        keepalive.pinged(Bytes::from_static(b"a"));
+        assert_eq!(keepalive.pong(b"a", at(1)), None);
+        keepalive.wrote(1, at(2));
+        assert_eq!(keepalive.pong(b"a", at(3)), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn any_byte_postpones_the_deadline_of_the_pong_and_a_pause_suspends_it() {
+        let mut keepalive = every_20_s();
+        ping(&mut keepalive, "a", 1);
+        assert_eq!(keepalive.pong_deadline(), Some(at(21)));
+        keepalive.read(at(4));
+        assert_eq!(keepalive.pong_deadline(), Some(at(24)));
+        keepalive.pause();
+        assert_eq!(keepalive.pong_deadline(), None);
+        keepalive.resume(at(100));
+        assert_eq!(keepalive.pong_deadline(), Some(at(120)));
+        assert_eq!(keepalive.due(at(120)), Some(Due::PongMissing));
+    }
+
+    #[test]
+    fn many_unanswered_pings_do_not_postpone_the_deadline() {
+        let mut keepalive = Keepalive::new(&Config::default().ping_interval(Duration::from_secs(1)), at(0));
+        ping(&mut keepalive, "first", 0);
+        for _ in 0..100 {
+            keepalive.pinged(Bytes::new());
+        }
+        assert!(keepalive.pings.len() <= MAX_PINGS);
+        assert_eq!(keepalive.pong_deadline(), Some(at(20)));
+    }
+
+    #[test]
+    fn a_write_that_makes_no_progress_has_a_deadline_of_its_own() {
+        let mut keepalive = every_20_s();
+        keepalive.write_blocked(at(3));
+        keepalive.write_blocked(at(9));
+        assert_eq!(keepalive.write_deadline(), Some(at(33)));
+        keepalive.wrote(0, at(10));
+        assert_eq!(keepalive.write_deadline(), None);
+    }
+}

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+mod close;
+mod config;
+mod connection;
+mod error;
+pub mod frame;
+mod handshake;
+mod keepalive;
+mod machine;
+pub mod mask;
+mod message;
+mod outbound;
+mod random;
+mod receive;
+mod send;
+mod time;
+mod utf8;
+
+pub use close::{CloseCode, CloseFrame, Closed, InvalidClose, Side};
+pub use config::Config;
+pub use connection::{Connection, Reply, Visit};
+pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
+pub use frame::Role;
+pub use handshake::{
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
+    Request, RequestError, Response, ResponseError, ServerHandshake,
+};
+pub use machine::{Broken, Direction, Machine};
+pub use message::{Event, Kind, Message, MessageRef, Piece};
+pub use outbound::Outbound;
+pub use random::Random;
+pub use time::Instant;
+
+pub use {bytes, bytestring};

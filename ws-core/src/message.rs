@@ -1,0 +1,198 @@
+//! Messages, and what else a connection reports.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::close::{CloseFrame, Closed};
+
+/// The type of a data message (RFC 6455 §5.6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// UTF-8 text, opcode 0x1.
+    Text,
+    /// Any bytes, opcode 0x2.
+    Binary,
+}
+
+/// A whole data message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Message {
+    /// UTF-8 text, checked once on its way in.
+    Text(ByteString),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// A text message.
+    pub fn text(text: impl Into<ByteString>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A binary message.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
+    }
+
+    /// Which of the two it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Binary(_) => Kind::Binary,
+        }
+    }
+
+    /// The text, if it is a text message.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The payload, of either type.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The payload, of either type, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The length of the payload in bytes.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty, which is legal.
+    pub fn is_empty(&self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The same message, lent.
+    pub fn as_ref(&self) -> MessageRef<'_> {
+        match self {
+            Self::Text(text) => MessageRef::Text(text),
+            Self::Binary(bytes) => MessageRef::Binary(bytes),
+        }
+    }
+}
+
+impl From<&'static str> for Message {
+    fn from(text: &'static str) -> Self {
+        Self::Text(ByteString::from_static(text))
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<ByteString> for Message {
+    fn from(text: ByteString) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&'static [u8]> for Message {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::Binary(Bytes::from_static(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+/// A whole data message that is lent for as long as a visitor looks at it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MessageRef<'a> {
+    /// UTF-8 text.
+    Text(&'a str),
+    /// Any bytes.
+    Binary(&'a [u8]),
+}
+
+impl<'a> MessageRef<'a> {
+    /// Which of the two it is.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Binary(_) => Kind::Binary,
+        }
+    }
+
+    /// The payload, of either type.
+    pub fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// A part of a message that is received in pieces.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Piece {
+    /// The type of the message that it belongs to.
+    pub kind: Kind,
+    /// The next bytes of the payload; may be empty when `last`. Text was checked up to here, but a character may be
+    /// cut in two by the border of two pieces.
+    pub bytes: Bytes,
+    /// Whether the message ends here.
+    pub last: bool,
+}
+
+impl Piece {
+    pub(crate) fn new(kind: Kind, bytes: Bytes, last: bool) -> Self {
+        Self { kind, bytes, last }
+    }
+}
+
+/// What a [`Connection`](crate::Connection) reports.
+///
+/// The order is (`Message` | `Piece` | `Ping` | `Pong`)\*, `Closing`?, `Closed`. A failure comes as one error in between,
+/// before `Closed`, which always comes, once, and last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A whole data message.
+    Message(Message),
+    /// A part of a data message, while [receiving in pieces](crate::Connection::receive_pieces).
+    Piece(Piece),
+    /// A ping, which is being answered.
+    Ping(Bytes),
+    /// A pong.
+    Pong {
+        /// Its payload.
+        payload: Bytes,
+        /// The time since the ping that it answers had left; `None` if it answers none of those that wait.
+        round_trip: Option<Duration>,
+    },
+    /// The peer's Close frame. It is being answered, unless we closed first.
+    Closing(CloseFrame),
+    /// The connection has ended, and nothing follows.
+    Closed(Closed),
+}

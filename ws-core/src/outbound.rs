@@ -1,0 +1,298 @@
+//! The bytes that wait to be written.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::{Buf, Bytes};
+
+/// A consumed prefix of the tail is cut off when it is at least this long and at least half of the tail.
+const COMPACT: usize = 4096;
+
+/// The bytes that a machine wants written, oldest first.
+///
+/// Small frames are collected in one buffer; a large payload stands for itself, so that it need not be copied.
+/// As a [`Buf`] it shows its chunks ([`Buf::chunks_vectored`] for a vectored write). What was written is reported with
+/// [`Machine::handle_write`](crate::Machine::handle_write), which drops it.
+///
+/// Bytes that were taken out (by [`take`](Self::take) or [`Buf::advance`]) are *in flight*: they still count
+/// in [`len`](Self::len) until they are reported as written, and they are reported before all others.
+#[derive(Default)]
+pub struct Outbound {
+    /// Older than `tail`. Invariant: none of them is empty.
+    segments: VecDeque<Bytes>,
+    tail: Vec<u8>,
+    /// The bytes of `tail` that were consumed. Invariant: `start <= tail.len()`, and 0 if they are equal.
+    start: usize,
+    /// Taken out, not yet written.
+    in_flight: usize,
+    /// In `segments` and in `tail` from `start` on.
+    waiting: usize,
+    /// The position of the oldest byte that counts: how many were written before it.
+    written: u64,
+    finished: bool,
+}
+
+impl Outbound {
+    /// Bytes that were not yet written, those in flight included.
+    pub fn len(&self) -> usize {
+        self.in_flight + self.waiting
+    }
+
+    /// Whether everything was written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no byte will follow: once it is empty, the write side of the transport is to be shut down.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Takes up to `limit` bytes out, and at least one if any waits: for a driver that writes without holding the
+    /// machine. They stay in flight until they are reported as written.
+    pub fn take(&mut self, limit: usize) -> VecDeque<Bytes> {
+        self.freeze_tail();
+        if self.waiting <= limit {
+            self.in_flight += self.waiting;
+            self.waiting = 0;
+            return core::mem::take(&mut self.segments);
+        }
+        let mut taken = VecDeque::new();
+        let mut room = limit.max(1);
+        while let Some(first) = self.segments.front_mut() {
+            if first.len() <= room {
+                room -= first.len();
+                taken.extend(self.segments.pop_front());
+            } else {
+                if room > 0 {
+                    taken.push_back(first.split_to(room));
+                }
+                break;
+            }
+        }
+        let n = taken.iter().map(Bytes::len).sum::<usize>();
+        self.waiting -= n;
+        self.in_flight += n;
+        taken
+    }
+
+    /// Gives back the memory that it holds for reuse. A driver calls this before it waits for the peer.
+    pub fn release(&mut self) {
+        if self.waiting == 0 {
+            self.segments = VecDeque::new();
+            self.tail = Vec::new();
+            self.start = 0;
+        }
+    }
+
+    /// The position in the stream behind the newest byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.written + self.len() as u64
+    }
+
+    /// The position before which the bytes have left the machine, written or in flight.
+    pub(crate) fn begun(&self) -> u64 {
+        self.written + self.in_flight as u64
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// No byte will follow.
+    pub(crate) fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// Lets `append` add to the newest bytes; what it appended is counted afterwards.
+    #[inline]
+    pub(crate) fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        if self.start >= COMPACT && self.start * 2 >= self.tail.len() {
+            self.tail.drain(..self.start);
+            self.start = 0;
+        }
+        let before = self.tail.len();
+        append(&mut self.tail);
+        self.waiting += self.tail.len() - before;
+    }
+
+    /// Queues a buffer without copying it.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.freeze_tail();
+        self.waiting += bytes.len();
+        self.segments.push_back(bytes);
+    }
+
+    /// Drops all bytes from `position` on. Bytes in flight cannot be dropped.
+    pub(crate) fn truncate(&mut self, position: u64) {
+        let mut excess = usize::try_from(self.end().saturating_sub(position)).unwrap_or(usize::MAX);
+        excess = excess.min(self.waiting);
+        self.waiting -= excess;
+        let from_tail = excess.min(self.tail.len() - self.start);
+        self.tail.truncate(self.tail.len() - from_tail);
+        if self.start == self.tail.len() {
+            self.tail.clear();
+            self.start = 0;
+        }
+        excess -= from_tail;
+        while let Some(last) = self.segments.back_mut().filter(|_| excess > 0) {
+            let n = last.len().min(excess);
+            last.truncate(last.len() - n);
+            excess -= n;
+            if last.is_empty() {
+                self.segments.pop_back();
+            }
+        }
+    }
+
+    /// The transport took the `n` oldest bytes.
+    #[inline]
+    pub(crate) fn acknowledge(&mut self, n: usize) {
+        debug_assert!(n <= self.len(), "more bytes written than there were");
+        let n = n.min(self.len());
+        self.written += n as u64;
+        let from_flight = n.min(self.in_flight);
+        self.in_flight -= from_flight;
+        self.consume(n - from_flight);
+    }
+
+    /// Drops what waits, for a transport that takes nothing any more.
+    pub(crate) fn clear(&mut self) {
+        self.written = self.end();
+        self.in_flight = 0;
+        self.waiting = 0;
+        self.release();
+    }
+
+    #[inline]
+    fn consume(&mut self, mut n: usize) {
+        self.waiting -= n;
+        while let Some(first) = self.segments.front_mut() {
+            if first.len() > n {
+                first.advance(n);
+                return;
+            }
+            n -= first.len();
+            self.segments.pop_front();
+        }
+        self.start += n;
+        if self.start == self.tail.len() {
+            self.tail.clear();
+            self.start = 0;
+        }
+    }
+
+    fn freeze_tail(&mut self) {
+        if self.tail.is_empty() {
+            return;
+        }
+        let mut bytes = Bytes::from(core::mem::take(&mut self.tail));
+        bytes.advance(core::mem::take(&mut self.start));
+        self.segments.push_back(bytes);
+    }
+}
+
+impl Buf for Outbound {
+    fn remaining(&self) -> usize {
+        self.waiting
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.segments.front().map_or(&self.tail[self.start..], |first| first)
+    }
+
+    /// Takes the `n` oldest bytes out; they are in flight from then on.
+    fn advance(&mut self, n: usize) {
+        self.consume(n);
+        self.in_flight += n;
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, slices: &mut [std::io::IoSlice<'a>]) -> usize {
+        let tail = &self.tail[self.start..];
+        let chunks = self.segments.iter().map(|segment| &segment[..]);
+        let chunks = chunks.chain((!tail.is_empty()).then_some(tail));
+        slices.iter_mut().zip(chunks).map(|(slice, chunk)| *slice = std::io::IoSlice::new(chunk)).count()
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("waiting", &self.waiting)
+            .field("in_flight", &self.in_flight)
+            .field("written", &self.written)
+            .field("finished", &self.finished)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Outbound {
+        let mut outbound = Outbound::default();
+        outbound.append(|tail| tail.extend_from_slice(b"abc"));
+        outbound.push(Bytes::from_static(b"defgh"));
+        outbound.append(|tail| tail.extend_from_slice(b"ij"));
+        outbound
+    }
+
+    fn rest(outbound: &mut Outbound) -> Vec<u8> {
+        let n = outbound.remaining();
+        outbound.copy_to_bytes(n).to_vec()
+    }
+
+    #[test]
+    fn bytes_come_out_oldest_first_whatever_is_acknowledged() {
+        for n in 0..=10 {
+            let mut outbound = sample();
+            outbound.acknowledge(n);
+            assert_eq!(outbound.len(), 10 - n);
+            assert_eq!(rest(&mut outbound), b"abcdefghij"[n..]);
+        }
+    }
+
+    #[test]
+    fn truncate_drops_the_newest_but_nothing_in_flight() {
+        for keep in 0..=10u64 {
+            for taken in 0..=10 {
+                let mut outbound = sample();
+                outbound.advance(taken);
+                outbound.truncate(keep);
+                let end = (keep as usize).max(taken);
+                assert_eq!(outbound.end(), end as u64);
+                assert_eq!(rest(&mut outbound), b"abcdefghij"[taken..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn taken_bytes_count_until_written() {
+        for limit in 0..=11 {
+            let mut outbound = sample();
+            let taken: Vec<u8> = outbound.take(limit).iter().flat_map(|bytes| bytes.to_vec()).collect();
+            assert_eq!(taken, b"abcdefghij"[..limit.clamp(1, 10)]);
+            assert_eq!(outbound.len(), 10);
+            outbound.acknowledge(taken.len());
+            assert_eq!(outbound.written(), taken.len() as u64);
+            assert_eq!(rest(&mut outbound), b"abcdefghij"[taken.len()..]);
+        }
+    }
+
+    #[test]
+    fn a_queue_that_never_runs_empty_does_not_grow() {
+        let mut outbound = Outbound::default();
+        outbound.append(|tail| tail.extend_from_slice(&[0; 100]));
+        for _ in 0..10_000 {
+            outbound.append(|tail| tail.extend_from_slice(&[0; 100]));
+            outbound.acknowledge(100);
+        }
+        assert!(outbound.tail.capacity() < 4 * COMPACT, "{}", outbound.tail.capacity());
+    }
+}

@@ -1,0 +1,420 @@
+//! Messages from frames.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
+
+use crate::close::{CloseCode, CloseFrame};
+use crate::config::Config;
+use crate::error::{Violation, ViolationKind};
+use crate::frame::{Header, Opcode, Role, Rules};
+use crate::mask::{self, MaskKey};
+use crate::message::{Kind, Message, MessageRef, Piece};
+use crate::utf8::{Text, Utf8};
+
+/// A binary payload up to this length is copied out of the read buffer instead of being split off: a copy is about
+/// as cheap as a reference count, and a message that is kept does not keep 16 KiB of others alive.
+const COPIED: usize = 512;
+
+/// What came in.
+pub(crate) enum Received {
+    Message(Message),
+    Piece(Piece),
+    Ping(Bytes),
+    Pong(Bytes),
+    Close(CloseFrame),
+}
+
+/// The receiving half of a connection. It keeps its place in the buffer, so that no byte is looked at twice.
+pub(crate) struct Receive {
+    rules: Rules,
+    max_message_size: u64,
+    max_fragments: u32,
+    /// The position in the stream of the first byte in the buffer.
+    position: u64,
+    /// The data frame whose payload is coming in.
+    frame: Option<Frame>,
+    /// The message that has begun and not ended.
+    /// Invariant: a message of one frame that is whole in the buffer never comes here.
+    message: Option<Partial>,
+    in_pieces: bool,
+}
+
+/// A data frame, from its header to the last byte of its payload.
+struct Frame {
+    fin: bool,
+    mask: Option<MaskKey>,
+    /// Bytes of the payload that are still in the buffer or yet to come.
+    left: u64,
+    /// Where in the key the next byte stands.
+    phase: usize,
+    /// Bytes at the beginning of the buffer that were unmasked already.
+    unmasked: usize,
+}
+
+/// A message under assembly.
+struct Partial {
+    kind: Kind,
+    /// Announced by the headers so far, in bytes.
+    size: u64,
+    fragments: u32,
+    data: Assembly,
+}
+
+enum Assembly {
+    /// One binary frame, which stays in the read buffer until it is whole, so that it need not be copied.
+    InPlace,
+    Binary(Vec<u8>),
+    Text(Text),
+    /// Handed out as it comes; text is checked on its way.
+    Pieces(Option<Utf8>),
+}
+
+impl Receive {
+    pub(crate) fn new(role: Role, config: &Config) -> Self {
+        Self {
+            rules: Rules { sender: role.peer(), rsv1: false },
+            max_message_size: config.max_message_size as u64,
+            max_fragments: config.max_fragments,
+            position: 0,
+            frame: None,
+            message: None,
+            in_pieces: false,
+        }
+    }
+
+    /// Hand out messages in pieces, from the one under way on; or whole again, from the next one on.
+    pub(crate) fn set_pieces(&mut self, in_pieces: bool) {
+        self.in_pieces = in_pieces;
+    }
+
+    /// Whether the rest of a message is still to come in pieces.
+    pub(crate) fn is_within_pieces(&self) -> bool {
+        matches!(&self.message, Some(Partial { data: Assembly::Pieces(_), .. }))
+    }
+
+    /// The next message, piece or control frame; `None` if more bytes are needed.
+    #[inline]
+    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+        if let Some((kind, start, end)) = self.whole(inbound)? {
+            let payload = &inbound[start..end];
+            let message = match kind {
+                Kind::Text => match simdutf8::basic::from_utf8(payload) {
+                    Ok(text) => Message::Text(ByteString::from(String::from(text))),
+                    Err(_) => return Err(self.invalid_utf8(&inbound[start..end], start)),
+                },
+                Kind::Binary if payload.len() <= COPIED => Message::Binary(Bytes::copy_from_slice(payload)),
+                Kind::Binary => {
+                    inbound.advance(start);
+                    self.position += end as u64;
+                    return Ok(Some(Received::Message(Message::Binary(
+                        inbound.split_to(end - start).freeze(),
+                    ))));
+                }
+            };
+            self.consume(inbound, end);
+            return Ok(Some(Received::Message(message)));
+        }
+        self.poll_parts(inbound)
+    }
+
+    /// Shows the next message to `visit` where it lies, if it is a frame of its own that is whole in the buffer.
+    /// `None` if it is not: [`poll`](Self::poll) knows what it is.
+    #[inline]
+    pub(crate) fn lend<T>(
+        &mut self,
+        inbound: &mut BytesMut,
+        visit: impl FnOnce(MessageRef<'_>) -> T,
+    ) -> Result<Option<T>, Violation> {
+        let Some((kind, start, end)) = self.whole(inbound)? else { return Ok(None) };
+        let payload = &inbound[start..end];
+        let message = match kind {
+            Kind::Binary => MessageRef::Binary(payload),
+            Kind::Text => match simdutf8::basic::from_utf8(payload) {
+                Ok(text) => MessageRef::Text(text),
+                Err(_) => return Err(self.invalid_utf8(payload, start)),
+            },
+        };
+        let answer = visit(message);
+        self.consume(inbound, end);
+        Ok(Some(answer))
+    }
+
+    /// The straight path: a message in one frame that is all there, unmasked. Its type, and where its payload lies.
+    #[inline]
+    fn whole(&mut self, inbound: &mut BytesMut) -> Result<Option<(Kind, usize, usize)>, Violation> {
+        if self.message.is_some() || self.in_pieces {
+            return Ok(None);
+        }
+        let Some((header, start)) = self.decode(inbound)? else { return Ok(None) };
+        let kind = match header.opcode() {
+            Opcode::Text => Kind::Text,
+            Opcode::Binary => Kind::Binary,
+            _ => return Ok(None),
+        };
+        let len = header.payload_len();
+        if !header.fin() || len > self.max_message_size || len > (inbound.len() - start) as u64 {
+            return Ok(None);
+        }
+        let end = start + len as usize;
+        if let Some(key) = header.mask() {
+            mask::apply(&mut inbound[start..end], key, 0);
+        }
+        Ok(Some((kind, start, end)))
+    }
+
+    #[inline]
+    fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
+        Header::decode(inbound, self.rules).map_err(|kind| self.violation(kind))
+    }
+
+    /// Everything else: control frames, fragments, and payloads that are not all there.
+    fn poll_parts(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+        loop {
+            if self.in_pieces
+                && let Some(piece) = self.turn_into_pieces()
+            {
+                return Ok(Some(piece));
+            }
+            if self.frame.is_none() {
+                let Some((header, len)) = self.decode(inbound)? else { return Ok(None) };
+                if header.opcode().is_control() {
+                    return self.control(inbound, header, len);
+                }
+                self.begin_frame(header)?;
+                self.consume(inbound, len);
+            }
+            let Some(mut frame) = self.frame.take() else { return Ok(None) };
+            let there = usize::try_from(frame.left).map_or(inbound.len(), |left| left.min(inbound.len()));
+            frame.unmask(&mut inbound[..there]);
+            let message = self.payload(inbound, &mut frame, there)?;
+            if message.is_some() || frame.left > 0 {
+                if frame.left > 0 {
+                    self.frame = Some(frame);
+                }
+                return Ok(message);
+            }
+        }
+    }
+
+    /// A data frame begins: checks its place in the message, and the message against the limits.
+    fn begin_frame(&mut self, header: Header) -> Result<(), Violation> {
+        let violation = |kind| Violation { kind, offset: self.position };
+        let in_one_frame = header.fin() && header.opcode() != Opcode::Continuation;
+        let mut message = match (header.opcode(), self.message.take()) {
+            (Opcode::Continuation, Some(message)) => message,
+            // RFC 6455 §5.4: fragments of one message MUST NOT be interleaved with another, and begin with its opcode.
+            (Opcode::Continuation, None) => return Err(violation(ViolationKind::UnexpectedContinuation)),
+            (_, Some(_)) => return Err(violation(ViolationKind::UnfinishedMessage)),
+            (Opcode::Text, None) if self.in_pieces => {
+                Partial::new(Kind::Text, Assembly::Pieces(Some(Utf8::default())))
+            }
+            (_, None) if self.in_pieces => Partial::new(Kind::Binary, Assembly::Pieces(None)),
+            (Opcode::Text, None) => Partial::new(Kind::Text, Assembly::Text(Text::default())),
+            (_, None) if in_one_frame => Partial::new(Kind::Binary, Assembly::InPlace),
+            (_, None) => Partial::new(Kind::Binary, Assembly::Binary(Vec::new())),
+        };
+        message.size = message.size.saturating_add(header.payload_len());
+        message.fragments += 1;
+        if matches!(message.data, Assembly::Pieces(_)) {
+            // A message that is not kept has no limit on its size; only fragments that bring nothing are counted.
+            if header.payload_len() > 0 {
+                message.fragments = 0;
+            }
+        } else if message.size > self.max_message_size {
+            return Err(violation(ViolationKind::MessageTooBig(message.size)));
+        }
+        if message.fragments > self.max_fragments {
+            return Err(violation(ViolationKind::TooManyFragments));
+        }
+        self.message = Some(message);
+        self.frame = Some(Frame {
+            fin: header.fin(),
+            mask: header.mask(),
+            left: header.payload_len(),
+            phase: 0,
+            unmasked: 0,
+        });
+        Ok(())
+    }
+
+    /// The first `there` bytes of the buffer are payload of `frame`, unmasked.
+    fn payload(
+        &mut self,
+        inbound: &mut BytesMut,
+        frame: &mut Frame,
+        there: usize,
+    ) -> Result<Option<Received>, Violation> {
+        let Some(mut message) = self.message.take() else { return Ok(None) };
+        let ends = frame.fin && there as u64 == frame.left;
+        match &mut message.data {
+            Assembly::InPlace if ends => {
+                frame.left = 0;
+                self.position += there as u64;
+                return Ok(Some(Received::Message(Message::Binary(inbound.split_to(there).freeze()))));
+            }
+            Assembly::InPlace => {
+                self.message = Some(message);
+                return Ok(None);
+            }
+            Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
+            Assembly::Text(text) => {
+                text.feed(&inbound[..there]).map_err(|at| self.violation_at(at))?;
+                if ends && !text.is_complete() {
+                    return Err(self.violation_at(there));
+                }
+            }
+            Assembly::Pieces(utf8) => {
+                if let Some(utf8) = utf8 {
+                    utf8.feed(&inbound[..there], |_| ()).map_err(|at| self.violation_at(at))?;
+                    if ends && !utf8.is_complete() {
+                        return Err(self.violation_at(there));
+                    }
+                }
+                frame.took(there);
+                self.position += there as u64;
+                let piece = Piece::new(message.kind, inbound.split_to(there).freeze(), ends);
+                if !ends {
+                    self.message = Some(message);
+                }
+                return Ok((there > 0 || ends).then_some(Received::Piece(piece)));
+            }
+        }
+        frame.took(there);
+        self.consume(inbound, there);
+        if ends {
+            return Ok(Some(Received::Message(message.finish())));
+        }
+        self.message = Some(message);
+        Ok(None)
+    }
+
+    /// If a message was begun whole and is now wanted in pieces, what was assembled of it becomes the first of them.
+    fn turn_into_pieces(&mut self) -> Option<Received> {
+        let message = self.message.as_mut()?;
+        let (bytes, utf8) = match mem::replace(&mut message.data, Assembly::Pieces(None)) {
+            Assembly::Pieces(utf8) => (Bytes::new(), utf8),
+            Assembly::InPlace => (Bytes::new(), None),
+            Assembly::Binary(bytes) => (bytes.into(), None),
+            Assembly::Text(text) => {
+                let (text, utf8) = text.into_parts();
+                (text.into(), Some(utf8))
+            }
+        };
+        message.data = Assembly::Pieces(utf8);
+        (!bytes.is_empty()).then(|| Received::Piece(Piece::new(message.kind, bytes, false)))
+    }
+
+    /// A control frame (RFC 6455 §5.5), which may stand between the fragments of a message.
+    fn control(
+        &mut self,
+        inbound: &mut BytesMut,
+        header: Header,
+        start: usize,
+    ) -> Result<Option<Received>, Violation> {
+        let len = header.payload_len() as usize;
+        let there = len.min(inbound.len() - start);
+        let mut buffer = [0; Header::MAX_CONTROL];
+        let payload = &mut buffer[..there];
+        payload.copy_from_slice(&inbound[start..start + there]);
+        if let Some(key) = header.mask() {
+            mask::apply(payload, key, 0);
+        }
+        if there < len {
+            // Of a Close frame, as much as is there is checked; it is short enough to be looked at again.
+            if header.opcode() == Opcode::Close && there >= 2 {
+                self.close(payload, start, false)?;
+            }
+            return Ok(None);
+        }
+        let received = match header.opcode() {
+            Opcode::Close => Received::Close(self.close(payload, start, true)?),
+            Opcode::Ping => Received::Ping(Bytes::copy_from_slice(payload)),
+            _ => Received::Pong(Bytes::copy_from_slice(payload)),
+        };
+        self.consume(inbound, start + len);
+        Ok(Some(received))
+    }
+
+    /// RFC 6455 §5.5.1: the payload of a Close frame is empty, or a code and a reason in UTF-8.
+    fn close(&self, payload: &[u8], start: usize, is_whole: bool) -> Result<CloseFrame, Violation> {
+        let (code, reason) = match payload {
+            [] => return Ok(CloseFrame::EMPTY),
+            [_] => return Err(self.violation(ViolationKind::CloseTooShort)),
+            [first, second, reason @ ..] => (u16::from_be_bytes([*first, *second]), reason),
+        };
+        let code = CloseCode::new(code).ok_or_else(|| self.violation(ViolationKind::CloseCode(code)))?;
+        let mut text = Text::default();
+        text.feed(reason).map_err(|at| self.violation_at(start + 2 + at))?;
+        if is_whole && !text.is_complete() {
+            return Err(self.violation_at(start + payload.len()));
+        }
+        CloseFrame::new(code, text.into_string()).map_err(|_| self.violation(ViolationKind::ControlTooLong))
+    }
+
+    #[inline]
+    fn consume(&mut self, inbound: &mut BytesMut, n: usize) {
+        inbound.advance(n);
+        self.position += n as u64;
+    }
+
+    #[cold]
+    fn violation(&self, kind: ViolationKind) -> Violation {
+        Violation { kind, offset: self.position }
+    }
+
+    /// Invalid UTF-8 at the byte `at` of the buffer.
+    #[cold]
+    fn violation_at(&self, at: usize) -> Violation {
+        Violation { kind: ViolationKind::InvalidUtf8, offset: self.position + at as u64 }
+    }
+
+    /// `payload`, which begins at `start` in the buffer, is not UTF-8.
+    #[cold]
+    fn invalid_utf8(&self, payload: &[u8], start: usize) -> Violation {
+        let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
+        self.violation_at(start + at)
+    }
+}
+
+impl Frame {
+    /// Unmasks what was not yet unmasked of the payload at the beginning of the buffer.
+    fn unmask(&mut self, payload: &mut [u8]) {
+        if let Some(key) = self.mask {
+            mask::apply(&mut payload[self.unmasked..], key, self.phase);
+        }
+        self.phase = (self.phase + payload.len() - self.unmasked) % 4;
+        self.unmasked = payload.len();
+    }
+
+    /// The first `n` bytes of the buffer, all that was unmasked, leave it.
+    fn took(&mut self, n: usize) {
+        self.left -= n as u64;
+        self.unmasked = 0;
+    }
+}
+
+impl Partial {
+    fn new(kind: Kind, data: Assembly) -> Self {
+        Self { kind, size: 0, fragments: 0, data }
+    }
+
+    fn finish(self) -> Message {
+        match self.data {
+            Assembly::Text(text) => Message::Text(text.into_string().into()),
+            Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
+            Assembly::InPlace | Assembly::Pieces(_) => Message::Binary(Bytes::new()),
+        }
+    }
+}
+
+/// A message that is kept should not keep twice its size.
+fn shrunk(mut bytes: Vec<u8>) -> Bytes {
+    if bytes.capacity() > 2 * bytes.len() {
+        bytes.shrink_to_fit();
+    }
+    bytes.into()
+}

@@ -1,0 +1,361 @@
+//! Frames from messages.
+
+use alloc::collections::VecDeque;
+
+use bytes::Bytes;
+
+use crate::close::CloseFrame;
+use crate::config::Config;
+use crate::frame::{Header, Opcode, Role};
+use crate::mask;
+use crate::message::{Kind, Message, MessageRef};
+use crate::outbound::Outbound;
+use crate::random::Random;
+use crate::utf8::Utf8;
+
+/// A payload from this length on is not appended to the small frames before it: a client masks it into a buffer of
+/// its own in one pass, a server queues it as it is.
+const LARGE: usize = 4096;
+
+/// So many pongs wait at most; beyond that, the newest replaces those that have come last.
+const MAX_PONGS: usize = 16;
+
+/// The sending half of a connection.
+pub(crate) struct Send {
+    role: Role,
+    max_frame_size: usize,
+    max_send_buffer: usize,
+    random: Random,
+    /// What ends where in the stream, of all that the transport has not taken whole, oldest first.
+    /// Invariant: the positions ascend, and all lie behind `boundary`.
+    marks: VecDeque<(u64, Unit)>,
+    /// The end of the last unit that the transport has taken whole.
+    boundary: u64,
+    /// Messages accepted, of which the transport has not taken all bytes.
+    unsent: usize,
+    /// Pongs among the marks. Invariant: less than `MAX_PONGS`.
+    pongs: usize,
+    /// The answer to the newest ping, if the others fill the queue.
+    newest_pong: Option<Bytes>,
+    /// The message that is being sent as a stream.
+    stream: Option<Stream>,
+}
+
+/// What can be sent whole or not at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// A data message, or the last part of a streamed one.
+    Message,
+    Ping,
+    Pong,
+    /// A part of a streamed message, or the opening handshake.
+    Other,
+}
+
+struct Stream {
+    /// Of the next frame.
+    opcode: Opcode,
+    /// The check of a text.
+    utf8: Option<Utf8>,
+}
+
+/// Why nothing more is taken.
+pub(crate) enum Refusal {
+    Full,
+    Streaming,
+    NotStreaming,
+    InvalidUtf8,
+}
+
+impl Send {
+    pub(crate) fn new(role: Role, config: &Config, random: Random, outbound: &Outbound) -> Self {
+        let mut send = Self {
+            role,
+            max_frame_size: config.max_frame_size,
+            max_send_buffer: config.max_send_buffer,
+            random,
+            marks: VecDeque::new(),
+            boundary: outbound.written(),
+            unsent: 0,
+            pongs: 0,
+            newest_pong: None,
+            stream: None,
+        };
+        if !outbound.is_empty() {
+            // The end of the opening handshake may still wait: it is not to be cut either.
+            send.mark(outbound, Unit::Other);
+        }
+        send
+    }
+
+    /// Whether there is room for a message, of any size.
+    #[inline]
+    pub(crate) fn has_room(&self, outbound: &Outbound) -> bool {
+        let waiting = outbound.len();
+        waiting < self.max_send_buffer || waiting == 0
+    }
+
+    /// How many messages were accepted of which the transport has not taken all bytes.
+    pub(crate) fn unsent(&self) -> usize {
+        self.unsent
+    }
+
+    /// The transport has taken bytes: how many pings have left with them?
+    #[inline]
+    pub(crate) fn wrote(&mut self, outbound: &mut Outbound) -> usize {
+        let mut pings = 0;
+        while let Some(&(end, unit)) = self.marks.front().filter(|(end, _)| *end <= outbound.written()) {
+            self.marks.pop_front();
+            self.boundary = end;
+            match unit {
+                Unit::Message => self.unsent -= 1,
+                Unit::Ping => pings += 1,
+                Unit::Pong => self.pongs -= 1,
+                Unit::Other => {}
+            }
+        }
+        if let Some(payload) = self.newest_pong.take() {
+            self.pong(outbound, payload);
+        }
+        pings
+    }
+
+    #[inline]
+    fn mark(&mut self, outbound: &Outbound, unit: Unit) {
+        self.marks.push_back((outbound.end(), unit));
+    }
+
+    #[inline]
+    fn admit(&self, outbound: &Outbound) -> Result<(), Refusal> {
+        if self.stream.is_some() {
+            return Err(Refusal::Streaming);
+        }
+        if self.has_room(outbound) { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Queues a message that is owned, so that a large payload need not be copied on a server.
+    #[inline]
+    pub(crate) fn message(
+        &mut self,
+        outbound: &mut Outbound,
+        message: Message,
+    ) -> Result<(), (Refusal, Message)> {
+        if let Err(refusal) = self.admit(outbound) {
+            return Err((refusal, message));
+        }
+        if message.len() < LARGE || self.role == Role::Client || message.len() > self.max_frame_size {
+            self.fragments(outbound, message.kind().into(), message.as_bytes());
+        } else {
+            let opcode = Opcode::from(message.kind());
+            self.header(outbound, opcode, true, message.len());
+            outbound.push(message.into_bytes());
+        }
+        self.accepted(outbound);
+        Ok(())
+    }
+
+    /// Queues a message that is lent.
+    #[inline]
+    pub(crate) fn lent(&mut self, outbound: &mut Outbound, message: MessageRef<'_>) -> Result<(), Refusal> {
+        self.admit(outbound)?;
+        self.fragments(outbound, message.kind().into(), message.as_bytes());
+        self.accepted(outbound);
+        Ok(())
+    }
+
+    #[inline]
+    fn accepted(&mut self, outbound: &Outbound) {
+        self.unsent += 1;
+        self.mark(outbound, Unit::Message);
+    }
+
+    #[inline]
+    fn fragments(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+        if payload.len() <= self.max_frame_size {
+            return self.frame(outbound, opcode, true, payload);
+        }
+        let mut opcode = opcode;
+        let mut chunks = payload.chunks(self.max_frame_size).peekable();
+        while let Some(chunk) = chunks.next() {
+            self.frame(outbound, opcode, chunks.peek().is_none(), chunk);
+            opcode = Opcode::Continuation;
+        }
+    }
+
+    /// Queues a frame of a data message, with a fresh masking key where one is needed.
+    #[inline]
+    fn frame(&mut self, outbound: &mut Outbound, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if payload.len() >= LARGE {
+            let key = self.header(outbound, opcode, fin, payload.len());
+            return outbound.push(match key {
+                Some(key) => mask::copied(payload, key).into(),
+                None => Bytes::copy_from_slice(payload),
+            });
+        }
+        let key = (self.role == Role::Client).then(|| self.random.mask_key());
+        if let Some(header) = Header::data(opcode, fin, key, payload.len() as u64) {
+            append(outbound, header, payload);
+        }
+    }
+
+    /// Queues a header alone, for a payload that is queued by itself; gives the key to mask that with.
+    fn header(
+        &mut self,
+        outbound: &mut Outbound,
+        opcode: Opcode,
+        fin: bool,
+        len: usize,
+    ) -> Option<mask::MaskKey> {
+        let key = (self.role == Role::Client).then(|| self.random.mask_key());
+        if let Some(header) = Header::data(opcode, fin, key, len as u64) {
+            append(outbound, header, &[]);
+        }
+        key
+    }
+
+    /// Queues a control frame. Invariant of all callers: the payload has at most 125 bytes.
+    fn control(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+        let key = (self.role == Role::Client).then(|| self.random.mask_key());
+        if let Some(header) = Header::control(opcode, key, payload.len()) {
+            append(outbound, header, payload);
+        }
+    }
+
+    /// Begins a message that is sent in parts.
+    pub(crate) fn begin_stream(&mut self, kind: Kind) -> Result<(), Refusal> {
+        if self.stream.is_some() {
+            return Err(Refusal::Streaming);
+        }
+        let utf8 = (kind == Kind::Text).then(Utf8::default);
+        self.stream = Some(Stream { opcode: kind.into(), utf8 });
+        Ok(())
+    }
+
+    /// Queues the next part of the streamed message, as a frame.
+    pub(crate) fn stream_part(
+        &mut self,
+        outbound: &mut Outbound,
+        part: &[u8],
+        last: bool,
+    ) -> Result<(), Refusal> {
+        let Some(stream) = &mut self.stream else { return Err(Refusal::NotStreaming) };
+        if part.is_empty() && !last {
+            return Ok(());
+        }
+        // The end of a message is always taken: it is a few bytes, and lets the next one begin.
+        let has_room = outbound.is_empty() || outbound.len() < self.max_send_buffer;
+        if !part.is_empty() && !has_room {
+            return Err(Refusal::Full);
+        }
+        if let Some(utf8) = &mut stream.utf8 {
+            let mut checked = utf8.clone();
+            checked.feed(part, |_| ()).map_err(|_| Refusal::InvalidUtf8)?;
+            if last && !checked.is_complete() {
+                return Err(Refusal::InvalidUtf8);
+            }
+            *utf8 = checked;
+        }
+        let mut opcode = stream.opcode;
+        stream.opcode = Opcode::Continuation;
+        if opcode != Opcode::Continuation {
+            self.unsent += 1;
+        }
+        let mut rest = part;
+        while rest.len() > self.max_frame_size {
+            let (chunk, others) = rest.split_at(self.max_frame_size);
+            self.frame(outbound, opcode, false, chunk);
+            (opcode, rest) = (Opcode::Continuation, others);
+        }
+        self.frame(outbound, opcode, last, rest);
+        if last {
+            self.stream = None;
+        }
+        self.mark(outbound, if last { Unit::Message } else { Unit::Other });
+        Ok(())
+    }
+
+    /// Whether a streamed message has begun and not ended.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// A nonce for a ping.
+    pub(crate) fn nonce(&mut self) -> [u8; 8] {
+        self.random.array()
+    }
+
+    pub(crate) fn ping(&mut self, outbound: &mut Outbound, payload: &[u8]) {
+        self.control(outbound, Opcode::Ping, payload);
+        self.mark(outbound, Unit::Ping);
+    }
+
+    /// Answers a ping.
+    ///
+    /// RFC 6455 §5.5.3: an endpoint that has not yet answered previous pings may answer only the most recent one.
+    pub(crate) fn pong(&mut self, outbound: &mut Outbound, payload: Bytes) {
+        if self.pongs < MAX_PONGS - 1 {
+            self.control(outbound, Opcode::Pong, &payload);
+            self.mark(outbound, Unit::Pong);
+            self.pongs += 1;
+        } else {
+            self.newest_pong = Some(payload);
+        }
+    }
+
+    /// Queues the Close frame. Of what waits, only what goes out `before` it is kept.
+    pub(crate) fn close(&mut self, outbound: &mut Outbound, frame: &CloseFrame, before: Before) {
+        self.newest_pong = None;
+        if let Before::Begun = before {
+            self.drop_unbegun(outbound);
+        }
+        let mut buffer = [0; Header::MAX_CONTROL];
+        let payload = match frame.code() {
+            None => &buffer[..0],
+            Some(code) => {
+                let reason = frame.reason().as_bytes();
+                let len = 2 + reason.len();
+                buffer[..2].copy_from_slice(&u16::from(code).to_be_bytes());
+                buffer[2..len].copy_from_slice(reason);
+                &buffer[..len]
+            }
+        };
+        self.control(outbound, Opcode::Close, payload);
+    }
+
+    /// Drops what has not begun to leave. What has begun is kept to its end: a frame that breaks off would swallow the
+    /// Close frame.
+    fn drop_unbegun(&mut self, outbound: &mut Outbound) {
+        let begun = outbound.begun();
+        let end = if begun == self.boundary {
+            begun
+        } else {
+            self.marks.iter().map(|&(end, _)| end).find(|&end| end >= begun).unwrap_or(begun)
+        };
+        outbound.truncate(end);
+        while self.marks.back().is_some_and(|&(mark, _)| mark > end) {
+            self.marks.pop_back();
+        }
+    }
+}
+
+/// What goes out before a Close frame.
+pub(crate) enum Before {
+    /// Everything that waits: we begin to close.
+    All,
+    /// Only what has begun to leave: we answer.
+    Begun,
+}
+
+#[inline]
+fn append(outbound: &mut Outbound, header: Header, payload: &[u8]) {
+    let (bytes, len) = header.encode();
+    outbound.append(|tail| {
+        tail.reserve(len + payload.len());
+        tail.extend_from_slice(&bytes[..len]);
+        let at = tail.len();
+        tail.extend_from_slice(payload);
+        if let Some(key) = header.mask() {
+            mask::apply(&mut tail[at..], key, 0);
+        }
+    });
+}
