@@ -38,7 +38,7 @@ pub trait Machine {
 
     /// What is to be written, oldest byte first.
     ///
-    /// The driver either looks at its chunks ([`bytes::Buf`]) or takes them out ([`Outbound::take`]), writes,
+    /// The driver either looks at its chunks ([`bytes::Buf`]) or takes them out ([`Outbound::take_out`]), writes,
     /// and reports what was written with [`handle_write`](Self::handle_write). When it is empty and
     /// [finished](Outbound::is_finished), the driver shuts down the write side of the transport.
     fn outbound(&mut self) -> &mut Outbound;

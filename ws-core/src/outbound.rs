@@ -15,7 +15,7 @@ const COMPACT: usize = 4096;
 /// As a [`Buf`] it shows its chunks ([`Buf::chunks_vectored`] for a vectored write). What was written is reported with
 /// [`Machine::handle_write`](crate::Machine::handle_write), which drops it.
 ///
-/// Bytes that were taken out (by [`take`](Self::take) or [`Buf::advance`]) are *in flight*: they still count
+/// Bytes that were taken out (by [`take_out`](Self::take_out) or [`Buf::advance`]) are *in flight*: they still count
 /// in [`len`](Self::len) until they are reported as written, and they are reported before all others.
 #[derive(Default)]
 pub struct Outbound {
@@ -51,7 +51,7 @@ impl Outbound {
 
     /// Takes up to `limit` bytes out, and at least one if any waits: for a driver that writes without holding the
     /// machine. They stay in flight until they are reported as written.
-    pub fn take(&mut self, limit: usize) -> VecDeque<Bytes> {
+    pub fn take_out(&mut self, limit: usize) -> VecDeque<Bytes> {
         self.freeze_tail();
         if self.waiting <= limit {
             self.in_flight += self.waiting;
@@ -276,7 +276,7 @@ mod tests {
     fn taken_bytes_count_until_written() {
         for limit in 0..=11 {
             let mut outbound = sample();
-            let taken: Vec<u8> = outbound.take(limit).iter().flat_map(|bytes| bytes.to_vec()).collect();
+            let taken: Vec<u8> = outbound.take_out(limit).iter().flat_map(|bytes| bytes.to_vec()).collect();
             assert_eq!(taken, b"abcdefghij"[..limit.clamp(1, 10)]);
             assert_eq!(outbound.len(), 10);
             outbound.acknowledge(taken.len());
