@@ -1,1 +1,11 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod options;
+mod shutdown;
+mod target;
+
+pub use error::{AcceptError, ConnectError, Phase};
+pub use options::{AcceptOptions, ConnectOptions, random};
+pub use shutdown::{Guard, Shutdown, Stop};
+pub use target::{Host, Target, TargetError};

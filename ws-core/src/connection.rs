@@ -112,6 +112,14 @@ impl Connection {
         }
     }
 
+    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees the stream break off.
+    pub fn abort(&mut self) {
+        self.closing.abort();
+        self.outbound.clear();
+        self.outbound.finish();
+        self.keepalive.stop_writing();
+    }
+
     /// Reading is paused, because the user takes nothing: what could be a sign of life is not seen, so the deadline for
     /// a pong stands still.
     pub fn pause(&mut self) {
@@ -136,13 +144,11 @@ impl Connection {
     #[inline]
     fn step(&mut self) -> Result<Option<Event>, Error> {
         if self.closing.is_receiving() {
-            loop {
-                match self.receive.poll(&mut self.inbound) {
-                    Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
-                    Ok(Some(received)) => return Ok(Some(self.received(received))),
-                    Ok(None) => break,
-                    Err(violation) => return Err(self.violated(violation)),
-                }
+            match self.receive.poll(&mut self.inbound) {
+                Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
+                Ok(Some(received)) => return Ok(Some(self.received(received))),
+                Ok(None) => {}
+                Err(violation) => return Err(self.violated(violation)),
             }
         }
         self.poll_end()

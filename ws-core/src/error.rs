@@ -151,23 +151,24 @@ impl fmt::Display for ViolationKind {
     }
 }
 
-/// Why a message was not accepted for sending. It hands the message back.
+/// Why a message was not sent. It hands the message back if it was not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
     /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
     Full(Message),
-    /// The connection is closing or closed.
-    Closed(Message),
+    /// The connection is closing or closed. `None` if the message was accepted, and lost with the connection.
+    Closed(Option<Message>),
     /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
     Streaming(Message),
 }
 
 impl SendError {
-    /// The message that was not accepted.
-    pub fn into_message(self) -> Message {
+    /// The message, if it was not accepted.
+    pub fn into_message(self) -> Option<Message> {
         match self {
-            Self::Full(message) | Self::Closed(message) | Self::Streaming(message) => message,
+            Self::Full(message) | Self::Streaming(message) => Some(message),
+            Self::Closed(message) => message,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Outbound {
     /// The position of the oldest byte that counts: how many were written before it.
     written: u64,
     finished: bool,
+    /// Whether bytes were dropped instead of written.
+    lost: bool,
 }
 
 impl Outbound {
@@ -47,6 +49,11 @@ impl Outbound {
     /// Whether no byte will follow: once it is empty, the write side of the transport is to be shut down.
     pub fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// Whether anything that was queued was dropped instead of written, because the connection ended.
+    pub fn has_lost(&self) -> bool {
+        self.lost
     }
 
     /// Takes up to `limit` bytes out, and at least one if any waits: for a driver that writes without holding the
@@ -131,6 +138,7 @@ impl Outbound {
     pub(crate) fn truncate(&mut self, position: u64) {
         let mut excess = usize::try_from(self.end().saturating_sub(position)).unwrap_or(usize::MAX);
         excess = excess.min(self.waiting);
+        self.lost |= excess > 0;
         self.waiting -= excess;
         let from_tail = excess.min(self.tail.len() - self.start);
         self.tail.truncate(self.tail.len() - from_tail);
@@ -162,6 +170,7 @@ impl Outbound {
 
     /// Drops what waits, for a transport that takes nothing any more.
     pub(crate) fn clear(&mut self) {
+        self.lost |= !self.is_empty();
         self.written = self.end();
         self.in_flight = 0;
         self.waiting = 0;

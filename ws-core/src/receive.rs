@@ -70,7 +70,10 @@ enum Assembly {
     Binary(Vec<u8>),
     Text(Text),
     /// Handed out as it comes; text is checked on its way.
-    Pieces(Option<Utf8>),
+    Pieces {
+        utf8: Option<Utf8>,
+        begun: bool,
+    },
 }
 
 impl Receive {
@@ -93,7 +96,7 @@ impl Receive {
 
     /// Whether the rest of a message is still to come in pieces.
     pub(crate) fn is_within_pieces(&self) -> bool {
-        matches!(&self.message, Some(Partial { data: Assembly::Pieces(_), .. }))
+        matches!(&self.message, Some(Partial { data: Assembly::Pieces { begun: true, .. }, .. }))
     }
 
     /// The next message, piece or control frame; `None` if more bytes are needed.
@@ -174,9 +177,7 @@ impl Receive {
     /// Everything else: control frames, fragments, and payloads that are not all there.
     fn poll_parts(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
         loop {
-            if self.in_pieces
-                && let Some(piece) = self.turn_into_pieces()
-            {
+            if let Some(piece) = self.apply_mode()? {
                 return Ok(Some(piece));
             }
             if self.frame.is_none() {
@@ -210,16 +211,16 @@ impl Receive {
             (Opcode::Continuation, None) => return Err(violation(ViolationKind::UnexpectedContinuation)),
             (_, Some(_)) => return Err(violation(ViolationKind::UnfinishedMessage)),
             (Opcode::Text, None) if self.in_pieces => {
-                Partial::new(Kind::Text, Assembly::Pieces(Some(Utf8::default())))
+                Partial::new(Kind::Text, Assembly::pieces(Some(Utf8::default())))
             }
-            (_, None) if self.in_pieces => Partial::new(Kind::Binary, Assembly::Pieces(None)),
+            (_, None) if self.in_pieces => Partial::new(Kind::Binary, Assembly::pieces(None)),
             (Opcode::Text, None) => Partial::new(Kind::Text, Assembly::Text(Text::default())),
             (_, None) if in_one_frame => Partial::new(Kind::Binary, Assembly::InPlace),
             (_, None) => Partial::new(Kind::Binary, Assembly::Binary(Vec::new())),
         };
         message.size = message.size.saturating_add(header.payload_len());
         message.fragments += 1;
-        if matches!(message.data, Assembly::Pieces(_)) {
+        if matches!(message.data, Assembly::Pieces { .. }) {
             // A message that is not kept has no limit on its size; only fragments that bring nothing are counted.
             if header.payload_len() > 0 {
                 message.fragments = 0;
@@ -267,7 +268,8 @@ impl Receive {
                     return Err(self.violation_at(there));
                 }
             }
-            Assembly::Pieces(utf8) => {
+            Assembly::Pieces { utf8, begun } => {
+                *begun |= there > 0;
                 if let Some(utf8) = utf8 {
                     utf8.feed(&inbound[..there], |_| ()).map_err(|at| self.violation_at(at))?;
                     if ends && !utf8.is_complete() {
@@ -292,20 +294,36 @@ impl Receive {
         Ok(None)
     }
 
-    /// If a message was begun whole and is now wanted in pieces, what was assembled of it becomes the first of them.
-    fn turn_into_pieces(&mut self) -> Option<Received> {
-        let message = self.message.as_mut()?;
-        let (bytes, utf8) = match mem::replace(&mut message.data, Assembly::Pieces(None)) {
-            Assembly::Pieces(utf8) => (Bytes::new(), utf8),
-            Assembly::InPlace => (Bytes::new(), None),
-            Assembly::Binary(bytes) => (bytes.into(), None),
-            Assembly::Text(text) => {
-                let (text, utf8) = text.into_parts();
-                (text.into(), Some(utf8))
+    /// If the message under way is not wanted in the way in which it was begun, changes that. What was assembled becomes
+    /// the first piece; a message that was to come in pieces, of which none was handed out, is assembled.
+    fn apply_mode(&mut self) -> Result<Option<Received>, Violation> {
+        let Some(message) = &mut self.message else { return Ok(None) };
+        match (&mut message.data, self.in_pieces) {
+            (Assembly::Pieces { begun: false, .. }, false) => {
+                message.data = match message.kind {
+                    Kind::Text => Assembly::Text(Text::default()),
+                    Kind::Binary => Assembly::Binary(Vec::new()),
+                };
+                if message.size > self.max_message_size {
+                    let kind = ViolationKind::MessageTooBig(message.size);
+                    return Err(self.violation(kind));
+                }
+                Ok(None)
             }
-        };
-        message.data = Assembly::Pieces(utf8);
-        (!bytes.is_empty()).then(|| Received::Piece(Piece::new(message.kind, bytes, false)))
+            (Assembly::Pieces { .. }, _) | (_, false) => Ok(None),
+            (data, true) => {
+                let (bytes, utf8) = match mem::replace(data, Assembly::pieces(None)) {
+                    Assembly::Text(text) => {
+                        let (text, utf8) = text.into_parts();
+                        (text.into(), Some(utf8))
+                    }
+                    Assembly::Binary(bytes) => (bytes.into(), None),
+                    Assembly::InPlace | Assembly::Pieces { .. } => (Bytes::new(), None),
+                };
+                *data = Assembly::Pieces { utf8, begun: !bytes.is_empty() };
+                Ok((!bytes.is_empty()).then(|| Received::Piece(Piece::new(message.kind, bytes, false))))
+            }
+        }
     }
 
     /// A control frame (RFC 6455 §5.5), which may stand between the fragments of a message.
@@ -397,6 +415,12 @@ impl Frame {
     }
 }
 
+impl Assembly {
+    fn pieces(utf8: Option<Utf8>) -> Self {
+        Self::Pieces { utf8, begun: false }
+    }
+}
+
 impl Partial {
     fn new(kind: Kind, data: Assembly) -> Self {
         Self { kind, size: 0, fragments: 0, data }
@@ -406,7 +430,7 @@ impl Partial {
         match self.data {
             Assembly::Text(text) => Message::Text(text.into_string().into()),
             Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
-            Assembly::InPlace | Assembly::Pieces(_) => Message::Binary(Bytes::new()),
+            Assembly::InPlace | Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
         }
     }
 }

@@ -127,6 +127,14 @@ impl Closing {
         self.deadline = None;
     }
 
+    /// We end it at once, without telling the peer.
+    pub(super) fn abort(&mut self) {
+        if self.closed.is_none() {
+            self.failed = Some((ABNORMAL, Side::Us));
+            self.missed(Timeout::Close);
+        }
+    }
+
     /// Whether the deadline has passed.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= now)

@@ -70,15 +70,21 @@ impl Connection {
     /// pongs counted and a Close frame seen meanwhile. The events wait for [`poll_event`](crate::Machine::poll_event).
     ///
     /// Says whether to read on. Once `max_read_ahead` bytes wait it is `false`: then the driver stops reading, says so
-    /// with [`pause`](Self::pause), and the peer feels it.
+    /// with [`pause`](Self::pause), and the peer feels it. Only once we have begun to close are messages beyond the limit
+    /// dropped instead, so that they do not hide the peer's Close frame.
     pub fn read_ahead(&mut self) -> bool {
-        while self.ahead.size < self.ahead.limit {
+        loop {
+            let is_full = self.ahead.size >= self.ahead.limit;
+            if is_full && !self.closing.has_sent() {
+                return false;
+            }
             match self.step() {
+                Ok(Some(Event::Message(_) | Event::Piece(_) | Event::Ping(_) | Event::Pong { .. }))
+                    if is_full => {}
                 Ok(Some(event)) => self.ahead.push(event),
                 Ok(None) => return self.closed().is_none(),
                 Err(error) => self.ahead.error = Some(error),
             }
         }
-        false
     }
 }

@@ -25,7 +25,7 @@ impl Connection {
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         if !self.is_open() {
-            return Err(SendError::Closed(message));
+            return Err(SendError::Closed(Some(message)));
         }
         self.send.message(&mut self.outbound, message).map_err(|(refusal, message)| match refusal {
             Refusal::Full => SendError::Full(message),

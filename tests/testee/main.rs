@@ -1,0 +1,58 @@
+//! The black-box entry for conformance suites: a client and a server of each runtime, that echo and say what happens.
+
+mod args;
+mod autobahn;
+mod report;
+mod tokio;
+
+use std::process::ExitCode;
+
+use args::Command;
+use report::Report;
+use ws_client::ConnectOptions;
+
+/// What a runtime can do here. Adding one is a file of its own, and a line in [`runtime`].
+#[derive(Clone, Copy)]
+struct Runtime {
+    /// Connects once and echoes every message, until closed.
+    connect: fn(ConnectOptions, &mut Report),
+    /// Accepts on a port of the loopback interface, and echoes every message of every client, for ever.
+    serve: fn(u16) -> std::io::Result<()>,
+}
+
+fn runtime(name: &str) -> Option<Runtime> {
+    Some(match name {
+        "tokio" => Runtime { connect: tokio::connect, serve: tokio::serve },
+        _ => return None,
+    })
+}
+
+fn main() -> ExitCode {
+    let done = match args::parse() {
+        Ok(Command::Help) => {
+            print!("{}", args::USAGE);
+            Ok(true)
+        }
+        Ok(Command::Connect { runtime, options }) => {
+            let mut report = Report::printing();
+            match options {
+                Ok(options) => (runtime.connect)(options, &mut report),
+                Err(error) => report.not_connected(&error),
+            }
+            Ok(report.is_clean())
+        }
+        Ok(Command::Serve { runtime, port }) => {
+            (runtime.serve)(port).map(|()| true).map_err(|error| error.to_string())
+        }
+        Ok(Command::Autobahn { runtime, url, agent }) => autobahn::run(runtime, &url, &agent),
+        Err(error) => Err(error.to_string()),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("testee: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

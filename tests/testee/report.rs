@@ -1,0 +1,126 @@
+//! What happens, as one JSON object a line.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+use ws_client::ConnectError;
+use ws_core::{Closed, Error, Event, HandshakeError, Message, Response, Side};
+
+/// The longest text that is printed, in bytes.
+const MAX_TEXT: usize = 1024;
+
+/// Follows one connection.
+#[derive(Default)]
+pub(crate) struct Report {
+    is_printing: bool,
+    is_clean: bool,
+    last_text: Option<String>,
+    last_error: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn printing() -> Self {
+        Self { is_printing: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.is_clean
+    }
+
+    /// The last text that was received.
+    pub(crate) fn last_text(&self) -> Option<&str> {
+        self.last_text.as_deref()
+    }
+
+    /// What went wrong.
+    pub(crate) fn last_error(&self) -> &str {
+        self.last_error.as_deref().unwrap_or("nothing went wrong")
+    }
+
+    pub(crate) fn open(&mut self, response: &Response) {
+        let headers: Vec<_> = response.headers().iter().collect();
+        self.print(&json!({
+            "event": "open",
+            "status": response.status(),
+            "headers": headers,
+            "subprotocol": response.subprotocol(),
+        }));
+    }
+
+    pub(crate) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Message(message) => self.message(message),
+            Event::Ping(payload) => self.print(&json!({"event": "ping", "length": payload.len()})),
+            Event::Pong { payload, .. } => self.print(&json!({"event": "pong", "length": payload.len()})),
+            Event::Closing(frame) => {
+                self.print(&json!({"event": "closing", "code": frame.status(), "reason": frame.reason()}));
+            }
+            Event::Closed(closed) => self.closed(closed),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn error(&mut self, error: &Error) {
+        let phase = match error {
+            Error::Violation(_) => "protocol",
+            Error::Timeout(_) => "timeout",
+            _ => "transport",
+        };
+        self.failed(phase, error.to_string());
+    }
+
+    /// There never was a connection.
+    pub(crate) fn not_connected(&mut self, error: &ConnectError) {
+        self.failed(&error.phase().to_string(), error.to_string());
+        let by_peer = matches!(
+            error,
+            ConnectError::Connect { .. }
+                | ConnectError::Handshake(
+                    HandshakeError::Rejected(_)
+                        | HandshakeError::UnexpectedEof(_)
+                        | HandshakeError::Transport(_)
+                )
+        );
+        let by = if by_peer { "peer" } else { "us" };
+        self.print(&json!({"event": "closed", "code": 1006, "reason": "", "clean": false, "by": by}));
+    }
+
+    fn failed(&mut self, phase: &str, message: String) {
+        self.print(&json!({"event": "error", "phase": phase, "message": message}));
+        self.last_error = Some(message);
+    }
+
+    fn message(&mut self, message: &Message) {
+        let length = message.len();
+        match message.as_text() {
+            Some(text) if length <= MAX_TEXT => {
+                self.last_text = Some(text.into());
+                self.print(&json!({"event": "message", "type": "text", "length": length, "text": text}));
+            }
+            Some(_) => self.print(&json!({"event": "message", "type": "text", "length": length})),
+            None => self.print(&json!({"event": "message", "type": "binary", "length": length})),
+        }
+    }
+
+    fn closed(&mut self, closed: &Closed) {
+        self.is_clean = closed.clean;
+        let by = match closed.by {
+            Side::Us => "us",
+            Side::Peer => "peer",
+        };
+        self.print(&json!({
+            "event": "closed",
+            "code": closed.code,
+            "reason": &*closed.reason,
+            "clean": closed.clean,
+            "by": by,
+        }));
+    }
+
+    fn print(&self, object: &Value) {
+        if self.is_printing {
+            // Whoever reads may have gone; the connection is followed to its end all the same.
+            let _ = writeln!(std::io::stdout().lock(), "{object}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The tokio adapter.
+
+use std::time::Duration;
+
+use tokio::runtime;
+use ws_tokio::{AcceptError, ConnectOptions, Event, Listener, WebSocket};
+
+use crate::report::Report;
+
+pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
+    match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(echo_until_closed(options, report)),
+        Err(error) => report.not_connected(&ws_tokio::ConnectError::Local(error)),
+    }
+}
+
+async fn echo_until_closed(options: ConnectOptions, report: &mut Report) {
+    let mut ws = match WebSocket::connect(options).await {
+        Ok((ws, response)) => {
+            report.open(&response);
+            ws
+        }
+        Err(error) => return report.not_connected(&error),
+    };
+    loop {
+        match ws.next().await {
+            Ok(Some(event)) => {
+                report.event(&event);
+                if let Event::Message(message) = event {
+                    // A connection that is closing says so by its next events.
+                    let _ = ws.send(message).await;
+                }
+            }
+            Ok(None) => return,
+            Err(error) => report.error(&error),
+        }
+    }
+}
+
+pub(crate) fn serve(port: u16) -> std::io::Result<()> {
+    runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let listener = Listener::bind(("127.0.0.1", port)).await?;
+        println!("listening on {}", listener.local_addr()?);
+        loop {
+            match listener.accept().await {
+                Ok((incoming, _)) => {
+                    tokio::spawn(async move {
+                        let (mut ws, _) = incoming.accept().await.ok()?;
+                        while let Some(message) = ws.recv().await.ok()? {
+                            ws.send(message).await.ok()?;
+                        }
+                        Some(())
+                    });
+                }
+                Err(AcceptError::Io(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => return Err(std::io::Error::other(error)),
+            }
+        }
+    })
+}

@@ -1,0 +1,242 @@
+//! Moves bytes and time between a machine and tokio. It knows no protocol.
+
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant as Clock, Sleep};
+use ws_core::bytes::{Buf, BytesMut};
+use ws_core::{Broken, Instant, Machine};
+
+/// So much room is made in the read buffer before a read.
+const READ_SIZE: usize = 16 * 1024;
+
+/// After so many reads without an event, others are let run.
+const READS_IN_A_ROW: usize = 32;
+
+/// A machine and the transport that it speaks over.
+pub(crate) struct Driver<T, M> {
+    pub(crate) io: T,
+    pub(crate) machine: M,
+    epoch: Clock,
+    /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
+    timer: Option<(Clock, Pin<Box<Sleep>>)>,
+    read_ended: bool,
+    write_ended: bool,
+    needs_flush: bool,
+    /// Whether something happened that another half of the connection may wait for.
+    pub(crate) progress: bool,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
+    pub(crate) fn new(io: T, machine: M, epoch: Clock) -> Self {
+        Self {
+            io,
+            machine,
+            epoch,
+            timer: None,
+            read_ended: false,
+            write_ended: false,
+            needs_flush: false,
+            progress: false,
+        }
+    }
+
+    /// The same transport with the machine of the next phase.
+    pub(crate) fn change<N: Machine>(
+        self,
+        change: impl FnOnce(M, Instant) -> Option<N>,
+    ) -> Option<Driver<T, N>> {
+        let now = self.now();
+        Some(Driver {
+            machine: change(self.machine, now)?,
+            io: self.io,
+            epoch: self.epoch,
+            timer: None,
+            read_ended: self.read_ended,
+            write_ended: self.write_ended,
+            needs_flush: self.needs_flush,
+            progress: false,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::since_epoch(self.epoch.elapsed())
+    }
+
+    /// Whether the transport has taken everything, or takes nothing any more.
+    pub(crate) fn is_flushed(&mut self) -> bool {
+        self.write_ended || (self.machine.outbound().is_empty() && !self.needs_flush)
+    }
+
+    /// The machine's next event.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, M::Error>> {
+        for _ in 0..READS_IN_A_ROW {
+            if let Some(event) = self.machine.poll_event()? {
+                return Poll::Ready(Ok(event));
+            }
+            ready!(self.poll_io(cx, true));
+        }
+        // A flood that yields no event must not starve the other tasks.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
+    pub(crate) fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+        let wrote = self.poll_write(cx);
+        if reading && !self.read_ended && self.poll_read(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // Only now the clock: what waited in the socket is a sign of life.
+        if wrote || self.poll_timer(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Says whether the last byte that waited has left, which may be what the machine waits for.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut emptied = false;
+        while !self.write_ended {
+            let outbound = self.machine.outbound();
+            if outbound.has_remaining() {
+                match write(Pin::new(&mut self.io), cx, outbound) {
+                    Poll::Ready(Ok(n)) => {
+                        let now = self.now();
+                        self.machine.handle_write(n, now);
+                        self.needs_flush = true;
+                        self.progress = true;
+                        emptied = !self.machine.outbound().has_remaining();
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.write_failed(error);
+                        return true;
+                    }
+                    Poll::Pending => {
+                        let now = self.now();
+                        self.machine.handle_write(0, now);
+                        return false;
+                    }
+                }
+            } else if self.needs_flush {
+                match Pin::new(&mut self.io).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.needs_flush = false,
+                    Poll::Ready(Err(error)) => {
+                        self.write_failed(error);
+                        return true;
+                    }
+                    Poll::Pending => return emptied,
+                }
+            } else if outbound.is_finished() {
+                match Pin::new(&mut self.io).poll_shutdown(cx) {
+                    // A peer that is gone needs no shutdown.
+                    Poll::Ready(_) => self.write_ended = true,
+                    Poll::Pending => return emptied,
+                }
+            } else {
+                return emptied;
+            }
+        }
+        emptied
+    }
+
+    fn write_failed(&mut self, error: io::Error) {
+        self.write_ended = true;
+        self.progress = true;
+        let now = self.now();
+        self.machine.handle_error(Broken::write(error), now);
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let inbound = self.machine.inbound();
+        inbound.reserve(READ_SIZE);
+        let read = pin!(self.io.read_buf(inbound)).poll(cx);
+        match read {
+            Poll::Ready(Ok(n)) => {
+                self.read_ended = n == 0;
+                let now = self.now();
+                self.machine.handle_read(n, now);
+            }
+            Poll::Ready(Err(error)) => {
+                self.read_ended = true;
+                let now = self.now();
+                self.machine.handle_error(Broken::read(error), now);
+            }
+            Poll::Pending => {
+                // An idle connection holds no buffers.
+                if inbound.is_empty() {
+                    *inbound = BytesMut::new();
+                }
+                self.machine.outbound().release();
+                return Poll::Pending;
+            }
+        }
+        self.progress = true;
+        Poll::Ready(())
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.machine.poll_timeout() else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let deadline = self.epoch + deadline.elapsed();
+        let (at, sleep) =
+            self.timer.get_or_insert_with(|| (deadline, Box::pin(tokio::time::sleep_until(deadline))));
+        loop {
+            if *at > deadline {
+                sleep.as_mut().reset(deadline);
+                *at = deadline;
+            }
+            ready!(sleep.as_mut().poll(cx));
+            if deadline <= Clock::now() {
+                break;
+            }
+            // The deadline has moved away since the timer was set.
+            sleep.as_mut().reset(deadline);
+            *at = deadline;
+        }
+        let now = self.now();
+        self.machine.handle_timeout(now);
+        // A timer that has fired must not be polled again.
+        self.timer = None;
+        self.progress = true;
+        Poll::Ready(())
+    }
+
+    /// Writes what waits, shuts down, and reads to the end, so that what was written reaches the peer: a socket that is
+    /// closed with bytes unread resets the connection.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.poll_write(cx);
+            let is_over = self.read_ended || (self.write_ended && self.machine.outbound().has_lost());
+            if is_over && !self.machine.outbound().has_remaining() {
+                return Poll::Ready(());
+            }
+            if self.read_ended {
+                return Poll::Pending;
+            }
+            ready!(self.poll_read(cx));
+            self.machine.inbound().clear();
+        }
+    }
+}
+
+/// One system call for all that waits, where the transport can.
+fn write<T: AsyncWrite>(
+    io: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    outbound: &impl Buf,
+) -> Poll<io::Result<usize>> {
+    let chunk = outbound.chunk();
+    let written = if chunk.len() == outbound.remaining() || !io.is_write_vectored() {
+        ready!(io.poll_write(cx, chunk))
+    } else {
+        let mut slices = [IoSlice::new(&[]); 16];
+        let n = outbound.chunks_vectored(&mut slices);
+        ready!(io.poll_write_vectored(cx, &slices[..n]))
+    };
+    Poll::Ready(match written {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        written => written,
+    })
+}

@@ -1,0 +1,113 @@
+//! The operations of a connection, written once for all handles to it: the whole [`WebSocket`](crate::WebSocket) and
+//! its two halves. No state lives in a future, so that each may be dropped at any await.
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseFrame, Closed, Error, Event, Message, MessageRef, PingError, Reply, SendError, StreamError,
+};
+
+use crate::socket::Socket;
+
+/// A way to reach a connection.
+pub trait Access {
+    /// The transport.
+    type Io: AsyncRead + AsyncWrite + Unpin;
+
+    /// Does something that needs no waiting and that nobody else waits for.
+    fn with<R>(&mut self, f: impl FnOnce(&mut Socket<Self::Io>) -> R) -> R;
+
+    /// Does something that may change what others wait for.
+    fn change<R>(&mut self, f: impl FnOnce(&mut Socket<Self::Io>) -> R) -> R;
+
+    /// Polls, and leaves a waker where it pends.
+    fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<Self::Io>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R>;
+}
+
+pub(crate) async fn next<A: Access>(access: &mut A) -> Result<Option<Event>, Error> {
+    access.with(|socket| socket.connection().receive_pieces(false));
+    poll_fn(|cx| access.poll(cx, Socket::poll_next)).await
+}
+
+pub(crate) async fn recv<A: Access>(access: &mut A) -> Result<Option<Message>, Error> {
+    poll_fn(|cx| poll_recv(access, cx)).await
+}
+
+pub(crate) fn poll_recv<A: Access>(
+    access: &mut A,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Message>, Error>> {
+    access.poll(cx, |socket, cx| {
+        socket.connection().receive_pieces(false);
+        socket.poll_message(cx)
+    })
+}
+
+pub(crate) async fn visit<A: Access>(
+    access: &mut A,
+    mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    access.with(|socket| socket.connection().receive_pieces(false));
+    poll_fn(|cx| access.poll(cx, |socket, cx| socket.poll_visit(cx, &mut visitor))).await
+}
+
+pub(crate) async fn ready<A: Access>(access: &mut A) -> Result<(), SendError> {
+    poll_fn(|cx| access.poll(cx, Socket::poll_ready)).await
+}
+
+pub(crate) async fn feed<A: Access>(access: &mut A, message: Message) -> Result<(), SendError> {
+    if let Err(error) = ready(access).await {
+        return Err(match error {
+            SendError::Closed(None) => SendError::Closed(Some(message)),
+            error => error,
+        });
+    }
+    access.with(|socket| socket.connection().send(message))
+}
+
+pub(crate) async fn send<A: Access>(access: &mut A, message: Message) -> Result<(), SendError> {
+    feed(access, message).await?;
+    flush(access).await
+}
+
+pub(crate) async fn flush<A: Access>(access: &mut A) -> Result<(), SendError> {
+    poll_fn(|cx| access.poll(cx, Socket::poll_flush)).await
+}
+
+pub(crate) async fn ping<A: Access>(access: &mut A, payload: Bytes) -> Result<(), PingError> {
+    ready(access).await.map_err(|_| PingError::Closed)?;
+    access.change(|socket| socket.connection().ping(payload))?;
+    flush(access).await.map_err(|_| PingError::Closed)
+}
+
+pub(crate) async fn close<A: Access>(access: &mut A, frame: CloseFrame) -> Closed {
+    access.change(|socket| socket.begin_close(frame));
+    poll_fn(|cx| access.poll(cx, Socket::poll_closed)).await
+}
+
+pub(crate) async fn send_part<A: Access>(access: &mut A, part: &[u8], last: bool) -> Result<(), StreamError> {
+    ready(access).await.map_err(|_| StreamError::Closed)?;
+    access.with(|socket| match last {
+        false => socket.connection().continue_message(part),
+        true => socket.connection().finish_message(part),
+    })
+}
+
+/// The next piece of a message, or a whole one; `None` at the end of the connection.
+pub(crate) async fn next_piece<A: Access>(access: &mut A) -> Result<Option<Event>, Error> {
+    poll_fn(|cx| {
+        access.poll(cx, |socket, cx| {
+            socket.connection().receive_pieces(true);
+            socket.poll_data(cx)
+        })
+    })
+    .await
+}

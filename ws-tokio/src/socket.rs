@@ -1,0 +1,194 @@
+//! One connection, as the operations that any of its handles can poll.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_client::Guard;
+use ws_core::{
+    CloseCode, CloseFrame, Closed, Connection, Error, Event, Machine, Message, MessageRef, Reply, SendError,
+    Visit,
+};
+
+use crate::driver::Driver;
+use crate::signal::Signal;
+
+/// A connection and its transport.
+pub struct Socket<T> {
+    pub(crate) driver: Driver<T, Connection>,
+    /// Reading stands still, because nobody takes what comes.
+    paused: bool,
+    /// Nobody will ever take what comes.
+    pub(crate) discarding: bool,
+    listener: Option<(Arc<Signal>, Guard)>,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
+    pub(crate) fn new(driver: Driver<T, Connection>) -> Self {
+        Self { driver, paused: false, discarding: false, listener: None }
+    }
+
+    /// The listener that accepted this connection may tell it to stop.
+    pub(crate) fn listen_to(&mut self, signal: Arc<Signal>, guard: Guard) {
+        self.listener = Some((signal, guard));
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.driver.machine
+    }
+
+    /// The next event; `None` after the last.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
+        loop {
+            if let Some(event) = self.driver.machine.poll_event()? {
+                if let Event::Closed(_) = event {
+                    self.ended(cx);
+                }
+                return Poll::Ready(Ok(Some(event)));
+            }
+            if self.driver.machine.closed().is_some() {
+                return Poll::Ready(Ok(None));
+            }
+            self.resume();
+            ready!(self.poll_io(cx, true));
+        }
+    }
+
+    /// The next message, whole or the next piece of it.
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
+        loop {
+            match ready!(self.poll_next(cx))? {
+                None | Some(Event::Closed(_)) => return Poll::Ready(Ok(None)),
+                Some(event @ (Event::Message(_) | Event::Piece(_))) => return Poll::Ready(Ok(Some(event))),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The next whole message. What is left of one that was begun in pieces is passed over.
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            match ready!(self.poll_data(cx))? {
+                Some(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                Some(_) => {}
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// Shows messages to `visitor` until it breaks off or the connection ends.
+    pub(crate) fn poll_visit(
+        &mut self,
+        cx: &mut Context<'_>,
+        visitor: &mut impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            match self.driver.machine.visit(&mut *visitor)? {
+                Visit::Stopped => return Poll::Ready(Ok(())),
+                Visit::Closed(_) => {
+                    self.ended(cx);
+                    return Poll::Ready(Ok(()));
+                }
+                Visit::Full => ready!(self.poll_io(cx, false)),
+                _ if self.driver.machine.closed().is_some() => return Poll::Ready(Ok(())),
+                _ => {
+                    self.resume();
+                    ready!(self.poll_io(cx, true));
+                }
+            }
+        }
+    }
+
+    /// Waits until a message would be accepted.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            if !self.driver.machine.is_open() {
+                return Poll::Ready(Err(SendError::Closed(None)));
+            }
+            if self.driver.machine.has_room() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_io_ahead(cx));
+        }
+    }
+
+    /// Waits until the transport has taken everything.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            if self.driver.is_flushed() || self.driver.machine.closed().is_some() {
+                let lost = self.driver.machine.outbound().has_lost();
+                return Poll::Ready(if lost { Err(SendError::Closed(None)) } else { Ok(()) });
+            }
+            ready!(self.poll_io_ahead(cx));
+        }
+    }
+
+    pub(crate) fn begin_close(&mut self, frame: CloseFrame) {
+        let now = self.driver.now();
+        self.driver.machine.close(frame, now);
+    }
+
+    /// Waits for the end of the connection.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        loop {
+            if let Some(closed) = self.driver.machine.closed() {
+                let closed = closed.clone();
+                self.ended(cx);
+                return Poll::Ready(closed);
+            }
+            ready!(self.poll_io_ahead(cx));
+        }
+    }
+
+    /// Closes with 1000, unless it is closing already, and waits for the end.
+    pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        if self.driver.machine.is_open() {
+            self.begin_close(CloseCode::NORMAL.into());
+        }
+        self.poll_closed(cx).map(|_| Ok(()))
+    }
+
+    /// Moves bytes while somebody waits for something else than receiving.
+    fn poll_io_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.discarding {
+            while !matches!(self.driver.machine.poll_event(), Ok(None)) {}
+        }
+        let reading = self.driver.machine.read_ahead();
+        if reading {
+            self.resume();
+        } else if !self.paused {
+            self.paused = true;
+            self.driver.machine.pause();
+        }
+        if self.driver.machine.closed().is_some() {
+            return Poll::Ready(());
+        }
+        self.poll_io(cx, reading)
+    }
+
+    fn resume(&mut self) {
+        if self.paused {
+            self.paused = false;
+            let now = self.driver.now();
+            self.driver.machine.resume(now);
+        }
+    }
+
+    fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+        if let Some((signal, _)) = &self.listener
+            && let Poll::Ready(stopping) = signal.poll(cx)
+        {
+            let now = self.driver.now();
+            stopping.apply(&mut self.driver.machine, now);
+            return Poll::Ready(());
+        }
+        self.driver.poll_io(cx, reading)
+    }
+
+    /// The last event is out: tells the transport, and the listener.
+    fn ended(&mut self, cx: &mut Context<'_>) {
+        let _ = self.driver.poll_io(cx, false);
+        self.listener = None;
+    }
+}

@@ -1,0 +1,243 @@
+//! The two halves of a connection.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
+};
+
+use crate::operations::{self, Access};
+use crate::socket::Socket;
+use crate::stream::{MessageReader, MessageWriter};
+
+/// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
+///
+/// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
+/// If the receiving half is dropped, what comes is dropped too.
+pub struct Sender<T>(Half<T>);
+
+/// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
+///
+/// While it waits, it also writes what the sending half has queued.
+pub struct Receiver<T>(Half<T>);
+
+struct Half<T> {
+    shared: Arc<Shared<T>>,
+    which: usize,
+}
+
+struct Shared<T> {
+    socket: Mutex<Socket<T>>,
+    wakers: Arc<Wakers>,
+    /// Wakes both halves: the transport keeps only one waker.
+    both: Waker,
+}
+
+#[derive(Default)]
+struct Wakers(Mutex<[Option<Waker>; 2]>);
+
+const SENDER: usize = 0;
+const RECEIVER: usize = 1;
+
+pub(crate) fn split<T>(socket: Socket<T>) -> (Sender<T>, Receiver<T>) {
+    let wakers = Arc::new(Wakers::default());
+    let both = Waker::from(wakers.clone());
+    let shared = Arc::new(Shared { socket: Mutex::new(socket), wakers, both });
+    let sender = Sender(Half { shared: shared.clone(), which: SENDER });
+    (sender, Receiver(Half { shared, which: RECEIVER }))
+}
+
+impl Wakers {
+    fn slots(&self) -> MutexGuard<'_, [Option<Waker>; 2]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self, which: usize, waker: &Waker) {
+        let slot = &mut self.slots()[which];
+        match slot {
+            Some(registered) => registered.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    fn wake_one(&self, which: usize) {
+        let waker = self.slots()[which].take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let wakers = std::mem::take(&mut *self.slots());
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+impl<T> Half<T> {
+    fn lock(&self) -> MutexGuard<'_, Socket<T>> {
+        self.shared.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_other(&self) {
+        self.shared.wakers.wake_one(1 - self.which);
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Access for Half<T> {
+    type Io = T;
+
+    fn with<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+        f(&mut self.lock())
+    }
+
+    fn change<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+        let result = f(&mut self.lock());
+        self.wake_other();
+        result
+    }
+
+    fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        // Before the poll: the transport may wake between the poll and whatever comes after it.
+        self.shared.wakers.register(self.which, cx.waker());
+        let (result, progress) = {
+            let mut socket = self.lock();
+            let result = f(&mut socket, &mut Context::from_waker(&self.shared.both));
+            (result, std::mem::take(&mut socket.driver.progress))
+        };
+        if result.is_ready() {
+            self.shared.wakers.slots()[self.which] = None;
+        }
+        if progress {
+            self.wake_other();
+        }
+        result
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Sender<T> {
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::send(&mut self.0, message.into()).await
+    }
+
+    /// As [`WebSocket::try_send`](crate::WebSocket::try_send).
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.0.with(|socket| socket.connection().send(message))
+    }
+
+    /// As [`WebSocket::ready`](crate::WebSocket::ready).
+    pub async fn ready(&mut self) -> Result<(), SendError> {
+        operations::ready(&mut self.0).await
+    }
+
+    /// As [`WebSocket::feed`](crate::WebSocket::feed).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::feed(&mut self.0, message.into()).await
+    }
+
+    /// As [`WebSocket::flush`](crate::WebSocket::flush).
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        operations::flush(&mut self.0).await
+    }
+
+    /// As [`WebSocket::ping`](crate::WebSocket::ping).
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        operations::ping(&mut self.0, payload.into()).await
+    }
+
+    /// As [`WebSocket::close`](crate::WebSocket::close). The receiving half goes on to its end, too.
+    pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+        operations::close(&mut self.0, frame.into()).await
+    }
+
+    /// As [`WebSocket::start_close`](crate::WebSocket::start_close).
+    pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+        self.0.change(|socket| socket.begin_close(frame.into()));
+    }
+
+    /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
+    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, impl Access>, StreamError> {
+        MessageWriter::new(&mut self.0, kind)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Receiver<T> {
+    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        operations::recv(&mut self.0).await
+    }
+
+    /// As [`WebSocket::next`](crate::WebSocket::next).
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        operations::next(&mut self.0).await
+    }
+
+    /// As [`WebSocket::visit`](crate::WebSocket::visit).
+    pub async fn visit(
+        &mut self,
+        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        operations::visit(&mut self.0, visitor).await
+    }
+
+    /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, impl Access>>, Error> {
+        MessageReader::begin(&mut self.0).await
+    }
+
+    /// As [`WebSocket::closed`](crate::WebSocket::closed).
+    pub fn closed(&mut self) -> Option<Closed> {
+        self.0.with(|socket| socket.connection().closed().cloned())
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
+        self.0.lock().discarding = true;
+        self.0.wake_other();
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        operations::poll_recv(&mut self.get_mut().0, cx).map(Result::transpose)
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().0.poll(cx, Socket::poll_ready)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        self.get_mut().try_send(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().0.poll(cx, Socket::poll_flush)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().0.poll(cx, Socket::poll_close)
+    }
+}

@@ -1,0 +1,112 @@
+//! Messages that are never whole in memory.
+
+use ws_core::bytes::Bytes;
+use ws_core::{Error, Event, Kind, StreamError};
+
+use crate::operations::{self, Access};
+
+/// A message that is being sent in parts; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
+///
+/// Dropped before [`finish`](Self::finish), it closes the connection with 1011: a cut message must not look whole.
+pub struct MessageWriter<'a, A: Access> {
+    access: &'a mut A,
+    is_finished: bool,
+}
+
+impl<'a, A: Access> MessageWriter<'a, A> {
+    pub(crate) fn new(access: &'a mut A, kind: Kind) -> Result<Self, StreamError> {
+        access.with(|socket| socket.connection().start_message(kind))?;
+        Ok(Self { access, is_finished: false })
+    }
+
+    /// Waits for room, then queues the next part as a frame of its own. Text may be cut anywhere.
+    ///
+    /// Cancel safety: dropped before there is room, nothing of the part is sent; else all of it.
+    pub async fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
+        operations::send_part(self.access, part.as_ref(), false).await
+    }
+
+    /// Waits until the transport has taken what was written. Cancel safe.
+    pub async fn flush(&mut self) -> Result<(), StreamError> {
+        operations::flush(self.access).await.map_err(|_| StreamError::Closed)
+    }
+
+    /// Ends the message, and waits until the transport has taken it.
+    ///
+    /// An error if a text ends within a character; then the connection is closed with 1011.
+    /// Cancel safety: dropped before it is done, the message may be cut, and the connection is closed with 1011.
+    pub async fn finish(mut self) -> Result<(), StreamError> {
+        operations::send_part(self.access, &[], true).await?;
+        self.is_finished = true;
+        self.flush().await
+    }
+}
+
+impl<A: Access> Drop for MessageWriter<'_, A> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.access.change(|socket| {
+                let now = socket.driver.now();
+                socket.connection().abort_message(now);
+            });
+        }
+    }
+}
+
+/// A message that is being received in pieces; see [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
+///
+/// Dropped before its end, the rest of the message is passed over.
+pub struct MessageReader<'a, A: Access> {
+    access: &'a mut A,
+    kind: Kind,
+    first: Option<Bytes>,
+    is_last: bool,
+}
+
+impl<'a, A: Access> MessageReader<'a, A> {
+    pub(crate) async fn begin(access: &'a mut A) -> Result<Option<Self>, Error> {
+        // What is left of a message whose reader was dropped.
+        while access.with(|socket| socket.connection().is_within_pieces()) {
+            if operations::next_piece(access).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(match operations::next_piece(access).await? {
+            Some(Event::Message(message)) => {
+                let kind = message.kind();
+                Some(Self { access, kind, first: Some(message.into_bytes()), is_last: true })
+            }
+            Some(Event::Piece(piece)) => {
+                Some(Self { access, kind: piece.kind, first: Some(piece.bytes), is_last: piece.last })
+            }
+            _ => None,
+        })
+    }
+
+    /// The type of the message.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The next piece, at most as large as what was read at once; `None` after the last.
+    ///
+    /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces. Cancel safe.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        if self.is_last {
+            return Ok(None);
+        }
+        match operations::next_piece(self.access).await? {
+            Some(Event::Piece(piece)) => {
+                self.is_last = piece.last;
+                Ok(Some(piece.bytes))
+            }
+            _ => {
+                self.is_last = true;
+                Ok(None)
+            }
+        }
+    }
+}

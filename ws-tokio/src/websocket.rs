@@ -1,0 +1,234 @@
+//! One connection, as a user holds it.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::Instant as Clock;
+use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseFrame, Closed, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply, Request,
+    Response, SendError, StreamError,
+};
+
+use crate::driver::Driver;
+use crate::operations::{self, Access};
+use crate::socket::Socket;
+use crate::split::{self, Receiver, Sender};
+use crate::stream::{MessageReader, MessageWriter};
+use crate::{accept, connect};
+
+/// One WebSocket connection, of either role, over any transport of tokio's.
+///
+/// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
+/// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A task that
+/// sends only now and then should [`split`](Self::split) the connection and receive in another task meanwhile.
+///
+/// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
+pub struct WebSocket<T = TcpStream> {
+    socket: Socket<T>,
+}
+
+impl WebSocket {
+    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
+    /// connection and the server's response.
+    ///
+    /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
+    /// which cannot be called off.
+    pub async fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        connect::connect(&options.try_into()?).await
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel.
+    pub async fn connect_over<O>(transport: T, options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        let options = options.try_into()?;
+        let deadline = Clock::now() + options.time_to_open();
+        connect::handshake(transport, &options, deadline).await
+    }
+
+    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
+    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`](crate::Incoming).
+    pub async fn accept(transport: T) -> Result<(Self, Request), AcceptError> {
+        accept::Incoming::new(transport, AcceptOptions::default()).accept().await
+    }
+
+    /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
+    ///
+    /// `epoch` is the moment that the connection's [`Instant`](ws_core::Instant)s count from.
+    pub fn from_connection(transport: T, connection: Connection, epoch: Clock) -> Self {
+        Self::new(Socket::new(Driver::new(transport, connection, epoch)))
+    }
+
+    pub(crate) fn new(socket: Socket<T>) -> Self {
+        Self { socket }
+    }
+
+    /// The next message; `None` once the connection has ended in order. Control frames are dealt with on the way.
+    ///
+    /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
+    /// them. An error says why the connection broke off; the next call gives `None`. Cancel safe.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        operations::recv(self).await
+    }
+
+    /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too. Cancel safe.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        operations::next(self).await
+    }
+
+    /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per
+    /// message. The visitor may answer, and says whether to go on. Ends when it breaks off, or with the connection.
+    ///
+    /// Before a message is shown, there is room for an answer to it. Cancel safe.
+    pub async fn visit(
+        &mut self,
+        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        operations::visit(self, visitor).await
+    }
+
+    /// Receives the next message in pieces, as they come: of any size, without ever being whole in memory. `None` once the
+    /// connection has ended in order. Cancel safe.
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Self>>, Error> {
+        MessageReader::begin(self).await
+    }
+
+    /// Waits for room, queues the message, and waits until the transport has taken everything.
+    ///
+    /// Cancel safety: the message is never half-sent nor reordered. Dropped before there was room, nothing was sent; dropped
+    /// after, the message is queued, and goes out with the next thing that waits. To know which, use
+    /// [`ready`](Self::ready), [`try_send`](Self::try_send) and [`flush`](Self::flush).
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::send(self, message.into()).await
+    }
+
+    /// Queues the message if there is room, without waiting and without writing. Else the error hands it back.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.socket.connection().send(message)
+    }
+
+    /// Waits until there is room for a message. Cancel safe.
+    pub async fn ready(&mut self) -> Result<(), SendError> {
+        operations::ready(self).await
+    }
+
+    /// Waits for room and queues the message, without writing: several can leave together with the next
+    /// [`flush`](Self::flush) or whatever waits next. Cancel safety as for [`send`](Self::send).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::feed(self, message.into()).await
+    }
+
+    /// Waits until the transport has taken everything that is queued. Cancel safe.
+    ///
+    /// An error if the connection ended before, and something of it was lost.
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        operations::flush(self).await
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes. Its pong comes as [`Event::Pong`], with the round-trip time.
+    /// Cancel safety as for [`send`](Self::send).
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        operations::ping(self, payload.into()).await
+    }
+
+    /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is
+    /// finished, no other message can be sent.
+    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, Self>, StreamError> {
+        MessageWriter::new(self, kind)
+    }
+
+    /// Closes: begins the closing handshake, unless it has begun, and waits for its end, at most twice `close_timeout`.
+    ///
+    /// `frame` is a [`CloseCode`](ws_core::CloseCode), or a [`CloseFrame`] with a reason. What is queued goes out first.
+    /// Messages that come meanwhile can be received afterwards, as far as `max_read_ahead` holds them; to get all, call
+    /// [`start_close`](Self::start_close) and go on receiving. Cancel safe: call it again, or go on receiving.
+    pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+        operations::close(self, frame.into()).await
+    }
+
+    /// Begins the closing handshake, without waiting: go on receiving to its end.
+    pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+        self.socket.begin_close(frame.into());
+    }
+
+    /// How the connection ended, once it has.
+    pub fn closed(&self) -> Option<&Closed> {
+        self.socket.driver.machine.closed()
+    }
+
+    /// Two halves, to send in one task and receive in another.
+    pub fn split(self) -> (Sender<T>, Receiver<T>) {
+        split::split(self.socket)
+    }
+
+    /// The transport. Reading from it or writing to it breaks the connection.
+    pub fn transport(&self) -> &T {
+        &self.socket.driver.io
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Access for WebSocket<T> {
+    type Io = T;
+
+    fn with<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+        f(&mut self.socket)
+    }
+
+    fn change<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+        f(&mut self.socket)
+    }
+
+    fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        f(&mut self.socket, cx)
+    }
+}
+
+/// As [`recv`](WebSocket::recv).
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        operations::poll_recv(self.get_mut(), cx).map(Result::transpose)
+    }
+}
+
+/// As [`ready`](WebSocket::ready), [`try_send`](WebSocket::try_send), [`flush`](WebSocket::flush); closing sends Close 1000 and
+/// waits for the end. After a ready `poll_ready`, `start_send` always has room.
+impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().socket.poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        self.get_mut().try_send(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().socket.poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().socket.poll_close(cx)
+    }
+}
