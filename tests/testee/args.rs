@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// The options may be refused: that is an outcome to report, not a wrong command line.
     Connect {
         runtime: Runtime,
-        options: Result<ConnectOptions, ConnectError>,
+        options: Box<Result<ConnectOptions, ConnectError>>,
     },
     Serve {
         runtime: Runtime,
@@ -62,7 +62,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     Ok(match words[..] {
         ["connect", name, url] => {
             let options = options(url, config, &headers, &subprotocols);
-            Command::Connect { runtime: known(name)?, options }
+            Command::Connect { runtime: known(name)?, options: Box::new(options) }
         }
         ["serve", name, port] => Command::Serve {
             runtime: known(name)?,

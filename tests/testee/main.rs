@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Connect { runtime, options }) => {
             let mut report = Report::printing();
-            match options {
+            match *options {
                 Ok(options) => (runtime.connect)(options, &mut report),
                 Err(error) => report.not_connected(&error),
             }
