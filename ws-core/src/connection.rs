@@ -200,7 +200,8 @@ impl Connection {
     fn violated(&mut self, violation: Violation) -> Error {
         let code = violation.code();
         if !self.closing.has_sent() {
-            self.queue_close(&code.into(), Before::Begun, true, self.now);
+            // What was accepted before the violation goes out first, as when we close for any other reason.
+            self.queue_close(&code.into(), Before::All, true, self.now);
         }
         self.closing.violated(code.into());
         self.outbound.finish();
