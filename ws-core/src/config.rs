@@ -48,11 +48,11 @@ impl Config {
         self
     }
 
-    /// The largest number of fragments in a message that is received whole. Default: 131 072. More are answered
-    /// with Close 1008.
+    /// The largest number of fragments in a message that is received whole, at least 1. Default: 131 072. More are
+    /// answered with Close 1008.
     #[must_use]
     pub fn max_fragments(mut self, fragments: u32) -> Self {
-        self.max_fragments = fragments;
+        self.max_fragments = fragments.max(1);
         self
     }
 

@@ -264,7 +264,10 @@ impl Machine for Connection {
     fn handle_write(&mut self, n: usize, now: Instant) {
         self.now = now;
         if n == 0 {
-            return self.keepalive.write_blocked(now);
+            if !self.outbound.is_empty() {
+                self.keepalive.write_blocked(now);
+            }
+            return;
         }
         self.outbound.acknowledge(n);
         let pings = self.send.wrote(&mut self.outbound);

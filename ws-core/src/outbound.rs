@@ -157,10 +157,9 @@ impl Outbound {
         }
     }
 
-    /// The transport took the `n` oldest bytes.
+    /// The transport took the `n` oldest bytes. What was in flight when all was [cleared](Self::clear) counts no more.
     #[inline]
     pub(crate) fn acknowledge(&mut self, n: usize) {
-        debug_assert!(n <= self.len(), "more bytes written than there were");
         let n = n.min(self.len());
         self.written += n as u64;
         let from_flight = n.min(self.in_flight);
@@ -171,7 +170,6 @@ impl Outbound {
     /// Drops what waits, for a transport that takes nothing any more.
     pub(crate) fn clear(&mut self) {
         self.lost |= !self.is_empty();
-        self.written = self.end();
         self.in_flight = 0;
         self.waiting = 0;
         self.release();

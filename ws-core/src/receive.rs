@@ -219,7 +219,7 @@ impl Receive {
             (_, None) => Partial::new(Kind::Binary, Assembly::Binary(Vec::new())),
         };
         message.size = message.size.saturating_add(header.payload_len());
-        message.fragments += 1;
+        message.fragments = message.fragments.saturating_add(1);
         if matches!(message.data, Assembly::Pieces { .. }) {
             // A message that is not kept has no limit on its size; only fragments that bring nothing are counted.
             if header.payload_len() > 0 {
@@ -314,8 +314,8 @@ impl Receive {
             (data, true) => {
                 let (bytes, utf8) = match mem::replace(data, Assembly::pieces(None)) {
                     Assembly::Text(text) => {
-                        let (text, utf8) = text.into_parts();
-                        (text.into(), Some(utf8))
+                        let (bytes, utf8) = text.into_parts();
+                        (bytes.into(), Some(utf8))
                     }
                     Assembly::Binary(bytes) => (bytes.into(), None),
                     Assembly::InPlace | Assembly::Pieces { .. } => (Bytes::new(), None),

@@ -75,14 +75,14 @@ impl Send {
             max_send_buffer: config.max_send_buffer,
             random,
             marks: VecDeque::new(),
-            boundary: outbound.written(),
+            // The end of the opening handshake may still wait. It counts as begun: it is neither cut nor dropped.
+            boundary: outbound.end(),
             unsent: 0,
             pongs: 0,
             newest_pong: None,
             stream: None,
         };
         if !outbound.is_empty() {
-            // The end of the opening handshake may still wait: it is not to be cut either.
             send.mark(outbound, Unit::Other);
         }
         send

@@ -1,6 +1,7 @@
 //! UTF-8, checked as it arrives (RFC 6455 §8.1).
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A check that can stop at any byte and go on at the next.
 ///
@@ -95,9 +96,12 @@ impl Text {
         self.text
     }
 
-    /// What there is, and the check that goes on behind it: for a message that is handed out in pieces from now on.
-    pub(crate) fn into_parts(self) -> (String, Utf8) {
-        (self.text, self.utf8)
+    /// What there is, a character that is cut off included, and the check that goes on behind it: for a message that is
+    /// handed out in pieces from now on.
+    pub(crate) fn into_parts(self) -> (Vec<u8>, Utf8) {
+        let mut bytes = self.text.into_bytes();
+        bytes.extend_from_slice(&self.utf8.cut[..self.utf8.cut_len]);
+        (bytes, self.utf8)
     }
 }
 

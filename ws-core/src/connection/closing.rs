@@ -86,7 +86,7 @@ impl Closing {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.filter(|_| self.closed.is_none())
     }
 
     /// Our Close frame was queued.
@@ -95,8 +95,11 @@ impl Closing {
         self.deadline = Some(now + self.timeout);
     }
 
-    /// Everything that was queued has left.
+    /// Everything that was queued has left, unless it was dropped because nothing can leave any more.
     pub(super) fn all_written(&mut self, now: Instant) {
+        if self.missed.is_some() || self.write_error.is_some() {
+            return;
+        }
         if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
             sent.left = true;
             self.deadline = Some(now + self.timeout);
@@ -137,7 +140,7 @@ impl Closing {
 
     /// Whether the deadline has passed.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
+        self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
     /// The peer broke the protocol: the code that it is told.
@@ -191,7 +194,6 @@ impl Closing {
                 }
             }
         };
-        self.deadline = None;
         self.closed = Some(closed.clone());
         Some(closed)
     }

@@ -243,6 +243,7 @@ impl ServerHandshake {
         match self.broken.take() {
             Some(broken) => {
                 self.state = State::Over;
+                self.outbound.finish();
                 Err(HandshakeError::Transport(broken))
             }
             None if self.timed_out => {
