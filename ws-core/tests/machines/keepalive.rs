@@ -1,0 +1,208 @@
+//! Pings, pongs and the deadlines of a peer that shows no life.
+
+use std::time::Duration;
+
+use ws_core::{Config, Connection, Event, Machine, Role, Side, Timeout};
+
+use crate::support::*;
+
+fn config() -> Config {
+    Config::default().ping_interval(seconds(20)).pong_timeout(seconds(20)).write_timeout(seconds(30))
+}
+
+fn pong(payload: &[u8], round_trip: Option<Duration>) -> Seen {
+    Seen::Event(Event::Pong { payload: payload.to_vec().into(), round_trip })
+}
+
+/// Lets the one deadline of the connection pass.
+fn wake(connection: &mut Connection) -> ws_core::Instant {
+    let due = connection.poll_timeout().unwrap();
+    connection.handle_timeout(due);
+    due
+}
+
+/// The nonce of the one ping that goes out.
+fn sent_ping(connection: &mut Connection, now: ws_core::Instant) -> Vec<u8> {
+    let role = connection.role();
+    let sent = frames(role, &write(connection, now));
+    let [(PING, nonce)] = &sent[..] else { panic!("not one ping: {sent:?}") };
+    nonce.clone()
+}
+
+#[test]
+fn a_ping_with_a_fresh_nonce_goes_out_every_interval_whatever_the_traffic() {
+    for role in ROLES {
+        let mut connection = open(role, &config());
+        let mut nonces = Vec::new();
+        for tick in 1..=5 {
+            for second in 0..20 {
+                let now = at(20 * (tick - 1) + second);
+                read(&mut connection, &frame(role.peer(), TEXT, b"traffic"), now);
+                connection.handle_timeout(now);
+            }
+            assert_eq!(connection.poll_timeout(), Some(at(20 * tick)));
+            connection.handle_timeout(at(20 * tick));
+            let nonce = sent_ping(&mut connection, at(20 * tick));
+            read(&mut connection, &frame(role.peer(), PONG, &nonce), at(20 * tick));
+            assert_eq!(nonce.len(), 8);
+            assert!(!nonces.contains(&nonce));
+            nonces.push(nonce);
+        }
+    }
+}
+
+#[test]
+fn the_round_trip_is_from_when_the_last_byte_of_the_ping_has_left() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        connection.ping("mine").unwrap();
+        write_some(&mut connection, 5, at(1));
+        write(&mut connection, at(4));
+        let seen = read(&mut connection, &frame(role.peer(), PONG, b"mine"), at(9));
+        assert_eq!(seen, [pong(b"mine", Some(seconds(5)))]);
+        let seen = read(&mut connection, &frame(role.peer(), PONG, b"mine"), at(9));
+        assert_eq!(seen, [pong(b"mine", None)], "an unsolicited pong is reported, and answers nothing");
+        assert_eq!(write(&mut connection, at(9)), []);
+    }
+}
+
+#[test]
+fn a_pong_answers_its_ping_and_all_before_it() {
+    let mut connection = open(Role::Client, &quiet());
+    for (second, payload) in [(1, "a"), (2, "b"), (3, "c")] {
+        connection.ping(payload).unwrap();
+        write(&mut connection, at(second));
+    }
+    let pongs = [&b"b"[..], b"a", b"c"].map(|payload| frame(Role::Server, PONG, payload)).concat();
+    let expected = [pong(b"b", Some(seconds(4))), pong(b"a", None), pong(b"c", Some(seconds(3)))];
+    assert_eq!(read(&mut connection, &pongs, at(6)), expected);
+    assert_eq!(connection.poll_timeout(), None, "nothing is awaited");
+}
+
+#[test]
+fn the_deadline_of_a_pong_starts_when_the_ping_has_left_and_any_byte_postpones_it() {
+    for role in ROLES {
+        let mut connection = open(role, &config().ping_interval(None));
+        connection.ping("p").unwrap();
+        assert_eq!(connection.poll_timeout(), None, "it has not left");
+        write_some(&mut connection, 2, at(1));
+        assert_eq!(connection.poll_timeout(), None, "its last byte has not left");
+        write(&mut connection, at(2));
+        assert_eq!(connection.poll_timeout(), Some(at(22)));
+        read(&mut connection, &frame(role.peer(), TEXT, b"hello")[..1], at(5));
+        assert_eq!(connection.poll_timeout(), Some(at(25)), "a received byte is life");
+        connection.send("hello").unwrap();
+        write_some(&mut connection, 1, at(8));
+        assert_eq!(connection.poll_timeout(), Some(at(28)), "a written byte is life");
+        connection.handle_timeout(at(27));
+        assert_eq!(drain(&mut connection), []);
+        connection.handle_timeout(at(28));
+        let seen = drain(&mut connection);
+        assert_eq!(seen[0], Seen::Timeout(Timeout::Pong));
+        assert!(ends_once(&seen));
+        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+        assert!(connection.outbound().is_empty() && connection.outbound().is_finished());
+        assert_eq!(connection.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn while_reading_is_paused_the_deadline_of_a_pong_stands_still() {
+    let mut connection = open(Role::Client, &config().ping_interval(None));
+    connection.ping("p").unwrap();
+    write(&mut connection, at(0));
+    connection.pause();
+    assert_eq!(connection.poll_timeout(), None);
+    connection.handle_timeout(at(1000));
+    assert_eq!(drain(&mut connection), []);
+    connection.resume(at(1000));
+    assert_eq!(connection.poll_timeout(), Some(at(1020)));
+    connection.handle_timeout(at(1020));
+    assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong));
+}
+
+#[test]
+fn a_write_that_makes_no_progress_has_its_own_deadline_from_the_first_refusal_on() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        connection.send("hello").unwrap();
+        assert_eq!(connection.poll_timeout(), None, "nothing was tried yet");
+        connection.handle_write(0, at(3));
+        connection.handle_write(0, at(20));
+        assert_eq!(connection.poll_timeout(), Some(at(33)));
+        write_some(&mut connection, 1, at(32));
+        assert_eq!(connection.poll_timeout(), None, "progress");
+        connection.handle_write(0, at(32));
+        read(&mut connection, &frame(role.peer(), TEXT, b"talks but does not listen"), at(61));
+        assert_eq!(connection.poll_timeout(), Some(at(62)));
+        connection.handle_timeout(at(62));
+        let seen = drain(&mut connection);
+        assert_eq!(seen[0], Seen::Timeout(Timeout::Write));
+        assert!(ends_once(&seen));
+        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+    }
+}
+
+#[test]
+fn a_refusal_when_nothing_waits_starts_no_deadline() {
+    let mut connection = open(Role::Client, &quiet());
+    connection.handle_write(0, at(0));
+    assert_eq!(connection.poll_timeout(), None);
+    connection.send("hello").unwrap();
+    write(&mut connection, at(1));
+    connection.handle_write(0, at(2));
+    assert_eq!(connection.poll_timeout(), None);
+}
+
+#[test]
+fn a_late_wake_up_sends_one_ping_and_what_was_read_before_it_is_life() {
+    let mut connection = open(Role::Client, &config());
+    wake(&mut connection);
+    let nonce = sent_ping(&mut connection, at(20));
+    // Busy until second 300; the pong has waited in the socket.
+    let seen = read(&mut connection, &frame(Role::Server, PONG, &nonce), at(300));
+    assert_eq!(seen, [pong(&nonce, Some(seconds(280)))]);
+    connection.handle_timeout(at(300));
+    assert_eq!(drain(&mut connection), []);
+    sent_ping(&mut connection, at(300));
+    connection.handle_timeout(at(300));
+    assert_eq!(write(&mut connection, at(300)), []);
+}
+
+#[test]
+fn a_blocked_transport_queues_no_second_ping() {
+    for role in ROLES {
+        let mut connection = open(role, &config().write_timeout(None));
+        for _ in 0..100 {
+            wake(&mut connection);
+            assert!(connection.outbound().len() <= 14, "one ping at most");
+        }
+        assert_eq!(drain(&mut connection), []);
+    }
+}
+
+#[test]
+fn two_machines_ping_each_other_for_a_day_and_each_answers() {
+    let mut pair = Pair::new(&config(), &config(), 3);
+    pair.advance(Duration::from_secs(24 * 3600));
+    for seen in [&pair.client_seen, &pair.server_seen] {
+        let count = |is: fn(&Seen) -> bool| seen.iter().filter(|seen| is(seen)).count();
+        assert_eq!(count(|seen| matches!(seen, Seen::Event(Event::Ping(_)))), 24 * 180);
+        assert_eq!(
+            count(|seen| matches!(seen, Seen::Event(Event::Pong { round_trip: Some(_), .. }))),
+            24 * 180
+        );
+        assert_eq!(seen.len(), 2 * 24 * 180);
+    }
+}
+
+#[test]
+fn without_a_pong_timeout_a_peer_that_never_answers_is_pinged_for_ever() {
+    let mut connection = open(Role::Client, &config().pong_timeout(None));
+    for tick in 1..=10_000 {
+        assert_eq!(connection.poll_timeout(), Some(at(20 * tick)));
+        connection.handle_timeout(at(20 * tick));
+        sent_ping(&mut connection, at(20 * tick));
+    }
+    assert_eq!(drain(&mut connection), []);
+}

@@ -1,0 +1,17 @@
+//! The machines through their public API: bytes and time in, events and bytes out. No sockets, no sleeping.
+
+#![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
+
+mod bounded;
+mod closing;
+mod closing_deadlines;
+mod handshake_bodies;
+mod handshake_client;
+mod handshake_server;
+mod keepalive;
+mod pieces;
+mod properties;
+mod streaming;
+mod support;
+mod utf8;
+mod violations;

@@ -1,0 +1,155 @@
+//! A message received as a stream: pieces as they come, of any total size.
+
+use ws_core::bytes::Bytes;
+use ws_core::{Connection, Event, Kind, Piece, Role, ViolationKind};
+
+use crate::support::*;
+
+fn in_pieces(role: Role, config: &ws_core::Config) -> Connection {
+    let mut connection = open(role, config);
+    connection.receive_pieces(true);
+    connection
+}
+
+/// The pieces of `seen` put together to messages.
+fn whole(seen: Vec<Seen>) -> Vec<(Kind, Vec<u8>)> {
+    let mut messages = Vec::new();
+    let mut begun = None;
+    for seen in seen {
+        let Seen::Event(Event::Piece(Piece { kind, bytes, last, .. })) = seen else { continue };
+        let (_, message) = begun.get_or_insert((kind, Vec::new()));
+        message.extend_from_slice(&bytes);
+        if last {
+            messages.extend(begun.take());
+        }
+    }
+    assert_eq!(begun, None);
+    messages
+}
+
+#[test]
+fn pieces_come_as_their_bytes_do_also_inside_one_frame() {
+    for role in ROLES {
+        let bytes = frame(role.peer(), BINARY, b"abcdef");
+        let head = bytes.len() - 6;
+        let mut connection = in_pieces(role, &quiet());
+        let mut piece = |bytes: &[u8]| match &read(&mut connection, bytes, at(0))[..] {
+            [] => None,
+            [Seen::Event(Event::Piece(piece))] => Some((piece.bytes.clone(), piece.last)),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(piece(&bytes[..head]), None);
+        assert_eq!(piece(&bytes[head..head + 2]), Some((Bytes::from("ab"), false)));
+        assert_eq!(piece(&bytes[head + 2..head + 5]), Some((Bytes::from("cde"), false)));
+        assert_eq!(piece(&bytes[head + 5..]), Some((Bytes::from("f"), true)));
+    }
+}
+
+#[test]
+fn the_pieces_make_up_the_messages_wherever_the_bytes_are_cut() {
+    let expected = vec![
+        (Kind::Binary, b"in one frame".to_vec()),
+        (Kind::Text, "in three främes".as_bytes().to_vec()),
+        (Kind::Text, vec![]),
+        (Kind::Binary, vec![]),
+        (Kind::Binary, vec![9; 300]),
+    ];
+    for role in ROLES {
+        let frame = |first, payload: &[u8]| frame(role.peer(), first, payload);
+        let bytes = [
+            frame(BINARY, b"in one frame"),
+            frame(FIRST_TEXT, b"in three fr\xc3"),
+            frame(PING, b""),
+            frame(CONTINUATION, b""),
+            frame(CONTINUATION, b"\xa4m"),
+            frame(LAST, b"es"),
+            frame(TEXT, b""),
+            frame(FIRST_BINARY, b""),
+            frame(LAST, b""),
+            frame(BINARY, &[9; 300]),
+        ]
+        .concat();
+        for chunk in 1..=bytes.len() {
+            let mut connection = in_pieces(role, &quiet());
+            let seen = bytes.chunks(chunk).flat_map(|part| read(&mut connection, part, at(0))).collect();
+            assert_eq!(whole(seen), expected, "in chunks of {chunk}");
+            assert!(!connection.is_within_pieces());
+        }
+    }
+}
+
+#[test]
+fn pieces_may_be_asked_for_and_given_up_at_every_point_of_a_message() {
+    for role in ROLES {
+        for (first, text) in [(FIRST_TEXT, "fragmented téxt"), (TEXT, "téxt in a frame"), (BINARY, "binary")]
+        {
+            let rest = if first == FIRST_TEXT { frame(role.peer(), LAST, b"!") } else { vec![] };
+            let bytes = [frame(role.peer(), first, text.as_bytes()), rest].concat();
+            for on in 0..bytes.len() {
+                for off in on + 1..bytes.len() {
+                    let mut connection = open(role, &quiet());
+                    let mut seen = read(&mut connection, &bytes[..on], at(0));
+                    connection.receive_pieces(true);
+                    seen.extend(read(&mut connection, &bytes[on..off], at(0)));
+                    let was_within = connection.is_within_pieces();
+                    connection.receive_pieces(false);
+                    seen.extend(read(&mut connection, &bytes[off..], at(0)));
+                    let got: Vec<u8> = seen
+                        .iter()
+                        .flat_map(|seen| match seen {
+                            Seen::Event(Event::Piece(piece)) => piece.bytes.to_vec(),
+                            Seen::Event(Event::Message(message)) => message.as_bytes().to_vec(),
+                            other => panic!("{other:?}"),
+                        })
+                        .collect();
+                    let end = if first == FIRST_TEXT { "!" } else { "" };
+                    assert_eq!(got, [text, end].concat().as_bytes(), "on at {on}, off at {off}");
+                    let is_piece =
+                        matches!(seen.last(), Some(Seen::Event(Event::Piece(piece))) if piece.last);
+                    assert_eq!(is_piece, was_within, "on at {on}, off at {off}");
+                    assert_eq!(read(&mut connection, &frame(role.peer(), TEXT, b"x"), at(0)), [message("x")]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_are_exempt_from_the_limits_on_size_and_fragments() {
+    for role in ROLES {
+        let mut connection = in_pieces(role, &quiet().max_message_size(10).max_fragments(3));
+        let bytes = [
+            frame(role.peer(), FIRST_BINARY, &[1; 100]),
+            frame(role.peer(), CONTINUATION, &[1; 100]).repeat(100),
+            header(role.peer(), LAST, 1 << 40),
+        ];
+        let seen = read(&mut connection, &bytes.concat(), at(0));
+        assert_eq!(seen.len(), 101, "{:?}", seen.last());
+        assert!(connection.is_within_pieces());
+    }
+}
+
+#[test]
+fn a_flood_of_empty_fragments_is_cut_off_in_pieces_too() {
+    for role in ROLES {
+        let mut connection = in_pieces(role, &quiet().max_fragments(10));
+        read(&mut connection, &frame(role.peer(), FIRST_BINARY, b"x"), at(0));
+        let empty = frame(role.peer(), CONTINUATION, b"");
+        assert_eq!(read(&mut connection, &empty.repeat(10), at(0)), []);
+        let seen = read(&mut connection, &empty, at(0));
+        assert!(matches!(seen[..], [Seen::Violation(ViolationKind::TooManyFragments, _)]), "{seen:?}");
+    }
+}
+
+#[test]
+fn text_in_pieces_is_checked_within_the_read_that_brings_it() {
+    for role in ROLES {
+        let bytes = [header(role.peer(), FIRST_TEXT, 1000), frame(role.peer(), 0, b"ab\xff")[..].to_vec()];
+        let head = bytes[0].len();
+        let payload_at = bytes[1].len() - 3;
+        let payload = &bytes[1][payload_at..];
+        let mut connection = in_pieces(role, &quiet());
+        let seen = read(&mut connection, &[&bytes[0], payload].concat(), at(0));
+        assert_eq!(seen, [Seen::Violation(ViolationKind::InvalidUtf8, head as u64 + 2)]);
+    }
+}
