@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant as Clock, timeout};
+use tokio::time::{Instant as Clock, timeout, timeout_at};
 use ws_client::{AcceptError, AcceptOptions, Guard, random};
 use ws_core::{Accept, HandshakeError, Instant, Reject, Request, ServerHandshake};
 
@@ -77,7 +77,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Incoming<T> {
         }
         let mut socket = WebSocket::new(socket);
         // The client waits for the response; whether it still does shows when the connection is used.
-        let _ = socket.flush().await;
+        let _ = timeout_at(epoch + self.options.time_to_open(), socket.flush()).await;
         Ok((socket, request))
     }
 }

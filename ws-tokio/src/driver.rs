@@ -20,6 +20,8 @@ pub(crate) struct Driver<T, M> {
     pub(crate) io: T,
     pub(crate) machine: M,
     epoch: Clock,
+    /// What the clock said last.
+    seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
     timer: Option<(Clock, Pin<Box<Sleep>>)>,
     read_ended: bool,
@@ -35,6 +37,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
             io,
             machine,
             epoch,
+            seen: Instant::EPOCH,
             timer: None,
             read_ended: false,
             write_ended: false,
@@ -53,6 +56,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
             machine: change(self.machine, now)?,
             io: self.io,
             epoch: self.epoch,
+            seen: now,
             timer: None,
             read_ended: self.read_ended,
             write_ended: self.write_ended,
@@ -83,6 +87,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
         Poll::Pending
     }
 
+    /// Writes what waits, if the transport takes it all at once. It does without a read, which would cost a system call for
+    /// each message of a user who only sends, unless a deadline has passed: then what came must be looked at.
+    pub(crate) fn write_through(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_write(cx);
+        let is_due = self.machine.poll_timeout().is_some_and(|deadline| deadline <= self.seen);
+        !is_due && self.is_flushed()
+    }
+
     /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
     pub(crate) fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
         let wrote = self.poll_write(cx);
@@ -102,6 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
                 match write(Pin::new(&mut self.io), cx, outbound) {
                     Poll::Ready(Ok(n)) => {
                         let now = self.now();
+                        self.seen = now;
                         self.machine.handle_write(n, now);
                         self.needs_flush = true;
                         self.progress = true;

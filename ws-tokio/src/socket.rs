@@ -116,7 +116,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// Waits until the transport has taken everything.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            if self.driver.is_flushed() || self.driver.machine.closed().is_some() {
+            if self.driver.write_through(cx) || self.driver.machine.closed().is_some() {
                 let lost = self.driver.machine.outbound().has_lost();
                 return Poll::Ready(if lost { Err(SendError::Closed(None)) } else { Ok(()) });
             }
