@@ -38,13 +38,16 @@ impl Utf8 {
             }
             used += 1;
         }
-        let rest = &bytes[used..];
-        let checked = match simdutf8::basic::from_utf8(rest) {
+        let (whole, cut) = split_cut(&bytes[used..]);
+        let text = match simdutf8::basic::from_utf8(whole) {
             Ok(text) => text,
-            Err(_) => self.keep_cut(rest).map_err(|at| used + at)?,
+            Err(_) => return Err(used + first_wrong(whole)),
         };
-        if !checked.is_empty() {
-            valid(checked);
+        if !text.is_empty() {
+            valid(text);
+        }
+        if !cut.is_empty() {
+            self.keep(cut).map_err(|at| used + whole.len() + at)?;
         }
         Ok(())
     }
@@ -54,25 +57,43 @@ impl Utf8 {
         self.cut_len == 0
     }
 
-    /// `bytes` are not valid as a whole: either their end is cut off, which is kept, or they are wrong.
-    fn keep_cut<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a str, usize> {
-        let Err(error) = simdutf8::compat::from_utf8(bytes) else { return Ok("") };
-        let (whole, cut) = bytes.split_at(error.valid_up_to());
-        if let Some(_wrong) = error.error_len() {
-            return Err(whole.len() + first_wrong(cut));
+    /// Keeps the beginning of a character, if it can be one.
+    fn keep(&mut self, cut: &[u8]) -> Result<(), usize> {
+        match core::str::from_utf8(cut) {
+            Err(error) if error.error_len().is_none() => {
+                self.cut[..cut.len()].copy_from_slice(cut);
+                self.cut_len = cut.len();
+                Ok(())
+            }
+            _ => Err(first_wrong(cut)),
         }
-        self.cut[..cut.len()].copy_from_slice(cut);
-        self.cut_len = cut.len();
-        // A second check of what was just found valid, of one read at most: the way to `&str` without `unsafe`.
-        simdutf8::basic::from_utf8(whole).map_err(|_| 0)
     }
 }
 
-/// The first byte of a wrong sequence that no valid character has in that place.
-fn first_wrong(sequence: &[u8]) -> usize {
-    let could_go_on =
-        |n: usize| matches!(core::str::from_utf8(&sequence[..n]), Err(error) if error.error_len().is_none());
-    (1..=sequence.len().min(4)).find(|&n| !could_go_on(n)).map_or(0, |n| n - 1)
+/// Splits off a character at the end whose first byte says that it goes on behind it. So what is before it can be checked in
+/// one go.
+fn split_cut(bytes: &[u8]) -> (&[u8], &[u8]) {
+    for back in 1..=bytes.len().min(3) {
+        let at = bytes.len() - back;
+        let len = match bytes[at] {
+            0x80..=0xBF => continue,
+            0xC0..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0.. => 4,
+            0x00..=0x7F => 1,
+        };
+        return if len > back { bytes.split_at(at) } else { (bytes, &[]) };
+    }
+    (bytes, &[])
+}
+
+/// The first byte that no valid text has in that place.
+#[cold]
+fn first_wrong(bytes: &[u8]) -> usize {
+    let Err(error) = simdutf8::compat::from_utf8(bytes) else { return bytes.len() };
+    let sequence = &bytes[error.valid_up_to()..];
+    let could_go_on = |n: &usize| matches!(core::str::from_utf8(&sequence[..*n]), Err(error) if error.error_len().is_none());
+    error.valid_up_to() + (1..=sequence.len().min(4)).take_while(could_go_on).count()
 }
 
 /// A text under assembly: every byte that is valid so far, in a `String`.

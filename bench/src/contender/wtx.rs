@@ -1,0 +1,102 @@
+//! wtx, once with messages that the receiver owns and once with messages lent out of its buffer.
+
+use bytes::Bytes;
+use wtx::collection::Vector;
+use wtx::rng::Xorshift64;
+use wtx::web_socket::{FrameMut, OpCode, WebSocket, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin};
+
+use super::{Receiver, Sender};
+use crate::scenario::{Kind, Role};
+use crate::tally::Tally;
+use crate::transport::Pipe;
+
+type Socket<const IS_CLIENT: bool> = WebSocketOwned<(), Xorshift64, Pipe, IS_CLIENT>;
+
+/// The role is a part of its type.
+enum Either {
+    Client(Socket<true>),
+    Server(Socket<false>),
+}
+
+impl Either {
+    fn open(role: Role, pipe: Pipe) -> Self {
+        let rng = Xorshift64::from(wtx::rng::simple_seed());
+        let buffer = WebSocketBuffer::new();
+        match role {
+            Role::Client => Either::Client(WebSocket::new((), false, rng, pipe, buffer)),
+            Role::Server => Either::Server(WebSocket::new((), false, rng, pipe, buffer)),
+        }
+    }
+
+    async fn receive(&mut self, into: &mut Vector<u8>, origin: WebSocketPayloadOrigin, tally: &mut Tally) {
+        match self {
+            Either::Client(socket) => count(socket.read_frame(into, origin).await, tally),
+            Either::Server(socket) => count(socket.read_frame(into, origin).await, tally),
+        }
+    }
+
+    /// It masks in place, so the payload that the application keeps is copied first.
+    async fn write(&mut self, payload: &Bytes, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        scratch.extend_from_slice(payload);
+        match self {
+            Either::Client(socket) => {
+                socket.write_frame(&mut FrameMut::new_fin(OpCode::Binary, scratch)).await
+            }
+            Either::Server(socket) => {
+                socket.write_frame(&mut FrameMut::new_fin(OpCode::Binary, scratch)).await
+            }
+        }
+        .expect("written");
+    }
+}
+
+fn count<const IS_CLIENT: bool>(frame: wtx::Result<FrameMut<'_, IS_CLIENT>>, tally: &mut Tally) {
+    let frame = frame.expect("a message");
+    match frame.op_code() {
+        OpCode::Binary => tally.take(Kind::Binary, frame.payload()),
+        OpCode::Text => tally.take(Kind::Text, frame.payload()),
+        other => panic!("unexpected {other:?}"),
+    }
+}
+
+pub struct Owned {
+    socket: Either,
+    scratch: Vec<u8>,
+}
+
+impl Receiver for Owned {
+    async fn open(role: Role, pipe: Pipe) -> Self {
+        Owned { socket: Either::open(role, pipe), scratch: Vec::new() }
+    }
+
+    async fn receive(&mut self, tally: &mut Tally) {
+        let mut message = Vector::new();
+        self.socket.receive(&mut message, WebSocketPayloadOrigin::Consistent, tally).await;
+    }
+}
+
+impl Sender for Owned {
+    async fn feed(&mut self, payload: &Bytes) {
+        self.socket.write(payload, &mut self.scratch).await;
+    }
+
+    /// It queues nothing: `write_frame` has written already.
+    async fn flush(&mut self) {}
+}
+
+pub struct Lent {
+    socket: Either,
+    /// Stays empty as long as no message comes in fragments.
+    fragments: Vector<u8>,
+}
+
+impl Receiver for Lent {
+    async fn open(role: Role, pipe: Pipe) -> Self {
+        Lent { socket: Either::open(role, pipe), fragments: Vector::new() }
+    }
+
+    async fn receive(&mut self, tally: &mut Tally) {
+        self.socket.receive(&mut self.fragments, WebSocketPayloadOrigin::Adaptive, tally).await;
+    }
+}
