@@ -242,9 +242,10 @@ impl Send {
         if part.is_empty() && !last {
             return Ok(());
         }
-        // The end of a message is always taken: it is a few bytes, and lets the next one begin.
+        // The end of a message that has begun is always taken: it is a few bytes, and lets the next one begin.
+        let only_ends = part.is_empty() && stream.opcode == Opcode::Continuation;
         let has_room = outbound.is_empty() || outbound.len() < self.max_send_buffer;
-        if !part.is_empty() && !has_room {
+        if !only_ends && !has_room {
             return Err(Refusal::Full);
         }
         if let Some(utf8) = &mut stream.utf8 {

@@ -102,6 +102,18 @@ fn over_the_mark_a_part_is_refused_but_the_end_is_taken() {
 }
 
 #[test]
+fn empty_messages_sent_as_streams_do_not_pass_the_mark() {
+    let mut connection = open(Role::Client, &quiet().max_send_buffer(100));
+    for _ in 0..1000 {
+        if connection.start_message(Kind::Binary).is_ok() {
+            let _ = connection.finish_message(b"");
+        }
+    }
+    assert!(connection.outbound().len() <= 106, "{}", connection.outbound().len());
+    assert_eq!(connection.finish_message(b""), Err(StreamError::Full));
+}
+
+#[test]
 fn an_aborted_message_closes_the_connection_with_1011() {
     for role in ROLES {
         let mut connection = open(role, &quiet());
