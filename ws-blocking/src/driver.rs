@@ -1,0 +1,418 @@
+//! Moves bytes and time between a machine and a transport, in whichever threads wait for something. It knows no protocol.
+//!
+//! At most one thread reads and at most one writes at a time, and none holds the lock meanwhile. Every other thread that
+//! waits is woken when one of them is done, and takes over if that one leaves.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
+use std::ops::ControlFlow;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as Clock};
+
+use ws_core::bytes::{Buf, Bytes, BytesMut};
+use ws_core::{Broken, Instant, Machine};
+
+use crate::transport::Transport;
+
+/// At most so much is taken out of the machine for one write, and read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// So many buffers go into one write.
+const SLICES: usize = 16;
+
+/// A peer that never stops sending puts a deadline off for so many reads.
+const READS_IN_A_ROW: u32 = 64;
+
+/// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
+const WRITE_SLICE: Duration = Duration::from_millis(16);
+
+/// The longest read or write while bytes wait that the transport does not take.
+const PATIENCE: Duration = Duration::from_millis(64);
+
+/// A time-out of zero must not keep a thread from ever coming to rest.
+const SHORTEST_READ: Duration = Duration::from_millis(10);
+
+/// The shortest read or write that a system can be asked for.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// What is read goes here first: a connection that waits holds no buffer of its own.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A machine and the transport that it speaks over.
+pub(crate) struct Driver<S, M> {
+    pub(crate) transport: S,
+    epoch: Clock,
+    /// No read takes longer. Invariant: whatever happens while a thread reads, a deadline that comes of it is at least so
+    /// far away, so that the reading thread is back in time for it, without being woken.
+    longest_read: Duration,
+    state: Mutex<State<M>>,
+    /// A thread is done with reading or writing, or the machine has changed.
+    turn: Condvar,
+}
+
+/// What the threads share.
+pub(crate) struct State<M> {
+    pub(crate) machine: M,
+    /// Taken out of the machine, and not yet by the transport.
+    taken: VecDeque<Bytes>,
+    /// How many bytes the transport has taken.
+    pub(crate) written: u64,
+    pub(crate) is_reading: bool,
+    is_writing: bool,
+    read_ended: bool,
+    pub(crate) write_ended: bool,
+    /// The transport did not take all that it was last given.
+    is_stuck: bool,
+    /// How many reads and writes in a row have moved nothing.
+    idle: u32,
+    /// When a read last found nothing.
+    found_nothing: Instant,
+    /// How many reads have found something since a deadline passed.
+    overdue: u32,
+    read_timeout: Timeout,
+    write_timeout: Timeout,
+    /// Something was queued that cannot wait while another thread was writing: that one stays until it is written.
+    is_urgent: bool,
+    /// How many threads wait for their turn.
+    waiting: usize,
+    /// Reading stands still, because nobody takes what comes.
+    pub(crate) is_paused: bool,
+    /// Nobody will ever take what comes.
+    pub(crate) is_discarding: bool,
+}
+
+impl<S: Transport, M: Machine> Driver<S, M> {
+    pub(crate) fn new(transport: S, machine: M, epoch: Clock, longest_read: Duration) -> Self {
+        let state = State {
+            machine,
+            taken: VecDeque::new(),
+            written: 0,
+            is_reading: false,
+            is_writing: false,
+            read_ended: false,
+            write_ended: false,
+            is_stuck: false,
+            idle: 0,
+            found_nothing: Instant::EPOCH,
+            overdue: 0,
+            read_timeout: Timeout::default(),
+            write_timeout: Timeout::default(),
+            is_urgent: false,
+            waiting: 0,
+            is_paused: false,
+            is_discarding: false,
+        };
+        let longest_read = longest_read.max(SHORTEST_READ);
+        Self { transport, epoch, longest_read, state: Mutex::new(state), turn: Condvar::new() }
+    }
+
+    /// The same transport with the machine of the next phase.
+    pub(crate) fn change<N: Machine, E>(
+        self,
+        longest_read: Duration,
+        change: impl FnOnce(M, Instant) -> Result<N, E>,
+    ) -> Result<Driver<S, N>, E> {
+        let now = self.now();
+        let old = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let driver = Driver::new(self.transport, change(old.machine, now)?, self.epoch, longest_read);
+        {
+            let mut state = driver.lock();
+            state.taken = old.taken;
+            state.read_ended = old.read_ended;
+            state.write_ended = old.write_ended;
+            state.read_timeout = old.read_timeout;
+            state.write_timeout = old.write_timeout;
+        }
+        Ok(driver)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::since_epoch(self.epoch.elapsed())
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The machine was changed in a way that others may wait for.
+    pub(crate) fn notify(&self, state: &State<M>) {
+        if state.waiting > 0 {
+            self.turn.notify_all();
+        }
+    }
+
+    /// Moves bytes and time until `want` breaks with what this thread waits for. Else it says whether to read on.
+    pub(crate) fn drive<R>(&self, mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, bool>) -> R {
+        let mut state = self.lock();
+        loop {
+            let may_read = match want(&mut state) {
+                ControlFlow::Break(result) => {
+                    if std::mem::take(&mut state.is_urgent) {
+                        drop(state);
+                        self.write_now();
+                    }
+                    return result;
+                }
+                ControlFlow::Continue(reading) => reading && !state.read_ended && !state.is_reading,
+            };
+            if self.keep_time(&mut state, may_read) {
+                continue;
+            }
+            // While the transport takes nothing, the peer may be waiting for us to read.
+            state = if state.has_to_write() && !(state.is_stuck && may_read) {
+                let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read);
+                self.write(state, slice)
+            } else if may_read {
+                self.read(state)
+            } else {
+                self.wait(state)
+            };
+        }
+    }
+
+    /// Writes what the transport takes at once, or lets the thread do so that is writing.
+    pub(crate) fn write_now(&self) {
+        let mut state = self.lock();
+        state.is_urgent = state.is_writing;
+        while state.has_to_write() {
+            state = self.write(state, AT_ONCE);
+            if state.is_stuck {
+                break;
+            }
+        }
+    }
+
+    /// Writes what waits, shuts down, and reads to the end, for as long as `patience`, so that what was written reaches the
+    /// peer: a socket that is closed with bytes unread resets the connection.
+    pub(crate) fn finish(mut self, patience: Duration) {
+        let start = Clock::now();
+        self.longest_read = PATIENCE;
+        self.drive(|state| {
+            state.machine.inbound().clear();
+            let outbound = state.machine.outbound();
+            let is_over = state.read_ended || (state.write_ended && outbound.has_lost());
+            let is_late = start.elapsed() >= patience;
+            if is_late || (is_over && outbound.is_empty()) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(true)
+            }
+        });
+    }
+
+    /// Hands a deadline that has passed to the machine, but reads before: what waits in the socket is a sign of life. A
+    /// thread that is reading keeps the time for all.
+    fn keep_time(&self, state: &mut State<M>, may_read: bool) -> bool {
+        if state.is_reading {
+            return false;
+        }
+        let Some(deadline) = state.machine.poll_timeout() else { return false };
+        let now = match may_read && state.overdue < READS_IN_A_ROW {
+            true => state.found_nothing,
+            false => self.now(),
+        };
+        if now < deadline {
+            return false;
+        }
+        state.overdue = 0;
+        state.machine.handle_timeout(now);
+        self.notify(state);
+        true
+    }
+
+    /// Lets the transport take some of what waits, or shuts it down for writing if nothing will follow.
+    fn write<'a>(&'a self, mut state: MutexGuard<'a, State<M>>, slice: Duration) -> MutexGuard<'a, State<M>> {
+        if state.taken.is_empty() {
+            state.taken = state.machine.outbound().take_out(CHUNK);
+        }
+        let mut taken = std::mem::take(&mut state.taken);
+        let set = state.write_timeout.change_to(slice);
+        state.is_writing = true;
+        drop(state);
+        let result = match set {
+            _ if taken.is_empty() => self.transport.shutdown(Shutdown::Write).map(|()| 0),
+            None => write(&self.transport, &taken),
+            Some(timeout) => {
+                self.transport.set_write_timeout(timeout).and_then(|()| write(&self.transport, &taken))
+            }
+        };
+        let now = self.now();
+        let mut state = self.lock();
+        state.is_writing = false;
+        state.write_timeout.has_passed = false;
+        state.is_stuck = false;
+        match result {
+            // A peer that is gone needs no shutdown.
+            _ if taken.is_empty() => state.write_ended = true,
+            Ok(n) => {
+                state.written += n as u64;
+                state.idle = 0;
+                state.is_stuck = n < taken.iter().take(SLICES).map(Bytes::len).sum();
+                advance(&mut taken, n);
+                // What was in flight counts no more if the connection was given up meanwhile.
+                let n = n.min(state.machine.outbound().len());
+                if n > 0 {
+                    state.machine.handle_write(n, now);
+                }
+            }
+            Err(error) if is_timeout(&error) => {
+                state.is_stuck = true;
+                state.write_timeout.has_passed = true;
+                state.idle = state.idle.saturating_add(1);
+                state.machine.handle_write(0, now);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                state.write_ended = true;
+                state.machine.handle_error(Broken::write(error), now);
+            }
+        }
+        state.taken = taken;
+        self.notify(&state);
+        state
+    }
+
+    fn read<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
+        let mut longest = self.longest_read;
+        if let Some(deadline) = state.machine.poll_timeout() {
+            longest = longest.min(deadline - self.now());
+        }
+        if !state.write_ended && !state.machine.outbound().is_empty() {
+            // Back soon: they are to be written when the transport takes some, or when the thread that writes leaves.
+            longest = longest.min(if state.is_writing { PATIENCE } else { state.backoff() });
+        }
+        let set = state.read_timeout.change_to(longest);
+        state.is_reading = true;
+        drop(state);
+        // Taken, not borrowed: a transport may itself be a connection.
+        let mut scratch = SCRATCH.take();
+        scratch.resize(CHUNK, 0);
+        let result = match set {
+            None => self.transport.read(&mut scratch),
+            Some(timeout) => {
+                self.transport.set_read_timeout(timeout).and_then(|()| self.transport.read(&mut scratch))
+            }
+        };
+        let now = self.now();
+        let mut state = self.lock();
+        state.is_reading = false;
+        state.read_timeout.has_passed = false;
+        match result {
+            Ok(n) => {
+                state.read_ended = n == 0;
+                state.idle = 0;
+                let is_overdue = state.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
+                state.overdue = if is_overdue { state.overdue + 1 } else { 0 };
+                state.machine.inbound().extend_from_slice(&scratch[..n]);
+                state.machine.handle_read(n, now);
+            }
+            Err(error) if is_timeout(&error) => {
+                state.found_nothing = now;
+                state.read_timeout.has_passed = true;
+                state.is_stuck = false;
+                state.idle = state.idle.saturating_add(1);
+                state.overdue = 0;
+                state.release();
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                state.read_ended = true;
+                state.machine.handle_error(Broken::read(error), now);
+            }
+        }
+        SCRATCH.set(scratch);
+        self.notify(&state);
+        state
+    }
+
+    /// Waits until the thread that reads or writes is done; if there is none, for the deadline.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
+        state.waiting += 1;
+        let mut state = if state.is_reading || state.is_writing {
+            self.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
+        } else {
+            let deadline = state.machine.poll_timeout().map(|deadline| deadline - self.now());
+            let longest = deadline.unwrap_or(self.longest_read).clamp(AT_ONCE, self.longest_read);
+            self.turn.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0
+        };
+        state.waiting -= 1;
+        state
+    }
+}
+
+impl<M: Machine> State<M> {
+    fn has_to_write(&mut self) -> bool {
+        let outbound = self.machine.outbound();
+        if outbound.is_empty() {
+            // The connection was given up, and what was taken out counts no more.
+            self.taken.clear();
+        }
+        let waits = outbound.has_remaining() || !self.taken.is_empty();
+        !self.is_writing && !self.write_ended && (waits || (outbound.is_empty() && outbound.is_finished()))
+    }
+
+    /// The less moves, the longer it may wait.
+    fn backoff(&self) -> Duration {
+        PATIENCE.min(AT_ONCE * (1 << self.idle.min(16)))
+    }
+
+    /// An idle connection holds no buffers.
+    fn release(&mut self) {
+        let inbound = self.machine.inbound();
+        if inbound.is_empty() {
+            *inbound = BytesMut::new();
+        }
+        self.machine.outbound().release();
+    }
+}
+
+/// A time-out of the socket, which costs a system call to change.
+#[derive(Default)]
+struct Timeout {
+    /// What it is set to; zero if it was never set.
+    set: Duration,
+    /// The last call took all of it.
+    has_passed: bool,
+}
+
+impl Timeout {
+    /// What to set so that the next call takes no longer than `longest`, if it must change. It is made longer only when
+    /// it was too short, and is then a power of two in milliseconds (under 64, exact), so that it seldom changes.
+    fn change_to(&mut self, longest: Duration) -> Option<Duration> {
+        let milliseconds = longest.as_micros().div_ceil(1000).clamp(1, 1 << 20) as u64;
+        let rounded = if milliseconds < 64 { milliseconds } else { 1 << milliseconds.ilog2() };
+        let wanted = Duration::from_millis(rounded);
+        let is_wrong = self.set.is_zero() || wanted < self.set || (wanted > self.set && self.has_passed);
+        is_wrong.then(|| {
+            self.set = wanted;
+            wanted
+        })
+    }
+}
+
+fn write(transport: &impl Transport, taken: &VecDeque<Bytes>) -> io::Result<usize> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let n = slices.iter_mut().zip(taken).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count();
+    match transport.write_vectored(&slices[..n]) {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        written => written,
+    }
+}
+
+fn advance(taken: &mut VecDeque<Bytes>, mut n: usize) {
+    while let Some(first) = taken.front_mut() {
+        if first.len() > n {
+            return first.advance(n);
+        }
+        n -= first.len();
+        taken.pop_front();
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}

@@ -1,0 +1,264 @@
+//! One connection, as the operations that any of its handles can do, in any thread.
+
+use std::net::Shutdown;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::sync::{Mutex, PoisonError};
+
+use ws_client::{Guard, Stop};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseCode, CloseFrame, Closed, Connection, Error, Event, Kind, Machine, Message, MessageRef, PingError,
+    Reply, SendError, StreamError, Visit,
+};
+
+use crate::driver::{Driver, State};
+use crate::transport::Transport;
+
+/// A connection and its transport, shared by the threads that use it.
+pub(crate) struct Shared<S> {
+    pub(crate) driver: Driver<S, Connection>,
+    /// Its place with the listener that accepted it, until it has ended.
+    pub(crate) guard: Mutex<Option<Guard>>,
+}
+
+impl<S: Transport> Shared<S> {
+    pub(crate) fn new(driver: Driver<S, Connection>, guard: Option<Guard>) -> Self {
+        Self { driver, guard: Mutex::new(guard) }
+    }
+
+    /// Does something that needs no waiting.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> R {
+        f(&mut self.driver.lock().machine)
+    }
+
+    /// The next event; `None` after the last.
+    pub(crate) fn next(&self) -> Result<Option<Event>, Error> {
+        self.drive(|state| {
+            state.machine.receive_pieces(false);
+            match state.machine.poll_event() {
+                Ok(None) => self.read_on(state, Ok(None)),
+                result => Break(result),
+            }
+        })
+    }
+
+    /// The next message, whole, or the next piece of one if `in_pieces`; `None` at the end.
+    pub(crate) fn next_data(&self, in_pieces: bool) -> Result<Option<Event>, Error> {
+        self.drive(|state| {
+            state.machine.receive_pieces(in_pieces);
+            loop {
+                match state.machine.poll_event() {
+                    Ok(None) => return self.read_on(state, Ok(None)),
+                    Ok(Some(Event::Piece(_))) if !in_pieces => {}
+                    Ok(Some(event @ (Event::Message(_) | Event::Piece(_)))) => return Break(Ok(Some(event))),
+                    Ok(Some(_)) => {}
+                    Err(error) => return Break(Err(error)),
+                }
+            }
+        })
+    }
+
+    /// The next whole message. What is left of one that was begun in pieces is passed over.
+    pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
+        Ok(match self.next_data(false)? {
+            Some(Event::Message(message)) => Some(message),
+            _ => None,
+        })
+    }
+
+    /// Shows messages to `visitor` until it breaks off or the connection ends.
+    pub(crate) fn visit(
+        &self,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.drive(|state| {
+            state.machine.receive_pieces(false);
+            match state.machine.visit(&mut visitor) {
+                Err(error) => Break(Err(error)),
+                Ok(Visit::Stopped | Visit::Closed(_)) => Break(Ok(())),
+                Ok(Visit::Full) => Continue(false),
+                Ok(_) => self.read_on(state, Ok(())),
+            }
+        })
+    }
+
+    /// Waits until a message would be accepted.
+    pub(crate) fn ready(&self) -> Result<(), SendError> {
+        self.drive_ahead(|state| match () {
+            () if !state.machine.is_open() => Some(Err(SendError::Closed(None))),
+            () => state.machine.has_room().then_some(Ok(())),
+        })
+    }
+
+    /// Waits for room, and queues the message.
+    pub(crate) fn feed(&self, message: Message) -> Result<(), SendError> {
+        let mut waiting = Some(message);
+        self.drive_ahead(|state| match state.machine.send(waiting.take()?) {
+            Err(SendError::Full(message)) => {
+                waiting = Some(message);
+                None
+            }
+            result => Some(result),
+        })
+    }
+
+    pub(crate) fn send(&self, message: Message) -> Result<(), SendError> {
+        self.feed(message)?;
+        self.flush()
+    }
+
+    /// Waits until the transport has taken what is queued now. What other threads queue meanwhile is not waited for.
+    pub(crate) fn flush(&self) -> Result<(), SendError> {
+        let mut target = None;
+        self.drive_ahead(|state| {
+            let len = state.machine.outbound().len();
+            let target = *target.get_or_insert(state.written + len as u64);
+            let is_over = state.write_ended || state.machine.closed().is_some();
+            if len > 0 && state.written < target && !is_over {
+                return None;
+            }
+            let has_lost = state.machine.outbound().has_lost();
+            Some(if has_lost { Err(SendError::Closed(None)) } else { Ok(()) })
+        })
+    }
+
+    pub(crate) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
+        self.drive_ahead(|state| match state.machine.ping(payload.clone()) {
+            Err(PingError::Full) => None,
+            result => Some(result),
+        })?;
+        self.flush().map_err(|_| PingError::Closed)
+    }
+
+    pub(crate) fn start_message(&self, kind: Kind) -> Result<(), StreamError> {
+        self.with(|connection| connection.start_message(kind))
+    }
+
+    /// Waits for room, and queues a part of a streamed message.
+    pub(crate) fn send_part(&self, part: &[u8], is_last: bool) -> Result<(), StreamError> {
+        self.drive_ahead(|state| {
+            let result = match is_last {
+                false => state.machine.continue_message(part),
+                true => state.machine.finish_message(part),
+            };
+            Some(result).filter(|result| *result != Err(StreamError::Full))
+        })
+    }
+
+    pub(crate) fn abort_message(&self) {
+        let now = self.driver.now();
+        self.with(|connection| connection.abort_message(now));
+        self.write_now();
+    }
+
+    /// Begins to close, and lets the transport take what it takes at once: nobody may be waiting, or in a read that goes
+    /// on for seconds.
+    pub(crate) fn start_close(&self, frame: CloseFrame) {
+        let now = self.driver.now();
+        self.with(|connection| connection.close(frame, now));
+        self.write_now();
+    }
+
+    /// Closes, and waits for the end.
+    pub(crate) fn close(&self, frame: CloseFrame) -> Closed {
+        let now = self.driver.now();
+        self.with(|connection| connection.close(frame, now));
+        self.drive_ahead(|state| state.machine.closed().cloned())
+    }
+
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.with(|connection| connection.closed().cloned())
+    }
+
+    /// Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
+    pub(crate) fn discard(&self) {
+        let mut state = self.driver.lock();
+        state.is_discarding = true;
+        self.driver.notify(&state);
+    }
+
+    fn write_now(&self) {
+        self.driver.write_now();
+        self.driver.notify(&self.driver.lock());
+    }
+
+    /// Waits, for something else than receiving, until `done` says that it is there.
+    fn drive_ahead<R>(&self, mut done: impl FnMut(&mut State<Connection>) -> Option<R>) -> R {
+        self.drive(|state| {
+            if let Some(result) = done(state) {
+                return Break(result);
+            }
+            let reading = self.look_ahead(state);
+            // What came may be what is waited for.
+            done(state).map_or(Continue(reading), Break)
+        })
+    }
+
+    /// Looks at what came while nobody receives. Says whether to read on.
+    fn look_ahead(&self, state: &mut State<Connection>) -> bool {
+        if state.is_discarding {
+            while !matches!(state.machine.poll_event(), Ok(None)) {}
+        }
+        if state.is_reading {
+            // Whoever reads looks at it, and may be about to take it.
+            return false;
+        }
+        let reading = state.machine.read_ahead();
+        if reading {
+            self.resume(state);
+        } else if !state.is_paused {
+            state.is_paused = true;
+            state.machine.pause();
+        }
+        reading
+    }
+
+    /// There is no event: at the end, or until more is read.
+    fn read_on<R>(&self, state: &mut State<Connection>, end: R) -> ControlFlow<R, bool> {
+        if state.machine.closed().is_some() {
+            return Break(end);
+        }
+        self.resume(state);
+        Continue(true)
+    }
+
+    fn resume(&self, state: &mut State<Connection>) {
+        if state.is_paused {
+            state.is_paused = false;
+            state.machine.resume(self.driver.now());
+        }
+    }
+
+    fn drive<R>(&self, mut want: impl FnMut(&mut State<Connection>) -> ControlFlow<R, bool>) -> R {
+        let mut has_ended = false;
+        let result = self.driver.drive(|state| {
+            let flow = want(state);
+            has_ended = state.machine.closed().is_some();
+            flow
+        });
+        if has_ended {
+            self.end();
+        }
+        result
+    }
+
+    /// The connection has ended: tells the peer, the threads that read or wait, and the listener.
+    fn end(&self) {
+        // A peer that is gone needs no shutdown.
+        let _ = self.driver.transport.shutdown(Shutdown::Both);
+        self.driver.notify(&self.driver.lock());
+        let guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(guard);
+    }
+}
+
+impl<S: Transport> Stop for Shared<S> {
+    fn close(&self) {
+        self.start_close(CloseCode::GOING_AWAY.into());
+    }
+
+    fn abort(&self) {
+        self.with(Connection::abort);
+        self.end();
+    }
+}

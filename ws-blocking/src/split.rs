@@ -1,0 +1,130 @@
+//! The two halves of a connection.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
+};
+
+use crate::shared::Shared;
+use crate::stream::{MessageReader, MessageWriter};
+use crate::transport::Transport;
+use crate::websocket::Messages;
+
+/// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split). Clones send on the same
+/// connection, each in a thread of its own.
+///
+/// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
+/// If the receiving half is dropped, what comes is dropped too.
+pub struct Sender<S: Transport>(Arc<Shared<S>>);
+
+/// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
+///
+/// While it waits, it also writes what was queued before, if no other thread does.
+pub struct Receiver<S: Transport>(Arc<Shared<S>>);
+
+pub(crate) fn split<S: Transport>(shared: Arc<Shared<S>>) -> (Sender<S>, Receiver<S>) {
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+impl<S: Transport> Sender<S> {
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.0.send(message.into())
+    }
+
+    /// As [`WebSocket::try_send`](crate::WebSocket::try_send). It never waits for a thread that reads or writes.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.0.with(|connection| connection.send(message))
+    }
+
+    /// As [`WebSocket::ready`](crate::WebSocket::ready). A clone in another thread may take the room first.
+    pub fn ready(&mut self) -> Result<(), SendError> {
+        self.0.ready()
+    }
+
+    /// As [`WebSocket::feed`](crate::WebSocket::feed). A receiver that is waiting already does not write it.
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.0.feed(message.into())
+    }
+
+    /// As [`WebSocket::flush`](crate::WebSocket::flush). What other threads queue meanwhile is not waited for.
+    pub fn flush(&mut self) -> Result<(), SendError> {
+        self.0.flush()
+    }
+
+    /// As [`WebSocket::ping`](crate::WebSocket::ping).
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        self.0.ping(&payload.into())
+    }
+
+    /// As [`WebSocket::close`](crate::WebSocket::close). The receiving half goes on to its end, too.
+    pub fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+        self.0.close(frame.into())
+    }
+
+    /// As [`WebSocket::start_close`](crate::WebSocket::start_close).
+    pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+        self.0.start_close(frame.into());
+    }
+
+    /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream). What clones send meanwhile is refused.
+    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, S>, StreamError> {
+        MessageWriter::new(&self.0, kind)
+    }
+}
+
+impl<S: Transport> Clone for Sender<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S: Transport> Receiver<S> {
+    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    pub fn recv(&mut self) -> Result<Option<Message>, Error> {
+        self.0.recv()
+    }
+
+    /// As [`WebSocket::next`](crate::WebSocket::next).
+    #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
+    pub fn next(&mut self) -> Result<Option<Event>, Error> {
+        self.0.next()
+    }
+
+    /// As [`WebSocket::visit`](crate::WebSocket::visit).
+    pub fn visit(
+        &mut self,
+        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.0.visit(visitor)
+    }
+
+    /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
+    pub fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
+        MessageReader::begin(&self.0)
+    }
+
+    /// As [`WebSocket::closed`](crate::WebSocket::closed).
+    pub fn closed(&self) -> Option<Closed> {
+        self.0.closed()
+    }
+}
+
+impl<S: Transport> Drop for Receiver<S> {
+    fn drop(&mut self) {
+        self.0.discard();
+    }
+}
+
+/// As [`recv`](Receiver::recv), to the end: `for message in &mut receiver`.
+impl<'a, S: Transport> IntoIterator for &'a mut Receiver<S> {
+    type Item = Result<Message, Error>;
+    type IntoIter = Messages<'a, S>;
+
+    fn into_iter(self) -> Messages<'a, S> {
+        Messages(&self.0)
+    }
+}

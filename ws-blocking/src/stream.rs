@@ -1,0 +1,108 @@
+//! Messages that are never whole in memory.
+
+use ws_core::bytes::Bytes;
+use ws_core::{Error, Event, Kind, StreamError};
+
+use crate::shared::Shared;
+use crate::transport::Transport;
+
+/// A message that is being sent in parts; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
+///
+/// Dropped before [`finish`](Self::finish), it closes the connection with 1011: a cut message must not look whole.
+pub struct MessageWriter<'a, S: Transport> {
+    shared: &'a Shared<S>,
+    is_finished: bool,
+}
+
+impl<'a, S: Transport> MessageWriter<'a, S> {
+    pub(crate) fn new(shared: &'a Shared<S>, kind: Kind) -> Result<Self, StreamError> {
+        shared.start_message(kind)?;
+        Ok(Self { shared, is_finished: false })
+    }
+
+    /// Waits for room, then queues the next part as a frame of its own. Text may be cut anywhere.
+    pub fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
+        self.shared.send_part(part.as_ref(), false)
+    }
+
+    /// Waits until the transport has taken what was written.
+    pub fn flush(&mut self) -> Result<(), StreamError> {
+        self.shared.flush().map_err(|_| StreamError::Closed)
+    }
+
+    /// Ends the message, and waits until the transport has taken it.
+    ///
+    /// An error if a text ends within a character; then the connection is closed with 1011.
+    pub fn finish(mut self) -> Result<(), StreamError> {
+        self.shared.send_part(&[], true)?;
+        self.is_finished = true;
+        self.flush()
+    }
+}
+
+impl<S: Transport> Drop for MessageWriter<'_, S> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.shared.abort_message();
+        }
+    }
+}
+
+/// A message that is being received in pieces; see [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
+///
+/// Dropped before its end, the rest of the message is passed over.
+pub struct MessageReader<'a, S: Transport> {
+    shared: &'a Shared<S>,
+    kind: Kind,
+    first: Option<Bytes>,
+    is_last: bool,
+}
+
+impl<'a, S: Transport> MessageReader<'a, S> {
+    pub(crate) fn begin(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
+        // What is left of a message whose reader was dropped.
+        while shared.with(|connection| connection.is_within_pieces()) {
+            if shared.next_data(true)?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(match shared.next_data(true)? {
+            Some(Event::Message(message)) => {
+                let kind = message.kind();
+                Some(Self { shared, kind, first: Some(message.into_bytes()), is_last: true })
+            }
+            Some(Event::Piece(piece)) => {
+                Some(Self { shared, kind: piece.kind, first: Some(piece.bytes), is_last: piece.last })
+            }
+            _ => None,
+        })
+    }
+
+    /// The type of the message.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The next piece, at most as large as what was read at once; `None` after the last.
+    ///
+    /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces.
+    #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
+    pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        if self.is_last {
+            return Ok(None);
+        }
+        match self.shared.next_data(true)? {
+            Some(Event::Piece(piece)) => {
+                self.is_last = piece.last;
+                Ok(Some(piece.bytes))
+            }
+            _ => {
+                self.is_last = true;
+                Ok(None)
+            }
+        }
+    }
+}

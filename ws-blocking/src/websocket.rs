@@ -1,0 +1,202 @@
+//! One connection, as a user holds it.
+
+use std::net::TcpStream;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant as Clock;
+
+use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseFrame, Closed, Config, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply,
+    Request, Response, SendError, StreamError,
+};
+
+use crate::accept::Incoming;
+use crate::connect;
+use crate::driver::Driver;
+use crate::shared::Shared;
+use crate::split::{self, Receiver, Sender};
+use crate::stream::{MessageReader, MessageWriter};
+use crate::transport::Transport;
+
+/// One WebSocket connection, of either role, over a TCP stream or another [`Transport`].
+///
+/// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
+/// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A thread
+/// that sends only now and then should [`split`](Self::split) the connection and let another thread receive meanwhile.
+///
+/// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
+pub struct WebSocket<S: Transport = TcpStream> {
+    shared: Arc<Shared<S>>,
+}
+
+impl WebSocket {
+    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
+    /// connection and the server's response.
+    ///
+    /// It ends within `open_timeout`. After that, nothing stays behind, but for a look-up of the name by the system, which
+    /// cannot be called off; it has a thread of its own.
+    pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        connect::connect(&options.try_into()?)
+    }
+}
+
+impl<S: Transport> WebSocket<S> {
+    /// Connects over a transport that is open already, such as a Unix socket or a tunnel.
+    pub fn connect_over<O>(transport: S, options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        connect::handshake(transport, &options.try_into()?, Clock::now())
+    }
+
+    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
+    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`](crate::Incoming).
+    pub fn accept(transport: S) -> Result<(Self, Request), AcceptError> {
+        Incoming::new(transport, AcceptOptions::default()).accept()
+    }
+
+    /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
+    ///
+    /// `config` is the one that the connection was made with: it says how long a read may take at most. `epoch` is the
+    /// moment that the connection's [`Instant`](ws_core::Instant)s count from.
+    pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
+        let driver = Driver::new(transport, connection, epoch, config.shortest_timeout());
+        Self::new(Arc::new(Shared::new(driver, None)))
+    }
+
+    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+        Self { shared }
+    }
+
+    /// The next message; `None` once the connection has ended in order. Control frames are dealt with on the way.
+    ///
+    /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
+    /// them. An error says why the connection broke off; the next call gives `None`.
+    pub fn recv(&mut self) -> Result<Option<Message>, Error> {
+        self.shared.recv()
+    }
+
+    /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too.
+    #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
+    pub fn next(&mut self) -> Result<Option<Event>, Error> {
+        self.shared.next()
+    }
+
+    /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per
+    /// message. The visitor may answer, and says whether to go on. Ends when it breaks off, or with the connection.
+    ///
+    /// Before a message is shown, there is room for an answer to it. While the visitor looks, no other thread can use the
+    /// connection, and it must not itself use it but through its [`Reply`]: that would wait for ever.
+    pub fn visit(
+        &mut self,
+        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.shared.visit(visitor)
+    }
+
+    /// Receives the next message in pieces, as they come: of any size, without ever being whole in memory. `None` once the
+    /// connection has ended in order.
+    pub fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
+        MessageReader::begin(&self.shared)
+    }
+
+    /// Waits for room, queues the message, and waits until the transport has taken it and all that was queued before.
+    ///
+    /// With several threads sending, each message is whole, and those of one thread keep their order. While it waits, it
+    /// reads, as far as `max_read_ahead` holds what comes, so that two peers that both send do not wait for each other. To
+    /// send without waiting, use [`try_send`](Self::try_send).
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send(message.into())
+    }
+
+    /// Queues the message if there is room, without waiting and without writing. Else the error hands it back.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.with(|connection| connection.send(message))
+    }
+
+    /// Waits until there is room for a message.
+    pub fn ready(&mut self) -> Result<(), SendError> {
+        self.shared.ready()
+    }
+
+    /// Waits for room and queues the message, without writing: several can leave together with the next
+    /// [`flush`](Self::flush) or whatever waits next.
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.feed(message.into())
+    }
+
+    /// Waits until the transport has taken everything that is queued.
+    ///
+    /// An error if the connection ended before, and something of it was lost.
+    pub fn flush(&mut self) -> Result<(), SendError> {
+        self.shared.flush()
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes. Its pong comes as [`Event::Pong`], with the round-trip time.
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        self.shared.ping(&payload.into())
+    }
+
+    /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is
+    /// finished, no other message can be sent.
+    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, S>, StreamError> {
+        MessageWriter::new(&self.shared, kind)
+    }
+
+    /// Closes: begins the closing handshake, unless it has begun, and waits for its end, at most twice `close_timeout`.
+    ///
+    /// `frame` is a [`CloseCode`](ws_core::CloseCode), or a [`CloseFrame`] with a reason. What is queued goes out first.
+    /// Messages that come meanwhile can be received afterwards, as far as `max_read_ahead` holds them; to get all, call
+    /// [`start_close`](Self::start_close) and go on receiving.
+    pub fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+        self.shared.close(frame.into())
+    }
+
+    /// Begins the closing handshake, and writes what the transport takes at once: go on receiving to its end.
+    pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+        self.shared.start_close(frame.into());
+    }
+
+    /// How the connection ended, once it has.
+    pub fn closed(&self) -> Option<Closed> {
+        self.shared.closed()
+    }
+
+    /// Two halves, to send in some threads and receive in another.
+    pub fn split(self) -> (Sender<S>, Receiver<S>) {
+        split::split(self.shared)
+    }
+
+    /// The transport. Reading from it, writing to it or changing its time-outs breaks the connection.
+    pub fn transport(&self) -> &S {
+        &self.shared.driver.transport
+    }
+}
+
+/// As [`recv`](WebSocket::recv), to the end: `for message in &mut socket`.
+impl<'a, S: Transport> IntoIterator for &'a mut WebSocket<S> {
+    type Item = Result<Message, Error>;
+    type IntoIter = Messages<'a, S>;
+
+    fn into_iter(self) -> Messages<'a, S> {
+        Messages(&self.shared)
+    }
+}
+
+/// The messages of a connection, as they come: `for message in &mut socket`.
+pub struct Messages<'a, S: Transport>(pub(crate) &'a Shared<S>);
+
+impl<S: Transport> Iterator for Messages<'_, S> {
+    type Item = Result<Message, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.recv().transpose()
+    }
+}
