@@ -1,0 +1,193 @@
+//! What a peer or a user can make a connection hold, counted by the allocator. One test alone, since it counts for the
+//! whole process.
+
+#![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
+
+use std::time::Duration;
+
+use peak_alloc::PeakAlloc;
+use ws_core::bytes::BytesMut;
+use ws_core::{
+    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, Kind, Machine, Random, Role,
+};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const KIB: usize = 1024;
+
+fn at(seconds: u64) -> Instant {
+    Instant::since_epoch(Duration::from_secs(seconds))
+}
+
+/// A client, whose peer needs not mask.
+fn open(config: Config) -> Connection {
+    Connection::after_handshake(Role::Client, &config, Random::from_seed([1; 32]), BytesMut::new(), at(0))
+}
+
+fn feed<M: Machine>(machine: &mut M, bytes: &[u8]) {
+    machine.inbound().extend_from_slice(bytes);
+    machine.handle_read(bytes.len(), at(0));
+}
+
+/// Takes every event; the error, if there was one.
+fn drain(connection: &mut Connection) -> Option<Error> {
+    loop {
+        match connection.poll_event() {
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        }
+    }
+}
+
+fn write(connection: &mut Connection) {
+    let waiting = connection.outbound().len();
+    connection.handle_write(waiting, at(0));
+}
+
+fn a_flood_of_pings_that_nobody_answers() {
+    let mut connection = open(Config::default());
+    let pings = [&[0x89, 125][..], &[7; 125]].concat().repeat(8);
+    for _ in 0..20_000 {
+        feed(&mut connection, &pings);
+        assert!(drain(&mut connection).is_none());
+    }
+}
+
+fn a_flood_of_empty_fragments() {
+    let mut connection = open(Config::default());
+    feed(&mut connection, &[0x01, 0]);
+    let fragments = [0, 0].repeat(1000);
+    let error = (0..1000).find_map(|_| {
+        feed(&mut connection, &fragments);
+        drain(&mut connection)
+    });
+    assert!(matches!(error, Some(Error::Violation(violation)) if u16::from(violation.code()) == 1008));
+}
+
+fn a_header_that_announces_16_mib() {
+    for first in [0x01, 0x02, 0x81, 0x82] {
+        let mut connection = open(Config::default());
+        feed(&mut connection, &[first, 127, 0, 0, 0, 0, 1, 0, 0, 0, b'x']);
+        assert!(drain(&mut connection).is_none());
+    }
+}
+
+fn a_peer_that_never_answers_a_ping() {
+    let mut connection = open(Config::default().pong_timeout(None));
+    for _ in 0..100_000 {
+        connection.handle_timeout(connection.poll_timeout().unwrap());
+        write(&mut connection);
+        connection.ping(vec![7; 125]).unwrap();
+        write(&mut connection);
+    }
+}
+
+fn a_message_without_end_sent_as_a_stream() {
+    let mut connection = open(Config::default());
+    connection.start_message(Kind::Binary).unwrap();
+    let part = [7; 16 * KIB];
+    for _ in 0..1 << 10 {
+        connection.continue_message(&part).unwrap();
+        write(&mut connection);
+    }
+}
+
+fn a_message_without_end_received_in_pieces() {
+    let mut connection = open(Config::default());
+    connection.receive_pieces(true);
+    feed(&mut connection, &[0x81, 127, 0, 0, 1, 0, 0, 0, 0, 0]);
+    let part = [b'x'; 16 * KIB];
+    for _ in 0..1 << 10 {
+        feed(&mut connection, &part);
+        assert!(drain(&mut connection).is_none());
+    }
+}
+
+fn what_follows_a_violation_or_a_close() {
+    for end in [&[0xFF, 0xFF][..], &[0x88, 0]] {
+        let mut connection = open(Config::default());
+        feed(&mut connection, end);
+        drain(&mut connection);
+        for _ in 0..1 << 10 {
+            feed(&mut connection, &[b'x'; 16 * KIB]);
+            assert!(drain(&mut connection).is_none());
+        }
+    }
+}
+
+fn a_flood_of_empty_messages_while_the_user_sends() {
+    let mut connection = open(Config::default().max_read_ahead(64 * KIB));
+    let messages = [0x82, 0].repeat(1000);
+    let mut is_reading = true;
+    while is_reading {
+        feed(&mut connection, &messages);
+        is_reading = connection.read_ahead();
+    }
+}
+
+fn a_message_of_a_mebibyte_that_comes_in_small_parts() {
+    for first in [0x81, 0x82] {
+        let mut connection = open(Config::default());
+        feed(&mut connection, &[first, 127, 0, 0, 0, 0, 0, 0x10, 0, 0]);
+        for _ in 0..(1 << 20) / 64 {
+            feed(&mut connection, &[b'x'; 64]);
+            match connection.poll_event() {
+                Ok(None) => {}
+                Ok(Some(Event::Message(message))) => assert_eq!(message.len(), 1 << 20),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn an_endless_head_and_an_endless_body() {
+    for start in [
+        "HTTP/1.1 101 ",
+        "HTTP/1.1 500 x\r\n\r\n",
+        "HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n",
+    ] {
+        let request = ClientRequest::new("a", "/").unwrap();
+        let mut handshake =
+            ClientHandshake::new(&request, Config::default(), Random::from_seed([1; 32]), at(10));
+        feed(&mut handshake, start.as_bytes());
+        let error = (0..1 << 10).find_map(|_| {
+            feed(&mut handshake, &[b'x'; KIB]);
+            handshake.poll_event().err()
+        });
+        assert!(error.is_some());
+    }
+}
+
+fn pings_from_a_user_that_are_never_written() {
+    let mut connection = open(Config::default().max_send_buffer(16 * KIB));
+    while connection.ping(vec![7; 125]).is_ok() {}
+    for _ in 0..100_000 {
+        connection.handle_timeout(connection.poll_timeout().unwrap());
+    }
+}
+
+#[test]
+fn memory_is_bounded() {
+    let cases: [(&str, usize, fn()); 11] = [
+        ("pings", 16 * KIB, a_flood_of_pings_that_nobody_answers),
+        ("empty fragments", 8 * KIB, a_flood_of_empty_fragments),
+        ("an announced length", 4 * KIB, a_header_that_announces_16_mib),
+        ("no pong", 16 * KIB, a_peer_that_never_answers_a_ping),
+        ("streamed out", 64 * KIB, a_message_without_end_sent_as_a_stream),
+        ("streamed in", 64 * KIB, a_message_without_end_received_in_pieces),
+        ("after the end", 64 * KIB, what_follows_a_violation_or_a_close),
+        ("read ahead", 256 * KIB, a_flood_of_empty_messages_while_the_user_sends),
+        ("small parts", 3 * KIB * KIB, a_message_of_a_mebibyte_that_comes_in_small_parts),
+        ("heads and bodies", 128 * KIB, an_endless_head_and_an_endless_body),
+        ("unwritten pings", 64 * KIB, pings_from_a_user_that_are_never_written),
+    ];
+    for (name, bound, case) in cases {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        case();
+        let held = MEMORY.peak_usage() - before;
+        assert!(held <= bound, "{name}: {held} bytes, over {bound}");
+    }
+}
