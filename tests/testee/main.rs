@@ -2,6 +2,7 @@
 
 mod args;
 mod autobahn;
+mod blocking;
 mod report;
 mod tokio;
 
@@ -23,6 +24,7 @@ struct Runtime {
 fn runtime(name: &str) -> Option<Runtime> {
     Some(match name {
         "tokio" => Runtime { connect: tokio::connect, serve: tokio::serve },
+        "blocking" => Runtime { connect: blocking::connect, serve: blocking::serve },
         _ => return None,
     })
 }
