@@ -19,6 +19,8 @@ pub(crate) struct Keepalive {
     next_ping: Option<Instant>,
     /// Pings that were not answered, oldest first. Invariant: at most `MAX_PINGS`; those that have left come first.
     pings: VecDeque<Ping>,
+    /// Pings older than all of those that have not left yet, and are remembered no more.
+    forgotten: usize,
     /// When the oldest unanswered ping has left.
     unanswered: Option<Instant>,
     /// When the last byte came or went.
@@ -50,6 +52,7 @@ impl Keepalive {
             write_timeout: config.write_timeout,
             next_ping: config.ping_interval.map(|interval| now + interval),
             pings: VecDeque::new(),
+            forgotten: 0,
             unanswered: None,
             alive: now,
             paused: false,
@@ -68,7 +71,10 @@ impl Keepalive {
         self.alive = now;
         self.blocked = None;
         if pings > 0 {
-            for ping in self.pings.iter_mut().filter(|ping| ping.left.is_none()).take(pings) {
+            let forgotten = pings.min(self.forgotten);
+            self.forgotten -= forgotten;
+            let waiting = self.pings.iter_mut().filter(|ping| ping.left.is_none());
+            for ping in waiting.take(pings - forgotten) {
                 ping.left = Some(now);
             }
             self.unanswered = self.unanswered.or(Some(now));
@@ -84,7 +90,8 @@ impl Keepalive {
     pub(crate) fn pinged(&mut self, payload: Bytes) {
         if self.pings.len() == MAX_PINGS {
             // Its deadline goes on in `unanswered`; only its round trip will not be known.
-            self.pings.pop_front();
+            let oldest = self.pings.pop_front();
+            self.forgotten += usize::from(oldest.is_some_and(|ping| ping.left.is_none()));
         }
         self.pings.push_back(Ping { payload, left: None });
     }

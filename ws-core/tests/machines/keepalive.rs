@@ -80,6 +80,24 @@ fn a_pong_answers_its_ping_and_all_before_it() {
 }
 
 #[test]
+fn of_many_pings_that_wait_the_newest_16_have_a_round_trip_from_when_each_has_left() {
+    let mut connection = open(Role::Client, &quiet());
+    for n in 1..=20u8 {
+        connection.ping(vec![n]).unwrap();
+    }
+    let len = frame(Role::Client, PING, b"n").len();
+    for n in 1..=20 {
+        write_some(&mut connection, len, at(n));
+    }
+    for n in 1..=20u8 {
+        let seen = read(&mut connection, &frame(Role::Server, PONG, &[n]), at(30));
+        let round_trip = (n > 4).then(|| seconds(30 - u64::from(n)));
+        assert_eq!(seen, [pong(&[n], round_trip)]);
+    }
+    assert_eq!(connection.poll_timeout(), None);
+}
+
+#[test]
 fn the_deadline_of_a_pong_starts_when_the_ping_has_left_and_any_byte_postpones_it() {
     for role in ROLES {
         let mut connection = open(role, &config().ping_interval(None));
