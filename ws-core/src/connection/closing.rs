@@ -53,10 +53,11 @@ impl Closing {
         }
     }
 
-    /// Whether frames that come in still mean something.
+    /// Whether frames that came in still mean something. What came before a missed deadline does: the peer's Close may
+    /// be among it.
     #[inline]
     pub(super) fn is_receiving(&self) -> bool {
-        self.received.is_none() && self.failed.is_none() && self.missed.is_none() && self.closed.is_none()
+        self.received.is_none() && self.failed.is_none() && self.closed.is_none()
     }
 
     /// Whether data may still be sent.
@@ -74,7 +75,7 @@ impl Closing {
     }
 
     pub(super) fn can_write(&self) -> bool {
-        self.write_error.is_none()
+        self.write_error.is_none() && self.missed.is_none()
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -97,7 +98,7 @@ impl Closing {
 
     /// Everything that was queued has left, unless it was dropped because nothing can leave any more.
     pub(super) fn all_written(&mut self, now: Instant) {
-        if self.missed.is_some() || self.write_error.is_some() {
+        if !self.can_write() {
             return;
         }
         if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {

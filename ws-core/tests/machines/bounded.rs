@@ -5,7 +5,7 @@ use std::time::{Duration, Instant as Clock};
 
 use ws_core::{
     ClientHandshake, ClientRequest, CloseCode, Config, Event, Machine, Message, MessageRef, PingError,
-    Random, Role, SendError, StreamError, Visit,
+    Random, Role, SendError, Side, StreamError, Visit,
 };
 
 use crate::support::*;
@@ -104,6 +104,24 @@ fn a_flood_of_empty_messages_counts_toward_what_is_read_ahead() {
     assert!(!connection.read_ahead());
     assert!(connection.inbound().len() > 9000, "{}", connection.inbound().len());
     assert_eq!(drain(&mut connection), vec![message(vec![]); 5000]);
+}
+
+#[test]
+fn messages_beyond_the_limit_do_not_hide_the_peers_close_once_we_have_begun_to_close() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet().max_read_ahead(10_000));
+        connection.close(CloseCode::NORMAL, at(0));
+        write(&mut connection, at(0));
+        feed(&mut connection, &frame(role.peer(), BINARY, &[1; 1000]).repeat(50), at(0));
+        assert!(connection.read_ahead(), "the driver must go on reading");
+        feed(&mut connection, &close(role.peer(), 1000, b""), at(0));
+        assert!(connection.read_ahead());
+        connection.handle_read(0, at(0));
+        assert!(!connection.read_ahead());
+        assert_eq!(closed(&connection), (1000, "", Side::Us, true, 0));
+        let seen = drain(&mut connection);
+        assert!(seen.len() >= 10 && ends_once(&seen), "{}", seen.len());
+    }
 }
 
 #[test]

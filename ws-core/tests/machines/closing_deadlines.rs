@@ -129,6 +129,56 @@ fn after_the_end_nothing_has_a_deadline_and_no_call_does_harm() {
     }
 }
 
+/// A driver reads before it looks at the clock, and takes the events after.
+#[test]
+fn what_was_read_before_a_deadline_was_missed_is_reported_before_it() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        connection.send("stuck").unwrap();
+        connection.handle_write(0, at(0));
+        let sender = role.peer();
+        feed(&mut connection, &[frame(sender, TEXT, b"last"), frame(sender, PING, b"")].concat(), at(30));
+        connection.handle_timeout(at(30));
+        let seen = drain(&mut connection);
+        let ping = Seen::Event(Event::Ping("".into()));
+        assert_eq!(seen[..3], [message("last"), ping, Seen::Timeout(Timeout::Write)]);
+        assert!(ends_once(&seen));
+        assert_eq!(write(&mut connection, at(30)), [], "nothing is sent any more");
+    }
+}
+
+#[test]
+fn a_close_that_was_read_when_the_close_timeout_passed_is_not_too_late() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        connection.close(CloseCode::NORMAL, at(0));
+        write(&mut connection, at(0));
+        feed(&mut connection, &close(role.peer(), 1000, b"bye"), at(5));
+        connection.handle_timeout(at(5));
+        let seen = drain(&mut connection);
+        assert!(matches!(seen[0], Seen::Event(Event::Closing(_))));
+        assert!(ends_once(&seen) && seen.len() == 2, "{seen:?}");
+        assert_eq!(closed(&connection), (1000, "bye", Side::Us, true, 0));
+    }
+}
+
+#[test]
+fn an_abort_ends_at_once_and_tells_the_peer_nothing() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        connection.send("unsent").unwrap();
+        feed(&mut connection, &frame(role.peer(), TEXT, b"unseen"), at(0));
+        connection.abort();
+        assert!(connection.outbound().is_empty() && connection.outbound().is_finished());
+        assert!(connection.send("late").is_err());
+        let seen = drain(&mut connection);
+        assert!(ends_once(&seen) && seen.len() == 1, "the user knows why: {seen:?}");
+        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+        connection.abort();
+        assert_eq!((drain(&mut connection), connection.poll_timeout()), (vec![], None));
+    }
+}
+
 /// A driver that writes without holding the machine reports what it wrote when the machine has given up already.
 #[test]
 fn bytes_in_flight_when_a_deadline_passes_may_be_reported_as_written_later() {
