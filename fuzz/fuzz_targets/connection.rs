@@ -36,7 +36,9 @@ impl Part {
             Self::Close { code, reason } => {
                 frame(sender, 0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat(), bytes);
             }
-            Self::Filler { first, len } => frame(sender, *first, &vec![b'x'; usize::from(*len) % 1500], bytes),
+            Self::Filler { first, len } => {
+                frame(sender, *first, &vec![b'x'; usize::from(*len) % 1500], bytes)
+            }
         }
     }
 }
