@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod dial;
 mod error;
 mod options;
 mod shutdown;
 mod target;
 
+pub use dial::{AttemptId, Dial, DialStep};
 pub use error::{AcceptError, ConnectError, Phase};
 pub use options::{AcceptOptions, ConnectOptions, random};
 pub use shutdown::{Guard, Shutdown, Stop};

@@ -1,0 +1,193 @@
+//! Connecting to one of several addresses (RFC 8305, Happy Eyeballs).
+
+use std::collections::HashSet;
+use std::mem;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ws_core::Instant;
+
+/// RFC 8305 §8: the recommended Connection Attempt Delay.
+const DELAY: Duration = Duration::from_millis(250);
+/// RFC 8305 §5: a connection must not be started within 10 ms of the one before.
+const MIN_DELAY: Duration = Duration::from_millis(10);
+/// RFC 8305 §8: the recommended Maximum Connection Attempt Delay.
+const MAX_DELAY: Duration = Duration::from_secs(2);
+
+/// A race between the addresses of one host: a machine without sockets and without a clock.
+///
+/// It follows RFC 8305 §4 and §5. The two families take turns, beginning with that of the first address; within a family the
+/// order is the resolver's. An attempt starts when the one before has had 250 ms, or at once when any of them fails. The first
+/// that connects wins. `T` is what an attempt yields, such as a socket; `E` is how it fails.
+///
+/// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the
+/// result, and asks again. Here each attempt has a thread:
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+/// use ws_client::{Dial, DialStep};
+/// use ws_core::Instant;
+///
+/// let server = TcpListener::bind("127.0.0.1:0")?;
+/// let mut dial = Dial::new([server.local_addr()?]);
+/// let (results, arrived) = mpsc::channel();
+/// let epoch = std::time::Instant::now();
+/// let stream = loop {
+///     let now = Instant::since_epoch(epoch.elapsed());
+///     let deadline = match dial.poll(now) {
+///         DialStep::Start { attempt, address } => {
+///             let results = results.clone();
+///             // What connects after the race is dropped with the channel.
+///             std::thread::spawn(move || results.send((attempt, TcpStream::connect(address))));
+///             continue;
+///         }
+///         DialStep::Wait(deadline) => deadline,
+///         DialStep::Won { transport, .. } => break transport,
+///         DialStep::Failed(failures) => panic!("no address took the connection: {failures:?}"),
+///     };
+///     let patience = deadline.map_or(Duration::MAX, |deadline| deadline - now);
+///     if let Ok((attempt, result)) = arrived.recv_timeout(patience) {
+///         dial.handle_result(attempt, result);
+///     }
+/// };
+/// assert_eq!(stream.peer_addr()?, server.local_addr()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Dial<T, E> {
+    /// In the order in which they are tried, each once.
+    addresses: Vec<SocketAddr>,
+    /// So many of them were started.
+    started: usize,
+    /// Invariant: those that were started, and whose result has not come.
+    running: Vec<AttemptId>,
+    delay: Duration,
+    /// The next attempt starts no sooner.
+    due: Instant,
+    race: Race<T, E>,
+}
+
+/// One attempt of a [`Dial`]: at one address, once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AttemptId(usize);
+
+/// What a [`Dial`] asks for, or how it ended.
+#[derive(PartialEq, Eq, Debug)]
+pub enum DialStep<T, E> {
+    /// Begin to connect to this address, and ask for more.
+    Start {
+        /// The name under which the result is to be handed in.
+        attempt: AttemptId,
+        /// Where to connect to.
+        address: SocketAddr,
+    },
+    /// Wait for a result, and no longer than until this instant if there is one.
+    Wait(Option<Instant>),
+    /// This attempt has won. Those that still [run](Dial::running) are to be cancelled: stop them, or drop what they yield.
+    Won {
+        /// The attempt.
+        attempt: AttemptId,
+        /// The address that it has connected to.
+        address: SocketAddr,
+        /// What it has yielded.
+        transport: T,
+    },
+    /// All attempts have failed: each address with its error, in the order in which they failed. Empty if there was no
+    /// address.
+    Failed(Vec<(SocketAddr, E)>),
+}
+
+#[derive(Debug)]
+enum Race<T, E> {
+    Open(Vec<(SocketAddr, E)>),
+    Won(AttemptId, T),
+    /// The end was told.
+    Over,
+}
+
+impl<T, E> Dial<T, E> {
+    /// A race between these addresses, in the order of the resolver. One that comes twice is tried once.
+    pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self {
+            addresses: interleave(addresses),
+            started: 0,
+            running: Vec::new(),
+            delay: DELAY,
+            due: Instant::EPOCH,
+            race: Race::Open(Vec::new()),
+        }
+    }
+
+    /// How long an attempt is left alone before the next one starts beside it: the Connection Attempt Delay of RFC 8305
+    /// §5, at least 10 ms and at most 2 s; what is below or above becomes that. Default: 250 ms.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay.clamp(MIN_DELAY, MAX_DELAY);
+        self
+    }
+
+    /// What is to be done next. [`DialStep::Won`] and [`DialStep::Failed`] are told once; after that there is nothing to wait
+    /// for.
+    pub fn poll(&mut self, now: Instant) -> DialStep<T, E> {
+        match mem::replace(&mut self.race, Race::Over) {
+            Race::Open(failures) if failures.len() == self.addresses.len() => DialStep::Failed(failures),
+            Race::Open(failures) => {
+                self.race = Race::Open(failures);
+                self.poll_start(now)
+            }
+            Race::Won(attempt, transport) => {
+                DialStep::Won { attempt, address: self.addresses[attempt.0], transport }
+            }
+            Race::Over => DialStep::Wait(None),
+        }
+    }
+
+    /// An attempt has ended. A result that comes when the race is over, or for the second time, is dropped.
+    pub fn handle_result(&mut self, attempt: AttemptId, result: Result<T, E>) {
+        let Some(position) = self.running.iter().position(|&running| running == attempt) else { return };
+        self.running.remove(position);
+        match (&mut self.race, result) {
+            (Race::Open(_), Ok(transport)) => self.race = Race::Won(attempt, transport),
+            (Race::Open(failures), Err(error)) => {
+                failures.push((self.addresses[attempt.0], error));
+                self.due = Instant::EPOCH;
+            }
+            (Race::Won(..) | Race::Over, _) => {}
+        }
+    }
+
+    /// The attempts that were started, and whose result was not handed in, oldest first. When the race is over, they are to
+    /// be cancelled; when it takes too long, they are what it waits for.
+    pub fn running(&self) -> impl Iterator<Item = (AttemptId, SocketAddr)> {
+        self.running.iter().map(|&attempt| (attempt, self.addresses[attempt.0]))
+    }
+
+    fn poll_start(&mut self, now: Instant) -> DialStep<T, E> {
+        let Some(&address) = self.addresses.get(self.started) else { return DialStep::Wait(None) };
+        if now < self.due {
+            return DialStep::Wait(Some(self.due));
+        }
+        let attempt = AttemptId(self.started);
+        self.started += 1;
+        self.running.push(attempt);
+        self.due = now + self.delay;
+        DialStep::Start { attempt, address }
+    }
+}
+
+/// RFC 8305 §4, with a First Address Family Count of one.
+fn interleave(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut seen = HashSet::new();
+    let mut addresses = addresses.into_iter().filter(|&address| seen.insert(address)).peekable();
+    let is_first_v6 = addresses.peek().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses.partition(|address| address.is_ipv6() == is_first_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut interleaved = Vec::with_capacity(first.len() + second.len());
+    while first.len() + second.len() > 0 {
+        interleaved.extend(first.next());
+        interleaved.extend(second.next());
+    }
+    interleaved
+}
