@@ -15,6 +15,11 @@ impl Random {
         Self(ChaCha12Rng::from_seed(seed))
     }
 
+    /// 64 uniformly random bits, for what else wants to be unpredictable, such as the time of a next attempt.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     #[inline]
     pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
