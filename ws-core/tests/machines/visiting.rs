@@ -1,0 +1,123 @@
+//! Receiving without owning: a visitor is shown each message where it lies, may answer, and says whether to go on.
+
+use std::ops::ControlFlow;
+
+use ws_core::{CloseCode, Connection, Error, Machine, MessageRef, Role, Side, ViolationKind, Visit};
+
+use crate::support::*;
+
+/// Shows everything to a visitor that echoes it.
+fn echo(connection: &mut Connection) -> (Vec<Vec<u8>>, Result<Visit, Error>) {
+    let mut shown = Vec::new();
+    let visit = connection.visit(|message, reply| {
+        shown.push(message.as_bytes().to_vec());
+        reply.send(message).unwrap();
+        ControlFlow::Continue(())
+    });
+    (shown, visit)
+}
+
+#[test]
+fn a_visitor_sees_messages_alone_and_pings_are_answered_in_order() {
+    for role in ROLES {
+        let sender = role.peer();
+        let bytes = [
+            frame(sender, TEXT, b"one"),
+            frame(sender, PING, b"p"),
+            frame(sender, FIRST_BINARY, b"t"),
+            frame(sender, PONG, b""),
+            frame(sender, LAST, b"wo"),
+            frame(sender, TEXT, b""),
+        ];
+        let mut connection = open(role, &quiet());
+        feed(&mut connection, &bytes.concat(), at(0));
+        let (shown, visit) = echo(&mut connection);
+        assert_eq!(visit.unwrap(), Visit::Drained);
+        assert_eq!(shown, [&b"one"[..], b"two", b""]);
+        let sent = frames(role, &write(&mut connection, at(0)));
+        let expected = [(TEXT, &b"one"[..]), (PONG, b"p"), (BINARY, b"two"), (TEXT, b"")]
+            .map(|(first, b)| (first, b.to_vec()));
+        assert_eq!(sent, expected);
+    }
+}
+
+#[test]
+fn a_visitor_that_stops_misses_nothing() {
+    let mut connection = open(Role::Server, &quiet());
+    let texts = ["one", "two", "three"];
+    let bytes = texts.map(|text| frame(Role::Client, TEXT, text.as_bytes())).concat();
+    feed(&mut connection, &bytes, at(0));
+    for text in texts {
+        let visit = connection.visit(|message, _| {
+            assert_eq!(message, MessageRef::Text(text));
+            ControlFlow::Break(())
+        });
+        assert_eq!(visit.unwrap(), Visit::Stopped);
+    }
+    assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+}
+
+#[test]
+fn visits_and_events_may_take_turns() {
+    let mut connection = open(Role::Client, &quiet());
+    let bytes = ["a", "b", "c", "d"].map(|text| frame(Role::Server, TEXT, text.as_bytes())).concat();
+    feed(&mut connection, &bytes[..6], at(0));
+    assert!(connection.read_ahead());
+    feed(&mut connection, &bytes[6..], at(0));
+    let mut stop_after_first = |expected: &str| {
+        let visit = connection.visit(|message, _| {
+            assert_eq!(message, MessageRef::Text(expected));
+            ControlFlow::Break(())
+        });
+        assert_eq!(visit.unwrap(), Visit::Stopped);
+    };
+    stop_after_first("a");
+    stop_after_first("b");
+    assert_eq!(drain(&mut connection), [message("c"), message("d")]);
+}
+
+#[test]
+fn a_violation_is_an_error_of_the_visit_once_and_what_came_before_it_was_shown() {
+    for role in ROLES {
+        let sender = role.peer();
+        let good = frame(sender, TEXT, b"good");
+        let head = header(sender, TEXT, 0).len();
+        let bytes = [good.clone(), frame(sender, TEXT, b"b\xffd"), frame(sender, TEXT, b"late")].concat();
+        let mut connection = open(role, &quiet());
+        feed(&mut connection, &bytes, at(0));
+        let (shown, visit) = echo(&mut connection);
+        let Err(Error::Violation(violation)) = visit else { panic!("{visit:?}") };
+        assert_eq!(violation.kind, ViolationKind::InvalidUtf8);
+        assert_eq!(violation.offset, (good.len() + head + 1) as u64);
+        assert_eq!(shown, [b"good"]);
+        assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+        let sent = frames(role, &write(&mut connection, at(0)));
+        assert_eq!(sent, [(TEXT, b"good".to_vec()), (CLOSE, vec![0x03, 0xEF])]);
+        connection.handle_read(0, at(0));
+        assert!(matches!(echo(&mut connection).1, Ok(Visit::Closed(closed)) if closed.code == 1007));
+        assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+    }
+}
+
+#[test]
+fn the_end_is_told_once() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        feed(&mut connection, &close(role.peer(), 1001, b"bye"), at(0));
+        assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+        write(&mut connection, at(0));
+        connection.handle_read(0, at(0));
+        let Ok(Visit::Closed(end)) = echo(&mut connection).1 else { panic!("not closed") };
+        assert_eq!((end.code, &*end.reason, end.by, end.clean), (1001, "bye", Side::Peer, true));
+        assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+    }
+}
+
+#[test]
+fn an_end_of_the_stream_is_an_error_and_then_the_end() {
+    let mut connection = open(Role::Client, &quiet());
+    connection.close(CloseCode::NORMAL, at(0));
+    connection.handle_read(0, at(0));
+    assert!(matches!(echo(&mut connection).1, Err(Error::UnexpectedEof)));
+    assert!(matches!(echo(&mut connection).1, Ok(Visit::Closed(_))));
+}
