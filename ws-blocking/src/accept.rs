@@ -53,7 +53,7 @@ impl<S: Transport> Incoming<S> {
         let machine = ServerHandshake::new(config, random, deadline);
         let driver = Driver::new(self.transport, machine, Clock::now(), Duration::MAX);
         let request = driver.drive(|state| match state.machine.poll_event() {
-            Ok(None) => Continue(true),
+            Ok(None) => Continue(Some(Duration::MAX)),
             Ok(Some(request)) => Break(Ok(request)),
             Err(error) => Break(Err(error)),
         });

@@ -98,7 +98,7 @@ pub(crate) fn handshake<S: Transport>(
     let machine = ClientHandshake::new(options.request(), config.clone(), random, deadline);
     let driver = Driver::new(transport, machine, start, Duration::MAX);
     let response = driver.drive(|state| match state.machine.poll_event() {
-        Ok(None) => Continue(true),
+        Ok(None) => Continue(Some(Duration::MAX)),
         Ok(Some(response)) => Break(Ok(response)),
         Err(error) => Break(Err(error)),
     })?;

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,16 +14,17 @@ use std::time::{Duration, Instant as Clock};
 use ws_core::bytes::{Buf, Bytes, BytesMut};
 use ws_core::{Broken, Instant, Machine};
 
+use crate::call::{Timeout, advance, is_timeout, write};
 use crate::transport::Transport;
 
 /// At most so much is taken out of the machine for one write, and read at once.
 const CHUNK: usize = 64 * 1024;
 
-/// So many buffers go into one write.
-const SLICES: usize = 16;
-
-/// A peer that never stops sending puts a deadline off for so many reads.
+/// A peer that never stops sending puts off a deadline, and what is to be written, for so many reads.
 const READS_IN_A_ROW: u32 = 64;
+
+/// While writes make progress, there is a look at what came after this time.
+const READ_EVERY: Duration = Duration::from_millis(250);
 
 /// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
 const WRITE_SLICE: Duration = Duration::from_millis(16);
@@ -69,14 +70,20 @@ pub(crate) struct State<M> {
     is_stuck: bool,
     /// How many reads and writes in a row have moved nothing.
     idle: u32,
+    /// When the last read or write was over.
+    now: Instant,
+    /// When reading last caught up with the peer, as far as it may try in a row.
+    caught_up: Instant,
+    /// How many reads in a row have not.
+    reads: u32,
     /// When a read last found nothing.
     found_nothing: Instant,
     /// How many reads have found something since a deadline passed.
-    overdue: u32,
+    late_reads: u32,
+    /// Something was queued that cannot wait, while another thread was writing: that one does not leave before it has tried.
+    is_urgent: bool,
     read_timeout: Timeout,
     write_timeout: Timeout,
-    /// Something was queued that cannot wait while another thread was writing: that one stays until it is written.
-    is_urgent: bool,
     /// How many threads wait for their turn.
     waiting: usize,
     /// Reading stands still, because nobody takes what comes.
@@ -97,11 +104,14 @@ impl<S: Transport, M: Machine> Driver<S, M> {
             write_ended: false,
             is_stuck: false,
             idle: 0,
+            now: Instant::EPOCH,
+            caught_up: Instant::EPOCH,
+            reads: 0,
             found_nothing: Instant::EPOCH,
-            overdue: 0,
+            late_reads: 0,
+            is_urgent: false,
             read_timeout: Timeout::default(),
             write_timeout: Timeout::default(),
-            is_urgent: false,
             waiting: 0,
             is_paused: false,
             is_discarding: false,
@@ -122,6 +132,7 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         {
             let mut state = driver.lock();
             state.taken = old.taken;
+            (state.now, state.caught_up) = (now, now);
             state.read_ended = old.read_ended;
             state.write_ended = old.write_ended;
             state.read_timeout = old.read_timeout;
@@ -145,29 +156,36 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         }
     }
 
-    /// Moves bytes and time until `want` breaks with what this thread waits for. Else it says whether to read on.
-    pub(crate) fn drive<R>(&self, mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, bool>) -> R {
+    /// Moves bytes and time until `want` breaks with what this thread waits for. Else it says for how long to read at most,
+    /// or not to read.
+    pub(crate) fn drive<R>(
+        &self,
+        mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, Option<Duration>>,
+    ) -> R {
         let mut state = self.lock();
+        let mut has_written = false;
         loop {
-            let may_read = match want(&mut state) {
+            let reading = match want(&mut state) {
                 ControlFlow::Break(result) => {
-                    if std::mem::take(&mut state.is_urgent) {
-                        drop(state);
-                        self.write_now();
+                    // What others left to us, and what the machine itself has queued since.
+                    if has_written {
+                        drop(self.write_at_once(state));
                     }
                     return result;
                 }
-                ControlFlow::Continue(reading) => reading && !state.read_ended && !state.is_reading,
+                ControlFlow::Continue(reading) => reading.filter(|_| !state.read_ended && !state.is_reading),
             };
-            if self.keep_time(&mut state, may_read) {
+            if self.keep_time(&mut state, reading.is_some()) {
                 continue;
             }
             // While the transport takes nothing, the peer may be waiting for us to read.
-            state = if state.has_to_write() && !(state.is_stuck && may_read) {
+            let reads_first = reading.is_some() && (state.is_stuck || state.is_read_due());
+            state = if state.has_to_write() && !reads_first {
+                has_written = true;
                 let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read);
                 self.write(state, slice)
-            } else if may_read {
-                self.read(state)
+            } else if let Some(longest) = reading {
+                self.read(state, longest)
             } else {
                 self.wait(state)
             };
@@ -178,19 +196,32 @@ impl<S: Transport, M: Machine> Driver<S, M> {
     pub(crate) fn write_now(&self) {
         let mut state = self.lock();
         state.is_urgent = state.is_writing;
+        let state = self.write_at_once(state);
+        self.notify(&state);
+    }
+
+    /// Writes of what waits now what the transport takes at once.
+    fn write_at_once<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
+        let mut end = state.end();
         while state.has_to_write() {
             state = self.write(state, AT_ONCE);
             if state.is_stuck {
                 break;
             }
+            if state.written >= end {
+                if !std::mem::take(&mut state.is_urgent) {
+                    break;
+                }
+                end = state.end();
+            }
         }
+        state
     }
 
     /// Writes what waits, shuts down, and reads to the end, for as long as `patience`, so that what was written reaches the
     /// peer: a socket that is closed with bytes unread resets the connection.
-    pub(crate) fn finish(mut self, patience: Duration) {
+    pub(crate) fn finish(self, patience: Duration) {
         let start = Clock::now();
-        self.longest_read = PATIENCE;
         self.drive(|state| {
             state.machine.inbound().clear();
             let outbound = state.machine.outbound();
@@ -199,7 +230,7 @@ impl<S: Transport, M: Machine> Driver<S, M> {
             if is_late || (is_over && outbound.is_empty()) {
                 ControlFlow::Break(())
             } else {
-                ControlFlow::Continue(true)
+                ControlFlow::Continue(Some(PATIENCE))
             }
         });
     }
@@ -211,14 +242,14 @@ impl<S: Transport, M: Machine> Driver<S, M> {
             return false;
         }
         let Some(deadline) = state.machine.poll_timeout() else { return false };
-        let now = match may_read && state.overdue < READS_IN_A_ROW {
+        let now = match may_read && state.late_reads < READS_IN_A_ROW {
             true => state.found_nothing,
             false => self.now(),
         };
         if now < deadline {
             return false;
         }
-        state.overdue = 0;
+        state.late_reads = 0;
         state.machine.handle_timeout(now);
         self.notify(state);
         true
@@ -234,7 +265,7 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         state.is_writing = true;
         drop(state);
         let result = match set {
-            _ if taken.is_empty() => self.transport.shutdown(Shutdown::Write).map(|()| 0),
+            _ if taken.is_empty() => self.transport.shutdown(Shutdown::Write).map(|()| (0, true)),
             None => write(&self.transport, &taken),
             Some(timeout) => {
                 self.transport.set_write_timeout(timeout).and_then(|()| write(&self.transport, &taken))
@@ -243,15 +274,16 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         let now = self.now();
         let mut state = self.lock();
         state.is_writing = false;
+        state.now = now;
         state.write_timeout.has_passed = false;
         state.is_stuck = false;
         match result {
             // A peer that is gone needs no shutdown.
             _ if taken.is_empty() => state.write_ended = true,
-            Ok(n) => {
+            Ok((n, is_all)) => {
                 state.written += n as u64;
                 state.idle = 0;
-                state.is_stuck = n < taken.iter().take(SLICES).map(Bytes::len).sum();
+                state.is_stuck = !is_all;
                 advance(&mut taken, n);
                 // What was in flight counts no more if the connection was given up meanwhile.
                 let n = n.min(state.machine.outbound().len());
@@ -276,8 +308,12 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         state
     }
 
-    fn read<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
-        let mut longest = self.longest_read;
+    fn read<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<M>>,
+        longest: Duration,
+    ) -> MutexGuard<'a, State<M>> {
+        let mut longest = longest.min(self.longest_read);
         if let Some(deadline) = state.machine.poll_timeout() {
             longest = longest.min(deadline - self.now());
         }
@@ -300,22 +336,27 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         let now = self.now();
         let mut state = self.lock();
         state.is_reading = false;
+        state.now = now;
         state.read_timeout.has_passed = false;
         match result {
             Ok(n) => {
                 state.read_ended = n == 0;
                 state.idle = 0;
-                let is_overdue = state.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
-                state.overdue = if is_overdue { state.overdue + 1 } else { 0 };
+                let is_late = state.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
+                state.reads += 1;
+                if n < CHUNK || state.reads >= READS_IN_A_ROW {
+                    state.catch_up();
+                }
+                state.late_reads = if is_late { state.late_reads + 1 } else { 0 };
                 state.machine.inbound().extend_from_slice(&scratch[..n]);
                 state.machine.handle_read(n, now);
             }
             Err(error) if is_timeout(&error) => {
                 state.found_nothing = now;
                 state.read_timeout.has_passed = true;
-                state.is_stuck = false;
+                state.catch_up();
                 state.idle = state.idle.saturating_add(1);
-                state.overdue = 0;
+                state.late_reads = 0;
                 state.release();
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -345,6 +386,21 @@ impl<S: Transport, M: Machine> Driver<S, M> {
 }
 
 impl<M: Machine> State<M> {
+    /// How many bytes the transport will have taken when it has taken all that waits now.
+    pub(crate) fn end(&mut self) -> u64 {
+        self.written + self.machine.outbound().len() as u64
+    }
+
+    /// Whether a write is the next thing to do, rather than reading.
+    pub(crate) fn writes_next(&mut self) -> bool {
+        !self.is_stuck && !self.is_read_due() && self.has_to_write()
+    }
+
+    /// Whether nobody has looked for a while at what came: there has always been something to write.
+    pub(crate) fn is_read_due(&self) -> bool {
+        !self.is_reading && !self.read_ended && self.now - self.caught_up >= READ_EVERY
+    }
+
     fn has_to_write(&mut self) -> bool {
         let outbound = self.machine.outbound();
         if outbound.is_empty() {
@@ -353,6 +409,13 @@ impl<M: Machine> State<M> {
         }
         let waits = outbound.has_remaining() || !self.taken.is_empty();
         !self.is_writing && !self.write_ended && (waits || (outbound.is_empty() && outbound.is_finished()))
+    }
+
+    /// Now writing has its turn again.
+    fn catch_up(&mut self) {
+        self.caught_up = self.now;
+        self.reads = 0;
+        self.is_stuck = false;
     }
 
     /// The less moves, the longer it may wait.
@@ -368,51 +431,4 @@ impl<M: Machine> State<M> {
         }
         self.machine.outbound().release();
     }
-}
-
-/// A time-out of the socket, which costs a system call to change.
-#[derive(Default)]
-struct Timeout {
-    /// What it is set to; zero if it was never set.
-    set: Duration,
-    /// The last call took all of it.
-    has_passed: bool,
-}
-
-impl Timeout {
-    /// What to set so that the next call takes no longer than `longest`, if it must change. It is made longer only when
-    /// it was too short, and is then a power of two in milliseconds (under 64, exact), so that it seldom changes.
-    fn change_to(&mut self, longest: Duration) -> Option<Duration> {
-        let milliseconds = longest.as_micros().div_ceil(1000).clamp(1, 1 << 20) as u64;
-        let rounded = if milliseconds < 64 { milliseconds } else { 1 << milliseconds.ilog2() };
-        let wanted = Duration::from_millis(rounded);
-        let is_wrong = self.set.is_zero() || wanted < self.set || (wanted > self.set && self.has_passed);
-        is_wrong.then(|| {
-            self.set = wanted;
-            wanted
-        })
-    }
-}
-
-fn write(transport: &impl Transport, taken: &VecDeque<Bytes>) -> io::Result<usize> {
-    let mut slices = [IoSlice::new(&[]); SLICES];
-    let n = slices.iter_mut().zip(taken).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count();
-    match transport.write_vectored(&slices[..n]) {
-        Ok(0) => Err(ErrorKind::WriteZero.into()),
-        written => written,
-    }
-}
-
-fn advance(taken: &mut VecDeque<Bytes>, mut n: usize) {
-    while let Some(first) = taken.front_mut() {
-        if first.len() > n {
-            return first.advance(n);
-        }
-        n -= first.len();
-        taken.pop_front();
-    }
-}
-
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
+mod call;
 mod connect;
 mod driver;
 mod listener;

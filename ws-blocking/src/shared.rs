@@ -3,6 +3,7 @@
 use std::net::Shutdown;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use ws_client::{Guard, Stop};
 use ws_core::bytes::Bytes;
@@ -11,7 +12,7 @@ use ws_core::{
     Reply, SendError, StreamError, Visit,
 };
 
-use crate::driver::{Driver, State};
+use crate::driver::{AT_ONCE, Driver, State};
 use crate::transport::Transport;
 
 /// A connection and its transport, shared by the threads that use it.
@@ -76,7 +77,7 @@ impl<S: Transport> Shared<S> {
             match state.machine.visit(&mut visitor) {
                 Err(error) => Break(Err(error)),
                 Ok(Visit::Stopped | Visit::Closed(_)) => Break(Ok(())),
-                Ok(Visit::Full) => Continue(false),
+                Ok(Visit::Full) => Continue(None),
                 Ok(_) => self.read_on(state, Ok(())),
             }
         })
@@ -111,10 +112,9 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn flush(&self) -> Result<(), SendError> {
         let mut target = None;
         self.drive_ahead(|state| {
-            let len = state.machine.outbound().len();
-            let target = *target.get_or_insert(state.written + len as u64);
+            let target = *target.get_or_insert(state.end());
             let is_over = state.write_ended || state.machine.closed().is_some();
-            if len > 0 && state.written < target && !is_over {
+            if state.written < target && !state.machine.outbound().is_empty() && !is_over {
                 return None;
             }
             let has_lost = state.machine.outbound().has_lost();
@@ -148,7 +148,7 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn abort_message(&self) {
         let now = self.driver.now();
         self.with(|connection| connection.abort_message(now));
-        self.write_now();
+        self.driver.write_now();
     }
 
     /// Begins to close, and lets the transport take what it takes at once: nobody may be waiting, or in a read that goes
@@ -156,7 +156,7 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn start_close(&self, frame: CloseFrame) {
         let now = self.driver.now();
         self.with(|connection| connection.close(frame, now));
-        self.write_now();
+        self.driver.write_now();
     }
 
     /// Closes, and waits for the end.
@@ -177,21 +177,34 @@ impl<S: Transport> Shared<S> {
         self.driver.notify(&state);
     }
 
-    fn write_now(&self) {
-        self.driver.write_now();
-        self.driver.notify(&self.driver.lock());
-    }
-
     /// Waits, for something else than receiving, until `done` says that it is there.
     fn drive_ahead<R>(&self, mut done: impl FnMut(&mut State<Connection>) -> Option<R>) -> R {
-        self.drive(|state| {
+        let mut is_read_due = false;
+        let result = self.drive(|state| {
+            is_read_due = state.is_read_due();
             if let Some(result) = done(state) {
                 return Break(result);
             }
-            let reading = self.look_ahead(state);
+            if state.writes_next() {
+                // Before a Close frame is seen that may already be there: nothing new is sent after that.
+                return Continue(Some(Duration::MAX));
+            }
+            let reading = self.look_ahead(state).then_some(Duration::MAX);
             // What came may be what is waited for.
             done(state).map_or(Continue(reading), Break)
-        })
+        });
+        if is_read_due {
+            self.catch_up();
+        }
+        result
+    }
+
+    /// Somebody who sends all the time and never has to wait must see pings all the same, and the time.
+    fn catch_up(&self) {
+        self.drive(|state| match self.look_ahead(state) && state.is_read_due() {
+            true => Continue(Some(AT_ONCE)),
+            false => Break(()),
+        });
     }
 
     /// Looks at what came while nobody receives. Says whether to read on.
@@ -214,12 +227,12 @@ impl<S: Transport> Shared<S> {
     }
 
     /// There is no event: at the end, or until more is read.
-    fn read_on<R>(&self, state: &mut State<Connection>, end: R) -> ControlFlow<R, bool> {
+    fn read_on<R>(&self, state: &mut State<Connection>, end: R) -> ControlFlow<R, Option<Duration>> {
         if state.machine.closed().is_some() {
             return Break(end);
         }
         self.resume(state);
-        Continue(true)
+        Continue(Some(Duration::MAX))
     }
 
     fn resume(&self, state: &mut State<Connection>) {
@@ -229,7 +242,10 @@ impl<S: Transport> Shared<S> {
         }
     }
 
-    fn drive<R>(&self, mut want: impl FnMut(&mut State<Connection>) -> ControlFlow<R, bool>) -> R {
+    fn drive<R>(
+        &self,
+        mut want: impl FnMut(&mut State<Connection>) -> ControlFlow<R, Option<Duration>>,
+    ) -> R {
         let mut has_ended = false;
         let result = self.driver.drive(|state| {
             let flow = want(state);

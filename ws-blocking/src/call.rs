@@ -1,0 +1,63 @@
+//! One call of the transport: its time-out, its buffers, its errors.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::time::Duration;
+
+use ws_core::bytes::{Buf, Bytes};
+
+use crate::transport::Transport;
+
+/// So many buffers go into one write.
+const SLICES: usize = 16;
+
+/// A time-out of the socket, which costs a system call to change.
+#[derive(Default)]
+pub(crate) struct Timeout {
+    /// What it is set to; zero if it was never set.
+    set: Duration,
+    /// The last call took all of it.
+    pub(crate) has_passed: bool,
+}
+
+impl Timeout {
+    /// What to set so that the next call takes no longer than `longest`, if it must change. It is made longer only when
+    /// it was too short, and is then a power of two in milliseconds (under 64, exact), so that it seldom changes.
+    pub(crate) fn change_to(&mut self, longest: Duration) -> Option<Duration> {
+        let milliseconds = longest.as_micros().div_ceil(1000).clamp(1, 1 << 20) as u64;
+        let rounded = if milliseconds < 64 { milliseconds } else { 1 << milliseconds.ilog2() };
+        let wanted = Duration::from_millis(rounded);
+        let is_wrong = self.set.is_zero() || wanted < self.set || (wanted > self.set && self.has_passed);
+        is_wrong.then(|| {
+            self.set = wanted;
+            wanted
+        })
+    }
+}
+
+/// One call for as many buffers as it takes. Says how many bytes it took, and whether that is all that it was given.
+pub(crate) fn write(transport: &impl Transport, taken: &VecDeque<Bytes>) -> io::Result<(usize, bool)> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let n = slices.iter_mut().zip(taken).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count();
+    match transport.write_vectored(&slices[..n]) {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        written => {
+            let offered = slices[..n].iter().map(|slice| slice.len()).sum();
+            written.map(|n| (n, n == offered))
+        }
+    }
+}
+
+pub(crate) fn advance(taken: &mut VecDeque<Bytes>, mut n: usize) {
+    while let Some(first) = taken.front_mut() {
+        if first.len() > n {
+            return first.advance(n);
+        }
+        n -= first.len();
+        taken.pop_front();
+    }
+}
+
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}

@@ -1,0 +1,131 @@
+//! Deadlines that come about while another thread reads, which nothing can wake.
+
+use std::io::Read;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ws_blocking::{CloseCode, Config, Error, Event, Receiver, Timeout};
+
+use crate::support::{bounded, with_raw_client};
+
+/// A deadline in the tests, and how late it may be on a busy machine.
+const DEADLINE: Duration = Duration::from_millis(300);
+const TOLERANCE: Duration = Duration::from_millis(1500);
+
+fn silent() -> Config {
+    Config::default().ping_interval(None)
+}
+
+/// Receives in a thread until the connection fails; says how, and when.
+fn receive(mut receiver: Receiver<std::net::TcpStream>) -> thread::JoinHandle<(Error, Instant)> {
+    thread::spawn(move || {
+        let error = receiver.recv().unwrap_err();
+        let when = Instant::now();
+        assert_eq!(receiver.closed(), None);
+        assert!(matches!(receiver.next(), Ok(Some(Event::Closed(closed))) if closed.code == 1006));
+        (error, when)
+    })
+}
+
+#[test]
+fn a_ping_sent_while_another_thread_reads_is_missed_in_time() {
+    bounded(|| {
+        let (server, _raw) = with_raw_client(&silent().pong_timeout(DEADLINE));
+        let (mut sender, receiver) = server.split();
+        let receiving = receive(receiver);
+        thread::sleep(DEADLINE / 2);
+        let start = Instant::now();
+        sender.ping("there?").unwrap();
+        let (error, when) = receiving.join().unwrap();
+        assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
+        assert!(when - start >= DEADLINE && when - start < DEADLINE + TOLERANCE, "{:?}", when - start);
+    });
+}
+
+#[test]
+fn a_close_begun_while_another_thread_reads_leaves_at_once_and_ends_in_time() {
+    bounded(|| {
+        let (server, mut raw) = with_raw_client(&silent().close_timeout(DEADLINE));
+        let (mut sender, receiver) = server.split();
+        let receiving = receive(receiver);
+        thread::sleep(DEADLINE / 2);
+        let start = Instant::now();
+        sender.start_close(CloseCode::NORMAL);
+        let mut close = [0; 4];
+        raw.read_exact(&mut close).unwrap();
+        assert_eq!(&close, b"\x88\x02\x03\xe8");
+        let (error, when) = receiving.join().unwrap();
+        assert!(matches!(error, Error::Timeout(Timeout::Close)), "{error}");
+        assert!(when - start >= DEADLINE && when - start < DEADLINE + TOLERANCE, "{:?}", when - start);
+    });
+}
+
+#[test]
+fn a_close_does_not_wait_for_a_read_that_may_last_seconds() {
+    bounded(|| {
+        // The shortest time-out is that of closing, 5 s.
+        let (server, mut raw) = with_raw_client(&silent());
+        let (mut sender, mut receiver) = server.split();
+        let receiving = thread::spawn(move || receiver.recv());
+        thread::sleep(DEADLINE / 2);
+        let start = Instant::now();
+        sender.start_close(CloseCode::NORMAL);
+        raw.read_exact(&mut [0; 4]).unwrap();
+        assert!(start.elapsed() < TOLERANCE, "{:?}", start.elapsed());
+        drop(raw);
+        assert!(matches!(receiving.join().unwrap(), Err(Error::UnexpectedEof)));
+    });
+}
+
+#[test]
+fn pings_keep_their_schedule_while_one_thread_reads_and_another_is_blocked_in_write() {
+    bounded(|| {
+        let (server, mut raw) = with_raw_client(&Config::default().ping_interval(Duration::from_millis(100)));
+        let (mut sender, mut receiver) = server.split();
+        let receiving = thread::spawn(move || receiver.recv());
+        let sending = thread::spawn(move || sender.send(vec![7; 16 << 20]).map(|()| sender));
+        thread::sleep(DEADLINE);
+        raw.read_exact(&mut vec![0; 10 + (16 << 20)]).unwrap();
+        let start = Instant::now();
+        for _ in 0..5 {
+            let mut ping = [0; 10];
+            raw.read_exact(&mut ping).unwrap();
+            assert_eq!(ping[..2], [0x89, 8]);
+        }
+        let elapsed = start.elapsed();
+        assert!(elapsed > Duration::from_millis(250) && elapsed < TOLERANCE, "{elapsed:?}");
+        drop(raw);
+        assert!(receiving.join().unwrap().is_err());
+        assert!(sending.join().unwrap().is_ok());
+    });
+}
+
+#[test]
+fn a_thread_that_comes_late_reads_before_it_looks_at_the_clock() {
+    bounded(|| {
+        let config = silent().pong_timeout(Duration::from_millis(50));
+        let (mut server, mut raw) = with_raw_client(&config);
+        server.ping("p").unwrap();
+        let mut ping = [0; 3];
+        raw.read_exact(&mut ping).unwrap();
+        std::io::Write::write_all(&mut raw, &crate::support::frame(0x8a, b"p")).unwrap();
+        // The application is busy for longer than the deadline; the pong is there all the time.
+        thread::sleep(Duration::from_millis(200));
+        assert!(matches!(server.next(), Ok(Some(Event::Pong { round_trip: Some(_), .. }))));
+    });
+}
+
+#[test]
+fn a_flood_does_not_put_a_deadline_off_for_ever() {
+    bounded(|| {
+        let (mut server, mut raw) = with_raw_client(&silent().close_timeout(DEADLINE));
+        let flood = crate::support::frame(0x82, &[0; 125]).repeat(1000);
+        let flooding = thread::spawn(move || while std::io::Write::write_all(&mut raw, &flood).is_ok() {});
+        let start = Instant::now();
+        let closed = server.close(CloseCode::NORMAL);
+        assert_eq!((closed.code, closed.clean), (1006, false));
+        assert!(start.elapsed() < 2 * DEADLINE + TOLERANCE, "{:?}", start.elapsed());
+        drop(server);
+        flooding.join().unwrap();
+    });
+}

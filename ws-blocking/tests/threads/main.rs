@@ -1,0 +1,10 @@
+//! One connection and several threads, over real sockets.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test may panic")]
+
+mod blocked;
+mod deadlines;
+mod duplex;
+mod listening;
+mod opening;
+mod support;
