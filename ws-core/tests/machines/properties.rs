@@ -139,7 +139,7 @@ fn visited(connection: &mut Connection) -> Vec<Seen> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn the_same_events_come_however_messages_are_fragmented_interleaved_and_cut(
