@@ -66,11 +66,14 @@ impl Keepalive {
     }
 
     /// Bytes were written, and `pings` pings have left with them.
+    ///
+    /// A ping is no sign of life of its own: else one every `ping_interval` would put off the deadline for ever.
     #[inline]
     pub(crate) fn wrote(&mut self, pings: usize, now: Instant) {
-        self.alive = now;
         self.blocked = None;
-        if pings > 0 {
+        if pings == 0 {
+            self.alive = now;
+        } else {
             let forgotten = pings.min(self.forgotten);
             self.forgotten -= forgotten;
             let waiting = self.pings.iter_mut().filter(|ping| ping.left.is_none());
@@ -233,6 +236,17 @@ mod tests {
         keepalive.resume(at(100));
         assert_eq!(keepalive.pong_deadline(), Some(at(120)));
         assert_eq!(keepalive.due(at(120)), Some(Due::PongMissing));
+    }
+
+    #[test]
+    fn pings_alone_do_not_postpone_the_deadline_of_the_pong() {
+        let mut keepalive = every_20_s();
+        for now in [20, 25, 30] {
+            ping(&mut keepalive, "a", now);
+        }
+        assert_eq!(keepalive.pong_deadline(), Some(at(40)));
+        keepalive.wrote(0, at(33));
+        assert_eq!(keepalive.pong_deadline(), Some(at(53)));
     }
 
     #[test]
