@@ -1,0 +1,87 @@
+//! What every adapter can do, in blocking style.
+
+use std::net::{SocketAddr, TcpStream};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    Accept, CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reject, Reply, Request,
+    Response, SendError, StreamError,
+};
+
+/// The library for one runtime. An asynchronous one blocks on every operation.
+pub trait Adapter: 'static {
+    type Socket: Socket;
+    type Listener: Listener<Self::Socket>;
+
+    fn connect(options: ConnectOptions) -> Result<(Self::Socket, Response), ConnectError>;
+
+    /// Accepts a client on a connection that `TcpListener` gave.
+    fn accept_with(
+        transport: TcpStream,
+        options: AcceptOptions,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(Self::Socket, Request), AcceptError>;
+
+    /// The same without looking at the request.
+    fn accept(transport: TcpStream, options: AcceptOptions) -> Result<(Self::Socket, Request), AcceptError>;
+
+    /// Listens on a free port of the loopback interface.
+    fn listen(options: AcceptOptions) -> Self::Listener;
+}
+
+pub trait Listener<S>: Send + Sync + 'static {
+    fn address(&self) -> SocketAddr;
+    /// Takes the next client, and its handshake.
+    fn accept(&self) -> Result<(S, Request), AcceptError>;
+    fn shutdown(&self, patience: Duration) -> usize;
+}
+
+/// A whole connection.
+pub trait Socket: Sending + Receiving {
+    type Sender: Sending;
+    type Receiver: Receiving;
+
+    fn split(self) -> (Self::Sender, Self::Receiver);
+}
+
+pub trait Sending: Send + 'static {
+    fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn ready(&mut self) -> Result<(), SendError>;
+    fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn flush(&mut self) -> Result<(), SendError>;
+    fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError>;
+    fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed;
+    fn start_close(&mut self, frame: impl Into<CloseFrame>);
+
+    /// Sends a message in parts, and finishes it or drops the writer.
+    fn send_parts(
+        &mut self,
+        kind: Kind,
+        parts: impl IntoIterator<Item = Vec<u8>>,
+        end: End,
+    ) -> Result<(), StreamError>;
+}
+
+/// What becomes of a streamed message after its last part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Finished,
+    Dropped,
+}
+
+pub trait Receiving: Send + 'static {
+    fn recv(&mut self) -> Result<Option<Message>, Error>;
+    fn next(&mut self) -> Result<Option<Event>, Error>;
+    fn visit(
+        &mut self,
+        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error>;
+    /// Shows the pieces of the next message as they come; if `take` breaks off, the reader is dropped. Whether there was
+    /// a message.
+    fn recv_pieces(&mut self, take: impl FnMut(Kind, &[u8]) -> ControlFlow<()>) -> Result<bool, Error>;
+    fn closed(&mut self) -> Option<Closed>;
+}

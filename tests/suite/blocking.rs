@@ -1,0 +1,161 @@
+//! The blocking adapter.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ws_blocking::{Incoming, Listener, Receiver, Sender, WebSocket};
+use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    Accept, CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reject, Reply, Request,
+    Response, SendError, StreamError,
+};
+
+use crate::adapter::{self, Adapter, End, Receiving, Sending, Socket};
+
+pub struct Blocking;
+
+impl Adapter for Blocking {
+    type Socket = WebSocket;
+    type Listener = Listener;
+
+    fn connect(options: ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
+        WebSocket::connect(options)
+    }
+
+    fn accept_with(
+        transport: TcpStream,
+        options: AcceptOptions,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(WebSocket, Request), AcceptError> {
+        Incoming::new(transport, options).accept_with(decide)
+    }
+
+    fn accept(transport: TcpStream, options: AcceptOptions) -> Result<(WebSocket, Request), AcceptError> {
+        Incoming::new(transport, options).accept()
+    }
+
+    fn listen(options: AcceptOptions) -> Listener {
+        Listener::from_listener(TcpListener::bind("127.0.0.1:0").unwrap(), options)
+    }
+}
+
+impl adapter::Listener<WebSocket> for Listener {
+    fn address(&self) -> SocketAddr {
+        self.local_addr().unwrap()
+    }
+
+    fn accept(&self) -> Result<(WebSocket, Request), AcceptError> {
+        self.accept()?.0.accept()
+    }
+
+    fn shutdown(&self, patience: Duration) -> usize {
+        self.shutdown(patience)
+    }
+}
+
+impl Socket for WebSocket {
+    type Sender = Sender<TcpStream>;
+    type Receiver = Receiver<TcpStream>;
+
+    fn split(self) -> (Self::Sender, Self::Receiver) {
+        self.split()
+    }
+}
+
+/// The whole connection and its half have the same methods, but no trait in common.
+macro_rules! sending {
+    ($type:ty) => {
+        impl Sending for $type {
+            fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.send(message)
+            }
+
+            fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.try_send(message)
+            }
+
+            fn ready(&mut self) -> Result<(), SendError> {
+                self.ready()
+            }
+
+            fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.feed(message)
+            }
+
+            fn flush(&mut self) -> Result<(), SendError> {
+                self.flush()
+            }
+
+            fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+                self.ping(payload)
+            }
+
+            fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+                self.close(frame)
+            }
+
+            fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+                self.start_close(frame);
+            }
+
+            fn send_parts(
+                &mut self,
+                kind: Kind,
+                parts: impl IntoIterator<Item = Vec<u8>>,
+                end: End,
+            ) -> Result<(), StreamError> {
+                let mut writer = self.send_stream(kind)?;
+                for part in parts {
+                    writer.write(part)?;
+                }
+                if end == End::Finished { writer.finish() } else { Ok(()) }
+            }
+        }
+    };
+}
+
+macro_rules! receiving {
+    ($type:ty) => {
+        impl Receiving for $type {
+            fn recv(&mut self) -> Result<Option<Message>, Error> {
+                self.recv()
+            }
+
+            fn next(&mut self) -> Result<Option<Event>, Error> {
+                self.next()
+            }
+
+            fn visit(
+                &mut self,
+                visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+            ) -> Result<(), Error> {
+                self.visit(visitor)
+            }
+
+            fn recv_pieces(
+                &mut self,
+                mut take: impl FnMut(Kind, &[u8]) -> ControlFlow<()>,
+            ) -> Result<bool, Error> {
+                let Some(mut reader) = self.recv_stream()? else { return Ok(false) };
+                let kind = reader.kind();
+                while let Some(piece) = reader.next()? {
+                    if take(kind, &piece).is_break() {
+                        break;
+                    }
+                }
+                Ok(true)
+            }
+
+            fn closed(&mut self) -> Option<Closed> {
+                Self::closed(self)
+            }
+        }
+    };
+}
+
+sending!(WebSocket);
+sending!(Sender<TcpStream>);
+receiving!(WebSocket);
+receiving!(Receiver<TcpStream>);

@@ -1,0 +1,243 @@
+//! How a connection ends (contract 7).
+
+use std::thread;
+use std::time::Duration;
+
+use ws_core::{CloseCode, CloseFrame, Error, Event, Message, SendError, Side, Timeout};
+
+use crate::adapter::{Adapter, Receiving, Sending};
+use crate::ends::{client, end, failure, quiet, server};
+use crate::watch::takes;
+use crate::wire::{BINARY, CLOSE, FIN, TEXT};
+
+fn frame(code: CloseCode, reason: &'static str) -> CloseFrame {
+    CloseFrame::new(code, reason).unwrap()
+}
+
+pub fn closing_by_us<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            assert_eq!(peer.receive_close(), (1001, "leaving".into()));
+            peer.close(1001, "so be it");
+            peer.end();
+            peer.expect_end();
+        });
+        let closed = socket.close(frame(CloseCode::GOING_AWAY, "leaving"));
+        assert_eq!((closed.code, &*closed.reason), (1001, "so be it"));
+        assert_eq!((closed.by, closed.clean, closed.unsent), (Side::Us, true, 0));
+    });
+}
+
+pub fn closing_by_the_peer<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            peer.text("last words");
+            peer.close(3001, "enough");
+            assert_eq!(peer.receive_close().0, 3001);
+            peer.end();
+            peer.expect_end();
+        });
+        assert_eq!(socket.next().unwrap(), Some(Event::Message("last words".into())));
+        let code = CloseCode::new(3001).unwrap();
+        assert_eq!(socket.next().unwrap(), Some(Event::Closing(frame(code, "enough"))));
+        let closed = end(&mut socket);
+        assert_eq!((closed.code, &*closed.reason), (3001, "enough"));
+        assert_eq!((closed.by, closed.clean), (Side::Peer, true));
+    });
+}
+
+pub fn closing_without_a_code<A: Adapter>() {
+    let (mut socket, mut peer) = server::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            peer.frame(FIN | CLOSE, "");
+            let answer = peer.receive();
+            assert_eq!((answer.opcode, &*answer.payload), (CLOSE, &b""[..]));
+            peer.expect_end();
+        });
+        assert_eq!(socket.next().unwrap(), Some(Event::Closing(CloseFrame::EMPTY)));
+        let closed = end(&mut socket);
+        assert_eq!((closed.code, closed.by, closed.clean), (1005, Side::Peer, true));
+    });
+}
+
+pub fn the_server_ends_tcp_first<A: Adapter>() {
+    for begins in [Side::Us, Side::Peer] {
+        let (mut socket, mut peer) = server::<A>(quiet());
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                if begins == Side::Peer {
+                    peer.close(1000, "");
+                }
+                assert_eq!(peer.receive_close().0, 1000);
+                if begins == Side::Us {
+                    peer.close(1000, "");
+                }
+                // The client has not ended anything yet.
+                peer.expect_end();
+            });
+            let closed = match begins {
+                Side::Us => socket.close(CloseCode::NORMAL),
+                Side::Peer => {
+                    assert_eq!(socket.recv().unwrap(), None);
+                    socket.closed().unwrap()
+                }
+            };
+            assert_eq!((closed.code, closed.by, closed.clean), (1000, begins, true));
+        });
+    }
+}
+
+pub fn the_client_leaves_the_end_of_tcp_to_the_server<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            assert_eq!(peer.receive_close().0, 1000);
+            peer.close(1000, "");
+            peer.expect_silence(Duration::from_millis(200));
+            peer.end();
+            peer.expect_end();
+        });
+        assert!(socket.close(CloseCode::NORMAL).clean);
+    });
+}
+
+pub fn crossing_close_frames<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        // Queued, but not written: the peer's Close frame is under way before ours.
+        socket.start_close(CloseCode::NORMAL);
+        peer.close(1001, "me too");
+        scope.spawn(move || {
+            assert_eq!(peer.receive_close().0, 1000);
+            peer.end();
+            peer.expect_end();
+        });
+        let closing = socket.next().unwrap();
+        assert_eq!(closing, Some(Event::Closing(frame(CloseCode::GOING_AWAY, "me too"))));
+        let closed = end(&mut socket);
+        assert_eq!((closed.code, &*closed.reason), (1001, "me too"));
+        assert_eq!((closed.by, closed.clean), (Side::Us, true));
+    });
+}
+
+pub fn what_is_queued_goes_out_before_close<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let before = peer.answer_close();
+            let lengths: Vec<_> = before.iter().map(|frame| frame.payload.len()).collect();
+            assert_eq!(lengths, [1, 10_000, 100_000, 700_000]);
+        });
+        for len in [1, 10_000, 100_000, 700_000] {
+            socket.feed(vec![0; len]).unwrap();
+        }
+        let closed = socket.close(CloseCode::NORMAL);
+        assert_eq!((closed.clean, closed.unsent), (true, 0));
+    });
+}
+
+pub fn messages_that_come_while_we_close_are_delivered<A: Adapter>() {
+    for begin in [
+        |socket: &mut A::Socket| socket.start_close(CloseCode::NORMAL),
+        |socket: &mut A::Socket| {
+            socket.close(CloseCode::NORMAL);
+        },
+    ] {
+        let (mut socket, mut peer) = client::<A>(quiet());
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                assert_eq!(peer.receive_close().0, 1000);
+                for i in 0..50 {
+                    peer.frame(FIN | BINARY, vec![i; 1000]);
+                }
+                peer.close(1000, "");
+                peer.end();
+            });
+            begin(&mut socket);
+            for i in 0..50 {
+                assert_eq!(socket.recv().unwrap(), Some(vec![i; 1000].into()));
+            }
+            assert_eq!(socket.recv().unwrap(), None);
+            assert!(socket.closed().unwrap().clean);
+        });
+    }
+}
+
+pub fn a_close_that_comes_while_we_write_wins_over_the_reset<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let frame = peer.skip(100_000);
+            assert!(frame > 0);
+            peer.close(1008, "too much");
+            // With bytes unread: what we write then is answered with a reset.
+            drop(peer);
+        });
+        let error = loop {
+            if let Err(error) = socket.send(vec![0; 512 * 1024]) {
+                break error;
+            }
+        };
+        assert!(matches!(error, SendError::Closed(_)), "{error}");
+        let closing = socket.next().unwrap();
+        assert_eq!(closing, Some(Event::Closing(frame(CloseCode::POLICY, "too much"))));
+        let closed = end(&mut socket);
+        assert_eq!((closed.code, &*closed.reason, closed.by), (1008, "too much", Side::Peer));
+    });
+}
+
+pub fn an_end_without_close_is_an_error_and_1006<A: Adapter>() {
+    for bytes in [vec![], vec![FIN | TEXT], vec![FIN | TEXT, 5, b'h', b'a']] {
+        let (mut socket, mut peer) = client::<A>(quiet());
+        peer.text("first");
+        peer.send(bytes);
+        drop(peer);
+        assert_eq!(socket.recv().unwrap(), Some("first".into()));
+        let (error, closed) = failure(&mut socket);
+        assert!(matches!(error, Error::UnexpectedEof), "{error}");
+        assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Peer, false));
+    }
+}
+
+pub fn a_silent_peer_costs_close_timeout<A: Adapter>() {
+    let timeout = Duration::from_millis(300);
+    for ends in [client::<A>, server::<A>] {
+        let (mut socket, mut peer) = ends(quiet().close_timeout(timeout));
+        let closed = takes(timeout, || socket.close(CloseCode::NORMAL));
+        assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Us, false));
+        let (error, _) = failure(&mut socket);
+        assert!(matches!(error, Error::Timeout(Timeout::Close)), "{error}");
+        assert_eq!(peer.receive_close().0, 1000);
+        // The socket need not be dropped for it.
+        peer.expect_end();
+    }
+}
+
+pub fn a_dropped_socket_shows_its_end_to_the_peer<A: Adapter>() {
+    for ends in [client::<A>, server::<A>] {
+        let (socket, mut peer) = ends(quiet());
+        drop(socket);
+        peer.expect_end();
+    }
+}
+
+pub fn a_message_for_a_closing_connection_is_handed_back<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || peer.answer_close());
+        socket.start_close(CloseCode::NORMAL);
+        let message = Message::from("too late");
+        for refused in
+            [socket.try_send(message.clone()), socket.feed(message.clone()), socket.send(message.clone())]
+        {
+            assert_eq!(refused, Err(SendError::Closed(Some(message.clone()))));
+        }
+        assert_eq!(socket.ready(), Err(SendError::Closed(None)));
+        assert!(socket.ping("too late").is_err());
+        assert_eq!(socket.recv().unwrap(), None);
+        assert_eq!(socket.try_send(message.clone()), Err(SendError::Closed(Some(message))));
+    });
+}

@@ -1,0 +1,70 @@
+//! Connections to begin a scenario with.
+
+use std::net::TcpListener;
+use std::thread;
+
+use ws_client::{AcceptOptions, ConnectOptions};
+use ws_core::{Closed, Config, Error, Event};
+
+use crate::adapter::{Adapter, Receiving};
+use crate::peer::{Peer, Server};
+
+/// Our client, and a server by hand.
+pub fn client<A: Adapter>(config: Config) -> (A::Socket, Peer) {
+    let server = Server::new();
+    let options = ConnectOptions::new(&server.url()).unwrap().config(config);
+    thread::scope(|scope| {
+        let peer = scope.spawn(|| server.open());
+        let (socket, _) = A::connect(options).unwrap();
+        (socket, peer.join().unwrap())
+    })
+}
+
+/// Our server, and a client by hand.
+pub fn server<A: Adapter>(config: Config) -> (A::Socket, Peer) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::scope(|scope| {
+        let peer = scope.spawn(move || Peer::open(address));
+        let transport = listener.accept().unwrap().0;
+        transport.set_nodelay(true).unwrap();
+        let (socket, _) = A::accept(transport, AcceptOptions::default().config(config)).unwrap();
+        (socket, peer.join().unwrap())
+    })
+}
+
+/// Our client and our server.
+pub fn pair<A: Adapter>(config: Config) -> (A::Socket, A::Socket) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let connecting = ConnectOptions::new(&url).unwrap().config(config.clone());
+    thread::scope(|scope| {
+        let client = scope.spawn(move || A::connect(connecting).unwrap().0);
+        let transport = listener.accept().unwrap().0;
+        transport.set_nodelay(true).unwrap();
+        let (server, _) = A::accept(transport, AcceptOptions::default().config(config)).unwrap();
+        (client.join().unwrap(), server)
+    })
+}
+
+/// No pings, so that what is on the wire is what the scenario puts there.
+pub fn quiet() -> Config {
+    Config::default().ping_interval(None)
+}
+
+/// The error and the end that must come next, and nothing after.
+pub fn failure(socket: &mut impl Receiving) -> (Error, Closed) {
+    let error = socket.next().expect_err("an error");
+    (error, end(socket))
+}
+
+/// The end that must come next, and nothing after.
+pub fn end(socket: &mut impl Receiving) -> Closed {
+    let closed = match socket.next() {
+        Ok(Some(Event::Closed(closed))) => closed,
+        other => panic!("{other:?} instead of the end"),
+    };
+    assert_eq!(socket.next().unwrap(), None, "the end is the last event");
+    assert_eq!(socket.closed().as_ref(), Some(&closed));
+    closed
+}

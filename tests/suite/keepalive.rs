@@ -1,0 +1,187 @@
+//! Pings and the deadlines of an open connection (contract 8).
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ws_core::{Config, Error, Event, Timeout};
+
+use crate::adapter::{Adapter, Receiving, Sending};
+use crate::ends::{client, failure, quiet, server};
+use crate::watch::takes;
+use crate::wire::{CONTINUATION, FIN, PING, PONG, TEXT};
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub fn pings_leave_on_schedule<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(Config::default().ping_interval(millis(200)));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let begin = Instant::now();
+            let pings: Vec<_> = (0..3)
+                .map(|_| {
+                    let ping = peer.receive();
+                    assert_eq!((ping.fin, ping.opcode), (true, PING));
+                    assert!(ping.key.is_some(), "a client masks");
+                    assert_eq!(ping.payload.len(), 8, "a nonce");
+                    // Traffic does not change the schedule.
+                    peer.text("busy");
+                    peer.frame(FIN | PONG, &ping.payload);
+                    ping
+                })
+                .collect();
+            // The first interval began before this thread did.
+            assert!(begin.elapsed() > millis(400), "{:?}", begin.elapsed());
+            assert!(pings[0].payload != pings[1].payload && pings[1].payload != pings[2].payload);
+            assert!(pings[0].key != pings[1].key || pings[1].key != pings[2].key);
+            peer.close(1000, "");
+            peer.receive_close();
+            peer.end();
+        });
+        let mut pongs = 0;
+        while let Some(event) = socket.next().unwrap() {
+            if let Event::Pong { round_trip, .. } = event {
+                assert!(round_trip.is_some_and(|time| time < millis(5000)), "{round_trip:?}");
+                pongs += 1;
+            }
+        }
+        assert_eq!(pongs, 3);
+    });
+}
+
+pub fn a_missing_pong_ends_the_connection<A: Adapter>() {
+    let config = Config::default().ping_interval(millis(100)).pong_timeout(millis(400));
+    let (mut socket, mut peer) = client::<A>(config);
+    let (error, closed) = takes(millis(500), || failure(&mut socket));
+    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
+    assert_eq!((closed.code, closed.clean), (1006, false));
+    // The peer learns of it without the socket's being dropped.
+    while let Some(frame) = peer.receive_or_end() {
+        assert_eq!(frame.opcode, PING);
+    }
+}
+
+pub fn trickling_bytes_postpone_the_deadline_of_the_pong<A: Adapter>() {
+    let config = Config::default().ping_interval(millis(100)).pong_timeout(millis(700));
+    let (mut socket, mut peer) = client::<A>(config);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            assert_eq!(peer.receive().opcode, PING);
+            // Twice the time that the pong may take, in which no frame is ever whole, and no pong comes.
+            let frame = peer.encode(FIN | TEXT, "drip".repeat(7));
+            for byte in frame {
+                peer.send([byte]);
+                thread::sleep(millis(50));
+            }
+            peer.answer_pings();
+        });
+        assert_eq!(socket.recv().unwrap(), Some("drip".repeat(7).into()));
+        drop(socket);
+    });
+}
+
+pub fn a_busy_application_does_not_kill_a_healthy_peer<A: Adapter>() {
+    let config = Config::default().ping_interval(millis(100)).pong_timeout(millis(200));
+    let (mut socket, mut peer) = client::<A>(config);
+    let (told, heard) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let ping = peer.receive();
+            assert_eq!(ping.opcode, PING);
+            peer.text("work");
+            heard.recv().unwrap();
+            peer.frame(FIN | PONG, &ping.payload);
+            peer.text("more work");
+            peer.answer_pings();
+        });
+        assert_eq!(socket.recv().unwrap(), Some("work".into()));
+        told.send(()).unwrap();
+        // The ping's deadline passes while nobody looks at the socket, where its pong waits.
+        thread::sleep(millis(600));
+        assert_eq!(socket.recv().unwrap(), Some("more work".into()));
+        drop(socket);
+    });
+}
+
+pub fn a_peer_that_takes_nothing_costs_write_timeout<A: Adapter>() {
+    let (mut socket, peer) = client::<A>(quiet().write_timeout(millis(400)));
+    let error = takes(millis(400), || {
+        loop {
+            if let Err(error) = socket.send(vec![0; 1 << 20]) {
+                break error;
+            }
+        }
+    });
+    assert!(error.to_string().contains("closed"), "{error}");
+    let (error, closed) = failure(&mut socket);
+    assert!(matches!(error, Error::Timeout(Timeout::Write)), "{error}");
+    assert_eq!((closed.code, closed.clean), (1006, false));
+    assert!(closed.unsent >= 1, "{closed}");
+    drop(peer);
+}
+
+pub fn a_peer_that_takes_little_at_a_time_is_alive<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet().write_timeout(millis(1000)));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut left = 24 << 20;
+            let begin = Instant::now();
+            while left > 0 {
+                left -= peer.skip((1 << 20).min(left));
+                // For longer than the deadline in all, but each time for much less.
+                if begin.elapsed() < millis(2500) {
+                    thread::sleep(millis(100));
+                }
+            }
+            peer.answer_close();
+        });
+        // With its header and key, exactly what the peer skips.
+        socket.send(vec![0; (24 << 20) - 14]).unwrap();
+        assert!(socket.close(ws_core::CloseCode::NORMAL).clean);
+    });
+}
+
+pub fn a_ping_is_answered_with_its_payload<A: Adapter>() {
+    for ends in [client::<A>, server::<A>] {
+        let (mut socket, mut peer) = ends(quiet());
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for payload in [&b""[..], b"\x00\xFF", &[7; 125]] {
+                    peer.frame(FIN | PING, payload);
+                    let pong = peer.receive();
+                    assert_eq!((pong.fin, pong.opcode, &*pong.payload), (true, PONG, payload));
+                }
+                peer.frame(TEXT, "within ");
+                peer.frame(FIN | CONTINUATION, "recv");
+            });
+            assert_eq!(socket.recv().unwrap(), Some("within recv".into()));
+        });
+    }
+}
+
+pub fn a_pong_brings_the_round_trip_time<A: Adapter>() {
+    let (mut socket, mut peer) = server::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            peer.frame(FIN | PONG, "unsolicited");
+            let ping = peer.receive();
+            assert_eq!((ping.opcode, &*ping.payload), (PING, &b"are you there"[..]));
+            thread::sleep(millis(100));
+            peer.frame(FIN | PONG, ping.payload);
+        });
+        socket.ping("are you there").unwrap();
+        match socket.next().unwrap() {
+            Some(Event::Pong { payload, round_trip: None }) => assert_eq!(payload, "unsolicited"),
+            other => panic!("{other:?}"),
+        }
+        match socket.next().unwrap() {
+            Some(Event::Pong { payload, round_trip: Some(time) }) => {
+                assert_eq!(payload, "are you there");
+                assert!(time >= millis(98) && time < millis(5000), "{time:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+    assert!(socket.ping(vec![0; 126]).is_err());
+}

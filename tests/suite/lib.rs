@@ -1,0 +1,142 @@
+//! One suite for the adapters of all runtimes, over real sockets on loopback.
+//!
+//! A scenario is a plain function over [`Adapter`], with its own adapter or a [`Peer`](peer::Peer), which does its
+//! handshakes and frames by hand, at the other end. `scenarios!` makes a test of each. Adding a runtime is one file here,
+//! with its implementation of the traits in [`adapter`], and a line in `tests/`.
+
+#![allow(missing_docs, reason = "the name of a scenario is the rule that it checks")]
+#![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
+
+pub mod adapter;
+pub mod ends;
+pub mod peer;
+pub mod watch;
+pub mod wire;
+
+pub mod blocking;
+pub mod tokio;
+
+pub mod closing;
+pub mod halves;
+pub mod keepalive;
+pub mod leaks;
+pub mod messages;
+pub mod open_client;
+pub mod open_server;
+pub mod pressure;
+pub mod shutdown;
+pub mod streams;
+
+pub use adapter::Adapter;
+
+/// Makes a test of every scenario, for one adapter.
+#[macro_export]
+macro_rules! scenarios {
+    ($adapter:ty) => {
+        $crate::scenarios! { $adapter:
+            open_client {
+                the_request_and_the_response_come_as_they_were_sent
+                every_connection_has_a_key_of_its_own
+                bytes_behind_the_response_belong_to_the_connection
+                a_refusal_hands_over_status_headers_and_body
+                a_response_that_is_no_handshake_says_what_is_wrong
+                a_silent_server_costs_open_timeout
+                a_refused_connection_says_to_which_address
+                a_name_that_does_not_resolve_fails_while_resolving
+                the_local_address_is_the_one_that_was_asked_for
+                a_given_address_stands_in_for_the_name
+            }
+            open_server {
+                the_request_comes_as_it_was_sent
+                the_response_says_what_was_accepted
+                a_refusal_reaches_the_client_whole
+                a_request_that_is_no_handshake_is_answered_as_fits
+                a_silent_client_is_told_408
+                a_client_that_leaves_is_an_unexpected_end
+                frames_behind_the_request_belong_to_the_connection
+                both_ends_of_one_handshake_agree
+            }
+            messages {
+                an_echo_of_every_length_form
+                a_ping_between_fragments_is_answered_at_once
+                a_visitor_is_lent_messages_and_replies
+                a_visit_that_ends_with_the_connection_says_so
+                after_a_violation_the_peer_knows_and_the_user_gets_one_error
+                nothing_comes_after_closed
+            }
+            streams {
+                a_message_of_64_mib_passes_in_pieces_with_flat_memory
+                a_writer_that_is_dropped_closes_with_1011
+                a_reader_that_is_dropped_passes_the_rest_over
+                text_may_be_cut_within_a_character
+                a_text_that_ends_within_a_character_is_not_finished
+                a_received_text_that_ends_within_a_character_is_1007
+                no_message_comes_between_the_parts_of_another
+            }
+            closing {
+                closing_by_us
+                closing_by_the_peer
+                closing_without_a_code
+                the_server_ends_tcp_first
+                the_client_leaves_the_end_of_tcp_to_the_server
+                crossing_close_frames
+                what_is_queued_goes_out_before_close
+                messages_that_come_while_we_close_are_delivered
+                a_close_that_comes_while_we_write_wins_over_the_reset
+                an_end_without_close_is_an_error_and_1006
+                a_silent_peer_costs_close_timeout
+                a_dropped_socket_shows_its_end_to_the_peer
+                a_message_for_a_closing_connection_is_handed_back
+            }
+            keepalive {
+                pings_leave_on_schedule
+                a_missing_pong_ends_the_connection
+                trickling_bytes_postpone_the_deadline_of_the_pong
+                a_busy_application_does_not_kill_a_healthy_peer
+                a_peer_that_takes_nothing_costs_write_timeout
+                a_peer_that_takes_little_at_a_time_is_alive
+                a_ping_is_answered_with_its_payload
+                a_pong_brings_the_round_trip_time
+            }
+            pressure {
+                both_ends_over_the_mark_at_once_do_not_lock_up
+                feed_queues_and_flush_sends
+                waiting_to_receive_sends_what_is_queued
+                over_the_mark_a_message_is_handed_back
+                a_flood_of_pings_is_survived
+                a_flood_of_empty_fragments_is_survived
+                a_flood_of_small_messages_comes_in_order
+                a_slow_reader_gets_everything
+                a_slow_writer_is_waited_for
+            }
+            halves {
+                ten_thousand_messages_each_way
+                a_dropped_receiver_stands_in_nobodys_way
+                a_dropped_sender_leaves_the_receiver_going
+                both_halves_dropped_end_the_connection
+                a_close_from_the_sender_bounds_the_waiting_receiver
+                a_ping_from_the_sender_bounds_the_waiting_receiver
+                what_the_sender_queues_leaves_while_the_receiver_waits
+                streamed_messages_pass_through_halves
+                the_receiver_visits
+            }
+            shutdown {
+                every_connection_is_closed_with_1001
+                a_peer_that_does_not_answer_is_broken_off
+                a_waiting_accept_learns_of_the_shutdown
+                a_listener_goes_on_after_a_client_that_speaks_no_http
+            }
+            leaks {
+                two_hundred_connections_leave_nothing_behind
+            }
+        }
+    };
+    ($adapter:ty: $($topic:ident { $($scenario:ident)* })*) => {
+        $(mod $topic {
+            $(#[test]
+            fn $scenario() {
+                $crate::watch::bounded($crate::$topic::$scenario::<$adapter>);
+            })*
+        })*
+    };
+}

@@ -1,0 +1,157 @@
+//! Whole messages, both ways.
+
+use std::ops::ControlFlow;
+use std::thread;
+
+use ws_core::{CloseCode, Error, Event, Message, MessageRef, Side, ViolationKind};
+
+use crate::adapter::{Adapter, Receiving, Sending};
+use crate::ends::{client, end, failure, pair, quiet, server};
+use crate::wire::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT};
+
+pub fn an_echo_of_every_length_form<A: Adapter>() {
+    let (mut client, mut server) = pair::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Some(message) = server.recv().unwrap() {
+                server.send(message).unwrap();
+            }
+            assert!(server.closed().unwrap().clean);
+        });
+        for len in [0, 1, 125, 126, 127, 4095, 4096, 65_535, 65_536, 1 << 20, 5 << 20] {
+            let binary: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            let text: String = "aß€𝄞"
+                .chars()
+                .cycle()
+                .scan(0, |sum, c| {
+                    *sum += c.len_utf8();
+                    (*sum <= len).then_some(c)
+                })
+                .collect();
+            for message in [Message::from(binary), Message::from(text)] {
+                client.send(message.clone()).unwrap();
+                let echo = client.recv().unwrap().unwrap();
+                assert!(echo == message, "{:?} of {len} bytes", message.kind());
+            }
+        }
+        assert!(client.close(CloseCode::NORMAL).clean);
+    });
+}
+
+pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            peer.frame(TEXT, "frag");
+            peer.frame(FIN | PING, "between");
+            let pong = peer.receive();
+            assert_eq!((pong.opcode, &*pong.payload), (PONG, &b"between"[..]));
+            peer.frame(CONTINUATION, "");
+            peer.frame(CONTINUATION, "ment");
+            peer.frame(FIN | CONTINUATION, "s");
+            peer.frame(FIN | BINARY, [0xFF; 2]);
+        });
+        assert_eq!(socket.next().unwrap(), Some(Event::Ping("between".into())));
+        assert_eq!(socket.next().unwrap(), Some(Event::Message("fragments".into())));
+        assert_eq!(socket.recv().unwrap(), Some(Message::binary(vec![0xFF; 2])));
+    });
+}
+
+pub fn a_visitor_is_lent_messages_and_replies<A: Adapter>() {
+    let (mut socket, mut peer) = server::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for text in ["one", "two", "stop", "after"] {
+                peer.text(text);
+            }
+            for text in ["ONE", "TWO", "STOP"] {
+                assert_eq!(peer.receive_text(), text);
+            }
+            peer.close(1000, "");
+            peer.receive_close();
+        });
+        let mut seen = Vec::new();
+        socket
+            .visit(|message, reply| {
+                let MessageRef::Text(text) = message else { panic!("{message:?}") };
+                seen.push(text.to_owned());
+                reply.send(MessageRef::Text(&text.to_uppercase())).unwrap();
+                if text == "stop" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+        assert_eq!(seen, ["one", "two", "stop"]);
+        assert_eq!(socket.recv().unwrap(), Some("after".into()));
+        assert_eq!(socket.recv().unwrap(), None);
+    });
+}
+
+pub fn a_visit_that_ends_with_the_connection_says_so<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            peer.text("last");
+            peer.close(1001, "bye");
+            peer.receive_close();
+            peer.end();
+        });
+        let mut count = 0;
+        let mut visitor = |_: MessageRef<'_>| {
+            count += 1;
+            ControlFlow::Continue(())
+        };
+        socket.visit(|message, _| visitor(message)).unwrap();
+        socket.visit(|message, _| visitor(message)).unwrap();
+        assert_eq!(count, 1);
+        let closed = socket.closed().unwrap();
+        assert_eq!((closed.code, &*closed.reason, closed.clean), (1001, "bye", true));
+        assert_eq!(socket.next().unwrap(), None);
+    });
+}
+
+pub fn after_a_violation_the_peer_knows_and_the_user_gets_one_error<A: Adapter>() {
+    let table: [(u8, &[u8], ViolationKind, u16); 5] = [
+        (FIN | TEXT | 0x40, b"", ViolationKind::ReservedBits, 1002),
+        (FIN | 0x3, b"", ViolationKind::ReservedOpcode(3), 1002),
+        (FIN | CONTINUATION, b"", ViolationKind::UnexpectedContinuation, 1002),
+        (FIN | TEXT, &[b'a', 0xC0], ViolationKind::InvalidUtf8, 1007),
+        (FIN | CLOSE, &[3], ViolationKind::CloseTooShort, 1002),
+    ];
+    for (first, payload, kind, code) in table {
+        let (mut socket, mut peer) = server::<A>(quiet());
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                peer.text("before");
+                peer.frame(first, payload);
+                peer.text("behind");
+                assert_eq!(peer.receive_close(), (code, String::new()));
+                peer.expect_end();
+            });
+            assert_eq!(socket.recv().unwrap(), Some("before".into()));
+            let (error, closed) = failure(&mut socket);
+            match error {
+                Error::Violation(violation) => {
+                    assert_eq!((violation.kind, u16::from(violation.code())), (kind, code));
+                }
+                other => panic!("{other}"),
+            }
+            assert_eq!((closed.code, closed.clean, closed.by), (code, false, Side::Us));
+        });
+    }
+}
+
+pub fn nothing_comes_after_closed<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            peer.close(1000, "");
+            peer.text("behind the Close frame");
+            peer.receive_close();
+            peer.end();
+        });
+        assert!(matches!(socket.next().unwrap(), Some(Event::Closing(_))));
+        assert!(end(&mut socket).clean);
+        assert_eq!(socket.recv().unwrap(), None);
+        assert!(!socket.recv_pieces(|_, _| ControlFlow::Continue(())).unwrap());
+        assert_eq!(socket.close(CloseCode::GOING_AWAY).code, 1000);
+    });
+}

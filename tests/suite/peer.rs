@@ -1,0 +1,275 @@
+//! The other end of a scenario: a plain TCP socket that is told byte by byte what to do.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha1::{Digest, Sha1};
+
+use crate::wire::{self, CLOSE, FIN, Frame, PONG};
+
+/// So long a peer waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Listens for the client under test.
+pub struct Server(TcpListener);
+
+impl Server {
+    pub fn new() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://{}/", self.address())
+    }
+
+    /// The next connection, before any handshake.
+    pub fn accept(&self) -> Peer {
+        Peer::new(self.0.accept().unwrap().0, false)
+    }
+
+    /// The next connection, after a plain handshake.
+    pub fn open(&self) -> Peer {
+        let mut peer = self.accept();
+        let head = peer.read_head();
+        peer.send(response_to(&head, ""));
+        peer
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The value of a header field in a head.
+pub fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (other, value) = line.split_once(": ")?;
+        other.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+/// RFC 6455 §4.2.2.
+pub fn accept_key(key: &str) -> String {
+    BASE64.encode(Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")))
+}
+
+/// The response that opens the connection, with more fields.
+pub fn response_to(request: &str, fields: &str) -> String {
+    let accept = accept_key(field(request, "Sec-WebSocket-Key").unwrap());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n"
+    )
+}
+
+/// A request that opens a connection, with the key of RFC 6455 §1.3 and more fields.
+pub fn request(fields: &str) -> String {
+    format!(
+        "GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{fields}\r\n"
+    )
+}
+
+/// One end of a TCP connection.
+pub struct Peer {
+    stream: TcpStream,
+    /// Read, and not yet looked at.
+    buffer: Vec<u8>,
+    is_client: bool,
+}
+
+impl Peer {
+    fn new(stream: TcpStream, is_client: bool) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { stream, buffer: Vec::new(), is_client }
+    }
+
+    /// A client, before any handshake.
+    pub fn connect(address: SocketAddr) -> Self {
+        Self::new(TcpStream::connect(address).unwrap(), true)
+    }
+
+    /// A client, after a plain handshake.
+    pub fn open(address: SocketAddr) -> Self {
+        let mut peer = Self::connect(address);
+        peer.send(request(""));
+        let head = peer.read_head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        peer
+    }
+
+    /// A second handle, to write in one thread and read in another.
+    pub fn another(&self) -> Self {
+        Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), is_client: self.is_client }
+    }
+
+    pub fn remote_address(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap()
+    }
+
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// The bytes of a frame as this end sends it.
+    pub fn encode(&self, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+        wire::frame(first, self.is_client, payload.as_ref())
+    }
+
+    /// Sends a frame; `first` is FIN, the reserved bits and the opcode.
+    pub fn frame(&mut self, first: u8, payload: impl AsRef<[u8]>) {
+        let bytes = self.encode(first, payload);
+        self.send(bytes);
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.frame(FIN | wire::TEXT, text);
+    }
+
+    pub fn close(&mut self, code: u16, reason: &str) {
+        self.frame(FIN | CLOSE, wire::close_payload(code, reason));
+    }
+
+    /// Ends our side of the stream.
+    pub fn end(&mut self) {
+        // Who has reset the connection needs no end of it.
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Whether more came; not at the end of the stream.
+    fn fill(&mut self) -> std::io::Result<bool> {
+        let mut chunk = [0; 64 * 1024];
+        let n = self.stream.read(&mut chunk)?;
+        self.buffer.extend_from_slice(&chunk[..n]);
+        Ok(n > 0)
+    }
+
+    /// The head of a request or response, its empty line included.
+    pub fn read_head(&mut self) -> String {
+        loop {
+            if let Some(at) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                return String::from_utf8(self.buffer.drain(..at + 4).collect()).unwrap();
+            }
+            assert!(self.fill().unwrap(), "the stream ended within a head");
+        }
+    }
+
+    /// The next frame, of any type.
+    pub fn receive(&mut self) -> Frame {
+        self.receive_or_end().expect("a frame, not the end of the stream")
+    }
+
+    /// The next frame; `None` at the end of the stream, or if it was reset.
+    pub fn receive_or_end(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = wire::take_frame(&mut self.buffer) {
+                assert_eq!(frame.key.is_some(), !self.is_client, "a client masks, a server does not");
+                return Some(frame);
+            }
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("no frame, but {error}"),
+            }
+        }
+    }
+
+    /// The text of the next frame.
+    pub fn receive_text(&mut self) -> String {
+        let frame = self.receive();
+        assert_eq!((frame.fin, frame.opcode), (true, wire::TEXT), "{frame:?}");
+        String::from_utf8(frame.payload).unwrap()
+    }
+
+    /// The code and the reason of the next frame.
+    pub fn receive_close(&mut self) -> (u16, String) {
+        let frame = self.receive();
+        let (code, reason) = frame.close();
+        (code, reason.into())
+    }
+
+    /// Everything up to the end of the stream, or its reset.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        loop {
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return std::mem::take(&mut self.buffer),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {
+                    return std::mem::take(&mut self.buffer);
+                }
+                Err(error) => panic!("no end of the stream, but {error}"),
+            }
+        }
+    }
+
+    /// Asserts that the stream ends here, and ends our side.
+    pub fn expect_end(&mut self) {
+        let rest = self.read_to_end();
+        assert_eq!(rest, b"", "bytes before the end of the stream");
+        self.end();
+    }
+
+    /// Asserts that nothing comes for that long, not even the end of the stream.
+    pub fn expect_silence(&mut self, time: Duration) {
+        assert_eq!(self.buffer, b"", "bytes that were not looked at");
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let silence = self.fill();
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        match silence {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            other => panic!("no silence, but {other:?}: {:?}", self.buffer),
+        }
+    }
+
+    /// Reads at most `n` bytes and forgets them.
+    pub fn skip(&mut self, n: usize) -> usize {
+        let mut bytes = vec![0; n];
+        self.stream.read(&mut bytes).unwrap()
+    }
+
+    /// Answers the closing handshake that the other end has begun, whatever comes before, to the end of the stream. Gives
+    /// the frames that came before.
+    pub fn answer_close(&mut self) -> Vec<Frame> {
+        let mut before = Vec::new();
+        loop {
+            let frame = self.receive();
+            if frame.opcode == CLOSE {
+                self.frame(FIN | CLOSE, &frame.payload);
+                break;
+            }
+            before.push(frame);
+        }
+        if !self.is_client {
+            self.end();
+        }
+        self.expect_end();
+        before
+    }
+
+    /// Answers pings until the stream ends. Gives the other frames.
+    pub fn answer_pings(&mut self) -> Vec<Frame> {
+        let mut others = Vec::new();
+        while let Some(frame) = self.receive_or_end() {
+            if frame.opcode == wire::PING {
+                // The other end may be closing its side already.
+                let pong = self.encode(FIN | PONG, &frame.payload);
+                let _ = self.stream.write_all(&pong);
+            } else {
+                others.push(frame);
+            }
+        }
+        others
+    }
+}

@@ -1,0 +1,103 @@
+//! A listener that stops.
+
+use std::thread;
+use std::time::Duration;
+
+use ws_client::{AcceptError, AcceptOptions};
+use ws_core::Side;
+
+use crate::adapter::{Adapter, Listener, Receiving, Sending};
+use crate::peer::Peer;
+use crate::watch::takes;
+
+pub fn every_connection_is_closed_with_1001<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default());
+    let address = listener.address();
+    thread::scope(|scope| {
+        let mut peers = Vec::new();
+        for i in 0..3 {
+            let client = scope.spawn(move || Peer::open(address));
+            let (mut socket, _) = listener.accept().unwrap();
+            // Each is driven: it waits to receive, or waits with one half in a thread.
+            scope.spawn(move || {
+                if i > 0 {
+                    while socket.recv().unwrap().is_some() {}
+                    assert_eq!(socket.closed().unwrap().code, 1001);
+                } else {
+                    use crate::adapter::Socket;
+                    let (_sender, mut receiver) = socket.split();
+                    while receiver.recv().unwrap().is_some() {}
+                    assert_eq!(receiver.closed().unwrap().code, 1001);
+                }
+            });
+            peers.push(client.join().unwrap());
+        }
+        let clients: Vec<_> = peers
+            .into_iter()
+            .map(|mut peer| {
+                scope.spawn(move || {
+                    assert_eq!(peer.receive_close().0, 1001);
+                    peer.close(1001, "");
+                    peer.expect_end();
+                })
+            })
+            .collect();
+        let left = takes(Duration::ZERO, || listener.shutdown(Duration::from_secs(20)));
+        assert_eq!(left, 0);
+        for client in clients {
+            client.join().unwrap();
+        }
+        let error = listener.accept().err().unwrap();
+        assert!(matches!(error, AcceptError::Shutdown), "{error}");
+    });
+}
+
+pub fn a_peer_that_does_not_answer_is_broken_off<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default());
+    let address = listener.address();
+    thread::scope(|scope| {
+        let client = scope.spawn(move || Peer::open(address));
+        let (mut socket, _) = listener.accept().unwrap();
+        let serving = scope.spawn(move || {
+            assert_eq!(socket.recv().unwrap(), None);
+            let closed = socket.closed().unwrap();
+            assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Us, false));
+        });
+        let mut peer = client.join().unwrap();
+        let patience = Duration::from_millis(300);
+        assert_eq!(takes(patience, || listener.shutdown(patience)), 1);
+        // Long before close_timeout.
+        takes(Duration::ZERO, || serving.join().unwrap());
+        assert_eq!(peer.receive_close().0, 1001);
+        peer.expect_end();
+    });
+}
+
+pub fn a_waiting_accept_learns_of_the_shutdown<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| listener.accept().err().unwrap());
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(listener.shutdown(Duration::from_secs(20)), 0);
+        let error = waiting.join().unwrap();
+        assert!(matches!(error, AcceptError::Shutdown), "{error}");
+    });
+}
+
+pub fn a_listener_goes_on_after_a_client_that_speaks_no_http<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default().subprotocol("chat"));
+    let address = listener.address();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut stranger = Peer::connect(address);
+            stranger.send("QUIT\r\n\r\n");
+            assert!(stranger.read_to_end().starts_with(b"HTTP/1.1 400 "));
+            let mut peer = Peer::open(address);
+            assert_eq!(peer.receive_text(), "welcome");
+        });
+        let error = listener.accept().err().unwrap();
+        assert!(matches!(error, AcceptError::Handshake(_)), "{error}");
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.send("welcome").unwrap();
+    });
+}

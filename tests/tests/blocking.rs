@@ -1,0 +1,3 @@
+//! The suite on threads.
+
+suite::scenarios!(suite::blocking::Blocking);

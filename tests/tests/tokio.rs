@@ -1,0 +1,3 @@
+//! The suite on tokio.
+
+suite::scenarios!(suite::tokio::Tokio);
