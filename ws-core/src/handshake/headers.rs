@@ -47,7 +47,9 @@ impl Headers {
     /// The members of all the comma-separated lists in the fields of that name (RFC 9110 §5.6.1), without the spaces
     /// around them and without empty ones. Must not be used where quoted strings may hold commas.
     pub fn tokens<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.all(name).flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
+        let members = self.all(name).flat_map(|value| value.split(','));
+        // RFC 9110 §5.6.3: whitespace is the space and the tab, nothing else of Unicode.
+        members.map(|token| token.trim_matches([' ', '\t'])).filter(|token| !token.is_empty())
     }
 
     pub(super) fn has_token(&self, name: &str, token: &str) -> bool {

@@ -198,6 +198,7 @@ fn wrong_responses(accept: &str) -> Vec<(String, IsExpected)> {
         (instead("Connection: Upgrade\r\n", ""), connection),
         (instead("Connection: Upgrade", "Connection: close"), connection),
         (instead("Connection: Upgrade", "Connection: not-upgrade, upgraded"), connection),
+        (instead("Connection: Upgrade", "Connection: \u{2003}Upgrade"), connection),
         (instead(&accept_line, ""), wrong_accept),
         (instead(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), wrong_accept),
         (instead(accept, ""), wrong_accept),

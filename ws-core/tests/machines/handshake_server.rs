@@ -117,6 +117,7 @@ fn wrong_requests() -> Vec<(String, u16, IsExpected)> {
         (also("Transfer-Encoding: chunked"), 400, body),
         (instead("Upgrade: websocket\r\n", ""), 426, upgrade),
         (instead("Upgrade: websocket", "Upgrade: h2c"), 426, upgrade),
+        (instead("Upgrade: websocket", "Upgrade: \u{a0}websocket"), 426, upgrade),
         (instead("Connection: Upgrade\r\n", ""), 426, upgrade),
         (instead("Connection: Upgrade", "Connection: keep-alive"), 426, upgrade),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n".into(), 426, upgrade),
