@@ -278,6 +278,7 @@ fn the_end_of_the_stream_at_every_point() {
         let mut connection = open(role, &quiet());
         (case.before)(&mut connection, role);
         connection.handle_read(0, at(1));
+        assert!(!connection.is_open(), "also before the user learns of it");
         let seen = drain(&mut connection);
         assert!(ends_once(&seen), "{}: {seen:?}", case.name);
         assert_eq!(seen.len() == 2, case.error.is_some(), "{}: {seen:?}", case.name);

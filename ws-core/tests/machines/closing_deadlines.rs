@@ -179,6 +179,20 @@ fn an_abort_ends_at_once_and_tells_the_peer_nothing() {
     }
 }
 
+#[test]
+fn an_answer_of_which_a_part_was_in_flight_when_the_deadline_passed_is_not_clean() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        read(&mut connection, &close(role.peer(), 1000, b""), at(0));
+        let taken: usize = connection.outbound().take_out(1).iter().map(|bytes| bytes.len()).sum();
+        connection.handle_timeout(at(5));
+        connection.handle_write(taken, at(6));
+        assert!(ends_once(&drain(&mut connection)));
+        assert_eq!(closed(&connection), (1000, "", Side::Peer, false, 0));
+        assert_eq!(connection.poll_timeout(), None);
+    }
+}
+
 /// A driver that writes without holding the machine reports what it wrote when the machine has given up already.
 #[test]
 fn bytes_in_flight_when_a_deadline_passes_may_be_reported_as_written_later() {

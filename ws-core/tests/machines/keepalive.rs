@@ -125,6 +125,20 @@ fn the_deadline_of_a_pong_starts_when_the_ping_has_left_and_any_byte_postpones_i
 }
 
 #[test]
+fn pings_do_not_postpone_the_deadline_of_those_before_them() {
+    for interval in [1, 5, 19] {
+        let mut connection = open(Role::Client, &config().ping_interval(seconds(interval)));
+        let mut now = at(0);
+        while connection.is_open() {
+            now = wake(&mut connection);
+            write(&mut connection, now);
+        }
+        assert_eq!(now, at(interval) + seconds(20));
+        assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong));
+    }
+}
+
+#[test]
 fn while_reading_is_paused_the_deadline_of_a_pong_stands_still() {
     let mut connection = open(Role::Client, &config().ping_interval(None));
     connection.ping("p").unwrap();
