@@ -74,7 +74,7 @@ impl Report {
         self.failed(&error.phase().to_string(), error.to_string());
         let by_peer = matches!(
             error,
-            ConnectError::Connect { .. }
+            ConnectError::Connect(_)
                 | ConnectError::Handshake(
                     HandshakeError::Rejected(_)
                         | HandshakeError::UnexpectedEof(_)

@@ -8,6 +8,12 @@ use ws_core::bytes::{Buf, Bytes};
 
 use crate::transport::Transport;
 
+/// The shortest call that a system can be asked for.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
+
+/// The longest call while bytes wait that the transport does not take.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(64);
+
 /// So many buffers go into one write.
 const SLICES: usize = 16;
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant as Clock};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use ws_client::{ConnectError, ConnectOptions, Host, Phase, random};
+use ws_client::{ConnectError, ConnectOptions, Dial, DialStep, Host, Phase, random};
 use ws_core::{ClientHandshake, HandshakeError, Instant, Machine, Response};
 
 use crate::driver::Driver;
@@ -60,20 +60,50 @@ fn look_up(host: String, port: u16, patience: Duration) -> io::Result<Option<io:
     Ok(told.recv_timeout(patience).ok())
 }
 
+/// The race of RFC 8305 between the addresses, each in a thread of its own; a single one needs none.
 fn dial(options: &ConnectOptions, addresses: &[SocketAddr], start: Clock) -> Result<TcpStream, ConnectError> {
-    let mut failure = ConnectError::Timeout(Phase::Connect);
-    for &address in addresses {
-        let left = time_left(options, start, Phase::Connect)?;
-        match dial_one(options, address, left) {
-            Ok(transport) => return Ok(transport),
-            Err(source) => failure = ConnectError::Connect { address, source },
+    let phase = Phase::Connect;
+    let (local, nodelay) = (options.local_address(), options.is_nodelay());
+    if let &[address] = addresses {
+        let dialed = dial_one(address, local, nodelay, time_left(options, start, phase)?);
+        return dialed
+            .or_else(|error| time_left(options, start, phase).and(Err(ConnectError::Connect(vec![(address, error)]))));
+    }
+    let mut dial = Dial::new(addresses.iter().copied());
+    let (tell, told) = mpsc::channel();
+    loop {
+        let left = time_left(options, start, phase)?;
+        let now = Instant::since_epoch(start.elapsed());
+        match dial.poll(now) {
+            DialStep::Won { transport, .. } => return Ok(transport),
+            DialStep::Failed(failures) => return Err(ConnectError::Connect(failures)),
+            DialStep::Start { attempt, address } => {
+                let tell = tell.clone();
+                let attempting = thread::Builder::new().name("ws-dial".into()).spawn(move || {
+                    // What connects after the race is dropped with the channel.
+                    let _ = tell.send((attempt, dial_one(address, local, nodelay, left)));
+                });
+                if let Err(error) = attempting {
+                    dial.handle_result(attempt, Err(error));
+                }
+            }
+            DialStep::Wait(deadline) => {
+                let patience = deadline.map_or(left, |deadline| left.min(deadline - now));
+                if let Ok((attempt, result)) = told.recv_timeout(patience) {
+                    dial.handle_result(attempt, result);
+                }
+            }
         }
     }
-    time_left(options, start, Phase::Connect).and(Err(failure))
 }
 
-fn dial_one(options: &ConnectOptions, address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let transport = match options.local_address() {
+fn dial_one(
+    address: SocketAddr,
+    local: Option<SocketAddr>,
+    nodelay: bool,
+    patience: Duration,
+) -> io::Result<TcpStream> {
+    let transport = match local {
         None => TcpStream::connect_timeout(&address, patience)?,
         Some(local) => {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -82,7 +112,7 @@ fn dial_one(options: &ConnectOptions, address: SocketAddr, patience: Duration) -
             socket.into()
         }
     };
-    transport.set_nodelay(options.is_nodelay())?;
+    transport.set_nodelay(nodelay)?;
     Ok(transport)
 }
 

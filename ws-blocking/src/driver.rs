@@ -4,17 +4,16 @@
 //! waits is woken when one of them is done, and takes over if that one leaves.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
-use ws_core::bytes::{Buf, Bytes, BytesMut};
 use ws_core::{Broken, Instant, Machine};
 
-use crate::call::{Timeout, advance, is_timeout, write};
+use crate::call::{AT_ONCE, PATIENCE, advance, is_timeout, write};
+use crate::state::State;
 use crate::transport::Transport;
 
 /// At most so much is taken out of the machine for one write, and read at once.
@@ -23,20 +22,11 @@ const CHUNK: usize = 64 * 1024;
 /// A peer that never stops sending puts off a deadline, and what is to be written, for so many reads.
 const READS_IN_A_ROW: u32 = 64;
 
-/// While writes make progress, there is a look at what came after this time.
-const READ_EVERY: Duration = Duration::from_millis(250);
-
 /// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
 const WRITE_SLICE: Duration = Duration::from_millis(16);
 
-/// The longest read or write while bytes wait that the transport does not take.
-const PATIENCE: Duration = Duration::from_millis(64);
-
 /// A time-out of zero must not keep a thread from ever coming to rest.
 const SHORTEST_READ: Duration = Duration::from_millis(10);
-
-/// The shortest read or write that a system can be asked for.
-pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// What is read goes here first: a connection that waits holds no buffer of its own.
@@ -55,69 +45,10 @@ pub(crate) struct Driver<S, M> {
     turn: Condvar,
 }
 
-/// What the threads share.
-pub(crate) struct State<M> {
-    pub(crate) machine: M,
-    /// Taken out of the machine, and not yet by the transport.
-    taken: VecDeque<Bytes>,
-    /// How many bytes the transport has taken.
-    pub(crate) written: u64,
-    pub(crate) is_reading: bool,
-    is_writing: bool,
-    read_ended: bool,
-    pub(crate) write_ended: bool,
-    /// The transport did not take all that it was last given.
-    is_stuck: bool,
-    /// How many reads and writes in a row have moved nothing.
-    idle: u32,
-    /// When the last read or write was over.
-    now: Instant,
-    /// When reading last caught up with the peer, as far as it may try in a row.
-    caught_up: Instant,
-    /// How many reads in a row have not.
-    reads: u32,
-    /// When a read last found nothing.
-    found_nothing: Instant,
-    /// How many reads have found something since a deadline passed.
-    late_reads: u32,
-    /// Something was queued that cannot wait, while another thread was writing: that one does not leave before it has tried.
-    is_urgent: bool,
-    read_timeout: Timeout,
-    write_timeout: Timeout,
-    /// How many threads wait for their turn.
-    waiting: usize,
-    /// Reading stands still, because nobody takes what comes.
-    pub(crate) is_paused: bool,
-    /// Nobody will ever take what comes.
-    pub(crate) is_discarding: bool,
-}
-
 impl<S: Transport, M: Machine> Driver<S, M> {
     pub(crate) fn new(transport: S, machine: M, epoch: Clock, longest_read: Duration) -> Self {
-        let state = State {
-            machine,
-            taken: VecDeque::new(),
-            written: 0,
-            is_reading: false,
-            is_writing: false,
-            read_ended: false,
-            write_ended: false,
-            is_stuck: false,
-            idle: 0,
-            now: Instant::EPOCH,
-            caught_up: Instant::EPOCH,
-            reads: 0,
-            found_nothing: Instant::EPOCH,
-            late_reads: 0,
-            is_urgent: false,
-            read_timeout: Timeout::default(),
-            write_timeout: Timeout::default(),
-            waiting: 0,
-            is_paused: false,
-            is_discarding: false,
-        };
         let longest_read = longest_read.max(SHORTEST_READ);
-        Self { transport, epoch, longest_read, state: Mutex::new(state), turn: Condvar::new() }
+        Self { transport, epoch, longest_read, state: Mutex::new(State::new(machine)), turn: Condvar::new() }
     }
 
     /// The same transport with the machine of the next phase.
@@ -198,6 +129,13 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         state.is_urgent = state.is_writing;
         let state = self.write_at_once(state);
         self.notify(&state);
+    }
+
+    /// Keeps the time, and writes what the transport takes at once.
+    pub(crate) fn tick(&self) {
+        let mut state = self.lock();
+        self.keep_time(&mut state, true);
+        drop(self.write_at_once(state));
     }
 
     /// Writes of what waits now what the transport takes at once.
@@ -382,53 +320,5 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         };
         state.waiting -= 1;
         state
-    }
-}
-
-impl<M: Machine> State<M> {
-    /// How many bytes the transport will have taken when it has taken all that waits now.
-    pub(crate) fn end(&mut self) -> u64 {
-        self.written + self.machine.outbound().len() as u64
-    }
-
-    /// Whether a write is the next thing to do, rather than reading.
-    pub(crate) fn writes_next(&mut self) -> bool {
-        !self.is_stuck && !self.is_read_due() && self.has_to_write()
-    }
-
-    /// Whether nobody has looked for a while at what came: there has always been something to write.
-    pub(crate) fn is_read_due(&self) -> bool {
-        !self.is_reading && !self.read_ended && self.now - self.caught_up >= READ_EVERY
-    }
-
-    fn has_to_write(&mut self) -> bool {
-        let outbound = self.machine.outbound();
-        if outbound.is_empty() {
-            // The connection was given up, and what was taken out counts no more.
-            self.taken.clear();
-        }
-        let waits = outbound.has_remaining() || !self.taken.is_empty();
-        !self.is_writing && !self.write_ended && (waits || (outbound.is_empty() && outbound.is_finished()))
-    }
-
-    /// Now writing has its turn again.
-    fn catch_up(&mut self) {
-        self.caught_up = self.now;
-        self.reads = 0;
-        self.is_stuck = false;
-    }
-
-    /// The less moves, the longer it may wait.
-    fn backoff(&self) -> Duration {
-        PATIENCE.min(AT_ONCE * (1 << self.idle.min(16)))
-    }
-
-    /// An idle connection holds no buffers.
-    fn release(&mut self) {
-        let inbound = self.machine.inbound();
-        if inbound.is_empty() {
-            *inbound = BytesMut::new();
-        }
-        self.machine.outbound().release();
     }
 }

@@ -8,6 +8,7 @@ mod listener;
 mod shared;
 mod signal;
 mod split;
+mod state;
 mod stream;
 mod transport;
 mod websocket;

@@ -8,11 +8,13 @@ use std::time::Duration;
 use ws_client::{Guard, Stop};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, Error, Event, Kind, Machine, Message, MessageRef, PingError,
+    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef, PingError,
     Reply, SendError, StreamError, Visit,
 };
 
-use crate::driver::{AT_ONCE, Driver, State};
+use crate::call::AT_ONCE;
+use crate::driver::Driver;
+use crate::state::State;
 use crate::transport::Transport;
 
 /// A connection and its transport, shared by the threads that use it.
@@ -43,17 +45,15 @@ impl<S: Transport> Shared<S> {
         })
     }
 
-    /// The next message, whole, or the next piece of one if `in_pieces`; `None` at the end.
-    pub(crate) fn next_data(&self, in_pieces: bool) -> Result<Option<Event>, Error> {
+    /// The next message, whole, or the next piece of one if `in_pieces`; [`Data::Ended`] at the end.
+    pub(crate) fn next_data(&self, in_pieces: bool) -> Result<Data, Error> {
         self.drive(|state| {
             state.machine.receive_pieces(in_pieces);
             loop {
-                match state.machine.poll_event() {
-                    Ok(None) => return self.read_on(state, Ok(None)),
-                    Ok(Some(Event::Piece(_))) if !in_pieces => {}
-                    Ok(Some(event @ (Event::Message(_) | Event::Piece(_)))) => return Break(Ok(Some(event))),
-                    Ok(Some(_)) => {}
-                    Err(error) => return Break(Err(error)),
+                match state.machine.poll_data() {
+                    Ok(Data::Pending) => return self.read_on(state, Ok(Data::Ended)),
+                    Ok(Data::Piece(_)) if !in_pieces => {}
+                    data => return Break(data),
                 }
             }
         })
@@ -62,7 +62,7 @@ impl<S: Transport> Shared<S> {
     /// The next whole message. What is left of one that was begun in pieces is passed over.
     pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
         Ok(match self.next_data(false)? {
-            Some(Event::Message(message)) => Some(message),
+            Data::Message(message) => Some(message),
             _ => None,
         })
     }
@@ -205,6 +205,7 @@ impl<S: Transport> Shared<S> {
             true => Continue(Some(AT_ONCE)),
             false => Break(()),
         });
+        self.driver.tick();
     }
 
     /// Looks at what came while nobody receives. Says whether to read on.
@@ -246,14 +247,18 @@ impl<S: Transport> Shared<S> {
         &self,
         mut want: impl FnMut(&mut State<Connection>) -> ControlFlow<R, Option<Duration>>,
     ) -> R {
-        let mut has_ended = false;
+        let (mut has_ended, mut is_open) = (false, true);
         let result = self.driver.drive(|state| {
             let flow = want(state);
             has_ended = state.machine.closed().is_some();
+            is_open = state.machine.is_open();
             flow
         });
         if has_ended {
             self.end();
+        } else if !is_open {
+            // The Close frame that answers the peer, or says what it did wrong: who sees an error may never come back.
+            self.driver.write_now();
         }
         result
     }

@@ -1,7 +1,7 @@
 //! Messages that are never whole in memory.
 
 use ws_core::bytes::Bytes;
-use ws_core::{Error, Event, Kind, StreamError};
+use ws_core::{Data, Error, Kind, StreamError};
 
 use crate::shared::Shared;
 use crate::transport::Transport;
@@ -62,16 +62,16 @@ impl<'a, S: Transport> MessageReader<'a, S> {
     pub(crate) fn begin(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
         // What is left of a message whose reader was dropped.
         while shared.with(|connection| connection.is_within_pieces()) {
-            if shared.next_data(true)?.is_none() {
+            if shared.next_data(true)? == Data::Ended {
                 return Ok(None);
             }
         }
         Ok(match shared.next_data(true)? {
-            Some(Event::Message(message)) => {
+            Data::Message(message) => {
                 let kind = message.kind();
                 Some(Self { shared, kind, first: Some(message.into_bytes()), is_last: true })
             }
-            Some(Event::Piece(piece)) => {
+            Data::Piece(piece) => {
                 Some(Self { shared, kind: piece.kind, first: Some(piece.bytes), is_last: piece.last })
             }
             _ => None,
@@ -95,7 +95,7 @@ impl<'a, S: Transport> MessageReader<'a, S> {
             return Ok(None);
         }
         match self.shared.next_data(true)? {
-            Some(Event::Piece(piece)) => {
+            Data::Piece(piece) => {
                 self.is_last = piece.last;
                 Ok(Some(piece.bytes))
             }

@@ -35,8 +35,8 @@ impl WebSocket {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
     /// connection and the server's response.
     ///
-    /// It ends within `open_timeout`. After that, nothing stays behind, but for a look-up of the name by the system, which
-    /// cannot be called off; it has a thread of its own.
+    /// It ends within `open_timeout`. A look-up of the name by the system cannot be called off, and has a thread of its own;
+    /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
     pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
     where
         O: TryInto<ConnectOptions>,

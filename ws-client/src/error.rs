@@ -25,13 +25,8 @@ pub enum ConnectError {
         /// Why not.
         source: io::Error,
     },
-    /// No address took the connection.
-    Connect {
-        /// The address that was tried last.
-        address: SocketAddr,
-        /// Why it did not.
-        source: io::Error,
-    },
+    /// No address took the connection: each with its error, in the order in which they failed, and at least one.
+    Connect(Vec<(SocketAddr, io::Error)>),
     /// Not even the connecting began: no local socket, or no random numbers.
     Local(io::Error),
     /// The opening handshake failed.
@@ -52,6 +47,12 @@ pub enum Phase {
     Connect,
     /// The opening handshake.
     Handshake,
+    /// The open connection: the peer broke the protocol.
+    Protocol,
+    /// The open connection: the peer missed a deadline.
+    Timeout,
+    /// The open connection: the transport failed, or ended without a Close frame.
+    Transport,
 }
 
 impl fmt::Display for Phase {
@@ -61,6 +62,9 @@ impl fmt::Display for Phase {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Handshake => "handshake",
+            Self::Protocol => "protocol",
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
         })
     }
 }
@@ -71,7 +75,7 @@ impl ConnectError {
         match self {
             Self::Url(_) | Self::TlsUnsupported | Self::Request(_) | Self::Local(_) => Phase::Setup,
             Self::Resolve { .. } => Phase::Resolve,
-            Self::Connect { .. } => Phase::Connect,
+            Self::Connect(_) => Phase::Connect,
             Self::Handshake(_) => Phase::Handshake,
             Self::Timeout(phase) => *phase,
         }
@@ -85,7 +89,13 @@ impl fmt::Display for ConnectError {
             Self::TlsUnsupported => f.write_str("wss is not supported by this version; use ws"),
             Self::Request(error) => error.fmt(f),
             Self::Resolve { host, source } => write!(f, "the name {host:?} was not resolved: {source}"),
-            Self::Connect { address, source } => write!(f, "connecting to {address} failed: {source}"),
+            Self::Connect(failures) => {
+                for (n, (address, source)) in failures.iter().enumerate() {
+                    let separator = if n == 0 { "" } else { "; " };
+                    write!(f, "{separator}connecting to {address} failed: {source}")?;
+                }
+                Ok(())
+            }
             Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => {
@@ -99,7 +109,8 @@ impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Url(error) => std::error::Error::source(error),
-            Self::Resolve { source, .. } | Self::Connect { source, .. } | Self::Local(source) => Some(source),
+            Self::Resolve { source, .. } | Self::Local(source) => Some(source),
+            Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
             Self::Handshake(error) => std::error::Error::source(error),
             Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
         }

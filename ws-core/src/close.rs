@@ -169,6 +169,13 @@ pub struct Closed {
     pub unsent: usize,
 }
 
+impl Closed {
+    /// The end of something that was not closed in order, and has lost nothing.
+    pub fn abrupt(code: u16, by: Side) -> Self {
+        Self { code, reason: ByteString::new(), by, clean: false, unsent: 0 }
+    }
+}
+
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {

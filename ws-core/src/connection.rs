@@ -22,7 +22,7 @@ use crate::time::Instant;
 
 use closing::Closing;
 use read_ahead::ReadAhead;
-pub use visit::{Reply, Visit};
+pub use visit::{Data, Reply, Visit};
 
 /// One end of an open WebSocket connection, as a [`Machine`].
 ///
@@ -47,6 +47,8 @@ pub struct Connection {
     keepalive: Keepalive,
     closing: Closing,
     ahead: ReadAhead,
+    /// What went wrong, held back until the connection has ended.
+    failure: Option<Error>,
     /// What the driver said last.
     now: Instant,
 }
@@ -80,6 +82,7 @@ impl Connection {
             keepalive: Keepalive::new(config, now),
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
+            failure: None,
             inbound,
             outbound,
             now,
@@ -138,6 +141,28 @@ impl Connection {
             self.send.close(&mut self.outbound, frame, before);
         }
         self.closing.queued(initiated, now);
+    }
+
+    /// The next event, of those that were read ahead first.
+    #[inline]
+    fn poll_ahead(&mut self) -> Result<Option<Event>, Error> {
+        if self.ahead.is_empty() { self.step() } else { self.ahead.pop() }
+    }
+
+    /// The next event of a user who wants only messages: an error comes at the very end, in place of
+    /// [`Event::Closed`]. Such a user drops the connection with the first error, and by then the Close frame that tells the
+    /// peer why must have left.
+    #[inline]
+    fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.poll_ahead() {
+                Err(failure) => self.failure = Some(failure),
+                Ok(Some(Event::Closed(closed))) => {
+                    return self.failure.take().map_or(Ok(Some(Event::Closed(closed))), Err);
+                }
+                other => return other,
+            }
+        }
     }
 
     /// The next event, of those that were not yet read ahead.
@@ -291,7 +316,10 @@ impl Machine for Connection {
 
     #[inline]
     fn poll_event(&mut self) -> Result<Option<Event>, Error> {
-        if self.ahead.is_empty() { self.step() } else { self.ahead.pop() }
+        match self.failure.take() {
+            None => self.poll_ahead(),
+            Some(failure) => Err(failure),
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -22,7 +22,7 @@ mod utf8;
 
 pub use close::{CloseCode, CloseFrame, Closed, InvalidClose, Side};
 pub use config::Config;
-pub use connection::{Connection, Reply, Visit};
+pub use connection::{Connection, Data, Reply, Visit};
 pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
 pub use frame::Role;
 pub use handshake::{

@@ -1,13 +1,14 @@
 //! From a URL to an open connection.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant as Clock, timeout_at};
-use ws_client::{ConnectError, ConnectOptions, Host, Phase, random};
+use ws_client::{AttemptId, ConnectError, ConnectOptions, Dial, DialStep, Host, Phase, random};
 use ws_core::{ClientHandshake, HandshakeError, Instant, Response};
 
 use crate::driver::Driver;
@@ -16,19 +17,15 @@ use crate::websocket::WebSocket;
 
 pub(crate) async fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let deadline = Clock::now() + options.time_to_open();
-    let phase = Cell::new(Phase::Resolve);
-    let opening = async {
-        let addresses = resolve(options).await?;
-        phase.set(Phase::Connect);
-        let transport = dial(options, &addresses).await?;
-        phase.set(Phase::Handshake);
-        handshake(transport, options, deadline).await
-    };
-    // The handshake keeps the deadline by itself, so that it can say more.
-    match timeout_at(deadline + std::time::Duration::from_millis(1), opening).await {
-        Ok(opened) => opened,
-        Err(_) => Err(ConnectError::Timeout(phase.get())),
-    }
+    let transport = reach(options, deadline).await?;
+    handshake(transport, options, deadline).await
+}
+
+/// Resolves and connects.
+pub(crate) async fn reach(options: &ConnectOptions, deadline: Clock) -> Result<TcpStream, ConnectError> {
+    let late = |phase| move |_| ConnectError::Timeout(phase);
+    let addresses = timeout_at(deadline, resolve(options)).await.map_err(late(Phase::Resolve))??;
+    timeout_at(deadline, dial(options, addresses)).await.map_err(late(Phase::Connect))?
 }
 
 async fn resolve(options: &ConnectOptions) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -47,15 +44,39 @@ async fn resolve(options: &ConnectOptions) -> Result<Vec<SocketAddr>, ConnectErr
     }
 }
 
-async fn dial(options: &ConnectOptions, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
-    let mut failure = ConnectError::Timeout(Phase::Connect);
-    for &address in addresses {
-        match dial_one(options, address).await {
-            Ok(transport) => return Ok(transport),
-            Err(source) => failure = ConnectError::Connect { address, source },
+/// The race of RFC 8305 between the addresses.
+async fn dial(options: &ConnectOptions, addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
+    let epoch = Clock::now();
+    let mut dial = Dial::new(addresses);
+    // Those that lose are dropped with this.
+    let mut attempts: Vec<(AttemptId, Pin<Box<dyn Future<Output = _> + Send + '_>>)> = Vec::new();
+    loop {
+        let deadline = match dial.poll(Instant::since_epoch(epoch.elapsed())) {
+            DialStep::Start { attempt, address } => {
+                attempts.push((attempt, Box::pin(dial_one(options, address))));
+                continue;
+            }
+            DialStep::Won { transport, .. } => return Ok(transport),
+            DialStep::Failed(failures) => return Err(ConnectError::Connect(failures)),
+            DialStep::Wait(deadline) => deadline,
+        };
+        let ended = poll_fn(|cx| {
+            let ended = attempts.iter_mut().enumerate().find_map(|(n, (_, attempt))| {
+                match attempt.as_mut().poll(cx) {
+                    Poll::Ready(result) => Some((n, result)),
+                    Poll::Pending => None,
+                }
+            });
+            ended.map_or(Poll::Pending, Poll::Ready)
+        });
+        let ended = match deadline {
+            Some(deadline) => timeout_at(epoch + deadline.elapsed(), ended).await.ok(),
+            None => Some(ended.await),
+        };
+        if let Some((n, result)) = ended {
+            dial.handle_result(attempts.swap_remove(n).0, result);
         }
     }
-    Err(failure)
 }
 
 async fn dial_one(options: &ConnectOptions, address: SocketAddr) -> std::io::Result<TcpStream> {

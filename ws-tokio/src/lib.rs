@@ -5,6 +5,7 @@ mod connect;
 mod driver;
 mod listener;
 mod operations;
+mod seat;
 mod signal;
 mod socket;
 mod split;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, Message, MessageRef, PingError, Reply, SendError, StreamError,
+    CloseFrame, Closed, Data, Error, Event, Message, MessageRef, PingError, Reply, SendError, StreamError,
 };
 
 use crate::socket::Socket;
@@ -101,8 +101,8 @@ pub(crate) async fn send_part<A: Access>(access: &mut A, part: &[u8], last: bool
     })
 }
 
-/// The next piece of a message, or a whole one; `None` at the end of the connection.
-pub(crate) async fn next_piece<A: Access>(access: &mut A) -> Result<Option<Event>, Error> {
+/// The next piece of a message, or a whole one.
+pub(crate) async fn next_piece<A: Access>(access: &mut A) -> Result<Data, Error> {
     poll_fn(|cx| {
         access.poll(cx, |socket, cx| {
             socket.connection().receive_pieces(true);

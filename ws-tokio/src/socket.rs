@@ -7,11 +7,12 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_client::Guard;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, Error, Event, Machine, Message, MessageRef, Reply, SendError,
+    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, Reply, SendError,
     Visit,
 };
 
 use crate::driver::Driver;
+use crate::seat::Progress;
 use crate::signal::Signal;
 
 /// A connection and its transport.
@@ -22,6 +23,12 @@ pub struct Socket<T> {
     /// Nobody will ever take what comes.
     pub(crate) discarding: bool,
     listener: Option<(Arc<Signal>, Guard)>,
+}
+
+impl<T> Progress for Socket<T> {
+    fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.driver.progress)
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
@@ -55,13 +62,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         }
     }
 
-    /// The next message, whole or the next piece of it.
-    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
+    /// The next message, whole or the next piece of it: [`Data::Ended`] at the end.
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Data, Error>> {
         loop {
-            match ready!(self.poll_next(cx))? {
-                None | Some(Event::Closed(_)) => return Poll::Ready(Ok(None)),
-                Some(event @ (Event::Message(_) | Event::Piece(_))) => return Poll::Ready(Ok(Some(event))),
-                Some(_) => {}
+            match self.driver.machine.poll_data() {
+                Ok(Data::Pending) => {
+                    self.resume();
+                    ready!(self.poll_io(cx, true));
+                }
+                Ok(data @ (Data::Message(_) | Data::Piece(_))) => return Poll::Ready(Ok(data)),
+                ended => {
+                    self.ended(cx);
+                    return Poll::Ready(ended);
+                }
             }
         }
     }
@@ -70,9 +83,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         loop {
             match ready!(self.poll_data(cx))? {
-                Some(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
-                Some(_) => {}
-                None => return Poll::Ready(Ok(None)),
+                Data::Message(message) => return Poll::Ready(Ok(Some(message))),
+                Data::Piece(_) => {}
+                _ => return Poll::Ready(Ok(None)),
             }
         }
     }
@@ -84,13 +97,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         visitor: &mut impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Poll<Result<(), Error>> {
         loop {
-            match self.driver.machine.visit(&mut *visitor)? {
-                Visit::Stopped => return Poll::Ready(Ok(())),
-                Visit::Closed(_) => {
+            match self.driver.machine.visit(&mut *visitor) {
+                Ok(Visit::Stopped) => return Poll::Ready(Ok(())),
+                Ok(Visit::Closed(_)) => {
                     self.ended(cx);
                     return Poll::Ready(Ok(()));
                 }
-                Visit::Full => ready!(self.poll_io(cx, false)),
+                Err(error) => {
+                    self.ended(cx);
+                    return Poll::Ready(Err(error));
+                }
+                Ok(Visit::Full) => ready!(self.poll_io(cx, false)),
                 _ if self.driver.machine.closed().is_some() => return Poll::Ready(Ok(())),
                 _ => {
                     self.resume();

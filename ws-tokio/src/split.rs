@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -14,6 +13,7 @@ use ws_core::{
 };
 
 use crate::operations::{self, Access};
+use crate::seat::Seat;
 use crate::socket::Socket;
 use crate::stream::{MessageReader, MessageWriter};
 
@@ -28,82 +28,23 @@ pub struct Sender<T>(Half<T>);
 /// While it waits, it also writes what the sending half has queued.
 pub struct Receiver<T>(Half<T>);
 
-struct Half<T> {
-    shared: Arc<Shared<T>>,
-    which: usize,
+pub(crate) fn split<T: AsyncRead + AsyncWrite + Unpin>(socket: Socket<T>) -> (Sender<T>, Receiver<T>) {
+    let seat = Seat::new(socket);
+    (Sender(Half(seat.clone())), Receiver(Half(seat)))
 }
 
-struct Shared<T> {
-    socket: Mutex<Socket<T>>,
-    wakers: Arc<Wakers>,
-    /// Wakes both halves: the transport keeps only one waker.
-    both: Waker,
-}
-
-#[derive(Default)]
-struct Wakers(Mutex<[Option<Waker>; 2]>);
-
-const SENDER: usize = 0;
-const RECEIVER: usize = 1;
-
-pub(crate) fn split<T>(socket: Socket<T>) -> (Sender<T>, Receiver<T>) {
-    let wakers = Arc::new(Wakers::default());
-    let both = Waker::from(wakers.clone());
-    let shared = Arc::new(Shared { socket: Mutex::new(socket), wakers, both });
-    let sender = Sender(Half { shared: shared.clone(), which: SENDER });
-    (sender, Receiver(Half { shared, which: RECEIVER }))
-}
-
-impl Wakers {
-    fn slots(&self) -> MutexGuard<'_, [Option<Waker>; 2]> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn register(&self, which: usize, waker: &Waker) {
-        let slot = &mut self.slots()[which];
-        match slot {
-            Some(registered) => registered.clone_from(waker),
-            None => *slot = Some(waker.clone()),
-        }
-    }
-
-    fn wake_one(&self, which: usize) {
-        let waker = self.slots()[which].take();
-        waker.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let wakers = std::mem::take(&mut *self.slots());
-        wakers.into_iter().flatten().for_each(Waker::wake);
-    }
-}
-
-impl<T> Half<T> {
-    fn lock(&self) -> MutexGuard<'_, Socket<T>> {
-        self.shared.socket.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wake_other(&self) {
-        self.shared.wakers.wake_one(1 - self.which);
-    }
-}
+struct Half<T>(Seat<Socket<T>>);
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Access for Half<T> {
     type Io = T;
 
     fn with<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
-        f(&mut self.lock())
+        f(&mut self.0.lock())
     }
 
     fn change<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
-        let result = f(&mut self.lock());
-        self.wake_other();
+        let result = f(&mut self.0.lock());
+        self.0.wake_others();
         result
     }
 
@@ -112,20 +53,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Access for Half<T> {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        // Before the poll: the transport may wake between the poll and whatever comes after it.
-        self.shared.wakers.register(self.which, cx.waker());
-        let (result, progress) = {
-            let mut socket = self.lock();
-            let result = f(&mut socket, &mut Context::from_waker(&self.shared.both));
-            (result, std::mem::take(&mut socket.driver.progress))
-        };
-        if result.is_ready() {
-            self.shared.wakers.slots()[self.which] = None;
-        }
-        if progress {
-            self.wake_other();
-        }
-        result
+        self.0.poll(cx, f)
     }
 }
 
@@ -209,8 +137,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         // Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
-        self.0.lock().discarding = true;
-        self.0.wake_other();
+        self.0.0.lock().discarding = true;
+        self.0.0.wake_others();
     }
 }
 

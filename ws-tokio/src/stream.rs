@@ -1,7 +1,7 @@
 //! Messages that are never whole in memory.
 
 use ws_core::bytes::Bytes;
-use ws_core::{Error, Event, Kind, StreamError};
+use ws_core::{Data, Error, Kind, StreamError};
 
 use crate::operations::{self, Access};
 
@@ -67,16 +67,16 @@ impl<'a, A: Access> MessageReader<'a, A> {
     pub(crate) async fn begin(access: &'a mut A) -> Result<Option<Self>, Error> {
         // What is left of a message whose reader was dropped.
         while access.with(|socket| socket.connection().is_within_pieces()) {
-            if operations::next_piece(access).await?.is_none() {
+            if operations::next_piece(access).await? == Data::Ended {
                 return Ok(None);
             }
         }
         Ok(match operations::next_piece(access).await? {
-            Some(Event::Message(message)) => {
+            Data::Message(message) => {
                 let kind = message.kind();
                 Some(Self { access, kind, first: Some(message.into_bytes()), is_last: true })
             }
-            Some(Event::Piece(piece)) => {
+            Data::Piece(piece) => {
                 Some(Self { access, kind: piece.kind, first: Some(piece.bytes), is_last: piece.last })
             }
             _ => None,
@@ -99,7 +99,7 @@ impl<'a, A: Access> MessageReader<'a, A> {
             return Ok(None);
         }
         match operations::next_piece(self.access).await? {
-            Some(Event::Piece(piece)) => {
+            Data::Piece(piece) => {
                 self.is_last = piece.last;
                 Ok(Some(piece.bytes))
             }

@@ -18,6 +18,11 @@ impl Connection {
         self.send.has_room(&self.outbound)
     }
 
+    /// How many messages were accepted of which the transport has not taken all bytes. They are the newest ones.
+    pub fn unsent(&self) -> usize {
+        self.send.unsent()
+    }
+
     /// Queues a message. An error hands it back.
     ///
     /// A client copies and masks the payload in one pass; a server queues a large one as it is.

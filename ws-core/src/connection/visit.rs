@@ -4,8 +4,7 @@ use core::ops::ControlFlow;
 
 use crate::close::Closed;
 use crate::error::{Error, StreamError};
-use crate::machine::Machine;
-use crate::message::{Event, MessageRef};
+use crate::message::{Event, Message, MessageRef, Piece};
 use crate::outbound::Outbound;
 use crate::send::Send;
 
@@ -23,6 +22,20 @@ pub enum Visit {
     Full,
     /// The connection has ended.
     Closed(Closed),
+}
+
+/// What a user who wants only messages is given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Data {
+    /// A whole message.
+    Message(Message),
+    /// A part of one, while [receiving in pieces](Connection::receive_pieces).
+    Piece(Piece),
+    /// More bytes or time are needed.
+    Pending,
+    /// The connection has ended.
+    Ended,
 }
 
 /// What a visitor may send with, while it looks at a message.
@@ -48,7 +61,8 @@ impl Connection {
     /// Shows each message that came to `visitor`, without a reference count or an allocation for a message that lies
     /// whole in the read buffer. The visitor may answer, and says whether to go on.
     ///
-    /// Pings are answered; pings, pongs and the peer's Close frame are not shown.
+    /// Pings are answered; pings, pongs and the peer's Close frame are not shown. An error comes when the connection has
+    /// ended, as from [`poll_data`](Self::poll_data).
     pub fn visit(
         &mut self,
         mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
@@ -66,10 +80,10 @@ impl Connection {
                     Ok(Some(ControlFlow::Continue(()))) => continue,
                     Ok(Some(ControlFlow::Break(()))) => return Ok(Visit::Stopped),
                     Ok(None) => {}
-                    Err(violation) => return Err(self.violated(violation)),
+                    Err(violation) => self.failure = Some(self.violated(violation)),
                 }
             }
-            match self.poll_event()? {
+            match self.poll_to_end()? {
                 None => return Ok(Visit::Drained),
                 Some(Event::Closed(closed)) => return Ok(Visit::Closed(closed)),
                 Some(Event::Message(message)) => {
@@ -79,6 +93,24 @@ impl Connection {
                         return Ok(Visit::Stopped);
                     }
                 }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The next message, for a user who wants nothing else.
+    ///
+    /// An error comes when the connection has ended: as such a user drops the connection with the first error, the Close frame
+    /// that tells the peer what it did wrong is on its way by then.
+    #[inline]
+    pub fn poll_data(&mut self) -> Result<Data, Error> {
+        loop {
+            match self.poll_to_end()? {
+                Some(Event::Message(message)) => return Ok(Data::Message(message)),
+                Some(Event::Piece(piece)) => return Ok(Data::Piece(piece)),
+                Some(Event::Closed(_)) => return Ok(Data::Ended),
+                None if self.closed().is_some() => return Ok(Data::Ended),
+                None => return Ok(Data::Pending),
                 Some(_) => {}
             }
         }

@@ -55,6 +55,22 @@ impl ClientRequest {
         Ok(self)
     }
 
+    /// The same request for another resource, as after a redirect, with those header fields that `keep` says.
+    pub fn redirected(
+        &self,
+        host: &str,
+        target: &str,
+        keep: impl Fn(&str) -> bool,
+    ) -> Result<Self, InvalidHeader> {
+        let mut request = Self::new(host, target)?;
+        for (name, value) in self.headers.iter().filter(|(name, _)| keep(name)) {
+            request = request.header(name, value)?;
+        }
+        request.subprotocols.clone_from(&self.subprotocols);
+        request.require_subprotocol = self.require_subprotocol;
+        Ok(request)
+    }
+
     /// Sets `Origin`, as a browser does for the page that connects.
     pub fn origin(self, origin: &str) -> Result<Self, InvalidHeader> {
         self.header("Origin", origin)

@@ -77,7 +77,7 @@ fn visits_and_events_may_take_turns() {
 }
 
 #[test]
-fn a_violation_is_an_error_of_the_visit_once_and_what_came_before_it_was_shown() {
+fn a_violation_is_an_error_of_the_visit_once_the_connection_has_ended() {
     for role in ROLES {
         let sender = role.peer();
         let good = frame(sender, TEXT, b"good");
@@ -86,17 +86,28 @@ fn a_violation_is_an_error_of_the_visit_once_and_what_came_before_it_was_shown()
         let mut connection = open(role, &quiet());
         feed(&mut connection, &bytes, at(0));
         let (shown, visit) = echo(&mut connection);
-        let Err(Error::Violation(violation)) = visit else { panic!("{visit:?}") };
-        assert_eq!(violation.kind, ViolationKind::InvalidUtf8);
-        assert_eq!(violation.offset, (good.len() + head + 1) as u64);
-        assert_eq!(shown, [b"good"]);
-        assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+        assert_eq!((shown, visit.unwrap()), (vec![b"good".to_vec()], Visit::Drained));
         let sent = frames(role, &write(&mut connection, at(0)));
         assert_eq!(sent, [(TEXT, b"good".to_vec()), (CLOSE, vec![0x03, 0xEF])]);
+        assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
         connection.handle_read(0, at(0));
-        assert!(matches!(echo(&mut connection).1, Ok(Visit::Closed(closed)) if closed.code == 1007));
+        let Err(Error::Violation(violation)) = echo(&mut connection).1 else { panic!("no violation") };
+        assert_eq!(violation.kind, ViolationKind::InvalidUtf8);
+        assert_eq!(violation.offset, (good.len() + head + 1) as u64);
+        assert_eq!(closed(&connection).0, 1007);
         assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
     }
+}
+
+#[test]
+fn a_violation_that_a_visit_has_met_is_an_event_at_once_for_who_asks_for_events() {
+    let mut connection = open(Role::Client, &quiet());
+    feed(&mut connection, &frame(Role::Server, TEXT, b"\xff"), at(0));
+    assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+    assert_eq!(drain(&mut connection), [Seen::Violation(ViolationKind::InvalidUtf8, 2)]);
+    connection.handle_read(0, at(0));
+    write(&mut connection, at(0));
+    assert!(matches!(echo(&mut connection).1, Ok(Visit::Closed(closed)) if closed.code == 1007));
 }
 
 #[test]
@@ -114,10 +125,11 @@ fn the_end_is_told_once() {
 }
 
 #[test]
-fn an_end_of_the_stream_is_an_error_and_then_the_end() {
+fn an_end_of_the_stream_without_a_close_is_an_error_in_place_of_the_end() {
     let mut connection = open(Role::Client, &quiet());
     connection.close(CloseCode::NORMAL, at(0));
     connection.handle_read(0, at(0));
     assert!(matches!(echo(&mut connection).1, Err(Error::UnexpectedEof)));
-    assert!(matches!(echo(&mut connection).1, Ok(Visit::Closed(_))));
+    assert_eq!(closed(&connection).0, 1006);
+    assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
 }
