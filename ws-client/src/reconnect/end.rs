@@ -1,0 +1,75 @@
+//! What a policy decides about.
+
+use std::time::Duration;
+
+use ws_core::{Closed, Error, HandshakeError};
+
+use super::retry_after::retry_after;
+use crate::error::ConnectError;
+
+/// How an attempt to connect, or a connection, has ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum End<'a> {
+    /// It was never open.
+    Failed(&'a ConnectError),
+    /// It was open.
+    Closed {
+        /// How it was closed.
+        closed: &'a Closed,
+        /// Why it failed, unless Close frames were exchanged.
+        error: Option<&'a Error>,
+    },
+}
+
+impl End<'_> {
+    /// Whether things may be different next time: after failures of the name service, of TCP and of TLS, after time-outs and the
+    /// end of the stream, after the statuses 408, 425, 429 and 5xx except 501 and 505, and after the close codes 1001, 1005,
+    /// 1006 and 1011 to 1014. Not so after a certificate, a status or a response that is wrong, after a violation of the
+    /// protocol, nor after other close codes.
+    pub fn is_retried(&self) -> bool {
+        match self {
+            Self::Failed(error) => is_passing(error),
+            // We closed it, for what the peer would do again.
+            Self::Closed { error: Some(Error::Violation(_)), .. } => false,
+            Self::Closed { closed, .. } => matches!(closed.code, 1001 | 1005 | 1006 | 1011..=1014),
+        }
+    }
+
+    /// How long the server asks to be left alone, if it refused the handshake with a valid `Retry-After` (RFC 9110 §10.2.3).
+    /// A date counts from the response's `Date`, and says nothing without it. It may be any length.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(ConnectError::Handshake(HandshakeError::Rejected(rejected))) => {
+                retry_after(rejected.response.headers())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_passing(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Resolve { .. }
+        | ConnectError::Connect { .. }
+        | ConnectError::Local(_)
+        | ConnectError::Timeout(_) => true,
+        ConnectError::Url(_) | ConnectError::TlsUnsupported | ConnectError::Request(_) => false,
+        ConnectError::Handshake(error) => is_passing_in_handshake(error),
+    }
+}
+
+fn is_passing_in_handshake(error: &HandshakeError) -> bool {
+    match error {
+        HandshakeError::Rejected(rejected) => is_passing_status(rejected.response.status()),
+        HandshakeError::UnexpectedEof(_) | HandshakeError::Timeout | HandshakeError::Transport(_) => true,
+        // What is left is a server that does not speak the protocol.
+        _ => false,
+    }
+}
+
+/// RFC 9110 §15.5.9 (408), RFC 8470 §5.2 (425), RFC 6585 §4 (429), RFC 9110 §15.6 (5xx). The server that does not know
+/// the method (501) or the version (505) of a request will not know it next time.
+fn is_passing_status(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+}
