@@ -4,6 +4,7 @@ mod dial;
 mod error;
 mod options;
 mod reconnect;
+mod session;
 mod shutdown;
 mod target;
 
@@ -11,5 +12,8 @@ pub use dial::{AttemptId, Dial, DialStep};
 pub use error::{AcceptError, ConnectError, Phase};
 pub use options::{AcceptOptions, ConnectOptions, random};
 pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
+pub use session::{
+    Action, ClientBuilder, ClientError, ClientEvent, Confirmation, Delivery, Session, Stats, Status, Ticket,
+};
 pub use shutdown::{Guard, Shutdown, Stop};
 pub use target::{Host, Target, TargetError};

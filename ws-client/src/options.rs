@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_core::{ClientRequest, Config, InvalidHeader, Random};
 
 use crate::error::ConnectError;
-use crate::target::Target;
+use crate::target::{Target, TargetError};
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,6 +113,32 @@ impl ConnectOptions {
     pub fn nodelay(mut self, nodelay: bool) -> Self {
         self.nodelay = nodelay;
         self
+    }
+}
+
+impl ConnectOptions {
+    /// Where a redirect leads: the same options for another URL, which may be relative to this one.
+    ///
+    /// To another origin, of the header fields only `User-Agent` and `Origin` go along, since any other may hold a secret
+    /// that is meant for the first server; and an address set apart from the URL does not. Never from `wss` to `ws`.
+    pub(crate) fn redirected(&self, location: &str) -> Result<Self, ConnectError> {
+        let target = self.target.join(location)?;
+        if self.target.is_secure() && !target.is_secure() {
+            return Err(ConnectError::Url(TargetError::Scheme("ws".into())));
+        }
+        if target.is_secure() {
+            return Err(ConnectError::TlsUnsupported);
+        }
+        let is_same = self.target.is_same_origin(&target);
+        let keep = |name: &str| {
+            is_same || ["User-Agent", "Origin"].iter().any(|kept| name.eq_ignore_ascii_case(kept))
+        };
+        let mut request = self.request.redirected(&target.host_field(), target.path_and_query(), keep)?;
+        if let Some(authorization) = target.authorization().filter(|_| !is_same) {
+            request = request.header("Authorization", authorization)?;
+        }
+        let address = self.address.filter(|_| is_same);
+        Ok(Self { target, request, address, ..self.clone() })
     }
 }
 

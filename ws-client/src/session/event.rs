@@ -1,0 +1,138 @@
+//! What a client that stays connected reports.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Closed, Error, Message, Response, Violation};
+
+use crate::error::{ConnectError, Phase};
+
+/// What a [`Session`](super::Session) reports.
+///
+/// The order, for each attempt: `Connected`\* (again after a redirect), `Open`?, (`Message` | `Ping` | `Pong`)\*, `Closing`?,
+/// `Error`?, `Closed`, `Reconnecting`?. `BufferFull`, `BufferDrained` and `Undelivered` may come anywhere.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// TCP is up; the opening handshake begins.
+    Connected {
+        /// The address of the server, or of what stands between.
+        peer: SocketAddr,
+        /// Our own address.
+        local: SocketAddr,
+    },
+    /// The WebSocket connection is open. What waits in the outbox goes out.
+    Open(Response),
+    /// A whole data message.
+    Message(Message),
+    /// A ping, which is being answered.
+    Ping(Bytes),
+    /// A pong.
+    Pong {
+        /// Its payload.
+        payload: Bytes,
+        /// The time since the ping that it answers had left; `None` if it answers none of those that wait.
+        round_trip: Option<Duration>,
+    },
+    /// The peer's Close frame. It is being answered, unless we closed first.
+    Closing(CloseFrame),
+    /// What went wrong. `Closed` follows.
+    Error(ClientError),
+    /// The connection, or the attempt at one, has ended.
+    Closed(Closed),
+    /// The next attempt follows.
+    Reconnecting {
+        /// Its number since the last connection that was stable, from 1.
+        attempt: u32,
+        /// When it is made, from now on.
+        after: Duration,
+    },
+    /// The outbox has reached its limit; sending waits, or fails, until there is room.
+    BufferFull,
+    /// The outbox is empty again after it was full.
+    BufferDrained,
+    /// A message was sent as often as allowed without being confirmed, and is given up ([`Delivery::Confirmed`] only).
+    ///
+    /// [`Delivery::Confirmed`]: super::Delivery::Confirmed
+    Undelivered(Message),
+}
+
+/// Why a connection, or the attempt at one, failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There was no connection yet.
+    Connect(ConnectError),
+    /// The open connection broke.
+    Connection(Error),
+    /// The peer did not confirm what was sent within `confirm_timeout`.
+    Unconfirmed,
+}
+
+impl ClientError {
+    /// In which phase it happened.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Connect(error) => error.phase(),
+            Self::Connection(Error::Violation(Violation { .. })) => Phase::Protocol,
+            Self::Connection(Error::Timeout(_)) | Self::Unconfirmed => Phase::Timeout,
+            Self::Connection(_) => Phase::Transport,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => error.fmt(f),
+            Self::Connection(error) => error.fmt(f),
+            Self::Unconfirmed => f.write_str("the peer did not confirm in time what was sent"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(error) => std::error::Error::source(error),
+            Self::Connection(error) => std::error::Error::source(error),
+            Self::Unconfirmed => None,
+        }
+    }
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// Resolving, connecting or shaking hands.
+    Connecting,
+    /// Open.
+    Open,
+    /// In the closing handshake.
+    Closing,
+    /// Waiting for the next attempt.
+    Waiting,
+    /// Over, unless `reconnect_after` is called.
+    Closed,
+}
+
+/// What a client has done so far, over all its connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Bytes read from transports.
+    pub bytes_read: u64,
+    /// Bytes that transports have taken.
+    pub bytes_written: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Messages that a transport has taken whole.
+    pub messages_sent: u64,
+    /// Attempts to connect.
+    pub attempts: u64,
+    /// Connections that were open.
+    pub connections: u64,
+}

@@ -1,0 +1,198 @@
+//! What can be set on a client that stays connected.
+
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws_core::Config;
+
+use super::{Delivery, Session};
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
+use crate::reconnect::Reconnect;
+
+/// Changes the options of an attempt, whose number is given, before it is made.
+type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
+
+/// The settings of a [`Session`].
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) connect: ConnectOptions,
+    pub(super) reconnect: Reconnect,
+    pub(super) delivery: Delivery,
+    pub(super) outbox: usize,
+    pub(super) max_deliveries: u32,
+    pub(super) confirm_timeout: Duration,
+    pub(super) max_redirects: u32,
+    pub(super) prepare: Option<Prepare>,
+}
+
+/// Sets up a client that stays connected. What is wrong with a setting is said by [`build`](Self::build).
+pub struct ClientBuilder<C> {
+    settings: Result<Settings, ConnectError>,
+    config: Config,
+    client: PhantomData<fn() -> C>,
+}
+
+impl<C: From<Session>> ClientBuilder<C> {
+    /// A client of the server at `url`: `ws://host:port/path?query`.
+    pub fn new(url: &str) -> Self {
+        let settings = ConnectOptions::new(url).map(|connect| Settings {
+            connect,
+            reconnect: Reconnect::backoff(),
+            delivery: Delivery::default(),
+            outbox: 1 << 20,
+            max_deliveries: 5,
+            confirm_timeout: Duration::from_secs(20),
+            max_redirects: 0,
+            prepare: None,
+        });
+        Self { settings, config: Config::default(), client: PhantomData }
+    }
+
+    /// Adds a header field to each opening handshake, in order; `Host` may be set. What is refused: see
+    /// [`ClientRequest::header`](ws_core::ClientRequest::header).
+    #[must_use]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.connect(|options| Ok(options.header(name, value)?))
+    }
+
+    /// Sets `Origin`.
+    #[must_use]
+    pub fn origin(self, origin: &str) -> Self {
+        self.connect(|options| Ok(options.origin(origin)?))
+    }
+
+    /// Offers a subprotocol, in order of preference.
+    #[must_use]
+    pub fn subprotocol(self, name: &str) -> Self {
+        self.connect(|options| Ok(options.subprotocol(name)?))
+    }
+
+    /// Whether a response that chooses none of the subprotocols is an error. Default: no.
+    #[must_use]
+    pub fn require_subprotocol(self, required: bool) -> Self {
+        self.connect(|options| Ok(options.require_subprotocol(required)))
+    }
+
+    /// The longest time for an attempt, from resolving the name to the open connection. Default: 10 s.
+    #[must_use]
+    pub fn open_timeout(self, timeout: Duration) -> Self {
+        self.connect(|options| Ok(options.open_timeout(timeout)))
+    }
+
+    /// The local address to connect from. Default: the system chooses.
+    #[must_use]
+    pub fn bind(self, address: SocketAddr) -> Self {
+        self.connect(|options| Ok(options.bind(address)))
+    }
+
+    /// Connects to this address instead of resolving the URL's host.
+    #[must_use]
+    pub fn address(self, address: SocketAddr) -> Self {
+        self.connect(|options| Ok(options.address(address)))
+    }
+
+    /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
+    #[must_use]
+    pub fn nodelay(self, nodelay: bool) -> Self {
+        self.connect(|options| Ok(options.nodelay(nodelay)))
+    }
+
+    /// Limits and deadlines of each connection. [`ping_interval`](Self::ping_interval) and the like change them.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config = self.config.ping_interval(interval);
+        self
+    }
+
+    /// How long a ping may stay unanswered, with nothing else coming or going. Default: 20 s. `None` waits for ever.
+    #[must_use]
+    pub fn pong_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.config = self.config.pong_timeout(timeout);
+        self
+    }
+
+    /// Whether and when to come back after a connection, or an attempt at one, has ended. Default:
+    /// [`Reconnect::backoff`].
+    #[must_use]
+    pub fn reconnect(self, reconnect: Reconnect) -> Self {
+        self.set(|settings| settings.reconnect = reconnect)
+    }
+
+    /// How surely messages arrive. Default: at most once.
+    #[must_use]
+    pub fn delivery(self, delivery: Delivery) -> Self {
+        self.set(|settings| settings.delivery = delivery)
+    }
+
+    /// How many payload bytes may wait to be sent (or confirmed), over all connections. Default: 1 MiB. One message may go
+    /// beyond it.
+    #[must_use]
+    pub fn max_send_buffer(self, bytes: usize) -> Self {
+        self.set(|settings| settings.outbox = bytes)
+    }
+
+    /// How often a message is sent at most, with [`Delivery::Confirmed`], until it is given up, at least 1. Default: 5. So a
+    /// message that kills its peer does not do so for ever.
+    #[must_use]
+    pub fn max_deliveries(self, times: u32) -> Self {
+        self.set(|settings| settings.max_deliveries = times)
+    }
+
+    /// How long a proof may take after its ping has left, whatever else comes. Default: 20 s.
+    #[must_use]
+    pub fn confirm_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.confirm_timeout = timeout)
+    }
+
+    /// How many redirects in a row are followed (301, 302, 303, 307, 308). Default: none. Credentials, cookies among them,
+    /// do not go along to another origin.
+    #[must_use]
+    pub fn max_redirects(self, redirects: u32) -> Self {
+        self.set(|settings| settings.max_redirects = redirects)
+    }
+
+    /// Changes the options of each attempt before it is made, such as a token in a header or another URL. It is given the
+    /// number of the attempt since the last stable connection, from 0, and the options as they were set here.
+    #[must_use]
+    pub fn prepare(
+        self,
+        prepare: impl Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|settings| settings.prepare = Some(Arc::new(prepare)))
+    }
+
+    /// The client. It begins to connect when somebody waits for its next event.
+    ///
+    /// An error for a URL or a header that cannot be used.
+    pub fn build(self) -> Result<C, ConnectError> {
+        let mut settings = self.settings?;
+        settings.connect = settings.connect.config(self.config);
+        let random = crate::options::random().map_err(ConnectError::Local)?;
+        Ok(Session::new(settings, random).into())
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        if let Ok(settings) = &mut self.settings {
+            set(settings);
+        }
+        self
+    }
+
+    fn connect(mut self, set: impl FnOnce(ConnectOptions) -> Result<ConnectOptions, ConnectError>) -> Self {
+        self.settings = self.settings.and_then(|mut settings| {
+            settings.connect = set(settings.connect)?;
+            Ok(settings)
+        });
+        self
+    }
+}
