@@ -263,7 +263,12 @@ impl End {
         match visit {
             Ok(ws_core::Visit::Closed(closed)) => self.take(Event::Closed(closed)),
             Ok(_) => {}
-            Err(_) => self.errors += 1,
+            // In place of the end.
+            Err(_) => {
+                self.errors += 1;
+                self.closed += 1;
+                self.wire_ends = true;
+            }
         }
     }
 
