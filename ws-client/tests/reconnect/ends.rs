@@ -15,8 +15,10 @@ fn refusal() -> io::Error {
 /// Every failure before a connection is open that is no answer, and whether it is retried.
 fn failures() -> Vec<(ConnectError, bool)> {
     let handshake = ConnectError::Handshake;
+    let address = ([192, 0, 2, 1], 80).into();
     vec![
         (ConnectError::Resolve { host: "server.test".into(), source: io::ErrorKind::NotFound.into() }, true),
+        (ConnectError::Connect(vec![(address, refusal())]), true),
         (ConnectError::Local(io::ErrorKind::OutOfMemory.into()), true),
         (ConnectError::Timeout(Phase::Resolve), true),
         (ConnectError::Timeout(Phase::Connect), true),
