@@ -78,7 +78,8 @@ impl<S: Transport> WebSocket<S> {
     /// The next message; `None` once the connection has ended in order. Control frames are dealt with on the way.
     ///
     /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
-    /// them. An error says why the connection broke off; the next call gives `None`.
+    /// them. An error says why the connection broke off, once it has ended and the peer was told, within `close_timeout`; the
+    /// next call gives `None`.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.shared.recv()
     }
