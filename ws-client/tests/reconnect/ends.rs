@@ -87,11 +87,15 @@ fn violations_are_not_retried() {
     let mut too_big = vec![0x82, 127];
     too_big.extend_from_slice(&(1_u64 << 40).to_be_bytes());
     for (bytes, code) in [(&[0x83, 0][..], 1002), (&[0x81, 1, 0xFF], 1007), (&too_big, 1009)] {
-        let (closed, error) = ended(bytes);
+        let (mut closed, error) = ended(bytes);
         assert!(matches!(error, Some(Error::Violation(_))), "{error:?}");
         assert_eq!(closed.code, code);
-        let end = End::Closed { closed: &closed, error: error.as_ref() };
-        assert_eq!(ask(&Reconnect::backoff(), end), Err(GiveUp::NotRetried));
+        // An abort after it does not make it better.
+        for code in [code, 1006] {
+            closed.code = code;
+            let end = End::Closed { closed: &closed, error: error.as_ref() };
+            assert_eq!(ask(&Reconnect::backoff(), end), Err(GiveUp::NotRetried), "{code}");
+        }
     }
 }
 
