@@ -65,6 +65,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
         })
     }
 
+    /// Another transport for the same machine. The one before is dropped.
+    pub(crate) fn replace(&mut self, io: T) {
+        self.io = io;
+        self.read_ended = false;
+        self.write_ended = false;
+        self.needs_flush = false;
+    }
+
     pub(crate) fn now(&self) -> Instant {
         Instant::since_epoch(self.epoch.elapsed())
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
+mod client;
 mod connect;
 mod driver;
 mod listener;
@@ -13,12 +14,16 @@ mod stream;
 mod websocket;
 
 pub use accept::Incoming;
+pub use client::{Client, Handle};
 pub use listener::Listener;
 pub use split::{Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
-pub use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase, Target, TargetError};
+pub use ws_client::{
+    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
+    ConnectOptions, Decision, Delivery, End, Phase, Reconnect, Stats, Status, Target, TargetError,
+};
 pub use ws_core::{
     Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, InvalidClose,
     InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply, Request, Response,

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_client::Guard;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, Reply, SendError,
-    Visit,
+    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, Reply,
+    SendError, Visit,
 };
 
 use crate::driver::Driver;
