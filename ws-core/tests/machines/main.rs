@@ -5,8 +5,10 @@
 mod bounded;
 mod closing;
 mod closing_deadlines;
+mod data;
 mod handshake_bodies;
 mod handshake_client;
+mod handshake_request;
 mod handshake_server;
 mod keepalive;
 mod pieces;
