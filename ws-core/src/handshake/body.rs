@@ -7,6 +7,8 @@ use super::http::Response;
 
 /// So much of a body is kept, in bytes.
 const MAX_BODY: usize = 16 * 1024;
+/// The longest line with the size of a chunk, in bytes. It may have extensions, which mean nothing here.
+const MAX_SIZE_LINE: usize = 1024;
 
 /// Collects the body of an HTTP/1.1 response (RFC 9112 §6.3), up to a limit.
 pub(super) struct Body {
@@ -17,8 +19,8 @@ pub(super) struct Body {
 enum Framing {
     /// So many bytes are to come.
     Length(u64),
-    /// A chunk's size line is next.
-    ChunkSize,
+    /// A chunk's size line is next, of which so many bytes were looked at without finding its end.
+    ChunkSize(usize),
     /// So many bytes of a chunk are to come, and its line break.
     Chunk(u64),
     /// Nothing says where it ends.
@@ -59,17 +61,23 @@ impl Body {
                         return true;
                     }
                     inbound.advance(2);
-                    self.framing = Framing::ChunkSize;
+                    self.framing = Framing::ChunkSize(0);
                 }
-                Framing::ChunkSize => match httparse::parse_chunk_size(inbound) {
-                    Ok(httparse::Status::Complete((_, 0))) | Err(_) => return true,
-                    Ok(httparse::Status::Complete((line, size))) => {
-                        inbound.advance(line);
-                        self.framing = Framing::Chunk(size);
+                Framing::ChunkSize(scanned) => {
+                    let there = inbound.len().min(MAX_SIZE_LINE);
+                    let Some(end) = inbound[*scanned..there].iter().position(|&byte| byte == b'\n') else {
+                        *scanned = there;
+                        return there == MAX_SIZE_LINE;
+                    };
+                    let line = *scanned + end + 1;
+                    match httparse::parse_chunk_size(&inbound[..line]) {
+                        Ok(httparse::Status::Complete((_, size @ 1..))) => {
+                            inbound.advance(line);
+                            self.framing = Framing::Chunk(size);
+                        }
+                        Ok(_) | Err(_) => return true,
                     }
-                    // A size line with an endless extension is no chunk.
-                    Ok(httparse::Status::Partial) => return inbound.len() > 1024,
-                },
+                }
                 Framing::UntilEof => {
                     let n = inbound.len().min(room);
                     if n == 0 {
@@ -92,7 +100,7 @@ impl Framing {
             return Self::Length(0);
         }
         if headers.has_token("Transfer-Encoding", "chunked") {
-            return Self::ChunkSize;
+            return Self::ChunkSize(0);
         }
         match headers.get("Content-Length").map(str::parse) {
             Some(Ok(length)) => Self::Length(length),

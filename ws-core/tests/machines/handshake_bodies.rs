@@ -80,6 +80,21 @@ fn the_body_is_read_as_far_as_its_framing_says_wherever_it_is_cut() {
 }
 
 #[test]
+fn the_line_with_the_size_of_a_chunk_has_at_most_1_kib_wherever_it_is_cut() {
+    for (extension, body) in [(";".repeat(1021), "abc"), (";".repeat(1022), ""), (";\n".into(), "")] {
+        let head = "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let response = format!("{head}3{extension}\r\nabc\r\n0\r\n\r\n");
+        for chunk in 1..=response.len() {
+            assert_eq!(
+                rejected(response.as_bytes(), chunk, false).unwrap().body,
+                body,
+                "in chunks of {chunk}"
+            );
+        }
+    }
+}
+
+#[test]
 fn at_most_16_kib_of_a_body_are_kept() {
     const LIMIT: usize = 16 * 1024;
     let chunk = format!("{:x}\r\n{}\r\n", LIMIT - 1, "x".repeat(LIMIT - 1));
