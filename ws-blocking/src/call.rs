@@ -67,3 +67,8 @@ pub(crate) fn advance(taken: &mut VecDeque<Bytes>, mut n: usize) {
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
+
+/// Some systems take no option for a socket that has ended. How it has is for the read or the write to say.
+pub(crate) fn unless_ended(set: io::Result<()>) -> io::Result<()> {
+    set.or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
+}

@@ -66,8 +66,9 @@ fn dial(options: &ConnectOptions, addresses: &[SocketAddr], start: Clock) -> Res
     let (local, nodelay) = (options.local_address(), options.is_nodelay());
     if let &[address] = addresses {
         let dialed = dial_one(address, local, nodelay, time_left(options, start, phase)?);
-        return dialed
-            .or_else(|error| time_left(options, start, phase).and(Err(ConnectError::Connect(vec![(address, error)]))));
+        return dialed.or_else(|error| {
+            time_left(options, start, phase).and(Err(ConnectError::Connect(vec![(address, error)])))
+        });
     }
     let mut dial = Dial::new(addresses.iter().copied());
     let (tell, told) = mpsc::channel();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant as Clock};
 
 use ws_core::{Broken, Instant, Machine};
 
-use crate::call::{AT_ONCE, PATIENCE, advance, is_timeout, write};
+use crate::call::{AT_ONCE, PATIENCE, advance, is_timeout, unless_ended, write};
 use crate::state::State;
 use crate::transport::Transport;
 
@@ -202,12 +202,11 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         let set = state.write_timeout.change_to(slice);
         state.is_writing = true;
         drop(state);
-        let result = match set {
-            _ if taken.is_empty() => self.transport.shutdown(Shutdown::Write).map(|()| (0, true)),
-            None => write(&self.transport, &taken),
-            Some(timeout) => {
-                self.transport.set_write_timeout(timeout).and_then(|()| write(&self.transport, &taken))
-            }
+        let result = if taken.is_empty() {
+            self.transport.shutdown(Shutdown::Write).map(|()| (0, true))
+        } else {
+            let set = set.map_or(Ok(()), |timeout| self.transport.set_write_timeout(timeout));
+            unless_ended(set).and_then(|()| write(&self.transport, &taken))
         };
         let now = self.now();
         let mut state = self.lock();
@@ -265,12 +264,8 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         // Taken, not borrowed: a transport may itself be a connection.
         let mut scratch = SCRATCH.take();
         scratch.resize(CHUNK, 0);
-        let result = match set {
-            None => self.transport.read(&mut scratch),
-            Some(timeout) => {
-                self.transport.set_read_timeout(timeout).and_then(|()| self.transport.read(&mut scratch))
-            }
-        };
+        let set = set.map_or(Ok(()), |timeout| self.transport.set_read_timeout(timeout));
+        let result = unless_ended(set).and_then(|()| self.transport.read(&mut scratch));
         let now = self.now();
         let mut state = self.lock();
         state.is_reading = false;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use ws_client::{Guard, Stop};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef, PingError,
-    Reply, SendError, StreamError, Visit,
+    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef,
+    PingError, Reply, SendError, StreamError, Visit,
 };
 
 use crate::call::AT_ONCE;
