@@ -45,10 +45,15 @@ pub(crate) fn poll_recv<A: Access>(
     access: &mut A,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Option<Message>, Error>> {
-    access.poll(cx, |socket, cx| {
-        socket.connection().receive_pieces(false);
-        socket.poll_message(cx)
-    })
+    access.poll(cx, poll_whole)
+}
+
+pub(crate) fn poll_whole<T: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut Socket<T>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Message>, Error>> {
+    socket.connection().receive_pieces(false);
+    socket.poll_message(cx)
 }
 
 pub(crate) async fn visit<A: Access>(

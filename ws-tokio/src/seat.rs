@@ -17,6 +17,11 @@ pub(crate) struct Seat<S> {
 
 struct Shared<S> {
     state: Mutex<S>,
+    tasks: Tasks,
+}
+
+/// The tasks that wait for one thing.
+pub(crate) struct Tasks {
     wakers: Arc<Wakers>,
     /// Wakes whoever waits: a transport keeps only one waker.
     all: Waker,
@@ -34,10 +39,9 @@ struct Place {
 
 impl<S> Seat<S> {
     pub(crate) fn new(state: S) -> Self {
-        let wakers = Arc::new(Wakers::default());
-        let all = Waker::from(wakers.clone());
-        let number = wakers.take_place();
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), wakers, all }), number }
+        let tasks = Tasks::default();
+        let number = tasks.take_place();
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), tasks }), number }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, S> {
@@ -45,7 +49,7 @@ impl<S> Seat<S> {
     }
 
     pub(crate) fn wake_others(&self) {
-        self.shared.wakers.wake_but(Some(self.number));
+        self.shared.tasks.wakers.wake_but(Some(self.number));
     }
 }
 
@@ -56,18 +60,52 @@ impl<S: Progress> Seat<S> {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        // Before the poll: the transport may wake between the poll and whatever comes after it.
-        self.shared.wakers.wait(self.number, cx.waker());
-        let (result, progress) = {
+        self.shared.tasks.poll(self.number, cx, |cx| {
             let mut state = self.lock();
-            let result = f(&mut state, &mut Context::from_waker(&self.shared.all));
+            let result = f(&mut state, cx);
             (result, state.take_progress())
-        };
+        })
+    }
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        let wakers = Arc::new(Wakers::default());
+        let all = Waker::from(wakers.clone());
+        Self { wakers, all }
+    }
+}
+
+impl Tasks {
+    /// With so many places taken, numbered from 0.
+    pub(crate) fn with_places(n: usize) -> Self {
+        let tasks = Self::default();
+        (0..n).for_each(|_| {
+            tasks.take_place();
+        });
+        tasks
+    }
+
+    pub(crate) fn take_place(&self) -> usize {
+        self.wakers.take_place()
+    }
+
+    /// Polls what also says whether it made progress, from the place of that number. If it pends, its task is woken
+    /// whichever task polls next; if it made progress, the others are woken.
+    pub(crate) fn poll<R>(
+        &self,
+        number: usize,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Context<'_>) -> (Poll<R>, bool),
+    ) -> Poll<R> {
+        // Before the poll: the transport may wake between the poll and whatever comes after it.
+        self.wakers.wait(number, cx.waker());
+        let (result, progress) = f(&mut Context::from_waker(&self.all));
         if result.is_ready() {
-            self.shared.wakers.stop_waiting(self.number);
+            self.wakers.stop_waiting(number);
         }
         if progress {
-            self.wake_others();
+            self.wakers.wake_but(Some(number));
         }
         result
     }
@@ -75,13 +113,13 @@ impl<S: Progress> Seat<S> {
 
 impl<S> Clone for Seat<S> {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), number: self.shared.wakers.take_place() }
+        Self { shared: self.shared.clone(), number: self.shared.tasks.take_place() }
     }
 }
 
 impl<S> Drop for Seat<S> {
     fn drop(&mut self) {
-        self.shared.wakers.places()[self.number] = Place::default();
+        self.shared.tasks.wakers.places()[self.number] = Place::default();
     }
 }
 

@@ -18,6 +18,7 @@ use ws_core::{
 
 use crate::driver::Driver;
 use crate::operations::{self, Access};
+use crate::seat::{Progress as _, Tasks};
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
@@ -32,7 +33,13 @@ use crate::{accept, connect};
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<T = TcpStream> {
     socket: Socket<T>,
+    /// Those that use it as a `Stream` and as a `Sink`, which may be two since `futures_util::StreamExt::split`.
+    tasks: Option<Tasks>,
 }
+
+/// The places of the two.
+const STREAM: usize = 0;
+const SINK: usize = 1;
 
 impl WebSocket {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
@@ -75,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 
     pub(crate) fn new(socket: Socket<T>) -> Self {
-        Self { socket }
+        Self { socket, tasks: None }
     }
 
     /// The next message; `None` once the connection has ended in order. Control frames are dealt with on the way.
@@ -177,6 +184,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         split::split(self.socket)
     }
 
+    /// Polls for one of two tasks, neither of which knows of the other.
+    fn poll_for<R>(
+        &mut self,
+        place: usize,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let Self { socket, tasks } = self;
+        let tasks = tasks.get_or_insert_with(|| Tasks::with_places(2));
+        tasks.poll(place, cx, |cx| (f(socket, cx), socket.take_progress()))
+    }
+
     /// The transport. Reading from it or writing to it breaks the connection.
     pub fn transport(&self) -> &T {
         &self.socket.driver.io
@@ -208,7 +227,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        operations::poll_recv(self.get_mut(), cx).map(Result::transpose)
+        self.get_mut().poll_for(STREAM, cx, operations::poll_whole).map(Result::transpose)
     }
 }
 
@@ -218,7 +237,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().socket.poll_ready(cx)
+        self.get_mut().poll_for(SINK, cx, Socket::poll_ready)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
@@ -226,10 +245,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().socket.poll_flush(cx)
+        self.get_mut().poll_for(SINK, cx, Socket::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().socket.poll_close(cx)
+        self.get_mut().poll_for(SINK, cx, Socket::poll_close)
     }
 }
