@@ -12,7 +12,7 @@ use ws_core::{Broken, Instant, Machine};
 /// So much room is made in the read buffer before a read.
 const READ_SIZE: usize = 16 * 1024;
 
-/// After so many reads without an event, others are let run.
+/// After so many reads that did not have to wait, others are let run: a flood that yields no event must not starve them.
 const READS_IN_A_ROW: usize = 32;
 
 /// A machine and the transport that it speaks over.
@@ -24,6 +24,7 @@ pub(crate) struct Driver<T, M> {
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
     timer: Option<(Clock, Pin<Box<Sleep>>)>,
+    reads_in_a_row: usize,
     read_ended: bool,
     write_ended: bool,
     needs_flush: bool,
@@ -39,6 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
             epoch,
             seen: Instant::EPOCH,
             timer: None,
+            reads_in_a_row: 0,
             read_ended: false,
             write_ended: false,
             needs_flush: false,
@@ -58,6 +60,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
             epoch: self.epoch,
             seen: now,
             timer: None,
+            reads_in_a_row: 0,
             read_ended: self.read_ended,
             write_ended: self.write_ended,
             needs_flush: self.needs_flush,
@@ -84,15 +87,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
 
     /// The machine's next event.
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, M::Error>> {
-        for _ in 0..READS_IN_A_ROW {
+        loop {
             if let Some(event) = self.machine.poll_event()? {
                 return Poll::Ready(Ok(event));
             }
             ready!(self.poll_io(cx, true));
         }
-        // A flood that yields no event must not starve the other tasks.
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Writes what waits, if the transport takes it all at once. It does without a read, which would cost a system call for
@@ -105,12 +105,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
 
     /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
     pub(crate) fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+        if reading {
+            ready!(self.poll_turn(cx));
+        }
         let wrote = self.poll_write(cx);
         if reading && !self.read_ended && self.poll_read(cx).is_ready() {
             return Poll::Ready(());
         }
         // Only now the clock: what waited in the socket is a sign of life.
         if wrote || self.poll_timer(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Pends when it is the turn of others. Not even the clock is looked at then, as it must not be before a read.
+    fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.reads_in_a_row < READS_IN_A_ROW {
+            return Poll::Ready(());
+        }
+        self.reads_in_a_row = 0;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Says whether the last byte that waited has left, which may be what the machine waits for.
@@ -168,6 +181,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reads_in_a_row += 1;
         let inbound = self.machine.inbound();
         inbound.reserve(READ_SIZE);
         let read = pin!(self.io.read_buf(inbound)).poll(cx);
@@ -183,6 +197,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
                 self.machine.handle_error(Broken::read(error), now);
             }
             Poll::Pending => {
+                self.reads_in_a_row = 0;
                 // An idle connection holds no buffers.
                 if inbound.is_empty() {
                     *inbound = BytesMut::new();
@@ -228,6 +243,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
     /// closed with bytes unread resets the connection.
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
+            ready!(self.poll_turn(cx));
             self.poll_write(cx);
             let is_over = self.read_ended || (self.write_ended && self.machine.outbound().has_lost());
             if is_over && !self.machine.outbound().has_remaining() {
