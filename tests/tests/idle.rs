@@ -1,0 +1,64 @@
+//! What an idle connection costs (contract 13): counted by an allocator, in a binary of its own.
+
+use std::alloc::System;
+
+use cap::Cap;
+use tokio::net::TcpListener;
+use ws_tokio::{CloseCode, Listener, Message, WebSocket};
+
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+
+const CONNECTIONS: usize = 200;
+
+/// At both ends of a connection on tokio, its transport included.
+const BOUND: usize = 2 * 1024;
+
+#[tokio::test]
+async fn a_connection_holds_no_buffers_after_an_echo() {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    // The transports alone, before anything of ours.
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut transports = Vec::with_capacity(2 * CONNECTIONS);
+    let before = HEAP.allocated();
+    for _ in 0..CONNECTIONS {
+        let client = tokio::net::TcpStream::connect(plain.local_addr().unwrap()).await.unwrap();
+        transports.push((client, plain.accept().await.unwrap().0));
+    }
+    let transport = (HEAP.allocated() - before) / (2 * CONNECTIONS);
+    drop(transports);
+
+    let mut connections = Vec::with_capacity(CONNECTIONS);
+    // Whatever is allocated once is allocated now.
+    drop(open(&listener, &url).await);
+    let before = HEAP.allocated();
+    for _ in 0..CONNECTIONS {
+        connections.push(open(&listener, &url).await);
+    }
+    let idle = (HEAP.allocated() - before) / (2 * CONNECTIONS);
+    println!(
+        "{idle} bytes of heap for an idle connection, {transport} of them its transport, and {} of the value itself",
+        size_of::<WebSocket>(),
+    );
+    assert!(idle + size_of::<WebSocket>() <= transport + BOUND, "{idle} bytes");
+    let (client, server) = connections.last_mut().unwrap();
+    let (closed, end) = tokio::join!(client.close(CloseCode::NORMAL), server.recv());
+    assert!(closed.clean && end.unwrap().is_none());
+}
+
+/// A pair of connections on which a message went there and back, and which wait again.
+async fn open(listener: &Listener, url: &str) -> (WebSocket, WebSocket) {
+    let accept = async { listener.accept().await.unwrap().0.accept().await.unwrap().0 };
+    let (client, mut server) = tokio::join!(WebSocket::connect(url), accept);
+    let mut client = client.unwrap().0;
+    let message = Message::from(vec![7; 1024]);
+    client.send(message.clone()).await.unwrap();
+    let echo = server.recv().await.unwrap().unwrap();
+    server.send(echo).await.unwrap();
+    assert_eq!(client.recv().await.unwrap(), Some(message));
+    // Both wait for something that does not come.
+    let waiting = async { tokio::join!(client.recv(), server.recv()) };
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(1), waiting).await.is_err());
+    (client, server)
+}

@@ -1,0 +1,82 @@
+//! A flood that yields no event leaves room for the other tasks (contract 11). The transport is ready at any time and knows
+//! no budget, so that nothing but the driver can stop.
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::task::Poll;
+
+use suite::wire::{BINARY, CONTINUATION, FIN, PONG, frame};
+use ws_core::Role;
+use ws_tokio::{CloseCode, Config};
+
+use crate::transport::Transport;
+
+/// Polls a future that never ends, a thousand times. The transport panics if there are too many reads.
+async fn yields<F: Future>(future: F, transport: &Transport) {
+    let mut future = pin!(future);
+    let mut polls = 0;
+    poll_fn(|cx| {
+        polls += 1;
+        assert!(future.as_mut().poll(cx).is_pending(), "it has ended");
+        // It must have left a waker that is woken at once.
+        if polls == 100 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let reads = transport.state().reads;
+    assert!(reads >= 100, "only {reads} reads");
+}
+
+fn flooded(bytes: Vec<u8>) -> Transport {
+    let transport = Transport::new();
+    transport.state().endless = bytes;
+    transport
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_pongs() {
+    let pongs = frame(FIN | PONG, false, b"unsolicited").repeat(10);
+    let transport = flooded(pongs.clone());
+    let mut socket = transport.connection(Role::Client, &Config::default());
+    yields(socket.recv(), &transport).await;
+
+    let transport = flooded(pongs.clone());
+    let mut socket = transport.connection(Role::Client, &Config::default());
+    yields(socket.visit(|_, _| ControlFlow::Continue(())), &transport).await;
+
+    let transport = flooded(pongs.clone());
+    let mut socket = transport.connection(Role::Client, &Config::default());
+    yields(socket.recv_stream(), &transport).await;
+
+    let transport = flooded(pongs);
+    let mut socket = transport.connection(Role::Client, &Config::default());
+    yields(socket.close(CloseCode::NORMAL), &transport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_message() {
+    let transport = flooded(frame(CONTINUATION, false, b"x").repeat(10));
+    transport.give(frame(BINARY, false, b""));
+    let config = Config::default().max_message_size(usize::MAX).max_fragments(u32::MAX);
+    let mut socket = transport.connection(Role::Client, &config);
+    yields(socket.next(), &transport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_message_whose_reader_was_dropped() {
+    let transport = flooded(frame(CONTINUATION, false, b"x").repeat(10));
+    transport.give(frame(BINARY, false, b"begin"));
+    let mut socket = transport.connection(Role::Client, &Config::default());
+    let reader = socket.recv_stream().await.unwrap();
+    drop(reader);
+    yields(socket.recv(), &transport).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_without_a_receiver() {
+    let transport = flooded(frame(FIN | BINARY, false, b"unwanted").repeat(10));
+    let socket = transport.connection(Role::Client, &Config::default());
+    let (mut sender, receiver) = socket.split();
+    drop(receiver);
+    yields(sender.close(CloseCode::NORMAL), &transport).await;
+}

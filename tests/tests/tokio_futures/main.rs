@@ -1,0 +1,11 @@
+//! What only an asynchronous adapter can get wrong: futures that are dropped, executors that are starved, system calls that
+//! are too many. Over a transport in memory, so that every read and write is decided by the test.
+
+mod batching;
+mod cancel;
+mod cancel_send;
+mod fairness;
+mod polls;
+mod sink;
+mod transport;
+mod virtual_time;
