@@ -1,6 +1,7 @@
 //! Receiving in one thread and sending in others.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -239,9 +240,21 @@ fn a_visitor_answers_messages_where_they_lie() {
 }
 
 #[test]
+fn the_close_frame_for_a_violation_has_left_when_the_error_comes() {
+    bounded(|| {
+        let (mut server, mut raw) = with_raw_client(&Config::default());
+        raw.write_all(b"\x83\x80\0\0\0\0").unwrap();
+        assert!(matches!(server.next(), Err(Error::Violation(_))));
+        drop(server);
+        let mut close = [0; 4];
+        raw.read_exact(&mut close).unwrap();
+        assert_eq!(&close, b"\x88\x02\x03\xea");
+    });
+}
+
+#[test]
 fn pings_are_answered_while_nobody_sends() {
     bounded(|| {
-        use std::io::{Read, Write};
         let (mut server, mut raw) = with_raw_client(&Config::default());
         let receiving = thread::spawn(move || server.recv());
         for _ in 0..10 {

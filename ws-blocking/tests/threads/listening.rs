@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{AcceptError, Listener, WebSocket};
+use ws_blocking::{AcceptError, Listener, SendError, WebSocket};
 
-use crate::support::{bounded, frame, read_head};
+use crate::support::{REQUEST, bounded, frame, read_head};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -91,6 +91,26 @@ fn what_does_not_end_in_time_is_broken_off() {
 }
 
 #[test]
+fn a_thread_that_is_blocked_in_write_is_broken_off_too() {
+    bounded(|| {
+        let (listener, _) = listener("127.0.0.1:0");
+        let mut raw = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        raw.write_all(REQUEST).unwrap();
+        let (mut socket, _) = listener.accept().unwrap().0.accept().unwrap();
+        let sending = thread::spawn(move || (socket.send(vec![0; 64 << 20]), socket.recv(), socket.closed()));
+        // Some of the message is under way.
+        raw.read_exact(&mut [0; 1000]).unwrap();
+        assert_eq!(listener.shutdown(Duration::from_millis(200)), 1);
+        let start = Instant::now();
+        let (sent, received, closed) = sending.join().unwrap();
+        assert!(start.elapsed() < PATIENCE / 5);
+        assert!(matches!(sent, Err(SendError::Closed(None))));
+        assert_eq!((received.unwrap(), closed.unwrap().code), (None, 1006));
+        drop(raw);
+    });
+}
+
+#[test]
 fn a_connection_that_was_dropped_is_not_waited_for() {
     bounded(|| {
         let (listener, url) = listener("127.0.0.1:0");
@@ -117,9 +137,7 @@ fn a_handshake_under_way_is_finished_and_then_closed() {
         let stopping = listener.clone();
         let stopping = thread::spawn(move || stopping.shutdown(PATIENCE));
         while !matches!(listener.accept(), Err(AcceptError::Shutdown)) {}
-        let request = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-        raw.write_all(request).unwrap();
+        raw.write_all(REQUEST).unwrap();
         read_head(&mut raw);
         let mut close = [0; 4];
         raw.read_exact(&mut close).unwrap();

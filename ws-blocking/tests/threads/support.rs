@@ -11,6 +11,11 @@ use ws_blocking::{AcceptOptions, Config, ConnectOptions, Incoming, WebSocket};
 /// The longest time that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a client sends first.
+pub(crate) const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
 /// Fails instead of hanging.
 pub(crate) fn bounded<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'static) -> R {
     let (tell, told) = mpsc::channel();
@@ -49,9 +54,7 @@ pub(crate) fn pair(config: &Config) -> (WebSocket, WebSocket) {
 pub(crate) fn with_raw_client(config: &Config) -> (WebSocket, TcpStream) {
     let (near, far) = streams();
     let mut raw = near;
-    let request = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    raw.write_all(request).unwrap();
+    raw.write_all(REQUEST).unwrap();
     let options = AcceptOptions::default().config(config.clone());
     let server = Incoming::new(far, options).accept().unwrap().0;
     read_head(&mut raw);
