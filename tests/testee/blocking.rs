@@ -1,10 +1,11 @@
 //! The adapter for threads.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ws_blocking::{AcceptError, ConnectOptions, Event, Listener, WebSocket};
+use ws_blocking::{AcceptError, Client, ClientEvent, CloseCode, ConnectOptions, Event, Listener, WebSocket};
 
+use crate::args::Stay;
 use crate::report::Report;
 
 pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
@@ -46,6 +47,38 @@ pub(crate) fn serve(port: u16) -> std::io::Result<()> {
             }
             Err(AcceptError::Io(_)) => thread::sleep(Duration::from_millis(50)),
             Err(error) => return Err(std::io::Error::other(error)),
+        }
+    }
+}
+
+pub(crate) fn stay(stay: &Stay, report: &mut Report) {
+    let mut client: Client = match stay.build() {
+        Ok(client) => client,
+        Err(error) => return report.not_connected(&error),
+    };
+    for text in &stay.send {
+        // What finds no room is not sent: the events say that the outbox is full.
+        let _ = client.try_send(text.clone());
+    }
+    let start = Instant::now();
+    let mut stop_after = stay.stop_after;
+    loop {
+        let left = stop_after.map(|after| after.saturating_sub(start.elapsed()));
+        let event = match left {
+            None => client.next(),
+            Some(left) => match client.next_timeout(left) {
+                Ok(event) => event,
+                Err(_time_is_up) => {
+                    stop_after = None;
+                    client.start_close(CloseCode::NORMAL);
+                    continue;
+                }
+            },
+        };
+        let Some(event) = event else { return };
+        report.client_event(&event);
+        if let ClientEvent::Message(message) = event {
+            let _ = client.send(message);
         }
     }
 }

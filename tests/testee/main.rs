@@ -8,7 +8,7 @@ mod tokio;
 
 use std::process::ExitCode;
 
-use args::Command;
+use args::{Command, Stay};
 use report::Report;
 use ws_client::ConnectOptions;
 
@@ -17,14 +17,16 @@ use ws_client::ConnectOptions;
 struct Runtime {
     /// Connects once and echoes every message, until closed.
     connect: fn(ConnectOptions, &mut Report),
+    /// Stays connected and echoes every message, until over.
+    stay: fn(&Stay, &mut Report),
     /// Accepts on a port of the loopback interface, and echoes every message of every client, for ever.
     serve: fn(u16) -> std::io::Result<()>,
 }
 
 fn runtime(name: &str) -> Option<Runtime> {
     Some(match name {
-        "tokio" => Runtime { connect: tokio::connect, serve: tokio::serve },
-        "blocking" => Runtime { connect: blocking::connect, serve: blocking::serve },
+        "tokio" => Runtime { connect: tokio::connect, stay: tokio::stay, serve: tokio::serve },
+        "blocking" => Runtime { connect: blocking::connect, stay: blocking::stay, serve: blocking::serve },
         _ => return None,
     })
 }
@@ -41,6 +43,11 @@ fn main() -> ExitCode {
                 Ok(options) => (runtime.connect)(options, &mut report),
                 Err(error) => report.not_connected(&error),
             }
+            Ok(report.is_clean())
+        }
+        Ok(Command::Stay { runtime, stay }) => {
+            let mut report = Report::printing();
+            (runtime.stay)(&stay, &mut report);
             Ok(report.is_clean())
         }
         Ok(Command::Serve { runtime, port }) => {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use ws_client::ConnectError;
+use ws_client::{ClientEvent, ConnectError};
 use ws_core::{Closed, Error, Event, HandshakeError, Message, Response, Side};
 
 /// The longest text that is printed, in bytes.
@@ -56,6 +56,38 @@ impl Report {
                 self.print(&json!({"event": "closing", "code": frame.status(), "reason": frame.reason()}));
             }
             Event::Closed(closed) => self.closed(closed),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn client_event(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Connected { peer, local } => self.print(&json!({
+                "event": "connected",
+                "peer": peer.to_string(),
+                "local": local.to_string(),
+            })),
+            ClientEvent::Open(response) => self.open(response),
+            ClientEvent::Message(message) => self.message(message),
+            ClientEvent::Ping(payload) => self.print(&json!({"event": "ping", "length": payload.len()})),
+            ClientEvent::Pong { payload, .. } => {
+                self.print(&json!({"event": "pong", "length": payload.len()}));
+            }
+            ClientEvent::Closing(frame) => {
+                self.print(&json!({"event": "closing", "code": frame.status(), "reason": frame.reason()}));
+            }
+            ClientEvent::Error(error) => self.failed(&error.phase().to_string(), error.to_string()),
+            ClientEvent::Closed(closed) => self.closed(closed),
+            ClientEvent::Reconnecting { attempt, after } => self.print(&json!({
+                "event": "reconnecting",
+                "attempt": attempt,
+                "after": after.as_secs_f64(),
+            })),
+            ClientEvent::BufferFull => self.print(&json!({"event": "buffer_full"})),
+            ClientEvent::BufferDrained => self.print(&json!({"event": "buffer_drained"})),
+            ClientEvent::Undelivered(message) => {
+                self.print(&json!({"event": "undelivered", "length": message.len()}));
+            }
             _ => {}
         }
     }

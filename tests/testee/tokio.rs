@@ -1,16 +1,59 @@
 //! The tokio adapter.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::runtime;
-use ws_tokio::{AcceptError, ConnectOptions, Event, Listener, WebSocket};
+use ws_tokio::{
+    AcceptError, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Listener, WebSocket,
+};
 
+use crate::args::Stay;
 use crate::report::Report;
 
 pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
     match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(echo_until_closed(options, report)),
-        Err(error) => report.not_connected(&ws_tokio::ConnectError::Local(error)),
+        Err(error) => report.not_connected(&ConnectError::Local(error)),
+    }
+}
+
+pub(crate) fn stay(stay: &Stay, report: &mut Report) {
+    let client = stay.build::<Client>();
+    match (client, runtime::Builder::new_current_thread().enable_all().build()) {
+        (Ok(client), Ok(runtime)) => runtime.block_on(echo_until_over(client, stay, report)),
+        (Err(error), _) => report.not_connected(&error),
+        (_, Err(error)) => report.not_connected(&ConnectError::Local(error)),
+    }
+}
+
+async fn echo_until_over(mut client: Client, stay: &Stay, report: &mut Report) {
+    for text in &stay.send {
+        // What finds no room is not sent: the events say that the outbox is full.
+        let _ = client.try_send(text.clone());
+    }
+    let deadline = stay.stop_after.map(|after| tokio::time::Instant::now() + after);
+    let mut stop = pin!(async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    });
+    let mut is_stopping = false;
+    loop {
+        let event = tokio::select! {
+            event = client.next() => event,
+            () = &mut stop, if !is_stopping => {
+                is_stopping = true;
+                client.start_close(CloseCode::NORMAL);
+                continue;
+            }
+        };
+        let Some(event) = event else { return };
+        report.client_event(&event);
+        if let ClientEvent::Message(message) = event {
+            let _ = client.send(message).await;
+        }
     }
 }
 

@@ -18,9 +18,12 @@ use crate::websocket::WebSocket;
 
 pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = Clock::now();
-    let addresses = resolve(options, start)?;
-    let transport = dial(options, &addresses, start)?;
-    handshake(transport, options, start)
+    handshake(reach(options, start)?, options, start)
+}
+
+/// Resolves and connects. The time to open counts from `start`.
+pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<TcpStream, ConnectError> {
+    dial(options, &resolve(options, start)?, start)
 }
 
 /// What is left of the time to open in this phase.

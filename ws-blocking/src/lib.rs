@@ -2,8 +2,10 @@
 
 mod accept;
 mod call;
+mod client;
 mod connect;
 mod driver;
+mod line;
 mod listener;
 mod shared;
 mod signal;
@@ -14,13 +16,17 @@ mod transport;
 mod websocket;
 
 pub use accept::Incoming;
+pub use client::{Client, Elapsed, Handle};
 pub use listener::Listener;
 pub use split::{Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
 pub use websocket::{Messages, WebSocket};
 
-pub use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase, Target, TargetError};
+pub use ws_client::{
+    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
+    ConnectOptions, Decision, Delivery, End, Phase, Reconnect, Stats, Status, Target, TargetError,
+};
 pub use ws_core::{
     Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, InvalidClose,
     InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply, Request, Response,

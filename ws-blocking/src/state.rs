@@ -74,6 +74,17 @@ impl<M: Machine> State<M> {
         }
     }
 
+    /// There is another transport, or none: nothing of what the last one did counts.
+    pub(crate) fn begin_anew(&mut self) {
+        self.taken.clear();
+        self.read_ended = false;
+        self.write_ended = false;
+        self.is_stuck = false;
+        self.idle = 0;
+        self.reads = 0;
+        self.late_reads = 0;
+    }
+
     /// How many bytes the transport will have taken when it has taken all that waits now.
     pub(crate) fn end(&mut self) -> u64 {
         self.written + self.machine.outbound().len() as u64

@@ -135,6 +135,13 @@ impl From<HandshakeError> for ConnectError {
     }
 }
 
+/// What a local call says, such as that for the addresses of a socket.
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Local(error)
+    }
+}
+
 /// Options that were made before cannot fail to be options.
 impl From<Infallible> for ConnectError {
     fn from(never: Infallible) -> Self {

@@ -53,7 +53,7 @@ async fn stay_connected(url: &str, ping_interval: Duration) -> Result<(), Box<dy
                 client.send("hello").await?;
             }
             ClientEvent::Message(message) => {
-                println!("recv: {}", String::from_utf8_lossy(message.as_bytes()))
+                println!("recv: {}", String::from_utf8_lossy(message.as_bytes()));
             }
             ClientEvent::Error(error) => println!("error: {error}"),
             ClientEvent::Closed(_) => println!("connection closed and try to reconnect"),

@@ -94,6 +94,11 @@ impl Client {
         close(&self.seat, frame.into()).await;
     }
 
+    /// As [`Handle::start_close`].
+    pub fn start_close(&self, frame: impl Into<CloseFrame>) {
+        change(&self.seat, |session, now| session.close(frame.into(), now));
+    }
+
     /// As [`Handle::abort`].
     pub fn abort(&self) {
         change(&self.seat, Session::abort);
@@ -171,6 +176,11 @@ impl Handle {
     /// What waits in the outbox goes out first. The events to the end are still reported. Cancel safe.
     pub async fn close(&self, frame: impl Into<CloseFrame>) {
         close(&self.seat, frame.into()).await;
+    }
+
+    /// Begins what [`close`](Self::close) does, without waiting: [`Client::next`] goes on to the end.
+    pub fn start_close(&self, frame: impl Into<CloseFrame>) {
+        change(&self.seat, |session, now| session.close(frame.into(), now));
     }
 
     /// Ends the client for good, at once, without a Close frame.

@@ -178,6 +178,13 @@ impl Session {
         false
     }
 
+    /// For drivers: the shortest time between anything that happens and a deadline that comes of it; see
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout).
+    pub fn shortest_timeout(&self) -> Duration {
+        let config = self.settings.connect.connection_config();
+        config.shortest_timeout().min(self.settings.confirm_timeout)
+    }
+
     /// For drivers: whether reading is wanted.
     pub fn is_reading(&self) -> bool {
         !self.is_paused

@@ -1,0 +1,111 @@
+//! What a client that stays connected speaks over: a socket, or for most of its waiting none.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::transport::Transport;
+
+/// A transport whose socket comes and goes. While there is none, a read waits as one of a silent peer does.
+pub(crate) struct Line {
+    state: Mutex<State>,
+    /// The socket has changed, or who waits for it is wanted elsewhere.
+    changed: Condvar,
+}
+
+struct State {
+    socket: Option<Arc<TcpStream>>,
+    read_timeout: Duration,
+    write_timeout: Duration,
+    /// How often somebody has called [`Line::wake`].
+    calls: u64,
+}
+
+impl Line {
+    pub(crate) fn new() -> Self {
+        let patience = Duration::from_millis(1);
+        let state = State { socket: None, read_timeout: patience, write_timeout: patience, calls: 0 };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// From now on it goes over this socket, or over none. Nobody may be reading from or writing to the one before.
+    pub(crate) fn replace(&self, socket: Option<TcpStream>) -> io::Result<()> {
+        let mut state = self.lock();
+        if let Some(socket) = &socket {
+            socket.set_read_timeout(Some(state.read_timeout))?;
+            socket.set_write_timeout(Some(state.write_timeout))?;
+        }
+        state.socket = socket.map(Arc::new);
+        drop(state);
+        self.wake();
+        Ok(())
+    }
+
+    /// Ends the reads and writes that are under way.
+    pub(crate) fn hang_up(&self) {
+        if let Some(socket) = self.socket() {
+            // A peer that is gone needs no shutdown.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        self.wake();
+    }
+
+    /// Brings back who waits for want of a socket.
+    pub(crate) fn wake(&self) {
+        self.lock().calls += 1;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.lock().socket.is_some()
+    }
+
+    fn socket(&self) -> Option<Arc<TcpStream>> {
+        self.lock().socket.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self) -> io::Error {
+        let state = self.lock();
+        let (timeout, calls) = (state.read_timeout, state.calls);
+        let waiting = self.changed.wait_timeout_while(state, timeout, |state| state.calls == calls);
+        drop(waiting.unwrap_or_else(PoisonError::into_inner));
+        ErrorKind::WouldBlock.into()
+    }
+}
+
+impl Transport for Line {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.socket() {
+            Some(socket) => Transport::read(&*socket, buffer),
+            None => Err(self.wait()),
+        }
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self.socket() {
+            Some(socket) => Transport::write_vectored(&*socket, buffers),
+            None => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let mut state = self.lock();
+        state.read_timeout = timeout;
+        state.socket.as_ref().map_or(Ok(()), |socket| socket.set_read_timeout(Some(timeout)))
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let mut state = self.lock();
+        state.write_timeout = timeout;
+        state.socket.as_ref().map_or(Ok(()), |socket| socket.set_write_timeout(Some(timeout)))
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket().map_or(Ok(()), |socket| Transport::shutdown(&*socket, how))
+    }
+}
