@@ -75,7 +75,7 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
                 }
             },
         };
-        let Some(event) = event else { return };
+        let Some(event) = event else { return report.over() };
         report.client_event(&event);
         if let ClientEvent::Message(message) = event {
             let _ = client.send(message);

@@ -14,6 +14,8 @@ const MAX_TEXT: usize = 1024;
 pub(crate) struct Report {
     is_printing: bool,
     is_clean: bool,
+    /// Whether the end was reported, and nothing after it.
+    is_closed: bool,
     last_text: Option<String>,
     last_error: Option<String>,
 }
@@ -60,7 +62,15 @@ impl Report {
         }
     }
 
+    /// The client that stays connected is over. The end is the last line in any case, also when it waited for its next attempt.
+    pub(crate) fn over(&mut self) {
+        if !self.is_closed {
+            self.print(&json!({"event": "closed", "code": 1006, "reason": "", "clean": false, "by": "us"}));
+        }
+    }
+
     pub(crate) fn client_event(&mut self, event: &ClientEvent) {
+        self.is_closed = matches!(event, ClientEvent::Closed(_));
         match event {
             ClientEvent::Connected { peer, local } => self.print(&json!({
                 "event": "connected",

@@ -49,7 +49,7 @@ async fn echo_until_over(mut client: Client, stay: &Stay, report: &mut Report) {
                 continue;
             }
         };
-        let Some(event) = event else { return };
+        let Some(event) = event else { return report.over() };
         report.client_event(&event);
         if let ClientEvent::Message(message) = event {
             let _ = client.send(message).await;
