@@ -42,7 +42,7 @@ use crate::state::State;
 /// ```
 ///
 /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-/// [`handle`](Self::handle)s is under way: usually [`next`](Self::next), in a loop. While none is, nothing happens. The one
+/// [`handle`](Self::handle)s is under way: usually [`next`](Iterator::next), in a loop. While none is, nothing happens. The one
 /// thread that is started is that in which a connection is opened; it ends with that.
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
@@ -62,13 +62,7 @@ impl Client {
         ClientBuilder::new(url)
     }
 
-    /// Waits for the next event; `None` when the client is over: closed by the user, or by an end after which the policy does
-    /// not come back. [`reconnect_after`](Self::reconnect_after) then begins anew.
-    pub fn next(&mut self) -> Option<ClientEvent> {
-        self.shared.next(None).unwrap_or(None)
-    }
-
-    /// As [`next`](Self::next), but waits no longer than `timeout`: then it is `Err`, and nothing is lost.
+    /// As [`next`](Iterator::next), but waits no longer than `timeout`: then it is `Err`, and nothing is lost.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, Elapsed> {
         self.shared.next(Some(timeout))
     }
@@ -150,6 +144,16 @@ impl Client {
     }
 }
 
+impl Iterator for Client {
+    type Item = ClientEvent;
+
+    /// Waits for the next event; `None` when the client is over: closed by the user, or by an end after which the policy does
+    /// not come back. [`reconnect_after`](Client::reconnect_after) then begins anew.
+    fn next(&mut self) -> Option<ClientEvent> {
+        self.shared.next(None).unwrap_or(None)
+    }
+}
+
 impl Handle {
     /// Waits until there is room in the outbox, queues the message, and writes what can be written at once. A message is
     /// accepted whether or not there is a connection; messages go out in order.
@@ -180,7 +184,7 @@ impl Handle {
         self.shared.close(frame.into());
     }
 
-    /// Begins what [`close`](Self::close) does, without waiting: [`Client::next`] goes on to the end.
+    /// Begins what [`close`](Self::close) does, without waiting: [`Client`] goes on to the end.
     pub fn start_close(&self, frame: impl Into<CloseFrame>) {
         self.shared.start_close(frame.into());
     }
