@@ -12,6 +12,9 @@ use crate::peer::{Peer, Server, accept_key, field, response_to};
 use crate::watch::takes;
 use crate::wire::{FIN, TEXT};
 
+/// What a server makes of the response that would be right.
+type Distorted = dyn Fn(&str) -> Vec<u8> + Sync;
+
 type Connected<A> = Result<(<A as Adapter>::Socket, Response), ConnectError>;
 
 /// Connects to a server that does what `script` says.
@@ -146,15 +149,14 @@ pub fn a_refusal_hands_over_status_headers_and_body<A: Adapter>() {
 }
 
 pub fn a_response_that_is_no_handshake_says_what_is_wrong<A: Adapter>() {
-    let wrong = accept_key("another key");
-    let table: &[(&str, &(dyn Fn(&str) -> Vec<u8> + Sync))] = &[
+    let table: &[(&str, &Distorted)] = &[
         ("HTTP/1.1", &|_| b"220 mail.example.com ESMTP\r\n".to_vec()),
         ("HTTP/1.1", &|_| vec![0x15, 3, 3, 0, 2, 2, 0x46]),
         ("HTTP/1.1", &|good| good.replace("HTTP/1.1", "HTTP/1.0").into()),
         ("HTTP/1.1", &|_| b"HTTP/2 101 X\r\n\r\n".to_vec()),
         ("Sec-WebSocket-Accept", &|good| {
             let accept = field(good, "Sec-WebSocket-Accept").unwrap();
-            good.replace(accept, &wrong).into()
+            good.replace(accept, &accept_key("another key")).into()
         }),
         ("Sec-WebSocket-Accept", &|good| good.replace("Sec-WebSocket-Accept", "X").into()),
         ("Sec-WebSocket-Accept", &|good| {

@@ -122,6 +122,22 @@ impl Peer {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Sends `bytes` again and again, until so many have gone, or the other end takes nothing for a second, or is gone.
+    /// Says how many were sent.
+    pub fn send_while_taken(&mut self, bytes: &[u8], limit: usize) -> usize {
+        self.stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+        let mut sent = 0;
+        while sent < limit {
+            // From where it was cut, so that frames stay whole.
+            match self.stream.write(&bytes[sent % bytes.len()..]) {
+                Ok(n) => sent += n,
+                Err(_) => break,
+            }
+        }
+        self.stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        sent
+    }
+
     /// The bytes of a frame as this end sends it.
     pub fn encode(&self, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
         wire::frame(first, self.is_client, payload.as_ref())

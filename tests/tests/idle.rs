@@ -1,5 +1,7 @@
 //! What an idle connection costs (contract 13): counted by an allocator, in a binary of its own.
 
+#![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
+
 use std::alloc::System;
 
 use cap::Cap;

@@ -1,0 +1,9 @@
+//! The black-box entry, `testee connect`, against servers that break every rule.
+
+#![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
+
+mod addresses;
+mod floods;
+mod handshakes;
+mod testee;
+mod violations;
