@@ -1,5 +1,6 @@
 //! How a connection ends (contract 7).
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -164,6 +165,35 @@ pub fn messages_that_come_while_we_close_are_delivered<A: Adapter>() {
             assert!(socket.closed().unwrap().clean);
         });
     }
+}
+
+pub fn an_answered_close_leaves_unsent_what_has_not_begun<A: Adapter>() {
+    const LARGE: usize = 24 << 20;
+    // More than the system holds, and less than may wait.
+    let (mut socket, mut peer) = client::<A>(quiet().max_send_buffer(2 * LARGE));
+    let (told, heard) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            assert_eq!(peer.skip(1), 1);
+            peer.close(1001, "no more");
+            heard.recv().unwrap();
+            // The rest of the frame that has begun, and nothing between it and the answer.
+            let mut left = 13 + LARGE;
+            while left > 0 {
+                left -= peer.skip(left.min(1 << 20));
+            }
+            assert_eq!(peer.receive_close().0, 1001);
+            peer.end();
+            peer.expect_end();
+        });
+        for len in [LARGE, 1, 10_000, 2] {
+            socket.feed(vec![0; len]).unwrap();
+        }
+        assert!(matches!(socket.next().unwrap(), Some(Event::Closing(_))));
+        told.send(()).unwrap();
+        let closed = end(&mut socket);
+        assert_eq!((closed.code, closed.clean, closed.unsent), (1001, true, 3));
+    });
 }
 
 pub fn a_close_that_comes_while_we_write_wins_over_the_reset<A: Adapter>() {

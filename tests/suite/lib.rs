@@ -82,6 +82,7 @@ macro_rules! scenarios {
                 crossing_close_frames
                 what_is_queued_goes_out_before_close
                 messages_that_come_while_we_close_are_delivered
+                an_answered_close_leaves_unsent_what_has_not_begun
                 a_close_that_comes_while_we_write_wins_over_the_reset
                 an_end_without_close_is_an_error_and_1006
                 a_silent_peer_costs_close_timeout
@@ -123,6 +124,7 @@ macro_rules! scenarios {
             shutdown {
                 every_connection_is_closed_with_1001
                 a_peer_that_does_not_answer_is_broken_off
+                a_client_within_its_handshake_does_not_hold_it_up
                 a_waiting_accept_learns_of_the_shutdown
                 a_listener_goes_on_after_a_client_that_speaks_no_http
             }

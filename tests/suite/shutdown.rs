@@ -7,7 +7,7 @@ use ws_client::{AcceptError, AcceptOptions};
 use ws_core::Side;
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending};
-use crate::peer::Peer;
+use crate::peer::{Peer, request};
 use crate::watch::takes;
 
 pub fn every_connection_is_closed_with_1001<A: Adapter>() {
@@ -70,6 +70,30 @@ pub fn a_peer_that_does_not_answer_is_broken_off<A: Adapter>() {
         takes(Duration::ZERO, || serving.join().unwrap());
         assert_eq!(peer.receive_close().0, 1001);
         peer.expect_end();
+    });
+}
+
+pub fn a_client_within_its_handshake_does_not_hold_it_up<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default());
+    let address = listener.address();
+    thread::scope(|scope| {
+        let mut peer = Peer::connect(address);
+        let accepting = scope.spawn(|| listener.accept());
+        // The listener has taken it, and waits for the rest.
+        peer.send(&request("")[..20]);
+        thread::sleep(Duration::from_millis(100));
+        let patience = Duration::from_millis(300);
+        assert!(takes(patience, || listener.shutdown(patience)) <= 1);
+        // It comes too late, or is told at once.
+        peer.send(&request("")[20..]);
+        takes(Duration::ZERO, || match accepting.join().unwrap() {
+            Ok((mut socket, _)) => {
+                assert_eq!(socket.recv().unwrap(), None);
+                assert!(socket.closed().is_some());
+            }
+            Err(error) => println!("{error}"),
+        });
+        peer.read_to_end();
     });
 }
 

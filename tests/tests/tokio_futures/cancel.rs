@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use suite::wire::{BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, TEXT, close_payload, frame};
 use ws_core::Role;
-use ws_tokio::{CloseCode, Closed, Config, Event, Message, MessageRef, SendError};
+use ws_tokio::{CloseCode, Closed, Config, ConnectOptions, Event, Message, MessageRef, SendError, WebSocket};
 
 use crate::polls::at_every_poll;
 use crate::transport::Transport;
@@ -157,7 +157,7 @@ async fn a_reader_that_is_dropped_anywhere_passes_over_its_message_only() {
 }
 
 /// A connection with messages of many sizes queued, and what becomes of them on the wire.
-fn queued() -> (Transport, ws_tokio::WebSocket<Transport>) {
+fn queued() -> (Transport, WebSocket<Transport>) {
     let transport = Transport::stuttering(700);
     let mut socket = transport.connection(Role::Client, &quiet());
     for len in [0, 1, 125, 126, 4095, 4096, 9000] {
@@ -205,6 +205,39 @@ async fn close() {
         assert_eq!(polls.again(async || socket.recv().await).await.unwrap(), None);
         assert_eq!(socket.try_send("late"), Err(SendError::Closed(Some("late".into()))));
         (closed.to_string(), frames(&transport).last().cloned())
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accept_that_is_dropped_lets_go_of_the_transport() {
+    at_every_poll(async |polls| {
+        let transport = Transport::stuttering(9);
+        transport.give(suite::peer::request("").into());
+        match polls.cut(WebSocket::accept(transport.clone())).await {
+            Some(accepted) => assert_eq!(accepted.unwrap().1.target(), "/chat?room=1"),
+            None => assert!(transport.is_dropped()),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_that_is_dropped_lets_go_of_the_transport() {
+    at_every_poll(async |polls| {
+        let (client, server) = tokio::io::duplex(16);
+        let options = ConnectOptions::new("ws://in.memory/").unwrap();
+        let connect = async {
+            let connected = polls.cut(WebSocket::connect_over(client, options)).await;
+            connected.map(Result::unwrap)
+        };
+        let accept = async {
+            let Ok((mut server, _)) = WebSocket::accept(server).await else { return };
+            let _ = server.recv().await;
+        };
+        // The server's side ends when the client's has been dropped, and not before.
+        let dropping = async { drop(connect.await) };
+        tokio::join!(dropping, accept);
     })
     .await;
 }

@@ -63,6 +63,11 @@ impl Transport {
         self.state().eof = true;
     }
 
+    /// Whether this is the last handle to it.
+    pub(crate) fn is_dropped(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// An open connection over it, whose peer has the other role.
     pub(crate) fn connection(&self, role: Role, config: &Config) -> WebSocket<Self> {
         let random = Random::from_seed([7; 32]);
