@@ -14,7 +14,7 @@ use ws_core::{
 
 use crate::call::AT_ONCE;
 use crate::driver::Driver;
-use crate::state::State;
+use crate::state::{Receiver, State};
 use crate::transport::Transport;
 
 /// A connection and its transport, shared by the threads that use it.
@@ -162,6 +162,7 @@ impl<S: Transport> Shared<S> {
     /// Closes, and waits for the end.
     pub(crate) fn close(&self, frame: CloseFrame) -> Closed {
         let now = self.driver.now();
+        self.driver.lock().is_ending = true;
         self.with(|connection| connection.close(frame, now));
         self.drive_ahead(|state| state.machine.closed().cloned())
     }
@@ -173,7 +174,7 @@ impl<S: Transport> Shared<S> {
     /// Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
     pub(crate) fn discard(&self) {
         let mut state = self.driver.lock();
-        state.is_discarding = true;
+        state.receiver = Receiver::Nobody;
         self.driver.notify(&state);
     }
 
@@ -210,14 +211,18 @@ impl<S: Transport> Shared<S> {
 
     /// Looks at what came while nobody receives. Says whether to read on.
     fn look_ahead(&self, state: &mut State<Connection>) -> bool {
-        if state.is_discarding {
+        if state.receiver == Receiver::Nobody {
             while !matches!(state.machine.poll_event(), Ok(None)) {}
         }
         if state.is_reading {
             // Whoever reads looks at it, and may be about to take it.
             return false;
         }
-        let reading = state.machine.read_ahead();
+        // With nobody there to receive meanwhile, what comes must not hide the peer's Close frame.
+        let reading = match state.receiver {
+            Receiver::Same if state.is_ending => state.machine.read_to_close(),
+            _ => state.machine.read_ahead(),
+        };
         if reading {
             self.resume(state);
         } else if !state.is_paused {

@@ -9,6 +9,7 @@ use ws_core::{
 };
 
 use crate::shared::Shared;
+use crate::state;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
 use crate::websocket::Messages;
@@ -26,6 +27,7 @@ pub struct Sender<S: Transport>(Arc<Shared<S>>);
 pub struct Receiver<S: Transport>(Arc<Shared<S>>);
 
 pub(crate) fn split<S: Transport>(shared: Arc<Shared<S>>) -> (Sender<S>, Receiver<S>) {
+    shared.driver.lock().receiver = state::Receiver::Other;
     (Sender(shared.clone()), Receiver(shared))
 }
 

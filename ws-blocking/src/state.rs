@@ -44,8 +44,20 @@ pub(crate) struct State<M> {
     pub(crate) waiting: usize,
     /// Reading stands still, because nobody takes what comes.
     pub(crate) is_paused: bool,
-    /// Nobody will ever take what comes.
-    pub(crate) is_discarding: bool,
+    pub(crate) receiver: Receiver,
+    /// The user waits for the end.
+    pub(crate) is_ending: bool,
+}
+
+/// Who takes what comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    /// Whoever does anything else, too: not while it waits for something else.
+    Same,
+    /// Another half.
+    Other,
+    /// Nobody, ever.
+    Nobody,
 }
 
 impl<M: Machine> State<M> {
@@ -70,7 +82,8 @@ impl<M: Machine> State<M> {
             write_timeout: Timeout::default(),
             waiting: 0,
             is_paused: false,
-            is_discarding: false,
+            receiver: Receiver::Same,
+            is_ending: false,
         }
     }
 

@@ -10,6 +10,8 @@ use crate::target::{Target, TargetError};
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// For ever, as far as an attempt to connect goes; what a clock can show is no more than this away.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// How a client connects. A URL alone is one, with every default.
 ///
@@ -90,7 +92,7 @@ impl ConnectOptions {
     /// The longest time for everything from resolving the name to the open connection. Default: 10 s.
     #[must_use]
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.open_timeout = timeout;
+        self.open_timeout = timeout.min(FOR_EVER);
         self
     }
 
@@ -226,7 +228,7 @@ impl AcceptOptions {
     /// The longest time that a client may take for its request. Default: 10 s.
     #[must_use]
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.open_timeout = timeout;
+        self.open_timeout = timeout.min(FOR_EVER);
         self
     }
 

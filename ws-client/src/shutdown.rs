@@ -87,10 +87,10 @@ impl Shutdown {
 
     /// Waits until no connection is left, but not longer than `timeout`. Says whether none is left.
     pub fn wait_empty(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let start = Instant::now();
         let mut state = self.state();
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = timeout.saturating_sub(start.elapsed());
             if state.members.is_empty() || left.is_zero() {
                 return state.members.is_empty();
             }

@@ -157,7 +157,7 @@ pub enum Side {
 #[non_exhaustive]
 pub struct Closed {
     /// The code of the peer's Close frame; 1005 if that had none, 1006 if there was no Close frame; after a
-    /// violation by the peer, the code that was sent to it.
+    /// violation by the peer, the code that answers it.
     pub code: u16,
     /// The reason in the peer's Close frame.
     pub reason: ByteString,

@@ -211,11 +211,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.machine.poll_timeout() else {
+        let deadline = self.machine.poll_timeout();
+        // A deadline beyond what the clock can show never comes.
+        let Some(deadline) = deadline.and_then(|deadline| self.epoch.checked_add(deadline.elapsed())) else {
             self.timer = None;
             return Poll::Pending;
         };
-        let deadline = self.epoch + deadline.elapsed();
         let (at, sleep) =
             self.timer.get_or_insert_with(|| (deadline, Box::pin(tokio::time::sleep_until(deadline))));
         loop {

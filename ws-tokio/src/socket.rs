@@ -20,9 +20,19 @@ pub struct Socket<T> {
     pub(crate) driver: Driver<T, Connection>,
     /// Reading stands still, because nobody takes what comes.
     paused: bool,
-    /// Nobody will ever take what comes.
-    pub(crate) discarding: bool,
+    pub(crate) receiver: Receiver,
     listener: Option<(Arc<Signal>, Guard)>,
+}
+
+/// Who takes what comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    /// Whoever does anything else, too: not while it waits for something else.
+    Same,
+    /// Another half.
+    Other,
+    /// Nobody, ever.
+    Nobody,
 }
 
 impl<T> Progress for Socket<T> {
@@ -33,7 +43,7 @@ impl<T> Progress for Socket<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     pub(crate) fn new(driver: Driver<T, Connection>) -> Self {
-        Self { driver, paused: false, discarding: false, listener: None }
+        Self { driver, paused: false, receiver: Receiver::Same, listener: None }
     }
 
     /// The listener that accepted this connection may tell it to stop.
@@ -154,7 +164,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                 self.ended(cx);
                 return Poll::Ready(closed);
             }
-            ready!(self.poll_io_ahead(cx));
+            let look = match self.receiver {
+                Receiver::Same => Connection::read_to_close,
+                Receiver::Other | Receiver::Nobody => Connection::read_ahead,
+            };
+            ready!(self.poll_io_while(cx, look));
         }
     }
 
@@ -168,10 +182,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Moves bytes while somebody waits for something else than receiving.
     fn poll_io_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.discarding {
+        self.poll_io_while(cx, Connection::read_ahead)
+    }
+
+    /// Moves bytes, and looks at what came, as far as `look` goes.
+    fn poll_io_while(&mut self, cx: &mut Context<'_>, look: fn(&mut Connection) -> bool) -> Poll<()> {
+        if self.receiver == Receiver::Nobody {
             while !matches!(self.driver.machine.poll_event(), Ok(None)) {}
         }
-        let reading = self.driver.machine.read_ahead();
+        let reading = look(&mut self.driver.machine);
         if reading {
             self.resume();
         } else if !self.paused {

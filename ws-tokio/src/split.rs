@@ -14,7 +14,7 @@ use ws_core::{
 
 use crate::operations::{self, Access};
 use crate::seat::Seat;
-use crate::socket::Socket;
+use crate::socket::{self, Socket};
 use crate::stream::{MessageReader, MessageWriter};
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
@@ -28,7 +28,8 @@ pub struct Sender<T>(Half<T>);
 /// While it waits, it also writes what the sending half has queued.
 pub struct Receiver<T>(Half<T>);
 
-pub(crate) fn split<T: AsyncRead + AsyncWrite + Unpin>(socket: Socket<T>) -> (Sender<T>, Receiver<T>) {
+pub(crate) fn split<T: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<T>) -> (Sender<T>, Receiver<T>) {
+    socket.receiver = socket::Receiver::Other;
     let seat = Seat::new(socket);
     (Sender(Half(seat.clone())), Receiver(Half(seat)))
 }
@@ -137,7 +138,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         // Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
-        self.0.0.lock().discarding = true;
+        self.0.0.lock().receiver = socket::Receiver::Nobody;
         self.0.0.wake_others();
     }
 }

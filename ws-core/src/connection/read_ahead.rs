@@ -70,12 +70,21 @@ impl Connection {
     /// pongs counted and a Close frame seen meanwhile. The events wait for [`poll_event`](crate::Machine::poll_event).
     ///
     /// Says whether to read on. Once `max_read_ahead` bytes wait it is `false`: then the driver stops reading, says so
-    /// with [`pause`](Self::pause), and the peer feels it. Only once we have begun to close are messages beyond the limit
-    /// dropped instead, so that they do not hide the peer's Close frame.
+    /// with [`pause`](Self::pause), and the peer feels it.
     pub fn read_ahead(&mut self) -> bool {
+        self.look_ahead(false)
+    }
+
+    /// As [`read_ahead`](Self::read_ahead), for a driver that waits for the end, with nobody there to receive meanwhile: once we
+    /// have begun to close, messages beyond the limit are dropped, so that they do not hide the peer's Close frame.
+    pub fn read_to_close(&mut self) -> bool {
+        self.look_ahead(self.closing.has_sent())
+    }
+
+    fn look_ahead(&mut self, drops: bool) -> bool {
         loop {
             let is_full = self.ahead.size >= self.ahead.limit;
-            if is_full && !self.closing.has_sent() {
+            if is_full && !drops {
                 return false;
             }
             match self.step() {

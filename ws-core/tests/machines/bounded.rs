@@ -113,11 +113,11 @@ fn messages_beyond_the_limit_do_not_hide_the_peers_close_once_we_have_begun_to_c
         connection.close(CloseCode::NORMAL, at(0));
         write(&mut connection, at(0));
         feed(&mut connection, &frame(role.peer(), BINARY, &[1; 1000]).repeat(50), at(0));
-        assert!(connection.read_ahead(), "the driver must go on reading");
+        assert!(connection.read_to_close(), "the driver must go on reading");
         feed(&mut connection, &close(role.peer(), 1000, b""), at(0));
-        assert!(connection.read_ahead());
+        assert!(connection.read_to_close());
         connection.handle_read(0, at(0));
-        assert!(!connection.read_ahead());
+        assert!(!connection.read_to_close());
         assert_eq!(closed(&connection), (1000, "", Side::Us, true, 0));
         let seen = drain(&mut connection);
         assert!(seen.len() >= 10 && ends_once(&seen), "{}", seen.len());
