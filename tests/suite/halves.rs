@@ -182,6 +182,57 @@ pub fn streamed_messages_pass_through_halves<A: Adapter>() {
     });
 }
 
+pub fn a_writer_that_is_dropped_is_noticed_by_the_waiting_receiver<A: Adapter>() {
+    let (socket, mut peer) = client::<A>(quiet());
+    let (mut sender, mut receiver) = socket.split();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(move || {
+            assert_eq!(receiver.recv().unwrap(), None);
+            receiver.closed().unwrap()
+        });
+        thread::sleep(Duration::from_millis(50));
+        sender.send_parts(Kind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+        // Nobody but the receiver can send the Close frame.
+        peer.answer_close();
+        assert_eq!(waiting.join().unwrap().code, 1011);
+    });
+}
+
+pub fn a_close_wins_over_the_reset_at_both_halves<A: Adapter>() {
+    let (socket, mut peer) = client::<A>(quiet());
+    let (mut sender, mut receiver) = socket.split();
+    thread::scope(|scope| {
+        let receiving = scope.spawn(move || {
+            assert_eq!(receiver.recv().unwrap(), None);
+            receiver.closed().unwrap()
+        });
+        let sending = scope.spawn(move || while sender.send(vec![0; 512 * 1024]).is_ok() {});
+        assert!(peer.skip(100_000) > 0);
+        peer.close(1008, "too much");
+        // With bytes unread.
+        drop(peer);
+        sending.join().unwrap();
+        let closed = receiving.join().unwrap();
+        assert_eq!((closed.code, &*closed.reason), (1008, "too much"));
+    });
+}
+
+pub fn a_sender_that_is_stuck_and_a_receiver_that_waits_end_together<A: Adapter>() {
+    let timeout = Duration::from_millis(500);
+    let (socket, peer) = server::<A>(quiet().write_timeout(timeout));
+    let (mut sender, mut receiver) = socket.split();
+    thread::scope(|scope| {
+        takes(timeout, || {
+            let receiving = scope.spawn(move || failure(&mut receiver));
+            while sender.send(vec![0; 1 << 20]).is_ok() {}
+            let (error, closed) = receiving.join().unwrap();
+            assert!(matches!(error, Error::Timeout(Timeout::Write)), "{error}");
+            assert_eq!(closed.code, 1006);
+        });
+    });
+    drop(peer);
+}
+
 pub fn the_receiver_visits<A: Adapter>() {
     let (socket, mut peer) = client::<A>(quiet());
     let (_sender, mut receiver) = socket.split();

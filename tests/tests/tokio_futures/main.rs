@@ -7,6 +7,7 @@ mod batching;
 mod cancel;
 mod cancel_send;
 mod fairness;
+mod halves;
 mod polls;
 mod sink;
 mod transport;
