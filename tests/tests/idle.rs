@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
-use std::alloc::System;
-
-use cap::Cap;
+use peak_alloc::PeakAlloc;
 use tokio::net::TcpListener;
 use ws_tokio::{CloseCode, Listener, Message, WebSocket};
 
 #[global_allocator]
-static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+static HEAP: PeakAlloc = PeakAlloc;
 
 const CONNECTIONS: usize = 200;
 
@@ -23,22 +21,22 @@ async fn a_connection_holds_no_buffers_after_an_echo() {
     // The transports alone, before anything of ours.
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut transports = Vec::with_capacity(2 * CONNECTIONS);
-    let before = HEAP.allocated();
+    let before = HEAP.current_usage();
     for _ in 0..CONNECTIONS {
         let client = tokio::net::TcpStream::connect(plain.local_addr().unwrap()).await.unwrap();
         transports.push((client, plain.accept().await.unwrap().0));
     }
-    let transport = (HEAP.allocated() - before) / (2 * CONNECTIONS);
+    let transport = (HEAP.current_usage() - before) / (2 * CONNECTIONS);
     drop(transports);
 
     let mut connections = Vec::with_capacity(CONNECTIONS);
     // Whatever is allocated once is allocated now.
     drop(open(&listener, &url).await);
-    let before = HEAP.allocated();
+    let before = HEAP.current_usage();
     for _ in 0..CONNECTIONS {
         connections.push(open(&listener, &url).await);
     }
-    let idle = (HEAP.allocated() - before) / (2 * CONNECTIONS);
+    let idle = (HEAP.current_usage() - before) / (2 * CONNECTIONS);
     println!(
         "{idle} bytes of heap for an idle connection, {transport} of them its transport, and {} of the value itself",
         size_of::<WebSocket>(),
