@@ -1,31 +1,44 @@
 //! The client that stays connected, as a machine over many connections.
 
+mod backlog;
 mod event;
 mod machine;
+mod open;
 mod options;
 mod outbox;
+mod phases;
+mod proofs;
 mod user;
 
 pub use event::{ClientError, ClientEvent, Stats, Status};
 pub use options::ClientBuilder;
-pub use outbox::{Confirmation, Delivery, Ticket};
+pub use outbox::Delivery;
+pub use proofs::{Confirmation, Ticket};
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{ClientHandshake, Connection, Instant, Outbound, Random};
+use ws_core::{ClientHandshake, Instant, Outbound, Random};
 
 use crate::options::ConnectOptions;
 use crate::reconnect::Attempts;
+use backlog::Backlog;
+use open::Open;
 use options::Settings;
 use outbox::Outbox;
 
 /// The long-lived client, without I/O: it holds the outbox, the reconnect policy and the order of events, and asks its driver
-/// to open and to drop transports ([`poll_action`](Self::poll_action)).
+/// to open and to drop transports ([`poll_action`](Self::poll_action)). [`ClientBuilder`] makes one.
 ///
-/// It is a [`Machine`] all the time: while a transport is up, bytes move as for any other; while none is, only its
-/// deadlines are kept. Its events come from [`poll_event`](Machine::poll_event), which never fails: a failure is an event.
+/// It is a [`Machine`](ws_core::Machine) all the time: while a transport is up, bytes move as for any other; while none is,
+/// only its deadlines are kept. Its events come from [`poll_event`](ws_core::Machine::poll_event), which never fails: a
+/// failure is an event. The order of events stands with [`ClientEvent`].
+///
+/// A driver's turn is that of any machine, with one more step: after events were taken, after a deadline and after anything
+/// that the user did, it asks `poll_action`. The [crate page](crate) shows such a driver.
+///
+/// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; events that nobody takes by 1 MiB
+/// and what one message holds. Beyond that nothing is read, and no attempt is begun, until some are taken.
 pub struct Session {
     settings: Settings,
     random: Random,
@@ -33,62 +46,53 @@ pub struct Session {
     /// What a driver sees while there is no transport.
     absent: (BytesMut, Outbound),
     action: Option<Action>,
-    /// Events that were read ahead, or that go with one that was handed out.
-    events: VecDeque<ClientEvent>,
-    /// What the events hold, in bytes.
-    ahead: usize,
+    /// Events that wait to be taken.
+    events: Backlog,
     outbox: Outbox,
     attempts: Attempts,
-    /// What the user wants when this connection has ended.
+    /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
-    /// Redirects that were followed in a row, and where the last one led.
-    redirects: u32,
-    redirected: Option<ConnectOptions>,
-    /// When the proof that is under way must have come.
-    confirm_by: Option<Instant>,
     is_paused: bool,
     stats: Stats,
+    /// What the driver or the user said last.
     now: Instant,
 }
 
 /// What a driver is to do.
 #[derive(Debug)]
 pub enum Action {
-    /// Resolve and connect, within [`ConnectOptions::time_to_open`], and tell the session by [`Session::opened`] or
-    /// [`Session::not_opened`].
+    /// Drop the transport, if there is one still, then resolve and connect, within [`ConnectOptions::time_to_open`], and
+    /// tell the session by [`Session::opened`] or [`Session::not_opened`].
     Open(Box<ConnectOptions>),
     /// Drop the transport, or give up opening one.
     Drop,
 }
 
 enum State {
+    /// Nothing was begun. The first attempt is due at once.
+    New,
     /// Waits for the next attempt.
     Waiting {
         until: Instant,
     },
     /// The driver resolves and connects.
-    Opening {
-        options: Box<ConnectOptions>,
-        deadline: Instant,
-    },
-    Handshaking {
-        options: Box<ConnectOptions>,
-        machine: Box<ClientHandshake>,
-    },
+    Opening(Box<Attempt>),
+    Handshaking(Box<Attempt>, Box<ClientHandshake>),
     Open(Box<Open>),
     Over,
 }
 
-struct Open {
-    connection: Connection,
-    since: Instant,
-    /// What it failed of, which says more than how it was closed.
-    failure: Option<ws_core::Error>,
-    unconfirmed: bool,
+/// An attempt to connect, the redirects that it follows included.
+struct Attempt {
+    options: ConnectOptions,
+    deadline: Instant,
+    /// Redirects that were followed.
+    redirects: u32,
 }
 
+/// Who decides instead of the policy.
 enum Wish {
-    /// Come back after this time, whatever the policy.
+    /// Come back after this time.
     Again(Duration),
     /// Do not come back.
     Stop,
@@ -96,25 +100,28 @@ enum Wish {
 
 impl Session {
     fn new(settings: Settings, random: Random) -> Self {
-        let outbox = Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries);
         Self {
+            outbox: Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries),
             attempts: settings.reconnect.attempts(),
             settings,
             random,
-            // The first attempt is due at once.
-            state: State::Waiting { until: Instant::EPOCH },
+            state: State::New,
             absent: (BytesMut::new(), Outbound::default()),
             action: None,
-            events: VecDeque::new(),
-            ahead: 0,
-            outbox,
+            events: Backlog::default(),
             wish: None,
-            redirects: 0,
-            redirected: None,
-            confirm_by: None,
             is_paused: false,
             stats: Stats::default(),
             now: Instant::EPOCH,
         }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("status", &self.status())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
     }
 }

@@ -131,7 +131,7 @@ pub struct Stats {
     pub messages_received: u64,
     /// Messages that a transport has taken whole.
     pub messages_sent: u64,
-    /// Attempts to connect.
+    /// Attempts to connect; redirects that one follows are a part of it.
     pub attempts: u64,
     /// Connections that were open.
     pub connections: u64,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::Config;
+use ws_core::{Config, Random};
 
 use super::{Delivery, Session};
 use crate::error::ConnectError;
@@ -134,8 +134,8 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.delivery = delivery)
     }
 
-    /// How many payload bytes may wait to be sent (or confirmed), over all connections. Default: 1 MiB. One message may go
-    /// beyond it.
+    /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire. Default: 1 MiB. One
+    /// message may go beyond it. It stands in for [`Config::max_send_buffer`].
     #[must_use]
     pub fn max_send_buffer(self, bytes: usize) -> Self {
         self.set(|settings| settings.outbox = bytes)
@@ -154,8 +154,9 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.confirm_timeout = timeout)
     }
 
-    /// How many redirects in a row are followed (301, 302, 303, 307, 308). Default: none. Credentials, cookies among them,
-    /// do not go along to another origin.
+    /// How many redirects in a row an attempt follows (301, 302, 303, 307, 308), within its one `open_timeout`. Default: none.
+    /// Credentials, cookies among them, do not go along to another origin, and none leads from `wss` to `ws`. Each attempt begins
+    /// at the original URL.
     #[must_use]
     pub fn max_redirects(self, redirects: u32) -> Self {
         self.set(|settings| settings.max_redirects = redirects)
@@ -175,10 +176,15 @@ impl<C: From<Session>> ClientBuilder<C> {
     ///
     /// An error for a URL or a header that cannot be used.
     pub fn build(self) -> Result<C, ConnectError> {
+        let random = crate::options::random().map_err(ConnectError::Local)?;
+        Ok(self.session(random)?.into())
+    }
+
+    /// The machine alone, with a source of randomness of its own: for drivers and simulations.
+    pub fn session(self, random: Random) -> Result<Session, ConnectError> {
         let mut settings = self.settings?;
         settings.connect = settings.connect.config(self.config);
-        let random = crate::options::random().map_err(ConnectError::Local)?;
-        Ok(Session::new(settings, random).into())
+        Ok(Session::new(settings, random))
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use ws_core::bytes::Bytes;
-use ws_core::{Connection, Machine, Message};
+use ws_core::{Connection, Instant, Machine, Message};
+
+use super::proofs::{Confirmation, Proofs, Ticket};
 
 /// While so many bytes wait in the connection, messages are left in the outbox: what is there can still be taken back, and
 /// goes to the next connection whole.
@@ -20,54 +22,71 @@ pub enum Delivery {
     /// hop has parsed all before it. What is not proven is sent again on the next connection, so that a message may arrive
     /// twice. A gateway that ends the WebSocket answers for itself, and a peer may die after its pong: what must be
     /// processed needs an answer of the application.
+    ///
+    /// A message that went out on a connection which ended without a proof may be what has ended it. One that did so twice, or
+    /// once if it may be sent only twice, is sent by itself from then on, so that it takes no other with it; after
+    /// [`max_deliveries`](super::ClientBuilder::max_deliveries) it is given up
+    /// ([`ClientEvent::Undelivered`](super::ClientEvent::Undelivered)).
     Confirmed,
 }
 
-/// What became of the messages before a call of [`Session::confirm`](super::Session::confirm).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Confirmation {
-    /// Not known yet.
-    Pending,
-    /// The next WebSocket hop has parsed them all.
-    Proven,
-    /// The connection ended before that was known, and they are not sent again, or the client is over.
-    Lost,
-}
-
-/// A place in the order of messages.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ticket(u64);
+/// After so many failures, a message goes by itself.
+const SUSPICIOUS: u32 = 2;
 
 struct Entry {
     sequence: u64,
     message: Message,
-    /// How often it was given to a connection that ended without a proof.
+    /// How often it began to leave on a connection that ended without a proof.
     failures: u32,
+    /// Where it begins in what this connection sends.
+    begin: u64,
+}
+
+/// A ping whose pong proves something.
+struct Probe {
+    nonce: Bytes,
+    /// The newest message that it proves.
+    newest: u64,
+    /// Where it ends in what this connection sends.
+    end: u64,
+    /// When its last byte has left.
+    left: Option<Instant>,
 }
 
 pub(super) struct Outbox {
     delivery: Delivery,
     limit: usize,
     max_deliveries: u32,
-    /// Not yet given to a connection, oldest first. Invariant: newer than all of `given`.
+    /// Not given to this connection, oldest first. Invariant: newer than all of `given`.
     queue: VecDeque<Entry>,
-    /// Given to the connection, and not yet done with, oldest first: its transport has not taken them whole, or
-    /// (confirmed) the peer has not proven them.
+    /// Given to this connection, and not yet done with, oldest first: its transport has not taken them whole, or
+    /// (confirmed) the peer has not proven them. Invariant: empty while there is no connection.
     given: VecDeque<Entry>,
     /// How many of `given` the transport has taken whole. They are its oldest.
     taken: usize,
-    /// Payload bytes in `queue` and `given`.
-    size: usize,
-    was_full: bool,
-    next: u64,
-    /// The proof that is under way: its nonce, and the newest message that it will prove.
-    probe: Option<(Bytes, u64)>,
-    /// All up to here are proven.
-    proven: u64,
-    /// The newest message that a transport has taken whole, and that was not kept.
+    /// The newest message that this transport has taken whole, and that was not kept; 0 if there is none.
     gone: u64,
-    /// What somebody wants proven: all up to there.
-    waiters: Vec<(u64, Confirmation)>,
+    /// Bytes that this transport has taken, as long as the connection was open: what a Close frame displaces is not counted.
+    written: u64,
+    /// What `queue` and `given` weigh.
+    size: usize,
+    /// Since the limit was reached, the outbox was not empty.
+    was_full: bool,
+    /// The sequence number of the next message.
+    next: u64,
+    /// The proofs that are under way, oldest first.
+    probes: VecDeque<Probe>,
+    proofs: Proofs,
+}
+
+/// What a message counts for: its bytes on the wire, in one frame from a client (RFC 6455 §5.2).
+fn weight(message: &Message) -> usize {
+    let length = match message.len() {
+        0..=125 => 0,
+        126..=0xFFFF => 2,
+        _ => 8,
+    };
+    2 + length + 4 + message.len()
 }
 
 impl Outbox {
@@ -79,13 +98,13 @@ impl Outbox {
             queue: VecDeque::new(),
             given: VecDeque::new(),
             taken: 0,
+            gone: 0,
+            written: 0,
             size: 0,
             was_full: false,
             next: 1,
-            probe: None,
-            proven: 0,
-            gone: 0,
-            waiters: Vec::new(),
+            probes: VecDeque::new(),
+            proofs: Proofs::default(),
         }
     }
 
@@ -98,128 +117,16 @@ impl Outbox {
         self.queue.is_empty() && self.given.is_empty()
     }
 
-    /// Queues a message, or gives it back. Says, too, whether the limit is reached with this.
+    /// Queues a message, or gives it back. Says whether the limit is reached with this, for the first time since the outbox was
+    /// empty.
     pub(super) fn push(&mut self, message: Message) -> Result<bool, Message> {
         if !self.has_room() {
-            let is_news = !std::mem::replace(&mut self.was_full, true);
-            debug_assert!(!is_news, "reported when the limit was reached");
             return Err(message);
         }
-        self.size += message.len();
-        self.queue.push_back(Entry { sequence: self.next, message, failures: 0 });
+        self.size += weight(&message);
+        self.queue.push_back(Entry { sequence: self.next, message, failures: 0, begin: 0 });
         self.next += 1;
-        let is_full = !self.has_room();
-        Ok(is_full && !std::mem::replace(&mut self.was_full, true))
-    }
-
-    /// Gives messages to the connection, as many as its window takes, and a probe after them where one is due.
-    pub(super) fn feed(&mut self, connection: &mut Connection, nonce: impl FnOnce() -> [u8; 8]) {
-        while connection.is_open() && connection.outbound().len() < WINDOW && !self.is_held() {
-            let Some(entry) = self.queue.pop_front() else { break };
-            if connection.send(entry.message.clone()).is_err() {
-                self.queue.push_front(entry);
-                break;
-            }
-            self.given.push_back(entry);
-        }
-        let newest = self.given.back().map_or(self.next_unqueued() - 1, |entry| entry.sequence);
-        let wanted = self.delivery == Delivery::Confirmed && newest > self.proven && !self.given.is_empty();
-        let asked =
-            self.waiters.iter().any(|(target, state)| *state == Confirmation::Pending && *target <= newest);
-        let all_given = self.queue.is_empty() || self.is_held();
-        if self.probe.is_none() && connection.is_open() && ((wanted && all_given) || asked) {
-            let payload = Bytes::copy_from_slice(&nonce());
-            if connection.ping(payload.clone()).is_ok() {
-                self.probe = Some((payload, newest));
-            }
-        }
-    }
-
-    /// The sequence number of the oldest message in the queue, or of the next to come.
-    fn next_unqueued(&self) -> u64 {
-        self.queue.front().map_or(self.next, |entry| entry.sequence)
-    }
-
-    /// A message that may have killed its peer goes alone, so that it takes no other with it.
-    fn is_held(&self) -> bool {
-        let is_suspect = |entry: &Entry| self.delivery == Delivery::Confirmed && entry.failures > 0;
-        self.given.iter().any(is_suspect)
-            || (!self.given.is_empty() && self.queue.front().is_some_and(is_suspect))
-    }
-
-    /// The transport has taken bytes. `unsent` messages are left of which it has not taken all. Gives how many it has taken
-    /// whole since the last call.
-    pub(super) fn wrote(&mut self, unsent: usize) -> u64 {
-        let taken = self.given.len().saturating_sub(unsent);
-        let news = taken.saturating_sub(self.taken);
-        self.taken = self.taken.max(taken);
-        if self.delivery == Delivery::AtMostOnce {
-            for entry in self.given.drain(..self.taken) {
-                self.size -= entry.message.len();
-                self.gone = entry.sequence;
-            }
-            self.taken = 0;
-        }
-        news as u64
-    }
-
-    /// A pong came. Says whether it proves something.
-    pub(super) fn pong(&mut self, payload: &[u8]) -> bool {
-        let Some((_, newest)) = self.probe.take_if(|(nonce, _)| *nonce == *payload) else { return false };
-        self.proven = self.proven.max(newest);
-        while self.given.front().is_some_and(|entry| entry.sequence <= newest) {
-            let Some(entry) = self.given.pop_front() else { break };
-            self.size -= entry.message.len();
-            self.taken = self.taken.saturating_sub(1);
-        }
-        for (target, state) in &mut self.waiters {
-            if *target <= newest && *state == Confirmation::Pending {
-                *state = Confirmation::Proven;
-            }
-        }
-        true
-    }
-
-    /// Whether a probe is under way.
-    pub(super) fn is_probing(&self) -> bool {
-        self.probe.is_some()
-    }
-
-    /// The connection has ended. What it was given and is not done with comes first on the next one. Gives the messages that
-    /// are given up.
-    pub(super) fn lost(&mut self) -> Vec<Message> {
-        self.probe = None;
-        self.taken = 0;
-        let mut given_up = Vec::new();
-        while let Some(mut entry) = self.given.pop_back() {
-            if self.delivery == Delivery::Confirmed {
-                entry.failures += 1;
-            }
-            if entry.failures >= self.max_deliveries {
-                self.size -= entry.message.len();
-                given_up.push(entry.message);
-            } else {
-                self.queue.push_front(entry);
-            }
-        }
-        given_up.reverse();
-        if self.gone > self.proven {
-            for (target, state) in &mut self.waiters {
-                if *target > self.proven && *state == Confirmation::Pending {
-                    *state = Confirmation::Lost;
-                }
-            }
-        }
-        given_up
-    }
-
-    /// The client is over: nothing more will be proven.
-    pub(super) fn end(&mut self) {
-        for (_, state) in &mut self.waiters {
-            if *state == Confirmation::Pending {
-                *state = Confirmation::Lost;
-            }
-        }
+        Ok(!self.has_room() && !std::mem::replace(&mut self.was_full, true))
     }
 
     /// Whether the outbox has run empty since it was full. Said once.
@@ -229,41 +136,146 @@ impl Outbox {
 
     /// Asks for a proof of all that was queued so far.
     pub(super) fn confirm(&mut self) -> Ticket {
-        let target = self.next - 1;
-        let state = if self.proven >= target { Confirmation::Proven } else { Confirmation::Pending };
-        self.waiters.push((target, state));
-        Ticket(target)
+        self.proofs.ask(self.next - 1)
     }
 
-    /// What became of it; nothing is remembered of it once that is known.
+    /// What became of it.
     pub(super) fn confirmation(&mut self, ticket: Ticket) -> Confirmation {
-        let Some(at) = self.waiters.iter().position(|(target, _)| *target == ticket.0) else {
-            return Confirmation::Lost;
-        };
-        match self.waiters[at].1 {
-            Confirmation::Pending => Confirmation::Pending,
-            known => {
-                self.waiters.swap_remove(at);
-                known
-            }
-        }
+        self.proofs.answer(ticket)
     }
 
-    /// Takes everything back that was not sent, or (confirmed) not proven.
-    pub(super) fn take_unsent(&mut self) -> Vec<Message> {
-        self.size = 0;
-        self.taken = 0;
-        self.given.drain(..).chain(self.queue.drain(..)).map(|entry| entry.message).collect()
+    /// Takes back what was not given to a connection.
+    pub(super) fn take_queued(&mut self) -> Vec<Message> {
+        if !self.queue.is_empty() {
+            self.proofs.lose();
+        }
+        let taken: Vec<_> = std::mem::take(&mut self.queue).into_iter().map(|entry| entry.message).collect();
+        self.size -= taken.iter().map(weight).sum::<usize>();
+        taken
+    }
+}
+
+/// While a connection is open.
+impl Outbox {
+    /// Gives messages to the connection, as many as its window takes, and a probe after them where one is due.
+    pub(super) fn feed(&mut self, connection: &mut Connection, nonce: impl FnOnce() -> [u8; 8]) {
+        while connection.outbound().len() < WINDOW && !self.is_held() && self.give(connection) {}
+        let newest = self.newest_given();
+        let all_given = self.queue.is_empty() || self.is_held();
+        let is_unproven = self.delivery == Delivery::Confirmed && all_given && !self.given.is_empty();
+        if self.probes.is_empty() && (is_unproven || self.proofs.is_asked(newest)) {
+            self.probe(connection, nonce());
+        }
     }
 
     /// Gives everything that is left to the connection, which is about to close.
-    pub(super) fn feed_all(&mut self, connection: &mut Connection) {
-        while let Some(entry) = self.queue.pop_front() {
-            if connection.send(entry.message.clone()).is_err() {
-                self.queue.push_front(entry);
-                break;
-            }
-            self.given.push_back(entry);
+    pub(super) fn feed_all(&mut self, connection: &mut Connection, nonce: impl FnOnce() -> [u8; 8]) {
+        while self.give(connection) {}
+        let newest = self.newest_given();
+        let is_unproven = self.delivery == Delivery::Confirmed && !self.given.is_empty();
+        let is_probed = self.probes.back().is_some_and(|probe| probe.newest == newest);
+        if !is_probed && (is_unproven || self.proofs.is_asked(newest)) {
+            self.probe(connection, nonce());
         }
+    }
+
+    /// Gives the oldest message to the connection, if there is one, and if it takes it.
+    fn give(&mut self, connection: &mut Connection) -> bool {
+        let Some(mut entry) = self.queue.pop_front() else { return false };
+        entry.begin = self.written + connection.outbound().len() as u64;
+        let is_taken = connection.send(entry.message.clone()).is_ok();
+        if is_taken {
+            self.given.push_back(entry);
+        } else {
+            self.queue.push_front(entry);
+        }
+        is_taken
+    }
+
+    fn probe(&mut self, connection: &mut Connection, nonce: [u8; 8]) {
+        let nonce = Bytes::copy_from_slice(&nonce);
+        if connection.ping(nonce.clone()).is_ok() {
+            let end = self.written + connection.outbound().len() as u64;
+            self.probes.push_back(Probe { nonce, newest: self.newest_given(), end, left: None });
+        }
+    }
+
+    /// The sequence number of the newest message that does not wait in the queue.
+    fn newest_given(&self) -> u64 {
+        self.queue.front().map_or(self.next, |entry| entry.sequence) - 1
+    }
+
+    /// A message that may have ended connections goes by itself, so that it takes no other with it.
+    fn is_held(&self) -> bool {
+        let limit = SUSPICIOUS.min(self.max_deliveries - 1);
+        let is_suspect = |entry: &Entry| entry.failures > 0 && entry.failures >= limit;
+        let is_next_suspect = self.queue.front().is_some_and(is_suspect);
+        self.given.front().is_some_and(is_suspect) || (is_next_suspect && !self.given.is_empty())
+    }
+
+    /// The transport has taken `n` bytes. Gives how many messages it has taken whole with them.
+    pub(super) fn wrote(&mut self, n: usize, connection: &Connection, now: Instant) -> u64 {
+        if connection.is_open() {
+            self.written += n as u64;
+        }
+        for probe in self.probes.iter_mut().filter(|probe| probe.left.is_none() && probe.end <= self.written)
+        {
+            probe.left = Some(now);
+        }
+        let taken = self.given.len().saturating_sub(connection.unsent());
+        let news = taken.saturating_sub(self.taken);
+        self.taken += news;
+        if self.delivery == Delivery::AtMostOnce {
+            for entry in self.given.drain(..std::mem::take(&mut self.taken)) {
+                self.size -= weight(&entry.message);
+                self.gone = entry.sequence;
+            }
+        }
+        news as u64
+    }
+
+    /// Since when the peer could have answered the oldest probe that it has not.
+    pub(super) fn probing_since(&self) -> Option<Instant> {
+        self.probes.front().and_then(|probe| probe.left)
+    }
+
+    /// A pong came, which answers a ping that had left at `sent`. Says whether it proves something.
+    ///
+    /// RFC 6455 §5.5.3: a peer may answer only the most recent ping. So a pong for a ping that left after a probe answers the
+    /// probe, too.
+    pub(super) fn pong(&mut self, payload: &[u8], sent: Option<Instant>) -> bool {
+        let is_answered =
+            |probe: &Probe| probe.nonce == payload || (probe.left.is_some() && probe.left < sent);
+        let Some(at) = self.probes.iter().rposition(is_answered) else { return false };
+        let Some(Probe { newest, .. }) = self.probes.drain(..=at).next_back() else { return false };
+        self.proofs.prove(newest);
+        let proven = self.given.partition_point(|entry| entry.sequence <= newest);
+        self.size -= self.given.drain(..proven).map(|entry| weight(&entry.message)).sum::<usize>();
+        self.taken = self.taken.saturating_sub(proven);
+        true
+    }
+
+    /// The connection has ended. What it was given and is not done with comes first on the next one. Gives the messages that
+    /// are given up.
+    pub(super) fn lost(&mut self) -> Vec<Message> {
+        let mut given_up = VecDeque::new();
+        while let Some(mut entry) = self.given.pop_back() {
+            let has_begun = self.given.len() < self.taken || entry.begin < self.written;
+            if self.delivery == Delivery::Confirmed && has_begun {
+                entry.failures += 1;
+            }
+            if entry.failures >= self.max_deliveries {
+                self.size -= weight(&entry.message);
+                given_up.push_front(entry.message);
+            } else {
+                self.queue.push_front(entry);
+            }
+        }
+        if self.gone > self.proofs.proven() || !given_up.is_empty() {
+            self.proofs.lose();
+        }
+        self.probes.clear();
+        (self.taken, self.gone, self.written) = (0, 0, 0);
+        given_up.into()
     }
 }

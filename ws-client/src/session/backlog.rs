@@ -1,0 +1,76 @@
+//! Events that wait to be taken.
+
+use std::collections::VecDeque;
+
+use ws_core::HandshakeError;
+
+use super::event::{ClientError, ClientEvent};
+use crate::error::ConnectError;
+
+/// While events of so many bytes wait, no more are brought about.
+const LIMIT: usize = 1 << 20;
+
+/// What was reported, and what was read ahead, oldest first.
+#[derive(Default)]
+pub(super) struct Backlog {
+    events: VecDeque<ClientEvent>,
+    /// What the events hold, in bytes.
+    size: usize,
+}
+
+impl Backlog {
+    pub(super) fn push(&mut self, event: ClientEvent) {
+        self.size += size(&event);
+        self.events.push_back(event);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<ClientEvent> {
+        let event = self.events.pop_front()?;
+        self.size -= size(&event);
+        if self.events.is_empty() && self.events.capacity() > 64 {
+            self.events = VecDeque::new();
+        }
+        Some(event)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.size >= LIMIT
+    }
+
+    /// Forgets the newest event if it is one of an open connection, other than its end.
+    pub(super) fn drop_data(&mut self) {
+        use ClientEvent::{Message, Ping, Pong};
+        if let Some(Message(_) | Ping(_) | Pong { .. }) = self.events.back() {
+            let event = self.events.pop_back();
+            self.size -= event.as_ref().map_or(0, size);
+        }
+    }
+
+    /// Forgets that an attempt was to follow, if nobody was told yet.
+    pub(super) fn drop_reconnecting(&mut self) {
+        if let Some(at) =
+            self.events.iter().rposition(|event| matches!(event, ClientEvent::Reconnecting { .. }))
+            && let Some(event) = self.events.remove(at)
+        {
+            self.size -= size(&event);
+        }
+    }
+}
+
+/// An event counts itself, so that a flood of empty ones is bounded too.
+fn size(event: &ClientEvent) -> usize {
+    let held = match event {
+        ClientEvent::Message(message) | ClientEvent::Undelivered(message) => message.len(),
+        ClientEvent::Ping(payload) | ClientEvent::Pong { payload, .. } => payload.len(),
+        ClientEvent::Open(response) => 2 * response.head().len(),
+        ClientEvent::Error(ClientError::Connect(ConnectError::Handshake(HandshakeError::Rejected(
+            rejected,
+        )))) => 2 * rejected.response.head().len() + rejected.body.len(),
+        _ => 0,
+    };
+    held + size_of::<ClientEvent>()
+}

@@ -1,0 +1,57 @@
+//! What belongs to one open connection.
+
+use ws_core::{Closed, Connection, Error, Instant};
+
+use super::event::ClientError;
+use crate::reconnect::End;
+
+pub(super) struct Open {
+    pub(super) connection: Connection,
+    pub(super) since: Instant,
+    /// What it failed of, which says more than how it was closed.
+    pub(super) failure: Option<ClientError>,
+    /// The user closes: the peer's Close is read for, whatever else there is.
+    pub(super) is_closing: bool,
+    /// When the proof that is under way must have come.
+    pub(super) confirm_by: Option<Instant>,
+    /// Since when nothing is read.
+    stopped: Option<Instant>,
+}
+
+impl Open {
+    pub(super) fn new(connection: Connection, now: Instant) -> Self {
+        Self { connection, since: now, failure: None, is_closing: false, confirm_by: None, stopped: None }
+    }
+
+    /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.
+    pub(super) fn confirm_deadline(&self) -> Option<Instant> {
+        self.confirm_by.filter(|_| self.stopped.is_none() && self.connection.is_open())
+    }
+
+    pub(super) fn set_reading(&mut self, is_reading: bool, now: Instant) {
+        match (is_reading, self.stopped) {
+            (false, None) => {
+                self.stopped = Some(now);
+                self.connection.pause();
+            }
+            (true, Some(since)) => {
+                self.stopped = None;
+                self.connection.resume(now);
+                self.confirm_by = self.confirm_by.map(|deadline| deadline + (now - since));
+            }
+            (false, Some(_)) | (true, None) => {}
+        }
+    }
+
+    /// How it ended, for the policy.
+    pub(super) fn end<'a>(&'a self, closed: &'a Closed) -> End<'a> {
+        End::Closed { closed, error: self.error() }
+    }
+
+    fn error(&self) -> Option<&Error> {
+        match &self.failure {
+            Some(ClientError::Connection(error)) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a session goes through: attempts, connections, their ends.
+
+use std::time::Duration;
+
+use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Random, Response, Side};
+
+use super::event::{ClientError, ClientEvent};
+use super::open::Open;
+use super::{Action, Attempt, Session, State, Wish};
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
+use crate::reconnect::End;
+
+/// RFC 6455 §7.1.5: there was no Close frame.
+const ABNORMAL: u16 = 1006;
+
+/// Attempts.
+impl Session {
+    /// Begins the next attempt.
+    pub(super) fn attempt(&mut self) {
+        let options = self.settings.connect.clone();
+        let options = match &self.settings.prepare {
+            Some(prepare) => prepare(self.attempts.count(), options),
+            None => options,
+        };
+        self.stats.attempts += 1;
+        self.attempts.begin(self.now);
+        let deadline = self.now + options.time_to_open();
+        self.dial(Attempt { options, deadline, redirects: 0 });
+    }
+
+    fn dial(&mut self, attempt: Attempt) {
+        self.action = Some(Action::Open(Box::new(attempt.options.clone())));
+        self.state = State::Opening(Box::new(attempt));
+    }
+
+    /// The attempt has failed, unless it goes on elsewhere.
+    pub(super) fn failed(&mut self, error: ConnectError) {
+        if let State::Handshaking(attempt, _) = &self.state
+            && let Some(options) = self.redirect(attempt, &error)
+        {
+            let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
+            return self.dial(Attempt { options, deadline, redirects });
+        }
+        let delay = self.next_delay(&End::Failed(&error));
+        self.events.push(ClientEvent::Error(ClientError::Connect(error)));
+        self.ended(Closed::abrupt(ABNORMAL, Side::Peer), delay);
+    }
+
+    /// Where the response wants the client to go, if that is allowed, in what is left of the time to open.
+    fn redirect(&self, attempt: &Attempt, error: &ConnectError) -> Option<ConnectOptions> {
+        let ConnectError::Handshake(HandshakeError::Rejected(rejected)) = error else { return None };
+        let is_redirect = matches!(rejected.response.status(), 301 | 302 | 303 | 307 | 308);
+        if !is_redirect || attempt.redirects >= self.settings.max_redirects {
+            return None;
+        }
+        let options = attempt.options.redirected(rejected.response.headers().get("Location")?).ok()?;
+        Some(options.open_timeout(attempt.deadline - self.now))
+    }
+
+    /// The user gives up what is under way; no connection is open.
+    pub(super) fn give_up(&mut self) {
+        self.wish = None;
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Opening(_) | State::Handshaking(..) => {
+                self.action = Some(Action::Drop);
+                self.events.push(ClientEvent::Closed(Closed::abrupt(ABNORMAL, Side::Us)));
+            }
+            State::Waiting { .. } => self.events.drop_reconnecting(),
+            State::New | State::Open(_) | State::Over => {}
+        }
+    }
+
+    /// The attempt or the connection has ended: the last of its events.
+    fn ended(&mut self, closed: Closed, delay: Option<Duration>) {
+        self.action = Some(Action::Drop);
+        self.events.push(ClientEvent::Closed(closed));
+        for message in self.outbox.lost() {
+            self.events.push(ClientEvent::Undelivered(message));
+        }
+        self.check_drained();
+        match delay {
+            Some(after) => self.wait(after),
+            None => self.state = State::Over,
+        }
+    }
+
+    /// The next attempt, which is counted already, is due after this time.
+    pub(super) fn wait(&mut self, after: Duration) {
+        self.state = State::Waiting { until: self.now + after };
+        self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after });
+    }
+
+    /// How long to wait for the next attempt, if there is to be one.
+    fn next_delay(&mut self, end: &End<'_>) -> Option<Duration> {
+        match self.wish.take() {
+            Some(Wish::Again(after)) => {
+                self.attempts.again(after);
+                Some(after)
+            }
+            Some(Wish::Stop) => None,
+            None => {
+                let random = &mut self.random;
+                self.settings.reconnect.next(&mut self.attempts, end, || random.next_u64(), self.now).ok()
+            }
+        }
+    }
+}
+
+/// Connections.
+impl Session {
+    /// Takes the next event of the transport's machine. Says whether anything came of it; if so, there may be more.
+    pub(super) fn advance(&mut self) -> bool {
+        match &mut self.state {
+            State::New | State::Waiting { .. } | State::Opening(_) | State::Over => return false,
+            State::Handshaking(_, machine) => match machine.poll_event() {
+                Ok(None) => return false,
+                Ok(Some(response)) => self.open(response),
+                Err(error) => self.failed(error.into()),
+            },
+            State::Open(open) => match open.connection.poll_event() {
+                Ok(Some(event)) => self.report(event),
+                Err(error) => open.failure = Some(ClientError::Connection(error)),
+                // Only now the clock: all that came was looked at, and the proof was not among it.
+                Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
+                    open.failure = Some(ClientError::Unconfirmed);
+                    open.connection.abort();
+                }
+                Ok(None) => return false,
+            },
+        }
+        true
+    }
+
+    /// The handshake is done.
+    fn open(&mut self, response: Response) {
+        self.events.push(ClientEvent::Open(response));
+        if let State::Handshaking(_, machine) = std::mem::replace(&mut self.state, State::Over) {
+            // The response was reported, so that the handshake is ready to open.
+            let Ok(connection) = machine.open(self.now) else { return };
+            self.stats.connections += 1;
+            self.state = State::Open(Box::new(Open::new(connection, self.now)));
+            self.check_reading();
+            self.feed();
+        }
+    }
+
+    fn report(&mut self, event: Event) {
+        let event = match event {
+            Event::Message(message) => {
+                self.stats.messages_received += 1;
+                ClientEvent::Message(message)
+            }
+            Event::Ping(payload) => ClientEvent::Ping(payload),
+            Event::Pong { payload, round_trip } => {
+                let sent =
+                    round_trip.map(|time| Instant::since_epoch(self.now.elapsed().saturating_sub(time)));
+                let is_proof = self.outbox.pong(&payload, sent);
+                self.events.push(ClientEvent::Pong { payload, round_trip });
+                if is_proof {
+                    self.proven();
+                }
+                return;
+            }
+            Event::Closing(frame) => ClientEvent::Closing(frame),
+            Event::Closed(closed) => return self.connection_closed(closed),
+            // Pieces, which nobody asked for.
+            _ => return,
+        };
+        self.events.push(event);
+    }
+
+    /// Something was proven.
+    fn proven(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.confirm_by = self.outbox.probing_since().map(|left| left + self.settings.confirm_timeout);
+        }
+        self.check_drained();
+        self.feed();
+    }
+
+    fn connection_closed(&mut self, closed: Closed) {
+        let State::Open(open) = std::mem::replace(&mut self.state, State::Over) else { return };
+        self.attempts.opened_for(self.now - open.since);
+        let delay = self.next_delay(&open.end(&closed));
+        if let Some(error) = open.failure {
+            self.events.push(ClientEvent::Error(error));
+        }
+        self.ended(closed, delay);
+    }
+
+    /// Gives the connection what it takes of the outbox.
+    pub(super) fn feed(&mut self) {
+        let State::Open(open) = &mut self.state else { return };
+        if open.connection.is_open() {
+            let random = &mut self.random;
+            self.outbox.feed(&mut open.connection, || random.next_u64().to_ne_bytes());
+        }
+    }
+
+    /// Says so if the outbox has run empty.
+    pub(super) fn check_drained(&mut self) {
+        if self.outbox.poll_drained() {
+            self.events.push(ClientEvent::BufferDrained);
+        }
+    }
+
+    /// Tells the connection whether it is read.
+    pub(super) fn check_reading(&mut self) {
+        let (is_reading, now) = (self.is_reading(), self.now);
+        if let State::Open(open) = &mut self.state {
+            open.set_reading(is_reading, now);
+        }
+    }
+
+    pub(super) fn new_random(&mut self) -> Random {
+        let mut seed = [0; 32];
+        seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = self.random.next_u64().to_ne_bytes());
+        Random::from_seed(seed)
+    }
+}

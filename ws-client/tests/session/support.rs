@@ -1,0 +1,493 @@
+//! A driver in virtual time: it does what the session asks for, moves bytes to and from scripted servers, turns the clock, and
+//! writes down what is reported.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Phase, Session};
+use ws_core::bytes::Buf;
+use ws_core::{
+    Accept, Broken, CloseCode, CloseFrame, Config, Connection, Event, Instant, Machine, Random,
+    ServerHandshake, Side,
+};
+
+pub(crate) fn at(seconds: u64) -> Instant {
+    Instant::since_epoch(secs(seconds))
+}
+
+pub(crate) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(crate) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(crate) fn frame(code: u16) -> CloseFrame {
+    CloseCode::new(code).expect("a code that may be sent").into()
+}
+
+pub(crate) const URL: &str = "ws://server.test/feed";
+
+/// A client without pings of its own, so that only what a test does happens.
+pub(crate) fn client() -> ClientBuilder<Session> {
+    ClientBuilder::new(URL).ping_interval(None)
+}
+
+/// What an attempt meets.
+#[derive(Clone)]
+pub(crate) enum Plan {
+    NoName,
+    Refuse,
+    /// Neither connects nor fails.
+    BlackHole,
+    /// Takes the request and says nothing.
+    Silent,
+    /// Answers the request with this, and then ends the stream or does not.
+    Raw(String, bool),
+    Serve(Serve),
+}
+
+/// How a real server behaves.
+#[derive(Clone, Default)]
+pub(crate) struct Serve {
+    /// Sent right behind the 101.
+    pub(crate) greeting: Option<&'static str>,
+    /// So many bytes of what follows the request the transport takes; then the connection breaks.
+    pub(crate) takes: Option<usize>,
+    /// So many of these arrive.
+    pub(crate) delivers: Option<usize>,
+    /// The message that it dies of.
+    pub(crate) poison: Option<&'static str>,
+    /// Answers nothing, pings among it.
+    pub(crate) is_mute: bool,
+    /// Closes with this code as soon as it is open.
+    pub(crate) closes: Option<u16>,
+}
+
+pub(crate) fn serve() -> Plan {
+    Plan::Serve(Serve::default())
+}
+
+pub(crate) fn refuse(status: u16, fields: &str) -> Plan {
+    Plan::Raw(format!("HTTP/1.1 {status} No\r\n{fields}Content-Length: 0\r\n\r\n"), true)
+}
+
+enum Server {
+    Raw { answer: String, ends: bool, is_done: bool },
+    Shaking(Box<ServerHandshake>),
+    Open(Box<Connection>),
+    Silent,
+}
+
+/// A transport and the server behind it.
+struct Link {
+    server: Server,
+    serve: Serve,
+    request: Vec<u8>,
+    /// Bytes beyond the request that the transport has taken, and that have arrived.
+    taken: usize,
+    arrived: usize,
+    /// Bytes that the session has not read.
+    coming: Vec<u8>,
+    is_shut: bool,
+    eof: bool,
+}
+
+pub(crate) struct Sim {
+    pub(crate) session: Session,
+    pub(crate) now: Instant,
+    /// What the next attempts meet, and what all after them do.
+    pub(crate) plans: VecDeque<Plan>,
+    pub(crate) then: Plan,
+    link: Option<Link>,
+    opening: Option<(Plan, Instant)>,
+    /// Bytes that are moved at a time.
+    pub(crate) chunk: usize,
+    /// Whether somebody takes the events; else they are read ahead.
+    pub(crate) is_taking: bool,
+    /// The transport takes nothing.
+    pub(crate) is_blocked: bool,
+    trace: Vec<String>,
+    /// What servers got: on which connection, and what.
+    pub(crate) received: Vec<(u64, String)>,
+    /// The URL and the request of each transport.
+    pub(crate) dials: Vec<String>,
+    pub(crate) requests: Vec<String>,
+    pub(crate) options: Option<ConnectOptions>,
+    connections: u64,
+}
+
+impl Sim {
+    pub(crate) fn new(builder: ClientBuilder<Session>, plans: impl IntoIterator<Item = Plan>) -> Self {
+        Self {
+            session: builder.session(Random::from_seed([7; 32])).expect("settings that can be used"),
+            now: at(0),
+            plans: plans.into_iter().collect(),
+            then: serve(),
+            link: None,
+            opening: None,
+            chunk: usize::MAX,
+            is_taking: true,
+            is_blocked: false,
+            trace: Vec::new(),
+            received: Vec::new(),
+            dials: Vec::new(),
+            requests: Vec::new(),
+            options: None,
+            connections: 0,
+        }
+    }
+
+    /// What was reported since the last time.
+    pub(crate) fn trace(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.trace)
+    }
+
+    pub(crate) fn expect(&mut self, expected: &[&str]) {
+        assert_eq!(self.trace(), expected, "at {:?}", self.now);
+    }
+
+    /// Everything that the servers got, in order.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        self.received.iter().map(|(_, text)| &**text).collect()
+    }
+
+    /// The server's end of the open connection.
+    pub(crate) fn server(&mut self) -> &mut Connection {
+        match self.link.as_mut().map(|link| &mut link.server) {
+            Some(Server::Open(connection)) => connection,
+            _ => panic!("no server has a connection"),
+        }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    pub(crate) fn send(&mut self, text: &str) {
+        self.session.send(text.to_owned()).expect("room for a message");
+    }
+
+    /// The server is gone: the stream ends, or the connection is reset.
+    pub(crate) fn cut(&mut self, reset: bool) {
+        let link = self.link.as_mut().expect("a connection");
+        (link.server, link.eof) = (Server::Silent, true);
+        if reset {
+            self.session.handle_error(Broken::read(io::Error::other("reset")), self.now);
+        } else {
+            self.session.handle_read(0, self.now);
+        }
+    }
+
+    /// Bytes that no server would send.
+    pub(crate) fn inject(&mut self, bytes: &[u8]) {
+        self.session.inbound().extend_from_slice(bytes);
+        self.session.handle_read(bytes.len(), self.now);
+    }
+
+    /// Does everything that can be done without waiting.
+    pub(crate) fn settle(&mut self) {
+        self.advance(Duration::ZERO);
+    }
+
+    fn rest(&mut self) {
+        for _ in 0..1_000_000 {
+            if !self.turn() {
+                return;
+            }
+        }
+        panic!("it does not come to rest: {:?}", self.trace);
+    }
+
+    /// Lets time pass, stopping at each deadline.
+    pub(crate) fn advance(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        let mut idle = 0;
+        loop {
+            self.rest();
+            let server = self.link.as_ref().and_then(|link| link.server.poll_timeout());
+            let opening = self.opening.as_ref().map(|(_, deadline)| *deadline);
+            let due = [self.session.poll_timeout(), server, opening].into_iter().flatten().min();
+            let Some(due) = due.filter(|due| *due <= end) else { break };
+            idle = if due <= self.now { idle + 1 } else { 0 };
+            assert!(idle < 100, "a deadline that does not go away: {due:?}, {:?}", self.session);
+            self.now = self.now.max(due);
+            if opening.is_some_and(|deadline| deadline <= self.now) {
+                self.opening = None;
+                self.session.not_opened(ConnectError::Timeout(Phase::Connect), self.now);
+            }
+            self.session.handle_timeout(self.now);
+            if let Some(link) = &mut self.link {
+                link.server.handle_timeout(self.now);
+            }
+        }
+        self.now = end;
+    }
+
+    fn turn(&mut self) -> bool {
+        let reported = self.take_events();
+        let acted = self.act();
+        let opened = self.finish_opening();
+        let moved = self.move_bytes();
+        acted || reported || opened || moved
+    }
+
+    fn act(&mut self) -> bool {
+        let Some(action) = self.session.poll_action() else { return false };
+        (self.link, self.opening) = (None, None);
+        if let Action::Open(options) = action {
+            let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
+            self.opening = Some((plan, self.now + options.time_to_open()));
+            self.dials.push(options.target().to_string());
+            self.options = Some(*options);
+        }
+        true
+    }
+
+    fn take_events(&mut self) -> bool {
+        if !self.is_taking {
+            self.session.read_ahead();
+            return false;
+        }
+        let Ok(event) = self.session.poll_event();
+        self.trace.extend(event.as_ref().map(written));
+        event.is_some()
+    }
+
+    fn finish_opening(&mut self) -> bool {
+        let Some((plan, deadline)) = self.opening.take() else { return false };
+        let (peer, local) = (([192, 0, 2, 1], 80).into(), ([192, 0, 2, 9], 4711).into());
+        let io = || io::Error::other("as planned");
+        let (server, serve) = match plan {
+            Plan::BlackHole => {
+                self.opening = Some((plan, deadline));
+                return false;
+            }
+            Plan::NoName => {
+                let error = ConnectError::Resolve { host: "server.test".into(), source: io() };
+                self.session.not_opened(error, self.now);
+                return true;
+            }
+            Plan::Refuse => {
+                self.session.not_opened(ConnectError::Connect(vec![(peer, io())]), self.now);
+                return true;
+            }
+            Plan::Silent => (Server::Silent, Serve::default()),
+            Plan::Raw(answer, ends) => (Server::Raw { answer, ends, is_done: false }, Serve::default()),
+            Plan::Serve(serve) => {
+                let config = Config::default().ping_interval(None);
+                let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline);
+                (Server::Shaking(Box::new(handshake)), serve)
+            }
+        };
+        if self.session.opened(peer, local, self.now) {
+            let (request, coming) = (Vec::new(), Vec::new());
+            self.link = Some(Link {
+                server,
+                serve,
+                request,
+                coming,
+                taken: 0,
+                arrived: 0,
+                is_shut: false,
+                eof: false,
+            });
+            self.connections += 1;
+        }
+        true
+    }
+
+    fn move_bytes(&mut self) -> bool {
+        let Some(mut link) = self.link.take() else { return false };
+        let wrote = self.write(&mut link);
+        self.serve(&mut link);
+        let read = self.read(&mut link);
+        self.link = Some(link);
+        wrote || read
+    }
+
+    /// From the session to its transport and on to the server.
+    fn write(&mut self, link: &mut Link) -> bool {
+        let waiting = self.session.outbound().remaining();
+        if waiting == 0 {
+            let shuts = self.session.outbound().is_finished() && !link.is_shut;
+            link.is_shut |= shuts;
+            if shuts && !link.eof {
+                link.server.handle_read(&[], self.now);
+            }
+            return shuts;
+        }
+        if link.is_shut || self.is_blocked {
+            self.session.handle_write(0, self.now);
+            return false;
+        }
+        let is_request = !link.request.ends_with(b"\r\n\r\n");
+        let mut n = waiting.min(self.chunk);
+        let limit = link.serve.takes.filter(|_| !is_request).map(|limit| limit - link.taken);
+        n = n.min(limit.unwrap_or(usize::MAX));
+        let mut bytes = vec![0; n];
+        self.session.outbound().copy_to_slice(&mut bytes);
+        if is_request {
+            link.request.extend_from_slice(&bytes);
+            link.server.handle_read(&bytes, self.now);
+            if link.request.ends_with(b"\r\n\r\n") {
+                self.requests.push(String::from_utf8_lossy(&link.request).into_owned());
+            }
+        } else {
+            link.taken += n;
+            let arrives = n.min(link.serve.delivers.map_or(usize::MAX, |limit| limit - link.arrived));
+            link.arrived += arrives;
+            if arrives > 0 && !link.eof {
+                link.server.handle_read(&bytes[..arrives], self.now);
+            }
+        }
+        if n > 0 {
+            self.session.handle_write(n, self.now);
+        }
+        if limit == Some(n) {
+            // What has arrived is looked at before the end.
+            self.serve(link);
+            (link.is_shut, link.eof, link.server) = (true, true, Server::Silent);
+            self.session.handle_error(Broken::write(io::Error::other("cut")), self.now);
+            self.session.handle_error(Broken::read(io::Error::other("cut")), self.now);
+        }
+        true
+    }
+
+    /// The server looks at what has arrived.
+    fn serve(&mut self, link: &mut Link) {
+        if let Server::Shaking(handshake) = &mut link.server
+            && let Ok(Some(_)) = handshake.poll_event()
+        {
+            let Server::Shaking(handshake) = std::mem::replace(&mut link.server, Server::Silent) else {
+                return;
+            };
+            let mut connection = handshake.accept(&Accept::new(), self.now).expect("a request was reported");
+            if let Some(greeting) = link.serve.greeting {
+                connection.send(greeting).expect("room for a greeting");
+            }
+            if let Some(code) = link.serve.closes {
+                connection.close(frame(code), self.now);
+            }
+            link.server = Server::Open(Box::new(connection));
+        }
+        let Server::Open(connection) = &mut link.server else { return };
+        while let Ok(Some(event)) = connection.poll_event() {
+            if let Event::Message(message) = event {
+                let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
+                let is_poison = link.serve.poison.is_some_and(|poison| poison == text);
+                self.received.push((self.connections, text));
+                if is_poison && !link.eof {
+                    (link.server, link.eof) = (Server::Silent, true);
+                    self.session.handle_read(0, self.now);
+                    return;
+                }
+            }
+        }
+        if link.serve.is_mute && !connection.outbound().is_empty() && link.arrived > 0 {
+            let n = connection.outbound().remaining();
+            connection.outbound().advance(n);
+            connection.handle_write(n, self.now);
+        }
+    }
+
+    /// From the server to its transport, and on to the session.
+    fn read(&mut self, link: &mut Link) -> bool {
+        let is_asked = link.request.ends_with(b"\r\n\r\n");
+        let (bytes, ends) = link.server.write(self.chunk, is_asked, self.now);
+        link.coming.extend(bytes);
+        if !self.session.is_reading() || link.eof {
+            return false;
+        }
+        let n = link.coming.len().min(self.chunk);
+        let bytes: Vec<u8> = link.coming.drain(..n).collect();
+        if n > 0 {
+            self.inject(&bytes);
+        } else if ends && !link.serve.is_mute {
+            link.eof = true;
+            self.session.handle_read(0, self.now);
+        }
+        link.eof || n > 0
+    }
+}
+
+impl Server {
+    fn handle_read(&mut self, bytes: &[u8], now: Instant) {
+        fn feed<M: Machine>(machine: &mut M, bytes: &[u8], now: Instant) {
+            machine.inbound().extend_from_slice(bytes);
+            machine.handle_read(bytes.len(), now);
+        }
+        match self {
+            Self::Shaking(handshake) => feed(&mut **handshake, bytes, now),
+            Self::Open(connection) => feed(&mut **connection, bytes, now),
+            Self::Raw { .. } | Self::Silent => {}
+        }
+    }
+
+    /// Up to `limit` bytes, and whether the stream ends when there are none.
+    fn write(&mut self, limit: usize, is_asked: bool, now: Instant) -> (Vec<u8>, bool) {
+        fn take<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> (Vec<u8>, bool) {
+            let n = machine.outbound().remaining().min(limit);
+            let mut bytes = vec![0; n];
+            machine.outbound().copy_to_slice(&mut bytes);
+            if n > 0 {
+                machine.handle_write(n, now);
+            }
+            let ends = machine.outbound().is_finished();
+            (bytes, ends)
+        }
+        match self {
+            Self::Shaking(handshake) => take(&mut **handshake, limit, now),
+            Self::Open(connection) => take(&mut **connection, limit, now),
+            Self::Raw { answer, is_done, .. } if is_asked && !*is_done => {
+                let n = limit.min(answer.len());
+                let bytes = answer.drain(..n).collect::<String>().into_bytes();
+                *is_done = answer.is_empty();
+                (bytes, false)
+            }
+            Self::Raw { ends, is_done, .. } => (Vec::new(), *ends && *is_done),
+            Self::Silent => (Vec::new(), false),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match self {
+            Self::Open(connection) => connection.poll_timeout(),
+            _ => None,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if let Self::Open(connection) = self {
+            connection.handle_timeout(now);
+        }
+    }
+}
+
+/// An event in a line.
+fn written(event: &ClientEvent) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
+    match event {
+        ClientEvent::Connected { .. } => "connected".into(),
+        ClientEvent::Open(response) => {
+            assert_eq!(response.status(), 101);
+            "open".into()
+        }
+        ClientEvent::Message(message) => format!("message {}", text(message.as_bytes())),
+        ClientEvent::Ping(payload) => format!("ping {}", text(payload)),
+        ClientEvent::Pong { .. } => "pong".into(),
+        ClientEvent::Closing(frame) => format!("closing {}", frame.status()),
+        ClientEvent::Error(error) => format!("error {}", error.phase()),
+        ClientEvent::Closed(closed) => {
+            let by = if closed.by == Side::Us { "us" } else { "peer" };
+            format!("closed {} {} {by}", closed.code, if closed.clean { "clean" } else { "broken" })
+        }
+        ClientEvent::Reconnecting { attempt, after } => format!("reconnecting {attempt} in {after:?}"),
+        ClientEvent::BufferFull => "full".into(),
+        ClientEvent::BufferDrained => "drained".into(),
+        ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),
+        other => panic!("an unknown event: {other:?}"),
+    }
+}
