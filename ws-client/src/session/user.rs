@@ -77,7 +77,8 @@ impl Session {
     /// everything else at once. It does not come back, unless [`reconnect_after`](Self::reconnect_after) is called later.
     ///
     /// It ends within twice `close_timeout`: what waits has as long to leave, and then the peer to answer. If reading was
-    /// paused, it goes on until the end, so that the peer's answer is seen.
+    /// paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
+    /// Close frame; what a peer that answers only the latter has got is not proven, and is handed back.
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
         if let State::Open(open) = &mut self.state {

@@ -115,6 +115,8 @@ pub(crate) struct Sim {
     /// The URL and the request of each transport.
     pub(crate) dials: Vec<String>,
     pub(crate) requests: Vec<String>,
+    /// The payloads of pings that servers got.
+    pub(crate) pings: Vec<Vec<u8>>,
     pub(crate) options: Option<ConnectOptions>,
     connections: u64,
 }
@@ -135,6 +137,7 @@ impl Sim {
             received: Vec::new(),
             dials: Vec::new(),
             requests: Vec::new(),
+            pings: Vec::new(),
             options: None,
             connections: 0,
         }
@@ -251,9 +254,11 @@ impl Sim {
             self.session.read_ahead();
             return false;
         }
-        let Ok(event) = self.session.poll_event();
-        self.trace.extend(event.as_ref().map(written));
-        event.is_some()
+        let before = self.trace.len();
+        while let Ok(Some(event)) = self.session.poll_event() {
+            self.trace.push(written(&event));
+        }
+        self.trace.len() > before
     }
 
     fn finish_opening(&mut self) -> bool {
@@ -375,6 +380,9 @@ impl Sim {
         }
         let Server::Open(connection) = &mut link.server else { return };
         while let Ok(Some(event)) = connection.poll_event() {
+            if let Event::Ping(payload) = &event {
+                self.pings.push(payload.to_vec());
+            }
             if let Event::Message(message) = event {
                 let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
                 let is_poison = link.serve.poison.is_some_and(|poison| poison == text);
