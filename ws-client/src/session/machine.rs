@@ -85,6 +85,13 @@ impl Session {
         self.check_reading();
         self.is_reading()
     }
+
+    /// The shortest time between anything that happens and a deadline that comes of it; see
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout).
+    pub fn shortest_timeout(&self) -> Duration {
+        let config = self.settings.connect.connection_config();
+        config.shortest_timeout().min(self.settings.confirm_timeout)
+    }
 }
 
 impl Machine for Session {
