@@ -5,5 +5,7 @@ mod confirmed;
 mod failures;
 mod long;
 mod outbox;
+mod peer;
+mod properties;
 mod support;
 mod user;

@@ -12,6 +12,9 @@ use ws_core::{
     ServerHandshake, Side,
 };
 
+use crate::peer::{Link, Server};
+pub(crate) use crate::peer::{Plan, Serve, refuse, serve};
+
 pub(crate) fn at(seconds: u64) -> Instant {
     Instant::since_epoch(secs(seconds))
 }
@@ -33,66 +36,6 @@ pub(crate) const URL: &str = "ws://server.test/feed";
 /// A client without pings of its own, so that only what a test does happens.
 pub(crate) fn client() -> ClientBuilder<Session> {
     ClientBuilder::new(URL).ping_interval(None)
-}
-
-/// What an attempt meets.
-#[derive(Clone)]
-pub(crate) enum Plan {
-    NoName,
-    Refuse,
-    /// Neither connects nor fails.
-    BlackHole,
-    /// Takes the request and says nothing.
-    Silent,
-    /// Answers the request with this, and then ends the stream or does not.
-    Raw(String, bool),
-    Serve(Serve),
-}
-
-/// How a real server behaves.
-#[derive(Clone, Default)]
-pub(crate) struct Serve {
-    /// Sent right behind the 101.
-    pub(crate) greeting: Option<&'static str>,
-    /// So many bytes of what follows the request the transport takes; then the connection breaks.
-    pub(crate) takes: Option<usize>,
-    /// So many of these arrive.
-    pub(crate) delivers: Option<usize>,
-    /// The message that it dies of.
-    pub(crate) poison: Option<&'static str>,
-    /// Answers nothing, pings among it.
-    pub(crate) is_mute: bool,
-    /// Closes with this code as soon as it is open.
-    pub(crate) closes: Option<u16>,
-}
-
-pub(crate) fn serve() -> Plan {
-    Plan::Serve(Serve::default())
-}
-
-pub(crate) fn refuse(status: u16, fields: &str) -> Plan {
-    Plan::Raw(format!("HTTP/1.1 {status} No\r\n{fields}Content-Length: 0\r\n\r\n"), true)
-}
-
-enum Server {
-    Raw { answer: String, ends: bool, is_done: bool },
-    Shaking(Box<ServerHandshake>),
-    Open(Box<Connection>),
-    Silent,
-}
-
-/// A transport and the server behind it.
-struct Link {
-    server: Server,
-    serve: Serve,
-    request: Vec<u8>,
-    /// Bytes beyond the request that the transport has taken, and that have arrived.
-    taken: usize,
-    arrived: usize,
-    /// Bytes that the session has not read.
-    coming: Vec<u8>,
-    is_shut: bool,
-    eof: bool,
 }
 
 pub(crate) struct Sim {
@@ -163,6 +106,10 @@ impl Sim {
             Some(Server::Open(connection)) => connection,
             _ => panic!("no server has a connection"),
         }
+    }
+
+    pub(crate) fn has_server(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| matches!(link.server, Server::Open(_)))
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -418,59 +365,6 @@ impl Sim {
             self.session.handle_read(0, self.now);
         }
         link.eof || n > 0
-    }
-}
-
-impl Server {
-    fn handle_read(&mut self, bytes: &[u8], now: Instant) {
-        fn feed<M: Machine>(machine: &mut M, bytes: &[u8], now: Instant) {
-            machine.inbound().extend_from_slice(bytes);
-            machine.handle_read(bytes.len(), now);
-        }
-        match self {
-            Self::Shaking(handshake) => feed(&mut **handshake, bytes, now),
-            Self::Open(connection) => feed(&mut **connection, bytes, now),
-            Self::Raw { .. } | Self::Silent => {}
-        }
-    }
-
-    /// Up to `limit` bytes, and whether the stream ends when there are none.
-    fn write(&mut self, limit: usize, is_asked: bool, now: Instant) -> (Vec<u8>, bool) {
-        fn take<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> (Vec<u8>, bool) {
-            let n = machine.outbound().remaining().min(limit);
-            let mut bytes = vec![0; n];
-            machine.outbound().copy_to_slice(&mut bytes);
-            if n > 0 {
-                machine.handle_write(n, now);
-            }
-            let ends = machine.outbound().is_finished();
-            (bytes, ends)
-        }
-        match self {
-            Self::Shaking(handshake) => take(&mut **handshake, limit, now),
-            Self::Open(connection) => take(&mut **connection, limit, now),
-            Self::Raw { answer, is_done, .. } if is_asked && !*is_done => {
-                let n = limit.min(answer.len());
-                let bytes = answer.drain(..n).collect::<String>().into_bytes();
-                *is_done = answer.is_empty();
-                (bytes, false)
-            }
-            Self::Raw { ends, is_done, .. } => (Vec::new(), *ends && *is_done),
-            Self::Silent => (Vec::new(), false),
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        match self {
-            Self::Open(connection) => connection.poll_timeout(),
-            _ => None,
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        if let Self::Open(connection) = self {
-            connection.handle_timeout(now);
-        }
     }
 }
 
