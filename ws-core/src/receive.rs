@@ -1,5 +1,7 @@
 //! Messages from frames.
 
+mod partial;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -11,9 +13,10 @@ use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
-use crate::mask::{self, MaskKey};
+use crate::mask;
 use crate::message::{Kind, Message, MessageRef, Piece};
 use crate::utf8::{Text, Utf8};
+use partial::{Assembly, Frame, Partial};
 
 /// A binary payload up to this length is copied out of the read buffer instead of being split off: a copy is about
 /// as cheap as a reference count, and a message that is kept does not keep 16 KiB of others alive.
@@ -41,39 +44,6 @@ pub(crate) struct Receive {
     /// Invariant: a message of one frame that is whole in the buffer never comes here.
     message: Option<Partial>,
     in_pieces: bool,
-}
-
-/// A data frame, from its header to the last byte of its payload.
-struct Frame {
-    fin: bool,
-    mask: Option<MaskKey>,
-    /// Bytes of the payload that are still in the buffer or yet to come.
-    left: u64,
-    /// Where in the key the next byte stands.
-    phase: usize,
-    /// Bytes at the beginning of the buffer that were unmasked already.
-    unmasked: usize,
-}
-
-/// A message under assembly.
-struct Partial {
-    kind: Kind,
-    /// Announced by the headers so far, in bytes.
-    size: u64,
-    fragments: u32,
-    data: Assembly,
-}
-
-enum Assembly {
-    /// One binary frame, which stays in the read buffer until it is whole, so that it need not be copied.
-    InPlace,
-    Binary(Vec<u8>),
-    Text(Text),
-    /// Handed out as it comes; text is checked on its way.
-    Pieces {
-        utf8: Option<Utf8>,
-        begun: bool,
-    },
 }
 
 impl Receive {
@@ -232,13 +202,7 @@ impl Receive {
             return Err(violation(ViolationKind::TooManyFragments));
         }
         self.message = Some(message);
-        self.frame = Some(Frame {
-            fin: header.fin(),
-            mask: header.mask(),
-            left: header.payload_len(),
-            phase: 0,
-            unmasked: 0,
-        });
+        self.frame = Some(Frame::new(&header));
         Ok(())
     }
 
@@ -396,49 +360,4 @@ impl Receive {
         let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
         self.violation_at(start + at)
     }
-}
-
-impl Frame {
-    /// Unmasks what was not yet unmasked of the payload at the beginning of the buffer.
-    fn unmask(&mut self, payload: &mut [u8]) {
-        if let Some(key) = self.mask {
-            mask::apply(&mut payload[self.unmasked..], key, self.phase);
-        }
-        self.phase = (self.phase + payload.len() - self.unmasked) % 4;
-        self.unmasked = payload.len();
-    }
-
-    /// The first `n` bytes of the buffer, all that was unmasked, leave it.
-    fn took(&mut self, n: usize) {
-        self.left -= n as u64;
-        self.unmasked = 0;
-    }
-}
-
-impl Assembly {
-    fn pieces(utf8: Option<Utf8>) -> Self {
-        Self::Pieces { utf8, begun: false }
-    }
-}
-
-impl Partial {
-    fn new(kind: Kind, data: Assembly) -> Self {
-        Self { kind, size: 0, fragments: 0, data }
-    }
-
-    fn finish(self) -> Message {
-        match self.data {
-            Assembly::Text(text) => Message::Text(text.into_string().into()),
-            Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
-            Assembly::InPlace | Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
-        }
-    }
-}
-
-/// A message that is kept should not keep twice its size.
-fn shrunk(mut bytes: Vec<u8>) -> Bytes {
-    if bytes.capacity() > 2 * bytes.len() {
-        bytes.shrink_to_fit();
-    }
-    bytes.into()
 }

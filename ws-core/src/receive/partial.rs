@@ -1,0 +1,92 @@
+//! A message under assembly.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::frame::Header;
+use crate::mask::{self, MaskKey};
+use crate::message::{Kind, Message};
+use crate::utf8::{Text, Utf8};
+
+/// A data frame, from its header to the last byte of its payload.
+pub(super) struct Frame {
+    pub(super) fin: bool,
+    mask: Option<MaskKey>,
+    /// Bytes of the payload that are still in the buffer or yet to come.
+    pub(super) left: u64,
+    /// Where in the key the next byte stands.
+    phase: usize,
+    /// Bytes at the beginning of the buffer that were unmasked already.
+    unmasked: usize,
+}
+
+/// A message under assembly.
+pub(super) struct Partial {
+    pub(super) kind: Kind,
+    /// Announced by the headers so far, in bytes.
+    pub(super) size: u64,
+    pub(super) fragments: u32,
+    pub(super) data: Assembly,
+}
+
+pub(super) enum Assembly {
+    /// One binary frame, which stays in the read buffer until it is whole, so that it need not be copied.
+    InPlace,
+    Binary(Vec<u8>),
+    Text(Text),
+    /// Handed out as it comes; text is checked on its way.
+    Pieces {
+        utf8: Option<Utf8>,
+        begun: bool,
+    },
+}
+
+impl Frame {
+    pub(super) fn new(header: &Header) -> Self {
+        Self { fin: header.fin(), mask: header.mask(), left: header.payload_len(), phase: 0, unmasked: 0 }
+    }
+
+    /// Unmasks what was not yet unmasked of the payload at the beginning of the buffer.
+    pub(super) fn unmask(&mut self, payload: &mut [u8]) {
+        if let Some(key) = self.mask {
+            mask::apply(&mut payload[self.unmasked..], key, self.phase);
+        }
+        self.phase = (self.phase + payload.len() - self.unmasked) % 4;
+        self.unmasked = payload.len();
+    }
+
+    /// The first `n` bytes of the buffer, all that was unmasked, leave it.
+    pub(super) fn took(&mut self, n: usize) {
+        self.left -= n as u64;
+        self.unmasked = 0;
+    }
+}
+
+impl Assembly {
+    pub(super) fn pieces(utf8: Option<Utf8>) -> Self {
+        Self::Pieces { utf8, begun: false }
+    }
+}
+
+impl Partial {
+    pub(super) fn new(kind: Kind, data: Assembly) -> Self {
+        Self { kind, size: 0, fragments: 0, data }
+    }
+
+    pub(super) fn finish(self) -> Message {
+        match self.data {
+            Assembly::Text(text) => Message::Text(text.into_string().into()),
+            Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
+            Assembly::InPlace | Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
+        }
+    }
+}
+
+/// A message that is kept should not keep twice its size.
+fn shrunk(mut bytes: Vec<u8>) -> Bytes {
+    if bytes.capacity() > 2 * bytes.len() {
+        bytes.shrink_to_fit();
+    }
+    bytes.into()
+}
