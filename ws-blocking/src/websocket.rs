@@ -75,7 +75,7 @@ impl<S: Transport> WebSocket<S> {
         Self { shared }
     }
 
-    /// The next message; `None` once the connection has ended in order. Control frames are dealt with on the way.
+    /// The next message; `None` once the connection has ended in order, or was broken off by this side. Control frames are dealt with on the way.
     ///
     /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
     /// them. An error says why the connection broke off, once it has ended and the peer was told, within `close_timeout`; the

@@ -16,7 +16,7 @@ mod websocket;
 pub use accept::Incoming;
 pub use client::{Client, Handle};
 pub use listener::Listener;
-pub use split::{Receiver, Sender};
+pub use split::{Half, Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
@@ -24,9 +24,9 @@ pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
     ConnectOptions, Decision, Delivery, End, Phase, Reconnect, Stats, Status, Target, TargetError,
 };
+pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, InvalidClose,
     InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply, Request, Response,
     Role, SendError, Side, StreamError, Timeout, Violation, ViolationKind,
 };
-pub use ws_core::{bytes, bytestring};

@@ -34,7 +34,8 @@ pub(crate) fn split<T: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<T>) ->
     (Sender(Half(seat.clone())), Receiver(Half(seat)))
 }
 
-struct Half<T>(Seat<Socket<T>>);
+/// What the two halves have in common; it stands in the types of [`MessageWriter`] and [`MessageReader`] that they give out.
+pub struct Half<T>(Seat<Socket<T>>);
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Access for Half<T> {
     type Io = T;
@@ -100,7 +101,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sender<T> {
     }
 
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
-    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, impl Access>, StreamError> {
+    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, Half<T>>, StreamError> {
         MessageWriter::new(&mut self.0, kind)
     }
 }
@@ -125,7 +126,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Receiver<T> {
     }
 
     /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
-    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, impl Access>>, Error> {
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Half<T>>>, Error> {
         MessageReader::begin(&mut self.0).await
     }
 
