@@ -200,6 +200,8 @@ async fn send(seat: &Seat<Line>, message: Message) -> Result<(), SendError> {
         seat.poll(cx, |line, cx| {
             loop {
                 let Some(message) = waiting.take() else { return Poll::Ready(Ok(())) };
+                // First: what came may make room, or be the end.
+                let reading = line.driver.machine.read_ahead();
                 match line.driver.machine.send(message) {
                     Err(SendError::Full(message)) => waiting = Some(message),
                     result => {
@@ -208,7 +210,7 @@ async fn send(seat: &Seat<Line>, message: Message) -> Result<(), SendError> {
                         return Poll::Ready(result);
                     }
                 }
-                ready!(line.poll_io_ahead(cx));
+                ready!(line.poll_io(cx, reading));
             }
         })
     });
@@ -257,10 +259,14 @@ async fn wait<R>(seat: &Seat<Line>, mut done: impl FnMut(&mut Session) -> Option
     poll_fn(|cx| {
         seat.poll(cx, |line, cx| {
             loop {
+                // First: what came may be what is waited for.
+                let reading = line.driver.machine.read_ahead();
                 if let Some(result) = done(&mut line.driver.machine) {
+                    // What goes with it may be an action, such as dropping the transport.
+                    line.act();
                     return Poll::Ready(result);
                 }
-                ready!(line.poll_io_ahead(cx));
+                ready!(line.poll_io(cx, reading));
             }
         })
     })
@@ -304,12 +310,6 @@ impl Line {
             }
             ready!(self.poll_io(cx, true));
         }
-    }
-
-    /// Moves bytes while somebody waits for something else than events.
-    fn poll_io_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let reading = self.driver.machine.read_ahead();
-        self.poll_io(cx, reading)
     }
 
     fn write_through(&mut self, cx: &mut Context<'_>) {
