@@ -12,7 +12,9 @@ use crate::error::{ConnectError, Phase};
 /// What a [`Session`](super::Session) reports.
 ///
 /// The order, for each attempt: `Connected`\* (again after a redirect), `Open`?, (`Message` | `Ping` | `Pong`)\*, `Closing`?,
-/// `Error`?, `Closed`, `Reconnecting`?. `BufferFull`, `BufferDrained` and `Undelivered` may come anywhere.
+/// `Error`?, `Closed`, `Undelivered`\*, `Reconnecting`?. Every failure gives one `Error`, and every attempt exactly one
+/// `Closed`. There is no `Error` when Close frames were exchanged, and when the user gave up. `BufferFull` and `BufferDrained`
+/// may come anywhere.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
@@ -40,16 +42,18 @@ pub enum ClientEvent {
     Closing(CloseFrame),
     /// What went wrong. `Closed` follows.
     Error(ClientError),
-    /// The connection, or the attempt at one, has ended.
+    /// The connection, or the attempt at one, has ended: with 1006, not clean, if it was never open. What `unsent` counts is
+    /// not lost: it goes to the next connection, or is handed back by [`take_unsent`](super::Session::take_unsent).
     Closed(Closed),
-    /// The next attempt follows.
+    /// The next attempt follows. Another one takes its place if the user calls
+    /// [`reconnect_after`](super::Session::reconnect_after).
     Reconnecting {
         /// Its number since the last connection that was stable, from 1.
         attempt: u32,
-        /// When it is made, from now on.
+        /// When it is made, counted from the end of the one before, or from when the user wanted it.
         after: Duration,
     },
-    /// The outbox has reached its limit; sending waits, or fails, until there is room.
+    /// The outbox has reached its limit; sending waits, or fails, until there is room. Said once until `BufferDrained`.
     BufferFull,
     /// The outbox is empty again after it was full.
     BufferDrained,
@@ -107,7 +111,7 @@ impl std::error::Error for ClientError {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Status {
-    /// Resolving, connecting or shaking hands.
+    /// Resolving, connecting or shaking hands, or about to, for the first time.
     Connecting,
     /// Open.
     Open,

@@ -158,7 +158,7 @@ impl Machine for Session {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        match &self.state {
+        let deadline = match &self.state {
             State::New => Some(Instant::EPOCH),
             // While nobody takes events, attempts do not add to them for ever.
             State::Waiting { until } => Some(*until).filter(|_| !self.events.is_full()),
@@ -168,7 +168,9 @@ impl Machine for Session {
                 [open.connection.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
             State::Over => None,
-        }
+        };
+        // The end of time never comes, and a driver's clock does not reach so far.
+        deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -304,7 +304,9 @@ fn reconnect_after_in_each_state_holds_once() {
     sim.cut(false);
     sim.settle();
     sim.session.reconnect_after(std::time::Duration::MAX, sim.now);
+    assert_eq!(sim.session.poll_timeout(), None);
     sim.advance(secs(1 << 40));
+    assert_eq!(sim.session.status(), Status::Waiting);
 }
 
 #[test]
