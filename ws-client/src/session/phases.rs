@@ -140,7 +140,6 @@ impl Session {
             let Ok(connection) = machine.open(self.now) else { return };
             self.stats.connections += 1;
             self.state = State::Open(Box::new(Open::new(connection, self.now)));
-            self.check_reading();
             self.feed();
         }
     }

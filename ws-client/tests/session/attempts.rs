@@ -123,6 +123,11 @@ fn redirects_have_one_time_to_open() {
     sim.expect(&["connected", "error connect", "closed 1006 broken peer"]);
     // A server whose refusal has no end costs a second each time.
     let slow = Plan::Raw("HTTP/1.1 302 No\r\nLocation: /again\r\n\r\n".into(), false);
+    let plans = [slow.clone(), slow.clone(), Plan::BlackHole];
+    let mut sim = Sim::new(client().max_redirects(9).reconnect(Reconnect::never()), plans);
+    sim.advance(secs(10));
+    sim.settle();
+    sim.expect(&["connected", "connected", "error connect", "closed 1006 broken peer"]);
     let mut sim = Sim::new(client().max_redirects(99).reconnect(Reconnect::never()), []);
     sim.then = slow;
     sim.advance(secs(11));

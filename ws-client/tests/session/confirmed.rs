@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ws_client::{ClientBuilder, Confirmation, Delivery, Reconnect, Session};
+use ws_client::{ClientBuilder, Confirmation, Delivery, Reconnect, Session, Status};
 use ws_core::{CloseCode, Random};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};
@@ -210,6 +210,21 @@ fn the_time_for_a_proof_begins_when_the_ping_has_left_though_more_waits() {
 }
 
 #[test]
+fn the_time_for_a_proof_does_not_begin_before_the_ping_has_left() {
+    let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)), []);
+    sim.settle();
+    sim.is_blocked = true;
+    sim.send(&"x".repeat(100));
+    for _ in 0..50 {
+        // Slower than `confirm_timeout`, faster than `write_timeout`.
+        ws_core::bytes::Buf::advance(ws_core::Machine::outbound(&mut sim.session), 1);
+        ws_core::Machine::handle_write(&mut sim.session, 1, sim.now);
+        sim.advance(secs(1));
+    }
+    sim.expect(&["connected", "open"]);
+}
+
+#[test]
 fn the_time_for_a_proof_stands_still_while_reading_is_paused() {
     let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)), []);
     sim.settle();
@@ -251,6 +266,21 @@ fn closing_proves_what_it_sends() {
         assert_eq!(sim.session.take_unsent(), []);
         assert!(sim.trace().contains(&"closed 1000 clean us".into()));
     }
+}
+
+#[test]
+fn a_closing_handshake_has_its_own_time() {
+    let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
+    let mut sim = Sim::new(confirmed().confirm_timeout(secs(1)), [plan]);
+    sim.settle();
+    sim.send("x");
+    sim.settle();
+    sim.session.close(CloseCode::NORMAL.into(), sim.now);
+    sim.advance(ms(4_900));
+    assert_eq!(sim.session.status(), Status::Closing);
+    sim.advance(ms(100));
+    sim.settle();
+    sim.expect(&["connected", "open", "error timeout", "closed 1006 broken us"]);
 }
 
 #[test]
