@@ -201,7 +201,7 @@ fn the_time_for_a_proof_begins_when_the_ping_has_left_though_more_waits() {
         sim.is_blocked = true;
         sim.advance(ms(100));
         sim.is_blocked = false;
-        if sim.session.status() != ws_client::Status::Open {
+        if sim.session.status() != Status::Open {
             break;
         }
     }
