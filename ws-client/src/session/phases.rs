@@ -169,10 +169,10 @@ impl Session {
         self.events.push(event);
     }
 
-    /// Something was proven.
+    /// What was asked for is proven. The time for the next proof begins when its ping has left.
     fn proven(&mut self) {
         if let State::Open(open) = &mut self.state {
-            open.confirm_by = self.outbox.probing_since().map(|left| left + self.settings.confirm_timeout);
+            open.confirm_by = None;
         }
         self.check_drained();
         self.feed();
