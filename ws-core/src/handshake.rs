@@ -11,6 +11,8 @@ mod server;
 pub use client::ClientHandshake;
 pub use error::{HandshakeError, InvalidHeader, Rejected, RequestError, ResponseError};
 pub use headers::Headers;
+#[doc(hidden)]
+pub use http::{HeadError, ResponseHead};
 pub use http::{Request, Response};
 pub use request::ClientRequest;
 pub use server::{Accept, Reject, ServerHandshake};

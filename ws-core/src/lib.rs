@@ -29,6 +29,8 @@ pub use handshake::{
     Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
     Request, RequestError, Response, ResponseError, ServerHandshake,
 };
+#[doc(hidden)]
+pub use handshake::{HeadError, ResponseHead};
 pub use machine::{Broken, Direction, Machine};
 pub use message::{Event, Kind, Message, MessageRef, Piece};
 pub use outbound::Outbound;

@@ -124,8 +124,8 @@ impl Outbound {
         self.waiting += self.tail.len() - before;
     }
 
-    /// Queues a buffer without copying it.
-    pub(crate) fn push(&mut self, bytes: Bytes) {
+    /// Queues a buffer without copying it. For the machine whose outbound bytes these are; a driver has no business here.
+    pub fn push(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
@@ -158,8 +158,9 @@ impl Outbound {
     }
 
     /// The transport took the `n` oldest bytes. What was in flight when all was [cleared](Self::clear) counts no more.
+    /// For the machine itself, in its [`handle_write`](crate::Machine::handle_write).
     #[inline]
-    pub(crate) fn acknowledge(&mut self, n: usize) {
+    pub fn acknowledge(&mut self, n: usize) {
         let n = n.min(self.len());
         self.written += n as u64;
         let from_flight = n.min(self.in_flight);
@@ -167,8 +168,9 @@ impl Outbound {
         self.consume(n - from_flight);
     }
 
-    /// Drops what waits, for a transport that takes nothing any more.
-    pub(crate) fn clear(&mut self) {
+    /// Drops what waits, for a transport that takes nothing any more. For the machine itself, in its
+    /// [`handle_error`](crate::Machine::handle_error).
+    pub fn clear(&mut self) {
         self.lost |= !self.is_empty();
         self.in_flight = 0;
         self.waiting = 0;

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::body::Body;
 use super::error::{HandshakeError, Rejected, ResponseError};
-use super::http::{self, BadHead, HeadEnd, Response};
+use super::http::{self, HeadError, Response, ResponseHead};
 use super::request::ClientRequest;
 use super::{accept_key, new_key};
 use crate::config::Config;
@@ -49,7 +49,7 @@ struct Expected {
 }
 
 enum State {
-    Head(HeadEnd),
+    Head(ResponseHead),
     Body(Response, Body),
     /// The response is right, and was reported.
     Ready,
@@ -78,7 +78,7 @@ impl ClientHandshake {
                 subprotocols: request.subprotocols.clone(),
                 require_subprotocol: request.require_subprotocol,
             },
-            state: State::Head(HeadEnd::default()),
+            state: State::Head(ResponseHead::default()),
         }
     }
 
@@ -102,18 +102,15 @@ impl ClientHandshake {
         }
     }
 
-    fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Response>, HandshakeError> {
-        self.check_prefix()?;
-        let Some(len) = end.find(&self.inbound).map_err(|http::TooLong| HandshakeError::HeadTooLong)? else {
-            self.state = State::Head(end);
+    fn poll_head(&mut self, mut head: ResponseHead) -> Result<Option<Response>, HandshakeError> {
+        let Some(response) = head.take(&mut self.inbound)? else {
+            self.state = State::Head(head);
             return self.poll_failure();
         };
-        let start = self.start();
-        let response = http::response(&mut self.inbound, len).map_err(|bad| match bad {
-            BadHead::TooManyHeaders => HandshakeError::TooManyHeaders,
-            BadHead::Version => HandshakeError::Response(ResponseError::NotHttp(start)),
-            BadHead::Syntax(what) => HandshakeError::Response(ResponseError::Malformed(http::describe(what))),
-        })?;
+        // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade.
+        if response.minor_version() == 0 {
+            return Err(HeadError::NotHttp(http::start(response.head())).into());
+        }
         if response.status() == 101 {
             self.expected.check(&response).map_err(HandshakeError::Response)?;
             self.state = State::Ready;
@@ -124,18 +121,6 @@ impl ClientHandshake {
             self.deadline = self.deadline.min(self.now + BODY_PATIENCE);
         }
         self.poll_body(response, body)
-    }
-
-    /// A peer that speaks another protocol is told apart by its first bytes, not by a deadline.
-    fn check_prefix(&self) -> Result<(), HandshakeError> {
-        let is_http = self.inbound.iter().zip(b"HTTP/").all(|(seen, expected)| seen == expected);
-        if is_http { Ok(()) } else { Err(HandshakeError::Response(ResponseError::NotHttp(self.start()))) }
-    }
-
-    /// The beginning of the first line.
-    fn start(&self) -> Bytes {
-        let line = self.inbound[..].split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-        Bytes::copy_from_slice(&line[..line.len().min(64)])
     }
 
     fn poll_body(&mut self, response: Response, mut body: Body) -> Result<Option<Response>, HandshakeError> {
@@ -227,7 +212,7 @@ impl Machine for ClientHandshake {
 
     fn poll_event(&mut self) -> Result<Option<Response>, HandshakeError> {
         match mem::replace(&mut self.state, State::Failed) {
-            State::Head(end) => self.poll_head(end),
+            State::Head(head) => self.poll_head(head),
             State::Body(response, body) => self.poll_body(response, body),
             State::Ready => {
                 self.state = State::Ready;

@@ -6,7 +6,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::http::Response;
+use super::http::{HeadError, Response};
 use crate::machine::Broken;
 
 /// Why the opening handshake failed, of either role.
@@ -54,6 +54,17 @@ impl core::error::Error for HandshakeError {
         match self {
             Self::Transport(broken) => core::error::Error::source(broken),
             _ => None,
+        }
+    }
+}
+
+impl From<HeadError> for HandshakeError {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::NotHttp(start) => Self::Response(ResponseError::NotHttp(start)),
+            HeadError::TooLong => Self::HeadTooLong,
+            HeadError::TooManyHeaders => Self::TooManyHeaders,
+            HeadError::Malformed(what) => Self::Response(ResponseError::Malformed(what)),
         }
     }
 }

@@ -57,6 +57,7 @@ impl Request {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     head: Bytes,
+    minor_version: u8,
     status: u16,
     reason: String,
     headers: Headers,
@@ -87,6 +88,10 @@ impl Response {
     pub fn head(&self) -> &Bytes {
         &self.head
     }
+
+    pub(super) fn minor_version(&self) -> u8 {
+        self.minor_version
+    }
 }
 
 impl fmt::Display for Response {
@@ -101,8 +106,53 @@ impl fmt::Debug for Response {
     }
 }
 
+/// Takes response heads off a buffer that grows, each within the limits of the handshake. For other machines that begin
+/// with a response, such as that of a proxy.
+#[doc(hidden)]
+#[derive(Default, Debug)]
+pub struct ResponseHead(HeadEnd);
+
+/// Why there is no response.
+#[doc(hidden)]
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HeadError {
+    /// It is not HTTP/1.1 or HTTP/1.0; the beginning of the first line.
+    NotHttp(Bytes),
+    /// It is over 16 KiB.
+    TooLong,
+    /// It has over 100 headers.
+    TooManyHeaders,
+    /// This in it is malformed.
+    Malformed(&'static str),
+}
+
+impl ResponseHead {
+    /// The next response, once its head is there. Bytes after the head stay in the buffer.
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Response>, HeadError> {
+        // A peer that speaks another protocol is told apart by its first bytes, not by a deadline.
+        if !buffer.iter().zip(b"HTTP/").all(|(seen, expected)| seen == expected) {
+            return Err(HeadError::NotHttp(start(buffer)));
+        }
+        let Some(len) = self.0.find(buffer).map_err(|TooLong| HeadError::TooLong)? else { return Ok(None) };
+        self.0 = HeadEnd::default();
+        let start = start(buffer);
+        match response(buffer, len) {
+            Ok(response) => Ok(Some(response)),
+            Err(BadHead::TooManyHeaders) => Err(HeadError::TooManyHeaders),
+            Err(BadHead::Version) => Err(HeadError::NotHttp(start)),
+            Err(BadHead::Syntax(what)) => Err(HeadError::Malformed(describe(what))),
+        }
+    }
+}
+
+/// The beginning of the first line.
+pub(super) fn start(buffer: &[u8]) -> Bytes {
+    let line = buffer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+    Bytes::copy_from_slice(&line[..line.len().min(64)])
+}
+
 /// Finds the end of a head in a buffer that grows. Every byte is looked at once.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub(super) struct HeadEnd {
     scanned: usize,
     /// Whether the line that is being scanned is empty so far.
@@ -151,16 +201,16 @@ impl From<httparse::Error> for BadHead {
 }
 
 /// Splits a response head of `len` bytes off the buffer.
-pub(super) fn response(buffer: &mut BytesMut, len: usize) -> Result<Response, BadHead> {
+fn response(buffer: &mut BytesMut, len: usize) -> Result<Response, BadHead> {
     let head = buffer.split_to(len).freeze();
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);
     match (parsed.parse(&head)?, parsed.version, parsed.code) {
-        (httparse::Status::Complete(_), Some(1), Some(status)) => {
+        (httparse::Status::Complete(_), Some(minor_version), Some(status)) => {
             let (reason, headers) =
                 (parsed.reason.unwrap_or_default().into(), Headers::from_parsed(parsed.headers));
             // Copied, so that the few bytes which may be kept do not keep the read buffer.
-            Ok(Response { head: Bytes::copy_from_slice(&head), status, reason, headers })
+            Ok(Response { head: Bytes::copy_from_slice(&head), minor_version, status, reason, headers })
         }
         (httparse::Status::Complete(_), _, _) => Err(BadHead::Version),
         (httparse::Status::Partial, _, _) => Err(BadHead::Syntax(httparse::Error::Status)),
