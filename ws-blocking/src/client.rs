@@ -1,6 +1,6 @@
 //! The client that stays connected.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
@@ -74,7 +74,7 @@ impl Client {
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.change(|session, _| session.send(message))
+        self.shared.try_send(message.into())
     }
 
     /// As [`Handle::flush`].
@@ -163,7 +163,7 @@ impl Handle {
 
     /// Queues the message if there is room, without waiting. Else the error hands it back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.change(|session, _| session.send(message))
+        self.shared.try_send(message.into())
     }
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
@@ -251,6 +251,7 @@ impl Shared {
                 return Break(Ok(event));
             }
             let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(start.elapsed()));
+            state.patience = left;
             match left.is_zero() {
                 true => Break(Err(Elapsed)),
                 false => Continue(state.machine.is_reading().then_some(left)),
@@ -267,6 +268,13 @@ impl Shared {
             }
             result => Some(result),
         });
+        self.driver.write_now();
+        result
+    }
+
+    fn try_send(self: &Arc<Self>, message: Message) -> Result<(), SendError> {
+        let result = self.change(|session, _| session.send(message));
+        // Another thread may be waiting for the peer, and does not see to it.
         self.driver.write_now();
         result
     }
@@ -333,6 +341,7 @@ impl Shared {
                 // There is nothing that could be read before the clock is looked at.
                 state.found_nothing = self.driver.now();
             }
+            state.patience = Duration::MAX;
             let flow = want(state);
             self.act(state);
             flow
@@ -366,14 +375,14 @@ impl Shared {
         }
     }
 
-    fn opened(&self, attempt: u64, opened: Result<TcpStream, ConnectError>) {
+    fn opened(&self, attempt: u64, opened: Result<(TcpStream, SocketAddr), ConnectError>) {
         let now = self.driver.now();
         let mut state = self.driver.lock();
         if self.errand.lock().unwrap_or_else(PoisonError::into_inner).attempt != attempt {
             return;
         }
-        let taken = opened.and_then(|socket| {
-            let (peer, local) = socket.peer_addr().and_then(|peer| Ok((peer, socket.local_addr()?)))?;
+        let taken = opened.and_then(|(socket, peer)| {
+            let local = socket.local_addr()?;
             if state.machine.opened(peer, local, now) {
                 self.driver.transport.replace(Some(socket))?;
             }

@@ -18,11 +18,12 @@ use crate::websocket::WebSocket;
 
 pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = Clock::now();
-    handshake(reach(options, start)?, options, start)
+    handshake(reach(options, start)?.0, options, start)
 }
 
-/// Resolves and connects. The time to open counts from `start`.
-pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<TcpStream, ConnectError> {
+/// Resolves and connects. The time to open counts from `start`. Says to which address: a socket that was reset meanwhile does
+/// not know it any more.
+pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<(TcpStream, SocketAddr), ConnectError> {
     dial(options, &resolve(options, start)?, start)
 }
 
@@ -64,12 +65,16 @@ fn look_up(host: String, port: u16, patience: Duration) -> io::Result<Option<io:
 }
 
 /// The race of RFC 8305 between the addresses, each in a thread of its own; a single one needs none.
-fn dial(options: &ConnectOptions, addresses: &[SocketAddr], start: Clock) -> Result<TcpStream, ConnectError> {
+fn dial(
+    options: &ConnectOptions,
+    addresses: &[SocketAddr],
+    start: Clock,
+) -> Result<(TcpStream, SocketAddr), ConnectError> {
     let phase = Phase::Connect;
     let (local, nodelay) = (options.local_address(), options.is_nodelay());
     if let &[address] = addresses {
         let dialed = dial_one(address, local, nodelay, time_left(options, start, phase)?);
-        return dialed.or_else(|error| {
+        return dialed.map(|transport| (transport, address)).or_else(|error| {
             time_left(options, start, phase).and(Err(ConnectError::Connect(vec![(address, error)])))
         });
     }
@@ -79,7 +84,7 @@ fn dial(options: &ConnectOptions, addresses: &[SocketAddr], start: Clock) -> Res
         let left = time_left(options, start, phase)?;
         let now = Instant::since_epoch(start.elapsed());
         match dial.poll(now) {
-            DialStep::Won { transport, .. } => return Ok(transport),
+            DialStep::Won { transport, address, .. } => return Ok((transport, address)),
             DialStep::Failed(failures) => return Err(ConnectError::Connect(failures)),
             DialStep::Start { attempt, address } => {
                 let tell = tell.clone();

@@ -306,11 +306,16 @@ impl<S: Transport, M: Machine> Driver<S, M> {
     /// Waits until the thread that reads or writes is done; if there is none, for the deadline.
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
         state.waiting += 1;
-        let mut state = if state.is_reading || state.is_writing {
-            self.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
+        let longest = if state.is_reading || state.is_writing {
+            state.patience
         } else {
             let deadline = state.machine.poll_timeout().map(|deadline| deadline - self.now());
             let longest = deadline.unwrap_or(self.longest_read).clamp(AT_ONCE, self.longest_read);
+            longest.min(state.patience)
+        };
+        let mut state = if longest == Duration::MAX {
+            self.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
+        } else {
             self.turn.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0
         };
         state.waiting -= 1;

@@ -18,14 +18,15 @@ struct State {
     socket: Option<Arc<TcpStream>>,
     read_timeout: Duration,
     write_timeout: Duration,
-    /// How often somebody has called [`Line::wake`].
-    calls: u64,
+    /// Somebody has called [`Line::wake`], perhaps between the decision to read and the read: that one is for nothing then, so
+    /// that the decision is made again.
+    is_wanted: bool,
 }
 
 impl Line {
     pub(crate) fn new() -> Self {
         let patience = Duration::from_millis(1);
-        let state = State { socket: None, read_timeout: patience, write_timeout: patience, calls: 0 };
+        let state = State { socket: None, read_timeout: patience, write_timeout: patience, is_wanted: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -53,7 +54,7 @@ impl Line {
 
     /// Brings back who waits for want of a socket.
     pub(crate) fn wake(&self) {
-        self.lock().calls += 1;
+        self.lock().is_wanted = true;
         self.changed.notify_all();
     }
 
@@ -69,21 +70,23 @@ impl Line {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait(&self) -> io::Error {
+    /// What to read from; an error if there is nothing in time, or the caller is wanted elsewhere.
+    fn wait(&self) -> io::Result<Arc<TcpStream>> {
         let state = self.lock();
-        let (timeout, calls) = (state.read_timeout, state.calls);
-        let waiting = self.changed.wait_timeout_while(state, timeout, |state| state.calls == calls);
-        drop(waiting.unwrap_or_else(PoisonError::into_inner));
-        ErrorKind::WouldBlock.into()
+        let timeout = state.read_timeout;
+        let waits = |state: &mut State| state.socket.is_none() && !state.is_wanted;
+        let waiting = self.changed.wait_timeout_while(state, timeout, waits);
+        let mut state = waiting.unwrap_or_else(PoisonError::into_inner).0;
+        if std::mem::take(&mut state.is_wanted) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        state.socket.clone().ok_or_else(|| ErrorKind::WouldBlock.into())
     }
 }
 
 impl Transport for Line {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.socket() {
-            Some(socket) => Transport::read(&*socket, buffer),
-            None => Err(self.wait()),
-        }
+        Transport::read(&*self.wait()?, buffer)
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {

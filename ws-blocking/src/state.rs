@@ -40,6 +40,8 @@ pub(crate) struct State<M> {
     pub(crate) is_urgent: bool,
     pub(crate) read_timeout: Timeout,
     pub(crate) write_timeout: Timeout,
+    /// The thread that looks at this now does not wait longer for its turn.
+    pub(crate) patience: Duration,
     /// How many threads wait for their turn.
     pub(crate) waiting: usize,
     /// Reading stands still, because nobody takes what comes.
@@ -80,6 +82,7 @@ impl<M: Machine> State<M> {
             is_urgent: false,
             read_timeout: Timeout::default(),
             write_timeout: Timeout::default(),
+            patience: Duration::MAX,
             waiting: 0,
             is_paused: false,
             receiver: Receiver::Same,
