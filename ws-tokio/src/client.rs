@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -248,7 +249,10 @@ fn change<R>(seat: &Seat<Line>, f: impl FnOnce(&mut Session, Instant) -> R) -> R
     let result = {
         let mut line = seat.lock();
         let now = line.driver.now();
-        f(&mut line.driver.machine, now)
+        let result = f(&mut line.driver.machine, now);
+        // Nobody may be waiting who would see to it.
+        line.act();
+        result
     };
     seat.wake_others();
     result
@@ -279,7 +283,8 @@ struct Line {
     opening: Option<Opening>,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Result<TcpStream, ConnectError>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+type Opened = Result<(TcpStream, SocketAddr), ConnectError>;
 
 /// Built by [`Client::builder`].
 impl From<Session> for Client {
@@ -342,14 +347,14 @@ impl Line {
         self.driver.replace(Transport::None);
     }
 
-    fn opened(&mut self, opened: Result<TcpStream, ConnectError>) {
+    fn opened(&mut self, opened: Opened) {
         let now = self.driver.now();
         self.driver.progress = true;
-        let addresses = |transport: TcpStream| {
-            let (peer, local) = (transport.peer_addr()?, transport.local_addr()?);
-            io::Result::Ok((transport, peer, local))
+        let with_local = |(transport, peer): (TcpStream, SocketAddr)| {
+            let local = transport.local_addr().map_err(ConnectError::Local)?;
+            Ok((transport, peer, local))
         };
-        match opened.and_then(|transport| addresses(transport).map_err(ConnectError::Local)) {
+        match opened.and_then(with_local) {
             Ok((transport, peer, local)) => {
                 if self.driver.machine.opened(peer, local, now) {
                     self.driver.replace(Transport::Tcp(transport));

@@ -17,12 +17,15 @@ use crate::websocket::WebSocket;
 
 pub(crate) async fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let deadline = Clock::now() + options.time_to_open();
-    let transport = reach(options, deadline).await?;
+    let (transport, _) = reach(options, deadline).await?;
     handshake(transport, options, deadline).await
 }
 
-/// Resolves and connects.
-pub(crate) async fn reach(options: &ConnectOptions, deadline: Clock) -> Result<TcpStream, ConnectError> {
+/// Resolves and connects. Says to which address: a socket that was reset meanwhile does not know it any more.
+pub(crate) async fn reach(
+    options: &ConnectOptions,
+    deadline: Clock,
+) -> Result<(TcpStream, SocketAddr), ConnectError> {
     let late = |phase| move |_| ConnectError::Timeout(phase);
     let addresses = timeout_at(deadline, resolve(options)).await.map_err(late(Phase::Resolve))??;
     timeout_at(deadline, dial(options, addresses)).await.map_err(late(Phase::Connect))?
@@ -45,7 +48,10 @@ async fn resolve(options: &ConnectOptions) -> Result<Vec<SocketAddr>, ConnectErr
 }
 
 /// The race of RFC 8305 between the addresses.
-async fn dial(options: &ConnectOptions, addresses: Vec<SocketAddr>) -> Result<TcpStream, ConnectError> {
+async fn dial(
+    options: &ConnectOptions,
+    addresses: Vec<SocketAddr>,
+) -> Result<(TcpStream, SocketAddr), ConnectError> {
     let epoch = Clock::now();
     let mut dial = Dial::new(addresses);
     // Those that lose are dropped with this.
@@ -56,7 +62,7 @@ async fn dial(options: &ConnectOptions, addresses: Vec<SocketAddr>) -> Result<Tc
                 attempts.push((attempt, Box::pin(dial_one(options, address))));
                 continue;
             }
-            DialStep::Won { transport, .. } => return Ok(transport),
+            DialStep::Won { transport, address, .. } => return Ok((transport, address)),
             DialStep::Failed(failures) => return Err(ConnectError::Connect(failures)),
             DialStep::Wait(deadline) => deadline,
         };
