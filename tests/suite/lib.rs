@@ -8,10 +8,13 @@
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
 pub mod adapter;
+pub mod clients;
 pub mod ends;
 pub mod peer;
+pub mod proxy;
 pub mod watch;
 pub mod wire;
+pub mod witness;
 
 pub mod blocking;
 pub mod tokio;

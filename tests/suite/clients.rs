@@ -1,0 +1,87 @@
+//! The client that stays connected, of every runtime, over sockets that break.
+//!
+//! A scenario is a plain function over [`ClientAdapter`], with a [`Proxy`](crate::proxy::Proxy) that does the breaking and a
+//! [`Witness`](crate::witness::Witness) at the other end. `client_scenarios!` makes a test of each.
+
+pub mod adapter;
+pub mod blocking;
+pub mod tokio;
+pub mod watched;
+
+pub mod addresses;
+pub mod cuts;
+pub mod ending;
+pub mod faults;
+pub mod outbox;
+pub mod remains;
+
+pub use adapter::{ClientAdapter, ClientHandle};
+pub use watched::Watched;
+
+/// Makes a test of every scenario, for the client of one runtime.
+#[macro_export]
+macro_rules! client_scenarios {
+    ($client:ty) => {
+        $crate::client_scenarios! { $client:
+            faults {
+                an_end_within_the_handshake
+                an_end_without_close
+                a_reset_of_an_open_connection
+                a_server_that_is_silent_after_connecting_costs_open_timeout
+                a_half_open_connection_costs_pong_timeout
+                bytes_one_by_one_and_late_are_no_fault
+                a_connection_that_is_reset_at_once
+                a_refused_connection_is_tried_again
+                it_comes_back_after_a_close_of_the_server_if_it_always_does
+            }
+            cuts {
+                at_most_once_on_the_way_to_the_server
+                at_most_once_on_the_way_back
+                confirmed_on_the_way_to_the_server
+                confirmed_on_the_way_back
+            }
+            outbox {
+                what_is_sent_before_there_is_a_connection_comes_first
+                handles_drive_the_client_too
+                what_is_queued_leaves_while_another_thread_waits
+                waiting_for_an_event_ends_in_time
+                senders_wait_while_the_peer_takes_nothing
+                a_writer_that_makes_no_progress_costs_write_timeout
+                confirm_is_a_proof_or_an_error
+                confirmed_messages_come_again_and_are_proven
+                nothing_comes_while_reading_is_paused
+                a_pause_outlasts_the_connection
+            }
+            ending {
+                close_ends_at_once_what_is_not_open
+                abort_ends_at_once_what_is_not_open
+                a_handle_ends_the_client_at_once
+                close_sends_what_waits_and_then_close
+                a_peer_that_does_not_answer_close_costs_close_timeout
+                close_ends_within_close_timeout_though_the_peer_takes_nothing
+                abort_ends_an_open_connection_at_once
+                abort_needs_nobody_who_waits
+                what_is_cancelled_can_begin_anew
+                reconnect_after_comes_sooner_than_the_policy
+            }
+            addresses {
+                an_address_that_does_not_answer_costs_open_timeout
+                a_server_on_ipv4_alone_is_reached_by_name
+                a_server_is_reached_past_an_address_that_does_not_answer
+                a_server_on_ipv6
+                what_cannot_be_a_server_is_refused_when_it_is_built
+            }
+            remains {
+                a_hundred_reconnects_leave_nothing_behind
+            }
+        }
+    };
+    ($client:ty: $($topic:ident { $($scenario:ident)* })*) => {
+        $(mod $topic {
+            $(#[test]
+            fn $scenario() {
+                $crate::watch::bounded($crate::clients::$topic::$scenario::<$client>);
+            })*
+        })*
+    };
+}

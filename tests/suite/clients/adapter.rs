@@ -1,0 +1,42 @@
+//! What the client of every runtime can do, in blocking style.
+
+use std::time::Duration;
+
+use ws_client::{ClientEvent, Session, Stats, Status};
+use ws_core::{CloseFrame, Message, SendError};
+
+/// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
+pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
+    type Handle: ClientHandle;
+
+    /// The next event: `None` if none came in time, `Some(None)` if the client is over.
+    fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>>;
+    fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn flush(&self) -> Result<(), SendError>;
+    fn confirm(&self) -> Result<(), SendError>;
+    fn close(&self, frame: impl Into<CloseFrame>);
+    fn start_close(&self, frame: impl Into<CloseFrame>);
+    fn abort(&self);
+    fn reconnect_after(&self, delay: Duration);
+    fn cancel_reconnect(&self);
+    fn pause(&self);
+    fn resume(&self);
+    fn take_unsent(&self) -> Vec<Message>;
+    fn status(&self) -> Status;
+    fn stats(&self) -> Stats;
+    fn handle(&self) -> Self::Handle;
+
+    /// How many tasks there are on the runtime.
+    fn tasks() -> usize;
+}
+
+pub trait ClientHandle: Clone + Send + 'static {
+    fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn flush(&self) -> Result<(), SendError>;
+    fn confirm(&self) -> Result<(), SendError>;
+    fn close(&self, frame: impl Into<CloseFrame>);
+    fn abort(&self);
+    fn status(&self) -> Status;
+}

@@ -1,0 +1,111 @@
+//! The client on threads.
+
+use std::time::Duration;
+
+use ws_blocking::{Client, Handle};
+use ws_client::{ClientEvent, Stats, Status};
+use ws_core::{CloseFrame, Message, SendError};
+
+use super::{ClientAdapter, ClientHandle};
+
+impl ClientAdapter for Client {
+    type Handle = Handle;
+
+    fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>> {
+        self.next_timeout(patience).ok()
+    }
+
+    fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send(message)
+    }
+
+    fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.try_send(message)
+    }
+
+    fn flush(&self) -> Result<(), SendError> {
+        self.flush()
+    }
+
+    fn confirm(&self) -> Result<(), SendError> {
+        self.confirm()
+    }
+
+    fn close(&self, frame: impl Into<CloseFrame>) {
+        self.close(frame);
+    }
+
+    fn start_close(&self, frame: impl Into<CloseFrame>) {
+        self.start_close(frame);
+    }
+
+    fn abort(&self) {
+        self.abort();
+    }
+
+    fn reconnect_after(&self, delay: Duration) {
+        self.reconnect_after(delay);
+    }
+
+    fn cancel_reconnect(&self) {
+        self.cancel_reconnect();
+    }
+
+    fn pause(&self) {
+        self.pause();
+    }
+
+    fn resume(&self) {
+        self.resume();
+    }
+
+    fn take_unsent(&self) -> Vec<Message> {
+        self.take_unsent()
+    }
+
+    fn status(&self) -> Status {
+        self.status()
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+
+    fn handle(&self) -> Handle {
+        self.handle()
+    }
+
+    fn tasks() -> usize {
+        0
+    }
+}
+
+impl ClientHandle for Handle {
+    fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send(message)
+    }
+
+    fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.try_send(message)
+    }
+
+    fn flush(&self) -> Result<(), SendError> {
+        self.flush()
+    }
+
+    fn confirm(&self) -> Result<(), SendError> {
+        self.confirm()
+    }
+
+    fn close(&self, frame: impl Into<CloseFrame>) {
+        self.close(frame);
+    }
+
+    fn abort(&self) {
+        self.abort();
+    }
+
+    fn status(&self) -> Status {
+        self.status()
+    }
+}

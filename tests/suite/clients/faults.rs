@@ -1,0 +1,171 @@
+//! What is reported when a connection breaks, and that the messages continue on the next one.
+
+use std::time::Duration;
+
+use super::watched::{persistent, watched};
+use super::{ClientAdapter, Watched};
+use crate::proxy::Fault::{Cut, Delay, HalfOpen, Reset, ResetAfter, Stall, Trickle};
+use crate::proxy::Way::{Down, Up};
+use crate::proxy::{Fault, Proxy};
+use crate::watch::takes;
+use crate::witness::{Manner, Witness};
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// The length of the response: that of [`Witness`] has no field of variable length.
+fn response() -> usize {
+    crate::peer::response_to("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "").len()
+}
+
+fn echoing() -> Witness {
+    Witness::new(Manner { greetings: &["hi"], echoes: true, ..Manner::default() })
+}
+
+const OPENED: &[&str] = &["connected", "open"];
+const GREETED: &[&str] = &["connected", "open", "message hi"];
+
+/// The first connection meets the fault, with `one` in the outbox; it is reported as these events and those of every end.
+fn breaks<A: ClientAdapter>(fault: Fault, events: &[&str]) {
+    println!("{fault:?}");
+    let witness = echoing();
+    let proxy = Proxy::new(witness.address(), [fault]);
+    let config = ws_core::Config::default().ping_interval(millis(100)).pong_timeout(millis(300));
+    let mut client =
+        watched(persistent::<A>(&proxy.url()).config(config).open_timeout(millis(match fault {
+            Stall(..) | HalfOpen(Down, 0) => 300,
+            _ => 20_000,
+        })));
+    client.try_send("one").unwrap();
+    client.expect(events);
+    client.expect(&["closed 1006", "reconnecting 1"]);
+    // A reset may come before it was written.
+    let was_taken = client.stats().messages_sent > 0;
+    assert!(events.contains(&"open") || !was_taken, "a message went into the handshake");
+    client.expect(GREETED);
+    if !was_taken {
+        client.expect(&["message one"]);
+    }
+    client.send("two").unwrap();
+    client.expect(&["message two"]);
+    let testimonies = witness.testimonies();
+    let last: &[&str] = if was_taken { &["two"] } else { &["one", "two"] };
+    assert_eq!(testimonies.last().unwrap().texts, last, "at most once, and no less: {testimonies:?}");
+    client.close(ws_core::CloseCode::NORMAL);
+    client.expect(&["closing 1000", "closed 1000", "over"]);
+}
+
+pub fn an_end_within_the_handshake<A: ClientAdapter>() {
+    for fault in [Cut(Down, 0), Cut(Down, 20), Cut(Up, 50), ResetAfter(Down, 20), ResetAfter(Up, 50)] {
+        breaks::<A>(fault, &["connected", "error handshake"]);
+    }
+}
+
+pub fn an_end_without_close<A: ClientAdapter>() {
+    let r = response();
+    for (fault, events) in [(Cut(Down, r), OPENED), (Cut(Down, r + 1), OPENED), (Cut(Down, r + 4), GREETED)] {
+        breaks::<A>(fault, &[events, &["error transport"]].concat());
+    }
+}
+
+pub fn a_reset_of_an_open_connection<A: ClientAdapter>() {
+    let r = response();
+    for (after, events) in [(r + 1, OPENED), (r + 4, GREETED)] {
+        breaks::<A>(ResetAfter(Down, after), &[events, &["error transport"]].concat());
+    }
+}
+
+pub fn a_server_that_is_silent_after_connecting_costs_open_timeout<A: ClientAdapter>() {
+    for fault in [Stall(Down, 0), Stall(Up, 30), HalfOpen(Down, 0)] {
+        takes(millis(300), || breaks::<A>(fault, &["connected", "error handshake"]));
+    }
+}
+
+pub fn a_half_open_connection_costs_pong_timeout<A: ClientAdapter>() {
+    let r = response();
+    for (after, events) in [(r, OPENED), (r + 4, GREETED)] {
+        takes(millis(400), || {
+            breaks::<A>(HalfOpen(Down, after), &[events, &["error timeout"]].concat());
+        });
+    }
+}
+
+pub fn bytes_one_by_one_and_late_are_no_fault<A: ClientAdapter>() {
+    for fault in [Trickle, Delay(millis(20))] {
+        let witness = echoing();
+        let proxy = Proxy::new(witness.address(), [fault]);
+        let mut client = watched(persistent::<A>(&proxy.url()));
+        client.try_send("one").unwrap();
+        client.expect(GREETED);
+        client.expect(&["message one"]);
+        client.close(ws_core::CloseCode::NORMAL);
+        client.expect(&["closing 1000", "closed 1000", "over"]);
+        assert_eq!(witness.texts(), ["one"]);
+    }
+}
+
+/// The reset may be there before the client has looked at its socket: then that is an error of connecting.
+pub fn a_connection_that_is_reset_at_once<A: ClientAdapter>() {
+    let witness = echoing();
+    let proxy = Proxy::new(witness.address(), [Reset; 40]);
+    let mut client = watched(persistent::<A>(&proxy.url()));
+    client.try_send("one").unwrap();
+    for attempt in 1..=40 {
+        let first = client.event();
+        if first == "connected" {
+            client.expect(&["error handshake"]);
+        } else {
+            assert_eq!(first, "error connect", "{}", client.error());
+        }
+        client.expect(&["closed 1006", &format!("reconnecting {attempt}")]);
+    }
+    client.expect(GREETED);
+    client.expect(&["message one"]);
+    assert_eq!(witness.texts(), ["one"]);
+}
+
+pub fn a_refused_connection_is_tried_again<A: ClientAdapter>() {
+    let witness = echoing();
+    let mut proxy = Proxy::new(witness.address(), []);
+    proxy.refuse();
+    let mut client = watched(persistent::<A>(&proxy.url()));
+    client.try_send("one").unwrap();
+    client.expect(&["error connect", "closed 1006", "reconnecting 1"]);
+    client.expect(&["error connect", "closed 1006", "reconnecting 2"]);
+    assert!(client.error().contains(&proxy.address().to_string()), "{}", client.error());
+    proxy.listen();
+    let seen = client.until("open");
+    let (ends, opened) = seen.split_at(seen.len() - 2);
+    assert_eq!(opened, OPENED);
+    assert!(ends.chunks(3).all(|end| end[0] == "error connect" && end[1] == "closed 1006"), "{ends:?}");
+    client.expect(&["message hi", "message one"]);
+}
+
+pub fn it_comes_back_after_a_close_of_the_server_if_it_always_does<A: ClientAdapter>() {
+    let server = crate::peer::Server::new();
+    let mut client: Watched<A> = watched(persistent(&server.url()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for code in [1000, 1001, 4000] {
+                let mut peer = server.open();
+                peer.close(code, "bye");
+                assert_eq!(peer.receive_close().0, code, "Close is answered with Close");
+                peer.end();
+                peer.expect_end();
+            }
+            let mut peer = server.open();
+            assert_eq!(peer.receive_text(), "still here");
+            peer.answer_close();
+        });
+        for (attempt, code) in [(1, 1000), (2, 1001), (3, 4000)] {
+            client.expect(OPENED);
+            client.expect(&[&format!("closing {code}"), &format!("closed {code}")]);
+            client.expect(&[&format!("reconnecting {attempt}")]);
+        }
+        client.expect(OPENED);
+        client.send("still here").unwrap();
+        client.close(ws_core::CloseCode::NORMAL);
+        client.expect(&["closing 1000", "closed 1000", "over"]);
+    });
+}

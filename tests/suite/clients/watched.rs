@@ -1,0 +1,129 @@
+//! What a client reports, as words that a test can spell out.
+
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use ws_client::{ClientBuilder, ClientEvent, Reconnect};
+
+use super::ClientAdapter;
+
+/// So long an event is waited for that must come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The delay before reconnecting, where it does not matter.
+pub const SOON: Duration = Duration::from_millis(1);
+
+/// A client whose events are compared with what is expected.
+///
+/// Events are `connected`, `open`, `message TEXT`, `ping`, `closing CODE`, `error PHASE`, `closed CODE`, `reconnecting N`,
+/// `full`, `drained`, `undelivered TEXT`, and at last `over`. Pongs are passed over.
+pub struct Watched<C> {
+    client: C,
+    /// What the last errors said.
+    errors: Vec<String>,
+}
+
+/// A client that comes back at once, whatever happens.
+pub fn persistent<C: ClientAdapter>(url: &str) -> ClientBuilder<C> {
+    ClientBuilder::new(url).reconnect(Reconnect::after(SOON))
+}
+
+/// The client that a builder makes.
+pub fn watched<C: ClientAdapter>(builder: ClientBuilder<C>) -> Watched<C> {
+    Watched { client: builder.build().unwrap(), errors: Vec::new() }
+}
+
+impl<C: ClientAdapter> Watched<C> {
+    /// The next event.
+    pub fn event(&mut self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let event =
+                self.client.next(left).unwrap_or_else(|| panic!("no event; errors: {:?}", self.errors));
+            if let Some(word) = self.word(event) {
+                return word;
+            }
+        }
+    }
+
+    /// Asserts that these are the next events.
+    pub fn expect(&mut self, expected: &[&str]) {
+        let mut seen: Vec<String> = Vec::new();
+        for word in expected {
+            seen.push(self.event());
+            assert_eq!(
+                seen.last().unwrap(),
+                word,
+                "of {expected:?}, {seen:?} came; errors: {:?}",
+                self.errors
+            );
+        }
+    }
+
+    /// The events up to this one.
+    pub fn until(&mut self, last: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        while seen.last().is_none_or(|event| event != last) {
+            assert!(seen.last().is_none_or(|event| event != "over"), "{last:?} does not come: {seen:?}");
+            seen.push(self.event());
+        }
+        seen
+    }
+
+    /// What is reported within this time.
+    pub fn within(&mut self, time: Duration) -> Vec<String> {
+        let deadline = Instant::now() + time;
+        let mut seen = Vec::new();
+        while let Some(event) = self.client.next(deadline.saturating_duration_since(Instant::now())) {
+            let is_over = event.is_none();
+            seen.extend(self.word(event));
+            if is_over {
+                break;
+            }
+        }
+        seen
+    }
+
+    /// What the last error said.
+    pub fn error(&self) -> &str {
+        self.errors.last().unwrap()
+    }
+
+    fn word(&mut self, event: Option<ClientEvent>) -> Option<String> {
+        Some(match event {
+            None => "over".into(),
+            Some(ClientEvent::Connected { .. }) => "connected".into(),
+            Some(ClientEvent::Open(_)) => "open".into(),
+            Some(ClientEvent::Message(message)) => format!("message {}", message.as_text().unwrap()),
+            Some(ClientEvent::Ping(_)) => "ping".into(),
+            Some(ClientEvent::Pong { .. }) => return None,
+            Some(ClientEvent::Closing(frame)) => format!("closing {}", frame.status()),
+            Some(ClientEvent::Error(error)) => {
+                self.errors.push(error.to_string());
+                format!("error {}", error.phase())
+            }
+            Some(ClientEvent::Closed(closed)) => format!("closed {}", closed.code),
+            Some(ClientEvent::Reconnecting { attempt, .. }) => format!("reconnecting {attempt}"),
+            Some(ClientEvent::BufferFull) => "full".into(),
+            Some(ClientEvent::BufferDrained) => "drained".into(),
+            Some(ClientEvent::Undelivered(message)) => {
+                format!("undelivered {}", message.as_text().unwrap())
+            }
+            Some(other) => format!("{other:?}"),
+        })
+    }
+}
+
+impl<C> Deref for Watched<C> {
+    type Target = C;
+    fn deref(&self) -> &C {
+        &self.client
+    }
+}
+
+impl<C> DerefMut for Watched<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        &mut self.client
+    }
+}

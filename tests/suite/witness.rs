@@ -1,0 +1,208 @@
+//! A server that notes what it gets, connection by connection. It takes every end for granted, since faults are what it is
+//! for; its handshake and frames are made by hand.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::peer::response_to;
+use crate::wire::{self, CLOSE, FIN, PING, PONG, TEXT};
+
+/// So long it waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How a [`Witness`] treats its clients.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// Sent right behind the response.
+    pub greetings: &'static [&'static str],
+    /// Whether every text is sent back.
+    pub echoes: bool,
+    /// Whether pings are answered.
+    pub pongs: bool,
+    /// Whether Close is answered.
+    pub closes: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { greetings: &[], echoes: false, pongs: true, closes: true }
+    }
+}
+
+/// What was received on one connection after its handshake.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Testimony {
+    /// The beginnings of the messages.
+    pub texts: Vec<String>,
+    /// The code of the Close frame; 1005 if it had none.
+    pub close: Option<u16>,
+    pub is_over: bool,
+}
+
+pub struct Witness {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    accepting: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    manner: Manner,
+    testimonies: Mutex<Vec<Testimony>>,
+    changed: Condvar,
+    is_over: AtomicBool,
+}
+
+impl Witness {
+    pub fn new(manner: Manner) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), manner)
+    }
+
+    pub fn on(listener: TcpListener, manner: Manner) -> Self {
+        let address = listener.local_addr().unwrap();
+        let (testimonies, changed) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { manner, testimonies, changed, is_over: AtomicBool::new(false) });
+        let accepting = {
+            let shared = shared.clone();
+            Some(thread::spawn(move || shared.accept(&listener)))
+        };
+        Self { shared, address, accepting }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    /// What was received on each connection whose handshake was done.
+    pub fn testimonies(&self) -> Vec<Testimony> {
+        self.shared.testimonies.lock().unwrap().clone()
+    }
+
+    /// All that was received, in order.
+    pub fn texts(&self) -> Vec<String> {
+        self.testimonies().into_iter().flat_map(|testimony| testimony.texts).collect()
+    }
+
+    /// Waits until so much was received.
+    pub fn wait_until(&self, what: &str, is_true: impl Fn(&[Testimony]) -> bool) -> Vec<Testimony> {
+        let testimonies = self.shared.testimonies.lock().unwrap();
+        let (testimonies, late) = self
+            .shared
+            .changed
+            .wait_timeout_while(testimonies, PATIENCE, |testimonies| !is_true(testimonies))
+            .unwrap();
+        assert!(!late.timed_out(), "the server waits in vain for {what}: {testimonies:?}");
+        testimonies.clone()
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, SeqCst);
+        // It waits for a connection.
+        let _ = TcpStream::connect(self.address);
+        if let Some(accepting) = self.accepting.take() {
+            let panicked = accepting.join().is_err();
+            assert!(!panicked || thread::panicking(), "the server has panicked");
+        }
+    }
+}
+
+impl Shared {
+    fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        let mut clients: Vec<(TcpStream, JoinHandle<Option<()>>)> = Vec::new();
+        for client in listener.incoming() {
+            if self.is_over.load(SeqCst) {
+                break;
+            }
+            let Ok(client) = client else { continue };
+            let shared = self.clone();
+            let socket = client.try_clone().unwrap();
+            clients.push((socket, thread::spawn(move || shared.serve(client))));
+            clients.retain(|(_, serving)| !serving.is_finished());
+        }
+        for (socket, serving) in clients {
+            let _ = socket.shutdown(Shutdown::Both);
+            serving.join().unwrap();
+        }
+    }
+
+    fn change(&self, number: usize, change: impl FnOnce(&mut Testimony)) {
+        change(&mut self.testimonies.lock().unwrap()[number]);
+        self.changed.notify_all();
+    }
+
+    /// `None`: the connection has ended before.
+    fn serve(&self, mut client: TcpStream) -> Option<()> {
+        client.set_nodelay(true).ok()?;
+        let mut buffer = Vec::new();
+        let head = loop {
+            if let Some(at) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break String::from_utf8(buffer.drain(..at + 4).collect()).unwrap();
+            }
+            fill(&mut client, &mut buffer)?;
+        };
+        let number = {
+            let mut testimonies = self.testimonies.lock().unwrap();
+            testimonies.push(Testimony::default());
+            testimonies.len() - 1
+        };
+        let mut first = response_to(&head, "").into_bytes();
+        for greeting in self.manner.greetings {
+            first.extend(wire::frame(FIN | TEXT, false, greeting.as_bytes()));
+        }
+        let mut end = client.write_all(&first).ok();
+        while end.is_some() {
+            end = self.turn(number, &mut client, &mut buffer);
+        }
+        self.change(number, |testimony| testimony.is_over = true);
+        Some(())
+    }
+
+    /// The next frame.
+    fn turn(&self, number: usize, client: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+        let frame = loop {
+            match wire::take_frame(buffer) {
+                Some(frame) => break frame,
+                None => fill(client, buffer)?,
+            }
+        };
+        match frame.opcode {
+            TEXT => {
+                let text = std::str::from_utf8(&frame.payload).unwrap();
+                let beginning = text.chars().take(16).collect();
+                self.change(number, |testimony| testimony.texts.push(beginning));
+                if self.manner.echoes {
+                    client.write_all(&wire::frame(FIN | TEXT, false, &frame.payload)).ok()?;
+                }
+            }
+            PING if self.manner.pongs => {
+                client.write_all(&wire::frame(FIN | PONG, false, &frame.payload)).ok()?;
+            }
+            CLOSE => {
+                let code = frame.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+                self.change(number, |testimony| testimony.close = Some(code));
+                if self.manner.closes {
+                    client.write_all(&wire::frame(FIN | CLOSE, false, &frame.payload)).ok()?;
+                    client.shutdown(Shutdown::Write).ok()?;
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+fn fill(client: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
+    let mut chunk = [0; 16 * 1024];
+    let n = client.read(&mut chunk).ok().filter(|n| *n > 0)?;
+    buffer.extend_from_slice(&chunk[..n]);
+    Some(())
+}

@@ -1,0 +1,3 @@
+//! The client that stays connected, on threads.
+
+suite::client_scenarios!(ws_blocking::Client);

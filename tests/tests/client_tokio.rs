@@ -1,0 +1,3 @@
+//! The client that stays connected, on tokio.
+
+suite::client_scenarios!(ws_tokio::Client);
