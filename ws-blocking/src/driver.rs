@@ -268,6 +268,12 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         let result = unless_ended(set).and_then(|()| self.transport.read(&mut scratch));
         let now = self.now();
         let mut state = self.lock();
+        let is_end = result.as_ref().map_or_else(|error| !is_timeout(error), |&n| n == 0);
+        while is_end && state.is_writing {
+            // What the transport takes until then is to be counted before the machine judges its end. It is not long: a write
+            // has a time-out of its own.
+            state = self.wait_for_turn(state, Duration::MAX);
+        }
         state.is_reading = false;
         state.now = now;
         state.read_timeout.has_passed = false;
@@ -304,8 +310,7 @@ impl<S: Transport, M: Machine> Driver<S, M> {
     }
 
     /// Waits until the thread that reads or writes is done; if there is none, for the deadline.
-    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
-        state.waiting += 1;
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
         let longest = if state.is_reading || state.is_writing {
             state.patience
         } else {
@@ -313,6 +318,15 @@ impl<S: Transport, M: Machine> Driver<S, M> {
             let longest = deadline.unwrap_or(self.longest_read).clamp(AT_ONCE, self.longest_read);
             longest.min(state.patience)
         };
+        self.wait_for_turn(state, longest)
+    }
+
+    fn wait_for_turn<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<M>>,
+        longest: Duration,
+    ) -> MutexGuard<'a, State<M>> {
+        state.waiting += 1;
         let mut state = if longest == Duration::MAX {
             self.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
         } else {
