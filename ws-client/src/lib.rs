@@ -3,6 +3,7 @@
 mod dial;
 mod error;
 mod options;
+mod proxy;
 mod reconnect;
 mod session;
 mod shutdown;
@@ -11,6 +12,10 @@ mod target;
 pub use dial::{AttemptId, Dial, DialStep};
 pub use error::{AcceptError, ConnectError, Phase};
 pub use options::{AcceptOptions, ConnectOptions, random};
+pub use proxy::{
+    Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyUrlError, Socks5,
+    Socks5Reply,
+};
 pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
 pub use session::{
     Action, ClientBuilder, ClientError, ClientEvent, Confirmation, Delivery, Session, Stats, Status, Ticket,
