@@ -3,6 +3,7 @@
 //! A proxy is asked by a machine of its own ([`HttpProxy`], [`Socks5`]), after whose one event the transport belongs to
 //! the next machine: TLS, or the opening handshake.
 
+mod environment;
 mod error;
 mod http;
 mod socks5;

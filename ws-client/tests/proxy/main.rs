@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test is to fail it")]
 
+mod choice;
 mod http;
 mod machine;
+mod no_proxy;
 mod socks5;
 mod support;
 mod url;
