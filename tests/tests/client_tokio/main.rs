@@ -1,3 +1,7 @@
 //! The client that stays connected, on tokio.
 
+#![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
+
+mod cancel;
+
 suite::client_scenarios!(ws_tokio::Client);
