@@ -1,4 +1,4 @@
-//! The proxy that the environment names, by the variables and the rules of curl.
+//! The proxy that the environment names: the variables and the rules are curl's, with ports in `NO_PROXY` besides.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ impl Proxy {
     /// For `wss` it is that of `HTTPS_PROXY`, for `ws` that of `HTTP_PROXY`, for both that of `ALL_PROXY` if the other is
     /// not set. Names in lower case come first, an empty value counts as none, and a value without a scheme is of
     /// `http://`. `HTTP_PROXY` in upper case is ignored if `REQUEST_METHOD` is set: to a CGI program, its client
-    /// could set it with a header `Proxy` (CVE-2016-5385).
+    /// could set it with a header `Proxy` (CVE-2016-5385). So is the other on Windows, where names have no case.
     ///
     /// There is no proxy for what `NO_PROXY` lists, separated by commas or spaces:
     ///
@@ -60,6 +60,7 @@ impl Proxy {
         let is_cgi = lookup("REQUEST_METHOD").is_some();
         let own: &[_] = match target.is_secure() {
             true => &["https_proxy", "HTTPS_PROXY"],
+            false if is_cgi && cfg!(windows) => &[],
             false if is_cgi => &["http_proxy"],
             false => &["http_proxy", "HTTP_PROXY"],
         };

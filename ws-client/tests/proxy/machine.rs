@@ -40,6 +40,15 @@ fn waits_for_its_writes(mut machine: impl Tunnel, answers: &[u8]) {
 }
 
 #[test]
+fn machines_and_errors_go_anywhere() {
+    fn anywhere<T: Send + Sync + 'static>() {}
+    anywhere::<HttpProxy>();
+    anywhere::<Socks5>();
+    anywhere::<Leftover>();
+    anywhere::<ProxyError>();
+}
+
+#[test]
 fn connected_means_that_the_request_has_left() {
     waits_for_its_writes(http(), HTTP_ANSWER);
     waits_for_its_writes(socks5(), SOCKS5_ANSWERS);
