@@ -94,7 +94,7 @@ enum Hosts {
     All,
     /// In lower case, in the ASCII form, without a dot at either end.
     Domain(String),
-    /// The addresses that have so many first bits in common with this one.
+    /// The addresses that have so many first bits in common with this one; none, if that is more than it has.
     Range(IpAddr, u32),
 }
 
@@ -117,8 +117,7 @@ impl Hosts {
             return Some(Self::All);
         }
         if let Some((address, bits)) = text.split_once('/') {
-            let (address, bits) = (address_of(address)?, bits.parse().ok()?);
-            return (bits <= width(address)).then_some(Self::Range(address, bits));
+            return Some(Self::Range(address_of(address)?, bits.parse().ok()?));
         }
         if let Some(address) = address_of(text) {
             return Some(Self::Range(address, width(address)));

@@ -31,6 +31,7 @@ fn waits_for_its_writes(mut machine: impl Tunnel, answers: &[u8]) {
     while machine.poll_event().unwrap().is_none() {
         polls += 1;
         assert!(machine.outbound().remaining() > 0 && polls < 1000);
+        assert_eq!(machine.poll_timeout(), Some(DEADLINE));
         machine.outbound().advance(1);
         assert_eq!(machine.poll_event().unwrap(), None, "in flight is not written");
         machine.handle_write(1, now);
@@ -52,6 +53,20 @@ fn machines_and_errors_go_anywhere() {
 fn connected_means_that_the_request_has_left() {
     waits_for_its_writes(http(), HTTP_ANSWER);
     waits_for_its_writes(socks5(), SOCKS5_ANSWERS);
+}
+
+#[test]
+fn the_deadline_holds_until_the_request_has_left() {
+    let late = |machine: &mut dyn Machine<Event = ProxyConnected, Error = ProxyError>, answers: &[u8]| {
+        machine.inbound().extend_from_slice(answers);
+        machine.handle_read(answers.len(), Instant::EPOCH);
+        assert_eq!(machine.poll_event().unwrap(), None);
+        machine.handle_timeout(DEADLINE);
+        assert!(matches!(machine.poll_event(), Err(ProxyError::Timeout)));
+        assert_eq!(machine.poll_timeout(), None);
+    };
+    late(&mut http(), HTTP_ANSWER);
+    late(&mut socks5(), SOCKS5_ANSWERS);
 }
 
 /// A proxy that agrees without having read the request cannot fill the memory.
