@@ -70,6 +70,8 @@ pub struct Proxy {
     shared: Arc<Shared>,
     address: SocketAddr,
     listening: Option<JoinHandle<()>>,
+    /// Keeps the address while nobody listens there: another test must not get it.
+    held: Option<Socket>,
 }
 
 struct Shared {
@@ -101,7 +103,9 @@ impl Proxy {
             is_listening: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
-        let mut proxy = Self { shared, address: SocketAddr::from(([127, 0, 0, 1], 0)), listening: None };
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut proxy = Self { shared, address, listening: None, held: None };
+        proxy.hold();
         proxy.listen();
         proxy
     }
@@ -132,15 +136,33 @@ impl Proxy {
             // It waits for a connection.
             let _ = TcpStream::connect(self.address);
             listening.join().unwrap();
+            self.hold();
         }
+    }
+
+    /// The connections that there are end.
+    pub fn hang_up(&self) {
+        for link in self.shared.lock().links.iter().filter_map(Weak::upgrade) {
+            let _ = link.client.shutdown(Shutdown::Both);
+            let _ = link.server.shutdown(Shutdown::Both);
+        }
+    }
+
+    fn hold(&mut self) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&self.address.into()).unwrap();
+        self.address = socket.local_addr().unwrap().as_socket().unwrap();
+        self.held = Some(socket);
     }
 
     /// Accepts again, at the same address.
     pub fn listen(&mut self) {
-        let listener = TcpListener::bind(self.address).unwrap();
+        let Some(socket) = self.held.take() else { return };
         // Connections inherit it. What stalls is soon felt.
-        SockRef::from(&listener).set_recv_buffer_size(32 * 1024).unwrap();
-        self.address = listener.local_addr().unwrap();
+        socket.set_recv_buffer_size(32 * 1024).unwrap();
+        socket.listen(128).unwrap();
+        let listener = TcpListener::from(socket);
         let shared = self.shared.clone();
         shared.is_listening.store(true, SeqCst);
         self.listening = Some(thread::spawn(move || {
@@ -159,15 +181,9 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.is_over.store(true, SeqCst);
         self.refuse();
-        let (links, pumps) = {
-            let mut state = self.shared.lock();
-            (std::mem::take(&mut state.links), std::mem::take(&mut state.pumps))
-        };
+        let pumps = std::mem::take(&mut self.shared.lock().pumps);
         self.shared.changed.notify_all();
-        for link in links.iter().filter_map(Weak::upgrade) {
-            let _ = link.client.shutdown(Shutdown::Both);
-            let _ = link.server.shutdown(Shutdown::Both);
-        }
+        self.hang_up();
         for pump in pumps {
             let panicked = pump.join().is_err();
             assert!(!panicked || thread::panicking(), "a thread of the proxy has panicked");
@@ -235,7 +251,14 @@ impl Shared {
                     if let Fault::Delay(time) = link.fault {
                         thread::sleep(time);
                     }
+                    // It may have been read while the fault happened.
+                    if link.has_struck.load(SeqCst) && !self.survive(link, from) {
+                        return;
+                    }
                     if !self.write(link, to, &buffer[..n]) {
+                        if link.has_struck.load(SeqCst) {
+                            continue;
+                        }
                         break;
                     }
                     self.record(link, way, &buffer[..n]);

@@ -1,5 +1,7 @@
 //! A short conversation that is cut at every byte of it.
 
+use std::time::{Duration, Instant};
+
 use ws_client::Delivery;
 
 use super::ClientAdapter;
@@ -23,6 +25,7 @@ struct Outcome {
 }
 
 fn converse<A: ClientAdapter>(delivery: Delivery, fault: Fault) -> Outcome {
+    let begin = Instant::now();
     let witness = Witness::new(Manner { greetings: &["hi"], echoes: true, ..Manner::default() });
     let proxy = Proxy::new(witness.address(), [fault]);
     let mut client = watched(persistent::<A>(&proxy.url()).delivery(delivery));
@@ -44,6 +47,8 @@ fn converse<A: ClientAdapter>(delivery: Delivery, fault: Fault) -> Outcome {
     }
     let echoes: Vec<_> = after[3..].iter().map(|event| event.replace("message ", "")).collect();
     assert_eq!(echoes, testimonies.last().unwrap().texts, "what is sent comes back in order");
+    // No time-out has any part in it.
+    assert!(begin.elapsed() < Duration::from_secs(3), "{fault:?} took {:?}", begin.elapsed());
     Outcome { before, taken, testimonies, first: proxy.records().swap_remove(0) }
 }
 

@@ -182,7 +182,7 @@ pub fn what_is_cancelled_can_begin_anew<A: ClientAdapter>() {
     client.expect(&["connected", "open", "message hi"]);
     client.cancel_reconnect();
     client.try_send("still open").unwrap();
-    drop(proxy);
+    proxy.hang_up();
     client.expect(&["error transport", "closed 1006", "over"]);
 }
 

@@ -184,9 +184,8 @@ pub fn a_writer_that_makes_no_progress_costs_write_timeout<A: ClientAdapter>() {
 
 pub fn confirm_is_a_proof_or_an_error<A: ClientAdapter>() {
     for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
-        let witness = Witness::new(Manner { greetings: &["hi"], ..Manner::default() });
-        // The first message gets through, its pong does not.
-        let proxy = Proxy::new(witness.address(), [Stall(crate::proxy::Way::Down, 133)]);
+        let witness = Witness::new(Manner { greetings: &["hi"], pongs: false, ..Manner::default() });
+        let mut proxy = Proxy::new(witness.address(), []);
         let mut client = watched(persistent::<A>(&proxy.url()).delivery(delivery));
         client.until("message hi");
         let handle = client.handle();
@@ -196,8 +195,8 @@ pub fn confirm_is_a_proof_or_an_error<A: ClientAdapter>() {
         });
         witness.wait_until("the message", |all| all[0].texts == ["one"]);
         assert!(!waiting.is_finished(), "there is no proof yet");
-        drop(proxy);
-        // The connection is lost with the proxy, and nobody listens there any more.
+        proxy.refuse();
+        proxy.hang_up();
         client.until("error connect");
         match delivery {
             Delivery::AtMostOnce => assert!(waiting.join().unwrap().is_err(), "it may be lost"),
