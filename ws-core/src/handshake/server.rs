@@ -19,6 +19,9 @@ use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::time::Instant;
 
+/// RFC 8446 §5.1: the first byte of TLS is 22.
+const BINARY: &str = "it is no text: does the client speak TLS, as for wss?";
+
 /// A server that waits for a client's request, as a [`Machine`]. Its one event is the [`Request`]; then
 /// [`accept`](Self::accept) makes a [`Connection`] of it, or [`reject`](Self::reject) answers otherwise.
 ///
@@ -205,6 +208,9 @@ impl ServerHandshake {
     fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Request>, HandshakeError> {
         let bad_head = |status, error| (Reject::of(status, &[], String::new()), error);
         let found = match end.find(&self.inbound) {
+            _ if self.is_binary() => {
+                Err(bad_head(400, HandshakeError::Request(RequestError::Malformed(BINARY))))
+            }
             Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
                 BadHead::TooManyHeaders => bad_head(431, HandshakeError::TooManyHeaders),
                 BadHead::Version => bad_head(400, HandshakeError::Request(RequestError::NotHttp)),
@@ -232,6 +238,11 @@ impl ServerHandshake {
                 Err(error)
             }
         }
+    }
+
+    /// A client that speaks another protocol, such as TLS, is told apart by its first byte, not by a deadline.
+    fn is_binary(&self) -> bool {
+        self.inbound.first().is_some_and(|&byte| !byte.is_ascii_graphic() && byte != b'\r' && byte != b'\n')
     }
 
     /// There is no request yet, and there may never be one.

@@ -290,3 +290,14 @@ fn the_machines_of_both_roles_open_each_other() {
         assert_eq!(drain(&mut client), [message("in the same segment")]);
     }
 }
+
+#[test]
+fn a_client_that_speaks_tls_is_told_so_at_its_first_byte() {
+    for first in [&[22][..], &[22, 3, 1, 2, 0, 1, 0], &[0x80, 0x2e, 1]] {
+        let mut handshake = handshake();
+        let error = ask(&mut handshake, [first]).unwrap_err();
+        assert!(matches!(error, HandshakeError::Request(RequestError::Malformed(_))), "{error:?}");
+        assert!(error.to_string().contains("TLS"), "{error}");
+        assert!(written(&mut handshake).starts_with("HTTP/1.1 400 "));
+    }
+}
