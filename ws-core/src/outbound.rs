@@ -107,14 +107,15 @@ impl Outbound {
         self.written
     }
 
-    /// No byte will follow.
-    pub(crate) fn finish(&mut self) {
+    /// No byte will follow. For the machine itself.
+    pub fn finish(&mut self) {
         self.finished = true;
     }
 
-    /// Lets `append` add to the newest bytes; what it appended is counted afterwards.
+    /// Lets `append` add to the newest bytes; what it appended is counted afterwards. The vector may hold older ones, which are
+    /// to be left as they are. For the machine itself.
     #[inline]
-    pub(crate) fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+    pub fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         if self.start >= COMPACT && self.start * 2 >= self.tail.len() {
             self.tail.drain(..self.start);
             self.start = 0;
@@ -166,6 +167,11 @@ impl Outbound {
         let from_flight = n.min(self.in_flight);
         self.in_flight -= from_flight;
         self.consume(n - from_flight);
+    }
+
+    /// Something was dropped that would have become a part of it, as if it had been dropped here. For the machine itself.
+    pub fn lose(&mut self) {
+        self.lost = true;
     }
 
     /// Drops what waits, for a transport that takes nothing any more. For the machine itself, in its
