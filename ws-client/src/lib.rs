@@ -8,6 +8,8 @@ mod reconnect;
 mod session;
 mod shutdown;
 mod target;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod tls;
 
 pub use dial::{AttemptId, Dial, DialStep};
 pub use error::{AcceptError, ConnectError, Phase};
@@ -22,3 +24,8 @@ pub use session::{
 };
 pub use shutdown::{Guard, Shutdown, Stop};
 pub use target::{Host, Target, TargetError};
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsFailure, TlsOptions};
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use rustls;

@@ -1,0 +1,61 @@
+//! The client's side.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection};
+
+use super::error::TlsConfigError;
+use super::machine::{MAX_RECORD, Tls};
+use super::options::server_name;
+
+/// A client's TLS, made once by [`TlsOptions::build`](super::TlsOptions::build) and used for every connection. A clone shares its
+/// sessions, so that a connection after the first is resumed, if the server lets it.
+///
+/// One of a [`rustls::ClientConfig`] uses that as it is, ALPN included (RFC 7301: `http/1.1` belongs there, or nothing).
+#[derive(Clone)]
+pub struct TlsConnector {
+    config: Arc<ClientConfig>,
+    server_name: Option<ServerName<'static>>,
+}
+
+impl TlsConnector {
+    pub(super) fn new(config: Arc<ClientConfig>, server_name: Option<ServerName<'static>>) -> Self {
+        Self { config, server_name }
+    }
+
+    /// As [`TlsOptions::server_name`](super::TlsOptions::server_name).
+    pub fn with_server_name(mut self, name: &str) -> Result<Self, TlsConfigError> {
+        self.server_name = Some(server_name(name)?);
+        Ok(self)
+    }
+
+    /// Puts TLS around `machine`. `host` is that of the URL: a name, or an address, with brackets or without; it is what the
+    /// server's certificate must be for, unless another name was set.
+    pub fn start<M>(&self, host: &str, machine: M) -> Result<Tls<M>, TlsConfigError> {
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => server_name(host)?,
+        };
+        let session = ClientConnection::new(self.config.clone(), name).map_err(TlsConfigError::Rustls)?;
+        Ok(Tls::new(Connection::Client(session), machine, max_record(self.config.max_fragment_size)))
+    }
+}
+
+/// The plaintext of a record, of whose size rustls counts the header.
+pub(super) fn max_record(max_fragment_size: Option<usize>) -> usize {
+    max_fragment_size.map_or(MAX_RECORD, |size| size.saturating_sub(5))
+}
+
+impl From<Arc<ClientConfig>> for TlsConnector {
+    fn from(config: Arc<ClientConfig>) -> Self {
+        Self::new(config, None)
+    }
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConnector").field("server_name", &self.server_name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,280 @@
+//! The machine.
+
+use std::fmt;
+
+use rustls::Connection;
+use ws_core::bytes::BytesMut;
+use ws_core::{Broken, Direction, Instant, Machine, Outbound};
+
+use super::error::{TlsError, TlsFailure};
+use super::records::Records;
+
+/// RFC 8446 §5.1: a record holds at most 2^14 bytes of plaintext.
+pub(super) const MAX_RECORD: usize = 1 << 14;
+
+/// A machine whose bytes go through TLS, as a [`Machine`] of its own with the same events.
+///
+/// It comes from [`TlsConnector::start`](super::TlsConnector::start) or [`TlsAcceptor::start`](super::TlsAcceptor::start), and a
+/// driver runs it as it would run the machine inside: [`inbound`](Machine::inbound) and [`outbound`](Machine::outbound) hold
+/// ciphertext only. What a user does to the machine inside goes through [`inner_mut`](Self::inner_mut); what that queues is
+/// encrypted when the driver asks for `outbound` next. When one phase follows another, [`try_map`](Self::try_map) changes the
+/// machine inside, and the TLS session goes on, with everything that was received.
+///
+/// - **Accounting**: the machine inside is told that bytes were written when the transport has taken the whole TLS record
+///   that carries them. So its deadlines for pongs and for the answer to a Close frame start when the peer can know.
+/// - **Memory**: it encrypts only while less than 64 KiB of ciphertext waits, one record (16 KiB of plaintext) at a time; all
+///   else waits in the machine inside, where it counts. Without traffic there are no buffers but those of rustls.
+/// - **Failures** until TLS is up are reported as [`TlsFailure::Tls`], once, and nothing follows. From then on TLS is the
+///   transport of the machine inside: it is told by [`handle_error`](Machine::handle_error), and reports its own error, of which
+///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it). The alert that tells the peer still leaves.
+/// - **The end**: when the machine inside has [finished](Outbound::is_finished), a close_notify goes out. The peer's close_notify is
+///   the end of the stream for the machine inside; an end without it is [`TlsError::Truncated`] (RFC 8446 §6.1), which an open
+///   WebSocket ignores once it has the peer's Close frame.
+/// - **Time**: deadlines are those of the machine inside, so that the TLS handshake counts toward its time to open. Certificates
+///   are checked against the clock of the configuration, which by default is that of the system.
+pub struct Tls<M> {
+    pub(super) inner: M,
+    pub(super) session: Box<Connection>,
+    pub(super) inbound: BytesMut,
+    pub(super) outbound: Outbound,
+    pub(super) records: Records,
+    pub(super) phase: Phase,
+    /// Whether the machine inside is still to be told how the stream ends.
+    pub(super) is_reading: bool,
+    /// Whether the peer has sent anything yet.
+    pub(super) has_heard: bool,
+    /// The transport failed before TLS was up. What the peer said last would explain it better.
+    pub(super) broken: Option<Broken>,
+    pub(super) failure: Option<TlsError>,
+    /// How many more records may be encrypted, where the keys cannot be changed.
+    pub(super) records_left: u64,
+    /// What the driver said last.
+    pub(super) now: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    Handshake,
+    Open,
+    /// Our close_notify was queued. What comes is still received.
+    Closed,
+    /// Nothing is encrypted any more, and nothing received.
+    Failed,
+    /// The same, before the machine inside could begin.
+    Refused,
+}
+
+impl<M> Tls<M> {
+    /// `max_record` is the limit on the plaintext of a record.
+    pub(super) fn new(mut session: Connection, inner: M, max_record: usize) -> Self {
+        // What rustls takes at a time; it is empty whenever there is something to be encrypted.
+        session.set_buffer_limit(Some(max_record.clamp(1, MAX_RECORD)));
+        Self {
+            inner,
+            session: Box::new(session),
+            inbound: BytesMut::new(),
+            outbound: Outbound::default(),
+            records: Records::default(),
+            phase: Phase::Handshake,
+            is_reading: true,
+            has_heard: false,
+            broken: None,
+            failure: None,
+            records_left: u64::MAX,
+            now: Instant::EPOCH,
+        }
+    }
+
+    /// The machine inside. What it has queued is encrypted when [`outbound`](Machine::outbound) is asked for next.
+    #[inline]
+    pub fn inner_mut(&mut self) -> &mut M {
+        &mut self.inner
+    }
+
+    /// The machine inside.
+    #[inline]
+    pub fn inner(&self) -> &M {
+        &self.inner
+    }
+
+    /// The machine inside, without TLS.
+    pub fn into_inner(self) -> M {
+        self.inner
+    }
+
+    /// The machine of the next phase in the same TLS session.
+    pub fn map<N>(self, change: impl FnOnce(M) -> N) -> Tls<N> {
+        let (inner, tls) = self.replace(());
+        tls.replace(change(inner)).1
+    }
+
+    /// The machine of the next phase in the same TLS session, if there is one: such as [`ClientHandshake::open`], which gives
+    /// itself back if it is too early.
+    ///
+    /// [`ClientHandshake::open`]: ws_core::ClientHandshake::open
+    #[allow(clippy::result_large_err, reason = "the session is handed back, not reported")]
+    pub fn try_map<N, E>(self, change: impl FnOnce(M) -> Result<N, E>) -> Result<Tls<N>, Tls<E>> {
+        let (inner, tls) = self.replace(());
+        match change(inner) {
+            Ok(next) => Ok(tls.replace(next).1),
+            Err(error) => Err(tls.replace(error).1),
+        }
+    }
+
+    fn replace<N>(self, inner: N) -> (M, Tls<N>) {
+        let tls = Tls {
+            inner,
+            session: self.session,
+            inbound: self.inbound,
+            outbound: self.outbound,
+            records: self.records,
+            phase: self.phase,
+            is_reading: self.is_reading,
+            has_heard: self.has_heard,
+            broken: self.broken,
+            failure: self.failure,
+            records_left: self.records_left,
+            now: self.now,
+        };
+        (self.inner, tls)
+    }
+
+    /// Whether TLS is not up yet.
+    pub fn is_handshaking(&self) -> bool {
+        self.phase == Phase::Handshake
+    }
+
+    /// The TLS session: its version, cipher suite, certificates, and whether it was resumed.
+    pub fn session(&self) -> &Connection {
+        &self.session
+    }
+}
+
+impl<M: Machine> Tls<M> {
+    /// TLS has failed. The alert that says so leaves, and nothing else.
+    #[cold]
+    pub(super) fn fail(&mut self, error: TlsError, now: Instant) {
+        self.inbound = BytesMut::new();
+        if self.broken.is_none() {
+            self.take_records(0);
+        }
+        self.outbound.finish();
+        self.records.forget();
+        let was_reading = std::mem::take(&mut self.is_reading);
+        match std::mem::replace(&mut self.phase, Phase::Failed) {
+            Phase::Handshake => {
+                self.phase = Phase::Refused;
+                self.failure = Some(error);
+            }
+            Phase::Refused | Phase::Failed => {}
+            Phase::Open | Phase::Closed => {
+                if was_reading {
+                    self.inner.handle_error(Broken::read(error), now);
+                }
+                self.inner.handle_error(Broken::write("TLS has failed"), now);
+            }
+        }
+    }
+}
+
+impl<M: Machine> Machine for Tls<M> {
+    type Event = M::Event;
+    type Error = TlsFailure<M::Error>;
+
+    fn inbound(&mut self) -> &mut BytesMut {
+        // Whoever asks is about to read: what is empty now would be kept without need while nothing comes.
+        let plaintext = self.inner.inbound();
+        if plaintext.is_empty() {
+            *plaintext = BytesMut::new();
+        }
+        &mut self.inbound
+    }
+
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        if n == 0 {
+            self.stream_ended(now);
+        } else if matches!(self.phase, Phase::Failed | Phase::Refused) {
+            self.inbound.clear();
+        } else {
+            self.received(now);
+        }
+    }
+
+    fn outbound(&mut self) -> &mut Outbound {
+        self.encrypt();
+        if self.outbound.is_empty() {
+            // Everything was written: what the machine inside holds for reuse is worth less than the memory.
+            self.inner.outbound().release();
+        }
+        &mut self.outbound
+    }
+
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        let n_taken = n.min(self.outbound.len());
+        self.outbound.acknowledge(n_taken);
+        let carried = self.records.wrote(n_taken);
+        if carried > 0 || (n == 0 && self.phase != Phase::Handshake) {
+            self.inner.handle_write(carried, now);
+        }
+    }
+
+    fn handle_error(&mut self, error: Broken, now: Instant) {
+        self.now = now;
+        match error.direction() {
+            Direction::Read if self.phase == Phase::Handshake => {
+                let first = self.broken.take().unwrap_or(error);
+                self.fail(TlsError::Transport(first), now);
+            }
+            Direction::Read => {
+                if std::mem::take(&mut self.is_reading) {
+                    self.inner.handle_error(error, now);
+                }
+            }
+            Direction::Write => {
+                self.outbound.clear();
+                self.outbound.finish();
+                self.records.forget();
+                match self.phase {
+                    Phase::Handshake => self.broken = Some(error),
+                    Phase::Failed | Phase::Refused => {}
+                    Phase::Open | Phase::Closed => {
+                        self.phase = Phase::Closed;
+                        self.inner.handle_error(error, now);
+                        if self.inner.outbound().has_lost() {
+                            self.outbound.lose();
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_event(&mut self) -> Result<Option<M::Event>, TlsFailure<M::Error>> {
+        match self.failure.take() {
+            Some(error) => Err(TlsFailure::Tls(error)),
+            None if self.phase == Phase::Refused => Ok(None),
+            None => self.inner.poll_event().map_err(TlsFailure::Inner),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        if self.phase == Phase::Refused { None } else { self.inner.poll_timeout() }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.inner.handle_timeout(now);
+    }
+}
+
+impl<M: fmt::Debug> fmt::Debug for Tls<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("phase", &self.phase)
+            .field("outbound", &self.outbound)
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

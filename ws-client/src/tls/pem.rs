@@ -1,0 +1,29 @@
+//! Certificates and keys in the forms in which they lie about.
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::error::TlsConfigError;
+
+/// The certificates in a PEM text, or the one that a DER encoding is. At least one.
+pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+    if is_der(bytes) {
+        return Ok(vec![CertificateDer::from(bytes.to_vec())]);
+    }
+    let certificates =
+        CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(TlsConfigError::Pem)?;
+    if certificates.is_empty() { Err(TlsConfigError::NoCertificate) } else { Ok(certificates) }
+}
+
+/// The first private key in a PEM text: PKCS #8, PKCS #1 or SEC 1.
+pub(super) fn key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
+        rustls::pki_types::pem::Error::NoItemsFound => TlsConfigError::NoKey,
+        error => TlsConfigError::Pem(error),
+    })
+}
+
+/// X.690 §8.9: a certificate is a SEQUENCE, whose length takes more than one byte.
+fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x81..=0x84, ..])
+}

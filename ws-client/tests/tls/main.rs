@@ -1,0 +1,14 @@
+//! `Tls` as a machine: two ends joined in memory, with a clock that is turned by hand.
+#![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
+#![allow(clippy::result_large_err, reason = "machines are handed back, not reported")]
+#![cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+
+mod bounded;
+mod certificates;
+mod deadlines;
+mod ends;
+mod opening;
+mod plain;
+mod resumption;
+mod support;
+mod traffic;
