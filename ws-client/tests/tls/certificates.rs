@@ -160,3 +160,32 @@ fn a_refused_handshake_says_no_more() {
     assert!(pair.client.poll_event().unwrap().is_none());
     assert!(pair.client.outbound().is_empty() && pair.client.outbound().is_finished());
 }
+
+#[test]
+fn the_platform_is_trusted_by_default_and_no_provider_becomes_that_of_the_process() {
+    match TlsOptions::new().build() {
+        Ok(connector) => {
+            let identity = Authority::new().issue(&["localhost"]);
+            let pair = meet(&connector, "localhost", &identity.acceptor());
+            let error = failure(pair.client_seen);
+            assert!(error.tls().is_some_and(TlsError::is_certificate), "{error:?}");
+        }
+        // A system without any.
+        Err(error) => assert!(matches!(error, TlsConfigError::Platform(_)), "{error:?}"),
+    }
+    assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
+#[cfg(feature = "webpki-roots")]
+#[test]
+fn the_roots_of_mozilla_go_together_with_own_ones() {
+    let authority = Authority::new();
+    let acceptor = authority.issue(&["localhost"]).acceptor();
+    let connector = authority.options().webpki_roots().build().unwrap();
+    assert!(is_up(&meet(&connector, "localhost", &acceptor)));
+    let connector = TlsOptions::new().webpki_roots().build().unwrap();
+    assert!(matches!(
+        failure(meet(&connector, "localhost", &acceptor).client_seen).tls(),
+        Some(TlsError::UnknownIssuer)
+    ));
+}

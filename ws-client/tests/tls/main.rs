@@ -7,6 +7,7 @@ mod bounded;
 mod certificates;
 mod deadlines;
 mod ends;
+mod keys;
 mod opening;
 mod plain;
 mod resumption;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use ws_client::{Tls, TlsAcceptor, TlsConnector, TlsFailure, TlsOptions, rustls};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, Random, Role};
@@ -93,6 +95,19 @@ impl Authority {
 }
 
 impl Identity {
+    /// A peer of which nothing is ours.
+    pub(crate) fn rustls_server(&self) -> ServerConnection {
+        let chain = CertificateDer::pem_slice_iter(self.chain.as_bytes()).map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        ServerConnection::new(Arc::new(config)).unwrap()
+    }
+
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::new(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
     }

@@ -1,9 +1,9 @@
 //! Messages through TLS, whatever the cut.
 
 use ws_client::Tls;
-use ws_core::{CloseCode, Connection, Event, Machine, Message};
+use ws_core::{CloseCode, Connection, Event, Machine, Message, Role};
 
-use crate::support::{Pair, VERSIONS, closed, drain, feed, quiet, write_some};
+use crate::support::{Authority, Pair, VERSIONS, closed, drain, feed, open, quiet, write_some};
 
 const SIZES: [usize; 8] = [0, 1, 125, 126, 16_000, 16_384, 70_000, 300_000];
 
@@ -118,5 +118,25 @@ fn a_corrupt_record_ends_the_connection_and_its_alert_leaves() {
         assert_eq!(closed(&seen), (1006, false));
         assert!(!write_some(&mut client, usize::MAX, crate::support::at(1)).is_empty(), "the alert");
         assert!(client.outbound().is_finished());
+    }
+}
+
+/// As to a target with TLS behind a proxy with TLS.
+#[test]
+fn tls_goes_through_tls() {
+    let [proxy, target] = [Authority::new(), Authority::new()];
+    for chunk in [1, usize::MAX] {
+        let client = target.connector(VERSIONS[1]).start("target", open(Role::Client, &quiet())).unwrap();
+        let client = proxy.connector(VERSIONS[0]).start("proxy", client).unwrap();
+        let server = target.issue(&["target"]).acceptor().start(open(Role::Server, &quiet())).unwrap();
+        let server = proxy.issue(&["proxy"]).acceptor().start(server).unwrap();
+        let mut pair = Pair::new(client, server, chunk);
+        pair.client.inner_mut().inner_mut().send(payload(100_000)).unwrap();
+        pair.client.inner_mut().inner_mut().close(CloseCode::NORMAL, pair.now);
+        pair.settle();
+        let server: Vec<Event> = pair.server_seen.into_iter().map(Result::unwrap).collect();
+        assert!(matches!(&server[0], Event::Message(message) if *message == payload(100_000).into()));
+        assert!(matches!(server.last(), Some(Event::Closed(closed)) if closed.clean));
+        assert!(matches!(pair.client_seen.last(), Some(Ok(Event::Closed(closed))) if closed.clean));
     }
 }
