@@ -111,6 +111,11 @@ impl Config {
         self
     }
 
+    /// What [`close_timeout`](Self::close_timeout) is set to.
+    pub fn time_to_close(&self) -> Duration {
+        self.close_timeout
+    }
+
     /// The shortest time between anything that happens and a deadline that comes of it.
     ///
     /// A thread that waits no longer than this at a time meets every deadline, also one that another thread brings

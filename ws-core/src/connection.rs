@@ -115,6 +115,11 @@ impl Connection {
         }
     }
 
+    /// The closing handshake, once begun, ends by this time at the latest, however long what waits takes to leave.
+    pub fn end_by(&mut self, deadline: Instant) {
+        self.closing.end_by(deadline);
+    }
+
     /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees the stream break off.
     pub fn abort(&mut self) {
         self.closing.abort();

@@ -108,7 +108,7 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
         }
         sim.send("waits");
         CLOSE(&mut sim);
-        sim.advance(secs(10));
+        sim.advance(secs(5));
         assert_eq!(sim.session.status(), Status::Closed, "case {case}");
         sim.is_taking = true;
         sim.advance(secs(1000));

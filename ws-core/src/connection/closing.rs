@@ -22,6 +22,8 @@ pub(super) struct Closing {
     /// The error was reported: with which code, and by whom the connection was broken.
     failed: Option<(u16, Side)>,
     deadline: Option<Instant>,
+    /// No deadline is later.
+    end_by: Option<Instant>,
     closed: Option<Closed>,
 }
 
@@ -49,6 +51,7 @@ impl Closing {
             missed: None,
             failed: None,
             deadline: None,
+            end_by: None,
             closed: None,
         }
     }
@@ -87,7 +90,13 @@ impl Closing {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline.filter(|_| self.closed.is_none())
+        let deadline = self.deadline.filter(|_| self.closed.is_none())?;
+        Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
+    }
+
+    /// No deadline is later than this.
+    pub(super) fn end_by(&mut self, deadline: Instant) {
+        self.end_by = Some(deadline);
     }
 
     /// Our Close frame was queued.
