@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant as Clock};
 
-use ws_client::{
-    Action, ClientBuilder, ClientEvent, Confirmation, ConnectError, ConnectOptions, Session, Stats, Status,
-};
+use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Session, Stats, Status};
 use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
 
 use crate::connect::reach;
@@ -280,20 +278,12 @@ impl Shared {
     }
 
     fn flush(self: &Arc<Self>) -> Result<(), SendError> {
-        self.drive_ahead(|session| match session.status() {
-            _ if session.is_flushed() => Some(Ok(())),
-            Status::Closed => Some(Err(SendError::Closed(None))),
-            _ => None,
-        })
+        self.drive_ahead(|session| session.flushed())
     }
 
     fn confirm(self: &Arc<Self>) -> Result<(), SendError> {
         let ticket = self.change(|session, _| session.confirm());
-        self.drive_ahead(|session| match session.confirmation(ticket) {
-            Confirmation::Pending => None,
-            Confirmation::Proven => Some(Ok(())),
-            Confirmation::Lost => Some(Err(SendError::Closed(None))),
-        })
+        self.drive_ahead(|session| session.confirmed(ticket))
     }
 
     fn start_close(self: &Arc<Self>, frame: CloseFrame) {

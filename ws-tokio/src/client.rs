@@ -10,9 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant as Clock;
-use ws_client::{
-    Action, ClientBuilder, ClientEvent, Confirmation, ConnectError, Session, Stats, Status, Ticket,
-};
+use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, Session, Stats, Status};
 use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
 
 use crate::connect::reach;
@@ -221,22 +219,12 @@ async fn send(seat: &Seat<Line>, message: Message) -> Result<(), SendError> {
 }
 
 async fn flush(seat: &Seat<Line>) -> Result<(), SendError> {
-    wait(seat, |session| match session.status() {
-        _ if session.is_flushed() => Some(Ok(())),
-        Status::Closed => Some(Err(SendError::Closed(None))),
-        _ => None,
-    })
-    .await
+    wait(seat, |session| session.flushed()).await
 }
 
 async fn confirm(seat: &Seat<Line>) -> Result<(), SendError> {
-    let ticket: Ticket = change(seat, |session, _| session.confirm());
-    wait(seat, |session| match session.confirmation(ticket) {
-        Confirmation::Pending => None,
-        Confirmation::Proven => Some(Ok(())),
-        Confirmation::Lost => Some(Err(SendError::Closed(None))),
-    })
-    .await
+    let ticket = change(seat, |session, _| session.confirm());
+    wait(seat, |session| session.confirmed(ticket)).await
 }
 
 async fn close(seat: &Seat<Line>, frame: CloseFrame) {

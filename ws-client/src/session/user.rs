@@ -39,9 +39,14 @@ impl Session {
         }
     }
 
-    /// Whether everything that was queued has been taken by a transport, or (confirmed) is proven, or nothing ever will.
-    pub fn is_flushed(&self) -> bool {
-        self.outbox.is_empty() || matches!(self.state, State::Over)
+    /// Whether everything that was queued has been taken by a transport, or (confirmed) is proven. `None` if that is yet to be
+    /// seen; an error if the client is over before.
+    pub fn flushed(&self) -> Option<Result<(), SendError>> {
+        match self.state {
+            _ if self.outbox.is_empty() => Some(Ok(())),
+            State::Over => Some(Err(SendError::Closed(None))),
+            _ => None,
+        }
     }
 
     /// Asks for a proof that the next WebSocket hop has parsed all that was queued so far; see
@@ -59,6 +64,15 @@ impl Session {
         match self.outbox.confirmation(ticket) {
             Confirmation::Pending if matches!(self.state, State::Over) => Confirmation::Lost,
             known => known,
+        }
+    }
+
+    /// The same as an outcome: `None` if it is yet to be seen, an error if something was lost.
+    pub fn confirmed(&mut self, ticket: Ticket) -> Option<Result<(), SendError>> {
+        match self.confirmation(ticket) {
+            Confirmation::Pending => None,
+            Confirmation::Proven => Some(Ok(())),
+            Confirmation::Lost => Some(Err(SendError::Closed(None))),
         }
     }
 

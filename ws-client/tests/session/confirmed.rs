@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ws_client::{ClientBuilder, Confirmation, Delivery, Reconnect, Session, Status};
-use ws_core::{CloseCode, Random};
+use ws_core::{CloseCode, Random, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};
 
@@ -17,10 +17,10 @@ fn one_ping_proves_all_that_waits() {
     for n in 0..100 {
         sim.send(&n.to_string());
     }
-    assert!(!sim.session.is_flushed());
+    assert_eq!(sim.session.flushed(), None);
     sim.settle();
     sim.expect(&["connected", "open", "pong"]);
-    assert!(sim.session.is_flushed());
+    assert_eq!(sim.session.flushed(), Some(Ok(())));
     let ticket = sim.session.confirm();
     assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
     sim.advance(secs(100));
@@ -59,7 +59,7 @@ fn nothing_is_lost_over_cuts_anywhere_and_only_what_was_not_proven_comes_twice()
             }
         }
         sim.advance(secs(1));
-        assert!(sim.session.is_flushed());
+        assert_eq!(sim.session.flushed(), Some(Ok(())));
         assert_eq!(sim.session.confirmation(tickets[sent.len() - 1]), Confirmation::Proven);
         let mut first: Vec<&str> = Vec::new();
         for (connection, text) in &sim.received {
@@ -109,7 +109,7 @@ fn a_message_that_kills_its_peer_is_given_up_and_takes_no_other_with_it() {
             for text in texts.iter().filter(|text| *text != "poison") {
                 assert!((1..=max as usize).contains(&times(text)), "{case}: {text}, {} times", times(text));
             }
-            assert!(sim.session.is_flushed());
+            assert_eq!(sim.session.flushed(), Some(Ok(())));
             assert_eq!(sim.session.confirmation(ticket), Confirmation::Lost, "{case}");
             let trace = sim.trace();
             let given_up: Vec<_> = trace.iter().filter(|event| event.starts_with("undelivered")).collect();
@@ -133,7 +133,7 @@ fn a_lost_connection_alone_makes_nobody_wait_for_each_message() {
     sim.cut(true);
     sim.advance(ms(1));
     sim.settle();
-    assert!(sim.session.is_flushed());
+    assert_eq!(sim.session.flushed(), Some(Ok(())));
     assert_eq!(sim.trace().iter().filter(|event| *event == "pong").count(), 1);
 }
 
@@ -290,9 +290,9 @@ fn what_is_not_proven_at_the_end_is_handed_back() {
     sim.settle();
     sim.send("taken");
     sim.settle();
-    assert!(!sim.session.is_flushed());
+    assert_eq!(sim.session.flushed(), None);
     sim.session.abort(sim.now);
-    assert!(sim.session.is_flushed());
+    assert_eq!(sim.session.flushed(), Some(Err(SendError::Closed(None))));
     assert_eq!(sim.session.take_unsent(), ["taken".into()]);
 }
 
@@ -309,7 +309,7 @@ fn a_pong_for_a_later_ping_proves_too() {
     assert_eq!(sim.pings.len(), 2);
     sim.inject(&[&[0x8A, last.len() as u8], &last[..]].concat());
     sim.settle();
-    assert!(sim.session.is_flushed());
+    assert_eq!(sim.session.flushed(), Some(Ok(())));
 }
 
 #[test]

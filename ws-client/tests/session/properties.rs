@@ -195,7 +195,7 @@ impl Model {
         }
         self.look();
         assert_eq!(self.sim.session.status(), Status::Open);
-        assert!(self.sim.session.is_flushed());
+        assert_eq!(self.sim.session.flushed(), Some(Ok(())));
         assert_eq!(self.fulls, 0);
         // All but the one that is open.
         let ends = self.trace.iter().filter(|event| event.starts_with("closed")).count() as u64;
