@@ -65,6 +65,7 @@ macro_rules! client_scenarios {
                 reconnect_after_comes_sooner_than_the_policy
             }
             addresses {
+                the_second_of_two_addresses_is_reached_past_a_black_hole
                 an_address_that_does_not_answer_costs_open_timeout
                 a_server_on_ipv4_alone_is_reached_by_name
                 a_server_is_reached_past_an_address_that_does_not_answer

@@ -35,8 +35,8 @@ fn time_left(options: &ConnectOptions, start: Clock, phase: Phase) -> Result<Dur
 
 fn resolve(options: &ConnectOptions, start: Clock) -> Result<Vec<SocketAddr>, ConnectError> {
     let target = options.target();
-    if let Some(address) = options.remote_address() {
-        return Ok(vec![address]);
+    if let addresses @ [_, ..] = options.remote_addresses() {
+        return Ok(addresses.to_vec());
     }
     let port = target.port();
     match target.host() {

@@ -34,7 +34,7 @@ pub struct ConnectOptions {
     config: Config,
     open_timeout: Duration,
     bind: Option<SocketAddr>,
-    address: Option<SocketAddr>,
+    addresses: Vec<SocketAddr>,
     nodelay: bool,
 }
 
@@ -52,7 +52,7 @@ impl ConnectOptions {
             config: Config::default(),
             open_timeout: OPEN_TIMEOUT,
             bind: None,
-            address: None,
+            addresses: Vec::new(),
             nodelay: true,
         })
     }
@@ -103,10 +103,11 @@ impl ConnectOptions {
         self
     }
 
-    /// Connects to this address instead of resolving the URL's host, which still stands in `Host`.
+    /// Connects to this address instead of resolving the URL's host, which still stands in `Host`. Several calls give several
+    /// addresses, between which there is a race (RFC 8305), as between those of a name.
     #[must_use]
     pub fn address(mut self, address: SocketAddr) -> Self {
-        self.address = Some(address);
+        self.addresses.push(address);
         self
     }
 
@@ -139,8 +140,8 @@ impl ConnectOptions {
         if let Some(authorization) = target.authorization().filter(|_| !is_same) {
             request = request.header("Authorization", authorization)?;
         }
-        let address = self.address.filter(|_| is_same);
-        Ok(Self { target, request, address, ..self.clone() })
+        let addresses = if is_same { self.addresses.clone() } else { Vec::new() };
+        Ok(Self { target, request, addresses, ..self.clone() })
     }
 }
 
@@ -171,9 +172,9 @@ impl ConnectOptions {
         self.bind
     }
 
-    /// The address that stands in for resolving the host.
-    pub fn remote_address(&self) -> Option<SocketAddr> {
-        self.address
+    /// The addresses that stand in for resolving the host, if there are any.
+    pub fn remote_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Whether small writes go out at once.

@@ -33,8 +33,8 @@ pub(crate) async fn reach(
 
 async fn resolve(options: &ConnectOptions) -> Result<Vec<SocketAddr>, ConnectError> {
     let target = options.target();
-    if let Some(address) = options.remote_address() {
-        return Ok(vec![address]);
+    if let addresses @ [_, ..] = options.remote_addresses() {
+        return Ok(addresses.to_vec());
     }
     match target.host() {
         Host::Address(address) => Ok(vec![SocketAddr::new(*address, target.port())]),

@@ -48,6 +48,18 @@ pub fn a_server_is_reached_past_an_address_that_does_not_answer<A: ClientAdapter
     assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
 }
 
+/// Two addresses, of which the first does not answer: the second has its turn after 250 ms (RFC 8305 §5).
+pub fn the_second_of_two_addresses_is_reached_past_a_black_hole<A: ClientAdapter>() {
+    let witness = Witness::new(Manner::default());
+    let hole = BlackHole::at(([127, 0, 0, 1], 0).into()).unwrap();
+    let builder = persistent::<A>("ws://example.com/").address(hole.address()).address(witness.address());
+    let mut client = watched(builder);
+    let begin = Instant::now();
+    client.expect(&["connected", "open"]);
+    let took = begin.elapsed();
+    assert!((millis(250)..SOON).contains(&took), "{took:?}");
+}
+
 pub fn a_server_on_ipv6<A: ClientAdapter>() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
         println!("this machine has no IPv6");

@@ -88,7 +88,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.bind(address)))
     }
 
-    /// Connects to this address instead of resolving the URL's host.
+    /// Connects to this address instead of resolving the URL's host. Several calls give several, between which there is a race.
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         self.connect(|options| Ok(options.address(address)))
