@@ -1,5 +1,6 @@
 //! Messages that are never whole in memory.
 
+use ws_client::Pieces;
 use ws_core::bytes::Bytes;
 use ws_core::{Data, Error, Kind, StreamError};
 
@@ -53,9 +54,7 @@ impl<S: Transport> Drop for MessageWriter<'_, S> {
 /// Dropped before its end, the rest of the message is passed over.
 pub struct MessageReader<'a, S: Transport> {
     shared: &'a Shared<S>,
-    kind: Kind,
-    first: Option<Bytes>,
-    is_last: bool,
+    pieces: Pieces,
 }
 
 impl<'a, S: Transport> MessageReader<'a, S> {
@@ -66,21 +65,13 @@ impl<'a, S: Transport> MessageReader<'a, S> {
                 return Ok(None);
             }
         }
-        Ok(match shared.next_data(true)? {
-            Data::Message(message) => {
-                let kind = message.kind();
-                Some(Self { shared, kind, first: Some(message.into_bytes()), is_last: true })
-            }
-            Data::Piece(piece) => {
-                Some(Self { shared, kind: piece.kind, first: Some(piece.bytes), is_last: piece.last })
-            }
-            _ => None,
-        })
+        let pieces = Pieces::begin(shared.next_data(true)?);
+        Ok(pieces.map(|pieces| Self { shared, pieces }))
     }
 
     /// The type of the message.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.pieces.kind()
     }
 
     /// The next piece, at most as large as what was read at once; `None` after the last.
@@ -88,21 +79,13 @@ impl<'a, S: Transport> MessageReader<'a, S> {
     /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces.
     #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
     pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.pieces.take_first() {
             return Ok(Some(first));
         }
-        if self.is_last {
+        if self.pieces.is_complete() {
             return Ok(None);
         }
-        match self.shared.next_data(true)? {
-            Data::Piece(piece) => {
-                self.is_last = piece.last;
-                Ok(Some(piece.bytes))
-            }
-            _ => {
-                self.is_last = true;
-                Ok(None)
-            }
-        }
+        let data = self.shared.next_data(true)?;
+        Ok(self.pieces.next(data))
     }
 }

@@ -3,6 +3,7 @@
 mod dial;
 mod error;
 mod options;
+mod pieces;
 mod proxy;
 mod reconnect;
 mod session;
@@ -14,6 +15,7 @@ mod tls;
 pub use dial::{AttemptId, Dial, DialStep};
 pub use error::{AcceptError, ConnectError, Phase};
 pub use options::{AcceptOptions, ConnectOptions, random};
+pub use pieces::Pieces;
 pub use proxy::{
     Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyUrlError, Socks5,
     Socks5Reply,

@@ -1,5 +1,6 @@
 //! Messages that are never whole in memory.
 
+use ws_client::Pieces;
 use ws_core::bytes::Bytes;
 use ws_core::{Data, Error, Kind, StreamError};
 
@@ -58,9 +59,7 @@ impl<A: Access> Drop for MessageWriter<'_, A> {
 /// Dropped before its end, the rest of the message is passed over.
 pub struct MessageReader<'a, A: Access> {
     access: &'a mut A,
-    kind: Kind,
-    first: Option<Bytes>,
-    is_last: bool,
+    pieces: Pieces,
 }
 
 impl<'a, A: Access> MessageReader<'a, A> {
@@ -71,42 +70,26 @@ impl<'a, A: Access> MessageReader<'a, A> {
                 return Ok(None);
             }
         }
-        Ok(match operations::next_piece(access).await? {
-            Data::Message(message) => {
-                let kind = message.kind();
-                Some(Self { access, kind, first: Some(message.into_bytes()), is_last: true })
-            }
-            Data::Piece(piece) => {
-                Some(Self { access, kind: piece.kind, first: Some(piece.bytes), is_last: piece.last })
-            }
-            _ => None,
-        })
+        let pieces = Pieces::begin(operations::next_piece(access).await?);
+        Ok(pieces.map(|pieces| Self { access, pieces }))
     }
 
     /// The type of the message.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.pieces.kind()
     }
 
     /// The next piece, at most as large as what was read at once; `None` after the last.
     ///
     /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces. Cancel safe.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        if let Some(first) = self.first.take() {
+        if let Some(first) = self.pieces.take_first() {
             return Ok(Some(first));
         }
-        if self.is_last {
+        if self.pieces.is_complete() {
             return Ok(None);
         }
-        match operations::next_piece(self.access).await? {
-            Data::Piece(piece) => {
-                self.is_last = piece.last;
-                Ok(Some(piece.bytes))
-            }
-            _ => {
-                self.is_last = true;
-                Ok(None)
-            }
-        }
+        let data = operations::next_piece(self.access).await?;
+        Ok(self.pieces.next(data))
     }
 }
