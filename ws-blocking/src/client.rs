@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant as Clock};
 
-use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Session, Stats, Status};
+use ws_client::{
+    Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Route, Session, Stats, Status,
+};
 use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
 
 use crate::connect::reach;
@@ -365,15 +367,15 @@ impl Shared {
         }
     }
 
-    fn opened(&self, attempt: u64, opened: Result<(TcpStream, SocketAddr), ConnectError>) {
+    fn opened(&self, attempt: u64, opened: Result<(TcpStream, SocketAddr, Route), ConnectError>) {
         let now = self.driver.now();
         let mut state = self.driver.lock();
         if self.errand.lock().unwrap_or_else(PoisonError::into_inner).attempt != attempt {
             return;
         }
-        let taken = opened.and_then(|(socket, peer)| {
+        let taken = opened.and_then(|(socket, peer, route)| {
             let local = socket.local_addr()?;
-            if state.machine.opened(peer, local, now) {
+            if state.machine.opened(&route, peer, local, now) {
                 self.driver.transport.replace(Some(socket))?;
             }
             Ok(())
@@ -389,7 +391,7 @@ impl Shared {
 
 /// Runs in a thread of its own, which nothing waits for.
 fn open(options: &ConnectOptions, shared: &Weak<Shared>, attempt: u64) {
-    let opened = reach(options, Clock::now());
+    let opened = reach(options, Clock::now()).map(|(socket, peer)| (socket, peer, Route::direct(options)));
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);
     }

@@ -164,6 +164,11 @@ impl<T, E> Dial<T, E> {
         self.running.iter().map(|&attempt| (attempt, self.addresses[attempt.0]))
     }
 
+    /// Whether there is but one address, and so no race.
+    pub fn is_only(&self) -> bool {
+        self.addresses.len() == 1
+    }
+
     fn poll_start(&mut self, now: Instant) -> DialStep<T, E> {
         let Some(&address) = self.addresses.get(self.started) else { return DialStep::Wait(None) };
         if now < self.due {

@@ -6,7 +6,9 @@ use std::{fmt, io};
 
 use ws_core::{HandshakeError, InvalidHeader};
 
+use crate::proxy::{ProxyError, ProxyUrlError};
 use crate::target::TargetError;
+use crate::tls::{TlsConfigError, TlsError};
 
 /// Why a client has no connection.
 #[derive(Debug)]
@@ -14,8 +16,10 @@ use crate::target::TargetError;
 pub enum ConnectError {
     /// The URL cannot be connected to.
     Url(TargetError),
-    /// `wss` is not supported yet.
+    /// `wss`, or an `https` proxy, in a build without TLS.
     TlsUnsupported,
+    /// TLS cannot be set up as it was asked for. Nothing was sent.
+    TlsConfig(TlsConfigError),
     /// The request cannot be made.
     Request(InvalidHeader),
     /// The name was not resolved to any address.
@@ -29,6 +33,10 @@ pub enum ConnectError {
     Connect(Vec<(SocketAddr, io::Error)>),
     /// Not even the connecting began: no local socket, or no random numbers.
     Local(io::Error),
+    /// The proxy is no help.
+    Proxy(ProxyError),
+    /// TLS with the server failed.
+    Tls(TlsError),
     /// The opening handshake failed.
     Handshake(HandshakeError),
     /// It took longer than `open_timeout`.
@@ -45,6 +53,10 @@ pub enum Phase {
     Resolve,
     /// Connecting.
     Connect,
+    /// The proxy, TLS with it included.
+    Proxy,
+    /// TLS with the server.
+    Tls,
     /// The opening handshake.
     Handshake,
     /// The open connection: the peer broke the protocol.
@@ -61,6 +73,8 @@ impl fmt::Display for Phase {
             Self::Setup => "setup",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
             Self::Handshake => "handshake",
             Self::Protocol => "protocol",
             Self::Timeout => "timeout",
@@ -73,9 +87,13 @@ impl ConnectError {
     /// In which phase it happened.
     pub fn phase(&self) -> Phase {
         match self {
-            Self::Url(_) | Self::TlsUnsupported | Self::Request(_) | Self::Local(_) => Phase::Setup,
+            Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
+                Phase::Setup
+            }
             Self::Resolve { .. } => Phase::Resolve,
             Self::Connect(_) => Phase::Connect,
+            Self::Proxy(_) => Phase::Proxy,
+            Self::Tls(_) => Phase::Tls,
             Self::Handshake(_) => Phase::Handshake,
             Self::Timeout(phase) => *phase,
         }
@@ -86,7 +104,8 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(error) => error.fmt(f),
-            Self::TlsUnsupported => f.write_str("wss is not supported by this version; use ws"),
+            Self::TlsUnsupported => f.write_str("this build has no TLS; choose the feature `tls`"),
+            Self::TlsConfig(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Resolve { host, source } => write!(f, "the name {host:?} was not resolved: {source}"),
             Self::Connect(failures) => {
@@ -97,6 +116,8 @@ impl fmt::Display for ConnectError {
                 Ok(())
             }
             Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
+            Self::Proxy(error) => error.fmt(f),
+            Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open in time; it got as far as: {phase}")
@@ -111,6 +132,9 @@ impl std::error::Error for ConnectError {
             Self::Url(error) => std::error::Error::source(error),
             Self::Resolve { source, .. } | Self::Local(source) => Some(source),
             Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
+            Self::TlsConfig(error) => std::error::Error::source(error),
+            Self::Proxy(error) => std::error::Error::source(error),
+            Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
             Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
         }
@@ -135,6 +159,24 @@ impl From<HandshakeError> for ConnectError {
     }
 }
 
+impl From<ProxyError> for ConnectError {
+    fn from(error: ProxyError) -> Self {
+        Self::Proxy(error)
+    }
+}
+
+impl From<ProxyUrlError> for ConnectError {
+    fn from(error: ProxyUrlError) -> Self {
+        Self::Proxy(ProxyError::Url(error))
+    }
+}
+
+impl From<TlsConfigError> for ConnectError {
+    fn from(error: TlsConfigError) -> Self {
+        Self::TlsConfig(error)
+    }
+}
+
 /// What a local call says, such as that for the addresses of a socket.
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
@@ -155,8 +197,14 @@ impl From<Infallible> for ConnectError {
 pub enum AcceptError {
     /// No connection was taken from the system, or no random numbers. The listener can go on.
     Io(io::Error),
+    /// TLS cannot be set up as it was asked for.
+    TlsConfig(TlsConfigError),
+    /// TLS with the client failed.
+    Tls(TlsError),
     /// The opening handshake failed; the client was answered as fits.
     Handshake(HandshakeError),
+    /// The client did not come so far in `open_timeout`.
+    Timeout(Phase),
     /// The server refused the request with this status.
     Rejected(u16),
     /// The listener is shutting down.
@@ -167,7 +215,10 @@ impl fmt::Display for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(source) => write!(f, "accepting a connection failed: {source}"),
+            Self::TlsConfig(error) => error.fmt(f),
+            Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Handshake(error) => error.fmt(f),
+            Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
             Self::Rejected(status) => write!(f, "the request was refused with {status}"),
             Self::Shutdown => f.write_str("the listener is shutting down"),
         }
@@ -178,9 +229,17 @@ impl std::error::Error for AcceptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(source) => Some(source),
+            Self::TlsConfig(error) => std::error::Error::source(error),
+            Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
-            Self::Rejected(_) | Self::Shutdown => None,
+            Self::Timeout(_) | Self::Rejected(_) | Self::Shutdown => None,
         }
+    }
+}
+
+impl From<TlsConfigError> for AcceptError {
+    fn from(error: TlsConfigError) -> Self {
+        Self::TlsConfig(error)
     }
 }
 

@@ -1,25 +1,32 @@
 #![doc = include_str!("../README.md")]
 
+mod accepting;
+mod channel;
 mod dial;
 mod error;
+mod opening;
 mod options;
 mod pieces;
 mod proxy;
+mod reach;
 mod reconnect;
 mod session;
 mod shutdown;
 mod target;
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls;
 
+pub use accepting::Accepting;
+pub use channel::Channel;
 pub use dial::{AttemptId, Dial, DialStep};
 pub use error::{AcceptError, ConnectError, Phase};
+pub use opening::{Opened, Opening};
 pub use options::{AcceptOptions, ConnectOptions, random};
 pub use pieces::Pieces;
 pub use proxy::{
     Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyUrlError, Socks5,
     Socks5Reply,
 };
+pub use reach::{Reach, ReachStep, Reached, Route};
 pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
 pub use session::{
     Action, ClientBuilder, ClientError, ClientEvent, Confirmation, Delivery, Session, Stats, Status, Ticket,
@@ -27,7 +34,8 @@ pub use session::{
 pub use shutdown::{Guard, Shutdown, Stop};
 pub use target::{Host, Target, TargetError};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsFailure, TlsOptions};
+pub use tls::TlsOptions;
+pub use tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsFailure};
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use rustls;

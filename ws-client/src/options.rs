@@ -1,12 +1,18 @@
 //! What can be set when a connection is opened.
 
+mod accept;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::{ClientRequest, Config, InvalidHeader, Random};
 
 use crate::error::ConnectError;
+use crate::proxy::{Environment, Proxy, ProxyScheme};
 use crate::target::{Target, TargetError};
+use crate::tls::{self, TlsConnector};
+
+pub use accept::AcceptOptions;
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,13 +42,24 @@ pub struct ConnectOptions {
     bind: Option<SocketAddr>,
     addresses: Vec<SocketAddr>,
     nodelay: bool,
+    tls: Option<TlsConnector>,
+    proxy: ProxyChoice,
+    proxy_tls: Option<TlsConnector>,
+}
+
+/// Which proxy there is to be.
+#[derive(Clone, Debug)]
+enum ProxyChoice {
+    None,
+    This(Proxy),
+    Environment(Environment),
 }
 
 impl ConnectOptions {
-    /// Connects to `url`: `ws://host:port/path?query`.
+    /// Connects to `url`: `ws://host:port/path?query`, or `wss://`.
     pub fn new(url: &str) -> Result<Self, ConnectError> {
         let target: Target = url.parse()?;
-        if target.is_secure() {
+        if target.is_secure() && !tls::IS_SUPPORTED {
             return Err(ConnectError::TlsUnsupported);
         }
         let request = target.request()?;
@@ -54,6 +71,9 @@ impl ConnectOptions {
             bind: None,
             addresses: Vec::new(),
             nodelay: true,
+            tls: None,
+            proxy: ProxyChoice::None,
+            proxy_tls: None,
         })
     }
 
@@ -119,17 +139,82 @@ impl ConnectOptions {
     }
 }
 
+/// TLS and proxies.
 impl ConnectOptions {
+    /// The TLS of `wss`: own authorities, a certificate of the client, another name, from
+    /// [`TlsOptions`](crate::TlsOptions), or a `rustls::ClientConfig` of one's own, in an `Arc`. Default: what the platform trusts.
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<TlsConnector>) -> Self {
+        self.tls = Some(tls.into());
+        self
+    }
+
+    /// Goes through this proxy: `http://`, `https://`, `socks5://` or `socks5h://`, with `user:password@` if it asks for them.
+    ///
+    /// `socks5` is told the address of the target, which is resolved here; all others are told its name.
+    pub fn proxy(mut self, url: &str) -> Result<Self, ConnectError> {
+        let proxy: Proxy = url.parse()?;
+        if proxy.scheme() == ProxyScheme::Https && !tls::IS_SUPPORTED {
+            return Err(ConnectError::TlsUnsupported);
+        }
+        self.proxy = ProxyChoice::This(proxy);
+        Ok(self)
+    }
+
+    /// Goes through the proxy that the environment names now, if it names one for the target: by `HTTPS_PROXY` for `wss`,
+    /// `HTTP_PROXY` for `ws`, `ALL_PROXY` for both, except what `NO_PROXY` lists. See [`Proxy::from_environment`].
+    #[must_use]
+    pub fn proxy_from_environment(mut self) -> Self {
+        self.proxy = ProxyChoice::Environment(Environment::now());
+        self
+    }
+
+    /// The TLS that is spoken with an `https` proxy itself. Default: what the platform trusts. What was set by
+    /// [`tls`](Self::tls) is meant for the target, and is not used there.
+    #[must_use]
+    pub fn proxy_tls(mut self, tls: impl Into<TlsConnector>) -> Self {
+        self.proxy_tls = Some(tls.into());
+        self
+    }
+}
+
+impl ConnectOptions {
+    /// The TLS of the target, if there is to be any.
+    pub(crate) fn connector(&self) -> Result<Option<TlsConnector>, ConnectError> {
+        if self.target.is_secure() { connector(self.tls.as_ref()).map(Some) } else { Ok(None) }
+    }
+
+    /// The TLS of an `https` proxy.
+    pub(crate) fn proxy_connector(&self) -> Result<TlsConnector, ConnectError> {
+        connector(self.proxy_tls.as_ref())
+    }
+
+    /// The proxy for this target, if there is to be one.
+    pub(crate) fn chosen_proxy(&self) -> Result<Option<Proxy>, ConnectError> {
+        let proxy = match &self.proxy {
+            ProxyChoice::None => None,
+            ProxyChoice::This(proxy) => Some(proxy.clone()),
+            ProxyChoice::Environment(environment) => environment.proxy(&self.target)?,
+        };
+        match proxy {
+            Some(proxy) if proxy.scheme() == ProxyScheme::Https && !tls::IS_SUPPORTED => {
+                Err(ConnectError::TlsUnsupported)
+            }
+            proxy => Ok(proxy),
+        }
+    }
+
     /// Where a redirect leads: the same options for another URL, which may be relative to this one.
     ///
     /// To another origin, of the header fields only `User-Agent` and `Origin` go along, since any other may hold a secret
-    /// that is meant for the first server; and an address set apart from the URL does not. Never from `wss` to `ws`.
+    /// that is meant for the first server; nor does an address or a TLS name that was set apart from the URL, nor a certificate of
+    /// the client. Never from `wss` to `ws`.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, ConnectError> {
         let target = self.target.join(location)?;
         if self.target.is_secure() && !target.is_secure() {
             return Err(ConnectError::Url(TargetError::Scheme("ws".into())));
         }
-        if target.is_secure() {
+        if target.is_secure() && !tls::IS_SUPPORTED {
             return Err(ConnectError::TlsUnsupported);
         }
         let is_same = self.target.is_same_origin(&target);
@@ -141,7 +226,8 @@ impl ConnectOptions {
             request = request.header("Authorization", authorization)?;
         }
         let addresses = if is_same { self.addresses.clone() } else { Vec::new() };
-        Ok(Self { target, request, addresses, ..self.clone() })
+        let tls = self.tls.as_ref().map(|tls| if is_same { tls.clone() } else { tls.for_other_origin() });
+        Ok(Self { target, request, addresses, tls, ..self.clone() })
     }
 }
 
@@ -204,56 +290,10 @@ impl TryFrom<&String> for ConnectOptions {
     }
 }
 
-/// How a server accepts.
-#[derive(Clone, Debug)]
-pub struct AcceptOptions {
-    config: Config,
-    open_timeout: Duration,
-    subprotocols: Vec<String>,
-}
-
-impl Default for AcceptOptions {
-    fn default() -> Self {
-        Self { config: Config::default(), open_timeout: OPEN_TIMEOUT, subprotocols: Vec::new() }
-    }
-}
-
-impl AcceptOptions {
-    /// Limits and deadlines of the connection.
-    #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// The longest time that a client may take for its request. Default: 10 s.
-    #[must_use]
-    pub fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.open_timeout = timeout.min(FOR_EVER);
-        self
-    }
-
-    /// Adds a subprotocol that the server speaks, best first. The first one that the client offers too is chosen; none
-    /// if it offers none of them.
-    #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocols.push(name.into());
-        self
-    }
-
-    /// Limits and deadlines of the connection.
-    pub fn connection_config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The longest time that a client may take for its request.
-    pub fn time_to_open(&self) -> Duration {
-        self.open_timeout
-    }
-
-    /// The subprotocols that the server speaks, best first.
-    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
-        self.subprotocols.iter().map(String::as_str)
+fn connector(chosen: Option<&TlsConnector>) -> Result<TlsConnector, ConnectError> {
+    match chosen {
+        Some(tls) => Ok(tls.clone()),
+        None => Ok(tls::default_connector().ok_or(ConnectError::TlsUnsupported)??),
     }
 }
 

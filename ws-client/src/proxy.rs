@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod http;
 mod socks5;
+mod tunnel;
 mod wire;
 
 use std::fmt;
@@ -16,9 +17,11 @@ use url::Url;
 
 use crate::target::Host;
 
+pub(crate) use environment::Environment;
 pub use error::{ProxyError, ProxyUrlError, Socks5Reply};
 pub use http::HttpProxy;
 pub use socks5::Socks5;
+pub(crate) use tunnel::Tunnel;
 pub use wire::{Leftover, ProxyConnected};
 
 /// The longest user name or password for SOCKS5, in bytes (RFC 1929 §2).

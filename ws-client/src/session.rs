@@ -18,8 +18,9 @@ pub use proofs::{Confirmation, Ticket};
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{ClientHandshake, Instant, Outbound, Random};
+use ws_core::{Instant, Outbound, Random};
 
+use crate::opening::Opening;
 use crate::options::ConnectOptions;
 use crate::reconnect::Attempts;
 use backlog::Backlog;
@@ -43,7 +44,7 @@ pub struct Session {
     settings: Settings,
     random: Random,
     state: State,
-    /// What a driver sees while there is no transport.
+    /// What a driver sees while there is no transport, and what the one before may still take.
     absent: (BytesMut, Outbound),
     action: Option<Action>,
     /// Events that wait to be taken.
@@ -58,11 +59,12 @@ pub struct Session {
     now: Instant,
 }
 
-/// What a driver is to do.
+/// What a driver is to do. A transport that is to be dropped takes before, if it can at once, what waits in
+/// [`outbound`](ws_core::Machine::outbound): it tells the peer why.
 #[derive(Debug)]
 pub enum Action {
-    /// Drop the transport, if there is one still, then resolve and connect, within [`ConnectOptions::time_to_open`], and
-    /// tell the session by [`Session::opened`] or [`Session::not_opened`].
+    /// Drop the transport, if there is one still, then resolve and connect ([`Reach`](crate::Reach)), within
+    /// [`ConnectOptions::time_to_open`], and tell the session by [`Session::opened`] or [`Session::not_opened`].
     Open(Box<ConnectOptions>),
     /// Drop the transport, or give up opening one.
     Drop,
@@ -77,7 +79,7 @@ enum State {
     },
     /// The driver resolves and connects.
     Opening(Box<Attempt>),
-    Handshaking(Box<Attempt>, Box<ClientHandshake>),
+    Handshaking(Box<Attempt>, Box<Opening>),
     Open(Box<Open>),
     Over,
 }

@@ -1,35 +1,37 @@
 //! TLS (RFC 8446, RFC 5246) as a machine around a machine, so that no driver knows about it.
+//!
+//! A build without TLS has the same types without a value ([`absent`]), so that nothing else of the crate depends on features.
 
-mod acceptor;
-mod connector;
-mod dangerous;
-mod error;
-mod machine;
-mod options;
-mod pem;
-mod receive;
-mod records;
-mod send;
+mod failure;
 
-use std::sync::Arc;
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+mod absent;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod present;
 
-use rustls::crypto::CryptoProvider;
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+pub use absent::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError};
+pub use failure::TlsFailure;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use present::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsOptions};
 
-pub use acceptor::TlsAcceptor;
-pub use connector::TlsConnector;
-pub use error::{TlsConfigError, TlsError, TlsFailure};
-pub use machine::Tls;
-pub use options::TlsOptions;
+/// Whether this build has TLS.
+pub(crate) const IS_SUPPORTED: bool = cfg!(any(feature = "ring", feature = "aws-lc-rs"));
 
-/// RFC 7301, RFC 6455 §1.3: the opening handshake is HTTP/1.1.
-const ALPN: &[u8] = b"http/1.1";
+/// In a build without TLS there is none.
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+pub(crate) fn default_connector() -> Option<Result<TlsConnector, TlsConfigError>> {
+    None
+}
 
-/// The provider that the features chose. It is passed on to every configuration, and never made the default of the process,
-/// which would be a matter between all crates of an application.
-fn provider() -> Arc<CryptoProvider> {
-    #[cfg(feature = "aws-lc-rs")]
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    #[cfg(not(feature = "aws-lc-rs"))]
-    let provider = rustls::crypto::ring::default_provider();
-    Arc::new(provider)
+/// The client's TLS where nothing else was set: that of the platform's roots, which are loaded once. So the sessions of all
+/// connections that set nothing are resumed.
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub(crate) fn default_connector() -> Option<Result<TlsConnector, TlsConfigError>> {
+    use std::sync::OnceLock;
+    static CONNECTOR: OnceLock<TlsConnector> = OnceLock::new();
+    Some(match CONNECTOR.get() {
+        Some(connector) => Ok(connector.clone()),
+        None => TlsOptions::new().build().map(|connector| CONNECTOR.get_or_init(|| connector).clone()),
+    })
 }

@@ -103,7 +103,8 @@ impl Outbound {
         self.written + self.in_flight as u64
     }
 
-    pub(crate) fn written(&self) -> u64 {
+    /// How many bytes were written so far.
+    pub fn written(&self) -> u64 {
         self.written
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant as Clock;
-use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, Session, Stats, Status};
+use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, Route, Session, Stats, Status};
 use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
 
 use crate::connect::reach;
@@ -272,7 +272,7 @@ struct Line {
 }
 
 type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
-type Opened = Result<(TcpStream, SocketAddr), ConnectError>;
+type Opened = Result<(TcpStream, SocketAddr, Route), ConnectError>;
 
 /// Built by [`Client::builder`].
 impl From<Session> for Client {
@@ -329,7 +329,10 @@ impl Line {
             Some(Action::Drop) => self.opening = None,
             Some(Action::Open(options)) => {
                 let deadline = Clock::now() + options.time_to_open();
-                self.opening = Some(Box::pin(async move { reach(&options, deadline).await }));
+                self.opening = Some(Box::pin(async move {
+                    let (transport, peer) = reach(&options, deadline).await?;
+                    Ok((transport, peer, Route::direct(&options)))
+                }));
             }
         }
         self.driver.replace(Transport::None);
@@ -338,13 +341,13 @@ impl Line {
     fn opened(&mut self, opened: Opened) {
         let now = self.driver.now();
         self.driver.progress = true;
-        let with_local = |(transport, peer): (TcpStream, SocketAddr)| {
+        let with_local = |(transport, peer, route): (TcpStream, SocketAddr, Route)| {
             let local = transport.local_addr().map_err(ConnectError::Local)?;
-            Ok((transport, peer, local))
+            Ok((transport, peer, route, local))
         };
         match opened.and_then(with_local) {
-            Ok((transport, peer, local)) => {
-                if self.driver.machine.opened(peer, local, now) {
+            Ok((transport, peer, route, local)) => {
+                if self.driver.machine.opened(&route, peer, local, now) {
                     self.driver.replace(Transport::Tcp(transport));
                 }
             }

@@ -1,10 +1,41 @@
 //! The proxy that the environment names: the variables and the rules are curl's, with ports in `NO_PROXY` besides.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::error::ProxyError;
 use super::{Proxy, ProxyScheme};
 use crate::target::{Host, Target};
+
+/// What [`Proxy::from_environment`] asks for.
+const VARIABLES: [&str; 9] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "REQUEST_METHOD",
+];
+
+/// The variables of the environment as they were at one time.
+#[derive(Clone)]
+pub(crate) struct Environment(Vec<(&'static str, String)>);
+
+impl Environment {
+    /// Those of this process, now.
+    pub(crate) fn now() -> Self {
+        Self(VARIABLES.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?))).collect())
+    }
+
+    pub(crate) fn proxy(&self, target: &Target) -> Result<Option<Proxy>, ProxyError> {
+        let value =
+            |name: &str| self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        Proxy::from_environment(target, value)
+    }
+}
 
 impl Proxy {
     /// The proxy that the environment names for `target`, if it names one. `lookup` gives the value of a variable; for
@@ -74,6 +105,13 @@ impl Proxy {
         let url =
             if value.contains("://") { value.into() } else { format!("{}://{value}", ProxyScheme::Http) };
         url.parse().map(Some).map_err(|source| ProxyError::Environment { variable, source })
+    }
+}
+
+/// Without values, in which there may be passwords.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use ws_core::bytes::Bytes;
 use ws_core::{Broken, Response};
 
+use crate::tls::TlsError;
+
 /// Why there is no tunnel through a proxy. No text of it shows user name or password.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -67,6 +69,8 @@ pub enum ProxyError {
     Timeout,
     /// The transport to the proxy failed.
     Transport(Broken),
+    /// TLS with an `https` proxy failed.
+    Tls(TlsError),
 }
 
 impl fmt::Display for ProxyError {
@@ -129,6 +133,7 @@ impl fmt::Display for ProxyError {
             }
             Self::Timeout => f.write_str("the proxy did not connect in time"),
             Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
+            Self::Tls(error) => write!(f, "TLS with the proxy: {error}"),
         }
     }
 }
@@ -174,7 +179,30 @@ impl std::error::Error for ProxyError {
             Self::Url(error) => std::error::Error::source(error),
             Self::Environment { source, .. } => Some(source),
             Self::Transport(broken) => std::error::Error::source(broken),
+            Self::Tls(error) => std::error::Error::source(error),
             _ => None,
+        }
+    }
+}
+
+impl ProxyError {
+    /// Whether things may be different next time: after failures of the transport, time-outs, the statuses of a proxy that did
+    /// not reach the target (502 to 504, and those of an overloaded server, 408, 429, 500), and the replies of a SOCKS5 proxy
+    /// that say so. Not so where it refuses, or wants other credentials.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::UnexpectedEof(_) | Self::Timeout | Self::Transport(_) => true,
+            Self::Refused(response) => matches!(response.status(), 408 | 429 | 500 | 502..=504),
+            Self::Reply(reply) => matches!(
+                reply,
+                Socks5Reply::GeneralFailure
+                    | Socks5Reply::NetworkUnreachable
+                    | Socks5Reply::HostUnreachable
+                    | Socks5Reply::ConnectionRefused
+                    | Socks5Reply::TtlExpired
+            ),
+            Self::Tls(error) => error.is_passing(),
+            _ => false,
         }
     }
 }

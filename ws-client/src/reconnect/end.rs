@@ -6,6 +6,7 @@ use ws_core::{Closed, Error, HandshakeError};
 
 use super::retry_after::retry_after;
 use crate::error::ConnectError;
+use crate::tls::TlsError;
 
 /// How an attempt to connect, or a connection, has ended.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +24,8 @@ pub enum End<'a> {
 }
 
 impl End<'_> {
-    /// Whether things may be different next time: after failures of the name service, of TCP and of TLS, after time-outs and the
-    /// end of the stream, after the statuses 408, 425, 429 and 5xx except 501 and 505, and after the close codes 1001, 1005,
+    /// Whether things may be different next time: after failures of the name service, of TCP and of TLS, of a proxy that did not
+    /// reach the server, after time-outs and the end of the stream, after the statuses 408, 425, 429 and 5xx except 501 and 505, and after the close codes 1001, 1005,
     /// 1006 and 1011 to 1014. Not so after a certificate, a status or a response that is wrong, after a violation of the
     /// protocol, nor after other close codes.
     pub fn is_retried(&self) -> bool {
@@ -54,7 +55,12 @@ fn is_passing(error: &ConnectError) -> bool {
         | ConnectError::Connect { .. }
         | ConnectError::Local(_)
         | ConnectError::Timeout(_) => true,
-        ConnectError::Url(_) | ConnectError::TlsUnsupported | ConnectError::Request(_) => false,
+        ConnectError::Url(_)
+        | ConnectError::TlsUnsupported
+        | ConnectError::TlsConfig(_)
+        | ConnectError::Request(_) => false,
+        ConnectError::Proxy(error) => error.is_passing(),
+        ConnectError::Tls(error) => error.is_passing(),
         ConnectError::Handshake(error) => is_passing_in_handshake(error),
     }
 }
@@ -62,7 +68,9 @@ fn is_passing(error: &ConnectError) -> bool {
 fn is_passing_in_handshake(error: &HandshakeError) -> bool {
     match error {
         HandshakeError::Rejected(rejected) => is_passing_status(rejected.response.status()),
-        HandshakeError::UnexpectedEof(_) | HandshakeError::Timeout | HandshakeError::Transport(_) => true,
+        HandshakeError::UnexpectedEof(_) | HandshakeError::Timeout => true,
+        // In TLS 1.3 a server refuses a client's certificate when TLS is up for the client.
+        HandshakeError::Transport(_) => TlsError::find(error).is_none_or(TlsError::is_passing),
         // What is left is a server that does not speak the protocol.
         _ => false,
     }

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{Broken, ClientHandshake, Instant, Machine, Outbound};
+use ws_core::{Broken, Instant, Machine, Outbound};
 
 use super::event::ClientEvent;
 use super::{Action, Session, State};
 use crate::error::{ConnectError, Phase};
+use crate::opening::Opening;
+use crate::reach::Route;
 
 /// A driver keeps the time to open, and knows in which phase it passes. So much later the session does without it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -21,24 +23,27 @@ impl Session {
         self.action.take()
     }
 
-    /// The transport is up that [`Action::Open`] asked for, between these addresses. From now on it is driven as for any
-    /// [`Machine`]. Says whether it is wanted still; if not, the driver drops it.
+    /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it
+    /// is driven as for any [`Machine`]. Says whether it is wanted still; if not, the driver drops it.
     #[must_use = "a transport that is not wanted any more is to be dropped"]
-    pub fn opened(&mut self, peer: SocketAddr, local: SocketAddr, now: Instant) -> bool {
+    pub fn opened(&mut self, route: &Route, peer: SocketAddr, local: SocketAddr, now: Instant) -> bool {
         self.now = now;
+        if !matches!(self.state, State::Opening(_)) {
+            return false;
+        }
+        self.events.push(ClientEvent::Connected { peer, local });
         let random = self.new_random();
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Opening(attempt) => {
-                // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-                let config = attempt.options.connection_config().clone().max_send_buffer(usize::MAX);
-                let request = attempt.options.request();
-                let machine = ClientHandshake::new(request, config, random, attempt.deadline);
-                self.state = State::Handshaking(attempt, Box::new(machine));
-                self.events.push(ClientEvent::Connected { peer, local });
+        let State::Opening(attempt) = std::mem::replace(&mut self.state, State::Over) else { return false };
+        // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
+        let config = attempt.options.connection_config().clone().max_send_buffer(usize::MAX);
+        let options = attempt.options.clone().config(config);
+        match Opening::new(&options, route, random, attempt.deadline) {
+            Ok(opening) => {
+                self.state = State::Handshaking(attempt, Box::new(opening));
                 true
             }
-            other => {
-                self.state = other;
+            Err(error) => {
+                self.failed(error);
                 false
             }
         }
@@ -101,7 +106,7 @@ impl Machine for Session {
     fn inbound(&mut self) -> &mut BytesMut {
         match &mut self.state {
             State::Handshaking(_, machine) => machine.inbound(),
-            State::Open(open) => open.connection.inbound(),
+            State::Open(open) => open.channel.inbound(),
             _ => &mut self.absent.0,
         }
     }
@@ -111,7 +116,7 @@ impl Machine for Session {
         self.stats.bytes_read += n as u64;
         match &mut self.state {
             State::Handshaking(_, machine) => machine.handle_read(n, now),
-            State::Open(open) => open.connection.handle_read(n, now),
+            State::Open(open) => open.channel.handle_read(n, now),
             _ => self.absent.0 = BytesMut::new(),
         }
     }
@@ -119,7 +124,7 @@ impl Machine for Session {
     fn outbound(&mut self) -> &mut Outbound {
         match &mut self.state {
             State::Handshaking(_, machine) => machine.outbound(),
-            State::Open(open) => open.connection.outbound(),
+            State::Open(open) => open.channel.outbound(),
             _ => &mut self.absent.1,
         }
     }
@@ -130,14 +135,17 @@ impl Machine for Session {
         match &mut self.state {
             State::Handshaking(_, machine) => machine.handle_write(n, now),
             State::Open(open) => {
-                open.connection.handle_write(n, now);
-                self.stats.messages_sent += self.outbox.wrote(n, &open.connection, now);
+                let before = open.connection().outbound().written();
+                open.channel.handle_write(n, now);
+                // Over TLS, these are not the bytes that the transport took.
+                let n = open.connection().outbound().written() - before;
+                self.stats.messages_sent += self.outbox.wrote(n, open.channel.inner(), now);
                 let confirm_by = self.outbox.probing_since().map(|left| left + self.settings.confirm_timeout);
                 open.confirm_by = open.confirm_by.or(confirm_by);
                 self.check_drained();
                 self.feed();
             }
-            _ => {}
+            _ => self.absent.1.acknowledge(n),
         }
     }
 
@@ -145,8 +153,8 @@ impl Machine for Session {
         self.now = now;
         match &mut self.state {
             State::Handshaking(_, machine) => machine.handle_error(error, now),
-            State::Open(open) => open.connection.handle_error(error, now),
-            _ => {}
+            State::Open(open) => open.channel.handle_error(error, now),
+            _ => self.absent.1 = Outbound::default(),
         }
     }
 
@@ -165,7 +173,7 @@ impl Machine for Session {
             State::Opening(attempt) => Some(attempt.deadline + GRACE),
             State::Handshaking(_, machine) => machine.poll_timeout(),
             State::Open(open) => {
-                [open.connection.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
+                [open.channel.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
             State::Over => None,
         };
@@ -181,7 +189,7 @@ impl Machine for Session {
             State::New | State::Waiting { .. } => self.attempt(),
             State::Opening(_) => self.failed(ConnectError::Timeout(Phase::Connect)),
             State::Handshaking(_, machine) => machine.handle_timeout(now),
-            State::Open(open) => open.connection.handle_timeout(now),
+            State::Open(open) => open.channel.handle_timeout(now),
             State::Over => {}
         }
     }

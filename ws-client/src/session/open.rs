@@ -3,10 +3,11 @@
 use ws_core::{Closed, Connection, Error, Instant};
 
 use super::event::ClientError;
+use crate::channel::Channel;
 use crate::reconnect::End;
 
 pub(super) struct Open {
-    pub(super) connection: Connection,
+    pub(super) channel: Channel<Connection>,
     pub(super) since: Instant,
     /// What it failed of, which says more than how it was closed.
     pub(super) failure: Option<ClientError>,
@@ -19,24 +20,28 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(connection: Connection, now: Instant) -> Self {
-        Self { connection, since: now, failure: None, is_closing: false, confirm_by: None, stopped: None }
+    pub(super) fn new(channel: Channel<Connection>, now: Instant) -> Self {
+        Self { channel, since: now, failure: None, is_closing: false, confirm_by: None, stopped: None }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        self.channel.inner_mut()
     }
 
     /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.
     pub(super) fn confirm_deadline(&self) -> Option<Instant> {
-        self.confirm_by.filter(|_| self.stopped.is_none() && self.connection.is_open())
+        self.confirm_by.filter(|_| self.stopped.is_none() && self.channel.inner().is_open())
     }
 
     pub(super) fn set_reading(&mut self, is_reading: bool, now: Instant) {
         match (is_reading, self.stopped) {
             (false, None) => {
                 self.stopped = Some(now);
-                self.connection.pause();
+                self.connection().pause();
             }
             (true, Some(since)) => {
                 self.stopped = None;
-                self.connection.resume(now);
+                self.connection().resume(now);
                 self.confirm_by = self.confirm_by.map(|deadline| deadline + (now - since));
             }
             (false, Some(_)) | (true, None) => {}

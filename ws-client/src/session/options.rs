@@ -11,6 +11,7 @@ use super::{Delivery, Session};
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::Reconnect;
+use crate::tls::TlsConnector;
 
 /// Changes the options of an attempt, whose number is given, before it is made.
 type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
@@ -36,7 +37,7 @@ pub struct ClientBuilder<C> {
 }
 
 impl<C: From<Session>> ClientBuilder<C> {
-    /// A client of the server at `url`: `ws://host:port/path?query`.
+    /// A client of the server at `url`: `ws://host:port/path?query`, or `wss://`.
     pub fn new(url: &str) -> Self {
         let settings = ConnectOptions::new(url).map(|connect| Settings {
             connect,
@@ -92,6 +93,30 @@ impl<C: From<Session>> ClientBuilder<C> {
     #[must_use]
     pub fn address(self, address: SocketAddr) -> Self {
         self.connect(|options| Ok(options.address(address)))
+    }
+
+    /// The TLS of `wss`; see [`ConnectOptions::tls`].
+    #[must_use]
+    pub fn tls(self, tls: impl Into<TlsConnector>) -> Self {
+        self.connect(|options| Ok(options.tls(tls)))
+    }
+
+    /// Goes through this proxy; see [`ConnectOptions::proxy`].
+    #[must_use]
+    pub fn proxy(self, url: &str) -> Self {
+        self.connect(|options| options.proxy(url))
+    }
+
+    /// Goes through the proxy that the environment names now, if it names one; see [`ConnectOptions::proxy_from_environment`].
+    #[must_use]
+    pub fn proxy_from_environment(self) -> Self {
+        self.connect(|options| Ok(options.proxy_from_environment()))
+    }
+
+    /// The TLS that is spoken with an `https` proxy itself; see [`ConnectOptions::proxy_tls`].
+    #[must_use]
+    pub fn proxy_tls(self, tls: impl Into<TlsConnector>) -> Self {
+        self.connect(|options| Ok(options.proxy_tls(tls)))
     }
 
     /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.

@@ -213,10 +213,10 @@ impl Outbox {
         self.given.front().is_some_and(is_suspect) || (is_next_suspect && !self.given.is_empty())
     }
 
-    /// The transport has taken `n` bytes. Gives how many messages it has taken whole with them.
-    pub(super) fn wrote(&mut self, n: usize, connection: &Connection, now: Instant) -> u64 {
+    /// The transport has taken `n` bytes of the connection. Gives how many messages it has taken whole with them.
+    pub(super) fn wrote(&mut self, n: u64, connection: &Connection, now: Instant) -> u64 {
         if connection.is_open() {
-            self.written += n as u64;
+            self.written += n;
         }
         for probe in self.probes.iter_mut().filter(|probe| probe.left.is_none() && probe.end <= self.written)
         {

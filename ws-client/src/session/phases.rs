@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Random, Response, Side};
+use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Outbound, Random, Side};
 
 use super::event::{ClientError, ClientEvent};
 use super::open::Open;
 use super::{Action, Attempt, Session, State, Wish};
 use crate::error::ConnectError;
+use crate::opening::Opened;
 use crate::options::ConnectOptions;
 use crate::reconnect::End;
 
@@ -30,6 +31,7 @@ impl Session {
     }
 
     fn dial(&mut self, attempt: Attempt) {
+        self.absent.1 = Outbound::default();
         self.action = Some(Action::Open(Box::new(attempt.options.clone())));
         self.state = State::Opening(Box::new(attempt));
     }
@@ -113,18 +115,22 @@ impl Session {
     pub(super) fn advance(&mut self) -> bool {
         match &mut self.state {
             State::New | State::Waiting { .. } | State::Opening(_) | State::Over => return false,
-            State::Handshaking(_, machine) => match machine.poll_event() {
+            State::Handshaking(_, opening) => match opening.poll_event() {
                 Ok(None) => return false,
-                Ok(Some(response)) => self.open(response),
-                Err(error) => self.failed(error.into()),
+                Ok(Some(opened)) => self.open(opened),
+                Err(error) => {
+                    // What tells the peer why may still leave.
+                    self.absent.1 = std::mem::take(opening.outbound());
+                    self.failed(error);
+                }
             },
-            State::Open(open) => match open.connection.poll_event() {
+            State::Open(open) => match open.connection().poll_event() {
                 Ok(Some(event)) => self.report(event),
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
                 Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
                     open.failure = Some(ClientError::Unconfirmed);
-                    open.connection.abort();
+                    open.connection().abort();
                 }
                 Ok(None) => return false,
             },
@@ -133,15 +139,11 @@ impl Session {
     }
 
     /// The handshake is done.
-    fn open(&mut self, response: Response) {
-        self.events.push(ClientEvent::Open(response));
-        if let State::Handshaking(_, machine) = std::mem::replace(&mut self.state, State::Over) {
-            // The response was reported, so that the handshake is ready to open.
-            let Ok(connection) = machine.open(self.now) else { return };
-            self.stats.connections += 1;
-            self.state = State::Open(Box::new(Open::new(connection, self.now)));
-            self.feed();
-        }
+    fn open(&mut self, opened: Opened) {
+        self.events.push(ClientEvent::Open(opened.response));
+        self.stats.connections += 1;
+        self.state = State::Open(Box::new(Open::new(opened.connection, self.now)));
+        self.feed();
     }
 
     fn report(&mut self, event: Event) {
@@ -179,7 +181,9 @@ impl Session {
     }
 
     fn connection_closed(&mut self, closed: Closed) {
-        let State::Open(open) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
+        // The end of TLS may still leave.
+        self.absent.1 = std::mem::take(open.channel.outbound());
         self.attempts.opened_for(self.now - open.since);
         let delay = self.next_delay(&open.end(&closed));
         if let Some(error) = open.failure {
@@ -191,9 +195,9 @@ impl Session {
     /// Gives the connection what it takes of the outbox.
     pub(super) fn feed(&mut self) {
         let State::Open(open) = &mut self.state else { return };
-        if open.connection.is_open() {
+        if open.channel.inner().is_open() {
             let random = &mut self.random;
-            self.outbox.feed(&mut open.connection, || random.next_u64().to_ne_bytes());
+            self.outbox.feed(open.connection(), || random.next_u64().to_ne_bytes());
         }
     }
 

@@ -34,7 +34,7 @@ impl Session {
     fn is_accepting(&self) -> bool {
         match &self.state {
             State::Over => false,
-            State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.connection.is_open(),
+            State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.channel.inner().is_open(),
             _ => true,
         }
     }
@@ -97,12 +97,12 @@ impl Session {
         self.now = now;
         if let State::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop);
-            if open.connection.is_open() {
+            if open.channel.inner().is_open() {
                 let random = &mut self.random;
-                self.outbox.feed_all(&mut open.connection, || random.next_u64().to_ne_bytes());
+                self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
             }
-            open.connection.close(frame, now);
-            open.connection.end_by(now + self.settings.connect.connection_config().time_to_close());
+            open.connection().close(frame, now);
+            open.connection().end_by(now + self.settings.connect.connection_config().time_to_close());
             open.is_closing = true;
             self.check_reading();
         } else {
@@ -116,7 +116,7 @@ impl Session {
         self.now = now;
         if let State::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop);
-            open.connection.abort();
+            open.connection().abort();
             while self.advance() {}
         } else {
             self.give_up();
@@ -173,7 +173,7 @@ impl Session {
         match &self.state {
             State::Waiting { .. } => Status::Waiting,
             State::New | State::Opening(_) | State::Handshaking(..) => Status::Connecting,
-            State::Open(open) if open.connection.is_open() => Status::Open,
+            State::Open(open) if open.channel.inner().is_open() => Status::Open,
             State::Open(_) => Status::Closing,
             State::Over => Status::Closed,
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant as Clock};
 
-use ws_client::{Delivery, Reconnect, Status};
+use ws_client::{Delivery, Reconnect, Route, Status};
 use ws_core::{CloseCode, Machine};
 
 use crate::support::{Plan, Serve, Sim, client, ms, refuse, secs, serve};
@@ -158,7 +158,8 @@ fn a_driver_that_is_late_or_odd_breaks_nothing() {
     sim.settle();
     let (peer, local) = (([192, 0, 2, 1], 80).into(), ([192, 0, 2, 9], 4711).into());
     sim.session.abort(sim.now);
-    assert!(!sim.session.opened(peer, local, sim.now));
+    let route = Route::direct(&"ws://server.test".try_into().unwrap());
+    assert!(!sim.session.opened(&route, peer, local, sim.now));
     sim.session.not_opened(ws_client::ConnectError::TlsUnsupported, sim.now);
     sim.inject(b"late bytes");
     sim.session.handle_read(0, sim.now);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Phase, Session};
+use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Phase, Route, Session};
 use ws_core::bytes::Buf;
 use ws_core::{
     Accept, Broken, CloseCode, CloseFrame, Config, Connection, Event, Instant, Machine, Random,
@@ -234,7 +234,8 @@ impl Sim {
                 (Server::Shaking(Box::new(handshake)), serve)
             }
         };
-        if self.session.opened(peer, local, self.now) {
+        let route = Route::direct(self.options.as_ref().expect("the session has asked for a transport"));
+        if self.session.opened(&route, peer, local, self.now) {
             let (request, coming) = (Vec::new(), Vec::new());
             self.link = Some(Link {
                 server,

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, Connection};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, Connection, SignatureScheme};
 
 use super::error::TlsConfigError;
 use super::machine::{MAX_RECORD, Tls};
@@ -31,6 +33,18 @@ impl TlsConnector {
         Ok(self)
     }
 
+    /// The same for a server that the user did not name: without the name that was set, and without a certificate of the client.
+    pub(crate) fn for_other_origin(&self) -> Self {
+        if !self.config.client_auth_cert_resolver.has_certs() {
+            return Self::new(self.config.clone(), None);
+        }
+        let mut config = ClientConfig::clone(&self.config);
+        config.client_auth_cert_resolver = Arc::new(NoCertificate);
+        // A session that is resumed stands for the certificate that it began with.
+        config.resumption = Resumption::default();
+        Self::new(Arc::new(config), None)
+    }
+
     /// Puts TLS around `machine`. `host` is that of the URL: a name, or an address, with brackets or without; it is what the
     /// server's certificate must be for, unless another name was set.
     pub fn start<M>(&self, host: &str, machine: M) -> Result<Tls<M>, TlsConfigError> {
@@ -40,6 +54,20 @@ impl TlsConnector {
         };
         let session = ClientConnection::new(self.config.clone(), name).map_err(TlsConfigError::Rustls)?;
         Ok(Tls::new(Connection::Client(session), machine, max_record(self.config.max_fragment_size)))
+    }
+}
+
+/// A client without a certificate.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

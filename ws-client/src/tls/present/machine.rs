@@ -6,8 +6,9 @@ use rustls::Connection;
 use ws_core::bytes::BytesMut;
 use ws_core::{Broken, Direction, Instant, Machine, Outbound};
 
-use super::error::{TlsError, TlsFailure};
+use super::error::TlsError;
 use super::records::Records;
+use crate::tls::TlsFailure;
 
 /// RFC 8446 §5.1: a record holds at most 2^14 bytes of plaintext.
 pub(super) const MAX_RECORD: usize = 1 << 14;

@@ -1,0 +1,87 @@
+//! From a connected transport to an open connection, on the server's side.
+
+use ws_core::bytes::BytesMut;
+use ws_core::{
+    Accept, Broken, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request,
+    ServerHandshake,
+};
+
+use crate::channel::Channel;
+use crate::error::{AcceptError, Phase};
+use crate::options::AcceptOptions;
+use crate::tls::TlsFailure;
+
+/// What a server does with a transport until it has the client's [`Request`], as a [`Machine`]: TLS, if there is to be any, and
+/// the opening handshake. Then [`accept`](Self::accept) gives the connection.
+#[derive(Debug)]
+pub struct Accepting {
+    channel: Channel<ServerHandshake>,
+}
+
+impl Accepting {
+    /// Begins on a transport; the time to open counts from `now`.
+    ///
+    /// # Errors
+    ///
+    /// What was set for TLS cannot be used.
+    pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
+        let config = options.connection_config().clone();
+        let handshake = ServerHandshake::new(config, random, now + options.time_to_open());
+        Ok(Self { channel: Channel::server(handshake, options.acceptor())? })
+    }
+
+    /// Accepts: the connection is the next machine on the transport. An error if the request was not reported.
+    pub fn accept(self, accept: &Accept, now: Instant) -> Result<Channel<Connection>, AcceptError> {
+        self.channel
+            .try_map(|handshake| handshake.accept(accept, now).ok())
+            .ok_or(AcceptError::Handshake(HandshakeError::Timeout))
+    }
+
+    /// Refuses. The answer is to be written, and the stream read to its end.
+    pub fn reject(&mut self, reject: &Reject) {
+        self.channel.inner_mut().reject(reject);
+    }
+}
+
+impl Machine for Accepting {
+    type Event = Request;
+    type Error = AcceptError;
+
+    fn inbound(&mut self) -> &mut BytesMut {
+        self.channel.inbound()
+    }
+
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.channel.handle_read(n, now);
+    }
+
+    fn outbound(&mut self) -> &mut Outbound {
+        self.channel.outbound()
+    }
+
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.channel.handle_write(n, now);
+    }
+
+    fn handle_error(&mut self, error: Broken, now: Instant) {
+        self.channel.handle_error(error, now);
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Request>, AcceptError> {
+        self.channel.poll_event().map_err(|failure| match failure {
+            TlsFailure::Tls(error) => AcceptError::Tls(error),
+            TlsFailure::Inner(HandshakeError::Timeout) if self.channel.is_securing() => {
+                AcceptError::Timeout(Phase::Tls)
+            }
+            TlsFailure::Inner(error) => AcceptError::Handshake(error),
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.channel.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.channel.handle_timeout(now);
+    }
+}

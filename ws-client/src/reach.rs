@@ -1,0 +1,239 @@
+//! From options to a connected transport.
+
+use std::io;
+use std::net::SocketAddr;
+
+use ws_core::Instant;
+
+use crate::dial::{AttemptId, Dial, DialStep};
+use crate::error::{ConnectError, Phase};
+use crate::options::ConnectOptions;
+use crate::proxy::Proxy;
+use crate::target::Host;
+
+/// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
+/// clock. It says which names to resolve and which addresses to dial, in the order and at the pace of [`Dial`].
+///
+/// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the result by
+/// [`handle_addresses`](Self::handle_addresses) or [`handle_result`](Self::handle_result), and asks again. `T` is what dialing
+/// yields, such as a socket.
+#[derive(Debug)]
+pub struct Reach<T> {
+    deadline: Instant,
+    route: Route,
+    stage: Stage<T>,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum ReachStep<T> {
+    /// Resolve this name, and hand in the addresses, with the port, or why there are none.
+    Resolve {
+        /// The name.
+        host: String,
+        /// The port that the addresses are to have.
+        port: u16,
+    },
+    /// Begin to connect to this address.
+    Dial {
+        /// The name under which the result is to be handed in.
+        attempt: AttemptId,
+        /// Where to connect to.
+        address: SocketAddr,
+        /// Whether there is no other, so that it need not be raced against anything.
+        is_only: bool,
+    },
+    /// Wait for a result, and no longer than until this instant.
+    Wait(Instant),
+    /// There is a transport, or there is none. Whatever was begun and is under way still is to be called off.
+    Done(Result<Reached<T>, ConnectError>),
+}
+
+/// A transport that is connected.
+#[derive(Debug)]
+pub struct Reached<T> {
+    /// What dialing yielded.
+    pub transport: T,
+    /// The address that was dialed. A socket that was reset meanwhile does not know it any more.
+    pub peer: SocketAddr,
+    /// Where the transport leads.
+    pub route: Route,
+}
+
+/// Where a transport leads: to the server, or to a proxy that is still to be asked for the rest of the way.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub(crate) proxy: Option<Proxy>,
+    /// What the proxy is to be asked for.
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+}
+
+#[derive(Debug)]
+enum Stage<T> {
+    /// The options are no good.
+    Failed(ConnectError),
+    Resolving(Whose, Asked),
+    Dialing(Dial<T, io::Error>),
+    Over,
+}
+
+/// Whose name is resolved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    /// The target's, for a proxy that takes only addresses.
+    Targets,
+    /// That of whom we connect to.
+    Peers,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    No,
+    Yes,
+}
+
+impl Route {
+    /// Straight to the server.
+    pub fn direct(options: &ConnectOptions) -> Self {
+        let target = options.target();
+        Self { proxy: None, host: target.host().clone(), port: target.port() }
+    }
+
+    /// Whom we connect to.
+    fn peer(&self) -> (&Host, u16) {
+        match &self.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (&self.host, self.port),
+        }
+    }
+}
+
+impl<T> Reach<T> {
+    /// A way to the target of these options, which must be found within their time to open, from `now` on.
+    pub fn new(options: &ConnectOptions, now: Instant) -> Self {
+        let mut reach = Self {
+            deadline: now + options.time_to_open(),
+            route: Route::direct(options),
+            stage: Stage::Over,
+        };
+        reach.stage = match options.chosen_proxy() {
+            Err(error) => Stage::Failed(error),
+            Ok(None) => match options.remote_addresses() {
+                [] => reach.reach_peer(),
+                addresses => Stage::Dialing(Dial::new(addresses.iter().copied())),
+            },
+            Ok(Some(proxy)) => {
+                let resolves_names = proxy.resolves_names();
+                reach.route.proxy = Some(proxy);
+                // An address that was set stands in for the name towards the proxy, too.
+                match (options.remote_addresses().first(), &reach.route.host) {
+                    (Some(address), _) => {
+                        reach.ask_for(*address);
+                        reach.reach_peer()
+                    }
+                    (None, Host::Name(_)) if !resolves_names => Stage::Resolving(Whose::Targets, Asked::No),
+                    _ => reach.reach_peer(),
+                }
+            }
+        };
+        reach
+    }
+
+    /// By when a connection must be open.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn ask_for(&mut self, address: SocketAddr) {
+        (self.route.host, self.route.port) = (Host::Address(address.ip()), address.port());
+    }
+
+    fn reach_peer(&self) -> Stage<T> {
+        match self.route.peer() {
+            (Host::Address(address), port) => Stage::Dialing(Dial::new([SocketAddr::new(*address, port)])),
+            (Host::Name(_), _) => Stage::Resolving(Whose::Peers, Asked::No),
+        }
+    }
+
+    /// What is to be done next. [`ReachStep::Done`] is told once.
+    pub fn poll(&mut self, now: Instant) -> ReachStep<T> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Failed(error) => ReachStep::Done(Err(error)),
+            Stage::Over => ReachStep::Wait(self.deadline),
+            Stage::Resolving(..) if now >= self.deadline => {
+                ReachStep::Done(Err(ConnectError::Timeout(Phase::Resolve)))
+            }
+            Stage::Resolving(whose, asked) => {
+                self.stage = Stage::Resolving(whose, Asked::Yes);
+                match asked {
+                    Asked::No => {
+                        let (host, port) = self.name(whose);
+                        ReachStep::Resolve { host: host.into(), port }
+                    }
+                    Asked::Yes => ReachStep::Wait(self.deadline),
+                }
+            }
+            Stage::Dialing(dial) => self.poll_dial(dial, now),
+        }
+    }
+
+    fn poll_dial(&mut self, mut dial: Dial<T, io::Error>, now: Instant) -> ReachStep<T> {
+        let step = match dial.poll(now) {
+            DialStep::Won { transport, address, .. } => {
+                let reached = Reached { transport, peer: address, route: self.route.clone() };
+                return ReachStep::Done(Ok(reached));
+            }
+            _ if now >= self.deadline => {
+                return ReachStep::Done(Err(ConnectError::Timeout(Phase::Connect)));
+            }
+            DialStep::Failed(failures) => return ReachStep::Done(Err(ConnectError::Connect(failures))),
+            DialStep::Start { attempt, address } => {
+                ReachStep::Dial { attempt, address, is_only: dial.is_only() }
+            }
+            DialStep::Wait(due) => ReachStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline))),
+        };
+        self.stage = Stage::Dialing(dial);
+        step
+    }
+
+    /// What became of [`ReachStep::Resolve`].
+    pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
+        let &Stage::Resolving(whose, Asked::Yes) = &self.stage else { return };
+        let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
+        let addresses = result.and_then(|addresses| match addresses.first() {
+            Some(&first) => Ok((first, addresses)),
+            None => Err(none()),
+        });
+        self.stage = match (addresses, whose) {
+            (Err(source), _) => {
+                let host = self.name(whose).0.into();
+                Stage::Failed(ConnectError::Resolve { host, source })
+            }
+            (Ok((_, addresses)), Whose::Peers) => Stage::Dialing(Dial::new(addresses)),
+            (Ok((first, _)), Whose::Targets) => {
+                // A proxy is asked once. The resolver's first address is the one that it holds to be the best.
+                self.ask_for(first);
+                self.reach_peer()
+            }
+        };
+    }
+
+    /// What became of [`ReachStep::Dial`].
+    pub fn handle_result(&mut self, attempt: AttemptId, result: io::Result<T>) {
+        if let Stage::Dialing(dial) = &mut self.stage {
+            dial.handle_result(attempt, result);
+        }
+    }
+
+    fn name(&self, whose: Whose) -> (&str, u16) {
+        let (host, port) = match whose {
+            Whose::Targets => (&self.route.host, self.route.port),
+            Whose::Peers => self.route.peer(),
+        };
+        match host {
+            Host::Name(name) => (name, port),
+            Host::Address(_) => unreachable!("only names are resolved"),
+        }
+    }
+}

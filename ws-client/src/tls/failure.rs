@@ -1,0 +1,44 @@
+//! How a machine within TLS fails.
+
+use std::error::Error;
+use std::fmt;
+
+use super::TlsError;
+
+/// How a machine within TLS fails.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsFailure<E> {
+    /// TLS failed before it was up.
+    Tls(TlsError),
+    /// The machine inside failed, which may be because TLS did: see [`tls`](Self::tls).
+    Inner(E),
+}
+
+impl<E: Error + 'static> TlsFailure<E> {
+    /// The failure of TLS, if it was that, in whichever phase.
+    pub fn tls(&self) -> Option<&TlsError> {
+        match self {
+            Self::Tls(error) => Some(error),
+            Self::Inner(error) => TlsError::find(error),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for TlsFailure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tls(error) => error.fmt(f),
+            Self::Inner(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: Error> Error for TlsFailure<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Tls(error) => error.source(),
+            Self::Inner(error) => error.source(),
+        }
+    }
+}
