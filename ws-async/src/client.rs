@@ -1,31 +1,27 @@
 //! The client that stays connected.
 
+mod line;
+
 use std::future::poll_fn;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::time::Instant as Clock;
-use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, Route, Session, Stats, Status};
-use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
+use ws_client::{ClientBuilder, ClientEvent, Session, Stats, Status};
+use ws_core::{CloseFrame, Instant, Message, SendError};
 
-use crate::connect::reach;
-use crate::driver::Driver;
-use crate::seat::{Progress, Seat};
+use crate::runtime::Runtime;
+use crate::seat::Seat;
+use line::Line;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
 /// when the connection is lost.
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use ws_tokio::{Client, ClientEvent, Reconnect};
+/// use ws_async::{Client, ClientEvent, Reconnect, Runtime};
 ///
-/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
+/// # async fn run<R: Runtime>() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::<R>::builder("ws://127.0.0.1:8080/feed")
 ///     .header("Cookie", "session=1")
 ///     .ping_interval(Duration::from_secs(55))
 ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
@@ -46,17 +42,23 @@ use crate::seat::{Progress, Seat};
 /// [`handle`](Self::handle)s is under way: usually [`next`](Self::next), in a loop. While none is, nothing happens.
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
-pub struct Client {
-    seat: Seat<Line>,
+pub struct Client<R: Runtime> {
+    seat: Seat<Line<R>>,
+}
+
+/// Built by [`Client::builder`].
+impl<R: Runtime> From<Session> for Client<R> {
+    fn from(session: Session) -> Self {
+        Self { seat: Seat::new(Line::new(session)) }
+    }
 }
 
 /// Another way to a [`Client`], to send from other tasks. It may be cloned.
-#[derive(Clone)]
-pub struct Handle {
-    seat: Seat<Line>,
+pub struct Handle<R: Runtime> {
+    seat: Seat<Line<R>>,
 }
 
-impl Client {
+impl<R: Runtime> Client<R> {
     /// Sets up a client of the server at `url`.
     pub fn builder(url: &str) -> ClientBuilder<Self> {
         ClientBuilder::new(url)
@@ -131,21 +133,27 @@ impl Client {
 
     /// As [`Handle::status`].
     pub fn status(&self) -> Status {
-        self.seat.lock().driver.machine.status()
+        self.seat.lock().session().status()
     }
 
     /// What it has done so far, over all connections.
     pub fn stats(&self) -> Stats {
-        self.seat.lock().driver.machine.stats()
+        self.seat.lock().session().stats()
     }
 
     /// Another way to this client, for other tasks.
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> Handle<R> {
         Handle { seat: self.seat.clone() }
     }
 }
 
-impl Handle {
+impl<R: Runtime> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        Self { seat: self.seat.clone() }
+    }
+}
+
+impl<R: Runtime> Handle<R> {
     /// Waits until there is room in the outbox, queues the message, and writes what can be written without waiting. A message is
     /// accepted whether or not there is a connection; messages go out in order.
     ///
@@ -189,19 +197,19 @@ impl Handle {
 
     /// Where the client is.
     pub fn status(&self) -> Status {
-        self.seat.lock().driver.machine.status()
+        self.seat.lock().session().status()
     }
 }
 
-async fn send(seat: &Seat<Line>, message: Message) -> Result<(), SendError> {
+async fn send<R: Runtime>(seat: &Seat<Line<R>>, message: Message) -> Result<(), SendError> {
     let mut waiting = Some(message);
     let queued = poll_fn(|cx| {
         seat.poll(cx, |line, cx| {
             loop {
                 let Some(message) = waiting.take() else { return Poll::Ready(Ok(())) };
                 // First: what came may make room, or be the end.
-                let reading = line.driver.machine.read_ahead();
-                match line.driver.machine.send(message) {
+                let reading = line.session().read_ahead();
+                match line.session().send(message) {
                     Err(SendError::Full(message)) => waiting = Some(message),
                     result => {
                         // Out with it if that needs no waiting; whoever waits next does the rest.
@@ -218,26 +226,26 @@ async fn send(seat: &Seat<Line>, message: Message) -> Result<(), SendError> {
     result
 }
 
-async fn flush(seat: &Seat<Line>) -> Result<(), SendError> {
+async fn flush<R: Runtime>(seat: &Seat<Line<R>>) -> Result<(), SendError> {
     wait(seat, |session| session.flushed()).await
 }
 
-async fn confirm(seat: &Seat<Line>) -> Result<(), SendError> {
+async fn confirm<R: Runtime>(seat: &Seat<Line<R>>) -> Result<(), SendError> {
     let ticket = change(seat, |session, _| session.confirm());
     wait(seat, |session| session.confirmed(ticket)).await
 }
 
-async fn close(seat: &Seat<Line>, frame: CloseFrame) {
+async fn close<R: Runtime>(seat: &Seat<Line<R>>, frame: CloseFrame) {
     change(seat, |session, now| session.close(frame, now));
     wait(seat, |session| (session.status() == Status::Closed).then_some(())).await;
 }
 
 /// Does something that others may wait for.
-fn change<R>(seat: &Seat<Line>, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
+fn change<R: Runtime, O>(seat: &Seat<Line<R>>, f: impl FnOnce(&mut Session, Instant) -> O) -> O {
     let result = {
         let mut line = seat.lock();
-        let now = line.driver.now();
-        let result = f(&mut line.driver.machine, now);
+        let now = line.now();
+        let result = f(line.session(), now);
         // Nobody may be waiting who would see to it.
         line.act();
         result
@@ -247,13 +255,13 @@ fn change<R>(seat: &Seat<Line>, f: impl FnOnce(&mut Session, Instant) -> R) -> R
 }
 
 /// Waits for something else than events.
-async fn wait<R>(seat: &Seat<Line>, mut done: impl FnMut(&mut Session) -> Option<R>) -> R {
+async fn wait<R: Runtime, O>(seat: &Seat<Line<R>>, mut done: impl FnMut(&mut Session) -> Option<O>) -> O {
     poll_fn(|cx| {
         seat.poll(cx, |line, cx| {
             loop {
                 // First: what came may be what is waited for.
-                let reading = line.driver.machine.read_ahead();
-                if let Some(result) = done(&mut line.driver.machine) {
+                let reading = line.session().read_ahead();
+                if let Some(result) = done(line.session()) {
                     // What goes with it may be an action, such as dropping the transport.
                     line.act();
                     return Poll::Ready(result);
@@ -263,142 +271,4 @@ async fn wait<R>(seat: &Seat<Line>, mut done: impl FnMut(&mut Session) -> Option
         })
     })
     .await
-}
-
-/// A session and what it goes over at present.
-struct Line {
-    driver: Driver<Transport, Session>,
-    opening: Option<Opening>,
-}
-
-type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
-type Opened = Result<(TcpStream, SocketAddr, Route), ConnectError>;
-
-/// Built by [`Client::builder`].
-impl From<Session> for Client {
-    fn from(session: Session) -> Self {
-        let driver = Driver::new(Transport::None, session, Clock::now());
-        Self { seat: Seat::new(Line { driver, opening: None }) }
-    }
-}
-
-impl Progress for Line {
-    fn take_progress(&mut self) -> bool {
-        std::mem::take(&mut self.driver.progress)
-    }
-}
-
-impl Line {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        loop {
-            let Ok(event) = self.driver.machine.poll_event();
-            if event.is_some() {
-                // What goes with it may be an action, such as dropping the transport.
-                self.act();
-                return Poll::Ready(event);
-            }
-            if self.driver.machine.is_over() {
-                self.act();
-                return Poll::Ready(None);
-            }
-            ready!(self.poll_io(cx, true));
-        }
-    }
-
-    fn write_through(&mut self, cx: &mut Context<'_>) {
-        self.driver.write_through(cx);
-    }
-
-    fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
-        self.act();
-        if let Some(opening) = &mut self.opening
-            && let Poll::Ready(opened) = opening.as_mut().poll(cx)
-        {
-            self.opening = None;
-            self.opened(opened);
-            return Poll::Ready(());
-        }
-        let reading = reading && self.driver.machine.is_reading();
-        self.driver.poll_io(cx, reading)
-    }
-
-    /// Does what the session asks for.
-    fn act(&mut self) {
-        match self.driver.machine.poll_action() {
-            None => return,
-            Some(Action::Drop) => self.opening = None,
-            Some(Action::Open(options)) => {
-                let deadline = Clock::now() + options.time_to_open();
-                self.opening = Some(Box::pin(async move {
-                    let (transport, peer) = reach(&options, deadline).await?;
-                    Ok((transport, peer, Route::direct(&options)))
-                }));
-            }
-        }
-        self.driver.replace(Transport::None);
-    }
-
-    fn opened(&mut self, opened: Opened) {
-        let now = self.driver.now();
-        self.driver.progress = true;
-        let with_local = |(transport, peer, route): (TcpStream, SocketAddr, Route)| {
-            let local = transport.local_addr().map_err(ConnectError::Local)?;
-            Ok((transport, peer, route, local))
-        };
-        match opened.and_then(with_local) {
-            Ok((transport, peer, route, local)) => {
-                if self.driver.machine.opened(&route, peer, local, now) {
-                    self.driver.replace(Transport::Tcp(transport));
-                }
-            }
-            Err(error) => self.driver.machine.not_opened(error, now),
-        }
-    }
-}
-
-/// What a client speaks over; nothing at all for most of its waiting.
-enum Transport {
-    None,
-    Tcp(TcpStream),
-}
-
-impl Transport {
-    fn poll<R>(&mut self, poll: impl FnOnce(Pin<&mut TcpStream>) -> Poll<R>) -> Poll<R> {
-        match self {
-            Self::None => Poll::Pending,
-            Self::Tcp(tcp) => poll(Pin::new(tcp)),
-        }
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll(|tcp| tcp.poll_read(cx, buf))
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.get_mut().poll(|tcp| tcp.poll_write(cx, buf))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.get_mut().poll(|tcp| tcp.poll_write_vectored(cx, bufs))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll(|tcp| tcp.poll_flush(cx))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll(|tcp| tcp.poll_shutdown(cx))
-    }
 }

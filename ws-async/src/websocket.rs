@@ -3,12 +3,10 @@
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant as Clock;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::Instant as Clock;
 use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
@@ -18,30 +16,34 @@ use ws_core::{
 
 use crate::driver::Driver;
 use crate::operations::{self, Access};
+use crate::runtime::{Io, Runtime, after};
 use crate::seat::{Progress as _, Tasks};
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::{accept, connect};
 
-/// One WebSocket connection, of either role, over any transport of tokio's.
+/// One WebSocket connection, of either role, over any transport of a runtime.
 ///
 /// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
 /// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A task that
 /// sends only now and then should [`split`](Self::split) the connection and receive in another task meanwhile.
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
-pub struct WebSocket<T = TcpStream> {
-    socket: Socket<T>,
+pub struct WebSocket<R: Runtime, T = <R as Runtime>::TcpStream> {
+    socket: Socket<R, T>,
     /// Those that use it as a `Stream` and as a `Sink`, which may be two since `futures_util::StreamExt::split`.
     tasks: Option<Tasks>,
 }
+
+/// Nothing of it is pinned where it lies, the transport neither.
+impl<R: Runtime, T> Unpin for WebSocket<R, T> {}
 
 /// The places of the two.
 const STREAM: usize = 0;
 const SINK: usize = 1;
 
-impl WebSocket {
+impl<R: Runtime> WebSocket<R> {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
     /// connection and the server's response.
     ///
@@ -56,7 +58,7 @@ impl WebSocket {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
+impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel.
     pub async fn connect_over<O>(transport: T, options: O) -> Result<(Self, Response), ConnectError>
     where
@@ -64,7 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
         ConnectError: From<O::Error>,
     {
         let options = options.try_into()?;
-        let deadline = Clock::now() + options.time_to_open();
+        let deadline = after::<R>(options.time_to_open());
         connect::handshake(transport, &options, deadline).await
     }
 
@@ -77,11 +79,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
     ///
     /// `epoch` is the moment that the connection's [`Instant`](ws_core::Instant)s count from.
-    pub fn from_connection(transport: T, connection: Connection, epoch: Clock) -> Self {
-        Self::new(Socket::new(Driver::new(transport, connection, epoch)))
+    pub fn from_connection(transport: T, connection: Connection, epoch: impl Into<Clock>) -> Self {
+        Self::new(Socket::new(transport, Driver::new(connection, epoch.into())))
     }
 
-    pub(crate) fn new(socket: Socket<T>) -> Self {
+    pub(crate) fn new(socket: Socket<R, T>) -> Self {
         Self { socket, tasks: None }
     }
 
@@ -176,21 +178,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// How the connection ended, once it has.
     pub fn closed(&self) -> Option<&Closed> {
-        self.socket.driver.machine.closed()
+        self.socket.closed()
     }
 
     /// Two halves, to send in one task and receive in another.
-    pub fn split(self) -> (Sender<T>, Receiver<T>) {
+    pub fn split(self) -> (Sender<R, T>, Receiver<R, T>) {
         split::split(self.socket)
     }
 
     /// Polls for one of two tasks, neither of which knows of the other.
-    fn poll_for<R>(
+    fn poll_for<O>(
         &mut self,
         place: usize,
         cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<R> {
+        f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O> {
         let Self { socket, tasks } = self;
         let tasks = tasks.get_or_insert_with(|| Tasks::with_places(2));
         tasks.poll(place, cx, |cx| (f(socket, cx), socket.take_progress()))
@@ -198,32 +200,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
 
     /// The transport. Reading from it or writing to it breaks the connection.
     pub fn transport(&self) -> &T {
-        &self.socket.driver.io
+        &self.socket.io
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Access for WebSocket<T> {
-    type Io = T;
+impl<R: Runtime + Io<T>, T> Access for WebSocket<R, T> {
+    type Runtime = R;
+    type Transport = T;
 
-    fn with<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+    fn with<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
         f(&mut self.socket)
     }
 
-    fn change<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+    fn change<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
         f(&mut self.socket)
     }
 
-    fn poll<R>(
+    fn poll<O>(
         &mut self,
         cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<R> {
+        f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O> {
         f(&mut self.socket, cx)
     }
 }
 
 /// As [`recv`](WebSocket::recv).
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
+impl<R: Runtime + Io<T>, T> Stream for WebSocket<R, T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -233,7 +236,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<T> {
 
 /// As [`ready`](WebSocket::ready), [`try_send`](WebSocket::try_send), [`flush`](WebSocket::flush); closing sends Close 1000 and
 /// waits for the end. After a ready `poll_ready`, `start_send` always has room.
-impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<T> {
+impl<R: Runtime + Io<T>, T> Sink<Message> for WebSocket<R, T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

@@ -1,13 +1,14 @@
-//! Moves bytes and time between a machine and tokio. It knows no protocol.
+//! Moves bytes and time between a machine and a transport. It knows no protocol.
 
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant as Clock;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::time::{Instant as Clock, Sleep};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{Broken, Instant, Machine};
+
+use crate::runtime::{Io, Runtime};
 
 /// So much room is made in the read buffer before a read.
 const READ_SIZE: usize = 16 * 1024;
@@ -15,15 +16,14 @@ const READ_SIZE: usize = 16 * 1024;
 /// After so many reads that did not have to wait, others are let run: a flood that yields no event must not starve them.
 const READS_IN_A_ROW: usize = 32;
 
-/// A machine and the transport that it speaks over.
-pub(crate) struct Driver<T, M> {
-    pub(crate) io: T,
+/// A machine, and how far its transport is, which stands beside it.
+pub(crate) struct Driver<R: Runtime, M> {
     pub(crate) machine: M,
     epoch: Clock,
     /// What the clock said last.
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
-    timer: Option<(Clock, Pin<Box<Sleep>>)>,
+    timer: Option<(Clock, R::Sleep)>,
     reads_in_a_row: usize,
     read_ended: bool,
     write_ended: bool,
@@ -32,10 +32,10 @@ pub(crate) struct Driver<T, M> {
     pub(crate) progress: bool,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
-    pub(crate) fn new(io: T, machine: M, epoch: Clock) -> Self {
+impl<R: Runtime, M: Machine> Driver<R, M> {
+    /// A machine whose time counts from `epoch`.
+    pub(crate) fn new(machine: M, epoch: Clock) -> Self {
         Self {
-            io,
             machine,
             epoch,
             seen: Instant::EPOCH,
@@ -48,15 +48,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
         }
     }
 
-    /// The same transport with the machine of the next phase.
+    /// The machine of the next phase, over the same transport.
     pub(crate) fn change<N: Machine>(
         self,
         change: impl FnOnce(M, Instant) -> Option<N>,
-    ) -> Option<Driver<T, N>> {
+    ) -> Option<Driver<R, N>> {
         let now = self.now();
         Some(Driver {
             machine: change(self.machine, now)?,
-            io: self.io,
             epoch: self.epoch,
             seen: now,
             timer: None,
@@ -68,16 +67,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
         })
     }
 
-    /// Another transport for the same machine. The one before is dropped.
-    pub(crate) fn replace(&mut self, io: T) {
-        self.io = io;
+    /// From now on the transport is another one.
+    pub(crate) fn renew(&mut self) {
         self.read_ended = false;
         self.write_ended = false;
         self.needs_flush = false;
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::since_epoch(self.epoch.elapsed())
+        Instant::since_epoch(R::now().saturating_duration_since(self.epoch))
     }
 
     /// Whether the transport has taken everything, or takes nothing any more.
@@ -86,30 +84,43 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
     }
 
     /// The machine's next event.
-    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Event, M::Error>> {
+    pub(crate) fn poll_event<T>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<M::Event, M::Error>>
+    where
+        R: Io<T>,
+    {
         loop {
             if let Some(event) = self.machine.poll_event()? {
                 return Poll::Ready(Ok(event));
             }
-            ready!(self.poll_io(cx, true));
+            ready!(self.poll_io(io, cx, true));
         }
     }
 
     /// Writes what waits, if the transport takes it all at once. It does without a read, which would cost a system call for
     /// each message of a user who only sends, unless a deadline has passed: then what came must be looked at.
-    pub(crate) fn write_through(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_write(cx);
+    pub(crate) fn write_through<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
+    where
+        R: Io<T>,
+    {
+        self.poll_write(io, cx);
         let is_due = self.machine.poll_timeout().is_some_and(|deadline| deadline <= self.seen);
         !is_due && self.is_flushed()
     }
 
     /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
-    pub(crate) fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+    pub(crate) fn poll_io<T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> Poll<()>
+    where
+        R: Io<T>,
+    {
         if reading {
             ready!(self.poll_turn(cx));
         }
-        let wrote = self.poll_write(cx);
-        if reading && !self.read_ended && self.poll_read(cx).is_ready() {
+        let wrote = self.poll_write(io, cx);
+        if reading && !self.read_ended && self.poll_read(io, cx).is_ready() {
             return Poll::Ready(());
         }
         // Only now the clock: what waited in the socket is a sign of life.
@@ -127,12 +138,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
     }
 
     /// Says whether the last byte that waited has left, which may be what the machine waits for.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_write<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
+    where
+        R: Io<T>,
+    {
         let mut emptied = false;
         while !self.write_ended {
             let outbound = self.machine.outbound();
             if outbound.has_remaining() {
-                match write(Pin::new(&mut self.io), cx, outbound) {
+                match write::<R, T>(io, cx, outbound) {
                     Poll::Ready(Ok(n)) => {
                         let now = self.now();
                         self.seen = now;
@@ -152,7 +166,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
                     }
                 }
             } else if self.needs_flush {
-                match Pin::new(&mut self.io).poll_flush(cx) {
+                match R::poll_flush(io, cx) {
                     Poll::Ready(Ok(())) => self.needs_flush = false,
                     Poll::Ready(Err(error)) => {
                         self.write_failed(error);
@@ -161,7 +175,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
                     Poll::Pending => return emptied,
                 }
             } else if outbound.is_finished() {
-                match Pin::new(&mut self.io).poll_shutdown(cx) {
+                match R::poll_shutdown(io, cx) {
                     // A peer that is gone needs no shutdown.
                     Poll::Ready(_) => self.write_ended = true,
                     Poll::Pending => return emptied,
@@ -180,12 +194,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
         self.machine.handle_error(Broken::write(error), now);
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_read<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()>
+    where
+        R: Io<T>,
+    {
         self.reads_in_a_row += 1;
         let inbound = self.machine.inbound();
         inbound.reserve(READ_SIZE);
-        let read = pin!(self.io.read_buf(inbound)).poll(cx);
-        match read {
+        match R::poll_read(io, cx, inbound) {
             Poll::Ready(Ok(n)) => {
                 self.read_ended = n == 0;
                 let now = self.now();
@@ -210,26 +226,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
         Poll::Ready(())
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.machine.poll_timeout();
         // A deadline beyond what the clock can show never comes.
         let Some(deadline) = deadline.and_then(|deadline| self.epoch.checked_add(deadline.elapsed())) else {
             self.timer = None;
             return Poll::Pending;
         };
-        let (at, sleep) =
-            self.timer.get_or_insert_with(|| (deadline, Box::pin(tokio::time::sleep_until(deadline))));
+        let (at, sleep) = self.timer.get_or_insert_with(|| (deadline, R::sleep_until(deadline)));
         loop {
             if *at > deadline {
-                sleep.as_mut().reset(deadline);
+                R::reset(sleep, deadline);
                 *at = deadline;
             }
-            ready!(sleep.as_mut().poll(cx));
-            if deadline <= Clock::now() {
+            ready!(Pin::new(&mut *sleep).poll(cx));
+            if deadline <= R::now() {
                 break;
             }
             // The deadline has moved away since the timer was set.
-            sleep.as_mut().reset(deadline);
+            R::reset(sleep, deadline);
             *at = deadline;
         }
         let now = self.now();
@@ -242,10 +257,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
 
     /// Writes what waits, shuts down, and reads to the end, so that what was written reaches the peer: a socket that is
     /// closed with bytes unread resets the connection.
-    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_finish<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()>
+    where
+        R: Io<T>,
+    {
         loop {
             ready!(self.poll_turn(cx));
-            self.poll_write(cx);
+            self.poll_write(io, cx);
             let is_over = self.read_ended || (self.write_ended && self.machine.outbound().has_lost());
             if is_over && !self.machine.outbound().has_remaining() {
                 return Poll::Ready(());
@@ -253,25 +271,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin, M: Machine> Driver<T, M> {
             if self.read_ended {
                 return Poll::Pending;
             }
-            ready!(self.poll_read(cx));
+            ready!(self.poll_read(io, cx));
             self.machine.inbound().clear();
         }
     }
 }
 
 /// One system call for all that waits, where the transport can.
-fn write<T: AsyncWrite>(
-    io: Pin<&mut T>,
-    cx: &mut Context<'_>,
-    outbound: &impl Buf,
-) -> Poll<io::Result<usize>> {
+fn write<R: Io<T>, T>(io: &mut T, cx: &mut Context<'_>, outbound: &impl Buf) -> Poll<io::Result<usize>> {
     let chunk = outbound.chunk();
-    let written = if chunk.len() == outbound.remaining() || !io.is_write_vectored() {
-        ready!(io.poll_write(cx, chunk))
+    let written = if chunk.len() == outbound.remaining() || !R::is_write_vectored(io) {
+        ready!(R::poll_write(io, cx, chunk))
     } else {
         let mut slices = [IoSlice::new(&[]); 16];
         let n = outbound.chunks_vectored(&mut slices);
-        ready!(io.poll_write_vectored(cx, &slices[..n]))
+        ready!(R::poll_write_vectored(io, cx, &slices[..n]))
     };
     Poll::Ready(match written {
         Ok(0) => Err(io::ErrorKind::WriteZero.into()),

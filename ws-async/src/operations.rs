@@ -5,31 +5,33 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Data, Error, Event, Message, MessageRef, PingError, Reply, SendError, StreamError,
 };
 
+use crate::runtime::{Io, Runtime};
 use crate::socket::Socket;
 
 /// A way to reach a connection.
 pub trait Access {
+    /// The runtime.
+    type Runtime: Runtime + Io<Self::Transport>;
     /// The transport.
-    type Io: AsyncRead + AsyncWrite + Unpin;
+    type Transport;
 
     /// Does something that needs no waiting and that nobody else waits for.
-    fn with<R>(&mut self, f: impl FnOnce(&mut Socket<Self::Io>) -> R) -> R;
+    fn with<O>(&mut self, f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>) -> O) -> O;
 
     /// Does something that may change what others wait for.
-    fn change<R>(&mut self, f: impl FnOnce(&mut Socket<Self::Io>) -> R) -> R;
+    fn change<O>(&mut self, f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>) -> O) -> O;
 
     /// Polls, and leaves a waker where it pends.
-    fn poll<R>(
+    fn poll<O>(
         &mut self,
         cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Socket<Self::Io>, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<R>;
+        f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O>;
 }
 
 pub(crate) async fn next<A: Access>(access: &mut A) -> Result<Option<Event>, Error> {
@@ -48,8 +50,8 @@ pub(crate) fn poll_recv<A: Access>(
     access.poll(cx, poll_whole)
 }
 
-pub(crate) fn poll_whole<T: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut Socket<T>,
+pub(crate) fn poll_whole<R: Runtime + Io<T>, T>(
+    socket: &mut Socket<R, T>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Option<Message>, Error>> {
     socket.connection().receive_pieces(false);

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use ws_client::Guard;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, Reply,
@@ -12,12 +11,14 @@ use ws_core::{
 };
 
 use crate::driver::Driver;
+use crate::runtime::{Io, Runtime};
 use crate::seat::Progress;
 use crate::signal::Signal;
 
 /// A connection and its transport.
-pub struct Socket<T> {
-    pub(crate) driver: Driver<T, Connection>,
+pub struct Socket<R: Runtime, T> {
+    pub(crate) io: T,
+    pub(crate) driver: Driver<R, Connection>,
     /// Reading stands still, because nobody takes what comes.
     paused: bool,
     pub(crate) receiver: Receiver,
@@ -35,15 +36,15 @@ pub(crate) enum Receiver {
     Nobody,
 }
 
-impl<T> Progress for Socket<T> {
+impl<R: Runtime, T> Progress for Socket<R, T> {
     fn take_progress(&mut self) -> bool {
         std::mem::take(&mut self.driver.progress)
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
-    pub(crate) fn new(driver: Driver<T, Connection>) -> Self {
-        Self { driver, paused: false, receiver: Receiver::Same, listener: None }
+impl<R: Runtime + Io<T>, T> Socket<R, T> {
+    pub(crate) fn new(io: T, driver: Driver<R, Connection>) -> Self {
+        Self { io, driver, paused: false, receiver: Receiver::Same, listener: None }
     }
 
     /// The listener that accepted this connection may tell it to stop.
@@ -51,20 +52,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         self.listener = Some((signal, guard));
     }
 
+    /// The protocol. Nothing else here reaches into the machine.
+    #[inline]
     pub(crate) fn connection(&mut self) -> &mut Connection {
         &mut self.driver.machine
+    }
+
+    pub(crate) fn closed(&self) -> Option<&Closed> {
+        self.driver.machine.closed()
     }
 
     /// The next event; `None` after the last.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
         loop {
-            if let Some(event) = self.driver.machine.poll_event()? {
+            if let Some(event) = self.connection().poll_event()? {
                 if let Event::Closed(_) = event {
                     self.ended(cx);
                 }
                 return Poll::Ready(Ok(Some(event)));
             }
-            if self.driver.machine.closed().is_some() {
+            if self.closed().is_some() {
                 return Poll::Ready(Ok(None));
             }
             self.resume();
@@ -75,7 +82,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// The next message, whole or the next piece of it: [`Data::Ended`] at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Data, Error>> {
         loop {
-            match self.driver.machine.poll_data() {
+            match self.connection().poll_data() {
                 Ok(Data::Pending) => {
                     self.resume();
                     ready!(self.poll_io(cx, true));
@@ -107,7 +114,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         visitor: &mut impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Poll<Result<(), Error>> {
         loop {
-            match self.driver.machine.visit(&mut *visitor) {
+            match self.connection().visit(&mut *visitor) {
                 Ok(Visit::Stopped) => return Poll::Ready(Ok(())),
                 Ok(Visit::Closed(_)) => {
                     self.ended(cx);
@@ -118,7 +125,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
                     return Poll::Ready(Err(error));
                 }
                 Ok(Visit::Full) => ready!(self.poll_io(cx, false)),
-                _ if self.driver.machine.closed().is_some() => return Poll::Ready(Ok(())),
+                _ if self.closed().is_some() => return Poll::Ready(Ok(())),
                 _ => {
                     self.resume();
                     ready!(self.poll_io(cx, true));
@@ -130,10 +137,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// Waits until a message would be accepted.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            if !self.driver.machine.is_open() {
+            if !self.connection().is_open() {
                 return Poll::Ready(Err(SendError::Closed(None)));
             }
-            if self.driver.machine.has_room() {
+            if self.connection().has_room() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_io_ahead(cx));
@@ -143,8 +150,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// Waits until the transport has taken everything.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            if self.driver.write_through(cx) || self.driver.machine.closed().is_some() {
-                let lost = self.driver.machine.outbound().has_lost();
+            if self.driver.write_through(&mut self.io, cx) || self.closed().is_some() {
+                let lost = self.connection().outbound().has_lost();
                 return Poll::Ready(if lost { Err(SendError::Closed(None)) } else { Ok(()) });
             }
             ready!(self.poll_io_ahead(cx));
@@ -153,13 +160,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     pub(crate) fn begin_close(&mut self, frame: CloseFrame) {
         let now = self.driver.now();
-        self.driver.machine.close(frame, now);
+        self.connection().close(frame, now);
     }
 
     /// Waits for the end of the connection.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
         loop {
-            if let Some(closed) = self.driver.machine.closed() {
+            if let Some(closed) = self.closed() {
                 let closed = closed.clone();
                 self.ended(cx);
                 return Poll::Ready(closed);
@@ -174,7 +181,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
 
     /// Closes with 1000, unless it is closing already, and waits for the end.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if self.driver.machine.is_open() {
+        if self.connection().is_open() {
             self.begin_close(CloseCode::NORMAL.into());
         }
         self.poll_closed(cx).map(|_| Ok(()))
@@ -188,16 +195,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// Moves bytes, and looks at what came, as far as `look` goes.
     fn poll_io_while(&mut self, cx: &mut Context<'_>, look: fn(&mut Connection) -> bool) -> Poll<()> {
         if self.receiver == Receiver::Nobody {
-            while !matches!(self.driver.machine.poll_event(), Ok(None)) {}
+            while !matches!(self.connection().poll_event(), Ok(None)) {}
         }
-        let reading = look(&mut self.driver.machine);
+        let reading = look(self.connection());
         if reading {
             self.resume();
         } else if !self.paused {
             self.paused = true;
-            self.driver.machine.pause();
+            self.connection().pause();
         }
-        if self.driver.machine.closed().is_some() {
+        if self.closed().is_some() {
             return Poll::Ready(());
         }
         self.poll_io(cx, reading)
@@ -207,7 +214,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         if self.paused {
             self.paused = false;
             let now = self.driver.now();
-            self.driver.machine.resume(now);
+            self.connection().resume(now);
         }
     }
 
@@ -216,15 +223,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             && let Poll::Ready(stopping) = signal.poll(cx)
         {
             let now = self.driver.now();
-            stopping.apply(&mut self.driver.machine, now);
+            stopping.apply(self.connection(), now);
             return Poll::Ready(());
         }
-        self.driver.poll_io(cx, reading)
+        self.driver.poll_io(&mut self.io, cx, reading)
     }
 
     /// The last event is out: tells the transport, and the listener.
     fn ended(&mut self, cx: &mut Context<'_>) {
-        let _ = self.driver.poll_io(cx, false);
+        let _ = self.driver.poll_io(&mut self.io, cx, false);
         self.listener = None;
     }
 }

@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use tokio::io::{AsyncRead, AsyncWrite};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
 };
 
 use crate::operations::{self, Access};
+use crate::runtime::{Io, Runtime};
 use crate::seat::Seat;
 use crate::socket::{self, Socket};
 use crate::stream::{MessageReader, MessageWriter};
@@ -21,45 +21,46 @@ use crate::stream::{MessageReader, MessageWriter};
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<T>(Half<T>);
+pub struct Sender<R: Runtime, T = <R as Runtime>::TcpStream>(Half<R, T>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
 /// While it waits, it also writes what the sending half has queued.
-pub struct Receiver<T>(Half<T>);
+pub struct Receiver<R: Runtime, T = <R as Runtime>::TcpStream>(Half<R, T>);
 
-pub(crate) fn split<T: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<T>) -> (Sender<T>, Receiver<T>) {
+pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<R, T>, Receiver<R, T>) {
     socket.receiver = socket::Receiver::Other;
     let seat = Seat::new(socket);
     (Sender(Half(seat.clone())), Receiver(Half(seat)))
 }
 
 /// What the two halves have in common; it stands in the types of [`MessageWriter`] and [`MessageReader`] that they give out.
-pub struct Half<T>(Seat<Socket<T>>);
+pub struct Half<R: Runtime, T = <R as Runtime>::TcpStream>(Seat<Socket<R, T>>);
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Access for Half<T> {
-    type Io = T;
+impl<R: Runtime + Io<T>, T> Access for Half<R, T> {
+    type Runtime = R;
+    type Transport = T;
 
-    fn with<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+    fn with<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
         f(&mut self.0.lock())
     }
 
-    fn change<R>(&mut self, f: impl FnOnce(&mut Socket<T>) -> R) -> R {
+    fn change<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
         let result = f(&mut self.0.lock());
         self.0.wake_others();
         result
     }
 
-    fn poll<R>(
+    fn poll<O>(
         &mut self,
         cx: &mut Context<'_>,
-        f: impl FnOnce(&mut Socket<T>, &mut Context<'_>) -> Poll<R>,
-    ) -> Poll<R> {
+        f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O> {
         self.0.poll(cx, f)
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Sender<T> {
+impl<R: Runtime + Io<T>, T> Sender<R, T> {
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         operations::send(&mut self.0, message.into()).await
@@ -101,12 +102,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Sender<T> {
     }
 
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
-    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, Half<T>>, StreamError> {
+    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, Half<R, T>>, StreamError> {
         MessageWriter::new(&mut self.0, kind)
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Receiver<T> {
+impl<R: Runtime + Io<T>, T> Receiver<R, T> {
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         operations::recv(&mut self.0).await
@@ -126,17 +127,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Receiver<T> {
     }
 
     /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
-    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Half<T>>>, Error> {
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Half<R, T>>>, Error> {
         MessageReader::begin(&mut self.0).await
     }
 
     /// As [`WebSocket::closed`](crate::WebSocket::closed).
     pub fn closed(&mut self) -> Option<Closed> {
-        self.0.with(|socket| socket.connection().closed().cloned())
+        self.0.with(|socket| socket.closed().cloned())
     }
 }
 
-impl<T> Drop for Receiver<T> {
+impl<R: Runtime, T> Drop for Receiver<R, T> {
     fn drop(&mut self) {
         // Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
         self.0.0.lock().receiver = socket::Receiver::Nobody;
@@ -144,7 +145,7 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<T> {
+impl<R: Runtime + Io<T>, T> Stream for Receiver<R, T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -152,7 +153,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<T> {
+impl<R: Runtime + Io<T>, T> Sink<Message> for Sender<R, T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

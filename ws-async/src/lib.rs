@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+
+mod accept;
+mod client;
+mod connect;
+mod driver;
+mod listener;
+mod operations;
+mod runtime;
+mod seat;
+mod signal;
+mod socket;
+mod split;
+mod stream;
+mod websocket;
+
+pub use accept::Incoming;
+pub use client::{Client, Handle};
+pub use listener::Listener;
+pub use runtime::{Io, Resolve, Runtime};
+pub use split::{Half, Receiver, Sender};
+pub use stream::{MessageReader, MessageWriter};
+pub use websocket::WebSocket;
+
+pub use ws_client::{
+    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
+    ConnectOptions, Decision, Delivery, End, Phase, Reconnect, Stats, Status, Target, TargetError,
+};
+pub use ws_core::{self, bytes, bytestring};
+pub use ws_core::{
+    Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, InvalidClose,
+    InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply, Request, Response,
+    Role, SendError, Side, StreamError, Timeout, Violation, ViolationKind,
+};

@@ -1,0 +1,102 @@
+//! What tokio gives: its clock, its timers, its resolver, its TCP.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use tokio::time::{self, Sleep};
+use ws_async::bytes::BytesMut;
+use ws_async::{Io, Resolve, Runtime};
+
+/// Stands for tokio in the types of `ws-async`.
+#[derive(Clone, Copy, Debug)]
+pub enum Tokio {}
+
+impl Runtime for Tokio {
+    type TcpStream = TcpStream;
+    type TcpListener = TcpListener;
+    type Sleep = Pin<Box<Sleep>>;
+
+    /// As the clock of tokio's tests says, which may stand still.
+    fn now() -> Instant {
+        time::Instant::now().into_std()
+    }
+
+    fn sleep_until(deadline: Instant) -> Self::Sleep {
+        Box::pin(time::sleep_until(deadline.into()))
+    }
+
+    fn reset(sleep: &mut Self::Sleep, deadline: Instant) {
+        sleep.as_mut().reset(deadline.into());
+    }
+
+    async fn connect(address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<TcpStream> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        if let Some(local) = bind {
+            socket.bind(local)?;
+        }
+        socket.connect(address).await
+    }
+
+    async fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+        TcpListener::bind(addresses).await
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+        listener.accept().await
+    }
+
+    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
+        stream.set_nodelay(nodelay)
+    }
+
+    fn local_addr(stream: &TcpStream) -> io::Result<SocketAddr> {
+        stream.local_addr()
+    }
+
+    fn listening_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
+        listener.local_addr()
+    }
+}
+
+/// Whatever tokio reads from and writes to.
+impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> for Tokio {
+    fn poll_read(transport: &mut T, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        pin!(transport.read_buf(buffer)).poll(cx)
+    }
+
+    fn poll_write(transport: &mut T, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(transport).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        transport: &mut T,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(transport).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(transport: &T) -> bool {
+        transport.is_write_vectored()
+    }
+
+    fn poll_flush(transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(transport).poll_shutdown(cx)
+    }
+}
+
+/// Whatever tokio takes as an address.
+impl<A: ToSocketAddrs + Send> Resolve<A> for Tokio {
+    async fn resolve(name: A) -> io::Result<Vec<SocketAddr>> {
+        Ok(lookup_host(name).await?.collect())
+    }
+}
