@@ -5,8 +5,8 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
-use ws_client::{AcceptError, AcceptOptions, Guard, random};
-use ws_core::{Accept, HandshakeError, Instant, Machine, Reject, Request, ServerHandshake};
+use ws_client::{AcceptError, AcceptOptions, Accepting, Guard, random};
+use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::driver::Driver;
 use crate::shared::Shared;
@@ -46,11 +46,9 @@ impl<S: Transport> Incoming<S> {
         self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
-        let deadline = Instant::since_epoch(self.options.time_to_open());
-        let config = self.options.connection_config().clone();
-        let longest_read = config.shortest_timeout();
+        let longest_read = self.options.connection_config().shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
-        let machine = ServerHandshake::new(config, random, deadline);
+        let machine = Accepting::new(&self.options, random, Instant::EPOCH)?;
         let driver = Driver::new(self.transport, machine, Clock::now(), Duration::MAX);
         let request = driver.drive(|state| match state.machine.poll_event() {
             Ok(None) => Continue(Some(Duration::MAX)),
@@ -60,22 +58,19 @@ impl<S: Transport> Incoming<S> {
         let request = match request {
             Ok(request) => request,
             Err(error) => {
-                driver.finish(REFUSAL_TIMEOUT);
-                return Err(error.into());
+                driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
+                return Err(error);
             }
         };
         let accept = match decide(&request) {
             Ok(accept) => accept,
             Err(reject) => {
                 driver.lock().machine.reject(&reject);
-                driver.finish(REFUSAL_TIMEOUT);
+                driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
                 return Err(AcceptError::Rejected(reject.status()));
             }
         };
-        // The request was reported, so that the handshake is ready to accept.
-        let driver = driver.change(longest_read, |handshake, now| {
-            handshake.accept(&accept, now).map_err(|_| HandshakeError::Timeout)
-        })?;
+        let driver = driver.change(longest_read, |accepting, now| accepting.accept(&accept, now))?;
         let (signal, guard) = self.listener.unzip();
         let shared = Arc::new(Shared::new(driver, guard));
         // The client waits for the response; whether it still does shows when the connection is used.

@@ -1,13 +1,13 @@
 //! The client that stays connected.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant as Clock};
 
 use ws_client::{
-    Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Route, Session, Stats, Status,
+    Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Reached, Session, Stats, Status,
 };
 use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
 
@@ -355,7 +355,7 @@ impl Shared {
             // They come back at once, and see to the rest.
             return self.driver.transport.hang_up();
         }
-        let _ = self.driver.transport.replace(None);
+        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX));
         state.begin_anew();
         if let Some(Action::Open(options)) = errand.action.take() {
             let (shared, attempt) = (Arc::downgrade(self), errand.attempt);
@@ -367,16 +367,16 @@ impl Shared {
         }
     }
 
-    fn opened(&self, attempt: u64, opened: Result<(TcpStream, SocketAddr, Route), ConnectError>) {
+    fn opened(&self, attempt: u64, opened: Result<Reached<TcpStream>, ConnectError>) {
         let now = self.driver.now();
         let mut state = self.driver.lock();
         if self.errand.lock().unwrap_or_else(PoisonError::into_inner).attempt != attempt {
             return;
         }
-        let taken = opened.and_then(|(socket, peer, route)| {
-            let local = socket.local_addr()?;
-            if state.machine.opened(&route, peer, local, now) {
-                self.driver.transport.replace(Some(socket))?;
+        let taken = opened.and_then(|reached| {
+            let local = reached.transport.local_addr()?;
+            if state.machine.opened(&reached.route, reached.peer, local, now) {
+                self.driver.transport.connect(reached.transport)?;
             }
             Ok(())
         });
@@ -391,7 +391,7 @@ impl Shared {
 
 /// Runs in a thread of its own, which nothing waits for.
 fn open(options: &ConnectOptions, shared: &Weak<Shared>, attempt: u64) {
-    let opened = reach(options, Clock::now()).map(|(socket, peer)| (socket, peer, Route::direct(options)));
+    let opened = reach(options, Clock::now());
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);
     }

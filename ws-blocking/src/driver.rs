@@ -22,6 +22,9 @@ const CHUNK: usize = 64 * 1024;
 /// A peer that never stops sending puts off a deadline, and what is to be written, for so many reads.
 const READS_IN_A_ROW: u32 = 64;
 
+/// A thread that writes what other threads queue leaves it to them after so many batches.
+const WRITES_IN_A_ROW: u32 = 64;
+
 /// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
 const WRITE_SLICE: Duration = Duration::from_millis(16);
 
@@ -140,28 +143,30 @@ impl<S: Transport, M: Machine> Driver<S, M> {
 
     /// Writes of what waits now what the transport takes at once.
     fn write_at_once<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
-        let mut end = state.end();
+        let (mut end, mut batches) = (state.end(), 1);
         while state.has_to_write() {
+            // TLS shows no more than so much at a time.
+            let is_more = end - state.written >= CHUNK as u64 && batches < WRITES_IN_A_ROW;
             state = self.write(state, AT_ONCE);
             if state.is_stuck {
                 break;
             }
             if state.written >= end {
-                if !std::mem::take(&mut state.is_urgent) {
+                if !std::mem::take(&mut state.is_urgent) && !is_more {
                     break;
                 }
-                end = state.end();
+                (end, batches) = (state.end(), batches + 1);
             }
         }
         state
     }
 
     /// Writes what waits, shuts down, and reads to the end, for as long as `patience`, so that what was written reaches the
-    /// peer: a socket that is closed with bytes unread resets the connection.
-    pub(crate) fn finish(self, patience: Duration) {
+    /// peer: a socket that is closed with bytes unread resets the connection. What comes is dropped by `discard`.
+    pub(crate) fn finish(self, patience: Duration, discard: fn(&mut M)) {
         let start = Clock::now();
         self.drive(|state| {
-            state.machine.inbound().clear();
+            discard(&mut state.machine);
             let outbound = state.machine.outbound();
             let is_over = state.read_ended || (state.write_ended && outbound.has_lost());
             let is_late = start.elapsed() >= patience;

@@ -1,10 +1,14 @@
 //! What a client that stays connected speaks over: a socket, or for most of its waiting none.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ws_core::bytes::Bytes;
+
+use crate::call::write;
 use crate::transport::Transport;
 
 /// A transport whose socket comes and goes. While there is none, a read waits as one of a silent peer does.
@@ -30,17 +34,28 @@ impl Line {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// From now on it goes over this socket, or over none. Nobody may be reading from or writing to the one before.
-    pub(crate) fn replace(&self, socket: Option<TcpStream>) -> io::Result<()> {
+    /// From now on it goes over this socket.
+    pub(crate) fn connect(&self, socket: TcpStream) -> io::Result<()> {
         let mut state = self.lock();
-        if let Some(socket) = &socket {
-            socket.set_read_timeout(Some(state.read_timeout))?;
-            socket.set_write_timeout(Some(state.write_timeout))?;
-        }
-        state.socket = socket.map(Arc::new);
+        socket.set_read_timeout(Some(state.read_timeout))?;
+        socket.set_write_timeout(Some(state.write_timeout))?;
+        state.socket = Some(Arc::new(socket));
         drop(state);
         self.wake();
         Ok(())
+    }
+
+    /// Goes over no socket any more. The one before, from which nobody may be reading, nor writing to it, takes of `last` what
+    /// it can without waiting.
+    pub(crate) fn part(&self, last: &VecDeque<Bytes>) {
+        if let Some(socket) = self.lock().socket.take()
+            && !last.is_empty()
+            && socket.set_nonblocking(true).is_ok()
+        {
+            // A peer that is gone need not be told.
+            let _ = write(&*socket, last);
+        }
+        self.wake();
     }
 
     /// Ends the reads and writes that are under way.

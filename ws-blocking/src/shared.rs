@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ws_client::{Guard, Stop};
+use ws_client::{Channel, Guard, Stop};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef,
@@ -19,26 +19,26 @@ use crate::transport::Transport;
 
 /// A connection and its transport, shared by the threads that use it.
 pub(crate) struct Shared<S> {
-    pub(crate) driver: Driver<S, Connection>,
+    pub(crate) driver: Driver<S, Channel<Connection>>,
     /// Its place with the listener that accepted it, until it has ended.
     pub(crate) guard: Mutex<Option<Guard>>,
 }
 
 impl<S: Transport> Shared<S> {
-    pub(crate) fn new(driver: Driver<S, Connection>, guard: Option<Guard>) -> Self {
+    pub(crate) fn new(driver: Driver<S, Channel<Connection>>, guard: Option<Guard>) -> Self {
         Self { driver, guard: Mutex::new(guard) }
     }
 
     /// Does something that needs no waiting.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> R {
-        f(&mut self.driver.lock().machine)
+        f(self.driver.lock().machine.inner_mut())
     }
 
     /// The next event; `None` after the last.
     pub(crate) fn next(&self) -> Result<Option<Event>, Error> {
         self.drive(|state| {
-            state.machine.receive_pieces(false);
-            match state.machine.poll_event() {
+            state.connection().receive_pieces(false);
+            match state.connection().poll_event() {
                 Ok(None) => self.read_on(state, Ok(None)),
                 result => Break(result),
             }
@@ -48,9 +48,9 @@ impl<S: Transport> Shared<S> {
     /// The next message, whole, or the next piece of one if `in_pieces`; [`Data::Ended`] at the end.
     pub(crate) fn next_data(&self, in_pieces: bool) -> Result<Data, Error> {
         self.drive(|state| {
-            state.machine.receive_pieces(in_pieces);
+            state.connection().receive_pieces(in_pieces);
             loop {
-                match state.machine.poll_data() {
+                match state.connection().poll_data() {
                     Ok(Data::Pending) => return self.read_on(state, Ok(Data::Ended)),
                     Ok(Data::Piece(_)) if !in_pieces => {}
                     data => return Break(data),
@@ -73,8 +73,8 @@ impl<S: Transport> Shared<S> {
         mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         self.drive(|state| {
-            state.machine.receive_pieces(false);
-            match state.machine.visit(&mut visitor) {
+            state.connection().receive_pieces(false);
+            match state.connection().visit(&mut visitor) {
                 Err(error) => Break(Err(error)),
                 Ok(Visit::Stopped | Visit::Closed(_)) => Break(Ok(())),
                 Ok(Visit::Full) => Continue(None),
@@ -86,15 +86,15 @@ impl<S: Transport> Shared<S> {
     /// Waits until a message would be accepted.
     pub(crate) fn ready(&self) -> Result<(), SendError> {
         self.drive_ahead(|state| match () {
-            () if !state.machine.is_open() => Some(Err(SendError::Closed(None))),
-            () => state.machine.has_room().then_some(Ok(())),
+            () if !state.connection().is_open() => Some(Err(SendError::Closed(None))),
+            () => state.connection().has_room().then_some(Ok(())),
         })
     }
 
     /// Waits for room, and queues the message.
     pub(crate) fn feed(&self, message: Message) -> Result<(), SendError> {
         let mut waiting = Some(message);
-        self.drive_ahead(|state| match state.machine.send(waiting.take()?) {
+        self.drive_ahead(|state| match state.connection().send(waiting.take()?) {
             Err(SendError::Full(message)) => {
                 waiting = Some(message);
                 None
@@ -112,18 +112,20 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn flush(&self) -> Result<(), SendError> {
         let mut target = None;
         self.drive_ahead(|state| {
-            let target = *target.get_or_insert(state.end());
-            let is_over = state.write_ended || state.machine.closed().is_some();
-            if state.written < target && !state.machine.outbound().is_empty() && !is_over {
+            let is_over = state.write_ended || state.connection().closed().is_some();
+            // Of the connection, not of TLS, which encrypts only some of it at a time.
+            let outbound = state.connection().outbound();
+            let target = *target.get_or_insert(outbound.written() + outbound.len() as u64);
+            if outbound.written() < target && !outbound.is_empty() && !is_over {
                 return None;
             }
-            let has_lost = state.machine.outbound().has_lost();
+            let has_lost = outbound.has_lost();
             Some(if has_lost { Err(SendError::Closed(None)) } else { Ok(()) })
         })
     }
 
     pub(crate) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
-        self.drive_ahead(|state| match state.machine.ping(payload.clone()) {
+        self.drive_ahead(|state| match state.connection().ping(payload.clone()) {
             Err(PingError::Full) => None,
             result => Some(result),
         })?;
@@ -138,8 +140,8 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn send_part(&self, part: &[u8], is_last: bool) -> Result<(), StreamError> {
         self.drive_ahead(|state| {
             let result = match is_last {
-                false => state.machine.continue_message(part),
-                true => state.machine.finish_message(part),
+                false => state.connection().continue_message(part),
+                true => state.connection().finish_message(part),
             };
             Some(result).filter(|result| *result != Err(StreamError::Full))
         })
@@ -164,7 +166,7 @@ impl<S: Transport> Shared<S> {
         let now = self.driver.now();
         self.driver.lock().is_ending = true;
         self.with(|connection| connection.close(frame, now));
-        self.drive_ahead(|state| state.machine.closed().cloned())
+        self.drive_ahead(|state| state.connection().closed().cloned())
     }
 
     pub(crate) fn closed(&self) -> Option<Closed> {
@@ -179,7 +181,7 @@ impl<S: Transport> Shared<S> {
     }
 
     /// Waits, for something else than receiving, until `done` says that it is there.
-    fn drive_ahead<R>(&self, mut done: impl FnMut(&mut State<Connection>) -> Option<R>) -> R {
+    fn drive_ahead<R>(&self, mut done: impl FnMut(&mut State<Channel<Connection>>) -> Option<R>) -> R {
         let mut is_read_due = false;
         let result = self.drive(|state| {
             is_read_due = state.is_read_due();
@@ -210,9 +212,9 @@ impl<S: Transport> Shared<S> {
     }
 
     /// Looks at what came while nobody receives. Says whether to read on.
-    fn look_ahead(&self, state: &mut State<Connection>) -> bool {
+    fn look_ahead(&self, state: &mut State<Channel<Connection>>) -> bool {
         if state.receiver == Receiver::Nobody {
-            while !matches!(state.machine.poll_event(), Ok(None)) {}
+            while !matches!(state.connection().poll_event(), Ok(None)) {}
         }
         if state.is_reading {
             // Whoever reads looks at it, and may be about to take it.
@@ -220,43 +222,43 @@ impl<S: Transport> Shared<S> {
         }
         // With nobody there to receive meanwhile, what comes must not hide the peer's Close frame.
         let reading = match state.receiver {
-            Receiver::Same if state.is_ending => state.machine.read_to_close(),
-            _ => state.machine.read_ahead(),
+            Receiver::Same if state.is_ending => state.connection().read_to_close(),
+            _ => state.connection().read_ahead(),
         };
         if reading {
             self.resume(state);
         } else if !state.is_paused {
             state.is_paused = true;
-            state.machine.pause();
+            state.connection().pause();
         }
         reading
     }
 
     /// There is no event: at the end, or until more is read.
-    fn read_on<R>(&self, state: &mut State<Connection>, end: R) -> ControlFlow<R, Option<Duration>> {
-        if state.machine.closed().is_some() {
+    fn read_on<R>(&self, state: &mut State<Channel<Connection>>, end: R) -> ControlFlow<R, Option<Duration>> {
+        if state.connection().closed().is_some() {
             return Break(end);
         }
         self.resume(state);
         Continue(Some(Duration::MAX))
     }
 
-    fn resume(&self, state: &mut State<Connection>) {
+    fn resume(&self, state: &mut State<Channel<Connection>>) {
         if state.is_paused {
             state.is_paused = false;
-            state.machine.resume(self.driver.now());
+            state.connection().resume(self.driver.now());
         }
     }
 
     fn drive<R>(
         &self,
-        mut want: impl FnMut(&mut State<Connection>) -> ControlFlow<R, Option<Duration>>,
+        mut want: impl FnMut(&mut State<Channel<Connection>>) -> ControlFlow<R, Option<Duration>>,
     ) -> R {
         let (mut has_ended, mut is_open) = (false, true);
         let result = self.driver.drive(|state| {
             let flow = want(state);
-            has_ended = state.machine.closed().is_some();
-            is_open = state.machine.is_open();
+            has_ended = state.connection().closed().is_some();
+            is_open = state.connection().is_open();
             flow
         });
         if has_ended {

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use ws_client::Channel;
 use ws_core::bytes::{Buf, Bytes, BytesMut};
-use ws_core::{Instant, Machine};
+use ws_core::{Connection, Instant, Machine};
 
 use crate::call::{AT_ONCE, PATIENCE, Timeout};
 
@@ -62,6 +63,12 @@ pub(crate) enum Receiver {
     Nobody,
 }
 
+impl State<Channel<Connection>> {
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.machine.inner_mut()
+    }
+}
+
 impl<M: Machine> State<M> {
     pub(crate) fn new(machine: M) -> Self {
         Self {
@@ -101,7 +108,7 @@ impl<M: Machine> State<M> {
         self.late_reads = 0;
     }
 
-    /// How many bytes the transport will have taken when it has taken all that waits now.
+    /// How many bytes the transport will have taken when it has taken all that the machine shows now.
     pub(crate) fn end(&mut self) -> u64 {
         self.written + self.machine.outbound().len() as u64
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
-use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOptions, Route};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Config, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply,
@@ -47,13 +47,15 @@ impl WebSocket {
 }
 
 impl<S: Transport> WebSocket<S> {
-    /// Connects over a transport that is open already, such as a Unix socket or a tunnel.
+    /// Connects over a transport that is open already, such as a Unix socket or a tunnel: with TLS if the URL is `wss`, but
+    /// without a proxy.
     pub fn connect_over<O>(transport: S, options: O) -> Result<(Self, Response), ConnectError>
     where
         O: TryInto<ConnectOptions>,
         ConnectError: From<O::Error>,
     {
-        connect::handshake(transport, &options.try_into()?, Clock::now())
+        let options = options.try_into()?;
+        connect::open(transport, &options, &Route::direct(&options), Clock::now())
     }
 
     /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
@@ -67,7 +69,8 @@ impl<S: Transport> WebSocket<S> {
     /// `config` is the one that the connection was made with: it says how long a read may take at most. `epoch` is the
     /// moment that the connection's [`Instant`](ws_core::Instant)s count from.
     pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
-        let driver = Driver::new(transport, connection, epoch, config.shortest_timeout());
+        let channel = Channel::plain(connection);
+        let driver = Driver::new(transport, channel, epoch, config.shortest_timeout());
         Self::new(Arc::new(Shared::new(driver, None)))
     }
 

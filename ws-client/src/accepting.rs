@@ -37,9 +37,14 @@ impl Accepting {
             .ok_or(AcceptError::Handshake(HandshakeError::Timeout))
     }
 
-    /// Refuses. The answer is to be written, and the stream read to its end.
+    /// Refuses. The answer is to be written, and the stream read to its end; [`discard`](Self::discard) drops what comes.
     pub fn reject(&mut self, reject: &Reject) {
         self.channel.inner_mut().reject(reject);
+    }
+
+    /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.
+    pub fn discard(&mut self) {
+        self.channel.inner_mut().inbound().clear();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ws_core::bytes::Buf;
 use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Outbound, Random, Side};
 
 use super::event::{ClientError, ClientEvent};
@@ -11,6 +12,9 @@ use crate::error::ConnectError;
 use crate::opening::Opened;
 use crate::options::ConnectOptions;
 use crate::reconnect::End;
+
+/// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
+const LAST_WORDS: usize = 4096;
 
 /// RFC 6455 §7.1.5: there was no Close frame.
 const ABNORMAL: u16 = 1006;
@@ -119,8 +123,7 @@ impl Session {
                 Ok(None) => return false,
                 Ok(Some(opened)) => self.open(opened),
                 Err(error) => {
-                    // What tells the peer why may still leave.
-                    self.absent.1 = std::mem::take(opening.outbound());
+                    self.absent.1 = last_words(opening.outbound());
                     self.failed(error);
                 }
             },
@@ -182,8 +185,7 @@ impl Session {
 
     fn connection_closed(&mut self, closed: Closed) {
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
-        // The end of TLS may still leave.
-        self.absent.1 = std::mem::take(open.channel.outbound());
+        self.absent.1 = last_words(open.channel.outbound());
         self.attempts.opened_for(self.now - open.since);
         let delay = self.next_delay(&open.end(&closed));
         if let Some(error) = open.failure {
@@ -221,4 +223,13 @@ impl Session {
         seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = self.random.next_u64().to_ne_bytes());
         Random::from_seed(seed)
     }
+}
+
+/// What tells the peer why it ends.
+fn last_words(outbound: &mut Outbound) -> Outbound {
+    let mut last = Outbound::default();
+    if outbound.remaining() <= LAST_WORDS {
+        outbound.take_out(LAST_WORDS).into_iter().for_each(|bytes| last.push(bytes));
+    }
+    last
 }
