@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions, Guard, random};
-use ws_core::{Accept, HandshakeError, Instant, Reject, Request, ServerHandshake};
+use ws_client::{AcceptError, AcceptOptions, Accepting, Guard, random};
+use ws_core::{Accept, Instant, Reject, Request};
 
+use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::runtime::{Io, Runtime, after, until};
+use crate::runtime::{Io, Runtime};
 use crate::signal::Signal;
 use crate::socket::Socket;
 use crate::websocket::WebSocket;
@@ -48,41 +49,35 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         mut self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
-        let epoch = R::now();
-        let deadline = Instant::since_epoch(self.options.time_to_open());
-        let config = self.options.connection_config().clone();
+        let clock = Clock::<R>::start();
         let random = random().map_err(AcceptError::Io)?;
-        let mut driver = Driver::<R, _>::new(ServerHandshake::new(config, random, deadline), epoch);
+        let mut driver = Driver::new(Accepting::new(&self.options, random, Instant::EPOCH)?, clock);
         let io = &mut self.transport;
         let request = match poll_fn(|cx| driver.poll_event(io, cx)).await {
             Ok(request) => request,
             Err(error) => {
-                finish(driver, io).await;
-                return Err(error.into());
+                finish(&mut driver, io, clock).await;
+                return Err(error);
             }
         };
         let accept = match decide(&request) {
             Ok(accept) => accept,
             Err(reject) => {
                 driver.machine.reject(&reject);
-                finish(driver, io).await;
+                finish(&mut driver, io, clock).await;
                 return Err(AcceptError::Rejected(reject.status()));
             }
         };
-        let driver = driver.change(|handshake, now| handshake.accept(&accept, now).ok());
-        // The request was reported, so that the handshake is ready to accept.
-        let driver = driver.ok_or(AcceptError::Handshake(HandshakeError::Timeout))?;
-        let mut socket = Socket::new(self.transport, driver);
-        if let Some((signal, guard)) = self.listener {
-            socket.listen_to(signal, guard);
-        }
-        let mut socket = WebSocket::new(socket);
+        let driver = driver.change(|accepting, now| accepting.accept(&accept, now))?;
+        let mut socket = WebSocket::new(Socket::new(self.transport, driver, self.listener));
         // The client waits for the response; whether it still does shows when the connection is used.
-        let _ = until::<R, _>(epoch.checked_add(self.options.time_to_open()), socket.flush()).await;
+        let _ = clock.until(Instant::EPOCH + self.options.time_to_open(), socket.flush()).await;
         Ok((socket, request))
     }
 }
 
-async fn finish<R: Runtime + Io<T>, T>(mut driver: Driver<R, ServerHandshake>, io: &mut T) {
-    let _ = until::<R, _>(after::<R>(REFUSAL_TIMEOUT), poll_fn(|cx| driver.poll_finish(io, cx))).await;
+/// Lets the client have what it is told.
+async fn finish<R: Runtime + Io<T>, T>(driver: &mut Driver<R, Accepting>, io: &mut T, clock: Clock<R>) {
+    let deadline = clock.now() + REFUSAL_TIMEOUT;
+    let _ = clock.until(deadline, poll_fn(|cx| driver.poll_finish(io, cx, Accepting::discard))).await;
 }

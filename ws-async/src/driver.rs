@@ -3,11 +3,11 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant as Clock;
 
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{Broken, Instant, Machine};
 
+use crate::clock::Clock;
 use crate::runtime::{Io, Runtime};
 
 /// So much room is made in the read buffer before a read.
@@ -19,11 +19,11 @@ const READS_IN_A_ROW: usize = 32;
 /// A machine, and how far its transport is, which stands beside it.
 pub(crate) struct Driver<R: Runtime, M> {
     pub(crate) machine: M,
-    epoch: Clock,
+    clock: Clock<R>,
     /// What the clock said last.
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
-    timer: Option<(Clock, R::Sleep)>,
+    timer: Option<(std::time::Instant, R::Sleep)>,
     reads_in_a_row: usize,
     read_ended: bool,
     write_ended: bool,
@@ -33,11 +33,11 @@ pub(crate) struct Driver<R: Runtime, M> {
 }
 
 impl<R: Runtime, M: Machine> Driver<R, M> {
-    /// A machine whose time counts from `epoch`.
-    pub(crate) fn new(machine: M, epoch: Clock) -> Self {
+    /// A machine that is told the time by `clock`.
+    pub(crate) fn new(machine: M, clock: Clock<R>) -> Self {
         Self {
             machine,
-            epoch,
+            clock,
             seen: Instant::EPOCH,
             timer: None,
             reads_in_a_row: 0,
@@ -49,14 +49,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     /// The machine of the next phase, over the same transport.
-    pub(crate) fn change<N: Machine>(
+    pub(crate) fn change<N, E>(
         self,
-        change: impl FnOnce(M, Instant) -> Option<N>,
-    ) -> Option<Driver<R, N>> {
+        change: impl FnOnce(M, Instant) -> Result<N, E>,
+    ) -> Result<Driver<R, N>, E> {
         let now = self.now();
-        Some(Driver {
+        Ok(Driver {
             machine: change(self.machine, now)?,
-            epoch: self.epoch,
+            clock: self.clock,
             seen: now,
             timer: None,
             reads_in_a_row: 0,
@@ -75,7 +75,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::since_epoch(R::now().saturating_duration_since(self.epoch))
+        self.clock.now()
     }
 
     /// Whether the transport has taken everything, or takes nothing any more.
@@ -229,7 +229,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.machine.poll_timeout();
         // A deadline beyond what the clock can show never comes.
-        let Some(deadline) = deadline.and_then(|deadline| self.epoch.checked_add(deadline.elapsed())) else {
+        let Some(deadline) = deadline.and_then(|deadline| self.clock.at(deadline)) else {
             self.timer = None;
             return Poll::Pending;
         };
@@ -255,9 +255,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         Poll::Ready(())
     }
 
-    /// Writes what waits, shuts down, and reads to the end, so that what was written reaches the peer: a socket that is
+    /// Writes what waits, shuts down, and reads to the end what `discard` drops, so that what was written reaches the peer: a socket that is
     /// closed with bytes unread resets the connection.
-    pub(crate) fn poll_finish<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()>
+    pub(crate) fn poll_finish<T>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        discard: impl Fn(&mut M),
+    ) -> Poll<()>
     where
         R: Io<T>,
     {
@@ -272,7 +277,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 return Poll::Pending;
             }
             ready!(self.poll_read(io, cx));
-            self.machine.inbound().clear();
+            discard(&mut self.machine);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accept;
 mod client;
+mod clock;
 mod connect;
 mod driver;
 mod listener;
@@ -24,8 +25,11 @@ pub use websocket::WebSocket;
 
 pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
-    ConnectOptions, Decision, Delivery, End, Phase, Reconnect, Stats, Status, Target, TargetError,
+    ConnectOptions, Decision, Delivery, End, Phase, Proxy, ProxyError, ProxyUrlError, Reconnect, Socks5Reply,
+    Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
 };
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use ws_client::{TlsOptions, rustls};
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, InvalidClose,

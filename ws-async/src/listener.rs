@@ -9,9 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_client::{AcceptError, AcceptOptions, Shutdown};
+use ws_core::Instant;
 
 use crate::accept::Incoming;
-use crate::runtime::{Resolve, Runtime, after, until};
+use crate::clock::Clock;
+use crate::runtime::{Resolve, Runtime};
 use crate::signal::Signal;
 
 /// Accepts clients on a TCP port.
@@ -69,7 +71,8 @@ impl<R: Runtime> Listener<R> {
     /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
     pub async fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown.begin();
-        match until::<R, _>(after::<R>(patience), poll_fn(|cx| self.shutdown.poll_empty(cx))).await {
+        let empty = poll_fn(|cx| self.shutdown.poll_empty(cx));
+        match Clock::<R>::start().until(Instant::EPOCH + patience, empty).await {
             Some(()) => 0,
             None => self.shutdown.abort(),
         }

@@ -1,11 +1,9 @@
 //! What differs between runtimes.
 
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ws_core::bytes::BytesMut;
 
@@ -85,24 +83,4 @@ pub trait Io<T> {
 pub trait Resolve<A> {
     /// Resolves it, without blocking the thread.
     fn resolve(name: A) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
-}
-
-/// Waits for `future`, but no longer than until `deadline`: `None` then. A result that is there at the deadline counts.
-pub(crate) async fn until<R: Runtime, F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut sleep = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        let Some(deadline) = deadline else { return Poll::Pending };
-        let sleep = sleep.get_or_insert_with(|| R::sleep_until(deadline));
-        Pin::new(sleep).poll(cx).map(|_| None)
-    })
-    .await
-}
-
-/// The moment after `patience`; `None` if no clock shows it, which is never.
-pub(crate) fn after<R: Runtime>(patience: Duration) -> Option<Instant> {
-    R::now().checked_add(patience)
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use ws_client::Guard;
+use ws_client::{Channel, Guard};
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, Reply,
     SendError, Visit,
@@ -18,10 +18,11 @@ use crate::signal::Signal;
 /// A connection and its transport.
 pub struct Socket<R: Runtime, T> {
     pub(crate) io: T,
-    pub(crate) driver: Driver<R, Connection>,
+    pub(crate) driver: Driver<R, Channel<Connection>>,
     /// Reading stands still, because nobody takes what comes.
     paused: bool,
     pub(crate) receiver: Receiver,
+    /// The one that accepted this connection, and may tell it to stop.
     listener: Option<(Arc<Signal>, Guard)>,
 }
 
@@ -43,23 +44,22 @@ impl<R: Runtime, T> Progress for Socket<R, T> {
 }
 
 impl<R: Runtime + Io<T>, T> Socket<R, T> {
-    pub(crate) fn new(io: T, driver: Driver<R, Connection>) -> Self {
-        Self { io, driver, paused: false, receiver: Receiver::Same, listener: None }
+    pub(crate) fn new(
+        io: T,
+        driver: Driver<R, Channel<Connection>>,
+        listener: Option<(Arc<Signal>, Guard)>,
+    ) -> Self {
+        Self { io, driver, paused: false, receiver: Receiver::Same, listener }
     }
 
-    /// The listener that accepted this connection may tell it to stop.
-    pub(crate) fn listen_to(&mut self, signal: Arc<Signal>, guard: Guard) {
-        self.listener = Some((signal, guard));
-    }
-
-    /// The protocol. Nothing else here reaches into the machine.
+    /// The connection, which may be within TLS: only the driver knows.
     #[inline]
     pub(crate) fn connection(&mut self) -> &mut Connection {
-        &mut self.driver.machine
+        self.driver.machine.inner_mut()
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        self.driver.machine.closed()
+        self.driver.machine.inner().closed()
     }
 
     /// The next event; `None` after the last.

@@ -3,20 +3,20 @@
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant as Clock;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOptions, Route};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply, Request,
     Response, SendError, StreamError,
 };
 
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::operations::{self, Access};
-use crate::runtime::{Io, Runtime, after};
+use crate::runtime::{Io, Runtime};
 use crate::seat::{Progress as _, Tasks};
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
@@ -59,15 +59,15 @@ impl<R: Runtime> WebSocket<R> {
 }
 
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
-    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel.
+    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel. For `wss` TLS begins
+    /// on it; a proxy that was set is not asked.
     pub async fn connect_over<O>(transport: T, options: O) -> Result<(Self, Response), ConnectError>
     where
         O: TryInto<ConnectOptions>,
         ConnectError: From<O::Error>,
     {
         let options = options.try_into()?;
-        let deadline = after::<R>(options.time_to_open());
-        connect::handshake(transport, &options, deadline).await
+        connect::open(transport, &options, &Route::direct(&options), Clock::start()).await
     }
 
     /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
@@ -79,8 +79,13 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
     ///
     /// `epoch` is the moment that the connection's [`Instant`](ws_core::Instant)s count from.
-    pub fn from_connection(transport: T, connection: Connection, epoch: impl Into<Clock>) -> Self {
-        Self::new(Socket::new(transport, Driver::new(connection, epoch.into())))
+    pub fn from_connection(
+        transport: T,
+        connection: Connection,
+        epoch: impl Into<std::time::Instant>,
+    ) -> Self {
+        let driver = Driver::new(Channel::plain(connection), Clock::since(epoch.into()));
+        Self::new(Socket::new(transport, driver, None))
     }
 
     pub(crate) fn new(socket: Socket<R, T>) -> Self {

@@ -1,15 +1,15 @@
 //! A session and what it goes over at present.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
-use ws_client::{Action, ClientEvent, ConnectError, Route, Session};
+use ws_client::{Action, ClientEvent, ConnectError, Reached, Session};
 use ws_core::{Instant, Machine};
 
+use crate::clock::Clock;
 use crate::connect::reach;
 use crate::driver::Driver;
-use crate::runtime::{Runtime, after};
+use crate::runtime::Runtime;
 use crate::seat::Progress;
 
 pub(crate) struct Line<R: Runtime> {
@@ -20,11 +20,11 @@ pub(crate) struct Line<R: Runtime> {
 }
 
 type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
-type Opened<R> = Result<(<R as Runtime>::TcpStream, SocketAddr, Route), ConnectError>;
+type Opened<R> = Result<Reached<<R as Runtime>::TcpStream>, ConnectError>;
 
 impl<R: Runtime> Line<R> {
     pub(crate) fn new(session: Session) -> Self {
-        Self { driver: Driver::new(session, R::now()), transport: None, opening: None }
+        Self { driver: Driver::new(session, Clock::start()), transport: None, opening: None }
     }
 
     pub(crate) fn session(&mut self) -> &mut Session {
@@ -75,29 +75,29 @@ impl<R: Runtime> Line<R> {
 
     /// Does what the session asks for.
     pub(crate) fn act(&mut self) {
-        match self.driver.machine.poll_action() {
+        let opening = match self.driver.machine.poll_action() {
             None => return,
-            Some(Action::Drop) => self.opening = None,
+            Some(Action::Drop) => None,
             Some(Action::Open(options)) => {
-                let deadline = after::<R>(options.time_to_open());
-                self.opening = Some(Box::pin(async move {
-                    let (transport, peer) = reach::<R>(&options, deadline).await?;
-                    Ok((transport, peer, Route::direct(&options)))
-                }));
+                let clock = Clock::start();
+                Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)
             }
-        }
+        };
+        // What may tell the peer why, as far as it leaves without waiting.
+        self.write_through(&mut Context::from_waker(Waker::noop()));
         self.transport = None;
+        self.opening = opening;
     }
 
     fn opened(&mut self, opened: Opened<R>) {
         let now = self.driver.now();
         self.driver.progress = true;
-        let with_local = |(transport, peer, route): (R::TcpStream, SocketAddr, Route)| {
-            let local = R::local_addr(&transport).map_err(ConnectError::Local)?;
-            Ok((transport, peer, route, local))
+        let with_local = |reached: Reached<R::TcpStream>| {
+            let local = R::local_addr(&reached.transport).map_err(ConnectError::Local)?;
+            Ok((reached, local))
         };
         match opened.and_then(with_local) {
-            Ok((transport, peer, route, local)) => {
+            Ok((Reached { transport, peer, route }, local)) => {
                 if self.driver.machine.opened(&route, peer, local, now) {
                     self.driver.renew();
                     self.transport = Some(transport);
