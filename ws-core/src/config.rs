@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::deflate::Deflate;
+
 /// The settings of one connection. Each has a default that is safe on the open internet.
 ///
 /// ```
@@ -21,6 +23,7 @@ pub struct Config {
     pub(crate) pong_timeout: Option<Duration>,
     pub(crate) write_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
+    pub(crate) deflate: Option<Deflate>,
 }
 
 impl Default for Config {
@@ -35,13 +38,14 @@ impl Default for Config {
             pong_timeout: Some(Duration::from_secs(20)),
             write_timeout: Some(Duration::from_secs(30)),
             close_timeout: Duration::from_secs(5),
+            deflate: None,
         }
     }
 }
 
 impl Config {
-    /// The largest message that is received whole, in payload bytes. Default: 16 MiB. A larger one is answered
-    /// with Close 1009 as soon as a header announces it. Messages received in pieces are exempt.
+    /// The largest message that is received whole, in payload bytes, inflated if it is compressed. Default: 16 MiB. A
+    /// larger one is answered with Close 1009 as soon as a header announces it, or as soon as it inflates to more. Messages received in pieces are exempt.
     #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = bytes;
@@ -61,6 +65,18 @@ impl Config {
     #[must_use]
     pub fn max_frame_size(mut self, bytes: usize) -> Self {
         self.max_frame_size = bytes.max(1);
+        self
+    }
+
+    /// Compression by permessage-deflate (RFC 7692): a client offers it so, a server accepts offers that fit. Default:
+    /// `None`, no compression.
+    ///
+    /// What is secret should not be compressed together with what an attacker chooses: the length tells whether
+    /// they are alike. [`Connection::compress`](crate::Connection::compress) excepts messages.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
+        self.deflate = deflate.into();
         self
     }
 

@@ -1,6 +1,8 @@
 //! An open connection: one end of it, from the opening handshake to the end of the stream.
 
 mod closing;
+#[cfg(feature = "deflate")]
+mod compression;
 mod read_ahead;
 mod sending;
 mod visit;
@@ -9,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::close::{CloseFrame, Closed};
 use crate::config::Config;
+use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout, Violation};
 use crate::frame::Role;
 use crate::keepalive::{Due, Keepalive};
@@ -37,7 +40,8 @@ pub use visit::{Data, Reply, Visit};
 ///   missed deadline are dealt with by the machine itself. The last event is always [`Event::Closed`].
 ///
 /// Memory: what waits to be sent is bounded by `max_send_buffer` and one message, plus 16 pongs and a Close frame;
-/// what is assembled by `max_message_size`; the rest is what the driver reads in at a time.
+/// what is assembled by `max_message_size`; the rest is what the driver reads in at a time, and what compression takes, if it
+/// was negotiated.
 pub struct Connection {
     role: Role,
     inbound: BytesMut,
@@ -56,7 +60,8 @@ pub struct Connection {
 impl Connection {
     /// A connection whose opening handshake was done elsewhere, such as by an HTTP server.
     ///
-    /// `leftover` is what was read of the stream beyond the handshake.
+    /// `leftover` is what was read of the stream beyond the handshake. There is no compression, whatever `config` says, unless
+    /// `with_deflate` follows.
     pub fn after_handshake(
         role: Role,
         config: &Config,
@@ -87,6 +92,13 @@ impl Connection {
             outbound,
             now,
         }
+    }
+
+    /// From here on, both ends may compress.
+    #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
+    pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
+        self.receive.set_inflater(deflate.inflater(self.role));
+        self.send.set_compressor(deflate.compressor(self.role));
     }
 
     /// Which end this is.

@@ -69,7 +69,7 @@ pub struct Violation {
     /// What it did.
     pub kind: ViolationKind,
     /// The position of the frame in what came since the opening handshake, in bytes; for invalid UTF-8, of the byte
-    /// that makes it invalid.
+    /// that makes it invalid, unless the message is compressed.
     pub offset: u64,
 }
 
@@ -77,7 +77,7 @@ impl Violation {
     /// The code of the Close frame that answers it.
     pub fn code(&self) -> CloseCode {
         match self.kind {
-            ViolationKind::InvalidUtf8 => CloseCode::INVALID_DATA,
+            ViolationKind::InvalidUtf8 | ViolationKind::InvalidDeflate => CloseCode::INVALID_DATA,
             ViolationKind::MessageTooBig(_) => CloseCode::TOO_BIG,
             ViolationKind::TooManyFragments => CloseCode::POLICY,
             _ => CloseCode::PROTOCOL_ERROR,
@@ -119,6 +119,8 @@ pub enum ViolationKind {
     UnfinishedMessage,
     /// Text or a close reason that is not UTF-8 (§8.1).
     InvalidUtf8,
+    /// A compressed message that does not inflate, or does not end where a block of DEFLATE ends (RFC 7692 §7.2.2).
+    InvalidDeflate,
     /// A Close frame with a payload of one byte (§5.5.1).
     CloseTooShort,
     /// A close code that may not be on the wire (§7.4).
@@ -143,6 +145,7 @@ impl fmt::Display for ViolationKind {
             Self::UnexpectedContinuation => f.write_str("a continuation frame outside a message"),
             Self::UnfinishedMessage => f.write_str("a new message inside a fragmented one"),
             Self::InvalidUtf8 => f.write_str("text that is not UTF-8"),
+            Self::InvalidDeflate => f.write_str("a compressed message that does not inflate"),
             Self::CloseTooShort => f.write_str("a Close frame with half a code"),
             Self::CloseCode(code) => write!(f, "the close code {code}, which may not be sent"),
             Self::MessageTooBig(size) => write!(f, "a message of {size} bytes or more, over the limit"),

@@ -95,7 +95,8 @@ pub struct Header {
 pub struct Rules {
     /// Who sends: clients mask, servers do not.
     pub sender: Role,
-    /// Whether an extension gives the first reserved bit a meaning on the first frame of a data message. None does yet.
+    /// Whether permessage-deflate was negotiated, which gives the first reserved bit a meaning on the first frame of a data
+    /// message (RFC 7692 §6).
     pub rsv1: bool,
 }
 
@@ -125,6 +126,14 @@ impl Header {
             return None;
         }
         Some(Self { fin: true, compressed: false, opcode, mask, len: len as u64 })
+    }
+
+    /// The same header with the first reserved bit as it is for a compressed message (RFC 7692 §6). Only the first frame of a
+    /// data message has it; others stay as they are.
+    #[must_use]
+    pub const fn with_rsv1(mut self, compressed: bool) -> Self {
+        self.compressed = compressed && matches!(self.opcode, Opcode::Text | Opcode::Binary);
+        self
     }
 
     /// Whether the frame is the last of its message.

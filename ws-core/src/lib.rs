@@ -6,6 +6,8 @@ extern crate alloc;
 mod close;
 mod config;
 mod connection;
+#[cfg_attr(not(feature = "deflate"), path = "deflate/absent.rs")]
+mod deflate;
 mod error;
 pub mod frame;
 mod handshake;
@@ -23,11 +25,13 @@ mod utf8;
 pub use close::{CloseCode, CloseFrame, Closed, InvalidClose, Side};
 pub use config::Config;
 pub use connection::{Connection, Data, Reply, Visit};
+#[cfg(feature = "deflate")]
+pub use deflate::{Deflate, NegotiatedDeflate};
 pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
 pub use frame::Role;
 pub use handshake::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
-    Request, RequestError, Response, ResponseError, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidExtension, InvalidHeader, Reject,
+    Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};

@@ -1,7 +1,9 @@
 //! Messages from frames.
 
+mod inflating;
 mod partial;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -11,6 +13,7 @@ use bytestring::ByteString;
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
+use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
 use crate::mask;
@@ -44,6 +47,8 @@ pub(crate) struct Receive {
     /// Invariant: a message of one frame that is whole in the buffer never comes here.
     message: Option<Partial>,
     in_pieces: bool,
+    /// If permessage-deflate was negotiated.
+    inflater: Option<Box<Inflater>>,
 }
 
 impl Receive {
@@ -56,7 +61,14 @@ impl Receive {
             frame: None,
             message: None,
             in_pieces: false,
+            inflater: None,
         }
+    }
+
+    /// From now on, messages may be compressed.
+    pub(crate) fn set_inflater(&mut self, inflater: Inflater) {
+        self.rules.rsv1 = true;
+        self.inflater = Some(Box::new(inflater));
     }
 
     /// Hand out messages in pieces, from the one under way on; or whole again, from the next one on.
@@ -129,7 +141,8 @@ impl Receive {
             _ => return Ok(None),
         };
         let len = header.payload_len();
-        if !header.fin() || len > self.max_message_size || len > (inbound.len() - start) as u64 {
+        let is_plain = header.fin() && !header.rsv1();
+        if !is_plain || len > self.max_message_size || len > (inbound.len() - start) as u64 {
             return Ok(None);
         }
         let end = start + len as usize;
@@ -155,15 +168,19 @@ impl Receive {
                 if header.opcode().is_control() {
                     return self.control(inbound, header, len);
                 }
-                self.begin_frame(header)?;
+                self.begin_frame(&header)?;
                 self.consume(inbound, len);
             }
             let Some(mut frame) = self.frame.take() else { return Ok(None) };
             let there = usize::try_from(frame.left).map_or(inbound.len(), |left| left.min(inbound.len()));
             frame.unmask(&mut inbound[..there]);
-            let message = self.payload(inbound, &mut frame, there)?;
-            if message.is_some() || frame.left > 0 {
-                if frame.left > 0 {
+            let message = if self.message.as_ref().is_some_and(|message| message.compressed) {
+                self.inflate(inbound, &mut frame, there)?
+            } else {
+                self.payload(inbound, &mut frame, there)?
+            };
+            if message.is_some() || frame.is_unfinished() {
+                if frame.is_unfinished() {
                     self.frame = Some(frame);
                 }
                 return Ok(message);
@@ -172,7 +189,7 @@ impl Receive {
     }
 
     /// A data frame begins: checks its place in the message, and the message against the limits.
-    fn begin_frame(&mut self, header: Header) -> Result<(), Violation> {
+    fn begin_frame(&mut self, header: &Header) -> Result<(), Violation> {
         let violation = |kind| Violation { kind, offset: self.position };
         let in_one_frame = header.fin() && header.opcode() != Opcode::Continuation;
         let mut message = match (header.opcode(), self.message.take()) {
@@ -180,15 +197,30 @@ impl Receive {
             // RFC 6455 §5.4: fragments of one message MUST NOT be interleaved with another, and begin with its opcode.
             (Opcode::Continuation, None) => return Err(violation(ViolationKind::UnexpectedContinuation)),
             (_, Some(_)) => return Err(violation(ViolationKind::UnfinishedMessage)),
-            (Opcode::Text, None) if self.in_pieces => {
-                Partial::new(Kind::Text, Assembly::pieces(Some(Utf8::default())))
-            }
-            (_, None) if self.in_pieces => Partial::new(Kind::Binary, Assembly::pieces(None)),
-            (Opcode::Text, None) => Partial::new(Kind::Text, Assembly::Text(Text::default())),
-            (_, None) if in_one_frame => Partial::new(Kind::Binary, Assembly::InPlace),
-            (_, None) => Partial::new(Kind::Binary, Assembly::Binary(Vec::new())),
+            (Opcode::Text, None) => Partial::new(
+                Kind::Text,
+                header.rsv1(),
+                if self.in_pieces {
+                    Assembly::pieces(Some(Utf8::default()))
+                } else {
+                    Assembly::Text(Text::default())
+                },
+            ),
+            (_, None) => Partial::new(
+                Kind::Binary,
+                header.rsv1(),
+                if self.in_pieces {
+                    Assembly::pieces(None)
+                } else if in_one_frame && !header.rsv1() {
+                    Assembly::InPlace
+                } else {
+                    Assembly::Binary(Vec::new())
+                },
+            ),
         };
-        message.size = message.size.saturating_add(header.payload_len());
+        if !message.compressed {
+            message.size = message.size.saturating_add(header.payload_len());
+        }
         message.fragments = message.fragments.saturating_add(1);
         if matches!(message.data, Assembly::Pieces { .. }) {
             // A message that is not kept has no limit on its size; only fragments that bring nothing are counted.
@@ -202,7 +234,7 @@ impl Receive {
             return Err(violation(ViolationKind::TooManyFragments));
         }
         self.message = Some(message);
-        self.frame = Some(Frame::new(&header));
+        self.frame = Some(Frame::new(header, self.position));
         Ok(())
     }
 

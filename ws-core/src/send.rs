@@ -1,11 +1,14 @@
 //! Frames from messages.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::close::CloseFrame;
 use crate::config::Config;
+use crate::deflate::Compressor;
 use crate::frame::{Header, Opcode, Role};
 use crate::mask;
 use crate::message::{Kind, Message, MessageRef};
@@ -39,6 +42,8 @@ pub(crate) struct Send {
     newest_pong: Option<Bytes>,
     /// The message that is being sent as a stream.
     stream: Option<Stream>,
+    /// If permessage-deflate was negotiated.
+    compressor: Option<Box<Compressor>>,
 }
 
 /// What can be sent whole or not at all.
@@ -52,9 +57,23 @@ enum Unit {
     Other,
 }
 
-struct Stream {
+/// What the header of a data frame says of its message.
+#[derive(Clone, Copy)]
+struct Lead {
     /// Of the next frame.
     opcode: Opcode,
+    /// Whether the message is compressed, which its first frame says.
+    compressed: bool,
+}
+
+impl Lead {
+    fn next(self) -> Self {
+        Self { opcode: Opcode::Continuation, ..self }
+    }
+}
+
+struct Stream {
+    lead: Lead,
     /// The check of a text.
     utf8: Option<Utf8>,
 }
@@ -81,11 +100,27 @@ impl Send {
             pongs: 0,
             newest_pong: None,
             stream: None,
+            compressor: None,
         };
         if !outbound.is_empty() {
             send.mark(outbound, Unit::Other);
         }
         send
+    }
+
+    /// From now on, messages are compressed.
+    pub(crate) fn set_compressor(&mut self, compressor: Compressor) {
+        self.compressor = Some(Box::new(compressor));
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) fn compressor(&self) -> Option<&Compressor> {
+        self.compressor.as_deref()
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) fn compressor_mut(&mut self) -> Option<&mut Compressor> {
+        self.compressor.as_deref_mut()
     }
 
     /// Whether there is room for a message, of any size.
@@ -143,11 +178,13 @@ impl Send {
         if let Err(refusal) = self.admit(outbound) {
             return Err((refusal, message));
         }
-        if message.len() < LARGE || self.role == Role::Client || message.len() > self.max_frame_size {
-            self.fragments(outbound, message.kind().into(), message.as_bytes());
+        let lead = Lead { opcode: message.kind().into(), compressed: false };
+        if let Some(compressed) = self.compressed(message.as_bytes()) {
+            self.owned(outbound, lead.opcode, compressed);
+        } else if message.len() < LARGE || self.role == Role::Client || message.len() > self.max_frame_size {
+            self.fragments(outbound, lead, message.as_bytes());
         } else {
-            let opcode = Opcode::from(message.kind());
-            self.header(outbound, opcode, true, message.len());
+            self.header(outbound, lead, true, message.len());
             outbound.push(message.into_bytes());
         }
         self.accepted(outbound);
@@ -158,9 +195,35 @@ impl Send {
     #[inline]
     pub(crate) fn lent(&mut self, outbound: &mut Outbound, message: MessageRef<'_>) -> Result<(), Refusal> {
         self.admit(outbound)?;
-        self.fragments(outbound, message.kind().into(), message.as_bytes());
+        let lead = Lead { opcode: message.kind().into(), compressed: false };
+        match self.compressed(message.as_bytes()) {
+            Some(compressed) => self.owned(outbound, lead.opcode, compressed),
+            None => self.fragments(outbound, lead, message.as_bytes()),
+        }
         self.accepted(outbound);
         Ok(())
+    }
+
+    /// The compressed payload of a message, if it is to be compressed.
+    #[inline]
+    fn compressed(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        self.compressor.as_deref_mut().and_then(|compressor| compressor.message(payload))
+    }
+
+    /// Queues a message whose compressed payload is ours, so that a large one is masked where it is.
+    fn owned(&mut self, outbound: &mut Outbound, opcode: Opcode, mut payload: Vec<u8>) {
+        let lead = Lead { opcode, compressed: true };
+        if payload.len() < LARGE || payload.len() > self.max_frame_size {
+            return self.fragments(outbound, lead, &payload);
+        }
+        if let Some(key) = self.header(outbound, lead, true, payload.len()) {
+            mask::apply(&mut payload, key, 0);
+        }
+        // What waits counts by its length.
+        if payload.capacity() > 2 * payload.len() {
+            payload.shrink_to_fit();
+        }
+        outbound.push(payload.into());
     }
 
     #[inline]
@@ -170,31 +233,30 @@ impl Send {
     }
 
     #[inline]
-    fn fragments(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+    fn fragments(&mut self, outbound: &mut Outbound, mut lead: Lead, payload: &[u8]) {
         if payload.len() <= self.max_frame_size {
-            return self.frame(outbound, opcode, true, payload);
+            return self.frame(outbound, lead, true, payload);
         }
-        let mut opcode = opcode;
         let mut chunks = payload.chunks(self.max_frame_size).peekable();
         while let Some(chunk) = chunks.next() {
-            self.frame(outbound, opcode, chunks.peek().is_none(), chunk);
-            opcode = Opcode::Continuation;
+            self.frame(outbound, lead, chunks.peek().is_none(), chunk);
+            lead = lead.next();
         }
     }
 
     /// Queues a frame of a data message, with a fresh masking key where one is needed.
     #[inline]
-    fn frame(&mut self, outbound: &mut Outbound, opcode: Opcode, fin: bool, payload: &[u8]) {
+    fn frame(&mut self, outbound: &mut Outbound, lead: Lead, fin: bool, payload: &[u8]) {
         if payload.len() >= LARGE {
-            let key = self.header(outbound, opcode, fin, payload.len());
+            let key = self.header(outbound, lead, fin, payload.len());
             return outbound.push(match key {
                 Some(key) => mask::copied(payload, key).into(),
                 None => Bytes::copy_from_slice(payload),
             });
         }
         let key = (self.role == Role::Client).then(|| self.random.mask_key());
-        if let Some(header) = Header::data(opcode, fin, key, payload.len() as u64) {
-            append(outbound, header, payload);
+        if let Some(header) = Header::data(lead.opcode, fin, key, payload.len() as u64) {
+            append(outbound, header.with_rsv1(lead.compressed), payload);
         }
     }
 
@@ -202,13 +264,13 @@ impl Send {
     fn header(
         &mut self,
         outbound: &mut Outbound,
-        opcode: Opcode,
+        lead: Lead,
         fin: bool,
         len: usize,
     ) -> Option<mask::MaskKey> {
         let key = (self.role == Role::Client).then(|| self.random.mask_key());
-        if let Some(header) = Header::data(opcode, fin, key, len as u64) {
-            append(outbound, header, &[]);
+        if let Some(header) = Header::data(lead.opcode, fin, key, len as u64) {
+            append(outbound, header.with_rsv1(lead.compressed), &[]);
         }
         key
     }
@@ -227,7 +289,8 @@ impl Send {
             return Err(Refusal::Streaming);
         }
         let utf8 = (kind == Kind::Text).then(Utf8::default);
-        self.stream = Some(Stream { opcode: kind.into(), utf8 });
+        let compressed = self.compressor.as_ref().is_some_and(|compressor| compressor.is_wanted());
+        self.stream = Some(Stream { lead: Lead { opcode: kind.into(), compressed }, utf8 });
         Ok(())
     }
 
@@ -243,7 +306,7 @@ impl Send {
             return Ok(());
         }
         // The end of a message that has begun is always taken: it is a few bytes, and lets the next one begin.
-        let only_ends = part.is_empty() && stream.opcode == Opcode::Continuation;
+        let only_ends = part.is_empty() && stream.lead.opcode == Opcode::Continuation;
         let has_room = outbound.is_empty() || outbound.len() < self.max_send_buffer;
         if !only_ends && !has_room {
             return Err(Refusal::Full);
@@ -256,18 +319,20 @@ impl Send {
             }
             *utf8 = checked;
         }
-        let mut opcode = stream.opcode;
-        stream.opcode = Opcode::Continuation;
-        if opcode != Opcode::Continuation {
+        let mut lead = stream.lead;
+        stream.lead = lead.next();
+        if lead.opcode != Opcode::Continuation {
             self.unsent += 1;
         }
-        let mut rest = part;
+        let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
+        let compressed = compressor.map(|compressor| compressor.part(part, last));
+        let mut rest = compressed.as_deref().unwrap_or(part);
         while rest.len() > self.max_frame_size {
             let (chunk, others) = rest.split_at(self.max_frame_size);
-            self.frame(outbound, opcode, false, chunk);
-            (opcode, rest) = (Opcode::Continuation, others);
+            self.frame(outbound, lead, false, chunk);
+            (lead, rest) = (lead.next(), others);
         }
-        self.frame(outbound, opcode, last, rest);
+        self.frame(outbound, lead, last, rest);
         if last {
             self.stream = None;
         }

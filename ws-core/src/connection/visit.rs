@@ -119,7 +119,7 @@ impl Connection {
     /// Hand out messages in pieces as they come, from the one under way on; or whole again, from the next one on.
     ///
     /// Pieces are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each
-    /// other. A piece is never larger than what was read at once.
+    /// other. A piece is never larger than what was read at once, or than 16 KiB if the message is compressed.
     pub fn receive_pieces(&mut self, in_pieces: bool) {
         self.receive.set_pieces(in_pieces);
     }

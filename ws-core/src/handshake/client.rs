@@ -1,7 +1,7 @@
 //! The client's side of the opening handshake (RFC 6455 §4.1).
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
@@ -15,6 +15,7 @@ use super::request::ClientRequest;
 use super::{accept_key, new_key};
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::deflate::{Deflate, NegotiatedDeflate};
 use crate::frame::Role;
 use crate::machine::{Broken, Direction, Machine};
 use crate::outbound::Outbound;
@@ -46,13 +47,15 @@ struct Expected {
     accept: String,
     subprotocols: Vec<String>,
     require_subprotocol: bool,
+    /// The extension that is offered.
+    deflate: Option<Deflate>,
 }
 
 enum State {
     Head(ResponseHead),
     Body(Response, Body),
-    /// The response is right, and was reported.
-    Ready,
+    /// The response is right, and was reported, with what it agrees to.
+    Ready(Option<NegotiatedDeflate>),
     /// The failure was reported.
     Failed,
 }
@@ -62,11 +65,11 @@ impl ClientHandshake {
     pub fn new(request: &ClientRequest, config: Config, mut random: Random, deadline: Instant) -> Self {
         let key = new_key(&mut random);
         let mut outbound = Outbound::default();
-        outbound.append(|head| request.write(head, &key));
+        let extensions = config.deflate.map(|deflate| deflate.to_string());
+        outbound.append(|head| request.write(head, &key, extensions.as_deref()));
         Self {
             inbound: BytesMut::new(),
             outbound,
-            config,
             random,
             deadline,
             now: Instant::EPOCH,
@@ -77,7 +80,9 @@ impl ClientHandshake {
                 accept: accept_key(&key),
                 subprotocols: request.subprotocols.clone(),
                 require_subprotocol: request.require_subprotocol,
+                deflate: config.deflate,
             },
+            config,
             state: State::Head(ResponseHead::default()),
         }
     }
@@ -87,9 +92,12 @@ impl ClientHandshake {
     #[allow(clippy::result_large_err, reason = "the handshake is handed back, not reported")]
     pub fn open(self, now: Instant) -> Result<Connection, Self> {
         match self.state {
-            State::Ready => {
+            State::Ready(deflate) => {
                 let Self { config, random, inbound, outbound, eof, broken, .. } = self;
                 let mut connection = Connection::new(Role::Client, &config, random, inbound, outbound, now);
+                if let Some(deflate) = deflate {
+                    connection.use_deflate(&deflate);
+                }
                 if let Some(broken) = broken {
                     connection.handle_error(broken, now);
                 }
@@ -112,8 +120,8 @@ impl ClientHandshake {
             return Err(HeadError::NotHttp(http::start(response.head())).into());
         }
         if response.status() == 101 {
-            self.expected.check(&response).map_err(HandshakeError::Response)?;
-            self.state = State::Ready;
+            let deflate = self.expected.check(&response).map_err(HandshakeError::Response)?;
+            self.state = State::Ready(deflate);
             return Ok(Some(response));
         }
         let body = Body::of(&response);
@@ -148,8 +156,8 @@ impl ClientHandshake {
 }
 
 impl Expected {
-    /// RFC 6455 §4.1, the list of what the client must validate.
-    fn check(&self, response: &Response) -> Result<(), ResponseError> {
+    /// RFC 6455 §4.1, the list of what the client must validate. Gives what it agrees to.
+    fn check(&self, response: &Response) -> Result<Option<NegotiatedDeflate>, ResponseError> {
         let headers = response.headers();
         let joined = |name: &str| headers.all(name).collect::<Vec<_>>().join(", ");
         let upgrade = joined("Upgrade");
@@ -163,17 +171,22 @@ impl Expected {
         if accept != self.accept {
             return Err(ResponseError::Accept(accept));
         }
-        // No extension is offered yet, so that none may be used.
-        if headers.get("Sec-WebSocket-Extensions").is_some() {
-            return Err(ResponseError::Extension(joined("Sec-WebSocket-Extensions")));
-        }
+        let deflate = match self.deflate {
+            Some(offer) => offer
+                .confirm(headers.all("Sec-WebSocket-Extensions"))
+                .map_err(ResponseError::InvalidExtension)?,
+            None if headers.get("Sec-WebSocket-Extensions").is_some() => {
+                return Err(ResponseError::Extension(joined("Sec-WebSocket-Extensions")));
+            }
+            None => None,
+        };
         match headers.get("Sec-WebSocket-Protocol") {
             None if self.require_subprotocol => Err(ResponseError::SubprotocolMissing),
-            None => Ok(()),
+            None => Ok(deflate),
             Some(_) => {
                 let chosen = joined("Sec-WebSocket-Protocol");
                 let is_offered = self.subprotocols.contains(&chosen);
-                if is_offered { Ok(()) } else { Err(ResponseError::Subprotocol(chosen)) }
+                if is_offered { Ok(deflate) } else { Err(ResponseError::Subprotocol(chosen)) }
             }
         }
     }
@@ -214,8 +227,8 @@ impl Machine for ClientHandshake {
         match mem::replace(&mut self.state, State::Failed) {
             State::Head(head) => self.poll_head(head),
             State::Body(response, body) => self.poll_body(response, body),
-            State::Ready => {
-                self.state = State::Ready;
+            State::Ready(deflate) => {
+                self.state = State::Ready(deflate);
                 Ok(None)
             }
             State::Failed => Ok(None),

@@ -116,8 +116,10 @@ pub enum ResponseError {
     Subprotocol(String),
     /// It names no subprotocol, though one is required.
     SubprotocolMissing,
-    /// It names an extension that was not offered.
+    /// It names an extension, though none was offered.
     Extension(String),
+    /// It is no legal answer to the extension that was offered, or names another.
+    InvalidExtension(InvalidExtension),
 }
 
 impl fmt::Display for ResponseError {
@@ -136,6 +138,7 @@ impl fmt::Display for ResponseError {
             Self::Subprotocol(seen) => write!(f, "it chose the subprotocol {seen:?}, which was not offered"),
             Self::SubprotocolMissing => f.write_str("it chose no subprotocol, though one is required"),
             Self::Extension(seen) => write!(f, "it uses the extension {seen:?}, which was not offered"),
+            Self::InvalidExtension(error) => write!(f, "in its Sec-WebSocket-Extensions, {error}"),
         }
     }
 }
@@ -160,6 +163,8 @@ pub enum RequestError {
     Key(String),
     /// `Sec-WebSocket-Version` is not 13.
     Version(String),
+    /// `Sec-WebSocket-Extensions` is not a list of extensions (§9.1). Only seen by a server that has any.
+    Extensions(String),
 }
 
 impl fmt::Display for RequestError {
@@ -173,6 +178,9 @@ impl fmt::Display for RequestError {
             Self::NoUpgrade => f.write_str("it does not ask for an upgrade to \"websocket\""),
             Self::Key(key) => write!(f, "the key {key:?} is not 16 bytes in base64"),
             Self::Version(version) => write!(f, "the version is {version:?}, not 13"),
+            Self::Extensions(seen) => {
+                write!(f, "Sec-WebSocket-Extensions is {seen:?}, which is not a list of extensions")
+            }
         }
     }
 }
@@ -205,3 +213,21 @@ impl fmt::Display for InvalidHeader {
 }
 
 impl core::error::Error for InvalidHeader {}
+
+/// Why something is no negotiation of permessage-deflate (RFC 7692 §7.1), or no answer to what was offered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct InvalidExtension {
+    /// The parameter, with the value that it had, or what else is wrong.
+    pub parameter: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for InvalidExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is wrong: {}", self.parameter, self.reason)
+    }
+}
+
+impl core::error::Error for InvalidExtension {}

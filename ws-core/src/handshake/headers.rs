@@ -113,6 +113,10 @@ pub(super) fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
 
 /// RFC 9110 §5.6.2.
 pub(super) fn is_token(text: &str) -> bool {
-    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_tchar)
+}
+
+/// A byte that a token may have.
+pub(super) fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -47,6 +47,11 @@ impl Request {
         self.headers.get("Origin")
     }
 
+    /// The extensions that the client offers, best first: the values of its `Sec-WebSocket-Extensions` fields.
+    pub fn extensions(&self) -> impl Iterator<Item = &str> {
+        self.headers.all("Sec-WebSocket-Extensions")
+    }
+
     /// The subprotocols that the client offers, best first.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.headers.tokens("Sec-WebSocket-Protocol")
@@ -82,6 +87,11 @@ impl Response {
     /// The subprotocol that the server chose, if it chose one.
     pub fn subprotocol(&self) -> Option<&str> {
         self.headers.get("Sec-WebSocket-Protocol")
+    }
+
+    /// The extension that the server uses, with its parameters, if it uses one.
+    pub fn extension(&self) -> Option<&str> {
+        self.headers.get("Sec-WebSocket-Extensions")
     }
 
     /// The head as it came, up to and including the empty line.

@@ -97,8 +97,8 @@ impl ClientRequest {
         self
     }
 
-    /// What is sent, with this `Sec-WebSocket-Key`.
-    pub(super) fn write(&self, head: &mut Vec<u8>, key: &str) {
+    /// What is sent, with this `Sec-WebSocket-Key` and these offers of extensions.
+    pub(super) fn write(&self, head: &mut Vec<u8>, key: &str, extensions: Option<&str>) {
         head.extend_from_slice(b"GET ");
         head.extend_from_slice(self.target.as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
@@ -111,6 +111,9 @@ impl ClientRequest {
         write_field(head, "Sec-WebSocket-Version", "13");
         if !self.subprotocols.is_empty() {
             write_field(head, "Sec-WebSocket-Protocol", &self.subprotocols.join(", "));
+        }
+        if let Some(extensions) = extensions {
+            write_field(head, "Sec-WebSocket-Extensions", extensions);
         }
         self.headers.write(head);
         head.extend_from_slice(b"\r\n");

@@ -1,7 +1,7 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
@@ -13,6 +13,7 @@ use super::http::{self, BadHead, HeadEnd, Request};
 use super::{accept_key, is_key};
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::deflate::{Deflate, NegotiatedDeflate};
 use crate::frame::Role;
 use crate::machine::{Broken, Direction, Machine};
 use crate::outbound::Outbound;
@@ -41,8 +42,8 @@ pub struct ServerHandshake {
 
 enum State {
     Head(HeadEnd),
-    /// The request was reported. What a response answers to its key.
-    Ready(String),
+    /// The request was reported. What a response answers to its key and its offers of extensions.
+    Ready(String, Option<NegotiatedDeflate>),
     /// The request was answered otherwise, or will never come.
     Over,
 }
@@ -52,6 +53,7 @@ enum State {
 pub struct Accept {
     subprotocol: Option<String>,
     headers: Headers,
+    without_deflate: bool,
 }
 
 impl Accept {
@@ -79,6 +81,14 @@ impl Accept {
     ) -> Self {
         let is_offered = |name: &&str| request.subprotocols().any(|offered| offered == *name);
         self.subprotocol = supported.into_iter().find(is_offered).map(String::from);
+        self
+    }
+
+    /// Does not compress, whatever the request offers and [`Config::deflate`](crate::Config::deflate) accepts.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn without_deflate(mut self) -> Self {
+        self.without_deflate = true;
         self
     }
 
@@ -166,7 +176,8 @@ impl ServerHandshake {
     /// connection's [`outbound`](Machine::outbound), and what was read beyond the request moves along.
     #[allow(clippy::result_large_err, reason = "the handshake is handed back, not reported")]
     pub fn accept(self, accept: &Accept, now: Instant) -> Result<Connection, Self> {
-        let State::Ready(key) = &self.state else { return Err(self) };
+        let State::Ready(key, deflate) = &self.state else { return Err(self) };
+        let deflate = deflate.filter(|_| !accept.without_deflate);
         let mut outbound = Outbound::default();
         outbound.append(|head| {
             head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
@@ -176,11 +187,17 @@ impl ServerHandshake {
             if let Some(subprotocol) = &accept.subprotocol {
                 write_field(head, "Sec-WebSocket-Protocol", subprotocol);
             }
+            if let Some(deflate) = deflate {
+                write_field(head, "Sec-WebSocket-Extensions", &deflate.to_string());
+            }
             accept.headers.write(head);
             head.extend_from_slice(b"\r\n");
         });
         let Self { config, random, inbound, eof, broken, .. } = self;
         let mut connection = Connection::new(Role::Server, &config, random, inbound, outbound, now);
+        if let Some(deflate) = deflate {
+            connection.use_deflate(&deflate);
+        }
         if let Some(broken) = broken {
             connection.handle_error(broken, now);
         }
@@ -193,7 +210,7 @@ impl ServerHandshake {
     /// Answers the request that was reported with something else than a connection, and ends the stream. Does nothing
     /// before the request was reported, or after it was answered.
     pub fn reject(&mut self, reject: &Reject) {
-        if let State::Ready(_) = self.state {
+        if let State::Ready(..) = self.state {
             self.answer(reject);
         }
     }
@@ -224,13 +241,14 @@ impl ServerHandshake {
             }
             Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
         };
-        let checked = found.and_then(|(method, request)| match check(&method, &request) {
-            Ok(key) => Ok((key, request)),
+        let deflate = self.config.deflate;
+        let checked = found.and_then(|(method, request)| match check(&method, &request, deflate) {
+            Ok((key, deflate)) => Ok((key, deflate, request)),
             Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
         });
         match checked {
-            Ok((key, request)) => {
-                self.state = State::Ready(accept_key(&key));
+            Ok((key, deflate, request)) => {
+                self.state = State::Ready(accept_key(&key), deflate);
                 Ok(Some(request))
             }
             Err((reject, error)) => {
@@ -270,8 +288,12 @@ impl ServerHandshake {
     }
 }
 
-/// RFC 6455 §4.2.1, what the client's handshake consists of. Gives the key.
-fn check(method: &str, request: &Request) -> Result<String, RequestError> {
+/// RFC 6455 §4.2.1, what the client's handshake consists of. Gives the key, and the answer to its offers of extensions.
+fn check(
+    method: &str,
+    request: &Request,
+    deflate: Option<Deflate>,
+) -> Result<(String, Option<NegotiatedDeflate>), RequestError> {
     let headers = request.headers();
     if method != "GET" {
         return Err(RequestError::Method(method.into()));
@@ -291,10 +313,17 @@ fn check(method: &str, request: &Request) -> Result<String, RequestError> {
     if headers.only("Sec-WebSocket-Version") != Some("13") {
         return Err(RequestError::Version(joined("Sec-WebSocket-Version")));
     }
-    match headers.only("Sec-WebSocket-Key").filter(|key| is_key(key)) {
-        Some(key) => Ok(key.into()),
-        None => Err(RequestError::Key(joined("Sec-WebSocket-Key"))),
-    }
+    let key = headers
+        .only("Sec-WebSocket-Key")
+        .filter(|key| is_key(key))
+        .ok_or_else(|| RequestError::Key(joined("Sec-WebSocket-Key")))?;
+    let deflate = match deflate {
+        Some(deflate) => deflate
+            .accept(headers.all("Sec-WebSocket-Extensions"))
+            .map_err(|_| RequestError::Extensions(joined("Sec-WebSocket-Extensions")))?,
+        None => None,
+    };
+    Ok((key.into(), deflate))
 }
 
 /// The answer to a request that is no handshake.

@@ -11,6 +11,8 @@ use crate::utf8::{Text, Utf8};
 
 /// A data frame, from its header to the last byte of its payload.
 pub(super) struct Frame {
+    /// The position of its header in the stream.
+    pub(super) start: u64,
     pub(super) fin: bool,
     mask: Option<MaskKey>,
     /// Bytes of the payload that are still in the buffer or yet to come.
@@ -19,12 +21,15 @@ pub(super) struct Frame {
     phase: usize,
     /// Bytes at the beginning of the buffer that were unmasked already.
     unmasked: usize,
+    /// Whether more can be inflated without another byte.
+    pub(super) has_more: bool,
 }
 
 /// A message under assembly.
 pub(super) struct Partial {
     pub(super) kind: Kind,
-    /// Announced by the headers so far, in bytes.
+    pub(super) compressed: bool,
+    /// Announced by the headers so far, in bytes; inflated so far, if it is compressed.
     pub(super) size: u64,
     pub(super) fragments: u32,
     pub(super) data: Assembly,
@@ -43,8 +48,21 @@ pub(super) enum Assembly {
 }
 
 impl Frame {
-    pub(super) fn new(header: &Header) -> Self {
-        Self { fin: header.fin(), mask: header.mask(), left: header.payload_len(), phase: 0, unmasked: 0 }
+    pub(super) fn new(header: &Header, start: u64) -> Self {
+        Self {
+            start,
+            fin: header.fin(),
+            mask: header.mask(),
+            left: header.payload_len(),
+            phase: 0,
+            unmasked: 0,
+            has_more: false,
+        }
+    }
+
+    /// Whether it has to be looked at again.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.left > 0 || self.has_more
     }
 
     /// Unmasks what was not yet unmasked of the payload at the beginning of the buffer.
@@ -56,10 +74,10 @@ impl Frame {
         self.unmasked = payload.len();
     }
 
-    /// The first `n` bytes of the buffer, all that was unmasked, leave it.
+    /// The first `n` bytes of the buffer, of those that were unmasked, leave it.
     pub(super) fn took(&mut self, n: usize) {
         self.left -= n as u64;
-        self.unmasked = 0;
+        self.unmasked -= n;
     }
 }
 
@@ -70,8 +88,8 @@ impl Assembly {
 }
 
 impl Partial {
-    pub(super) fn new(kind: Kind, data: Assembly) -> Self {
-        Self { kind, size: 0, fragments: 0, data }
+    pub(super) fn new(kind: Kind, compressed: bool, data: Assembly) -> Self {
+        Self { kind, compressed, size: 0, fragments: 0, data }
     }
 
     pub(super) fn finish(self) -> Message {

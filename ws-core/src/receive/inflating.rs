@@ -1,0 +1,122 @@
+//! Compressed payloads.
+
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+
+use crate::deflate::{Progress, Step};
+use crate::error::{Violation, ViolationKind};
+use crate::message::Piece;
+
+use super::partial::{Assembly, Frame, Partial};
+use super::{Receive, Received};
+
+/// The largest piece of a compressed message, in bytes.
+const PIECE: usize = 16 * 1024;
+
+impl Receive {
+    /// The first `there` bytes of the buffer are payload of `frame`, unmasked, in a compressed message.
+    ///
+    /// A message is inflated as it comes, and never beyond the byte that is over the limit; one in pieces, as far as one
+    /// piece goes.
+    pub(super) fn inflate(
+        &mut self,
+        inbound: &mut BytesMut,
+        frame: &mut Frame,
+        there: usize,
+    ) -> Result<Option<Received>, Violation> {
+        // Where in a compressed payload something is wrong depends on how it was cut; in which frame it is does not.
+        let offset = frame.start;
+        let violation = |kind| Violation { kind, offset };
+        let (Some(inflater), Some(mut message)) = (self.inflater.as_deref_mut(), self.message.take()) else {
+            return Ok(None);
+        };
+        let last = frame.fin && there as u64 == frame.left;
+        let mut piece = Vec::new();
+        let mut taken = 0;
+        let progress = loop {
+            let room = message.room(self.max_message_size, piece.len());
+            if room == 0 {
+                break Progress::More;
+            }
+            let Step { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
+            taken += used;
+            message.inflated(output, self.max_message_size, &mut piece).map_err(violation)?;
+            if !matches!(progress, Progress::More) {
+                break progress;
+            }
+        };
+        frame.has_more = matches!(progress, Progress::More);
+        let ends = match progress {
+            Progress::More | Progress::NeedsInput => false,
+            Progress::Ended => true,
+            Progress::Invalid => return Err(violation(ViolationKind::InvalidDeflate)),
+        };
+        if ends {
+            inflater.end_message();
+            if !message.is_complete() {
+                return Err(violation(ViolationKind::InvalidUtf8));
+            }
+        }
+        frame.took(taken);
+        self.consume(inbound, taken);
+        let in_pieces = matches!(message.data, Assembly::Pieces { .. });
+        let received = if in_pieces {
+            let piece = Piece::new(message.kind, piece.into(), ends);
+            (ends || !piece.bytes.is_empty()).then_some(Received::Piece(piece))
+        } else if ends {
+            return Ok(Some(Received::Message(message.finish())));
+        } else {
+            None
+        };
+        self.message = (!ends).then_some(message);
+        Ok(received)
+    }
+}
+
+impl Partial {
+    /// How many bytes more may be inflated: up to the first that is over the limit, or as many as a piece may have.
+    fn room(&self, max_message_size: u64, piece: usize) -> usize {
+        match self.data {
+            Assembly::Pieces { .. } => PIECE - piece,
+            _ => usize::try_from(max_message_size.saturating_sub(self.size))
+                .unwrap_or(usize::MAX)
+                .saturating_add(1),
+        }
+    }
+
+    /// Takes what was inflated.
+    fn inflated(&mut self, output: &[u8], max: u64, piece: &mut Vec<u8>) -> Result<(), ViolationKind> {
+        let before = self.size;
+        self.size = self.size.saturating_add(output.len() as u64);
+        let fitting =
+            usize::try_from(max.saturating_sub(before)).map_or(output.len(), |room| room.min(output.len()));
+        match &mut self.data {
+            Assembly::Pieces { utf8, begun } => {
+                *begun |= !output.is_empty();
+                piece.extend_from_slice(output);
+                return match utf8 {
+                    Some(utf8) => utf8.feed(output, |_| ()).map_err(|_| ViolationKind::InvalidUtf8),
+                    None => Ok(()),
+                };
+            }
+            // The text before the byte over the limit counts first, so that it does not matter how the bytes are cut.
+            Assembly::Text(text) => {
+                text.feed(&output[..fitting]).map_err(|_| ViolationKind::InvalidUtf8)?;
+            }
+            Assembly::Binary(bytes) => bytes.extend_from_slice(&output[..fitting]),
+            // Only for a message that is not compressed.
+            Assembly::InPlace => {}
+        }
+        if fitting < output.len() { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) }
+    }
+
+    /// Whether a text may end here.
+    fn is_complete(&self) -> bool {
+        match &self.data {
+            Assembly::Text(text) => text.is_complete(),
+            Assembly::Pieces { utf8: Some(utf8), .. } => utf8.is_complete(),
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Connections that have agreed on compression.
+
+use ws_core::{Config, Deflate, NegotiatedDeflate, Role};
+
+use crate::support::*;
+
+/// What a client with these settings and a server with those agree on: the client's view, and the server's.
+pub(crate) fn negotiate(client: &Deflate, server: &Deflate) -> (NegotiatedDeflate, NegotiatedDeflate) {
+    let accepted = server.accept([&*client.to_string()]).unwrap().expect("the offer fits");
+    let confirmed = client.confirm([&*accepted.to_string()]).unwrap().expect("the response is an answer");
+    (confirmed, accepted)
+}
+
+/// Two connections that compress.
+pub(crate) fn pair(config: &Config, client: &Deflate, server: &Deflate, chunk: usize) -> Pair {
+    let mut pair = Pair::new(config, config, chunk);
+    let (confirmed, accepted) = negotiate(client, server);
+    pair.client = open(Role::Client, config).with_deflate(confirmed);
+    pair.server = open(Role::Server, config).with_deflate(accepted);
+    pair
+}

@@ -1,0 +1,11 @@
+//! permessage-deflate through the public API of the machines: bytes and time in, events and bytes out.
+
+#![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
+
+mod agreed;
+mod handshakes;
+mod negotiation;
+mod pairs;
+#[allow(dead_code, reason = "shared with other tests, which use the rest")]
+#[path = "../machines/support.rs"]
+mod support;
