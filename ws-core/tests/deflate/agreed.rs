@@ -1,6 +1,6 @@
 //! Connections that have agreed on compression.
 
-use ws_core::{Config, Deflate, NegotiatedDeflate, Role};
+use ws_core::{Config, Connection, Deflate, NegotiatedDeflate, Role};
 
 use crate::support::*;
 
@@ -9,6 +9,12 @@ pub(crate) fn negotiate(client: &Deflate, server: &Deflate) -> (NegotiatedDeflat
     let accepted = server.accept([&*client.to_string()]).unwrap().expect("the offer fits");
     let confirmed = client.confirm([&*accepted.to_string()]).unwrap().expect("the response is an answer");
     (confirmed, accepted)
+}
+
+/// An open connection that compresses, its peer having the same settings.
+pub(crate) fn open_deflate(role: Role, config: &Config, deflate: &Deflate) -> Connection {
+    let (client, server) = negotiate(deflate, deflate);
+    open(role, config).with_deflate(if role == Role::Client { client } else { server })
 }
 
 /// Two connections that compress.

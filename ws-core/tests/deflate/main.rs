@@ -4,8 +4,12 @@
 
 mod agreed;
 mod handshakes;
+mod inflating;
 mod negotiation;
+mod oracle;
 mod pairs;
+mod sending;
 #[allow(dead_code, reason = "shared with other tests, which use the rest")]
 #[path = "../machines/support.rs"]
 mod support;
+mod wrong;

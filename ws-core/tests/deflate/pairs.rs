@@ -74,7 +74,7 @@ fn end(pair: &mut Pair, role: Role) -> &mut Connection {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn messages_arrive_as_they_were_sent_whatever_was_negotiated_and_however_they_are_cut(
