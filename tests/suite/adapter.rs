@@ -11,10 +11,17 @@ use ws_core::{
     Response, SendError, StreamError,
 };
 
+use crate::tls::Site;
+
 /// The library for one runtime. An asynchronous one blocks on every operation.
 pub trait Adapter: 'static {
     type Socket: Socket;
     type Listener: Listener<Self::Socket>;
+
+    /// Whose TLS both ends of a [`pair`](crate::ends::pair) speak, if any.
+    fn site() -> Option<&'static Site> {
+        None
+    }
 
     fn connect(options: ConnectOptions) -> Result<(Self::Socket, Response), ConnectError>;
 

@@ -14,6 +14,7 @@ pub mod ending;
 pub mod faults;
 pub mod outbox;
 pub mod remains;
+pub mod secure;
 
 pub use adapter::{ClientAdapter, ClientHandle};
 pub use watched::Watched;
@@ -74,6 +75,14 @@ macro_rules! client_scenarios {
             }
             remains {
                 a_hundred_reconnects_leave_nothing_behind
+            }
+            secure {
+                it_comes_back_over_tls_with_what_is_left
+                a_cut_anywhere_in_tls_is_reported_once_and_tried_again
+                a_certificate_error_ends_it
+                the_session_of_tls_is_resumed
+                it_comes_back_through_a_proxy
+                a_proxy_that_refuses_ends_it_and_one_that_fails_does_not
             }
         }
     };

@@ -36,13 +36,20 @@ pub fn server<A: Adapter>(config: Config) -> (A::Socket, Peer) {
 /// Our client and our server.
 pub fn pair<A: Adapter>(config: Config) -> (A::Socket, A::Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("ws://{}/", listener.local_addr().unwrap());
-    let connecting = ConnectOptions::new(&url).unwrap().config(config.clone());
+    let address = listener.local_addr().unwrap();
+    let accepting = AcceptOptions::default().config(config.clone());
+    let (connecting, accepting) = match A::site() {
+        None => (ConnectOptions::new(&format!("ws://{address}/")).unwrap(), accepting),
+        Some(site) => {
+            let options = ConnectOptions::new(&format!("wss://{address}/")).unwrap();
+            (options.tls(site.connector.clone()), accepting.tls(site.acceptor.clone()))
+        }
+    };
     thread::scope(|scope| {
-        let client = scope.spawn(move || A::connect(connecting).unwrap().0);
+        let client = scope.spawn(move || A::connect(connecting.config(config)).unwrap().0);
         let transport = listener.accept().unwrap().0;
         transport.set_nodelay(true).unwrap();
-        let (server, _) = A::accept(transport, AcceptOptions::default().config(config)).unwrap();
+        let (server, _) = A::accept(transport, accepting).unwrap();
         (client.join().unwrap(), server)
     })
 }

@@ -12,6 +12,8 @@ pub mod clients;
 pub mod ends;
 pub mod peer;
 pub mod proxy;
+pub mod relay;
+pub mod tls;
 pub mod watch;
 pub mod wire;
 pub mod witness;
@@ -27,6 +29,8 @@ pub mod messages;
 pub mod open_client;
 pub mod open_server;
 pub mod pressure;
+pub mod proxied;
+pub mod secure;
 pub mod shutdown;
 pub mod streams;
 
@@ -136,6 +140,47 @@ macro_rules! scenarios {
             }
             leaks {
                 two_hundred_connections_leave_nothing_behind
+            }
+            secure {
+                a_secure_echo_of_every_size
+                a_certificate_for_an_address_is_one_for_no_other
+                a_certificate_that_is_wrong_is_an_error_that_says_how
+                a_client_certificate_is_shown_where_it_is_asked_for
+                plain_text_where_tls_was_expected_is_an_error_that_says_so
+                tls_where_plain_text_was_expected_is_an_error_that_says_so
+                a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout
+                a_stream_that_is_cut_is_an_error_in_every_phase
+                a_listener_speaks_tls_and_stops
+                halves_are_full_duplex_over_tls
+            }
+            proxied {
+                ws_and_wss_pass_through_every_kind_of_proxy
+                a_name_that_only_the_proxy_knows
+                a_proxy_that_is_no_help_is_an_error_that_says_why
+                a_proxy_that_is_not_there_is_an_error_of_connecting
+                a_silent_proxy_costs_open_timeout
+            }
+        }
+        mod over_tls {
+            $crate::scenarios! { $crate::tls::Wss<$adapter>:
+                halves {
+                    ten_thousand_messages_each_way
+                    streamed_messages_pass_through_halves
+                }
+                messages {
+                    an_echo_of_every_length_form
+                }
+                pressure {
+                    both_ends_over_the_mark_at_once_do_not_lock_up
+                }
+                streams {
+                    a_message_of_64_mib_passes_in_pieces_with_flat_memory
+                    text_may_be_cut_within_a_character
+                    no_message_comes_between_the_parts_of_another
+                }
+                leaks {
+                    two_hundred_connections_leave_nothing_behind
+                }
             }
         }
     };

@@ -1,6 +1,7 @@
 //! A server that notes what it gets, connection by connection. It takes every end for granted, since faults are what it is
 //! for; its handshake and frames are made by hand.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -51,7 +52,8 @@ pub struct Witness {
 
 struct Shared {
     manner: Manner,
-    testimonies: Mutex<Vec<Testimony>>,
+    /// By the order in which they were accepted: under load, handshakes may end in another.
+    testimonies: Mutex<BTreeMap<usize, Testimony>>,
     changed: Condvar,
     is_over: AtomicBool,
 }
@@ -82,7 +84,7 @@ impl Witness {
 
     /// What was received on each connection whose handshake was done.
     pub fn testimonies(&self) -> Vec<Testimony> {
-        self.shared.testimonies.lock().unwrap().clone()
+        self.shared.testimonies.lock().unwrap().values().cloned().collect()
     }
 
     /// All that was received, in order.
@@ -92,14 +94,16 @@ impl Witness {
 
     /// Waits until so much was received.
     pub fn wait_until(&self, what: &str, is_true: impl Fn(&[Testimony]) -> bool) -> Vec<Testimony> {
+        let in_order =
+            |testimonies: &BTreeMap<_, Testimony>| testimonies.values().cloned().collect::<Vec<_>>();
         let testimonies = self.shared.testimonies.lock().unwrap();
         let (testimonies, late) = self
             .shared
             .changed
-            .wait_timeout_while(testimonies, PATIENCE, |testimonies| !is_true(testimonies))
+            .wait_timeout_while(testimonies, PATIENCE, |testimonies| !is_true(&in_order(testimonies)))
             .unwrap();
         assert!(!late.timed_out(), "the server waits in vain for {what}: {testimonies:?}");
-        testimonies.clone()
+        in_order(&testimonies)
     }
 }
 
@@ -118,14 +122,14 @@ impl Drop for Witness {
 impl Shared {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         let mut clients: Vec<(TcpStream, JoinHandle<Option<()>>)> = Vec::new();
-        for client in listener.incoming() {
+        for (number, client) in listener.incoming().enumerate() {
             if self.is_over.load(SeqCst) {
                 break;
             }
             let Ok(client) = client else { continue };
             let shared = self.clone();
             let socket = client.try_clone().unwrap();
-            clients.push((socket, thread::spawn(move || shared.serve(client))));
+            clients.push((socket, thread::spawn(move || shared.serve(number, client))));
             clients.retain(|(_, serving)| !serving.is_finished());
         }
         for (socket, serving) in clients {
@@ -135,12 +139,12 @@ impl Shared {
     }
 
     fn change(&self, number: usize, change: impl FnOnce(&mut Testimony)) {
-        change(&mut self.testimonies.lock().unwrap()[number]);
+        change(self.testimonies.lock().unwrap().entry(number).or_default());
         self.changed.notify_all();
     }
 
     /// `None`: the connection has ended before.
-    fn serve(&self, mut client: TcpStream) -> Option<()> {
+    fn serve(&self, number: usize, mut client: TcpStream) -> Option<()> {
         client.set_nodelay(true).ok()?;
         let mut buffer = Vec::new();
         let head = loop {
@@ -149,11 +153,7 @@ impl Shared {
             }
             fill(&mut client, &mut buffer)?;
         };
-        let number = {
-            let mut testimonies = self.testimonies.lock().unwrap();
-            testimonies.push(Testimony::default());
-            testimonies.len() - 1
-        };
+        self.testimonies.lock().unwrap().insert(number, Testimony::default());
         let mut first = response_to(&head, "").into_bytes();
         for greeting in self.manner.greetings {
             first.extend(wire::frame(FIN | TEXT, false, greeting.as_bytes()));

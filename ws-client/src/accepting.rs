@@ -1,6 +1,6 @@
 //! From a connected transport to an open connection, on the server's side.
 
-use ws_core::bytes::BytesMut;
+use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
     Accept, Broken, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request,
     ServerHandshake,
@@ -10,6 +10,10 @@ use crate::channel::Channel;
 use crate::error::{AcceptError, Phase};
 use crate::options::AcceptOptions;
 use crate::tls::TlsFailure;
+
+/// To a client that does not speak TLS, in the clear: it would not understand an alert.
+const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 35\r\nConnection: close\r\n\r\n\
+    this port speaks TLS: use wss here\n";
 
 /// What a server does with a transport until it has the client's [`Request`], as a [`Machine`]: TLS, if there is to be any, and
 /// the opening handshake. Then [`accept`](Self::accept) gives the connection.
@@ -74,7 +78,12 @@ impl Machine for Accepting {
 
     fn poll_event(&mut self) -> Result<Option<Request>, AcceptError> {
         self.channel.poll_event().map_err(|failure| match failure {
-            TlsFailure::Tls(error) => AcceptError::Tls(error),
+            TlsFailure::Tls(error) => {
+                if error.is_plain_http() {
+                    self.channel.outbound().push(Bytes::from_static(PLAIN_HTTP));
+                }
+                AcceptError::Tls(error)
+            }
             TlsFailure::Inner(HandshakeError::Timeout) if self.channel.is_securing() => {
                 AcceptError::Timeout(Phase::Tls)
             }

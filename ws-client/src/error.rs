@@ -94,6 +94,10 @@ impl ConnectError {
             Self::Connect(_) => Phase::Connect,
             Self::Proxy(_) => Phase::Proxy,
             Self::Tls(_) => Phase::Tls,
+            // In TLS 1.3 a server judges a client's certificate when TLS is up for the client.
+            Self::Handshake(error) if TlsError::find(error).is_some_and(TlsError::is_certificate) => {
+                Phase::Tls
+            }
             Self::Handshake(_) => Phase::Handshake,
             Self::Timeout(phase) => *phase,
         }

@@ -50,6 +50,14 @@ impl TlsError {
         match self.0 {}
     }
 
+    pub(crate) fn is_certificate(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_plain_http(&self) -> bool {
+        match self.0 {}
+    }
+
     pub(crate) fn find<'a>(_: &'a (dyn error::Error + 'static)) -> Option<&'a Self> {
         None
     }

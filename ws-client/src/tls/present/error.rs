@@ -168,6 +168,11 @@ impl TlsError {
         )
     }
 
+    /// Whether the peer has sent an HTTP request in the clear.
+    pub(crate) fn is_plain_http(&self) -> bool {
+        matches!(self, Self::NotTls(start) if start.starts_with(b"GET "))
+    }
+
     /// The failure of TLS that is behind `error`, if one is: itself, or one of its sources.
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);

@@ -1,0 +1,168 @@
+//! Connections through proxies, of every kind: what the proxy hears, and what the target does.
+
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use ws_client::{AcceptOptions, ConnectError, ConnectOptions, Phase, ProxyError, Socks5Reply, TlsOptions};
+use ws_core::{CloseCode, Request};
+
+use crate::adapter::{Adapter, Receiving, Sending};
+use crate::ends::quiet;
+use crate::relay::{Relay, Speech, terminate};
+use crate::tls::SITE;
+use crate::watch::takes;
+
+/// User name and password of a relay, as a URL has them.
+const CREDENTIALS: &str = "ada:s3cret%3Aword@";
+
+/// A message and its echo between our client and our server, which gives the request that it saw.
+fn echo<A: Adapter>(listener: &TcpListener, options: ConnectOptions) -> Request {
+    let secure = options.target().is_secure();
+    thread::scope(|scope| {
+        let serving = scope.spawn(move || {
+            let transport = listener.accept().unwrap().0;
+            let accepting = AcceptOptions::default().config(quiet());
+            let accepting = if secure { accepting.tls(SITE.acceptor.clone()) } else { accepting };
+            let (mut server, request) = A::accept(transport, accepting).unwrap();
+            // Right behind the response, so that it comes with the last bytes of the handshake.
+            server.send("welcome").unwrap();
+            while let Some(message) = server.recv().unwrap() {
+                server.send(message).unwrap();
+            }
+            request
+        });
+        let (mut client, _) = A::connect(options).unwrap();
+        assert_eq!(client.recv().unwrap(), Some("welcome".into()));
+        let message = vec![7; 300_000];
+        client.send(message.clone()).unwrap();
+        assert!(client.recv().unwrap() == Some(message.into()));
+        assert!(client.close(CloseCode::NORMAL).clean);
+        serving.join().unwrap()
+    })
+}
+
+fn target(scheme: &str, host: &str, listener: &TcpListener) -> ConnectOptions {
+    let url = format!("{scheme}://user:secret@{host}:{}/feed?x=1", listener.local_addr().unwrap().port());
+    let options = ConnectOptions::new(&url).unwrap().config(quiet());
+    options.header("Cookie", "session=1").unwrap().tls(SITE.connector.clone())
+}
+
+pub fn ws_and_wss_pass_through_every_kind_of_proxy<A: Adapter>() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for scheme in ["ws", "wss"] {
+        for (kind, speech) in [
+            ("http", Speech::Http),
+            ("https", Speech::Http),
+            ("socks5", Speech::Socks5),
+            ("socks5h", Speech::Socks5),
+        ] {
+            for credentials in ["", CREDENTIALS] {
+                println!("{scheme} through {kind}://{credentials}");
+                let relay = Relay::new(speech, !credentials.is_empty());
+                let address = match kind {
+                    "https" => terminate(&SITE.identity, relay.address(), 1),
+                    _ => relay.address(),
+                };
+                let options = target(scheme, "localhost", &listener)
+                    .proxy(&format!("{kind}://{credentials}localhost:{}", address.port()))
+                    .unwrap()
+                    .proxy_tls(SITE.connector.clone());
+                let request = echo::<A>(&listener, options);
+                let headers = request.headers();
+                assert_eq!(headers.get("Host"), Some(&*format!("localhost:{port}")));
+                assert_eq!(headers.get("Authorization"), Some("Basic dXNlcjpzZWNyZXQ="));
+                assert_eq!(headers.get("Proxy-Authorization"), None);
+                let heard = relay.heard().concat();
+                match kind {
+                    "http" | "https" => {
+                        assert!(heard.starts_with(&format!("CONNECT localhost:{port} HTTP/1.1\r\n")));
+                    }
+                    // Resolved here: which of the addresses is the system's choice.
+                    "socks5" => assert!(
+                        [format!("127.0.0.1:{port}"), format!("::1:{port}")].contains(&heard),
+                        "{heard}"
+                    ),
+                    _ => assert_eq!(heard, format!("localhost:{port}")),
+                }
+                for secret in ["Cookie", "session", "dXNlcjpzZWNyZXQ", "feed"] {
+                    assert!(!heard.contains(secret), "the proxy heard {secret}: {heard}");
+                }
+            }
+        }
+    }
+}
+
+pub fn a_name_that_only_the_proxy_knows<A: Adapter>() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for (kind, speech) in [("http", Speech::Http), ("socks5h", Speech::Socks5)] {
+        let relay = Relay::new(speech, false);
+        let proxy = format!("{kind}://{}", relay.address());
+        let options = target("ws", "hidden.test", &listener).proxy(&proxy).unwrap();
+        let request = echo::<A>(&listener, options);
+        assert!(request.headers().get("Host").unwrap().starts_with("hidden.test:"));
+    }
+    let relay = Relay::new(Speech::Socks5, false);
+    let proxy = format!("socks5://{}", relay.address());
+    let error = A::connect(target("ws", "hidden.test", &listener).proxy(&proxy).unwrap()).err().unwrap();
+    assert_eq!(error.phase(), Phase::Resolve, "{error}");
+}
+
+fn failing<A: Adapter>(proxy: &str, target: &str) -> ConnectError {
+    let options = ConnectOptions::new(target).unwrap().open_timeout(Duration::from_millis(500));
+    let error = A::connect(options.proxy(proxy).unwrap()).err().unwrap();
+    println!("{proxy}: {error}");
+    assert_eq!(error.phase(), Phase::Proxy, "{error}");
+    error
+}
+
+pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
+    let (http, socks) = (Relay::new(Speech::Http, true), Relay::new(Speech::Socks5, true));
+    for proxy in [format!("http://{}", http.address()), format!("http://eve:wrong@{}", http.address())] {
+        let error = failing::<A>(&proxy, "ws://target.test/");
+        let ConnectError::Proxy(ProxyError::AuthenticationRequired { response, had_credentials }) = error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!((response.status(), had_credentials), (407, proxy.contains('@')));
+    }
+    let error = failing::<A>(&format!("socks5h://{}", socks.address()), "ws://target.test/");
+    assert!(matches!(error, ConnectError::Proxy(ProxyError::NoAcceptableMethod { had_credentials: false })));
+    let error = failing::<A>(&format!("socks5h://eve:wrong@{}", socks.address()), "ws://target.test/");
+    assert!(matches!(error, ConnectError::Proxy(ProxyError::CredentialsRefused(1))), "{error}");
+
+    let (http, socks) = (Relay::new(Speech::Http, false), Relay::new(Speech::Socks5, false));
+    let error = failing::<A>(&format!("http://{}", http.address()), "ws://nowhere.example/");
+    assert!(matches!(error, ConnectError::Proxy(ProxyError::Refused(response)) if response.status() == 502));
+    let error = failing::<A>(&format!("socks5h://{}", socks.address()), "ws://nowhere.example/");
+    assert!(
+        matches!(error, ConnectError::Proxy(ProxyError::Reply(Socks5Reply::ConnectionRefused))),
+        "{error}"
+    );
+
+    // One that speaks something else.
+    let error = failing::<A>(&format!("socks5h://{}", http.address()), "ws://target.test/");
+    assert!(matches!(error, ConnectError::Proxy(_)), "{error}");
+    let trusting = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
+    let options = ConnectOptions::new("ws://target.test/").unwrap().open_timeout(Duration::from_millis(500));
+    let options = options.proxy(&format!("https://{}", http.address())).unwrap().proxy_tls(trusting);
+    let error = A::connect(options).err().unwrap();
+    assert_eq!(error.phase(), Phase::Proxy, "{error}");
+}
+
+pub fn a_proxy_that_is_not_there_is_an_error_of_connecting<A: Adapter>() {
+    let free: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let options = ConnectOptions::new("wss://target.test/").unwrap();
+    let error = A::connect(options.proxy(&format!("http://{free}")).unwrap()).err().unwrap();
+    let ConnectError::Connect(failures) = error else { panic!("{error}") };
+    assert_eq!(failures[0].0, free);
+}
+
+pub fn a_silent_proxy_costs_open_timeout<A: Adapter>() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    for kind in ["http", "https", "socks5h"] {
+        let proxy = format!("{kind}://{}", silent.local_addr().unwrap());
+        takes(Duration::from_millis(500), || failing::<A>(&proxy, "wss://target.test/"));
+    }
+}
