@@ -73,10 +73,9 @@ fn bomb() -> Vec<u8> {
     let mut bytes = Vec::new();
     for n in 1..=64 {
         let part = vec![0; KIB * KIB];
-        if n < 64 {
-            peer.continue_message(&part).unwrap()
-        } else {
-            peer.finish_message(&part).unwrap()
+        match n {
+            64 => peer.finish_message(&part).unwrap(),
+            _ => peer.continue_message(&part).unwrap(),
         }
         bytes.extend(write(&mut peer));
     }
