@@ -1,7 +1,7 @@
 //! How a stream may end.
 
 use ws_client::{Tls, TlsError, TlsFailure};
-use ws_core::{Broken, CloseCode, Connection, Error, Machine};
+use ws_core::{Broken, CloseCode, Connection, Error, Event, Machine};
 
 use crate::support::{Pair, VERSIONS, at, closed, drain, failure, feed, quiet, write_some};
 
@@ -135,4 +135,42 @@ fn what_follows_a_close_notify_is_ignored() {
     feed(&mut pair.client, b"at all", at(1));
     pair.client.handle_read(0, at(1));
     assert!(matches!(failure(drain(&mut pair.client)), TlsFailure::Inner(Error::UnexpectedEof)));
+}
+
+#[test]
+fn what_comes_after_our_own_close_notify_is_nobodys_matter() {
+    for version in 0..2 {
+        let mut pair = up(version);
+        pair.server.inner_mut().abort();
+        assert!(!write_some(&mut pair.server, usize::MAX, at(1)).is_empty());
+        // A record that is none, to which an alert would be the answer, were it not too late for one.
+        feed(
+            &mut pair.server,
+            &[23, 3, 3, 0, 20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+            at(1),
+        );
+        feed(&mut pair.server, b"and nothing of the kind", at(1));
+        assert!(pair.server.inbound().is_empty() && pair.server.outbound().is_empty());
+        pair.server.handle_read(0, at(2));
+        assert_eq!(closed(&drain(&mut pair.server)), (1006, false));
+    }
+}
+
+#[test]
+fn after_a_broken_pipe_nothing_is_missing_before_the_close_of_the_peer() {
+    let mut pair = up(1);
+    pair.client.handle_error(Broken::write("broken pipe"), at(1));
+    pair.server.inner_mut().send(vec![7; 200_000]).unwrap();
+    pair.server.inner_mut().close(CloseCode::POLICY, at(1));
+    loop {
+        let bytes = write_some(&mut pair.server, 5_000, at(1));
+        if bytes.is_empty() {
+            break;
+        }
+        feed(&mut pair.client, &bytes, at(1));
+    }
+    pair.client.handle_read(0, at(2));
+    let seen = drain(&mut pair.client);
+    assert!(matches!(&seen[0], Ok(Event::Message(message)) if message.len() == 200_000), "{seen:?}");
+    assert_eq!(closed(&seen).0, 1008, "{seen:?}");
 }

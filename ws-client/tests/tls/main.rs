@@ -3,6 +3,7 @@
 #![allow(clippy::result_large_err, reason = "machines are handed back, not reported")]
 #![cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 
+mod authority;
 mod bounded;
 mod certificates;
 mod deadlines;

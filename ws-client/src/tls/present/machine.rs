@@ -57,7 +57,10 @@ pub struct Tls<M> {
 pub(super) enum Phase {
     Handshake,
     Open,
-    /// Our close_notify was queued. What comes is still received.
+    /// Nothing is encrypted any more, as nothing can be written. What comes is still received.
+    Mute,
+    /// The machine inside has finished, and our close_notify was queued. Only the end of the stream is waited for: nothing that
+    /// comes matters to anyone, and rustls could not answer it by an alert any more, which it asserts that it need not.
     Closed,
     /// Nothing is encrypted any more, and nothing received.
     Failed,
@@ -168,7 +171,7 @@ impl<M: Machine> Tls<M> {
                 self.failure = Some(error);
             }
             Phase::Refused | Phase::Failed => {}
-            Phase::Open | Phase::Closed => {
+            Phase::Open | Phase::Mute | Phase::Closed => {
                 if was_reading {
                     self.inner.handle_error(Broken::read(error), now);
                 }
@@ -195,8 +198,8 @@ impl<M: Machine> Machine for Tls<M> {
         self.now = now;
         if n == 0 {
             self.stream_ended(now);
-        } else if matches!(self.phase, Phase::Failed | Phase::Refused) {
-            self.inbound.clear();
+        } else if matches!(self.phase, Phase::Closed | Phase::Failed | Phase::Refused) {
+            self.inbound = BytesMut::new();
         } else {
             self.received(now);
         }
@@ -240,8 +243,10 @@ impl<M: Machine> Machine for Tls<M> {
                 match self.phase {
                     Phase::Handshake => self.broken = Some(error),
                     Phase::Failed | Phase::Refused => {}
-                    Phase::Open | Phase::Closed => {
-                        self.phase = Phase::Closed;
+                    Phase::Open | Phase::Mute | Phase::Closed => {
+                        if self.phase == Phase::Open {
+                            self.phase = Phase::Mute;
+                        }
                         self.inner.handle_error(error, now);
                         if self.inner.outbound().has_lost() {
                             self.outbound.lose();

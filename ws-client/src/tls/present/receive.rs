@@ -10,9 +10,6 @@ use super::error::TlsError;
 use super::machine::{Phase, Tls};
 use super::send::records_left;
 
-/// Of a machine that has nothing more to say, no more unread plaintext is kept.
-const MAX_UNREAD: usize = 64 * 1024;
-
 /// What came of some ciphertext.
 struct Decrypted {
     /// So many bytes of plaintext.
@@ -57,7 +54,10 @@ impl<M: Machine> Tls<M> {
         if !std::mem::take(&mut self.is_reading) {
             return;
         }
-        if self.phase == Phase::Handshake {
+        if self.phase == Phase::Closed {
+            // Nobody is interested in whether it was cut.
+            self.inner.handle_read(0, now);
+        } else if self.phase == Phase::Handshake {
             let error = self.broken.take().map_or(TlsError::UnexpectedEof, TlsError::Transport);
             self.fail(error, now);
         } else {
@@ -95,11 +95,8 @@ impl<M: Machine> Tls<M> {
             if n == 0 {
                 break;
             }
-            let inbound = self.inner.inbound();
-            if self.phase != Phase::Closed || inbound.len() < MAX_UNREAD {
-                inbound.extend_from_slice(chunk);
-                taken += n;
-            }
+            self.inner.inbound().extend_from_slice(chunk);
+            taken += n;
             reader.consume(n);
         }
         taken

@@ -22,8 +22,8 @@ impl<M: Machine> Tls<M> {
             return;
         }
         self.drop_given_up();
-        if self.phase == Phase::Closed {
-            return;
+        if matches!(self.phase, Phase::Mute | Phase::Closed) {
+            return self.finish_quietly();
         }
         while self.outbound.len() < MAX_CIPHERTEXT {
             if self.session.wants_write() {
@@ -92,16 +92,23 @@ impl<M: Machine> Tls<M> {
             self.outbound.lose();
             self.outbound.finish();
             self.records.forget();
+            self.phase = Phase::Mute;
+        }
+    }
+
+    /// Without a close_notify, which cannot be said any more: but when the machine inside has finished, what comes is nobody's
+    /// matter either.
+    fn finish_quietly(&mut self) {
+        if self.inner.outbound().is_finished() {
             self.phase = Phase::Closed;
         }
     }
 
     #[cold]
     fn keys_exhausted(&mut self) {
-        self.session.send_close_notify();
-        self.take_records(0);
+        // Without a close_notify: what the peer says may still be received, and must be answered by an alert if it is wrong.
         self.outbound.finish();
-        self.phase = Phase::Closed;
+        self.phase = Phase::Mute;
         self.inner.handle_error(Broken::write(TlsError::KeysExhausted), self.now);
     }
 }
