@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{HandshakeError, InvalidHeader};
+use ws_core::{HandshakeError, InvalidHeader, ResponseError};
 
 use crate::proxy::{ProxyError, ProxyUrlError};
 use crate::target::TargetError;
-use crate::tls::{TlsConfigError, TlsError};
+use crate::tls::{self, TlsConfigError, TlsError};
 
 /// Why a client has no connection.
 #[derive(Debug)]
@@ -94,10 +94,6 @@ impl ConnectError {
             Self::Connect(_) => Phase::Connect,
             Self::Proxy(_) => Phase::Proxy,
             Self::Tls(_) => Phase::Tls,
-            // In TLS 1.3 a server judges a client's certificate when TLS is up for the client.
-            Self::Handshake(error) if TlsError::find(error).is_some_and(TlsError::is_certificate) => {
-                Phase::Tls
-            }
             Self::Handshake(_) => Phase::Handshake,
             Self::Timeout(phase) => *phase,
         }
@@ -122,12 +118,20 @@ impl fmt::Display for ConnectError {
             Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
             Self::Proxy(error) => error.fmt(f),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
+            Self::Handshake(HandshakeError::Response(ResponseError::NotHttp(start))) if is_tls(start) => {
+                f.write_str("the server speaks TLS; write wss:// in its URL")
+            }
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open in time; it got as far as: {phase}")
             }
         }
     }
+}
+
+/// RFC 8446 §5.1: whether it begins as an alert or a handshake of TLS does, as far as it came.
+fn is_tls(start: &[u8]) -> bool {
+    matches!(start, [0x15 | 0x16] | [0x15 | 0x16, 3, ..])
 }
 
 impl std::error::Error for ConnectError {
@@ -157,15 +161,28 @@ impl From<InvalidHeader> for ConnectError {
     }
 }
 
+/// A failure of TLS below the handshake is one of TLS.
 impl From<HandshakeError> for ConnectError {
     fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
+        match error {
+            HandshakeError::Transport(broken) => match tls::of_transport(broken) {
+                Ok(error) => Self::Tls(error),
+                Err(broken) => Self::Handshake(HandshakeError::Transport(broken)),
+            },
+            error => Self::Handshake(error),
+        }
     }
 }
 
+/// A failure of TLS below the proxy's answer is one of TLS.
 impl From<ProxyError> for ConnectError {
     fn from(error: ProxyError) -> Self {
-        Self::Proxy(error)
+        Self::Proxy(match error {
+            ProxyError::Transport(broken) => {
+                tls::of_transport(broken).map_or_else(ProxyError::Transport, ProxyError::Tls)
+            }
+            error => error,
+        })
     }
 }
 

@@ -4,7 +4,8 @@ use std::{fmt, mem};
 
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    Broken, ClientHandshake, Connection, HandshakeError, Instant, Machine, Outbound, Random, Response,
+    Broken, ClientHandshake, Connection, Direction, HandshakeError, Instant, Machine, Outbound, Random,
+    Response,
 };
 
 use crate::channel::Channel;
@@ -105,6 +106,33 @@ impl Opening {
         Some(Opened { response, connection })
     }
 
+    fn poll_stage(&mut self) -> Result<Option<Opened>, ConnectError> {
+        if let Stage::Proxy(proxy) = &mut self.stage {
+            match proxy.0.poll_event() {
+                Ok(None) => return Ok(None),
+                Ok(Some(_)) => self.enter_tunnel()?,
+                Err(TlsFailure::Tls(error)) => return Err(ProxyError::Tls(error).into()),
+                Err(TlsFailure::Inner(error)) => return Err(error.into()),
+            }
+        }
+        let Stage::Handshake(channel) = &mut self.stage else { return Ok(None) };
+        match channel.poll_event() {
+            Ok(None) => Ok(None),
+            Ok(Some(response)) => Ok(self.open(response)),
+            Err(TlsFailure::Tls(error)) => Err(ConnectError::Tls(error)),
+            Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.is_securing() => {
+                Err(ConnectError::Timeout(Phase::Tls))
+            }
+            Err(TlsFailure::Inner(error)) => Err(error.into()),
+        }
+    }
+
+    /// Nothing is to be done any more but to write what waits.
+    fn fail(&mut self) {
+        let outbound = mem::take(self.outbound());
+        self.stage = Stage::Over(BytesMut::new(), outbound);
+    }
+
     fn leave(&mut self) -> Stage {
         mem::replace(&mut self.stage, Stage::Over(BytesMut::new(), Outbound::default()))
     }
@@ -127,7 +155,7 @@ impl Machine for Opening {
         match &mut self.stage {
             Stage::Proxy(proxy) => proxy.0.handle_read(n, now),
             Stage::Handshake(channel) => channel.handle_read(n, now),
-            Stage::Over(inbound, _) => inbound.clear(),
+            Stage::Over(inbound, _) => *inbound = BytesMut::new(),
         }
     }
 
@@ -144,7 +172,7 @@ impl Machine for Opening {
         match &mut self.stage {
             Stage::Proxy(proxy) => proxy.0.handle_write(n, now),
             Stage::Handshake(channel) => channel.handle_write(n, now),
-            Stage::Over(..) => {}
+            Stage::Over(_, outbound) => outbound.acknowledge(n),
         }
     }
 
@@ -153,29 +181,17 @@ impl Machine for Opening {
         match &mut self.stage {
             Stage::Proxy(proxy) => proxy.0.handle_error(error, now),
             Stage::Handshake(channel) => channel.handle_error(error, now),
+            Stage::Over(_, outbound) if error.direction() == Direction::Write => outbound.clear(),
             Stage::Over(..) => {}
         }
     }
 
     fn poll_event(&mut self) -> Result<Option<Opened>, ConnectError> {
-        if let Stage::Proxy(proxy) = &mut self.stage {
-            match proxy.0.poll_event() {
-                Ok(None) => return Ok(None),
-                Ok(Some(_)) => self.enter_tunnel()?,
-                Err(TlsFailure::Tls(error)) => return Err(ProxyError::Tls(error).into()),
-                Err(TlsFailure::Inner(error)) => return Err(error.into()),
-            }
+        let result = self.poll_stage();
+        if result.is_err() {
+            self.fail();
         }
-        let Stage::Handshake(channel) = &mut self.stage else { return Ok(None) };
-        match channel.poll_event() {
-            Ok(None) => Ok(None),
-            Ok(Some(response)) => Ok(self.open(response)),
-            Err(TlsFailure::Tls(error)) => Err(ConnectError::Tls(error)),
-            Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.is_securing() => {
-                Err(ConnectError::Timeout(Phase::Tls))
-            }
-            Err(TlsFailure::Inner(error)) => Err(error.into()),
-        }
+        result
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -184,10 +184,10 @@ impl<T> Reach<T> {
                 let reached = Reached { transport, peer: address, route: self.route.clone() };
                 return ReachStep::Done(Ok(reached));
             }
+            DialStep::Failed(failures) => return ReachStep::Done(Err(ConnectError::Connect(failures))),
             _ if now >= self.deadline => {
                 return ReachStep::Done(Err(ConnectError::Timeout(Phase::Connect)));
             }
-            DialStep::Failed(failures) => return ReachStep::Done(Err(ConnectError::Connect(failures))),
             DialStep::Start { attempt, address } => {
                 ReachStep::Dial { attempt, address, is_only: dial.is_only() }
             }

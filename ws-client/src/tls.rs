@@ -12,6 +12,7 @@ mod present;
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 pub use absent::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError};
 pub use failure::TlsFailure;
+pub(crate) use failure::of_transport;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use present::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsOptions};
 

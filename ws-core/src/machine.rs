@@ -93,6 +93,22 @@ impl Broken {
     pub fn direction(&self) -> Direction {
         self.direction
     }
+
+    /// What the driver, or a machine around this one, gave as the reason.
+    pub fn into_source(self) -> Box<dyn Error + Send + Sync> {
+        self.source
+    }
+
+    /// The one of two that says more: how reading failed, which may be what the peer said last, is worth more than a broken
+    /// pipe.
+    #[doc(hidden)]
+    pub fn or_better(first: Option<Self>, next: Self) -> Self {
+        match (first, next.direction) {
+            (Some(first), Direction::Write) => first,
+            (Some(first), Direction::Read) if first.direction == Direction::Read => first,
+            _ => next,
+        }
+    }
 }
 
 impl fmt::Display for Broken {

@@ -191,7 +191,9 @@ impl ProxyError {
     /// that say so. Not so where it refuses, or wants other credentials.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::UnexpectedEof(_) | Self::Timeout | Self::Transport(_) => true,
+            Self::UnexpectedEof(_) | Self::Timeout => true,
+            // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
+            Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
             Self::Refused(response) => matches!(response.status(), 408 | 429 | 500 | 502..=504),
             Self::Reply(reply) => matches!(
                 reply,

@@ -88,7 +88,7 @@ impl Wire {
             Direction::Read => self.eof = true,
             Direction::Write => self.outbound.clear(),
         }
-        self.broken.get_or_insert(error);
+        self.broken = Some(Broken::or_better(self.broken.take(), error));
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

@@ -50,11 +50,11 @@ impl TlsError {
         match self.0 {}
     }
 
-    pub(crate) fn is_certificate(&self) -> bool {
+    pub(crate) fn is_plain_http(&self) -> bool {
         match self.0 {}
     }
 
-    pub(crate) fn is_plain_http(&self) -> bool {
+    pub(in crate::tls) fn is_end(&self) -> bool {
         match self.0 {}
     }
 

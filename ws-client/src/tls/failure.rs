@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use ws_core::{Broken, Direction};
+
 use super::TlsError;
 
 /// How a machine within TLS fails.
@@ -41,4 +43,19 @@ impl<E: Error> Error for TlsFailure<E> {
             Self::Inner(error) => error.source(),
         }
     }
+}
+
+/// What failed below a machine within TLS, if that was TLS itself, and not the transport below it. It would have been a failure of
+/// TLS a moment before: in TLS 1.3, a certificate of the client is refused when TLS is up for the client.
+pub(crate) fn of_transport(broken: Broken) -> Result<TlsError, Broken> {
+    let direction = broken.direction();
+    let source = match broken.into_source().downcast::<TlsError>() {
+        Ok(error) if !error.is_end() => return Ok(*error),
+        Ok(error) => error as _,
+        Err(source) => source,
+    };
+    Err(match direction {
+        Direction::Read => Broken::read(source),
+        Direction::Write => Broken::write(source),
+    })
 }

@@ -220,7 +220,7 @@ impl Machine for ClientHandshake {
             Direction::Read => self.eof = true,
             Direction::Write => self.outbound.clear(),
         }
-        self.broken.get_or_insert(error);
+        self.broken = Some(Broken::or_better(self.broken.take(), error));
     }
 
     fn poll_event(&mut self) -> Result<Option<Response>, HandshakeError> {

@@ -8,6 +8,10 @@ use rustls::{AlertDescription, CertificateError};
 use ws_core::Broken;
 use ws_core::bytes::Bytes;
 
+use crate::error::{AcceptError, ConnectError};
+use crate::proxy::ProxyError;
+use crate::session::ClientError;
+
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -154,6 +158,11 @@ impl TlsError {
         }
     }
 
+    /// Whether it is the transport that has ended or failed.
+    pub(in crate::tls) fn is_end(&self) -> bool {
+        matches!(self, Self::UnexpectedEof | Self::Transport(_) | Self::Truncated)
+    }
+
     /// Whether it is about a certificate, the peer's or our own.
     pub fn is_certificate(&self) -> bool {
         matches!(
@@ -168,16 +177,17 @@ impl TlsError {
         )
     }
 
-    /// Whether the peer has sent an HTTP request in the clear.
+    /// Whether the peer has sent an HTTP request in the clear, as far as that can be seen.
     pub(crate) fn is_plain_http(&self) -> bool {
-        matches!(self, Self::NotTls(start) if start.starts_with(b"GET "))
+        const GET: &[u8] = b"GET ";
+        matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
     /// The failure of TLS that is behind `error`, if one is: itself, or one of its sources.
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
+            if let Some(found) = Self::of(error) {
                 return Some(found);
             }
             next = error.source();
@@ -186,12 +196,30 @@ impl TlsError {
     }
 }
 
+/// Errors that show another one as if it were their own are none of its sources.
+impl TlsError {
+    fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        if let Some(ClientError::Connect(error)) = error.downcast_ref() {
+            return Self::of(error);
+        }
+        match (error.downcast_ref(), error.downcast_ref(), error.downcast_ref()) {
+            (Some(ConnectError::Tls(error) | ConnectError::Proxy(ProxyError::Tls(error))), _, _)
+            | (_, Some(ProxyError::Tls(error)), _)
+            | (_, _, Some(AcceptError::Tls(error))) => Some(error),
+            _ => error.downcast_ref(),
+        }
+    }
+}
+
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotTls(start) => {
                 let start = start.escape_ascii();
-                write!(f, "the peer does not speak TLS (is it a port for ws or http?): it said \"{start}\"")
+                write!(
+                    f,
+                    "the peer does not speak TLS, but began with \"{start}\"; is it meant to be ws, not wss?"
+                )
             }
             Self::WrongName { expected, presented } => {
                 write!(f, "the certificate is not for {expected}")?;
