@@ -4,8 +4,8 @@
 //! [`Witness`](crate::witness::Witness) at the other end. `client_scenarios!` makes a test of each.
 
 pub mod adapter;
+pub mod asynchronous;
 pub mod blocking;
-pub mod tokio;
 pub mod watched;
 
 pub mod addresses;

@@ -18,6 +18,8 @@ pub mod watch;
 pub mod wire;
 pub mod witness;
 
+pub mod async_io;
+pub mod asynchronous;
 pub mod blocking;
 pub mod tokio;
 

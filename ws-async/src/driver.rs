@@ -142,7 +142,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     where
         R: Io<T>,
     {
-        let mut emptied = false;
+        let mut has_written = false;
         while !self.write_ended {
             let outbound = self.machine.outbound();
             if outbound.has_remaining() {
@@ -153,7 +153,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                         self.machine.handle_write(n, now);
                         self.needs_flush = true;
                         self.progress = true;
-                        emptied = !self.machine.outbound().has_remaining();
+                        has_written = true;
                     }
                     Poll::Ready(Err(error)) => {
                         self.write_failed(error);
@@ -165,26 +165,26 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                         return false;
                     }
                 }
-            } else if self.needs_flush {
+                continue;
+            }
+            let is_finished = outbound.is_finished();
+            if self.needs_flush {
                 match R::poll_flush(io, cx) {
                     Poll::Ready(Ok(())) => self.needs_flush = false,
                     Poll::Ready(Err(error)) => {
                         self.write_failed(error);
                         return true;
                     }
-                    Poll::Pending => return emptied,
+                    Poll::Pending => return has_written,
                 }
-            } else if outbound.is_finished() {
-                match R::poll_shutdown(io, cx) {
-                    // A peer that is gone needs no shutdown.
-                    Poll::Ready(_) => self.write_ended = true,
-                    Poll::Pending => return emptied,
-                }
-            } else {
-                return emptied;
             }
+            // A peer that is gone needs no shutdown.
+            if !is_finished || R::poll_shutdown(io, cx).is_pending() {
+                return has_written;
+            }
+            self.write_ended = true;
         }
-        emptied
+        has_written
     }
 
     fn write_failed(&mut self, error: io::Error) {

@@ -4,4 +4,4 @@
 
 mod cancel;
 
-suite::client_scenarios!(ws_tokio::Client);
+suite::client_scenarios!(suite::tokio::Client);

@@ -1,0 +1,199 @@
+//! The adapter of any asynchronous runtime, on an executor: every operation blocks.
+
+use std::marker::PhantomData;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ws_async::{Incoming, Listener, Receiver, Runtime, Sender, WebSocket};
+use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_core::bytes::Bytes;
+use ws_core::{
+    Accept, CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reject, Reply, Request,
+    Response, SendError, StreamError,
+};
+
+use crate::adapter::{self, Adapter, End, Receiving, Sending, Socket};
+
+/// An executor, and the runtime that its futures are of.
+pub trait Executor: 'static {
+    type Runtime: Runtime<TcpStream: 'static, TcpListener: Send + Sync>;
+
+    fn block_on<F: Future>(future: F) -> F::Output;
+    fn stream(stream: TcpStream) -> <Self::Runtime as Runtime>::TcpStream;
+    fn listener(listener: TcpListener) -> <Self::Runtime as Runtime>::TcpListener;
+
+    /// How many tasks there are.
+    fn tasks() -> usize {
+        0
+    }
+}
+
+/// Something of the library whose futures are run by the executor `E`. On its own, the adapter.
+pub struct On<E, S = ()> {
+    pub(crate) inner: S,
+    executor: PhantomData<fn() -> E>,
+}
+
+impl<E, S> On<E, S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner, executor: PhantomData }
+    }
+}
+
+type Connected<E, T> = (On<E, WebSocket<<E as Executor>::Runtime>>, T);
+
+fn on<E: Executor, T>((socket, other): (WebSocket<E::Runtime>, T)) -> Connected<E, T> {
+    (On::new(socket), other)
+}
+
+impl<E: Executor> Adapter for On<E> {
+    type Socket = On<E, WebSocket<E::Runtime>>;
+    type Listener = On<E, Listener<E::Runtime>>;
+
+    fn connect(options: ConnectOptions) -> Result<(Self::Socket, Response), ConnectError> {
+        E::block_on(WebSocket::connect(options)).map(on)
+    }
+
+    fn accept_with(
+        stream: TcpStream,
+        options: AcceptOptions,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(Self::Socket, Request), AcceptError> {
+        E::block_on(Incoming::new(E::stream(stream), options).accept_with(decide)).map(on)
+    }
+
+    fn accept(stream: TcpStream, options: AcceptOptions) -> Result<(Self::Socket, Request), AcceptError> {
+        E::block_on(Incoming::new(E::stream(stream), options).accept()).map(on)
+    }
+
+    fn listen(options: AcceptOptions) -> Self::Listener {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        On::new(Listener::from_listener(E::listener(listener), options))
+    }
+}
+
+impl<E: Executor> adapter::Listener<On<E, WebSocket<E::Runtime>>> for On<E, Listener<E::Runtime>> {
+    fn address(&self) -> SocketAddr {
+        self.inner.local_addr().unwrap()
+    }
+
+    fn accept(&self) -> Result<Connected<E, Request>, AcceptError> {
+        E::block_on(async { self.inner.accept().await?.0.accept().await }).map(on)
+    }
+
+    fn shutdown(&self, patience: Duration) -> usize {
+        E::block_on(self.inner.shutdown(patience))
+    }
+}
+
+impl<E: Executor> Socket for On<E, WebSocket<E::Runtime>> {
+    type Sender = On<E, Sender<E::Runtime>>;
+    type Receiver = On<E, Receiver<E::Runtime>>;
+
+    fn split(self) -> (Self::Sender, Self::Receiver) {
+        let (sender, receiver) = self.inner.split();
+        (On::new(sender), On::new(receiver))
+    }
+}
+
+/// The whole connection and its half have the same methods, but no trait in common.
+macro_rules! sending {
+    ($type:ident) => {
+        impl<E: Executor> Sending for On<E, $type<E::Runtime>> {
+            fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+                E::block_on(self.inner.send(message))
+            }
+
+            fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.inner.try_send(message)
+            }
+
+            fn ready(&mut self) -> Result<(), SendError> {
+                E::block_on(self.inner.ready())
+            }
+
+            fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+                E::block_on(self.inner.feed(message))
+            }
+
+            fn flush(&mut self) -> Result<(), SendError> {
+                E::block_on(self.inner.flush())
+            }
+
+            fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+                E::block_on(self.inner.ping(payload))
+            }
+
+            fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+                E::block_on(self.inner.close(frame))
+            }
+
+            fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+                self.inner.start_close(frame);
+            }
+
+            fn send_parts(
+                &mut self,
+                kind: Kind,
+                parts: impl IntoIterator<Item = Vec<u8>>,
+                end: End,
+            ) -> Result<(), StreamError> {
+                E::block_on(async {
+                    let mut writer = self.inner.send_stream(kind)?;
+                    for part in parts {
+                        writer.write(part).await?;
+                    }
+                    if end == End::Finished { writer.finish().await } else { Ok(()) }
+                })
+            }
+        }
+    };
+}
+
+macro_rules! receiving {
+    ($type:ident, $closed:expr) => {
+        impl<E: Executor> Receiving for On<E, $type<E::Runtime>> {
+            fn recv(&mut self) -> Result<Option<Message>, Error> {
+                E::block_on(self.inner.recv())
+            }
+
+            fn next(&mut self) -> Result<Option<Event>, Error> {
+                E::block_on(self.inner.next())
+            }
+
+            fn visit(
+                &mut self,
+                visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+            ) -> Result<(), Error> {
+                E::block_on(self.inner.visit(visitor))
+            }
+
+            fn recv_pieces(
+                &mut self,
+                mut take: impl FnMut(Kind, &[u8]) -> ControlFlow<()>,
+            ) -> Result<bool, Error> {
+                E::block_on(async {
+                    let Some(mut reader) = self.inner.recv_stream().await? else { return Ok(false) };
+                    let kind = reader.kind();
+                    while let Some(piece) = reader.next().await? {
+                        if take(kind, &piece).is_break() {
+                            break;
+                        }
+                    }
+                    Ok(true)
+                })
+            }
+
+            fn closed(&mut self) -> Option<Closed> {
+                let closed: fn(&mut $type<E::Runtime>) -> Option<Closed> = $closed;
+                closed(&mut self.inner)
+            }
+        }
+    };
+}
+
+sending!(WebSocket);
+sending!(Sender);
+receiving!(WebSocket, |socket| socket.closed().cloned());
+receiving!(Receiver, |receiver| receiver.closed());

@@ -1,0 +1,3 @@
+//! The suite on async-std.
+
+suite::scenarios!(suite::async_io::AsyncStd);

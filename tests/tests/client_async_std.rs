@@ -1,0 +1,3 @@
+//! The client that stays connected, on async-std.
+
+suite::client_scenarios!(suite::async_io::AsyncStdClient);

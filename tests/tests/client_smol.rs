@@ -1,0 +1,3 @@
+//! The client that stays connected, on smol.
+
+suite::client_scenarios!(suite::async_io::SmolClient);

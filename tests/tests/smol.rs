@@ -1,0 +1,3 @@
+//! The suite on smol.
+
+suite::scenarios!(suite::async_io::Smol);

@@ -1,0 +1,109 @@
+#![doc = include_str!("../README.md")]
+
+mod runtime;
+mod transport;
+
+pub use async_io;
+pub use runtime::AsyncIo;
+pub use transport::{Other, Transport};
+
+/// The TCP stream of async-io: what a connection goes over unless something else is said.
+pub type TcpStream = async_io::Async<std::net::TcpStream>;
+
+/// One WebSocket connection, of either role, over any [`Transport`].
+///
+/// ```no_run
+/// use ws_async_std::{CloseCode, WebSocket};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut ws, _response) = WebSocket::connect("ws://127.0.0.1:8080/feed").await?;
+/// ws.send("hello").await?;
+/// while let Some(message) = ws.recv().await? {
+///     println!("received {:?}", message.as_text());
+/// }
+/// println!("{}", ws.close(CloseCode::NORMAL).await);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | To | there is |
+/// | --- | --- |
+/// | open one | [`connect`](WebSocket::connect), [`connect_over`](WebSocket::connect_over) a stream that is open already, [`accept`](WebSocket::accept) |
+/// | receive | [`recv`](WebSocket::recv) a message, [`next`](WebSocket::next) event of any kind, [`visit`](WebSocket::visit) messages where they lie, [`recv_stream`](WebSocket::recv_stream); it is a `Stream` |
+/// | send | [`send`](WebSocket::send); [`feed`](WebSocket::feed) and [`flush`](WebSocket::flush); [`ready`](WebSocket::ready) and [`try_send`](WebSocket::try_send); [`send_stream`](WebSocket::send_stream); [`ping`](WebSocket::ping); it is a `Sink` |
+/// | end it | [`close`](WebSocket::close), or [`start_close`](WebSocket::start_close) and go on receiving |
+/// | do both at once | [`split`](WebSocket::split) |
+///
+/// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
+/// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A task that
+/// sends only now and then should [`split`](WebSocket::split) the connection and receive in another task meanwhile.
+///
+/// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
+pub type WebSocket<T = TcpStream> = ws_async::WebSocket<AsyncIo, T>;
+
+/// The sending half of a [`WebSocket`], from [`split`](WebSocket::split), with the same methods.
+pub type Sender<T = TcpStream> = ws_async::Sender<AsyncIo, T>;
+
+/// The receiving half of a [`WebSocket`], from [`split`](WebSocket::split), with the same methods.
+pub type Receiver<T = TcpStream> = ws_async::Receiver<AsyncIo, T>;
+
+/// What the two halves have in common.
+pub type Half<T = TcpStream> = ws_async::Half<AsyncIo, T>;
+
+/// A client that has connected, and whose request is still to be read: [`accept`](Incoming::accept) it, or look at the
+/// request before, and perhaps refuse it, with [`accept_with`](Incoming::accept_with). Dropped, it is disconnected.
+pub type Incoming<T = TcpStream> = ws_async::Incoming<AsyncIo, T>;
+
+/// Accepts clients on a TCP port. The [crate page](crate) shows a server.
+///
+/// [`accept`](Listener::accept) only takes the TCP connection; the handshake is done by [`Incoming`], in a task of
+/// its own, so that a slow client holds up no other. [`shutdown`](Listener::shutdown) stops it, with all its
+/// connections.
+pub type Listener = ws_async::Listener<AsyncIo>;
+
+/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
+/// when the connection is lost.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use ws_async_std::{Client, ClientEvent, Reconnect};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
+///     .header("Cookie", "session=1")
+///     .ping_interval(Duration::from_secs(55))
+///     .reconnect(Reconnect::after(Duration::from_secs(1)))
+///     .build()?;
+/// client.try_send("hello")?;
+/// while let Some(event) = client.next().await {
+///     match event {
+///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
+///         ClientEvent::Error(error) => println!("error: {error}"),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
+/// [`handle`](Client::handle)s is under way: usually [`next`](Client::next), in a loop. While none is,
+/// nothing happens.
+///
+/// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
+pub type Client = ws_async::Client<AsyncIo>;
+
+/// Another way to a [`Client`], to send from other tasks. It may be cloned.
+pub type Handle = ws_async::Handle<AsyncIo>;
+
+pub use ws_async::{
+    Accept, AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, CloseCode,
+    CloseFrame, Closed, Config, ConnectError, ConnectOptions, Decision, Delivery, End, Error, Event,
+    HandshakeError, Headers, InvalidClose, InvalidHeader, Kind, Message, MessageReader, MessageRef,
+    MessageWriter, Phase, Piece, PingError, Proxy, ProxyError, ProxyUrlError, Reconnect, Reject, Rejected,
+    Reply, Request, Response, Role, SendError, Side, Socks5Reply, Stats, Status, StreamError, Target,
+    TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Violation, ViolationKind,
+};
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use ws_async::{TlsOptions, rustls};
+pub use ws_async::{bytes, bytestring, ws_core};
