@@ -8,6 +8,8 @@ mod bounded;
 mod certificates;
 mod deadlines;
 mod ends;
+mod evil;
+mod hostile;
 mod keys;
 mod opening;
 mod plain;
