@@ -19,6 +19,7 @@ mod tls {
     mod secrets;
     mod secured;
     mod server;
+    mod session;
     mod trust;
     pub(crate) mod ways;
 }
