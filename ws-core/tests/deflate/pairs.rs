@@ -98,6 +98,7 @@ proptest! {
                     for length in lengths {
                         let (part, others) = rest.split_at(length.min(rest.len()));
                         end.continue_message(part).unwrap();
+                        end.ping("within").unwrap();
                         rest = others;
                     }
                     end.finish_message(rest).unwrap();

@@ -1,0 +1,239 @@
+//! With compression agreed, any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent
+//! or in pieces, and never more than the limit.
+#![no_main]
+
+use std::ops::ControlFlow;
+
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
+use ws_core::{Config, Connection, Deflate, Event, Kind, Machine, Message, MessageRef, Role, Visit};
+use ws_fuzz::{at, cut, describe, drain, feed, open, write};
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    client: bool,
+    takeover: bool,
+    bits: u8,
+    small_limits: bool,
+    lengths: Vec<u8>,
+    parts: Vec<Part>,
+}
+
+/// Raw bytes, frames with raw payloads, and frames with what a compressor makes.
+#[derive(Arbitrary, Debug)]
+enum Part {
+    Raw(Vec<u8>),
+    Frame { first: u8, payload: Vec<u8> },
+    Blocks { text: bool, blocks: Vec<Block>, fragment: u8 },
+    Ping,
+}
+
+/// Parts of a compressed payload.
+#[derive(Arbitrary, Debug)]
+enum Block {
+    Raw(Vec<u8>),
+    /// A stored block.
+    Stored {
+        is_final: bool,
+        bytes: Vec<u8>,
+    },
+    /// "Hello", and a reference to it.
+    Hello,
+    Again,
+    FinalHello,
+    EmptyFinal,
+    /// Many zeros from a few bytes.
+    Zeros(u8),
+    Tail,
+}
+
+impl Block {
+    fn append(&self, payload: &mut Vec<u8>) {
+        match self {
+            Self::Raw(raw) => payload.extend_from_slice(raw),
+            Self::Stored { is_final, bytes } => {
+                let len = (bytes.len() as u16).to_le_bytes();
+                payload.extend([u8::from(*is_final), len[0], len[1], !len[0], !len[1]]);
+                payload.extend_from_slice(&bytes[..usize::from(bytes.len() as u16)]);
+            }
+            Self::Hello => payload.extend([0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]),
+            Self::Again => payload.extend([0xf2, 0x00, 0x11, 0x00, 0x00]),
+            Self::FinalHello => payload.extend([0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]),
+            Self::EmptyFinal => payload.extend([0x03, 0x00]),
+            // A literal zero, and matches of 258 bytes: the fixed codes of 12 and 1 more bits 13 times over.
+            Self::Zeros(n) => payload.extend(zeros(usize::from(*n) + 1)),
+            Self::Tail => payload.extend([0x00, 0x00, 0xff, 0xff]),
+        }
+    }
+}
+
+/// A block of the fixed code: a zero, `n` times 258 zeros more, and an empty block.
+fn zeros(n: usize) -> Vec<u8> {
+    let mut bits = vec![false, true, false];
+    let mut code = |code: u32, len: u32| bits.extend((0..len).rev().map(|n| code >> n & 1 == 1));
+    code(0b0011_0000, 8);
+    for _ in 0..n {
+        // Length 258 is symbol 285, distance 1 is symbol 0.
+        code(0b1100_0101, 8);
+        code(0, 5);
+    }
+    code(0, 7);
+    bits.extend([false; 3]);
+    bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect()
+}
+
+impl Part {
+    fn append(&self, sender: Role, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Raw(raw) => bytes.extend_from_slice(raw),
+            Self::Frame { first, payload } => frame(sender, *first, payload, bytes),
+            Self::Blocks { text, blocks, fragment } => {
+                let mut payload = Vec::new();
+                blocks.iter().for_each(|block| block.append(&mut payload));
+                let (head, tail) = payload.split_at(usize::from(*fragment).min(payload.len()));
+                frame(sender, if *text { 0x41 } else { 0x42 }, head, bytes);
+                frame(sender, 0x80, tail, bytes);
+            }
+            Self::Ping => frame(sender, 0x89, b"", bytes),
+        }
+    }
+}
+
+fn frame(sender: Role, first: u8, payload: &[u8], bytes: &mut Vec<u8>) {
+    let mask = if sender == Role::Client { 0x80 } else { 0 };
+    bytes.push(first);
+    match u16::try_from(payload.len()) {
+        Ok(len @ 0..=125) => bytes.push(mask | len as u8),
+        Ok(len) => {
+            bytes.push(mask | 126);
+            bytes.extend_from_slice(&len.to_be_bytes());
+        }
+        Err(_) => {
+            bytes.push(mask | 127);
+            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        }
+    }
+    let key = if sender == Role::Client { [1, 2, 4, 128] } else { [0; 4] };
+    if sender == Role::Client {
+        bytes.extend_from_slice(&key);
+    }
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
+}
+
+type Seen = Vec<Result<Event, String>>;
+
+const LIMIT: usize = 3000;
+
+fn connection(input: &Input) -> Connection {
+    let deflate = Deflate::default()
+        .server_context_takeover(input.takeover)
+        .client_context_takeover(input.takeover)
+        .server_max_window_bits(8 + input.bits % 8)
+        .client_max_window_bits(8 + input.bits % 8);
+    let accepted = deflate.accept([&*deflate.to_string()]).unwrap().unwrap();
+    let role = if input.client { Role::Client } else { Role::Server };
+    let agreed = match role {
+        Role::Server => accepted,
+        Role::Client => deflate.confirm([&*accepted.to_string()]).unwrap().unwrap(),
+    };
+    let mut config = Config::default().max_message_size(1 << 20);
+    if input.small_limits {
+        config = config.max_message_size(LIMIT).max_fragments(5);
+    }
+    open(role, &config).with_deflate(agreed)
+}
+
+fn run(
+    input: &Input,
+    bytes: &[u8],
+    lengths: &[u8],
+    mut take: impl FnMut(&mut Connection) -> Seen,
+) -> (Seen, Vec<u8>) {
+    let mut connection = connection(input);
+    let mut seen = Seen::new();
+    for part in cut(bytes, lengths) {
+        feed(&mut connection, part, at(1));
+        seen.extend(take(&mut connection));
+    }
+    connection.handle_read(0, at(2));
+    seen.extend(take(&mut connection));
+    let sent = write(&mut connection, usize::MAX, at(3));
+    seen.extend(take(&mut connection));
+    assert!(connection.closed().is_some());
+    (seen, sent)
+}
+
+/// Takes what there is by being shown it.
+fn shown(connection: &mut Connection) -> Seen {
+    let mut seen = Seen::new();
+    loop {
+        let visit = connection.visit(|message, _| {
+            seen.push(Ok(Event::Message(match message {
+                MessageRef::Text(text) => Message::text(text.to_owned()),
+                MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
+            })));
+            ControlFlow::Continue(())
+        });
+        match visit {
+            Ok(Visit::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
+            Ok(_) => return seen,
+            Err(error) => seen.push(Err(describe(&error))),
+        }
+    }
+}
+
+/// Messages put together from pieces, and whether a message was under way at the end.
+fn pieced(input: &Input, bytes: &[u8], lengths: &[u8]) -> (Seen, bool) {
+    let mut begun = Vec::new();
+    let (seen, _) = run(input, bytes, lengths, |connection| {
+        connection.receive_pieces(true);
+        let mut seen = drain(connection);
+        seen.retain_mut(|seen| {
+            let Ok(Event::Piece(piece)) = seen else { return true };
+            assert!(piece.bytes.len() <= bytes.len().max(16 * 1024));
+            begun.extend_from_slice(&piece.bytes);
+            if !piece.last {
+                return false;
+            }
+            let whole = std::mem::take(&mut begun);
+            *seen = Ok(Event::Message(match piece.kind {
+                Kind::Text => Message::text(String::from_utf8(whole).expect("it was checked")),
+                Kind::Binary => Message::binary(whole),
+            }));
+            true
+        });
+        seen
+    });
+    (seen, !begun.is_empty())
+}
+
+fuzz_target!(|input: Input| {
+    let sender = if input.client { Role::Server } else { Role::Client };
+    let mut bytes = Vec::new();
+    input.parts.iter().for_each(|part| part.append(sender, &mut bytes));
+
+    let whole = run(&input, &bytes, &[], drain);
+    let largest = whole.0.iter().map(|seen| match seen {
+        Ok(Event::Message(message)) => message.len(),
+        _ => 0,
+    });
+    assert!(!input.small_limits || largest.max().unwrap_or(0) <= LIMIT);
+    assert_eq!(run(&input, &bytes, &input.lengths, drain), whole, "cut");
+    assert_eq!(run(&input, &bytes, &[1], drain), whole, "byte by byte");
+
+    let (in_pieces, _) = pieced(&input, &bytes, &input.lengths);
+    let (in_one, _) = pieced(&input, &bytes, &[]);
+    assert_eq!(in_pieces, in_one, "pieces");
+    // Without an error that only one of them has, such as a limit, both are the same.
+    if whole.0.iter().chain(&in_pieces).all(Result::is_ok) {
+        assert_eq!(in_pieces, whole.0, "pieces and whole");
+    }
+
+    let (mut seen, sent) = whole;
+    seen.retain(|seen| !matches!(seen, Ok(Event::Ping(_) | Event::Pong { .. } | Event::Closing(_))));
+    // A visitor learns of a failure in place of the end.
+    if seen.iter().any(Result::is_err) {
+        seen.pop();
+    }
+    assert_eq!(run(&input, &bytes, &input.lengths, shown), (seen, sent), "lent");
+});
