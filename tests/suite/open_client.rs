@@ -151,7 +151,7 @@ pub fn a_refusal_hands_over_status_headers_and_body<A: Adapter>() {
 pub fn a_response_that_is_no_handshake_says_what_is_wrong<A: Adapter>() {
     let table: &[(&str, &Distorted)] = &[
         ("HTTP/1.1", &|_| b"220 mail.example.com ESMTP\r\n".to_vec()),
-        ("HTTP/1.1", &|_| vec![0x15, 3, 3, 0, 2, 2, 0x46]),
+        ("the server speaks TLS", &|_| vec![0x15, 3, 3, 0, 2, 2, 0x46]),
         ("HTTP/1.1", &|good| good.replace("HTTP/1.1", "HTTP/1.0").into()),
         ("HTTP/1.1", &|_| b"HTTP/2 101 X\r\n\r\n".to_vec()),
         ("Sec-WebSocket-Accept", &|good| {
@@ -174,7 +174,7 @@ pub fn a_response_that_is_no_handshake_says_what_is_wrong<A: Adapter>() {
         ("malformed", &|good| good.replace("101 Switching", "1O1 Switching").into()),
         ("100 headers", &|good| good.replace("X-Last: 1\r\n", &"X: 1\r\n".repeat(101)).into()),
         ("16 KiB", &|good| good.replace("X-Last: 1", &format!("X: {}", "1".repeat(17_000))).into()),
-        ("without an answer", &|_| Vec::new()),
+        ("without an answer; is this the right port and scheme", &|_| Vec::new()),
         ("after 40 bytes", &|good| good.as_bytes()[..40].to_vec()),
     ];
     for (expected, response) in table {

@@ -22,7 +22,7 @@ const LAST: &str = "X-Last: 1";
 const BAD: &[Bad] = &[
     // It is not HTTP/1.1.
     ("not HTTP/1.1", |_| b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
-    ("not HTTP/1.1", |_| vec![0x15, 3, 3, 0, 2, 2, 0x46]),
+    ("the server speaks TLS", |_| vec![0x15, 3, 3, 0, 2, 2, 0x46]),
     ("not HTTP/1.1", |_| vec![0; 64]),
     ("not HTTP/1.1", |good| with(good, "HTTP/1.1", "HTTP/1.0")),
     ("not HTTP/1.1", |good| with(good, "HTTP/1.1", "HTTP/2")),

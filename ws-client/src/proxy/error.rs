@@ -166,6 +166,8 @@ fn write_refused(f: &mut fmt::Formatter<'_>, response: &Response) -> fmt::Result
         write!(f, " {reason}")?;
     }
     match response.status() {
+        // Some proxies say this of credentials that are wrong, in place of 407.
+        401 => f.write_str("; check user name and password in its URL"),
         403 | 405 => f.write_str("; does it allow CONNECT to this host and port?"),
         400 | 404 | 501 => f.write_str("; is it a proxy?"),
         502..=504 => f.write_str("; it could not reach the target"),

@@ -132,6 +132,7 @@ fn before_the_end_of_the_head_it_waits_for_bytes_the_end_or_the_deadline() {
 #[test]
 fn a_status_that_is_not_2xx_is_an_error_with_all_that_it_says() {
     let cases = [
+        ("HTTP/1.1 401 Unauthorized\nX-Why: x", 401, "401 Unauthorized; check user name and password"),
         ("HTTP/1.1 403 Forbidden\nX-Why: rules", 403, "answered 403 Forbidden; does it allow CONNECT"),
         (
             "HTTP/1.0 503 Unavailable\nX-Why: dns\nContent-Length: 4",

@@ -39,7 +39,10 @@ impl fmt::Display for HandshakeError {
             Self::Request(error) => write!(f, "the client's request is not a WebSocket handshake: {error}"),
             Self::HeadTooLong => f.write_str("the head of the handshake is over the limit of 16 KiB"),
             Self::TooManyHeaders => f.write_str("the handshake has over 100 headers"),
-            Self::UnexpectedEof(0) => f.write_str("the peer ended the stream without an answer"),
+            Self::UnexpectedEof(0) => {
+                // So do most servers over TLS when they get a request in the clear.
+                f.write_str("the peer ended the stream without an answer; is this the right port and scheme (ws or wss)?")
+            }
             Self::UnexpectedEof(n) => {
                 write!(f, "the peer ended the stream after {n} bytes, within the handshake")
             }

@@ -239,7 +239,9 @@ impl fmt::Display for TlsError {
             Self::Alert(alert) => write!(f, "the peer ended TLS with an alert: {alert:?}"),
             Self::Incompatible(source) => write!(f, "the peer has no TLS in common with us: {source}"),
             Self::Protocol(source) => write!(f, "the peer broke TLS: {source}"),
-            Self::UnexpectedEof => f.write_str("the peer ended the stream before TLS was up"),
+            Self::UnexpectedEof => {
+                f.write_str("the peer ended the stream before TLS was up; does it speak TLS at this port?")
+            }
             Self::Transport(broken) => write!(f, "{broken}, before TLS was up"),
             Self::Truncated => f.write_str("the stream was cut: it ended without TLS's close_notify"),
             Self::KeysExhausted => {
