@@ -1,16 +1,17 @@
 //! A client that says what happens: `cargo run -p ws-blocking --example echo [URL]`.
 //!
-//! Without a URL it starts an echo server of its own on a free port, and talks to that.
+//! Without a URL it starts an echo server of its own on a free port, and talks to that. The server of a URL is reached through
+//! the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, if one does.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::thread;
 
-use ws_blocking::{CloseCode, Event, Incoming, Listener, Message, WebSocket};
+use ws_blocking::{CloseCode, ConnectOptions, Event, Incoming, Listener, Message, WebSocket};
 
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1) {
-        Some(url) => talk(&url),
+        Some(url) => talk_through_proxy(&url),
         None => talk_to_ourselves(),
     };
     match result {
@@ -26,12 +27,13 @@ fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind("127.0.0.1:0")?;
     let url = format!("ws://{}/", listener.local_addr()?);
     println!("an echo server listens on {url}");
+    let options = ConnectOptions::new(&url)?;
     thread::spawn(move || {
         while let Ok((incoming, _address)) = listener.accept() {
             thread::spawn(|| serve(incoming));
         }
     });
-    talk(&url)
+    talk(options)
 }
 
 /// Sends back what comes, to one client.
@@ -43,9 +45,13 @@ fn serve(incoming: Incoming) -> Option<()> {
     Some(())
 }
 
-fn talk(url: &str) -> Result<(), Box<dyn Error>> {
-    println!("connecting to {url}");
-    let (mut ws, response) = WebSocket::connect(url)?;
+fn talk_through_proxy(url: &str) -> Result<(), Box<dyn Error>> {
+    talk(ConnectOptions::new(url)?.proxy_from_environment())
+}
+
+fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
+    println!("connecting to {}", options.target());
+    let (mut ws, response) = WebSocket::connect(options)?;
     println!("connected: the server answered {} {}", response.status(), response.reason());
 
     for message in

@@ -1,14 +1,15 @@
 //! A client that stays connected, after the example in Workerman's manual:
 //! `cargo run -p ws-blocking --example heartbeat [URL] [--ping-interval SECONDS] [--stop-after SECONDS]`.
 //!
-//! Without a URL it talks to a server of its own, which drops its clients now and then.
+//! Without a URL it talks to a server of its own, which drops its clients now and then. The server of a URL is reached through
+//! the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, if one does.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{Client, ClientEvent, Listener, Reconnect};
+use ws_blocking::{Client, ClientBuilder, ClientEvent, Listener, Reconnect};
 
 struct Arguments {
     url: Option<String>,
@@ -18,11 +19,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let outcome = arguments().and_then(|arguments| {
-        let url = match &arguments.url {
-            Some(url) => url.clone(),
-            None => start_server()?,
+        let client = match &arguments.url {
+            Some(url) => Client::builder(url).proxy_from_environment(),
+            None => Client::builder(&start_server()?),
         };
-        stay_connected(&url, &arguments)
+        stay_connected(client, &arguments)
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,8 +34,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn stay_connected(url: &str, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let mut client = Client::builder(url)
+fn stay_connected(client: ClientBuilder<Client>, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut client = client
         .header("Cookie", "PHPSESSID=abc123; user=xiaoming")
         .header("OtherKey", "values")
         .ping_interval(arguments.ping_interval)

@@ -1,16 +1,17 @@
 //! A client that says what happens: `cargo run -p ws-tokio --example echo [URL]`.
 //!
-//! Without a URL it starts an echo server of its own on a free port, and talks to that.
+//! Without a URL it starts an echo server of its own on a free port, and talks to that. The server of a URL is reached through
+//! the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, if one does.
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use ws_tokio::{CloseCode, Event, Listener, Message, WebSocket};
+use ws_tokio::{CloseCode, ConnectOptions, Event, Listener, Message, WebSocket};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match std::env::args().nth(1) {
-        Some(url) => talk(&url).await,
+        Some(url) => talk_through_proxy(&url).await,
         None => talk_to_ourselves().await,
     };
     match result {
@@ -26,9 +27,10 @@ async fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
     println!("an echo server listens on {url}");
+    let options = ConnectOptions::new(&url)?;
     tokio::select! {
         never = serve(&listener) => never,
-        done = talk(&url) => done,
+        done = talk(options) => done,
     }
 }
 
@@ -46,9 +48,13 @@ async fn serve(listener: &Listener) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn talk(url: &str) -> Result<(), Box<dyn Error>> {
-    println!("connecting to {url}");
-    let (mut ws, response) = WebSocket::connect(url).await?;
+async fn talk_through_proxy(url: &str) -> Result<(), Box<dyn Error>> {
+    talk(ConnectOptions::new(url)?.proxy_from_environment()).await
+}
+
+async fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
+    println!("connecting to {}", options.target());
+    let (mut ws, response) = WebSocket::connect(options).await?;
     println!("connected: the server answered {} {}", response.status(), response.reason());
 
     for message in

@@ -1,13 +1,14 @@
 //! A client that stays connected, after the example in Workerman's manual:
 //! `cargo run -p ws-tokio --example heartbeat [URL] [--ping-interval SECONDS] [--stop-after SECONDS]`.
 //!
-//! Without a URL it talks to a server of its own, which drops its clients now and then.
+//! Without a URL it talks to a server of its own, which drops its clients now and then. The server of a URL is reached through
+//! the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, if one does.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ws_tokio::{Client, ClientEvent, Listener, Reconnect};
+use ws_tokio::{Client, ClientBuilder, ClientEvent, Listener, Reconnect};
 
 struct Arguments {
     url: Option<String>,
@@ -19,11 +20,12 @@ struct Arguments {
 async fn main() -> ExitCode {
     let outcome = async {
         let arguments = arguments()?;
-        let url = match &arguments.url {
-            Some(url) => url.clone(),
-            None => start_server().await?,
+        let client = match &arguments.url {
+            Some(url) => Client::builder(url).proxy_from_environment(),
+            None => Client::builder(&start_server().await?),
         };
-        match tokio::time::timeout(arguments.stop_after, stay_connected(&url, arguments.ping_interval)).await
+        match tokio::time::timeout(arguments.stop_after, stay_connected(client, arguments.ping_interval))
+            .await
         {
             Ok(ended) => ended,
             Err(_time_is_up) => Ok(()),
@@ -38,8 +40,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn stay_connected(url: &str, ping_interval: Duration) -> Result<(), Box<dyn Error>> {
-    let mut client = Client::builder(url)
+async fn stay_connected(
+    client: ClientBuilder<Client>,
+    ping_interval: Duration,
+) -> Result<(), Box<dyn Error>> {
+    let mut client = client
         .header("Cookie", "PHPSESSID=abc123; user=xiaoming")
         .header("OtherKey", "values")
         .ping_interval(ping_interval)
