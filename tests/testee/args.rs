@@ -1,9 +1,12 @@
 //! The command line.
 
+mod reach;
+
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use ws_client::{ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session};
+use reach::{Identity, Reach};
+use ws_client::{AcceptOptions, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session};
 use ws_core::Config;
 
 use crate::{Runtime, runtime};
@@ -11,13 +14,21 @@ use crate::{Runtime, runtime};
 pub(crate) const USAGE: &str = "\
 usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAME]...
                       [--ping-interval SECONDS] [--pong-timeout SECONDS] [--max-message BYTES]
+                      [--open-timeout SECONDS]
+                      [--proxy URL | --proxy-from-env] [--proxy-ca FILE]
+                      [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
                       [--reconnect fixed:SECONDS|backoff|never] [--send TEXT]...
                       [--delivery at-most-once|confirmed] [--stop-after SECONDS]
-       testee serve RUNTIME PORT
+       testee serve RUNTIME PORT [--cert FILE --key FILE [--client-ca FILE]]
        testee autobahn RUNTIME URL AGENT
 
 RUNTIME is tokio or blocking. With any option of the last two lines, connect uses the client that stays connected: --send
 is queued before there is a connection, and --stop-after closes with code 1000.
+
+Files are in PEM. --ca is trusted in place of the platform's authorities, for the server alone; --proxy-ca is the same for a
+proxy https://. Other proxies are http://, socks5:// and socks5h://, with user:password@ if need be; --proxy-from-env takes that
+of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, but for what NO_PROXY lists. --insecure believes every server. With --cert, serve speaks
+TLS, and with --client-ca it takes only clients with a certificate of that authority.
 ";
 
 pub(crate) enum Command {
@@ -35,6 +46,7 @@ pub(crate) enum Command {
     Serve {
         runtime: Runtime,
         port: u16,
+        options: AcceptOptions,
     },
     Autobahn {
         runtime: Runtime,
@@ -49,6 +61,7 @@ pub(crate) struct Stay {
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
     config: Config,
+    reach: Reach,
     reconnect: Reconnect,
     delivery: Delivery,
     pub(crate) send: Vec<String>,
@@ -67,7 +80,7 @@ impl Stay {
         for name in &self.subprotocols {
             builder = builder.subprotocol(name);
         }
-        builder.build()
+        self.reach.apply_to_builder(builder)?.build()
     }
 }
 
@@ -77,6 +90,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut headers: Vec<(String, String)> = Vec::new();
     let mut subprotocols: Vec<String> = Vec::new();
     let mut config = Config::default();
+    let (mut reach, mut identity) = (Reach::default(), Identity::default());
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut stop_after): (Vec<String>, _) = (Vec::new(), None);
@@ -113,24 +127,33 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 stop_after = Some(seconds(&mut parser)?);
                 stays = true;
             }
+            Long(name) => {
+                let name = name.to_owned();
+                if !reach.take(&name, &mut parser)? && !identity.take(&name, &mut parser)? {
+                    return Err(Long(&name).unexpected());
+                }
+            }
             other => return Err(other.unexpected()),
         }
     }
+    reach.check()?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let known = |name: &str| runtime(name).ok_or_else(|| format!("there is no runtime {name:?}"));
     Ok(match words[..] {
         ["connect", name, url] if stays => {
             let url = url.into();
-            let stay = Stay { url, headers, subprotocols, config, reconnect, delivery, send, stop_after };
+            let stay =
+                Stay { url, headers, subprotocols, config, reach, reconnect, delivery, send, stop_after };
             Command::Stay { runtime: known(name)?, stay: Box::new(stay) }
         }
         ["connect", name, url] => {
-            let options = options(url, config, &headers, &subprotocols);
+            let options = options(url, config, &reach, &headers, &subprotocols);
             Command::Connect { runtime: known(name)?, options: Box::new(options) }
         }
         ["serve", name, port] => Command::Serve {
             runtime: known(name)?,
             port: port.parse().map_err(|_| format!("{port:?} is not a port"))?,
+            options: identity.options()?,
         },
         ["autobahn", name, url, agent] => {
             Command::Autobahn { runtime: known(name)?, url: url.into(), agent: agent.into() }
@@ -160,10 +183,11 @@ fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
 fn options(
     url: &str,
     config: Config,
+    reach: &Reach,
     headers: &[(String, String)],
     subprotocols: &[String],
 ) -> Result<ConnectOptions, ConnectError> {
-    let mut options = ConnectOptions::new(url)?.config(config);
+    let mut options = reach.apply(ConnectOptions::new(url)?.config(config))?;
     for (name, value) in headers {
         options = options.header(name, value)?;
     }

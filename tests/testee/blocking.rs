@@ -1,9 +1,12 @@
 //! The adapter for threads.
 
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{AcceptError, Client, ClientEvent, CloseCode, ConnectOptions, Event, Listener, WebSocket};
+use ws_blocking::{
+    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Listener, WebSocket,
+};
 
 use crate::args::Stay;
 use crate::report::Report;
@@ -31,8 +34,8 @@ pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
     }
 }
 
-pub(crate) fn serve(port: u16) -> std::io::Result<()> {
-    let listener = Listener::bind(("127.0.0.1", port))?;
+pub(crate) fn serve(port: u16, options: AcceptOptions) -> std::io::Result<()> {
+    let listener = Listener::from_listener(TcpListener::bind(("127.0.0.1", port))?, options);
     println!("listening on {}", listener.local_addr()?);
     loop {
         match listener.accept() {

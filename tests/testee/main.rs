@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use args::{Command, Stay};
 use report::Report;
-use ws_client::ConnectOptions;
+use ws_client::{AcceptOptions, ConnectOptions};
 
 /// What a runtime can do here. Adding one is a file of its own, and a line in [`runtime`].
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ struct Runtime {
     /// Stays connected and echoes every message, until over.
     stay: fn(&Stay, &mut Report),
     /// Accepts on a port of the loopback interface, and echoes every message of every client, for ever.
-    serve: fn(u16) -> std::io::Result<()>,
+    serve: fn(u16, AcceptOptions) -> std::io::Result<()>,
 }
 
 fn runtime(name: &str) -> Option<Runtime> {
@@ -50,8 +50,8 @@ fn main() -> ExitCode {
             (runtime.stay)(&stay, &mut report);
             Ok(report.is_clean())
         }
-        Ok(Command::Serve { runtime, port }) => {
-            (runtime.serve)(port).map(|()| true).map_err(|error| error.to_string())
+        Ok(Command::Serve { runtime, port, options }) => {
+            (runtime.serve)(port, options).map(|()| true).map_err(|error| error.to_string())
         }
         Ok(Command::Autobahn { runtime, url, agent }) => autobahn::run(runtime, &url, &agent),
         Err(error) => Err(error.to_string()),

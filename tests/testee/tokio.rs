@@ -3,9 +3,11 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::runtime;
 use ws_tokio::{
-    AcceptError, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Listener, WebSocket,
+    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event,
+    Listener, WebSocket,
 };
 
 use crate::args::Stay;
@@ -80,9 +82,9 @@ async fn echo_until_closed(options: ConnectOptions, report: &mut Report) {
     }
 }
 
-pub(crate) fn serve(port: u16) -> std::io::Result<()> {
+pub(crate) fn serve(port: u16, options: AcceptOptions) -> std::io::Result<()> {
     runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let listener = Listener::bind(("127.0.0.1", port)).await?;
+        let listener = Listener::from_listener(TcpListener::bind(("127.0.0.1", port)).await?, options);
         println!("listening on {}", listener.local_addr()?);
         loop {
             match listener.accept().await {
