@@ -4,7 +4,7 @@ use ws_client::{AcceptError, AcceptOptions, Accepting, Channel};
 use ws_core::{Accept, Connection, Event, Instant, Machine, Message, Random, Reject, Request};
 
 use crate::proxy::Proxy;
-use crate::support::{at, feed, quiet, write};
+use crate::support::{at, feed, quiet, write_some};
 
 pub(crate) struct Far {
     pub(crate) proxy: Option<Proxy>,
@@ -244,11 +244,11 @@ impl Server {
 
     fn say(&mut self, now: Instant) -> Vec<u8> {
         match &mut self.state {
-            State::Accepting(accepting) => write(&mut **accepting, usize::MAX, now),
+            State::Accepting(accepting) => write_some(&mut **accepting, usize::MAX, now),
             State::Open(channel) => {
                 let mut all = Vec::new();
                 loop {
-                    let some = write(&mut **channel, usize::MAX, now);
+                    let some = write_some(&mut **channel, usize::MAX, now);
                     if some.is_empty() {
                         return all;
                     }

@@ -7,7 +7,7 @@ use ws_client::{Action, ClientBuilder, ClientEvent, ConnectOptions, Reach, Reach
 use ws_core::{Broken, Instant, Machine, Random, Side};
 
 use crate::far::{Far, shown};
-use crate::support::{Cut, WHOLE, address, at, turn, write};
+use crate::support::{Cut, WHOLE, address, at, turn, write_some};
 
 /// What the attempts reach, by their number from 0; nothing, if the connection is refused.
 type Plan = Box<dyn FnMut(usize) -> Option<Far>>;
@@ -102,7 +102,7 @@ impl Life {
         }
         let far = self.fars.last_mut().expect("a transport");
         let Some(left) = self.takes else { return turn(&mut self.session, far, self.cut, self.now) };
-        let bytes = write(&mut self.session, self.cut.writes.min(left), self.now);
+        let bytes = write_some(&mut self.session, self.cut.writes.min(left), self.now);
         far.take(&bytes, self.now);
         self.takes = Some(left - bytes.len());
         if left == bytes.len() {
@@ -118,7 +118,7 @@ impl Life {
         let Some(action) = self.session.poll_action() else { return false };
         if std::mem::take(&mut self.is_connected) {
             // What tells the peer why.
-            let bytes = write(&mut self.session, usize::MAX, self.now);
+            let bytes = write_some(&mut self.session, usize::MAX, self.now);
             let now = self.now;
             self.far().take(&bytes, now);
             self.far().end(now);

@@ -16,6 +16,7 @@ mod tls {
     #[path = "../../tls/authority.rs"]
     pub(crate) mod authority;
     mod mistaken;
+    mod order;
     mod secrets;
     mod secured;
     mod server;

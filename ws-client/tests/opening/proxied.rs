@@ -7,7 +7,7 @@ use crate::far::{Far, Limit, Server};
 use crate::proxy::{Proxy, Script, guarded_socks, http, socks};
 use crate::support::{
     CUTS, DEADLINE, WHOLE, assert_over, at, check_text, failed, feed, open, opened, opening, options, route,
-    settle, turn, write,
+    settle, turn, write_some,
 };
 
 /// Each kind of proxy that is spoken to in the clear: its URL, and what it says.
@@ -57,7 +57,7 @@ fn everything_may_come_in_one_segment_even_before_the_proxy_was_told_anything() 
         let opened = loop {
             match opening.poll_event().unwrap() {
                 Some(opened) => break opened,
-                None => assert!(!write(&mut opening, 5, at(1)).is_empty(), "{url}"),
+                None => assert!(!write_some(&mut opening, 5, at(1)).is_empty(), "{url}"),
             }
         };
         let mut connection = opened.connection;

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use ws_core::bytes::BytesMut;
 use ws_core::{Broken, Instant, Machine, Outbound};
 
-use crate::support::{feed, write};
+use crate::support::{feed, write_some};
 
 pub(crate) struct Proxy {
     line: Line,
@@ -131,7 +131,7 @@ impl Proxy {
     pub(crate) fn say(&mut self, now: Instant) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
-            let some = self.line.write(now);
+            let some = self.line.write_some(now);
             if some.is_empty() {
                 return all;
             }
@@ -172,11 +172,11 @@ impl Line {
         }
     }
 
-    fn write(&mut self, now: Instant) -> Vec<u8> {
+    fn write_some(&mut self, now: Instant) -> Vec<u8> {
         match self {
-            Self::Plain(pipe) => write(pipe, usize::MAX, now),
+            Self::Plain(pipe) => write_some(pipe, usize::MAX, now),
             #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-            Self::Tls(tls) => write(&mut **tls, usize::MAX, now),
+            Self::Tls(tls) => write_some(&mut **tls, usize::MAX, now),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn feed<M: Machine>(machine: &mut M, bytes: &[u8], now: Instant) {
 }
 
 /// The transport takes at most `limit` bytes.
-pub(crate) fn write<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> Vec<u8> {
+pub(crate) fn write_some<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> Vec<u8> {
     let outbound = machine.outbound();
     let mut bytes = vec![0; outbound.remaining().min(limit)];
     outbound.copy_to_slice(&mut bytes);
@@ -86,7 +86,7 @@ pub(crate) const CUTS: [Cut; 5] = [
 
 /// One write and one read. Says whether anything moved.
 pub(crate) fn turn<M: Machine>(client: &mut M, far: &mut Far, cut: Cut, now: Instant) -> bool {
-    let bytes = write(client, cut.writes, now);
+    let bytes = write_some(client, cut.writes, now);
     far.take(&bytes, now);
     if bytes.is_empty() && client.outbound().is_finished() {
         far.end(now);

@@ -12,6 +12,10 @@ use super::machine::{Phase, Tls};
 /// No more is encrypted while so many bytes of ciphertext wait.
 const MAX_CIPHERTEXT: usize = 64 * 1024;
 
+/// From this size on, a record has a buffer of its own, which is given back when it is written: one for all would grow to twice
+/// what waits, and twice that again.
+const LARGE: usize = 4096;
+
 /// So many pieces of plaintext go into one record.
 const PIECES: usize = 16;
 
@@ -64,10 +68,17 @@ impl<M: Machine> Tls<M> {
     pub(super) fn take_records(&mut self, plaintext: usize) {
         let before = self.outbound.len();
         let session = &mut self.session;
-        self.outbound.append(|tail| {
-            // A vector takes everything.
-            while session.wants_write() && session.write_tls(tail).is_ok_and(|n| n > 0) {}
-        });
+        // A vector takes everything.
+        let mut take = |records: &mut Vec<u8>| {
+            while session.wants_write() && session.write_tls(records).is_ok_and(|n| n > 0) {}
+        };
+        if plaintext < LARGE {
+            self.outbound.append(take);
+        } else {
+            let mut records = Vec::new();
+            take(&mut records);
+            self.outbound.push(records.into());
+        }
         self.records.queued(self.outbound.len() - before, plaintext);
     }
 

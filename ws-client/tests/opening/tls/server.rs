@@ -5,7 +5,7 @@ use ws_core::{Accept, Broken, HandshakeError, Machine, Random, Reject};
 
 use super::ways::{DIRECT, Place};
 use crate::far::Far;
-use crate::support::{DEADLINE, WHOLE, at, check_text, feed, opening, quiet, write};
+use crate::support::{DEADLINE, WHOLE, at, check_text, feed, opening, quiet, write_some};
 
 fn accepting(options: AcceptOptions) -> Accepting {
     Accepting::new(&options.config(quiet()), Random::from_seed([5; 32]), at(0)).unwrap()
@@ -22,13 +22,13 @@ fn spoken(place: &Place) -> Vec<usize> {
     let (mut client, mut server) = pair(place);
     let mut lengths = Vec::new();
     loop {
-        let bytes = write(&mut client, usize::MAX, at(1));
+        let bytes = write_some(&mut client, usize::MAX, at(1));
         lengths.push(bytes.len());
         feed(&mut server, &bytes, at(1));
         if server.poll_event().unwrap().is_some() {
             return lengths;
         }
-        let bytes = write(&mut server, usize::MAX, at(1));
+        let bytes = write_some(&mut server, usize::MAX, at(1));
         feed(&mut client, &bytes, at(1));
         assert!(client.poll_event().unwrap().is_none());
     }
@@ -39,12 +39,12 @@ fn said(place: &Place, n: usize) -> Accepting {
     let (mut client, mut server) = pair(place);
     let mut left = n;
     while left > 0 {
-        let bytes = write(&mut client, left, at(1));
+        let bytes = write_some(&mut client, left, at(1));
         assert!(!bytes.is_empty());
         left -= bytes.len();
         feed(&mut server, &bytes, at(1));
         assert!(server.poll_event().unwrap().is_none());
-        let bytes = write(&mut server, usize::MAX, at(1));
+        let bytes = write_some(&mut server, usize::MAX, at(1));
         feed(&mut client, &bytes, at(1));
         assert!(client.poll_event().unwrap().is_none());
     }
@@ -67,7 +67,7 @@ fn a_client_that_stalls_or_leaves_is_said_in_its_phase() {
         check_text(&error);
         seen.push(matches!(error, AcceptError::Timeout(Phase::Tls)));
         assert!(seen[seen.len() - 1] || matches!(error, AcceptError::Handshake(HandshakeError::Timeout)));
-        write(&mut server, usize::MAX, DEADLINE);
+        write_some(&mut server, usize::MAX, DEADLINE);
         assert!(server.outbound().is_finished());
         over(&mut server);
 
@@ -111,18 +111,18 @@ fn a_refusal_leaves_with_a_close_notify() {
     let place = Place::new();
     let (mut client, mut server) = pair(&place);
     loop {
-        let bytes = write(&mut client, 100, at(1));
+        let bytes = write_some(&mut client, 100, at(1));
         feed(&mut server, &bytes, at(1));
         if server.poll_event().unwrap().is_some() {
             break;
         }
-        let bytes = write(&mut server, 100, at(1));
+        let bytes = write_some(&mut server, 100, at(1));
         feed(&mut client, &bytes, at(1));
         assert!(client.poll_event().unwrap().is_none());
     }
     server.reject(&Reject::new(503).unwrap());
     loop {
-        let bytes = write(&mut server, 7, at(1));
+        let bytes = write_some(&mut server, 7, at(1));
         if bytes.is_empty() {
             break;
         }

@@ -16,7 +16,7 @@ use super::authority::{Authority, Identity, VERSIONS, provider};
 use super::ways::{DIRECT, NESTED, Place, Way};
 use crate::far::{Far, Given, Server};
 use crate::proxy::{Proxy, http};
-use crate::support::{WHOLE, at, check_text, failed, feed, opened, opening, options, write};
+use crate::support::{WHOLE, at, check_text, failed, feed, opened, opening, options, write_some};
 
 type Check = fn(&TlsError) -> bool;
 
@@ -180,7 +180,7 @@ fn the_alert_of_a_server_is_worth_more_than_the_broken_pipe_before_it() {
     let mut far = place.far_with(DIRECT, strict(&place.authority, "server.test"));
     let mut opening = opening(&place.options_with(DIRECT, tls));
     let alert = loop {
-        far.take(&write(&mut opening, usize::MAX, at(1)), at(1));
+        far.take(&write_some(&mut opening, usize::MAX, at(1)), at(1));
         let Given::Bytes(bytes) = far.give(usize::MAX, at(1)) else { panic!("it says nothing") };
         if far.server.error.is_some() {
             break bytes;
