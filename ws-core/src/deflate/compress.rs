@@ -1,11 +1,14 @@
 //! Compressed payloads from messages (RFC 7692 §7.2.1).
 
+mod spare;
+
 use alloc::vec;
 use alloc::vec::Vec;
 
 use zlib_rs::DeflateFlush;
 
 use super::{Deflate, NegotiatedDeflate, TAIL};
+use spare::Spare;
 
 /// RFC 7692 §7.2.3.6: an empty message is the header of an empty block, of which the tail was removed.
 const EMPTY: u8 = 0x00;
@@ -26,7 +29,7 @@ pub(crate) struct Compressor {
     /// What the user says of the messages to come.
     is_wanted: bool,
     /// Made for the first compressed message. Without takeover, there is one only within a message.
-    context: Option<zlib_rs::Deflate>,
+    context: Option<Spare>,
 }
 
 impl Compressor {
@@ -71,7 +74,7 @@ impl Compressor {
                 compressed.truncate(compressed.len().saturating_sub(TAIL.len()));
             }
             if !self.takeover {
-                self.context = None;
+                self.context.take().into_iter().for_each(Spare::give_back);
             }
         }
         compressed
@@ -79,11 +82,9 @@ impl Compressor {
 
     /// Compresses all of `input`, which is not empty, so that the tail is at the end.
     fn flushed(&mut self, input: &[u8]) -> Vec<u8> {
-        let Self { bits, level, context, .. } = self;
-        // A window of 8 bits is one of 9 that is not used to its end: zlib's matches stay 262 bytes below the size of the
-        // window, which is 250 bytes back.
-        let deflate = context
-            .get_or_insert_with(|| zlib_rs::Deflate::new(i32::from(*level), false, (*bits).clamp(9, 15)));
+        let (bits, level) = (self.bits, self.level);
+        let make = if self.takeover { Spare::new } else { Spare::take };
+        let deflate = &mut self.context.get_or_insert_with(|| make(level, bits)).deflate;
         let mut output = Vec::new();
         let mut used = 0;
         let mut room = (input.len() + OVERHEAD).min(CHUNK);

@@ -27,8 +27,9 @@ pub(super) const MAX_BITS: u8 = 15;
 ///
 /// Memory: nothing before the first compressed message. Then, in bytes, receiving takes 47 552 and a copy of the window
 /// (2 to the power of its bits, at least 4096); sending takes about 251 000 for windows of up to 10 bits, 265 000 for 12,
-/// 314 000 for 14 and 380 000 for 15. Without context takeover this is given back after each message; with it, what
-/// sending takes is given back by [`Connection::release_compressor`](crate::Connection::release_compressor).
+/// 314 000 for 14 and 380 000 for 15. Without context takeover this is given back after each message (with the feature `std`,
+/// each thread keeps what the last one took to send, for the next one of any connection); with it, what sending takes is given
+/// back by [`Connection::release_compressor`](crate::Connection::release_compressor).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Deflate {
     pub(super) server_context_takeover: bool,
