@@ -7,7 +7,7 @@ use crate::proxy::{Proxy, Script, http, socks};
 use crate::support::{WHOLE, assert_over, at, feed, open, opening, options, write_some};
 
 /// Everything that a driver may still say.
-fn everything(machine: &mut impl Machine) {
+pub(crate) fn everything(machine: &mut impl Machine) {
     feed(machine, b"HTTP/1.1 200 OK\r\n\r\n\x05\x00\x16\x03\x03", at(3));
     machine.handle_error(Broken::write("late"), at(3));
     write_some(machine, usize::MAX, at(3));

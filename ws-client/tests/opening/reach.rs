@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::time::Duration;
 
 use ws_client::{AttemptId, ConnectError, ConnectOptions, Phase, ProxyError, Reach, ReachStep};
 use ws_core::Instant;
 
-use crate::support::{address, at, check_text, options};
+use crate::support::{address, at, check_text, child_url, options, run_child, tell_parent};
 
 const NAMES: [(&str, &[&str]); 3] =
     [("server.test", &["2001:db8::1", "192.0.2.1"]), ("proxy.test", &["192.0.2.9"]), ("empty.test", &[])];
@@ -264,30 +263,22 @@ fn what_is_handed_in_late_twice_or_unasked_changes_nothing() {
     waits(reach.poll(at(10)), at(10));
 }
 
-/// The way of a process with these variables. They can be set for a child only.
+/// The way of a process with these variables.
 fn in_environment(url: &str, variables: &[(&str, &str)]) -> String {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
-        child.env_remove(name).env_remove(name.to_uppercase());
-    }
-    child.env_remove("REQUEST_METHOD").envs(variables.iter().copied()).env("OPENING_URL", url);
-    let output = child.args(["--exact", "reach::child", "--ignored", "--nocapture"]).output().unwrap();
-    let output = String::from_utf8(output.stdout).unwrap();
-    let line = output.lines().find_map(|line| line.split_once("way: ")).expect("the child says something");
-    line.1.into()
+    run_child("reach::child", url, variables)
 }
 
 #[test]
 #[ignore = "it is run by another, with other variables"]
 fn child() {
-    let Ok(url) = std::env::var("OPENING_URL") else { return };
+    let Some(url) = child_url() else { return };
     let (trace, result) = walk(&options(&url).proxy_from_environment(), &[]);
     let end = match result {
         Ok(reached) => reached,
         Err(ConnectError::Proxy(error @ ProxyError::Environment { .. })) => format!("error {error}"),
         Err(error) => format!("other error {error:?}"),
     };
-    println!("way: {}; {end}", trace.join(", "));
+    tell_parent(&format!("{}; {end}", trace.join(", ")));
 }
 
 #[test]

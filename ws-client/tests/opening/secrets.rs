@@ -5,7 +5,7 @@ use ws_client::{ClientBuilder, Session};
 use crate::far::Far;
 use crate::life::{Life, client};
 use crate::proxy::{Proxy, guarded_socks, http, socks};
-use crate::support::{CUTS, WHOLE, opened, options, settle};
+use crate::support::{CUTS, WHOLE, child_url, opened, options, run_child, settle, tell_parent};
 
 #[test]
 fn a_proxy_is_told_where_to_and_its_own_credentials_and_nothing_else() {
@@ -150,4 +150,46 @@ fn a_proxy_that_was_set_is_asked_for_every_target_with_its_credentials() {
         assert!(far.asked().contains("Proxy-Authorization: Basic dXNlcjpzZWNyZXQ="));
         assert_eq!(far.server.header("Proxy-Authorization"), None);
     }
+}
+
+#[test]
+#[ignore = "it is run by another, with other variables"]
+fn child() {
+    let Some(url) = child_url() else { return };
+    let locations: &[&str] = &["/b", "ws://other.test/c", "ws://third.test/d"];
+    let builder = talkative(&url).proxy_from_environment();
+    let mut life = Life::new(builder, move |n| {
+        Some(match locations.get(n) {
+            // The second target is exempt.
+            Some(location) if n < 2 => Far::plain().redirect(location).behind(Proxy::new(http(200))),
+            Some(location) => Far::plain().redirect(location),
+            None => Far::plain().behind(Proxy::new(http(200))),
+        })
+    });
+    life.settle();
+    assert_eq!(life.trace().last().map(String::as_str), Some("open"));
+    let asked: Vec<_> =
+        life.fars.iter().map(|far| far.asked().split(' ').nth(1).map_or("-".into(), str::to_owned)).collect();
+    tell_parent(&format!("{} {}", life.steps.join(", "), asked.join(", ")));
+}
+
+#[test]
+fn after_a_redirect_the_environment_is_asked_about_the_new_target() {
+    let told = run_child(
+        "secrets::child",
+        "ws://server.test/a",
+        &[("http_proxy", "http://user:secret@proxy.test"), ("no_proxy", "other.test")],
+    );
+    let proxy = "resolve proxy.test:80, dial 192.0.2.1:80";
+    let direct = "resolve other.test:80, dial 192.0.2.1:80";
+    let asked = "server.test:80, server.test:80, -, third.test:80";
+    assert_eq!(told, format!("{proxy}, {proxy}, {direct}, {proxy} {asked}"));
+}
+
+#[test]
+fn a_host_that_was_set_is_that_of_the_first_origin_only() {
+    let builder = || client("ws://server.test").header("Host", "front.test").max_redirects(3);
+    let life = follow(builder(), &["/b", "ws://other.test/c"], None);
+    let hosts: Vec<_> = life.fars.iter().map(|far| far.server.header("Host").unwrap()).collect();
+    assert_eq!(hosts, ["front.test", "front.test", "other.test"]);
 }

@@ -1,6 +1,7 @@
 //! What the tests share: a clock, a driver, and the ways to a server.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use ws_client::{Channel, ConnectError, ConnectOptions, Opened, Opening, Reach, ReachStep, Route};
@@ -160,4 +161,26 @@ pub(crate) fn check_text(error: &(dyn std::error::Error + 'static)) {
             assert!(!shown.contains(secret), "{shown}");
         }
     }
+}
+
+/// Runs an ignored test in a process with these variables, which can be set for a child only. Gives what it tells.
+pub(crate) fn run_child(test: &str, url: &str, variables: &[(&str, &str)]) -> String {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        child.env_remove(name).env_remove(name.to_uppercase());
+    }
+    child.env_remove("REQUEST_METHOD").envs(variables.iter().copied()).env("OPENING_URL", url);
+    let output = child.args(["--exact", test, "--ignored", "--nocapture"]).output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let line = output.lines().find_map(|line| line.split_once("told: ")).expect("the child says something");
+    line.1.into()
+}
+
+/// In the child: what it is to connect to; nothing, if somebody runs it by hand.
+pub(crate) fn child_url() -> Option<String> {
+    std::env::var("OPENING_URL").ok()
+}
+
+pub(crate) fn tell_parent(line: &str) {
+    println!("told: {line}");
 }

@@ -263,7 +263,13 @@ impl<M: Machine> Machine for Tls<M> {
         match self.failure.take() {
             Some(error) => Err(TlsFailure::Tls(error)),
             None if self.phase == Phase::Refused => Ok(None),
-            None => self.inner.poll_event().map_err(TlsFailure::Inner),
+            None => self.inner.poll_event().map_err(|error| match self.broken.take() {
+                // It has waited for TLS, which could not come up.
+                Some(broken) if self.phase == Phase::Handshake => {
+                    TlsFailure::Tls(TlsError::Transport(broken))
+                }
+                _ => TlsFailure::Inner(error),
+            }),
         }
     }
 

@@ -1,11 +1,12 @@
 //! `wss`, and `https` proxies: what opens, and what breaks where.
 
 use ws_client::{ConnectError, End, Phase, ProxyError, TlsError};
-use ws_core::{CloseCode, HandshakeError, Machine};
+use ws_core::{Broken, CloseCode, HandshakeError, Machine};
 
 use super::authority::VERSIONS;
 use super::ways::{DIRECT, NESTED, Place, WAYS, Way};
 use crate::far::Limit;
+use crate::late::everything;
 use crate::support::{
     CUTS, Cut, DEADLINE, WHOLE, assert_over, at, check_text, failed, open, opened, opening, settle, turn,
 };
@@ -159,4 +160,50 @@ fn of_two_layers_each_says_which_it_is() {
     assert!(matches!(error, ConnectError::Proxy(ProxyError::Tls(TlsError::UnknownIssuer))), "{error:?}");
     assert!(far.asked().is_empty(), "nothing is said to a proxy that is not believed");
     assert!(!End::Failed(&error).is_retried());
+}
+
+#[test]
+fn nothing_that_is_reported_late_or_out_of_order_has_a_consequence() {
+    let place = Place::new();
+    for way in WAYS {
+        let mut whole = place.far(way);
+        opened(&place.options(way), &mut whole, WHOLE);
+        for n in (0..whole.said.len() - 16).step_by(61) {
+            for limit in [Limit::Ends(n), Limit::Stalls(n)] {
+                let mut opening = opening(&place.options(way));
+                let result = open(&mut opening, &mut place.far(way).limit(limit), WHOLE);
+                assert!(!matches!(result, Some(Ok(_))));
+                everything(&mut opening);
+                // Where it stalled, this was the failure.
+                assert_eq!(
+                    opening.poll_event().is_err(),
+                    matches!(limit, Limit::Stalls(_)),
+                    "{way:?} {limit:?}"
+                );
+                everything(&mut opening);
+                assert_over(&mut opening);
+                assert!(opening.inbound().is_empty(), "nothing is kept");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pipe_that_broke_before_tls_was_up_is_why_the_time_to_open_has_passed() {
+    let place = Place::new();
+    for way in [DIRECT, NESTED] {
+        let mut opening = opening(&place.options(way));
+        opening.handle_error(Broken::write("broken pipe"), at(1));
+        assert!(opening.poll_event().unwrap().is_none());
+        opening.handle_timeout(DEADLINE);
+        let error = opening.poll_event().unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ConnectError::Tls(TlsError::Transport(_))
+                    | ConnectError::Proxy(ProxyError::Tls(TlsError::Transport(_)))
+            ),
+            "{error:?}"
+        );
+    }
 }
