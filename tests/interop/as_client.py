@@ -55,7 +55,7 @@ async def meet(
 ) -> tuple[Outcome, Result]:
     """One connection from its beginning to its end."""
     job = await peer.accept(steps, **settings)
-    outcome = await testee.connect(f"ws://127.0.0.1:{job.port}/interop?x=1", arguments or [])
+    outcome = await testee.connect(testee.url(job.port, "/interop?x=1"), arguments or [])
     outcome.only("closed")  # without it, the peer may have seen nothing at all and wait for a long time
     try:
         result = await job.success()
@@ -149,7 +149,7 @@ async def subprotocol(testee: Testee, peer: Peer, selected: str | None) -> None:
 async def subprotocol_not_offered(testee: Testee, peer: Peer) -> None:
     job = await peer.accept([["await close"]], subprotocols=["gamma"])
     arguments = ["--subprotocol", "alpha"]
-    outcome = await testee.connect(f"ws://127.0.0.1:{job.port}/", arguments)
+    outcome = await testee.connect(testee.url(job.port), arguments)
     in_order(outcome)
     await job.result()  # how the peer takes it is its own affair
     failed(outcome, "handshake", 1006)

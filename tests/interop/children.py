@@ -12,6 +12,13 @@ START = 20.0
 GRACE = 5.0
 LONGEST_LINE = 1 << 20
 
+# Proxies and authorities that are set where the tests run are not meant for them.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.lower().endswith("_proxy") and not name.startswith("SSL_CERT_")
+}
+
 
 class Failure(Exception):
     """A check failed; the message says how."""
@@ -25,7 +32,7 @@ class Child:
         self.listener = asyncio.ensure_future(self.listen())
 
     @classmethod
-    async def start(cls, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Child:
+    async def start(cls, name: str, command: Sequence[str], environment: Mapping[str, str] = ENVIRONMENT) -> Child:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment, limit=LONGEST_LINE

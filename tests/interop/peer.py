@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from children import Child, Failure
+from children import ENVIRONMENT, Child, Failure
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -59,6 +59,9 @@ class Result:
 
 
 class Peer:
+    # What every job says of TLS.
+    tls: dict[str, str] | None = None
+
     def __init__(self, kind: Kind, child: Child) -> None:
         self.kind = kind
         self.child = child
@@ -69,7 +72,7 @@ class Peer:
     @classmethod
     async def start(cls, kind: Kind, installed: Path) -> Peer:
         environment = {
-            **os.environ,
+            **ENVIRONMENT,
             "PYTHONPATH": str(installed / "python"),
             "NODE_PATH": str(installed / "node" / "node_modules"),
         }
@@ -78,6 +81,12 @@ class Peer:
             await child.stop()
             raise Failure(f"{child.name} does not start: {child.complaints()}")
         return cls(kind, child)
+
+    def over_tls(self, **tls: str) -> Peer:
+        """The same peer, which speaks TLS: a server with `certificate` and `key`, a client that trusts `authority`."""
+        peer = copy.copy(self)
+        peer.tls = tls
+        return peer
 
     async def stop(self) -> None:
         self.reader.cancel()
@@ -104,6 +113,7 @@ class Peer:
         number = next(self.ids)
         self.answers[number] = asyncio.Queue()
         common = {"id": number, "headers": [], "subprotocols": [], "compression": False, "timeout": TIMEOUT}
+        common["tls"] = self.tls
         self.child.write_line(json.dumps({**common, **job}))
         return Job(self, number)
 

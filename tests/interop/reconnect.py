@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import signal
-import socket
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -16,7 +13,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 from checks import Check, equal, require
-from children import Child, Failure
+from children import ENVIRONMENT, Child, Failure
+from examples import example
+from listening import free_port
 from peer import PEERS, TIMEOUT
 
 KINDS = {
@@ -25,7 +24,7 @@ KINDS = {
 }
 
 # From the start of the client to the end that it makes itself. All servers must have had their part by then.
-STOP_AFTER = 9.0
+STOP_AFTER = 12.0
 TEXTS = ["one", "two", "three"]
 
 Line = Any
@@ -91,14 +90,12 @@ class Scene:
     def __init__(self, setting: Setting, stack: AsyncExitStack) -> None:
         self.setting = setting
         self.stack = stack
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"ws://127.0.0.1:{self.port}/steady"
 
     async def watch(self, name: str, command: list[str], read: Callable[[str], Line]) -> Watched:
         environment = {
-            **os.environ,
+            **ENVIRONMENT,
             "PYTHONPATH": str(self.setting.installed / "python"),
             "NODE_PATH": str(self.setting.installed / "node" / "node_modules"),
         }
@@ -119,7 +116,7 @@ class Scene:
         return await self.watch("testee connect", command, json.loads)
 
     async def heartbeat(self, *options: str) -> Watched:
-        program = str(heartbeat(self.setting.installed, self.setting.runtime))
+        program = str(example(self.setting.installed, "heartbeat", self.setting.runtime))
         command = [program, self.url, "--stop-after", str(STOP_AFTER), *options]
         return await self.watch("heartbeat", command, lambda line: line.rstrip("\r\n"))
 
@@ -246,19 +243,6 @@ async def closed(scene: Scene, code: int) -> None:
     equal("events", names, ["connected", "open", *end, "reconnecting", "connected", "open", *end])
     came = next(event for event in client.lines if event["event"] == "closed")
     equal("closed", [came["code"], came["reason"], came["clean"], came["by"]], [code, "bye", True, "peer"])
-
-
-def heartbeat(folder: Path, runtime: str) -> Path:
-    return folder / f"heartbeat-{runtime}"
-
-
-async def build_heartbeat(project: Path, target: Path, folder: Path, runtime: str) -> None:
-    """Each adapter has an example of that name: built one after the other, and put aside."""
-    command = ["cargo", "build", "--quiet", "-p", f"ws-{runtime}", "--example", "heartbeat"]
-    building = await asyncio.create_subprocess_exec(*command, cwd=project)
-    if await building.wait() != 0:
-        raise Failure(f"the heartbeat example of ws-{runtime} does not build")
-    shutil.copy(target / "debug" / "examples" / "heartbeat", heartbeat(folder, runtime))
 
 
 ENDED = "connection closed and try to reconnect"

@@ -6,11 +6,11 @@ import ipaddress
 import json
 import re
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, AsyncIterator
+from typing import Any, AsyncIterator, Sequence
 
-from children import Child, Failure
+from children import ENVIRONMENT, Child, Failure
 
 Event = dict[str, Any]
 
@@ -41,10 +41,26 @@ class Outcome:
 class Testee:
     path: Path
     runtime: str
+    # How `connect` gets to servers on loopback.
+    scheme: str = "ws"
+    host: str = "127.0.0.1"
+    arguments: tuple[str, ...] = ()
+    # What `connect` finds in its environment, besides ours.
+    environment: tuple[tuple[str, str], ...] = ()
 
-    async def connect(self, url: str, arguments: list[str]) -> Outcome:
-        command = [str(self.path), "connect", self.runtime, url, *arguments]
-        child = await Child.start("testee connect", command)
+    def over(self, scheme: str, *arguments: str, **settings: Any) -> Testee:
+        """The same, that gets to servers in another way."""
+        return replace(self, scheme=scheme, arguments=arguments, **settings)
+
+    def url(self, port: int, path: str = "/") -> str:
+        return f"{self.scheme}://{self.host}:{port}{path}"
+
+    def command(self, url: str, arguments: Sequence[str]) -> list[str]:
+        return [str(self.path), "connect", self.runtime, url, *self.arguments, *arguments]
+
+    async def connect(self, url: str, arguments: Sequence[str] = ()) -> Outcome:
+        environment = {**ENVIRONMENT, **dict(self.environment)}
+        child = await Child.start("testee connect", self.command(url, arguments), environment)
         try:
             events = []
             while (line := await child.read_line()) is not None:
@@ -54,15 +70,15 @@ class Testee:
             await child.stop()
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator[tuple[str, Child]]:
+    async def serve(self, *arguments: str) -> AsyncIterator[tuple[str, Child]]:
         """The URL of a server, and its process."""
-        child = await Child.start("testee serve", [str(self.path), "serve", self.runtime, "0"])
+        child = await Child.start("testee serve", [str(self.path), "serve", self.runtime, "0", *arguments])
         try:
             line = await child.first_line()
             found = re.fullmatch(r"listening on (\S+)\s*", line or "")
             if not found:
                 raise Failure(f"testee serve says {line!r} instead of its address; {child.complaints()}")
-            yield f"ws://{on_loopback(found[1])}/", child
+            yield f"{'wss' if arguments else 'ws'}://{on_loopback(found[1])}/", child
         finally:
             await child.stop()
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Union
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage, WSMsgType, web
 
-from jobs import Gate, Job, Result, converse, run
+from jobs import Gate, Job, Result, client_tls, converse, run, server_tls
 from payloads import Payload
 from play import Close, Mismatch
 
@@ -107,7 +107,7 @@ class Aiohttp:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_tls(job)).start()
             announce(runner.addresses[0][1])
             await done
         finally:
@@ -118,6 +118,7 @@ class Aiohttp:
             websocket = await session.ws_connect(
                 job["url"], headers=job["headers"], protocols=job["subprotocols"],
                 compress=15 if job["compression"] else 0, autoping=False, max_msg_size=0,
+                ssl=client_tls(job) or True,
             )
             note(websocket, websocket._response.headers, websocket.protocol, result)
             await gate.enter()

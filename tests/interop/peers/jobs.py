@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Protocol
@@ -63,6 +64,20 @@ async def perform(library: Library, job: Job) -> None:
         await asyncio.gather(*(watch(library.connect(job, result, gate), job, result) for result in results))
     troubled = [result for result in results if result.trouble]
     answer(job, result=asdict((troubled or results)[0]))
+
+
+def server_tls(job: Job) -> ssl.SSLContext | None:
+    """What a server job says of TLS: `certificate` and `key`."""
+    if job["tls"] is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(job["tls"]["certificate"], job["tls"]["key"])
+    return context
+
+
+def client_tls(job: Job) -> ssl.SSLContext | None:
+    """What a client job says of TLS: the `authority` to be trusted."""
+    return None if job["tls"] is None else ssl.create_default_context(cafile=job["tls"]["authority"])
 
 
 async def converse(connection: Connection, job: Job, result: Result) -> None:

@@ -11,7 +11,7 @@ from websockets.asyncio.connection import Connection as WebSocket
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from jobs import Gate, Job, Result, converse, run
+from jobs import Gate, Job, Result, client_tls, converse, run, server_tls
 from payloads import Payload
 from play import Close, Mismatch
 
@@ -107,7 +107,7 @@ class Websockets:
             on_connection, "127.0.0.1", 0, process_request=on_request, process_response=on_response,
             subprotocols=job["subprotocols"] or None,
             select_subprotocol=lambda _, offered: job["subprotocols"][0] if job["subprotocols"] else None,
-            **settings(job),
+            ssl=server_tls(job), **settings(job),
         )
         async with server as listening:
             announce(list(listening.sockets)[0].getsockname()[1])
@@ -116,7 +116,7 @@ class Websockets:
     async def connect(self, job: Job, result: Result, gate: Gate) -> None:
         websocket = await connect(
             job["url"], additional_headers=job["headers"], subprotocols=job["subprotocols"] or None, proxy=None,
-            **settings(job),
+            ssl=client_tls(job), **settings(job),
         )
         assert websocket.response
         note(websocket, websocket.response.headers, result)

@@ -1,6 +1,9 @@
 // The peer that is Node's `ws`. Jobs, steps and results are those of jobs.py and play.py.
 'use strict';
 
+const fs = require('fs');
+const http = require('http');
+const https = require('https');
 const readline = require('readline');
 const { WebSocket, WebSocketServer } = require('ws');
 
@@ -154,12 +157,19 @@ function note(websocket, headers, result) {
   result.compressed = websocket.extensions !== '';
 }
 
+/** The files that a job names for TLS. */
+function tlsOf(job) {
+  const tls = job.tls || {};
+  const read = (path) => (path === undefined ? undefined : fs.readFileSync(path));
+  return { cert: read(tls.certificate), key: read(tls.key), ca: read(tls.authority) };
+}
+
 /** Accepts one connection, on a port of loopback that it announces. */
 function serve(job, result, announce) {
   return new Promise((resolve, reject) => {
+    const listener = job.tls === null ? http.createServer() : https.createServer(tlsOf(job));
     const server = new WebSocketServer({
-      host: '127.0.0.1',
-      port: 0,
+      server: listener,
       maxPayload: 0,
       perMessageDeflate: job.compression,
       handleProtocols: () => job.subprotocols[0] || false,
@@ -171,6 +181,7 @@ function serve(job, result, announce) {
     });
     const finish = (settle, value) => {
       server.close();
+      listener.close();
       settle(value);
     };
     server.on('error', reject);
@@ -182,7 +193,7 @@ function serve(job, result, announce) {
         (error) => finish(reject, error),
       );
     });
-    server.on('listening', () => announce(server.address().port));
+    listener.listen(0, '127.0.0.1', () => announce(listener.address().port));
   });
 }
 
@@ -193,6 +204,7 @@ function connect(job, result, gate) {
       headers: Object.fromEntries(job.headers),
       maxPayload: 0,
       perMessageDeflate: job.compression,
+      ...tlsOf(job),
     });
     const connection = new Connection(websocket);
     let headers = {};
