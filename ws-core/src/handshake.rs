@@ -7,6 +7,7 @@ mod error;
 mod extensions;
 mod headers;
 mod http;
+mod reject;
 mod request;
 mod server;
 
@@ -18,8 +19,9 @@ pub use headers::Headers;
 #[doc(hidden)]
 pub use http::{HeadError, ResponseHead};
 pub use http::{Request, Response};
+pub use reject::Reject;
 pub use request::ClientRequest;
-pub use server::{Accept, Reject, ServerHandshake};
+pub use server::{Accept, ServerHandshake};
 
 use alloc::string::String;
 

@@ -101,6 +101,22 @@ fn without_takeover_what_does_not_become_smaller_goes_out_as_it_is() {
 }
 
 #[test]
+fn a_result_of_any_length_is_whole() {
+    for level in [0, 1, 6] {
+        let mut connection = open(Role::Server, &all().level(level));
+        let mut peer = open(Role::Client, &all());
+        // Around the room that is made at a time, so that it is also filled to its last byte.
+        for len in (16_340..16_400).chain(32_730..32_780) {
+            let sent = crate::pairs::noise(len as u64, len);
+            connection.send(sent.clone()).unwrap();
+            let bytes = write(&mut connection, at(0));
+            assert_eq!(bytes[0], COMPRESSED_BINARY);
+            assert!(read(&mut peer, &bytes, at(0)) == [message(sent)], "{len} bytes, level {level}");
+        }
+    }
+}
+
+#[test]
 fn only_the_first_frame_of_a_message_says_that_it_is_compressed() {
     for role in ROLES {
         for len in [5000, 100_000] {

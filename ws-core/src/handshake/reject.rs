@@ -1,0 +1,102 @@
+//! How a request is refused.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::error::{InvalidHeader, RequestError};
+use super::headers::{Headers, write_field};
+
+/// How a server refuses a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reject {
+    status: u16,
+    headers: Headers,
+    body: Bytes,
+}
+
+impl Reject {
+    /// Refuses with a status from 300 to 599, such as 401 or 403.
+    pub fn new(status: u16) -> Result<Self, InvalidHeader> {
+        if !(300..=599).contains(&status) {
+            return Err(InvalidHeader { name: "status".into(), reason: "a refusal is from 300 to 599" });
+        }
+        Ok(Self { status, headers: Headers::default(), body: Bytes::new() })
+    }
+
+    /// Adds a header field, such as `WWW-Authenticate` or `Retry-After`.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
+        self.headers.push(name, value)?;
+        Ok(self)
+    }
+
+    /// Sets the body; plain text unless a `Content-Type` says otherwise.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn of(status: u16, headers: &[(&str, &str)], body: String) -> Self {
+        let mut own = Headers::default();
+        for (name, value) in headers {
+            own.set(name, value);
+        }
+        Self { status, headers: own, body: body.into() }
+    }
+
+    pub(super) fn write(&self, head: &mut Vec<u8>) {
+        head.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes());
+        write_field(head, "Connection", "close");
+        write_field(head, "Content-Length", &format!("{}", self.body.len()));
+        if !self.body.is_empty() && self.headers.get("Content-Type").is_none() {
+            write_field(head, "Content-Type", "text/plain; charset=utf-8");
+        }
+        self.headers.write(head);
+        head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(&self.body);
+    }
+}
+
+/// The answer to a request that is no handshake.
+pub(super) fn refusal(error: &RequestError) -> Reject {
+    let headers: &[_] = match error {
+        // RFC 9110 §15.5.6: a 405 lists what is allowed.
+        RequestError::Method(_) => &[("Allow", "GET")],
+        // RFC 9110 §15.5.22: a 426 says what to upgrade to; RFC 6455 §4.4: and which version.
+        RequestError::NoUpgrade | RequestError::Version(_) => {
+            &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
+        }
+        _ => &[],
+    };
+    Reject::of(error.status(), headers, format!("This is a WebSocket server, and {error}.\n"))
+}
+
+/// The usual reason phrases (RFC 9110 §15); a client ignores them.
+fn reason(status: u16) -> &'static str {
+    match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
+        _ => "Refused",
+    }
+}
