@@ -1,6 +1,7 @@
 //! A client that says what happens: `cargo run -p ws-async-std --example echo [URL]`.
 //!
-//! Without a URL it starts an echo server of its own on a free port, and talks to that.
+//! Without a URL it starts an echo server of its own on a free port, and talks to that. The server of a URL is reached through
+//! the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, if one does.
 //!
 //! It runs on smol. On async-std, `async_std::task` has the same `block_on`, and a `spawn` that needs no `detach`.
 
@@ -8,12 +9,12 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use smol::future::or;
-use ws_async_std::{CloseCode, Event, Listener, Message, WebSocket};
+use ws_async_std::{CloseCode, ConnectOptions, Event, Listener, Message, WebSocket};
 
 fn main() -> ExitCode {
     let result = smol::block_on(async {
         match std::env::args().nth(1) {
-            Some(url) => talk(&url).await,
+            Some(url) => talk_through_proxy(&url).await,
             None => talk_to_ourselves().await,
         }
     });
@@ -30,7 +31,7 @@ async fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
     println!("an echo server listens on {url}");
-    or(serve(&listener), talk(&url)).await
+    or(serve(&listener), talk(ConnectOptions::new(&url)?)).await
 }
 
 /// Sends back what comes, to any number of clients.
@@ -48,9 +49,13 @@ async fn serve(listener: &Listener) -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn talk(url: &str) -> Result<(), Box<dyn Error>> {
-    println!("connecting to {url}");
-    let (mut ws, response) = WebSocket::connect(url).await?;
+async fn talk_through_proxy(url: &str) -> Result<(), Box<dyn Error>> {
+    talk(ConnectOptions::new(url)?.proxy_from_environment()).await
+}
+
+async fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
+    println!("connecting to {}", options.target());
+    let (mut ws, response) = WebSocket::connect(options).await?;
     println!("connected: the server answered {} {}", response.status(), response.reason());
 
     for message in

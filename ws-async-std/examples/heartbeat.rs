@@ -1,7 +1,8 @@
 //! A client that stays connected, after the example in Workerman's manual:
 //! `cargo run -p ws-async-std --example heartbeat [URL] [--ping-interval SECONDS] [--stop-after SECONDS]`.
 //!
-//! Without a URL it talks to a server of its own, which drops its clients now and then. It runs on smol; see the example `echo`.
+//! Without a URL it talks to a server of its own, which drops its clients now and then. The server of a URL is reached through
+//! the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names, if one does. It runs on smol; see the example `echo`.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use smol::Timer;
 use smol::future::or;
-use ws_async_std::{Client, ClientEvent, Listener, Reconnect};
+use ws_async_std::{Client, ClientBuilder, ClientEvent, Listener, Reconnect};
 
 struct Arguments {
     url: Option<String>,
@@ -20,15 +21,15 @@ struct Arguments {
 fn main() -> ExitCode {
     let outcome = smol::block_on(async {
         let arguments = arguments()?;
-        let url = match &arguments.url {
-            Some(url) => url.clone(),
-            None => start_server().await?,
+        let client = match &arguments.url {
+            Some(url) => Client::builder(url).proxy_from_environment(),
+            None => Client::builder(&start_server().await?),
         };
         let time_is_up = async {
             Timer::after(arguments.stop_after).await;
             Ok(())
         };
-        or(stay_connected(&url, arguments.ping_interval), time_is_up).await
+        or(stay_connected(client, arguments.ping_interval), time_is_up).await
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,8 +40,11 @@ fn main() -> ExitCode {
     }
 }
 
-async fn stay_connected(url: &str, ping_interval: Duration) -> Result<(), Box<dyn Error>> {
-    let mut client = Client::builder(url)
+async fn stay_connected(
+    client: ClientBuilder<Client>,
+    ping_interval: Duration,
+) -> Result<(), Box<dyn Error>> {
+    let mut client = client
         .header("Cookie", "PHPSESSID=abc123; user=xiaoming")
         .header("OtherKey", "values")
         .ping_interval(ping_interval)
