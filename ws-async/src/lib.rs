@@ -36,3 +36,5 @@ pub use ws_core::{
     InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply, Request, Response,
     Role, SendError, Side, StreamError, Timeout, Violation, ViolationKind,
 };
+#[cfg(feature = "deflate")]
+pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -62,6 +62,8 @@ impl Opening {
         deadline: Instant,
     ) -> Result<Self, ConnectError> {
         let config = options.connection_config().clone();
+        #[cfg(feature = "deflate")]
+        let config = config.deflate_unless_set(ws_core::Deflate::default());
         let rest = Rest {
             handshake: ClientHandshake::new(options.request(), config, random, deadline),
             tls: options.connector()?,

@@ -24,6 +24,9 @@ pub struct Config {
     pub(crate) write_timeout: Option<Duration>,
     pub(crate) close_timeout: Duration,
     pub(crate) deflate: Option<Deflate>,
+    /// The user has said what there is to be of compression.
+    #[cfg(feature = "deflate")]
+    is_deflate_set: bool,
 }
 
 impl Default for Config {
@@ -39,6 +42,8 @@ impl Default for Config {
             write_timeout: Some(Duration::from_secs(30)),
             close_timeout: Duration::from_secs(5),
             deflate: None,
+            #[cfg(feature = "deflate")]
+            is_deflate_set: false,
         }
     }
 }
@@ -69,7 +74,7 @@ impl Config {
     }
 
     /// Compression by permessage-deflate (RFC 7692): a client offers it so, a server accepts offers that fit. Default:
-    /// `None`, no compression.
+    /// `None`, no compression; the clients of the adapters offer it unless `None` was set here.
     ///
     /// What is secret should not be compressed together with what an attacker chooses: the length tells whether
     /// they are alike. [`Connection::compress`](crate::Connection::compress) excepts messages.
@@ -77,6 +82,17 @@ impl Config {
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
         self.deflate = deflate.into();
+        self.is_deflate_set = true;
+        self
+    }
+
+    /// The same, for an adapter, if the user has not said what there is to be of compression.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate_unless_set(mut self, deflate: Deflate) -> Self {
+        if !self.is_deflate_set {
+            self.deflate = Some(deflate);
+        }
         self
     }
 

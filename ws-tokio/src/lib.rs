@@ -100,6 +100,8 @@ pub use ws_async::{
     Reply, Request, Response, Role, SendError, Side, Socks5Reply, Stats, Status, StreamError, Target,
     TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Violation, ViolationKind,
 };
+#[cfg(feature = "deflate")]
+pub use ws_async::{Deflate, InvalidExtension, NegotiatedDeflate};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_async::{TlsOptions, rustls};
 pub use ws_async::{bytes, bytestring, ws_core};

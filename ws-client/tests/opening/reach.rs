@@ -263,16 +263,9 @@ fn what_is_handed_in_late_twice_or_unasked_changes_nothing() {
     waits(reach.poll(at(10)), at(10));
 }
 
-/// The way of a process with these variables.
-fn in_environment(url: &str, variables: &[(&str, &str)]) -> String {
-    run_child("reach::child", url, variables)
-}
-
-#[test]
-#[ignore = "it is run by another, with other variables"]
-fn child() {
-    let Some(url) = child_url() else { return };
-    let (trace, result) = walk(&options(&url).proxy_from_environment(), &[]);
+/// In a process of its own.
+fn walk_through_the_environment(url: &str) {
+    let (trace, result) = walk(&options(url).proxy_from_environment(), &[]);
     let end = match result {
         Ok(reached) => reached,
         Err(ConnectError::Proxy(error @ ProxyError::Environment { .. })) => format!("error {error}"),
@@ -283,6 +276,9 @@ fn child() {
 
 #[test]
 fn the_environment_names_the_proxy_when_it_is_asked() {
+    if let Some(url) = child_url() {
+        return walk_through_the_environment(&url);
+    }
     let proxy = ("http_proxy", "http://proxy.test:3128");
     let direct = "resolve server.test:80, dial [2001:db8::1]:80; [2001:db8::1]:80 for server.test:80";
     let through = "resolve proxy.test:3128, dial 192.0.2.9:3128 only; 192.0.2.9:3128 for server.test:80";
@@ -299,9 +295,9 @@ fn the_environment_names_the_proxy_when_it_is_asked() {
         ),
         (&[("HTTPS_PROXY", "http://proxy.test")], direct),
     ] {
-        assert_eq!(in_environment("ws://server.test", variables), expected, "{variables:?}");
+        assert_eq!(run_child("ws://server.test", variables), expected, "{variables:?}");
     }
-    let bad = in_environment("ws://server.test", &[("ALL_PROXY", "ftp://user:secret@proxy.test")]);
+    let bad = run_child("ws://server.test", &[("ALL_PROXY", "ftp://user:secret@proxy.test")]);
     assert!(bad.starts_with("; error the variable ALL_PROXY:"), "{bad}");
 }
 
@@ -311,6 +307,6 @@ fn a_build_without_tls_says_so_before_anything_is_sent() {
     assert!(matches!(ConnectOptions::new("wss://server.test"), Err(ConnectError::TlsUnsupported)));
     let proxied = options("ws://server.test").proxy("https://proxy.test");
     assert!(matches!(proxied, Err(ConnectError::TlsUnsupported)));
-    let way = in_environment("ws://server.test", &[("ALL_PROXY", "https://proxy.test")]);
+    let way = run_child("ws://server.test", &[("ALL_PROXY", "https://proxy.test")]);
     assert_eq!(way, "; other error TlsUnsupported");
 }

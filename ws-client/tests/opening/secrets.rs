@@ -152,12 +152,10 @@ fn a_proxy_that_was_set_is_asked_for_every_target_with_its_credentials() {
     }
 }
 
-#[test]
-#[ignore = "it is run by another, with other variables"]
-fn child() {
-    let Some(url) = child_url() else { return };
+/// In a process of its own.
+fn follow_through_the_environment(url: &str) {
     let locations: &[&str] = &["/b", "ws://other.test/c", "ws://third.test/d"];
-    let builder = talkative(&url).proxy_from_environment();
+    let builder = talkative(url).proxy_from_environment();
     let mut life = Life::new(builder, move |n| {
         Some(match locations.get(n) {
             // The second target is exempt.
@@ -175,8 +173,10 @@ fn child() {
 
 #[test]
 fn after_a_redirect_the_environment_is_asked_about_the_new_target() {
+    if let Some(url) = child_url() {
+        return follow_through_the_environment(&url);
+    }
     let told = run_child(
-        "secrets::child",
         "ws://server.test/a",
         &[("http_proxy", "http://user:secret@proxy.test"), ("no_proxy", "other.test")],
     );

@@ -163,20 +163,21 @@ pub(crate) fn check_text(error: &(dyn std::error::Error + 'static)) {
     }
 }
 
-/// Runs an ignored test in a process with these variables, which can be set for a child only. Gives what it tells.
-pub(crate) fn run_child(test: &str, url: &str, variables: &[(&str, &str)]) -> String {
+/// Runs the current test in a process with these variables, which can be set for a child only. Gives what it tells.
+pub(crate) fn run_child(url: &str, variables: &[(&str, &str)]) -> String {
+    let test = std::thread::current().name().expect("a test has a name").to_owned();
     let mut child = Command::new(std::env::current_exe().unwrap());
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         child.env_remove(name).env_remove(name.to_uppercase());
     }
     child.env_remove("REQUEST_METHOD").envs(variables.iter().copied()).env("OPENING_URL", url);
-    let output = child.args(["--exact", test, "--ignored", "--nocapture"]).output().unwrap();
+    let output = child.args(["--exact", &test, "--nocapture"]).output().unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
     let line = output.lines().find_map(|line| line.split_once("told: ")).expect("the child says something");
     line.1.into()
 }
 
-/// In the child: what it is to connect to; nothing, if somebody runs it by hand.
+/// In the child: what it is to connect to.
 pub(crate) fn child_url() -> Option<String> {
     std::env::var("OPENING_URL").ok()
 }
