@@ -7,23 +7,27 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use reach::{Identity, Reach};
 use ws_client::{AcceptOptions, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session};
-use ws_core::Config;
+use ws_core::{Config, Deflate};
 
 use crate::{Runtime, runtime};
 
 pub(crate) const USAGE: &str = "\
 usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAME]...
                       [--ping-interval SECONDS] [--pong-timeout SECONDS] [--max-message BYTES]
-                      [--open-timeout SECONDS]
+                      [--open-timeout SECONDS] [--deflate PARAMETERS|off]
                       [--proxy URL | --proxy-from-env] [--proxy-ca FILE]
                       [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
                       [--reconnect fixed:SECONDS|backoff|never] [--send TEXT]...
                       [--delivery at-most-once|confirmed] [--stop-after SECONDS]
-       testee serve RUNTIME PORT [--cert FILE --key FILE [--client-ca FILE]]
-       testee autobahn RUNTIME URL AGENT
+       testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
+                      [--cert FILE --key FILE [--client-ca FILE]]
+       testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
 
-RUNTIME is tokio or blocking. With any option of the last two lines, connect uses the client that stays connected: --send
+RUNTIME is tokio, async-std, smol or blocking. With any option of the last two lines, connect uses the client that stays connected: --send
 is queued before there is a connection, and --stop-after closes with code 1000.
+
+--deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
+is not told offers it with every default, a server does not compress.
 
 Files are in PEM. --ca is trusted in place of the platform's authorities, for the server alone; --proxy-ca is the same for a
 proxy https://. Other proxies are http://, socks5:// and socks5h://, with user:password@ if need be; --proxy-from-env takes that
@@ -52,6 +56,7 @@ pub(crate) enum Command {
         runtime: Runtime,
         url: String,
         agent: String,
+        config: Config,
     },
 }
 
@@ -107,6 +112,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("ping-interval") => config = config.ping_interval(seconds(&mut parser)?),
             Long("pong-timeout") => config = config.pong_timeout(seconds(&mut parser)?),
             Long("max-message") => config = config.max_message_size(parser.value()?.parse()?),
+            Long("deflate") => config = deflate(config, &parser.value()?.string()?)?,
             Long("reconnect") => {
                 reconnect = policy(&parser.value()?.string()?)?;
                 stays = true;
@@ -153,13 +159,21 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
         ["serve", name, port] => Command::Serve {
             runtime: known(name)?,
             port: port.parse().map_err(|_| format!("{port:?} is not a port"))?,
-            options: identity.options()?,
+            options: identity.options()?.config(config),
         },
         ["autobahn", name, url, agent] => {
-            Command::Autobahn { runtime: known(name)?, url: url.into(), agent: agent.into() }
+            Command::Autobahn { runtime: known(name)?, url: url.into(), agent: agent.into(), config }
         }
         _ => return Err("see testee --help".into()),
     })
+}
+
+fn deflate(config: Config, text: &str) -> Result<Config, lexopt::Error> {
+    if text == "off" {
+        return Ok(config.deflate(None));
+    }
+    let deflate: Deflate = text.parse().map_err(|error| format!("--deflate: {error}"))?;
+    Ok(config.deflate(deflate))
 }
 
 fn policy(name: &str) -> Result<Reconnect, lexopt::Error> {

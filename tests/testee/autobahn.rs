@@ -1,16 +1,17 @@
 //! Every case of an Autobahn fuzzing server.
 
 use ws_client::ConnectOptions;
+use ws_core::Config;
 
 use crate::Runtime;
 use crate::report::Report;
 
 /// Runs all cases against the server at `url` and has it write its reports for `agent`. How each went is in those.
-pub(crate) fn run(runtime: Runtime, url: &str, agent: &str) -> Result<bool, String> {
+pub(crate) fn run(runtime: Runtime, url: &str, agent: &str, config: &Config) -> Result<bool, String> {
     let url = url.trim_end_matches('/');
     let connect = |target: String| {
         let mut report = Report::default();
-        let options = ConnectOptions::new(&target).map_err(|error| error.to_string())?;
+        let options = ConnectOptions::new(&target).map_err(|error| error.to_string())?.config(config.clone());
         (runtime.connect)(options, &mut report);
         Ok::<_, String>(report)
     };

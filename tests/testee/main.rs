@@ -1,18 +1,20 @@
 //! The black-box entry for conformance suites: a client and a server of each runtime, that echo and say what happens.
 
 mod args;
+mod asynchronous;
 mod autobahn;
 mod blocking;
+mod executors;
 mod report;
-mod tokio;
 
 use std::process::ExitCode;
 
 use args::{Command, Stay};
+use asynchronous::{Executor, On};
 use report::Report;
 use ws_client::{AcceptOptions, ConnectOptions};
 
-/// What a runtime can do here. Adding one is a file of its own, and a line in [`runtime`].
+/// What a runtime can do here. Adding an asynchronous one is a type in [`executors`], and a line in [`runtime`].
 #[derive(Clone, Copy)]
 struct Runtime {
     /// Connects once and echoes every message, until closed.
@@ -23,9 +25,15 @@ struct Runtime {
     serve: fn(u16, AcceptOptions) -> std::io::Result<()>,
 }
 
+fn on<E: Executor>() -> Runtime {
+    Runtime { connect: On::<E>::connect, stay: On::<E>::stay, serve: On::<E>::serve }
+}
+
 fn runtime(name: &str) -> Option<Runtime> {
     Some(match name {
-        "tokio" => Runtime { connect: tokio::connect, stay: tokio::stay, serve: tokio::serve },
+        "tokio" => on::<executors::Tokio>(),
+        "async-std" => on::<executors::AsyncStd>(),
+        "smol" => on::<executors::Smol>(),
         "blocking" => Runtime { connect: blocking::connect, stay: blocking::stay, serve: blocking::serve },
         _ => return None,
     })
@@ -53,7 +61,9 @@ fn main() -> ExitCode {
         Ok(Command::Serve { runtime, port, options }) => {
             (runtime.serve)(port, options).map(|()| true).map_err(|error| error.to_string())
         }
-        Ok(Command::Autobahn { runtime, url, agent }) => autobahn::run(runtime, &url, &agent),
+        Ok(Command::Autobahn { runtime, url, agent, config }) => {
+            autobahn::run(runtime, &url, &agent, &config)
+        }
         Err(error) => Err(error.to_string()),
     };
     match done {

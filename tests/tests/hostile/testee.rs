@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::Value;
 use suite::peer::{Peer, Server, response_to};
 
-pub(crate) const RUNTIMES: [&str; 2] = ["tokio", "blocking"];
+pub(crate) const RUNTIMES: [&str; 4] = ["tokio", "async-std", "smol", "blocking"];
 
 /// A client under test. Dropped, it is killed.
 pub(crate) struct Testee {
