@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[doc = include_str!("../ADAPTERS.md")]
+pub mod how_to_write_an_adapter {}
+
 mod accept;
 mod client;
 mod clock;

@@ -238,6 +238,9 @@ impl fmt::Display for AcceptError {
             Self::Io(source) => write!(f, "accepting a connection failed: {source}"),
             Self::TlsConfig(error) => error.fmt(f),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
+            Self::Handshake(HandshakeError::UnexpectedEof(0)) => {
+                f.write_str("the client ended the stream without a request")
+            }
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
             Self::Rejected(status) => write!(f, "the request was refused with {status}"),
