@@ -142,7 +142,7 @@ impl ConnectOptions {
 /// TLS and proxies.
 impl ConnectOptions {
     /// The TLS of `wss`: own authorities, a certificate of the client, another name, from
-    /// [`TlsOptions`](crate::TlsOptions), or a `rustls::ClientConfig` of one's own, in an `Arc`. Default: what the platform trusts.
+    /// `TlsOptions`, or a `rustls::ClientConfig` of one's own, in an `Arc`. Default: what the platform trusts.
     #[must_use]
     pub fn tls(mut self, tls: impl Into<TlsConnector>) -> Self {
         self.tls = Some(tls.into());
