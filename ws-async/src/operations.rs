@@ -39,10 +39,12 @@ pub(crate) async fn next<A: Access>(access: &mut A) -> Result<Option<Event>, Err
     poll_fn(|cx| access.poll(cx, Socket::poll_next)).await
 }
 
-pub(crate) async fn recv<A: Access>(access: &mut A) -> Result<Option<Message>, Error> {
-    poll_fn(|cx| poll_recv(access, cx)).await
+/// A function that gives a future, not an `async` one: a state less to keep for each message.
+pub(crate) fn recv<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Message>, Error>> {
+    poll_fn(|cx| poll_recv(access, cx))
 }
 
+#[inline]
 pub(crate) fn poll_recv<A: Access>(
     access: &mut A,
     cx: &mut Context<'_>,
@@ -50,6 +52,7 @@ pub(crate) fn poll_recv<A: Access>(
     access.poll(cx, poll_whole)
 }
 
+#[inline]
 pub(crate) fn poll_whole<R: Runtime + Io<T>, T>(
     socket: &mut Socket<R, T>,
     cx: &mut Context<'_>,

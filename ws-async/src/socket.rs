@@ -97,6 +97,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     /// The next whole message. What is left of one that was begun in pieces is passed over.
+    #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         loop {
             match ready!(self.poll_data(cx))? {

@@ -97,8 +97,8 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
     /// them. An error says why the connection broke off, once it has ended and the peer was told, within `close_timeout`; the next
     /// call gives `None`. Cancel safe.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        operations::recv(self).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        operations::recv(self)
     }
 
     /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too. Cancel safe.

@@ -16,10 +16,10 @@ use crate::error::{Error, Timeout, Violation};
 use crate::frame::Role;
 use crate::keepalive::{Due, Keepalive};
 use crate::machine::{Broken, Direction, Machine};
-use crate::message::Event;
+use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{Receive, Received};
+use crate::receive::{Inbound, Receive, Received};
 use crate::send::{Before, Send};
 use crate::time::Instant;
 
@@ -44,7 +44,7 @@ pub use visit::{Data, Reply, Visit};
 /// was negotiated.
 pub struct Connection {
     role: Role,
-    inbound: BytesMut,
+    inbound: Inbound,
     outbound: Outbound,
     receive: Receive,
     send: Send,
@@ -88,7 +88,7 @@ impl Connection {
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
             failure: None,
-            inbound,
+            inbound: inbound.into(),
             outbound,
             now,
         }
@@ -160,8 +160,19 @@ impl Connection {
         self.closing.queued(initiated, now);
     }
 
-    /// The next event, of those that were read ahead first.
+    /// The straight path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
+    /// message moves through the layers of an adapter for a fraction of what the result of an event costs there.
     #[inline]
+    fn poll_whole(&mut self) -> Option<Message> {
+        // A failure that is held back is one after which nothing is received.
+        if self.ahead.is_empty() && self.closing.is_receiving() {
+            self.receive.whole(&mut self.inbound)
+        } else {
+            None
+        }
+    }
+
+    /// The next event, of those that were read ahead first.
     fn poll_ahead(&mut self) -> Result<Option<Event>, Error> {
         if self.ahead.is_empty() { self.step() } else { self.ahead.pop() }
     }
@@ -169,7 +180,6 @@ impl Connection {
     /// The next event of a user who wants only messages: an error comes at the very end, in place of
     /// [`Event::Closed`]. Such a user drops the connection with the first error, and by then the Close frame that tells the
     /// peer why must have left.
-    #[inline]
     fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.poll_ahead() {
@@ -183,10 +193,12 @@ impl Connection {
     }
 
     /// The next event, of those that were not yet read ahead.
-    #[inline]
     fn step(&mut self) -> Result<Option<Event>, Error> {
         if self.closing.is_receiving() {
-            match self.receive.poll(&mut self.inbound) {
+            if let Some(message) = self.receive.whole(&mut self.inbound) {
+                return Ok(Some(Event::Message(message)));
+            }
+            match self.receive.poll(self.inbound.buffer()) {
                 Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
                 Ok(Some(received)) => return Ok(Some(self.received(received))),
                 Ok(None) => {}
@@ -226,7 +238,7 @@ impl Connection {
             self.queue_close(&answer, Before::Begun, false, self.now);
         }
         self.closing.received(frame);
-        self.inbound = BytesMut::new();
+        self.inbound.release();
         self.finish_if_complete();
     }
 
@@ -247,7 +259,7 @@ impl Connection {
         }
         self.closing.violated(code.into());
         self.outbound.finish();
-        self.inbound = BytesMut::new();
+        self.inbound.release();
         Error::Violation(violation)
     }
 
@@ -281,7 +293,7 @@ impl Machine for Connection {
 
     #[inline]
     fn inbound(&mut self) -> &mut BytesMut {
-        &mut self.inbound
+        self.inbound.buffer()
     }
 
     #[inline]
@@ -293,7 +305,7 @@ impl Machine for Connection {
         }
         if !self.closing.is_receiving() {
             // Nothing means anything any more; it is only read to see the end of the stream.
-            self.inbound.clear();
+            self.inbound.buffer().clear();
         }
     }
 
@@ -333,6 +345,9 @@ impl Machine for Connection {
 
     #[inline]
     fn poll_event(&mut self) -> Result<Option<Event>, Error> {
+        if let Some(message) = self.poll_whole() {
+            return Ok(Some(Event::Message(message)));
+        }
         match self.failure.take() {
             None => self.poll_ahead(),
             Some(failure) => Err(failure),

@@ -1,7 +1,7 @@
 //! One frame: its header, read and written (RFC 6455 §5.2).
 
 use crate::error::ViolationKind;
-use crate::mask::MaskKey;
+use crate::mask::{self, MaskKey};
 use crate::message::Kind;
 
 /// Which end of a connection: it decides who masks (RFC 6455 §5.1) and who ends the TCP connection (§7.1.1).
@@ -261,6 +261,64 @@ impl Header {
     }
 }
 
+/// A data message in one frame, not compressed, that lies whole in a buffer: what nearly every frame is.
+pub(crate) struct Whole<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) mask: Option<MaskKey>,
+    /// The length of its header.
+    pub(crate) start: usize,
+    /// As it came: masked, if it is.
+    pub(crate) payload: &'a mut [u8],
+}
+
+impl<'a> Whole<'a> {
+    /// Recognizes it at the beginning of `bytes` in few steps. `None` for everything else, legal or not:
+    /// [`Header::decode`] says what that is.
+    #[inline(always)]
+    pub(crate) fn decode(bytes: &'a mut [u8], sender: Role) -> Option<Self> {
+        const TEXT: u8 = FIN | Opcode::Text.bits();
+        const BINARY: u8 = FIN | Opcode::Binary.bits();
+
+        let &mut [first, second, ..] = bytes else { return None };
+        let kind = match first {
+            BINARY => Kind::Binary,
+            TEXT => Kind::Text,
+            _ => return None,
+        };
+        // If the mask bit is as it has to be, the length is left.
+        let is_masked = sender == Role::Client;
+        let (len, at) = match second ^ if is_masked { MASK } else { 0 } {
+            short @ 0..=125 => (usize::from(short), 2),
+            126 => match u16::from_be_bytes(array(bytes, 2)?) {
+                0..=125 => return None,
+                len => (usize::from(len), 4),
+            },
+            127 => match u64::from_be_bytes(array(bytes, 2)?) {
+                0..=0xFFFF => return None,
+                len => (usize::try_from(len).ok()?, 10),
+            },
+            _ => return None,
+        };
+        let (mask, start) = if is_masked { (Some(array(bytes, at)?), at + 4) } else { (None, at) };
+        let payload = bytes.get_mut(start..)?.get_mut(..len)?;
+        Some(Self { kind, mask, start, payload })
+    }
+
+    /// The length of the frame.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.start + self.payload.len()
+    }
+
+    /// Unmasks the payload; or masks it again.
+    #[inline]
+    pub(crate) fn unmask(&mut self) {
+        if let Some(key) = self.mask {
+            mask::apply(self.payload, key, 0);
+        }
+    }
+}
+
 #[cold]
 fn bad_first_byte(first: u8) -> ViolationKind {
     if first & (RSV1 | RSV2_RSV3) != 0 {
@@ -273,4 +331,43 @@ fn bad_first_byte(first: u8) -> ViolationKind {
 #[inline]
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at + N)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_frame_is_what_the_header_says() {
+        let lengths: [&[u8]; 6] =
+            [&[0; 8], &[0, 125], &[0, 126], &[0, 0, 0, 0, 0, 0, 1, 0], &[0, 0, 0, 0, 0, 1], &[0x80; 8]];
+        for first in 0..=255 {
+            for second in [0, 1, 5, 125, 126, 127].into_iter().flat_map(|second| [second, MASK | second]) {
+                for length in lengths {
+                    let mut bytes = [&[first, second], length, &[7; 1 << 16]].concat();
+                    for there in [0, 1, 2, 3, 4, 5, 6, 9, 10, 13, 14, 130, 134, bytes.len()] {
+                        check(&mut bytes[..there], Role::Client);
+                        check(&mut bytes[..there], Role::Server);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(bytes: &mut [u8], sender: Role) {
+        let expected = match Header::decode(bytes, Rules { sender, rsv1: true }) {
+            Ok(Some((header, start))) => {
+                let is_message = matches!(header.opcode(), Opcode::Text | Opcode::Binary);
+                let is_there = header.payload_len() <= (bytes.len() - start) as u64;
+                (is_message && header.fin() && !header.rsv1() && is_there).then_some((header, start))
+            }
+            _ => None,
+        };
+        let whole = Whole::decode(bytes, sender);
+        let found = whole.map(|whole| {
+            let header = Header::data(whole.kind.into(), true, whole.mask, whole.payload.len() as u64);
+            (header.unwrap(), whole.start)
+        });
+        assert_eq!(found, expected);
+    }
 }

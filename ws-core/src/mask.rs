@@ -2,41 +2,83 @@
 
 use alloc::vec::Vec;
 
+/// Calls a function in the variant for the processor that this runs on, which only `std` can tell.
+macro_rules! vectorized {
+    ($call:expr) => {{
+        #[cfg(feature = "std")]
+        let result = fearless_simd::dispatch!(fearless_simd::Level::new(), _simd => $call);
+        #[cfg(not(feature = "std"))]
+        let result = $call;
+        result
+    }};
+}
+
 /// The masking key of one frame, in wire order.
 pub type MaskKey = [u8; 4];
+
+/// From this length on, the widest vectors that the processor has are worth asking for them.
+const WIDE: usize = 512;
 
 /// XORs `bytes` with `key`, in place. `offset` is the position of the first byte in the frame's payload.
 ///
 /// Masking twice gives back what was there.
 #[inline]
 pub fn apply(bytes: &mut [u8], key: MaskKey, offset: usize) {
-    let wide = widen(rotate(key, offset));
-    let (words, rest) = bytes.as_chunks_mut::<8>();
-    // In blocks that the compiler makes vectors of: a quarter fewer instructions than word by word from 16 KiB on.
-    let (blocks, words) = words.as_chunks_mut::<16>();
-    blocks.iter_mut().for_each(|block| xor(block, wide));
-    xor(words, wide);
-    for (byte, key) in rest.iter_mut().zip(wide.to_ne_bytes()) {
-        *byte ^= key;
-    }
+    let key = widen(rotate(key, offset));
+    if bytes.len() < WIDE { narrow(bytes, key) } else { wide(bytes, key) }
 }
 
 /// Copies `payload` masked with `key`, in one pass, into a vector of its own.
 pub(crate) fn copied(payload: &[u8], key: MaskKey) -> Vec<u8> {
-    let wide = widen(key);
-    let (words, rest) = payload.as_chunks::<8>();
-    let mut masked: Vec<[u8; 8]> = Vec::with_capacity(words.len() + 1);
-    masked.extend(words.iter().map(|word| (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes()));
-    let mut masked = masked.into_flattened();
-    masked.extend(rest.iter().zip(wide.to_ne_bytes()).map(|(byte, key)| byte ^ key));
-    masked
+    vectorized!(copy(payload, widen(key)))
 }
 
+/// For a few bytes, setting up a loop over vectors costs more than it saves: the compiler makes none of 128-bit integers.
 #[inline]
-fn xor(words: &mut [[u8; 8]], wide: u64) {
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+fn narrow(bytes: &mut [u8], key: u64) {
+    let doubled = u128::from(key) << 64 | u128::from(key);
+    let (blocks, rest) = bytes.as_chunks_mut::<16>();
+    for block in blocks {
+        *block = (u128::from_ne_bytes(*block) ^ doubled).to_ne_bytes();
     }
+    let rest = match rest.split_first_chunk_mut::<8>() {
+        Some((word, rest)) => {
+            *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+            rest
+        }
+        None => rest,
+    };
+    for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
+        *byte ^= key;
+    }
+}
+
+#[inline(never)]
+fn wide(bytes: &mut [u8], key: u64) {
+    vectorized!(xor(bytes, key));
+}
+
+// What follows is compiled once for each width of vectors, so it has to be inlined.
+
+#[inline(always)]
+fn xor(bytes: &mut [u8], key: u64) {
+    let (words, rest) = bytes.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
+        *byte ^= key;
+    }
+}
+
+#[inline(always)]
+fn copy(payload: &[u8], key: u64) -> Vec<u8> {
+    let (words, rest) = payload.as_chunks::<8>();
+    let mut masked: Vec<[u8; 8]> = Vec::with_capacity(words.len() + 1);
+    masked.extend(words.iter().map(|word| (u64::from_ne_bytes(*word) ^ key).to_ne_bytes()));
+    let mut masked = masked.into_flattened();
+    masked.extend(rest.iter().zip(key.to_ne_bytes()).map(|(byte, key)| byte ^ key));
+    masked
 }
 
 /// The key as seen by the byte at `offset`.
@@ -70,9 +112,9 @@ mod tests {
 
     #[test]
     fn every_length_offset_and_alignment_agrees_with_the_definition() {
-        let bytes: Vec<u8> = (0..100).collect();
+        let bytes: Vec<u8> = (0..2 * WIDE).map(|i| i as u8).collect();
         for from in 0..9 {
-            for to in from..bytes.len() {
+            for to in (from..100).chain(WIDE - 20..bytes.len()) {
                 assert_eq!(copied(&bytes[from..to], KEY), plainly(&bytes[from..to], 0));
                 for offset in 0..9 {
                     let mut masked = bytes.clone();

@@ -2,14 +2,13 @@
 
 mod inflating;
 mod partial;
+mod whole;
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
-use bytestring::ByteString;
 
 use crate::close::{CloseCode, CloseFrame};
 use crate::config::Config;
@@ -17,13 +16,11 @@ use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
 use crate::mask;
-use crate::message::{Kind, Message, MessageRef, Piece};
+use crate::message::{Kind, Message, Piece};
 use crate::utf8::{Text, Utf8};
 use partial::{Assembly, Frame, Partial};
-
-/// A binary payload up to this length is copied out of the read buffer instead of being split off: a copy is about
-/// as cheap as a reference count, and a message that is kept does not keep 16 KiB of others alive.
-const COPIED: usize = 512;
+use whole::Block;
+pub(crate) use whole::Inbound;
 
 /// What came in.
 pub(crate) enum Received {
@@ -47,6 +44,10 @@ pub(crate) struct Receive {
     /// Invariant: a message of one frame that is whole in the buffer never comes here.
     message: Option<Partial>,
     in_pieces: bool,
+    /// Invariant: from where it ends on, nothing was taken.
+    block: Block,
+    /// What is wrong about the next frame, if it is known already.
+    violation: Option<Violation>,
     /// If permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
 }
@@ -61,6 +62,8 @@ impl Receive {
             frame: None,
             message: None,
             in_pieces: false,
+            block: Block::default(),
+            violation: None,
             inflater: None,
         }
     }
@@ -81,84 +84,25 @@ impl Receive {
         matches!(&self.message, Some(Partial { data: Assembly::Pieces { begun: true, .. }, .. }))
     }
 
-    /// The next message, piece or control frame; `None` if more bytes are needed.
-    #[inline]
-    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
-        if let Some((kind, start, end)) = self.whole(inbound)? {
-            let payload = &inbound[start..end];
-            let message = match kind {
-                Kind::Text => match simdutf8::basic::from_utf8(payload) {
-                    Ok(text) => Message::Text(ByteString::from(String::from(text))),
-                    Err(_) => return Err(self.invalid_utf8(&inbound[start..end], start)),
-                },
-                Kind::Binary if payload.len() <= COPIED => Message::Binary(Bytes::copy_from_slice(payload)),
-                Kind::Binary => {
-                    inbound.advance(start);
-                    self.position += end as u64;
-                    return Ok(Some(Received::Message(Message::Binary(
-                        inbound.split_to(end - start).freeze(),
-                    ))));
-                }
-            };
-            self.consume(inbound, end);
-            return Ok(Some(Received::Message(message)));
-        }
-        self.poll_parts(inbound)
-    }
-
-    /// Shows the next message to `visit` where it lies, if it is a frame of its own that is whole in the buffer.
-    /// `None` if it is not: [`poll`](Self::poll) knows what it is.
-    #[inline]
-    pub(crate) fn lend<T>(
-        &mut self,
-        inbound: &mut BytesMut,
-        visit: impl FnOnce(MessageRef<'_>) -> T,
-    ) -> Result<Option<T>, Violation> {
-        let Some((kind, start, end)) = self.whole(inbound)? else { return Ok(None) };
-        let payload = &inbound[start..end];
-        let message = match kind {
-            Kind::Binary => MessageRef::Binary(payload),
-            Kind::Text => match simdutf8::basic::from_utf8(payload) {
-                Ok(text) => MessageRef::Text(text),
-                Err(_) => return Err(self.invalid_utf8(payload, start)),
-            },
-        };
-        let answer = visit(message);
-        self.consume(inbound, end);
-        Ok(Some(answer))
-    }
-
-    /// The straight path: a message in one frame that is all there, unmasked. Its type, and where its payload lies.
-    #[inline]
-    fn whole(&mut self, inbound: &mut BytesMut) -> Result<Option<(Kind, usize, usize)>, Violation> {
-        if self.message.is_some() || self.in_pieces {
-            return Ok(None);
-        }
-        let Some((header, start)) = self.decode(inbound)? else { return Ok(None) };
-        let kind = match header.opcode() {
-            Opcode::Text => Kind::Text,
-            Opcode::Binary => Kind::Binary,
-            _ => return Ok(None),
-        };
-        let len = header.payload_len();
-        let is_plain = header.fin() && !header.rsv1();
-        if !is_plain || len > self.max_message_size || len > (inbound.len() - start) as u64 {
-            return Ok(None);
-        }
-        let end = start + len as usize;
-        if let Some(key) = header.mask() {
-            mask::apply(&mut inbound[start..end], key, 0);
-        }
-        Ok(Some((kind, start, end)))
-    }
-
-    #[inline]
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
         Header::decode(inbound, self.rules).map_err(|kind| self.violation(kind))
     }
 
-    /// Everything else: control frames, fragments, and payloads that are not all there.
-    fn poll_parts(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+    /// The next message, piece or control frame; `None` if more bytes are needed.
+    ///
+    /// It knows all frames. Those on the [straight path](Self::whole) only pass by, if anything is unusual about them.
+    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+        let received = self.poll_frames(inbound);
+        if let Ok(None) = received {
+            self.block = Block::default();
+        }
+        received
+    }
+
+    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+        if let Some(violation) = self.violation.take() {
+            return Err(violation);
+        }
         loop {
             if let Some(piece) = self.apply_mode()? {
                 return Ok(Some(piece));
@@ -384,12 +328,5 @@ impl Receive {
     #[cold]
     fn violation_at(&self, at: usize) -> Violation {
         Violation { kind: ViolationKind::InvalidUtf8, offset: self.position + at as u64 }
-    }
-
-    /// `payload`, which begins at `start` in the buffer, is not UTF-8.
-    #[cold]
-    fn invalid_utf8(&self, payload: &[u8], start: usize) -> Violation {
-        let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
-        self.violation_at(start + at)
     }
 }

@@ -142,6 +142,20 @@ fn a_message_of_a_mebibyte_that_comes_in_small_parts() {
     }
 }
 
+fn a_few_small_messages_of_many_that_are_kept() {
+    let mut connection = open(Config::default());
+    let messages = [&[0x82, 16][..], &[7; 16]].concat().repeat(900);
+    let kept: Vec<_> = (0..100)
+        .map(|_| {
+            feed(&mut connection, &messages);
+            let first = connection.poll_event().unwrap().unwrap();
+            assert!(drain(&mut connection).is_none());
+            first
+        })
+        .collect();
+    assert!(kept.iter().all(|event| matches!(event, Event::Message(_))));
+}
+
 fn an_endless_head_and_an_endless_body() {
     for start in [
         "HTTP/1.1 101 ",
@@ -170,7 +184,7 @@ fn pings_from_a_user_that_are_never_written() {
 
 #[test]
 fn memory_is_bounded() {
-    let cases: [(&str, usize, fn()); 11] = [
+    let cases: [(&str, usize, fn()); 12] = [
         ("pings", 16 * KIB, a_flood_of_pings_that_nobody_answers),
         ("empty fragments", 8 * KIB, a_flood_of_empty_fragments),
         ("an announced length", 4 * KIB, a_header_that_announces_16_mib),
@@ -180,6 +194,7 @@ fn memory_is_bounded() {
         ("after the end", 64 * KIB, what_follows_a_violation_or_a_close),
         ("read ahead", 256 * KIB, a_flood_of_empty_messages_while_the_user_sends),
         ("small parts", 3 * KIB * KIB, a_message_of_a_mebibyte_that_comes_in_small_parts),
+        ("kept", 100 * (KIB + 128) + 64 * KIB, a_few_small_messages_of_many_that_are_kept),
         ("heads and bodies", 128 * KIB, an_endless_head_and_an_endless_body),
         ("unwritten pings", 64 * KIB, pings_from_a_user_that_are_never_written),
     ];

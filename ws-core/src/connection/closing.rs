@@ -60,7 +60,8 @@ impl Closing {
     /// be among it.
     #[inline]
     pub(super) fn is_receiving(&self) -> bool {
-        self.received.is_none() && self.failed.is_none() && self.closed.is_none()
+        // A connection that has ended has received a Close frame or failed.
+        self.received.is_none() && self.failed.is_none()
     }
 
     /// Whether data may still be sent.

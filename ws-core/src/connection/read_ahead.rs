@@ -10,14 +10,10 @@ use super::Connection;
 /// What was received while the user waited for something else.
 #[derive(Default)]
 pub(super) struct ReadAhead {
-    events: VecDeque<Event>,
+    events: VecDeque<Result<Event, Error>>,
     /// What the events hold, in bytes.
     size: usize,
     limit: usize,
-    /// Comes after `events`.
-    error: Option<Error>,
-    /// Comes after `error`.
-    after: Option<Event>,
 }
 
 impl ReadAhead {
@@ -27,30 +23,23 @@ impl ReadAhead {
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.error.is_none() && self.after.is_none()
+        self.events.is_empty()
     }
 
     pub(super) fn pop(&mut self) -> Result<Option<Event>, Error> {
-        if let Some(event) = self.events.pop_front() {
-            self.size -= size(&event);
-            if self.events.is_empty() {
-                self.events = VecDeque::new();
-            }
-            return Ok(Some(event));
+        let event = self.events.pop_front().transpose();
+        if let Ok(Some(event)) = &event {
+            self.size -= size(event);
         }
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => Ok(self.after.take()),
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
         }
+        event
     }
 
-    fn push(&mut self, event: Event) {
-        if self.error.is_some() {
-            self.after = Some(event);
-        } else {
-            self.size += size(&event);
-            self.events.push_back(event);
-        }
+    fn push(&mut self, event: Result<Event, Error>) {
+        self.size += event.as_ref().map_or(0, size);
+        self.events.push_back(event);
     }
 }
 
@@ -90,9 +79,9 @@ impl Connection {
             match self.step() {
                 Ok(Some(Event::Message(_) | Event::Piece(_) | Event::Ping(_) | Event::Pong { .. }))
                     if is_full => {}
-                Ok(Some(event)) => self.ahead.push(event),
+                Ok(Some(event)) => self.ahead.push(Ok(event)),
                 Ok(None) => return self.closed().is_none(),
-                Err(error) => self.ahead.error = Some(error),
+                Err(error) => self.ahead.push(Err(error)),
             }
         }
     }

@@ -68,32 +68,38 @@ impl Connection {
         mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Result<Visit, Error> {
         loop {
-            if !self.has_room() {
-                return Ok(Visit::Full);
-            }
             let is_open = self.is_open();
-            if self.ahead.is_empty() && self.closing.is_receiving() {
-                let Self { receive, inbound, send, outbound, .. } = self;
-                let lent =
-                    receive.lend(inbound, |message| visitor(message, &mut Reply { send, outbound, is_open }));
-                match lent {
-                    Ok(Some(ControlFlow::Continue(()))) => continue,
-                    Ok(Some(ControlFlow::Break(()))) => return Ok(Visit::Stopped),
-                    Ok(None) => {}
-                    Err(violation) => self.failure = Some(self.violated(violation)),
+            let is_straight = self.ahead.is_empty() && self.closing.is_receiving();
+            // A visitor changes none of this.
+            loop {
+                if !self.has_room() {
+                    return Ok(Visit::Full);
                 }
-            }
-            match self.poll_to_end()? {
-                None => return Ok(Visit::Drained),
-                Some(Event::Closed(closed)) => return Ok(Visit::Closed(closed)),
-                Some(Event::Message(message)) => {
-                    let Self { send, outbound, .. } = self;
-                    let reply = &mut Reply { send, outbound, is_open };
-                    if visitor(message.as_ref(), reply).is_break() {
-                        return Ok(Visit::Stopped);
+                let lent = if is_straight { self.receive.lend(&mut self.inbound) } else { None };
+                let (owned, is_lent);
+                let message = match lent {
+                    Some(message) => {
+                        is_lent = true;
+                        message
                     }
+                    None => match self.poll_to_end()? {
+                        None => return Ok(Visit::Drained),
+                        Some(Event::Closed(closed)) => return Ok(Visit::Closed(closed)),
+                        Some(Event::Message(message)) => {
+                            is_lent = false;
+                            owned = message;
+                            owned.as_ref()
+                        }
+                        Some(_) => break,
+                    },
+                };
+                let reply = &mut Reply { send: &mut self.send, outbound: &mut self.outbound, is_open };
+                if visitor(message, reply).is_break() {
+                    return Ok(Visit::Stopped);
                 }
-                Some(_) => {}
+                if !is_lent {
+                    break;
+                }
             }
         }
     }
@@ -104,6 +110,14 @@ impl Connection {
     /// that tells the peer what it did wrong is on its way by then.
     #[inline]
     pub fn poll_data(&mut self) -> Result<Data, Error> {
+        match self.poll_whole() {
+            Some(message) => Ok(Data::Message(message)),
+            None => self.poll_other_data(),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_other_data(&mut self) -> Result<Data, Error> {
         loop {
             match self.poll_to_end()? {
                 Some(Event::Message(message)) => return Ok(Data::Message(message)),

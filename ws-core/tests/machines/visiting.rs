@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use ws_core::{CloseCode, Connection, Error, Machine, MessageRef, Role, Side, ViolationKind, Visit};
+use ws_core::{
+    CloseCode, Connection, Data, Error, Event, Machine, MessageRef, Role, Side, ViolationKind, Visit,
+};
 
 use crate::support::*;
 
@@ -132,4 +134,70 @@ fn an_end_of_the_stream_without_a_close_is_an_error_in_place_of_the_end() {
     assert!(matches!(echo(&mut connection).1, Err(Error::UnexpectedEof)));
     assert_eq!(closed(&connection).0, 1006);
     assert_eq!(echo(&mut connection).1.unwrap(), Visit::Drained);
+}
+
+#[test]
+fn messages_that_come_together_are_taken_in_any_way_and_in_order() {
+    for role in ROLES {
+        let sender = role.peer();
+        let texts: Vec<String> =
+            (0..700).map(|len| "aé€😀".chars().cycle().take(len % 300).collect()).collect();
+        let bytes: Vec<u8> = texts
+            .iter()
+            .enumerate()
+            .flat_map(|(i, text)| {
+                let ping = if i % 5 == 0 { frame(sender, PING, b"") } else { Vec::new() };
+                [ping, frame(sender, if i % 3 == 0 { BINARY } else { TEXT }, text.as_bytes())].concat()
+            })
+            .collect();
+        for read in [bytes.len(), 16 * 1024, 1000] {
+            let mut connection = open(role, &quiet());
+            let mut taken = Vec::new();
+            for (turn, bytes) in bytes.chunks(read).enumerate() {
+                feed(&mut connection, bytes, at(0));
+                let mut way = turn;
+                loop {
+                    way += 1;
+                    let before = taken.len();
+                    match way % 3 {
+                        0 => match connection.poll_event().unwrap() {
+                            None => break,
+                            Some(Event::Message(message)) => taken.push(message.into_bytes()),
+                            Some(_) => {}
+                        },
+                        1 => match connection.poll_data().unwrap() {
+                            Data::Message(message) => taken.push(message.into_bytes()),
+                            data => assert_eq!(data, Data::Pending),
+                        },
+                        _ => {
+                            let visit = connection.visit(|message, _| {
+                                taken.push(message.as_bytes().to_vec().into());
+                                if taken.len() - before == 2 {
+                                    ControlFlow::Break(())
+                                } else {
+                                    ControlFlow::Continue(())
+                                }
+                            });
+                            assert!(matches!(visit, Ok(Visit::Stopped | Visit::Drained)));
+                        }
+                    }
+                }
+                write(&mut connection, at(0));
+            }
+            assert!(taken.iter().eq(texts.iter().map(|text| text.as_bytes())));
+        }
+    }
+}
+
+#[test]
+fn what_a_visitor_was_shown_is_gone_even_if_it_panics() {
+    let mut connection = open(Role::Server, &quiet());
+    feed(
+        &mut connection,
+        &["one", "two"].map(|text| frame(Role::Client, TEXT, text.as_bytes())).concat(),
+        at(0),
+    );
+    let panics = std::panic::AssertUnwindSafe(|| connection.visit(|_, _| panic!("a visitor may")));
+    assert!(std::panic::catch_unwind(panics).is_err());
+    assert_eq!(drain(&mut connection), [message("two")]);
 }

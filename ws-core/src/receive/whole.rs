@@ -1,0 +1,212 @@
+//! The straight path: messages in one frame that are whole in the buffer, as nearly all are.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
+
+use crate::frame::{Role, Whole};
+use crate::message::{Kind, Message, MessageRef};
+use crate::utf8::Utf8;
+
+use super::Receive;
+
+/// A payload up to this length is copied out of the read buffer instead of being split off, so that a message that is kept
+/// does not keep 16 KiB of others alive. Several are copied at once: memory of its own for each would cost more than all the
+/// rest of receiving it.
+const SMALL: usize = 512;
+
+/// The bytes that were received, from the first that was not yet taken on.
+///
+/// The straight path only counts what it takes: moving the beginning of the buffer for each message would cost as much as finding it.
+#[derive(Default)]
+pub(crate) struct Inbound {
+    buffer: BytesMut,
+    /// Invariant: at most the length of the buffer.
+    taken: usize,
+}
+
+impl Inbound {
+    /// The buffer without what was taken.
+    #[inline]
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        if self.taken > 0 {
+            self.buffer.advance(self.taken);
+            self.taken = 0;
+        }
+        &mut self.buffer
+    }
+
+    /// Drops what is there, and gives its memory back.
+    pub(crate) fn release(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len() - self.taken
+    }
+}
+
+impl From<BytesMut> for Inbound {
+    fn from(buffer: BytesMut) -> Self {
+        Self { buffer, taken: 0 }
+    }
+}
+
+impl Receive {
+    /// The next message, if it is a frame of its own that is whole in the buffer. `None` for everything else, violations
+    /// included: then [`poll`](Self::poll) says what comes next.
+    // Small binary messages take the shortest way there is; calls would be a third of it.
+    #[inline(always)]
+    pub(crate) fn whole(&mut self, inbound: &mut Inbound) -> Option<Message> {
+        let bytes = &mut inbound.buffer[inbound.taken..];
+        let whole = self.next_whole(bytes)?;
+        let (start, len) = (whole.start, whole.len());
+        if whole.kind != Kind::Binary || whole.payload.len() > SMALL {
+            return self.text_or_large(inbound);
+        }
+        let payload = self.copied(bytes, start, len);
+        self.took(inbound, len);
+        Some(Message::Binary(payload))
+    }
+
+    #[inline(never)]
+    fn text_or_large(&mut self, inbound: &mut Inbound) -> Option<Message> {
+        let bytes = &mut inbound.buffer[inbound.taken..];
+        let mut whole = self.next_whole(bytes)?;
+        let (start, len) = (whole.start, whole.len());
+        let message = match whole.kind {
+            Kind::Binary => {
+                whole.unmask();
+                let mut frame = inbound.buffer().split_to(len).freeze();
+                frame.advance(start);
+                self.position += len as u64;
+                return Some(Message::Binary(frame));
+            }
+            Kind::Text if whole.payload.len() <= SMALL => {
+                let payload = self.copied(bytes, start, len);
+                match ByteString::try_from(payload) {
+                    Ok(text) => Message::Text(text),
+                    Err(_) => {
+                        let mut whole = self.next_whole(bytes)?;
+                        whole.unmask();
+                        return self.invalid(whole.payload, start);
+                    }
+                }
+            }
+            Kind::Text => {
+                whole.unmask();
+                match simdutf8::basic::from_utf8(whole.payload) {
+                    Ok(text) => Message::Text(String::from(text).into()),
+                    Err(_) => return self.invalid(whole.payload, start),
+                }
+            }
+        };
+        self.took(inbound, len);
+        Some(message)
+    }
+
+    /// The next message, lent, under the same conditions as [`whole`](Self::whole).
+    #[inline(always)]
+    pub(crate) fn lend<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
+        let mut whole = self.next_whole(&mut inbound.buffer[inbound.taken..])?;
+        whole.unmask();
+        let (start, len) = (whole.start, whole.len());
+        let payload: &[u8] = whole.payload;
+        let message = match whole.kind {
+            Kind::Binary => MessageRef::Binary(payload),
+            Kind::Text => MessageRef::Text(self.checked(payload, start)?),
+        };
+        inbound.taken += len;
+        self.position += len as u64;
+        Some(message)
+    }
+
+    #[inline(always)]
+    fn took(&mut self, inbound: &mut Inbound, len: usize) {
+        inbound.taken += len;
+        self.position += len as u64;
+    }
+
+    #[inline(never)]
+    fn checked<'a>(&mut self, payload: &'a [u8], start: usize) -> Option<&'a str> {
+        match simdutf8::basic::from_utf8(payload) {
+            Ok(text) => Some(text),
+            Err(_) => self.invalid(payload, start),
+        }
+    }
+
+    #[inline(always)]
+    fn next_whole<'a>(&self, bytes: &'a mut [u8]) -> Option<Whole<'a>> {
+        if self.message.is_some() || self.in_pieces || self.violation.is_some() {
+            return None;
+        }
+        Whole::decode(bytes, self.rules.sender)
+            .filter(|whole| whole.payload.len() as u64 <= self.max_message_size)
+    }
+
+    /// A copy of the payload of the frame at the beginning of `bytes`, from `start` to `end`.
+    #[inline(always)]
+    fn copied(&mut self, bytes: &[u8], start: usize, end: usize) -> Bytes {
+        if self.position + end as u64 > self.block.end {
+            self.block = Block::of(bytes, self.position, self.rules.sender);
+        }
+        self.block.bytes(self.position + start as u64, self.position + end as u64)
+    }
+
+    /// A text is none: says where, when [`poll`](Self::poll) is asked.
+    #[cold]
+    fn invalid<T>(&mut self, payload: &[u8], start: usize) -> Option<T> {
+        let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
+        self.violation = Some(self.violation_at(start + at));
+        None
+    }
+}
+
+/// A copy of the next frames in the buffer, of which small payloads are parts. One that is kept keeps no more than this alive.
+#[derive(Default)]
+pub(super) struct Block {
+    /// Frames with payloads that are unmasked already. The last one may be cut.
+    frames: Bytes,
+    /// The positions in the stream at which the block begins and ends.
+    start: u64,
+    end: u64,
+}
+
+impl Block {
+    /// The largest size, in bytes.
+    const MAX: usize = 1024;
+
+    /// A copy of what is at the beginning of `bytes`, which is a whole frame.
+    #[inline(never)]
+    fn of(bytes: &[u8], position: u64, sender: Role) -> Self {
+        let mut frames = Vec::from(&bytes[..bytes.len().min(Self::MAX)]);
+        let mut len = frames.len();
+        if sender == Role::Client {
+            len = 0;
+            while let Some(mut whole) = Whole::decode(&mut frames[len..], sender) {
+                whole.unmask();
+                len += whole.len();
+            }
+        }
+        Self { frames: frames.into(), start: position, end: position + len as u64 }
+    }
+
+    /// What lies between two positions in the stream, both within the block. Nothing before them will be asked for again.
+    #[inline(always)]
+    fn bytes(&mut self, start: u64, end: u64) -> Bytes {
+        let (from, to) = ((start - self.start) as usize, (end - self.start) as usize);
+        if end < self.end { self.frames.slice(from..to) } else { self.last(from, to) }
+    }
+
+    /// The last one needs no count of references, and of those that come one by one each is the last.
+    #[inline(never)]
+    fn last(&mut self, from: usize, to: usize) -> Bytes {
+        let mut last = mem::take(self).frames;
+        last.truncate(to);
+        last.advance(from);
+        last
+    }
+}
