@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::contender::Entry;
-use crate::scenario::Case;
+use crate::scenario::{self, Case, Scenario};
 use crate::selection::{self, Selection};
 use crate::table::Table;
 
@@ -19,9 +19,22 @@ const MEASURED: &str = "--toggle-collect=*contender*measured*";
 
 /// Prints one table a scenario, as soon as its cells are there.
 pub fn table(selection: &Selection, jobs: usize) -> io::Result<()> {
+    tables(selection, &selection.scenarios(), &selection.sizes(), jobs)
+}
+
+/// The table of a live feed, with messages of one size.
+pub fn small_reads(selection: &Selection, jobs: usize) -> io::Result<()> {
+    tables(selection, &[&scenario::SMALL_READS], &[32], jobs)
+}
+
+fn tables(
+    selection: &Selection,
+    scenarios: &[&'static Scenario],
+    sizes: &[usize],
+    jobs: usize,
+) -> io::Result<()> {
     find_valgrind()?;
-    let sizes = selection.sizes();
-    for scenario in selection.scenarios() {
+    for &scenario in scenarios {
         let contenders = selection.contenders(scenario);
         let cells: Vec<_> = contenders
             .iter()
@@ -31,18 +44,13 @@ pub fn table(selection: &Selection, jobs: usize) -> io::Result<()> {
         let rows = contenders.iter().copied().zip(counts.chunks(sizes.len()).map(<[f64]>::to_vec));
         print!(
             "{}",
-            Table {
-                title: scenario.title,
-                unit: "instructions per message",
-                sizes: &sizes,
-                rows: rows.collect()
-            }
+            Table { title: scenario.title, unit: "instructions per message", sizes, rows: rows.collect() }
         );
     }
     Ok(())
 }
 
-fn find_valgrind() -> io::Result<()> {
+pub fn find_valgrind() -> io::Result<()> {
     let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
     match found {
         Ok(status) if status.success() => Ok(()),
@@ -58,11 +66,16 @@ fn per_message(entry: &Entry, case: &Case) -> io::Result<f64> {
 }
 
 fn instructions(entry: &Entry, case: &Case) -> io::Result<u64> {
+    let words = ["one", entry.name, case.scenario.name].map(String::from);
+    collected(&[&words[..], &[case.size.to_string(), case.count.to_string()]].concat())
+}
+
+/// The instructions of what this program measures when it is called with these words.
+pub fn collected(words: &[String]) -> io::Result<u64> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", MEASURED])
         .arg(std::env::current_exe()?)
-        .args(["one", entry.name, case.scenario.name])
-        .args([case.size.to_string(), case.count.to_string()])
+        .args(words)
         .env(TUNABLES.0, TUNABLES.1)
         .output()?;
     let log = String::from_utf8_lossy(&output.stderr);
@@ -70,14 +83,15 @@ fn instructions(entry: &Entry, case: &Case) -> io::Result<u64> {
     match collected {
         Some(count @ 1..) if output.status.success() => Ok(count),
         _ => Err(io::Error::other(format!(
-            "{} {} of {} bytes failed under valgrind ({}):\n{log}",
-            entry.name, case.scenario.name, case.size, output.status
+            "{} failed under valgrind ({}):\n{log}",
+            words.join(" "),
+            output.status
         ))),
     }
 }
 
 /// Counting is not disturbed by what else runs, unlike timing.
-fn in_parallel<T: Sync>(
+pub fn in_parallel<T: Sync>(
     items: &[T],
     jobs: usize,
     measure: impl Fn(&T) -> io::Result<f64> + Sync,

@@ -31,7 +31,11 @@ pub enum Content {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     Receive,
-    Send { flush_every: usize },
+    /// As `Receive`, but each read gives one frame, and the next has to wait.
+    ReceiveEach,
+    Send {
+        flush_every: usize,
+    },
 }
 
 #[derive(Debug)]
@@ -87,6 +91,15 @@ pub const ALL: [Scenario; 6] = [
         direction: Direction::Send { flush_every: 64 },
     },
 ];
+
+/// A live feed. It has a table of its own.
+pub const SMALL_READS: Scenario = Scenario {
+    name: "small-reads",
+    title: "Client receives binary, one message in each read",
+    role: Role::Client,
+    content: Content::Binary,
+    direction: Direction::ReceiveEach,
+};
 
 /// One cell of the table, and how many messages to measure it with.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! A transport in memory: reads repeat prepared frames, writes vanish and are counted.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -18,6 +19,11 @@ pub struct Pipe {
     frames: Bytes,
     position: usize,
     remaining: usize,
+    /// The most that one read gives.
+    most: usize,
+    /// Whether each read has to wait once, as at a socket that was read empty.
+    waits: bool,
+    has_waited: bool,
     outlet: Rc<Outlet>,
 }
 
@@ -32,12 +38,29 @@ pub struct Outlet {
 impl Pipe {
     /// Gives `len` bytes in all, repeating `frames`.
     pub fn new(frames: Bytes, len: usize, outlet: Rc<Outlet>) -> Self {
-        Pipe { frames, position: 0, remaining: len, outlet }
+        Pipe { frames, position: 0, remaining: len, most: CHUNK, waits: false, has_waited: false, outlet }
+    }
+
+    /// Gives at most `len` bytes at a time, and each time only when it is polled again.
+    pub fn in_reads_of(mut self, len: usize) -> Self {
+        self.most = len;
+        self.waits = true;
+        self
+    }
+
+    /// Whoever polls is not woken, but polls again.
+    #[inline]
+    fn has_to_wait(&mut self) -> bool {
+        if self.remaining == 0 {
+            return true;
+        }
+        self.has_waited = self.waits && !self.has_waited;
+        self.has_waited
     }
 
     #[inline]
     fn pull(&mut self, room: usize, mut put: impl FnMut(&[u8])) {
-        let mut wanted = room.min(CHUNK).min(self.remaining);
+        let mut wanted = room.min(self.most).min(self.remaining);
         self.remaining -= wanted;
         while wanted > 0 {
             let piece = wanted.min(self.frames.len() - self.position);
@@ -64,12 +87,10 @@ impl Pipe {
 
 impl Outlet {
     /// Keeps what is written, which a measured run does not.
-    #[cfg(test)]
     pub fn keeping() -> Self {
         Outlet { kept: RefCell::new(Some(Vec::new())), ..Outlet::default() }
     }
 
-    #[cfg(test)]
     pub fn into_kept(self) -> Vec<u8> {
         self.kept.into_inner().unwrap_or_default()
     }
@@ -90,7 +111,7 @@ impl AsyncRead for Pipe {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.remaining == 0 {
+        if self.has_to_wait() {
             return Poll::Pending;
         }
         let room = buf.remaining();
@@ -165,6 +186,7 @@ impl Write for Pipe {
 impl wtx::stream::StreamReader for Pipe {
     #[inline]
     async fn read(&mut self, bytes: &mut [u8]) -> wtx::Result<usize> {
+        poll_fn(|_| if self.has_to_wait() { Poll::Pending } else { Poll::Ready(()) }).await;
         Ok(Read::read(self, bytes)?)
     }
 }
