@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import socket
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import IO, Callable, Iterator, Sequence, TypeVar, Union
 
 GRACE = 5.0
-START = 30.0
+START = 60.0
+POLL = 0.05
 
 Command = Sequence[Union[str, Path]]
 T = TypeVar("T")
@@ -30,6 +32,10 @@ class Deadline:
 
     def passed(self) -> bool:
         return self.left() == 0.0
+
+    def cut_short(self) -> None:
+        """Ends what waits, in any thread."""
+        self.end = time.monotonic()
 
 
 class Child:
@@ -52,10 +58,10 @@ class Child:
 
     def finish(self, deadline: Deadline) -> None:
         """Waits for an orderly end."""
-        try:
-            status = self.process.wait(deadline.left())
-        except subprocess.TimeoutExpired:
-            raise Trouble(f"{self.name} did not end in time:\n{self.tail()}") from None
+        while (status := self.process.poll()) is None:
+            if deadline.passed():
+                raise Trouble(f"{self.name} did not end in time:\n{self.tail()}")
+            time.sleep(POLL)
         if status != 0:
             raise Trouble(f"{self.name} ended with status {status}:\n{self.tail()}")
 
@@ -84,9 +90,9 @@ class Child:
         start = Deadline(min(START, deadline.left()))
         while not (result := what()):
             self.check_running()
-            if start.passed():
+            if start.passed() or deadline.passed():
                 raise Trouble(f"{self.name} {otherwise}:\n{self.tail()}")
-            time.sleep(0.05)
+            time.sleep(POLL)
         return result
 
 
@@ -119,7 +125,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that the system gives to connections, of which none can take it before somebody listens."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

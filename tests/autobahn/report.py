@@ -26,6 +26,9 @@ class Outcome:
         wanted = cases.expected(self.case)
         return self.behavior != wanted or self.close != wanted
 
+    def verdict(self) -> str:
+        return self.behavior if self.behavior == self.close else f"{self.behavior} (close {self.close})"
+
 
 @dataclass
 class Run:
@@ -79,22 +82,27 @@ def explain(file: Path) -> str:
 
 
 def table(runs: list[Run]) -> str:
-    rows = [("section", "", "runtime, role", "cases", "behaviour", "close")]
-    for number, (title, _) in cases.SECTIONS.items():
-        for run in runs:
-            of_section = [o for o in run.outcomes if cases.section(o.case) == number]
-            if of_section:
-                behavior = tally(o.behavior for o in of_section)
-                close = tally(o.close for o in of_section)
-                rows.append((f"{number}.*", title, run.name, str(len(of_section)), behavior, close))
+    """A row for each run, a column for each section that ran."""
+    sections = sorted({cases.section(o.case) for run in runs for o in run.outcomes})
+    rows = [["runtime, role", *(f"{number}.*" for number in sections), "all"]]
+    for run in runs:
+        of_sections = [
+            tally(o.verdict() for o in run.outcomes if cases.section(o.case) == number) for number in sections
+        ]
+        rows.append([run.name, *of_sections, tally(o.verdict() for o in run.outcomes)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    )
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(cell.ljust(width) for cell, width in zip(row, widths))} |" for row in rows)
 
 
-def tally(values: Iterable[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in Counter(values).most_common())
+def legend(runs: list[Run]) -> str:
+    of_runs = {cases.section(o.case) for run in runs for o in run.outcomes}
+    titles = (f"{number}.* {title}" for number, (title, _) in cases.SECTIONS.items() if number in of_runs)
+    return "Cases by verdict, which is one for behaviour and close where they agree.\n" + "; ".join(titles)
+
+
+def tally(verdicts: Iterable[str]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in Counter(verdicts).most_common())
 
 
 def deviations(run: Run) -> str:

@@ -39,7 +39,8 @@ class Bench:
             suite.check_running()
 
     def server(self, folder: Path, runtime: str, agent: str, cases: list[str]) -> None:
-        testee: Command = [self.testee, "serve", runtime, "0"]
+        # A server compresses only if it is told to.
+        testee: Command = [self.testee, "serve", runtime, "0", "--deflate", "permessage-deflate"]
         with processes.child("testee serve", testee, folder / "testee.log") as server:
             url = f"ws://{on_loopback(server.wait_for_address(self.deadline))}"
             spec = {"servers": [{"agent": agent, "url": url}], "cases": cases}
