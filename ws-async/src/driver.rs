@@ -102,6 +102,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     /// Writes what waits, if the transport takes it all at once. It does without a read, which would cost a system call for
     /// each message of a user who only sends, unless a deadline has passed: then what came must be looked at.
+    #[inline]
     pub(crate) fn write_through<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
     where
         R: Io<T>,
@@ -138,55 +139,54 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     /// Says whether the last byte that waited has left, which may be what the machine waits for.
+    #[inline]
     fn poll_write<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
     where
         R: Io<T>,
     {
-        let mut has_written = false;
-        while !self.write_ended {
-            let outbound = self.machine.outbound();
-            if outbound.has_remaining() {
-                match write::<R, T>(io, cx, outbound) {
-                    Poll::Ready(Ok(n)) => {
-                        let now = self.now();
-                        self.seen = now;
-                        self.machine.handle_write(n, now);
-                        self.needs_flush = true;
-                        self.progress = true;
-                        has_written = true;
-                    }
-                    Poll::Ready(Err(error)) => {
-                        self.write_failed(error);
-                        return true;
-                    }
-                    Poll::Pending => {
-                        let now = self.now();
-                        self.machine.handle_write(0, now);
-                        return false;
-                    }
+        if self.write_ended {
+            return false;
+        }
+        let mut emptied = false;
+        while self.machine.outbound().has_remaining() {
+            match write::<R, T>(io, cx, self.machine.outbound()) {
+                Poll::Ready(Ok(n)) => {
+                    let now = self.now();
+                    self.seen = now;
+                    self.machine.handle_write(n, now);
+                    self.needs_flush = true;
+                    self.progress = true;
+                    emptied = !self.machine.outbound().has_remaining();
                 }
-                continue;
-            }
-            let is_finished = outbound.is_finished();
-            if self.needs_flush {
-                match R::poll_flush(io, cx) {
-                    Poll::Ready(Ok(())) => self.needs_flush = false,
-                    Poll::Ready(Err(error)) => {
-                        self.write_failed(error);
-                        return true;
-                    }
-                    Poll::Pending => return has_written,
+                Poll::Ready(Err(error)) => {
+                    self.write_failed(error);
+                    return true;
+                }
+                Poll::Pending => {
+                    let now = self.now();
+                    self.machine.handle_write(0, now);
+                    return false;
                 }
             }
+        }
+        if self.needs_flush {
+            match R::poll_flush(io, cx) {
+                Poll::Ready(Ok(())) => self.needs_flush = false,
+                Poll::Ready(Err(error)) => {
+                    self.write_failed(error);
+                    return true;
+                }
+                Poll::Pending => return emptied,
+            }
+        }
+        if self.machine.outbound().is_finished() && R::poll_shutdown(io, cx).is_ready() {
             // A peer that is gone needs no shutdown.
-            if !is_finished || R::poll_shutdown(io, cx).is_pending() {
-                return has_written;
-            }
             self.write_ended = true;
         }
-        has_written
+        emptied
     }
 
+    #[cold]
     fn write_failed(&mut self, error: io::Error) {
         self.write_ended = true;
         self.progress = true;
@@ -283,6 +283,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 }
 
 /// One system call for all that waits, where the transport can.
+#[inline]
 fn write<R: Io<T>, T>(io: &mut T, cx: &mut Context<'_>, outbound: &impl Buf) -> Poll<io::Result<usize>> {
     let chunk = outbound.chunk();
     let written = if chunk.len() == outbound.remaining() || !R::is_write_vectored(io) {

@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use ws_core::bytes::Bytes;
 use ws_core::{
@@ -39,7 +39,8 @@ pub(crate) async fn next<A: Access>(access: &mut A) -> Result<Option<Event>, Err
     poll_fn(|cx| access.poll(cx, Socket::poll_next)).await
 }
 
-/// A function that gives a future, not an `async` one: a state less to keep for each message.
+// Those that are called for each message are functions that give a future, not `async` ones: a state less to keep each.
+
 pub(crate) fn recv<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Message>, Error>> {
     poll_fn(|cx| poll_recv(access, cx))
 }
@@ -73,23 +74,30 @@ pub(crate) async fn ready<A: Access>(access: &mut A) -> Result<(), SendError> {
     poll_fn(|cx| access.poll(cx, Socket::poll_ready)).await
 }
 
-pub(crate) async fn feed<A: Access>(access: &mut A, message: Message) -> Result<(), SendError> {
-    if let Err(error) = ready(access).await {
-        return Err(match error {
-            SendError::Closed(None) => SendError::Closed(Some(message)),
-            error => error,
-        });
-    }
-    access.with(|socket| socket.connection().send(message))
+pub(crate) fn feed<A: Access>(
+    access: &mut A,
+    message: Message,
+) -> impl Future<Output = Result<(), SendError>> {
+    let mut message = Some(message);
+    poll_fn(move |cx| access.poll(cx, |socket, cx| socket.poll_feed(cx, &mut message)))
 }
 
-pub(crate) async fn send<A: Access>(access: &mut A, message: Message) -> Result<(), SendError> {
-    feed(access, message).await?;
-    flush(access).await
+/// In one poll, if there is room and the transport takes everything at once.
+pub(crate) fn send<A: Access>(
+    access: &mut A,
+    message: Message,
+) -> impl Future<Output = Result<(), SendError>> {
+    let mut message = Some(message);
+    poll_fn(move |cx| {
+        access.poll(cx, |socket, cx| {
+            ready!(socket.poll_feed(cx, &mut message))?;
+            socket.poll_flush(cx)
+        })
+    })
 }
 
-pub(crate) async fn flush<A: Access>(access: &mut A) -> Result<(), SendError> {
-    poll_fn(|cx| access.poll(cx, Socket::poll_flush)).await
+pub(crate) fn flush<A: Access>(access: &mut A) -> impl Future<Output = Result<(), SendError>> {
+    poll_fn(|cx| access.poll(cx, Socket::poll_flush))
 }
 
 pub(crate) async fn ping<A: Access>(access: &mut A, payload: Bytes) -> Result<(), PingError> {

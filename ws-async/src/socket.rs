@@ -136,6 +136,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     /// Waits until a message would be accepted.
+    #[inline]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
             if !self.connection().is_open() {
@@ -148,7 +149,25 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         }
     }
 
+    /// Waits until there is room, and queues the message; does nothing if that is done.
+    #[inline]
+    pub(crate) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        while let Some(untried) = message.take() {
+            match self.connection().send(untried) {
+                Err(SendError::Full(refused)) => *message = Some(refused),
+                result => return Poll::Ready(result),
+            }
+            ready!(self.poll_io_ahead(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Waits until the transport has taken everything.
+    #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
             if self.driver.write_through(&mut self.io, cx) || self.closed().is_some() {

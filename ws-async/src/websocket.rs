@@ -128,8 +128,8 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// Cancel safety: the message is never half-sent nor reordered. Dropped before there was room, nothing was sent; dropped
     /// after, the message is queued, and goes out with the next thing that waits. To know which, use
     /// [`ready`](Self::ready), [`try_send`](Self::try_send) and [`flush`](Self::flush).
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        operations::send(self, message.into()).await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        operations::send(self, message.into())
     }
 
     /// Queues the message if there is room, without waiting and without writing. Else the error hands it back.
@@ -144,15 +144,15 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
 
     /// Waits for room and queues the message, without writing: several can leave together with the next
     /// [`flush`](Self::flush) or whatever waits next. Cancel safety as for [`send`](Self::send).
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        operations::feed(self, message.into()).await
+    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        operations::feed(self, message.into())
     }
 
     /// Waits until the transport has taken everything that is queued. Cancel safe.
     ///
     /// An error if the connection ended before, and something of it was lost.
-    pub async fn flush(&mut self) -> Result<(), SendError> {
-        operations::flush(self).await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
+        operations::flush(self)
     }
 
     /// Sends a ping with a payload of at most 125 bytes. Its pong comes as [`Event::Pong`], with the round-trip time.

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout, Violation};
 use crate::frame::Role;
-use crate::keepalive::{Due, Keepalive};
+use crate::keepalive::{Due, Keepalive, earliest};
 use crate::machine::{Broken, Direction, Machine};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
@@ -264,7 +264,13 @@ impl Connection {
     }
 
     /// Everything that came was looked at: is this the end?
+    #[inline]
     fn poll_end(&mut self) -> Result<Option<Event>, Error> {
+        if self.closing.may_end() { self.end() } else { Ok(None) }
+    }
+
+    #[cold]
+    fn end(&mut self) -> Result<Option<Event>, Error> {
         if let Some(error) = self.closing.poll_error() {
             self.outbound.clear();
             self.outbound.finish();
@@ -314,7 +320,7 @@ impl Machine for Connection {
         &mut self.outbound
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle_write(&mut self, n: usize, now: Instant) {
         self.now = now;
         if n == 0 {
@@ -354,10 +360,9 @@ impl Machine for Connection {
         }
     }
 
+    #[inline]
     fn poll_timeout(&self) -> Option<Instant> {
-        let closing = self.closing.deadline();
-        let keepalive = self.keepalive.deadline();
-        [closing, keepalive].into_iter().flatten().min()
+        earliest(self.closing.deadline(), self.keepalive.deadline())
     }
 
     fn handle_timeout(&mut self, now: Instant) {

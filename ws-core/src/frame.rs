@@ -1,5 +1,7 @@
 //! One frame: its header, read and written (RFC 6455 §5.2).
 
+use alloc::vec::Vec;
+
 use crate::error::ViolationKind;
 use crate::mask::{self, MaskKey};
 use crate::message::Kind;
@@ -234,8 +236,7 @@ impl Header {
     #[inline]
     pub fn encode(&self) -> ([u8; Self::MAX_LEN], usize) {
         let mut bytes = [0; Self::MAX_LEN];
-        bytes[0] =
-            self.opcode.bits() | if self.fin { FIN } else { 0 } | if self.compressed { RSV1 } else { 0 };
+        bytes[0] = self.first_byte();
         let mut at = match self.len {
             0..=125 => {
                 bytes[1] = self.len as u8;
@@ -258,6 +259,20 @@ impl Header {
             at += 4;
         }
         (bytes, at)
+    }
+
+    const fn first_byte(&self) -> u8 {
+        self.opcode.bits() | if self.fin { FIN } else { 0 } | if self.compressed { RSV1 } else { 0 }
+    }
+
+    /// The same at the end of a buffer. Most frames that are masked are short, and need no array in between.
+    #[inline(always)]
+    pub(crate) fn append_to(&self, buffer: &mut Vec<u8>) {
+        if let (len @ 0..=125, Some([a, b, c, d])) = (self.len, self.mask) {
+            return buffer.extend_from_slice(&[self.first_byte(), MASK | len as u8, a, b, c, d]);
+        }
+        let (bytes, len) = self.encode();
+        buffer.extend_from_slice(&bytes[..len]);
     }
 }
 

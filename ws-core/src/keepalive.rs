@@ -140,7 +140,8 @@ impl Keepalive {
 
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.next_ping, self.pong_deadline(), self.write_deadline()].into_iter().flatten().min()
+        let silence = earliest(self.pong_deadline(), self.write_deadline());
+        earliest(self.next_ping, silence)
     }
 
     #[inline]
@@ -172,6 +173,15 @@ impl Keepalive {
         self.next_ping = Some(if next > now { next } else { now + interval });
         // A ping that has not even left says all that another could.
         self.pings.iter().all(|ping| ping.left.is_some()).then_some(Due::Ping)
+    }
+}
+
+/// The earlier of two deadlines.
+#[inline]
+pub(crate) fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -22,7 +22,7 @@ const WIDE: usize = 512;
 /// XORs `bytes` with `key`, in place. `offset` is the position of the first byte in the frame's payload.
 ///
 /// Masking twice gives back what was there.
-#[inline]
+#[inline(always)]
 pub fn apply(bytes: &mut [u8], key: MaskKey, offset: usize) {
     let key = widen(rotate(key, offset));
     if bytes.len() < WIDE { narrow(bytes, key) } else { wide(bytes, key) }
@@ -34,7 +34,7 @@ pub(crate) fn copied(payload: &[u8], key: MaskKey) -> Vec<u8> {
 }
 
 /// For a few bytes, setting up a loop over vectors costs more than it saves: the compiler makes none of 128-bit integers.
-#[inline]
+#[inline(always)]
 fn narrow(bytes: &mut [u8], key: u64) {
     let doubled = u128::from(key) << 64 | u128::from(key);
     let (blocks, rest) = bytes.as_chunks_mut::<16>();
@@ -89,8 +89,9 @@ fn rotate(mut key: MaskKey, offset: usize) -> MaskKey {
 }
 
 #[inline]
-fn widen([a, b, c, d]: MaskKey) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
+fn widen(key: MaskKey) -> u64 {
+    let key = u64::from(u32::from_ne_bytes(key));
+    key << 32 | key
 }
 
 #[cfg(test)]

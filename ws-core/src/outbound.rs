@@ -37,21 +37,25 @@ pub struct Outbound {
 
 impl Outbound {
     /// Bytes that were not yet written, those in flight included.
+    #[inline]
     pub fn len(&self) -> usize {
         self.in_flight + self.waiting
     }
 
     /// Whether everything was written.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Whether no byte will follow: once it is empty, the write side of the transport is to be shut down.
+    #[inline]
     pub fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// Whether anything that was queued was dropped instead of written, because the connection ended.
+    #[inline]
     pub fn has_lost(&self) -> bool {
         self.lost
     }
@@ -94,6 +98,7 @@ impl Outbound {
     }
 
     /// The position in the stream behind the newest byte.
+    #[inline]
     pub(crate) fn end(&self) -> u64 {
         self.written + self.len() as u64
     }
@@ -104,6 +109,7 @@ impl Outbound {
     }
 
     /// How many bytes were written so far.
+    #[inline]
     pub fn written(&self) -> u64 {
         self.written
     }
@@ -213,10 +219,12 @@ impl Outbound {
 }
 
 impl Buf for Outbound {
+    #[inline]
     fn remaining(&self) -> usize {
         self.waiting
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
         self.segments.front().map_or(&self.tail[self.start..], |first| first)
     }

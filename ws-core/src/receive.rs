@@ -22,6 +22,9 @@ use partial::{Assembly, Frame, Partial};
 use whole::Block;
 pub(crate) use whole::Inbound;
 
+/// Room that is left for a read behind a message that is coming in, in bytes.
+const ROOM: usize = 16 * 1024;
+
 /// What came in.
 pub(crate) enum Received {
     Message(Message),
@@ -115,6 +118,9 @@ impl Receive {
                 self.begin_frame(&header)?;
                 self.consume(inbound, len);
             }
+            if self.waits_in_place(inbound) {
+                return Ok(None);
+            }
             let Some(mut frame) = self.frame.take() else { return Ok(None) };
             let there = usize::try_from(frame.left).map_or(inbound.len(), |left| left.min(inbound.len()));
             frame.unmask(&mut inbound[..there]);
@@ -182,6 +188,20 @@ impl Receive {
         Ok(())
     }
 
+    /// Whether a message that stays in the buffer until it is whole is not whole yet.
+    fn waits_in_place(&mut self, inbound: &mut BytesMut) -> bool {
+        let (Some(frame), Some(Partial { data: Assembly::InPlace, .. })) = (&mut self.frame, &self.message)
+        else {
+            return false;
+        };
+        if inbound.len() as u64 >= frame.left {
+            return false;
+        }
+        frame.unmask(inbound);
+        make_room(inbound, frame.left - inbound.len() as u64);
+        true
+    }
+
     /// The first `there` bytes of the buffer are payload of `frame`, unmasked.
     fn payload(
         &mut self,
@@ -192,14 +212,11 @@ impl Receive {
         let Some(mut message) = self.message.take() else { return Ok(None) };
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
-            Assembly::InPlace if ends => {
+            // The part of it that has come before stays in the buffer.
+            Assembly::InPlace => {
                 frame.left = 0;
                 self.position += there as u64;
                 return Ok(Some(Received::Message(Message::Binary(inbound.split_to(there).freeze()))));
-            }
-            Assembly::InPlace => {
-                self.message = Some(message);
-                return Ok(None);
             }
             Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
             Assembly::Text(text) => {
@@ -328,5 +345,16 @@ impl Receive {
     #[cold]
     fn violation_at(&self, at: usize) -> Violation {
         Violation { kind: ViolationKind::InvalidUtf8, offset: self.position + at as u64 }
+    }
+}
+
+/// Makes room for the rest of a message that stays in the buffer, so that it is not copied each time that the buffer
+/// doubles: as much as is left, but never more than eight times what has come, whatever its header announces.
+fn make_room(inbound: &mut BytesMut, left: u64) {
+    let come = inbound.len();
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    // As long as little has come, little is copied.
+    if come >= ROOM / 2 && inbound.capacity() - come < ROOM {
+        inbound.reserve(left.min(8 * come).saturating_add(ROOM));
     }
 }

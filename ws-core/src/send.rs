@@ -1,9 +1,9 @@
 //! Frames from messages.
 
+mod marks;
 mod stream;
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use crate::mask;
 use crate::message::{Message, MessageRef};
 use crate::outbound::Outbound;
 use crate::random::Random;
+use marks::{Marks, Unit};
 use stream::Stream;
 
 /// A payload from this length on is not appended to the small frames before it: a client masks it into a buffer of
@@ -31,32 +32,17 @@ pub(crate) struct Send {
     max_frame_size: usize,
     max_send_buffer: usize,
     random: Random,
-    /// What ends where in the stream, of all that the transport has not taken whole, oldest first.
-    /// Invariant: the positions ascend, and all lie behind `boundary`.
-    marks: VecDeque<(u64, Unit)>,
-    /// The end of the last unit that the transport has taken whole.
-    boundary: u64,
+    /// What ends where in the stream, of all that the transport has not taken whole.
+    /// Invariant: less than `MAX_PONGS` are pongs.
+    marks: Marks,
     /// Messages accepted, of which the transport has not taken all bytes.
     unsent: usize,
-    /// Pongs among the marks. Invariant: less than `MAX_PONGS`.
-    pongs: usize,
     /// The answer to the newest ping, if the others fill the queue.
     newest_pong: Option<Bytes>,
     /// The message that is being sent as a stream.
     stream: Option<Stream>,
     /// If permessage-deflate was negotiated.
     compressor: Option<Box<Compressor>>,
-}
-
-/// What can be sent whole or not at all.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    /// A data message, or the last part of a streamed one.
-    Message,
-    Ping,
-    Pong,
-    /// A part of a streamed message, or the opening handshake.
-    Other,
 }
 
 /// What the header of a data frame says of its message.
@@ -89,11 +75,9 @@ impl Send {
             max_frame_size: config.max_frame_size,
             max_send_buffer: config.max_send_buffer,
             random,
-            marks: VecDeque::new(),
             // The end of the opening handshake may still wait. It counts as begun: it is neither cut nor dropped.
-            boundary: outbound.end(),
+            marks: Marks::new(outbound.end()),
             unsent: 0,
-            pongs: 0,
             newest_pong: None,
             stream: None,
             compressor: None,
@@ -134,26 +118,17 @@ impl Send {
     /// The transport has taken bytes: how many pings have left with them?
     #[inline]
     pub(crate) fn wrote(&mut self, outbound: &mut Outbound) -> usize {
-        let mut pings = 0;
-        while let Some(&(end, unit)) = self.marks.front().filter(|(end, _)| *end <= outbound.written()) {
-            self.marks.pop_front();
-            self.boundary = end;
-            match unit {
-                Unit::Message => self.unsent -= 1,
-                Unit::Ping => pings += 1,
-                Unit::Pong => self.pongs -= 1,
-                Unit::Other => {}
-            }
-        }
+        let whole = self.marks.written(outbound.written());
+        self.unsent -= whole.messages;
         if let Some(payload) = self.newest_pong.take() {
             self.pong(outbound, payload);
         }
-        pings
+        whole.pings
     }
 
     #[inline]
     fn mark(&mut self, outbound: &Outbound, unit: Unit) {
-        self.marks.push_back((outbound.end(), unit));
+        self.marks.push(outbound.end(), unit);
     }
 
     #[inline]
@@ -228,11 +203,16 @@ impl Send {
         self.mark(outbound, Unit::Message);
     }
 
-    #[inline]
-    fn fragments(&mut self, outbound: &mut Outbound, mut lead: Lead, payload: &[u8]) {
+    #[inline(always)]
+    fn fragments(&mut self, outbound: &mut Outbound, lead: Lead, payload: &[u8]) {
         if payload.len() <= self.max_frame_size {
             return self.frame(outbound, lead, true, payload);
         }
+        self.several(outbound, lead, payload);
+    }
+
+    #[inline(never)]
+    fn several(&mut self, outbound: &mut Outbound, mut lead: Lead, payload: &[u8]) {
         let mut chunks = payload.chunks(self.max_frame_size).peekable();
         while let Some(chunk) = chunks.next() {
             self.frame(outbound, lead, chunks.peek().is_none(), chunk);
@@ -241,19 +221,24 @@ impl Send {
     }
 
     /// Queues a frame of a data message, with a fresh masking key where one is needed.
-    #[inline]
+    #[inline(always)]
     fn frame(&mut self, outbound: &mut Outbound, lead: Lead, fin: bool, payload: &[u8]) {
         if payload.len() >= LARGE {
-            let key = self.header(outbound, lead, fin, payload.len());
-            return outbound.push(match key {
-                Some(key) => mask::copied(payload, key).into(),
-                None => Bytes::copy_from_slice(payload),
-            });
+            return self.large_frame(outbound, lead, fin, payload);
         }
         let key = (self.role == Role::Client).then(|| self.random.mask_key());
         if let Some(header) = Header::data(lead.opcode, fin, key, payload.len() as u64) {
             append(outbound, header.with_rsv1(lead.compressed), payload);
         }
+    }
+
+    #[inline(never)]
+    fn large_frame(&mut self, outbound: &mut Outbound, lead: Lead, fin: bool, payload: &[u8]) {
+        let key = self.header(outbound, lead, fin, payload.len());
+        outbound.push(match key {
+            Some(key) => mask::copied(payload, key).into(),
+            None => Bytes::copy_from_slice(payload),
+        });
     }
 
     /// Queues a header alone, for a payload that is queued by itself; gives the key to mask that with.
@@ -293,10 +278,9 @@ impl Send {
     ///
     /// RFC 6455 §5.5.3: an endpoint that has not yet answered previous pings may answer only the most recent one.
     pub(crate) fn pong(&mut self, outbound: &mut Outbound, payload: Bytes) {
-        if self.pongs < MAX_PONGS - 1 {
+        if self.marks.counts().pongs < MAX_PONGS - 1 {
             self.control(outbound, Opcode::Pong, &payload);
             self.mark(outbound, Unit::Pong);
-            self.pongs += 1;
         } else {
             self.newest_pong = Some(payload);
         }
@@ -325,16 +309,9 @@ impl Send {
     /// Drops what has not begun to leave. What has begun is kept to its end: a frame that breaks off would swallow the
     /// Close frame.
     fn drop_unbegun(&mut self, outbound: &mut Outbound) {
-        let begun = outbound.begun();
-        let end = if begun == self.boundary {
-            begun
-        } else {
-            self.marks.iter().map(|&(end, _)| end).find(|&end| end >= begun).unwrap_or(begun)
-        };
+        let end = self.marks.end_of_begun(outbound.begun());
         outbound.truncate(end);
-        while self.marks.back().is_some_and(|&(mark, _)| mark > end) {
-            self.marks.pop_back();
-        }
+        self.marks.truncate(end);
     }
 }
 
@@ -346,12 +323,11 @@ pub(crate) enum Before {
     Begun,
 }
 
-#[inline]
+#[inline(always)]
 fn append(outbound: &mut Outbound, header: Header, payload: &[u8]) {
-    let (bytes, len) = header.encode();
     outbound.append(|tail| {
-        tail.reserve(len + payload.len());
-        tail.extend_from_slice(&bytes[..len]);
+        tail.reserve(Header::MAX_LEN + payload.len());
+        header.append_to(tail);
         let at = tail.len();
         tail.extend_from_slice(payload);
         if let Some(key) = header.mask() {

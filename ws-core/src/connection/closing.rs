@@ -78,6 +78,7 @@ impl Closing {
         self.sent.is_some()
     }
 
+    #[inline]
     pub(super) fn can_write(&self) -> bool {
         self.write_error.is_none() && self.missed.is_none()
     }
@@ -90,6 +91,7 @@ impl Closing {
         self.closed.as_ref()
     }
 
+    #[inline]
     pub(super) fn deadline(&self) -> Option<Instant> {
         let deadline = self.deadline.filter(|_| self.closed.is_none())?;
         Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
@@ -107,6 +109,7 @@ impl Closing {
     }
 
     /// Everything that was queued has left, unless it was dropped because nothing can leave any more.
+    #[inline]
     pub(super) fn all_written(&mut self, now: Instant) {
         if !self.can_write() {
             return;
@@ -157,6 +160,12 @@ impl Closing {
     /// The peer broke the protocol: the code that it is told.
     pub(super) fn violated(&mut self, code: u16) {
         self.failed = Some((code, Side::Us));
+    }
+
+    /// Whether there is anything that can end the connection.
+    #[inline]
+    pub(super) fn may_end(&self) -> bool {
+        self.missed.is_some() || self.read.is_some()
     }
 
     /// Everything that came was looked at. Has the connection failed? Reported once.
