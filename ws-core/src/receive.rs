@@ -220,6 +220,7 @@ impl Receive {
             }
             Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
             Assembly::Text(text) => {
+                text.reserve(room_for(frame.left, text.len() + there));
                 text.feed(&inbound[..there]).map_err(|at| self.violation_at(at))?;
                 if ends && !text.is_complete() {
                     return Err(self.violation_at(there));
@@ -348,13 +349,17 @@ impl Receive {
     }
 }
 
-/// Makes room for the rest of a message that stays in the buffer, so that it is not copied each time that the buffer
-/// doubles: as much as is left, but never more than eight times what has come, whatever its header announces.
+/// Makes room for the rest of a message that stays in the buffer.
 fn make_room(inbound: &mut BytesMut, left: u64) {
     let come = inbound.len();
-    let left = usize::try_from(left).unwrap_or(usize::MAX);
     // As long as little has come, little is copied.
     if come >= ROOM / 2 && inbound.capacity() - come < ROOM {
-        inbound.reserve(left.min(8 * come).saturating_add(ROOM));
+        inbound.reserve(room_for(left, come) + ROOM);
     }
+}
+
+/// How much room is made for what is left of a frame, so that it is not copied each time that a buffer doubles: all of it, but
+/// never more than eight times what has come, whatever its header announces.
+fn room_for(left: u64, come: usize) -> usize {
+    usize::try_from(left).map_or(8 * come, |left| left.min(8 * come))
 }

@@ -113,6 +113,15 @@ impl Text {
         self.utf8.is_complete()
     }
 
+    /// Makes room for so many bytes more.
+    pub(crate) fn reserve(&mut self, n: usize) {
+        self.text.reserve(n);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     pub(crate) fn into_string(self) -> String {
         self.text
     }
