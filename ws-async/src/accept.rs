@@ -46,6 +46,15 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
     /// seconds more if the client is refused and slow to take the answer.
     pub async fn accept_with(
+        self,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
+        // Boxed: a task is as large as the largest future that it ever waits for, as long as it lasts, and this one is twice as
+        // large as a connection.
+        Box::pin(self.handshake(decide)).await
+    }
+
+    async fn handshake(
         mut self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<R, T>, Request), AcceptError> {

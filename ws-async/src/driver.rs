@@ -4,14 +4,17 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ws_core::bytes::{Buf, BytesMut};
+use ws_core::bytes::Buf;
 use ws_core::{Broken, Instant, Machine};
 
 use crate::clock::Clock;
 use crate::runtime::{Io, Runtime};
+use crate::spare;
 
-/// So much room is made in the read buffer before a read.
+/// So much room is made in the read buffer before a read,
 const READ_SIZE: usize = 16 * 1024;
+/// and up to so much where reads fill it.
+const MAX_READ_SIZE: usize = 64 * 1024;
 
 /// After so many reads that did not have to wait, others are let run: a flood that yields no event must not starve them.
 const READS_IN_A_ROW: usize = 32;
@@ -24,6 +27,8 @@ pub(crate) struct Driver<R: Runtime, M> {
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
     timer: Option<(std::time::Instant, R::Sleep)>,
+    /// Room for the next read. Invariant: at least `READ_SIZE`, at most `MAX_READ_SIZE`.
+    read_size: usize,
     reads_in_a_row: usize,
     read_ended: bool,
     write_ended: bool,
@@ -40,6 +45,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             clock,
             seen: Instant::EPOCH,
             timer: None,
+            read_size: READ_SIZE,
             reads_in_a_row: 0,
             read_ended: false,
             write_ended: false,
@@ -59,6 +65,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             clock: self.clock,
             seen: now,
             timer: None,
+            read_size: READ_SIZE,
             reads_in_a_row: 0,
             read_ended: self.read_ended,
             write_ended: self.write_ended,
@@ -200,12 +207,16 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     {
         self.reads_in_a_row += 1;
         let inbound = self.machine.inbound();
-        inbound.reserve(READ_SIZE);
+        spare::lend(inbound, self.read_size);
+        inbound.reserve(self.read_size);
+        let room = inbound.capacity() - inbound.len();
         match R::poll_read(io, cx, inbound) {
             Poll::Ready(Ok(n)) => {
                 self.read_ended = n == 0;
+                self.read_size = next_read_size(self.read_size, n, room);
                 let now = self.now();
                 self.machine.handle_read(n, now);
+                spare::lend_outbound(self.machine.outbound());
             }
             Poll::Ready(Err(error)) => {
                 self.read_ended = true;
@@ -216,9 +227,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 self.reads_in_a_row = 0;
                 // An idle connection holds no buffers.
                 if inbound.is_empty() {
-                    *inbound = BytesMut::new();
+                    spare::give_back(inbound, READ_SIZE);
                 }
-                self.machine.outbound().release();
+                spare::give_back_outbound(self.machine.outbound());
                 return Poll::Pending;
             }
         }
@@ -279,6 +290,18 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             ready!(self.poll_read(io, cx));
             discard(&mut self.machine);
         }
+    }
+}
+
+/// Twice the room after a read that filled it, half of it after one that needed less than that by far: a stream is read in few
+/// system calls, while a message that is kept does not keep much more than itself alive.
+fn next_read_size(size: usize, n: usize, room: usize) -> usize {
+    if n == room {
+        (size * 2).min(MAX_READ_SIZE)
+    } else if n < size / 4 {
+        (size / 2).max(READ_SIZE)
+    } else {
+        size
     }
 }
 

@@ -14,6 +14,7 @@ mod runtime;
 mod seat;
 mod signal;
 mod socket;
+mod spare;
 mod split;
 mod stream;
 mod websocket;

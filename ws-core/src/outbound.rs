@@ -97,6 +97,31 @@ impl Outbound {
         }
     }
 
+    /// Gives back the memory that it holds for reuse, as [`release`](Self::release) does, and hands out the most of it for the next
+    /// one that writes. It is empty, and without memory if there was none or something waits.
+    pub fn take_spare(&mut self) -> Vec<u8> {
+        if self.waiting > 0 {
+            return Vec::new();
+        }
+        let mut spare = core::mem::take(&mut self.tail);
+        spare.clear();
+        self.release();
+        spare
+    }
+
+    /// Uses the memory of `spare`, unless it has some. What lies in it is dropped.
+    pub fn lend(&mut self, mut spare: Vec<u8>) {
+        if self.tail.capacity() == 0 {
+            spare.clear();
+            self.tail = spare;
+        }
+    }
+
+    /// Whether it has memory to write to.
+    pub fn has_memory(&self) -> bool {
+        self.tail.capacity() > 0
+    }
+
     /// The position in the stream behind the newest byte.
     #[inline]
     pub(crate) fn end(&self) -> u64 {

@@ -1,0 +1,105 @@
+//! The buffers that the idle connections of a thread have in common.
+//!
+//! A connection that waits holds none of its own. It would have to allocate them for every message of a live feed, and free
+//! them again, which costs more than all the rest of a small message; and large ones would go back to the system each time.
+
+use std::cell::Cell;
+
+use ws_core::Outbound;
+use ws_core::bytes::BytesMut;
+
+/// No more than so much is kept of either kind.
+const LIMIT: usize = 128 * 1024;
+
+thread_local! {
+    static READ: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static WRITE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Takes the thread's buffer for one that has no memory, if it is not much more than the `size` that is to be read: a message that
+/// is kept keeps the whole buffer that it was read to.
+pub(crate) fn lend(buffer: &mut BytesMut, size: usize) {
+    if buffer.capacity() > 0 {
+        return;
+    }
+    // A thread that ends has none.
+    let spare = READ.try_with(Cell::take).ok().flatten();
+    if let Some(spare) = spare.filter(|spare| spare.capacity() <= 2 * size) {
+        *buffer = spare;
+    }
+}
+
+/// Keeps the memory of an empty buffer for the next one that reads at least `size` bytes, unless messages still lie in it.
+pub(crate) fn give_back(buffer: &mut BytesMut, size: usize) {
+    let mut buffer = std::mem::take(buffer);
+    if buffer.try_reclaim(size) && buffer.capacity() <= LIMIT {
+        let _ = READ.try_with(|spare| spare.set(Some(buffer)));
+    }
+}
+
+/// The same for what is to be written in answer to what was read.
+pub(crate) fn lend_outbound(outbound: &mut Outbound) {
+    if !outbound.has_memory() {
+        outbound.lend(WRITE.try_with(Cell::take).unwrap_or_default());
+    }
+}
+
+/// Keeps the memory of what was written.
+pub(crate) fn give_back_outbound(outbound: &mut Outbound) {
+    let spare = outbound.take_spare();
+    if (1..=LIMIT).contains(&spare.capacity()) {
+        let _ = WRITE.try_with(|kept| kept.set(spare));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_kept_unless_something_lies_in_it() {
+        let mut buffer = BytesMut::with_capacity(100);
+        buffer.extend_from_slice(b"message");
+        let place = buffer.as_ptr();
+        drop(buffer.split());
+        give_back(&mut buffer, 100);
+        assert_eq!(buffer.capacity(), 0);
+        lend(&mut buffer, 100);
+        assert_eq!((buffer.as_ptr(), buffer.capacity()), (place, 100));
+
+        buffer.extend_from_slice(b"message");
+        let message = buffer.split();
+        give_back(&mut buffer, 100);
+        lend(&mut buffer, 100);
+        assert_eq!(buffer.capacity(), 0, "{message:?} is still there");
+    }
+
+    #[test]
+    fn who_reads_little_gets_no_large_buffer() {
+        let mut buffer = BytesMut::with_capacity(201);
+        give_back(&mut buffer, 100);
+        lend(&mut buffer, 100);
+        assert_eq!(buffer.capacity(), 0);
+
+        let mut buffer = BytesMut::with_capacity(LIMIT + 1);
+        give_back(&mut buffer, LIMIT);
+        lend(&mut buffer, LIMIT);
+        assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn what_was_written_leaves_its_memory_to_the_next() {
+        let mut outbound = Outbound::default();
+        outbound.append(|tail| tail.extend_from_slice(b"message"));
+        give_back_outbound(&mut outbound);
+        assert!(outbound.has_memory(), "something waits in it");
+
+        outbound.acknowledge(7);
+        give_back_outbound(&mut outbound);
+        assert!(!outbound.has_memory());
+
+        let mut next = Outbound::default();
+        lend_outbound(&mut next);
+        assert!(next.has_memory() && next.is_empty());
+    }
+}
