@@ -133,9 +133,8 @@ async fn serve_tls<W: Open<TlsStream>>(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn ours(stream: TcpStream, shared: Arc<Shared>) {
     let incoming: Incoming = Incoming::new(stream, shared.options.clone());
-    // As above.
-    let mut socket = Box::pin(incoming.accept()).await.expect("a handshake").0;
     drop(shared);
+    let mut socket = incoming.accept().await.expect("a handshake").0;
     socket.serve().await;
 }
 

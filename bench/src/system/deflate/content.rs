@@ -39,8 +39,8 @@ impl Content {
     /// How many messages a run has.
     pub fn count(self) -> usize {
         match self {
-            Content::Trade => 1000,
-            Content::Book => 200,
+            Content::Trade => 500,
+            Content::Book => 100,
             Content::Log => 1,
         }
     }
