@@ -108,7 +108,9 @@ def tally(verdicts: Iterable[str]) -> str:
 def deviations(run: Run) -> str:
     lines = [f"{run.name}: {trouble}" for trouble in run.trouble]
     missing = [o.case for o in run.deviations() if o.behavior == MISSING]
-    if missing:
+    if len(missing) == len(run.outcomes):
+        lines.append(f"{run.name}: no report about any case")
+    elif missing:
         lines.append(f"{run.name}: no report about {len(missing)} cases: {', '.join(missing)}")
     for o in run.deviations():
         if o.behavior != MISSING:
