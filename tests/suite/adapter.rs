@@ -52,6 +52,8 @@ pub trait Socket: Sending + Receiving {
     type Receiver: Receiving;
 
     fn split(self) -> (Self::Sender, Self::Receiver);
+    /// What was negotiated, as text.
+    fn deflate(&self) -> Option<String>;
 }
 
 pub trait Sending: Send + 'static {
@@ -63,6 +65,8 @@ pub trait Sending: Send + 'static {
     fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError>;
     fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed;
     fn start_close(&mut self, frame: impl Into<CloseFrame>);
+    fn compress(&mut self, wanted: bool);
+    fn release_compressor(&mut self);
 
     /// Sends a message in parts, and finishes it or drops the writer.
     fn send_parts(

@@ -95,6 +95,10 @@ impl<E: Executor> Socket for On<E, WebSocket<E::Runtime>> {
         let (sender, receiver) = self.inner.split();
         (On::new(sender), On::new(receiver))
     }
+
+    fn deflate(&self) -> Option<String> {
+        self.inner.deflate().map(|deflate| deflate.to_string())
+    }
 }
 
 /// The whole connection and its half have the same methods, but no trait in common.
@@ -131,6 +135,14 @@ macro_rules! sending {
 
             fn start_close(&mut self, frame: impl Into<CloseFrame>) {
                 self.inner.start_close(frame);
+            }
+
+            fn compress(&mut self, wanted: bool) {
+                self.inner.compress(wanted);
+            }
+
+            fn release_compressor(&mut self) {
+                self.inner.release_compressor();
             }
 
             fn send_parts(

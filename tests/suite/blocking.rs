@@ -62,6 +62,10 @@ impl Socket for WebSocket {
     fn split(self) -> (Self::Sender, Self::Receiver) {
         self.split()
     }
+
+    fn deflate(&self) -> Option<String> {
+        self.deflate().map(|deflate| deflate.to_string())
+    }
 }
 
 /// The whole connection and its half have the same methods, but no trait in common.
@@ -98,6 +102,14 @@ macro_rules! sending {
 
             fn start_close(&mut self, frame: impl Into<CloseFrame>) {
                 self.start_close(frame);
+            }
+
+            fn compress(&mut self, wanted: bool) {
+                self.compress(wanted);
+            }
+
+            fn release_compressor(&mut self) {
+                self.release_compressor();
             }
 
             fn send_parts(

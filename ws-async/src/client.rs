@@ -43,7 +43,7 @@ use line::Line;
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
 pub struct Client<R: Runtime> {
-    seat: Seat<Line<R>>,
+    pub(crate) seat: Seat<Line<R>>,
 }
 
 /// Built by [`Client::builder`].
@@ -55,7 +55,7 @@ impl<R: Runtime> From<Session> for Client<R> {
 
 /// Another way to a [`Client`], to send from other tasks. It may be cloned.
 pub struct Handle<R: Runtime> {
-    seat: Seat<Line<R>>,
+    pub(crate) seat: Seat<Line<R>>,
 }
 
 impl<R: Runtime> Client<R> {
@@ -241,7 +241,7 @@ async fn close<R: Runtime>(seat: &Seat<Line<R>>, frame: CloseFrame) {
 }
 
 /// Does something that others may wait for.
-fn change<R: Runtime, O>(seat: &Seat<Line<R>>, f: impl FnOnce(&mut Session, Instant) -> O) -> O {
+pub(crate) fn change<R: Runtime, O>(seat: &Seat<Line<R>>, f: impl FnOnce(&mut Session, Instant) -> O) -> O {
     let result = {
         let mut line = seat.lock();
         let now = line.now();

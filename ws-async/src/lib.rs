@@ -6,6 +6,8 @@ pub mod how_to_write_an_adapter {}
 mod accept;
 mod client;
 mod clock;
+#[cfg(feature = "deflate")]
+mod compression;
 mod connect;
 mod driver;
 mod listener;

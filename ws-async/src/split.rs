@@ -21,7 +21,7 @@ use crate::stream::{MessageReader, MessageWriter};
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<R: Runtime, T = <R as Runtime>::TcpStream>(Half<R, T>);
+pub struct Sender<R: Runtime, T = <R as Runtime>::TcpStream>(pub(crate) Half<R, T>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///

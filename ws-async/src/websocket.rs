@@ -31,7 +31,7 @@ use crate::{accept, connect};
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<R: Runtime, T = <R as Runtime>::TcpStream> {
-    socket: Socket<R, T>,
+    pub(crate) socket: Socket<R, T>,
     /// Those that use it as a `Stream` and as a `Sink`, which may be two since `futures_util::StreamExt::split`.
     tasks: Option<Tasks>,
 }

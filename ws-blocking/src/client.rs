@@ -47,13 +47,13 @@ use crate::state::State;
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Another way to a [`Client`], to send from other threads. It may be cloned.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Client {
@@ -229,7 +229,7 @@ impl Drop for Client {
 }
 
 /// A session and what it goes over at present.
-struct Shared {
+pub(crate) struct Shared {
     driver: Driver<Line, Session>,
     errand: Mutex<Errand>,
 }
@@ -299,7 +299,7 @@ impl Shared {
     }
 
     /// Does something that others may wait for.
-    fn change<R>(self: &Arc<Self>, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
+    pub(crate) fn change<R>(self: &Arc<Self>, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
         let now = self.driver.now();
         let mut state = self.driver.lock();
         let result = f(&mut state.machine, now);

@@ -3,6 +3,8 @@
 mod accept;
 mod call;
 mod client;
+#[cfg(feature = "deflate")]
+mod compression;
 mod connect;
 mod driver;
 mod line;

@@ -19,7 +19,7 @@ use crate::websocket::Messages;
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<S: Transport>(Arc<Shared<S>>);
+pub struct Sender<S: Transport>(pub(crate) Arc<Shared<S>>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///

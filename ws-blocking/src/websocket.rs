@@ -28,7 +28,7 @@ use crate::transport::Transport;
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<S: Transport = TcpStream> {
-    shared: Arc<Shared<S>>,
+    pub(crate) shared: Arc<Shared<S>>,
 }
 
 impl WebSocket {

@@ -25,6 +25,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn take_unsent(&self) -> Vec<Message>;
     fn status(&self) -> Status;
     fn stats(&self) -> Stats;
+    fn compress(&self, wanted: bool);
+    fn release_compressor(&self);
     fn handle(&self) -> Self::Handle;
 
     /// How many tasks there are on the runtime.

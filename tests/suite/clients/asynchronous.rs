@@ -89,6 +89,14 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         self.inner.stats()
     }
 
+    fn compress(&self, wanted: bool) {
+        self.inner.compress(wanted);
+    }
+
+    fn release_compressor(&self) {
+        self.inner.release_compressor();
+    }
+
     fn handle(&self) -> Self::Handle {
         On::new(self.inner.handle())
     }

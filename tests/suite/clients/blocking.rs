@@ -71,6 +71,14 @@ impl ClientAdapter for Client {
         self.stats()
     }
 
+    fn compress(&self, wanted: bool) {
+        self.compress(wanted);
+    }
+
+    fn release_compressor(&self) {
+        self.release_compressor();
+    }
+
     fn handle(&self) -> Handle {
         self.handle()
     }

@@ -159,8 +159,8 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.delivery = delivery)
     }
 
-    /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire. Default: 1 MiB. One
-    /// message may go beyond it. It stands in for [`Config::max_send_buffer`].
+    /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire without compression.
+    /// Default: 1 MiB. One message may go beyond it. It stands in for [`Config::max_send_buffer`].
     #[must_use]
     pub fn max_send_buffer(self, bytes: usize) -> Self {
         self.set(|settings| settings.outbox = bytes)

@@ -40,6 +40,9 @@ struct Entry {
     failures: u32,
     /// Where it begins in what this connection sends.
     begin: u64,
+    /// Whether it is to be compressed, on whichever connection.
+    #[cfg(feature = "deflate")]
+    compress: bool,
 }
 
 /// A ping whose pong proves something.
@@ -77,9 +80,13 @@ pub(super) struct Outbox {
     /// The proofs that are under way, oldest first.
     probes: VecDeque<Probe>,
     proofs: Proofs,
+    /// Whether messages to come are to be compressed.
+    #[cfg(feature = "deflate")]
+    pub(super) compress: bool,
 }
 
-/// What a message counts for: its bytes on the wire, in one frame from a client (RFC 6455 §5.2).
+/// What a message counts for: its bytes on the wire, in one frame from a client (RFC 6455 §5.2), as if it were not compressed,
+/// since here it is not: a message is compressed when it is given to a connection.
 fn weight(message: &Message) -> usize {
     let length = match message.len() {
         0..=125 => 0,
@@ -105,6 +112,8 @@ impl Outbox {
             next: 1,
             probes: VecDeque::new(),
             proofs: Proofs::default(),
+            #[cfg(feature = "deflate")]
+            compress: true,
         }
     }
 
@@ -124,7 +133,14 @@ impl Outbox {
             return Err(message);
         }
         self.size += weight(&message);
-        self.queue.push_back(Entry { sequence: self.next, message, failures: 0, begin: 0 });
+        self.queue.push_back(Entry {
+            sequence: self.next,
+            message,
+            failures: 0,
+            begin: 0,
+            #[cfg(feature = "deflate")]
+            compress: self.compress,
+        });
         self.next += 1;
         Ok(!self.has_room() && !std::mem::replace(&mut self.was_full, true))
     }
@@ -183,6 +199,8 @@ impl Outbox {
     fn give(&mut self, connection: &mut Connection) -> bool {
         let Some(mut entry) = self.queue.pop_front() else { return false };
         entry.begin = self.written + connection.outbound().len() as u64;
+        #[cfg(feature = "deflate")]
+        connection.compress(entry.compress);
         let is_taken = connection.send(entry.message.clone()).is_ok();
         if is_taken {
             self.given.push_back(entry);

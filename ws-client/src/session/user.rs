@@ -151,6 +151,24 @@ impl Session {
     }
 }
 
+/// Compression, of which [`Config::deflate`](ws_core::Config::deflate) says what is offered.
+#[cfg(feature = "deflate")]
+impl Session {
+    /// Whether messages are compressed that are queued from now on, on whichever connection they go out. Default: yes, where it
+    /// was negotiated.
+    pub fn compress(&mut self, wanted: bool) {
+        self.outbox.compress = wanted;
+    }
+
+    /// Gives back the memory for compressing, if a connection is open; see
+    /// [`Connection::release_compressor`](ws_core::Connection::release_compressor).
+    pub fn release_compressor(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.connection().release_compressor();
+        }
+    }
+}
+
 /// Everything else.
 impl Session {
     /// Stops reading on this connection and those to come: TCP tells the peer to wait. What was read before is still
