@@ -1,7 +1,10 @@
 //! The client that stays connected, in virtual time.
 
 mod attempts;
+#[cfg(feature = "deflate")]
+mod compressed;
 mod confirmed;
+mod deflate;
 mod failures;
 mod long;
 mod outbox;

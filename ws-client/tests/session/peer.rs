@@ -32,6 +32,8 @@ pub(crate) struct Serve {
     pub(crate) is_mute: bool,
     /// Closes with this code as soon as it is open.
     pub(crate) closes: Option<u16>,
+    /// Accepts permessage-deflate, where this is built with it.
+    pub(crate) compresses: bool,
 }
 
 pub(crate) fn serve() -> Plan {

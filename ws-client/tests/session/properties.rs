@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use ws_client::{Confirmation, Delivery, Reconnect, Status};
 use ws_core::CloseCode;
 
+use crate::deflate::{self, compressing};
 use crate::support::{Plan, Serve, Sim, client, frame, ms, refuse, secs, serve};
 
 #[derive(Clone, Debug)]
@@ -24,6 +25,7 @@ enum Step {
     Take(bool),
     Block(bool),
     TakeUnsent,
+    Deflate(Option<bool>),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -44,6 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<bool>().prop_map(Step::Take),
         2 => any::<bool>().prop_map(Step::Block),
         1 => Just(Step::TakeUnsent),
+        2 => any::<Option<bool>>().prop_map(Step::Deflate),
     ];
     proptest::collection::vec(step, 1..60)
 }
@@ -150,6 +153,7 @@ impl Model {
             Step::Take(taking) => sim.is_taking = *taking,
             Step::Block(blocked) => sim.is_blocked = *blocked,
             Step::TakeUnsent => self.take_unsent(),
+            Step::Deflate(wanted) => deflate::say(&mut sim.session, *wanted),
             _ => {}
         }
         self.look();
@@ -203,11 +207,18 @@ impl Model {
     }
 }
 
-fn run(delivery: Delivery, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Model {
+fn run(delivery: Delivery, compresses: bool, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Model {
     let reconnect = Reconnect::after(ms(50));
-    let builder = client().reconnect(reconnect).delivery(delivery).max_send_buffer(100_000).max_redirects(1);
+    // Servers that do and servers that do not, in turns.
+    let plans = plans.into_iter().enumerate().map(|(n, plan)| match plan {
+        Plan::Serve(serve) => Plan::Serve(Serve { compresses: n % 3 != 0, ..serve }),
+        other => other,
+    });
+    let builder = if compresses { compressing() } else { client() };
+    let builder = builder.reconnect(reconnect).delivery(delivery).max_send_buffer(100_000).max_redirects(1);
     let sim = Sim::new(builder.max_deliveries(1000), plans);
     let mut model = Model { sim, sent: Vec::new(), taken_back: Vec::new(), trace: Vec::new(), fulls: 0 };
+    model.sim.then = Plan::Serve(Serve { compresses, ..Serve::default() });
     model.sim.chunk = chunk;
     steps.iter().for_each(|step| model.apply(step));
     model.settle();
@@ -224,9 +235,12 @@ proptest! {
 
     #[test]
     fn at_most_once_and_in_order(
-        chunk in prop_oneof![1..40_usize, Just(usize::MAX)], plans in plans(), steps in steps(),
+        compresses in any::<bool>(),
+        chunk in prop_oneof![1..40_usize, Just(usize::MAX)],
+        plans in plans(),
+        steps in steps(),
     ) {
-        let model = run(Delivery::AtMostOnce, chunk, plans, &steps);
+        let model = run(Delivery::AtMostOnce, compresses, chunk, plans, &steps);
         let got: Vec<_> = model.sim.texts().into_iter().map(number).collect();
         prop_assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
         let back = &model.taken_back;
@@ -238,9 +252,12 @@ proptest! {
 
     #[test]
     fn at_least_once_and_each_for_the_first_time_in_order(
-        chunk in prop_oneof![1..40_usize, Just(usize::MAX)], plans in plans(), steps in steps(),
+        compresses in any::<bool>(),
+        chunk in prop_oneof![1..40_usize, Just(usize::MAX)],
+        plans in plans(),
+        steps in steps(),
     ) {
-        let mut model = run(Delivery::Confirmed, chunk, plans, &steps);
+        let mut model = run(Delivery::Confirmed, compresses, chunk, plans, &steps);
         let mut first = Vec::new();
         for n in model.sim.texts().into_iter().map(number) {
             if !first.contains(&n) {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Phase, Route, Session};
 use ws_core::bytes::Buf;
 use ws_core::{
-    Accept, Broken, CloseCode, CloseFrame, Config, Connection, Event, Instant, Machine, Random,
-    ServerHandshake, Side,
+    Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake, Side,
 };
 
+use crate::deflate;
 use crate::peer::{Link, Server};
 pub(crate) use crate::peer::{Plan, Serve, refuse, serve};
 
@@ -229,7 +229,7 @@ impl Sim {
             Plan::Silent => (Server::Silent, Serve::default()),
             Plan::Raw(answer, ends) => (Server::Raw { answer, ends, is_done: false }, Serve::default()),
             Plan::Serve(serve) => {
-                let config = Config::default().ping_interval(None);
+                let config = deflate::server(serve.compresses);
                 let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline);
                 (Server::Shaking(Box::new(handshake)), serve)
             }
