@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod watched;
 
 pub mod addresses;
+pub mod compressed;
 pub mod cuts;
 pub mod ending;
 pub mod faults;
@@ -40,6 +41,10 @@ macro_rules! client_scenarios {
                 at_most_once_on_the_way_back
                 confirmed_on_the_way_to_the_server
                 confirmed_on_the_way_back
+                at_most_once_on_the_way_to_the_server_compressed
+                at_most_once_on_the_way_back_compressed
+                confirmed_on_the_way_to_the_server_compressed
+                confirmed_on_the_way_back_compressed
             }
             outbox {
                 what_is_sent_before_there_is_a_connection_comes_first
@@ -52,6 +57,13 @@ macro_rules! client_scenarios {
                 confirmed_messages_come_again_and_are_proven
                 nothing_comes_while_reading_is_paused
                 a_pause_outlasts_the_connection
+            }
+            compressed {
+                each_connection_negotiates_anew_and_begins_afresh
+                a_server_that_does_not_compress_any_more_is_no_obstacle
+                what_is_said_of_a_message_holds_for_it_on_every_connection
+                the_memory_for_compressing_can_be_given_back
+                a_bomb_ends_the_connection_and_the_client_does_not_come_back_for_more
             }
             ending {
                 close_ends_at_once_what_is_not_open

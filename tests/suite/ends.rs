@@ -11,10 +11,15 @@ use crate::peer::{Peer, Server};
 
 /// Our client, and a server by hand.
 pub fn client<A: Adapter>(config: Config) -> (A::Socket, Peer) {
+    client_with::<A>(config, "")
+}
+
+/// The same with more fields in the response.
+pub fn client_with<A: Adapter>(config: Config, fields: &str) -> (A::Socket, Peer) {
     let server = Server::new();
     let options = ConnectOptions::new(&server.url()).unwrap().config(config);
     thread::scope(|scope| {
-        let peer = scope.spawn(|| server.open());
+        let peer = scope.spawn(|| server.open_with(fields));
         let (socket, _) = A::connect(options).unwrap();
         (socket, peer.join().unwrap())
     })
@@ -22,10 +27,15 @@ pub fn client<A: Adapter>(config: Config) -> (A::Socket, Peer) {
 
 /// Our server, and a client by hand.
 pub fn server<A: Adapter>(config: Config) -> (A::Socket, Peer) {
+    server_with::<A>(config, "")
+}
+
+/// The same with more fields in the request.
+pub fn server_with<A: Adapter>(config: Config, fields: &str) -> (A::Socket, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::scope(|scope| {
-        let peer = scope.spawn(move || Peer::open(address));
+        let peer = scope.spawn(move || Peer::open_with(address, fields).0);
         let transport = listener.accept().unwrap().0;
         transport.set_nodelay(true).unwrap();
         let (socket, _) = A::accept(transport, AcceptOptions::default().config(config)).unwrap();
@@ -35,9 +45,14 @@ pub fn server<A: Adapter>(config: Config) -> (A::Socket, Peer) {
 
 /// Our client and our server.
 pub fn pair<A: Adapter>(config: Config) -> (A::Socket, A::Socket) {
+    pair_of::<A>(config.clone(), config)
+}
+
+/// Our client and our server, with settings of their own.
+pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let accepting = AcceptOptions::default().config(config.clone());
+    let accepting = AcceptOptions::default().config(accepting);
     let (connecting, accepting) = match A::site() {
         None => (ConnectOptions::new(&format!("ws://{address}/")).unwrap(), accepting),
         Some(site) => {

@@ -17,6 +17,7 @@ pub mod tls;
 pub mod watch;
 pub mod wire;
 pub mod witness;
+pub mod zlib;
 
 pub mod async_io;
 pub mod asynchronous;
@@ -24,7 +25,9 @@ pub mod blocking;
 pub mod tokio;
 
 pub mod closing;
+pub mod compressed;
 pub mod halves;
+pub mod inflated;
 pub mod keepalive;
 pub mod leaks;
 pub mod messages;
@@ -143,6 +146,24 @@ macro_rules! scenarios {
             leaks {
                 two_hundred_connections_leave_nothing_behind
             }
+            compressed {
+                both_ends_hold_to_the_same
+                a_response_that_is_no_answer_to_the_offer_is_an_error
+                an_echo_of_every_size_with_every_setting
+                streamed_messages_are_compressed_and_inflated_in_pieces
+                both_halves_compress_at_once
+                messages_are_compressed_or_not_at_will
+                the_mark_counts_what_goes_over_the_wire
+                what_is_queued_is_compressed_and_goes_out_before_close
+            }
+            inflated {
+                a_visitor_is_lent_inflated_messages_and_replies
+                a_bomb_ends_with_1009_and_flat_memory
+                a_bomb_in_pieces_passes_with_flat_memory
+                what_does_not_inflate_is_1007_and_an_illegal_rsv1_is_1002
+                messages_of_every_form_come_out_right
+                bytes_may_come_one_by_one
+            }
             secure {
                 a_secure_echo_of_every_size
                 a_certificate_for_an_address_is_one_for_no_other
@@ -179,6 +200,11 @@ macro_rules! scenarios {
                     a_message_of_64_mib_passes_in_pieces_with_flat_memory
                     text_may_be_cut_within_a_character
                     no_message_comes_between_the_parts_of_another
+                }
+                compressed {
+                    an_echo_of_every_size_with_every_setting
+                    streamed_messages_are_compressed_and_inflated_in_pieces
+                    both_halves_compress_at_once
                 }
                 leaks {
                     two_hundred_connections_leave_nothing_behind

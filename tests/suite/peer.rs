@@ -36,9 +36,15 @@ impl Server {
 
     /// The next connection, after a plain handshake.
     pub fn open(&self) -> Peer {
+        self.open_with("")
+    }
+
+    /// The next connection, after a handshake whose response has more fields.
+    pub fn open_with(&self, fields: &str) -> Peer {
         let mut peer = self.accept();
         let head = peer.read_head();
-        peer.send(response_to(&head, ""));
+        peer.send(response_to(&head, fields));
+        peer.may_compress = fields.contains("permessage-deflate");
         peer
     }
 }
@@ -85,6 +91,8 @@ pub struct Peer {
     /// Read, and not yet looked at.
     buffer: Vec<u8>,
     is_client: bool,
+    /// The other end may send compressed messages.
+    may_compress: bool,
 }
 
 impl Peer {
@@ -92,7 +100,7 @@ impl Peer {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { stream, buffer: Vec::new(), is_client }
+        Self { stream, buffer: Vec::new(), is_client, may_compress: false }
     }
 
     /// A client, before any handshake.
@@ -102,16 +110,22 @@ impl Peer {
 
     /// A client, after a plain handshake.
     pub fn open(address: SocketAddr) -> Self {
+        Self::open_with(address, "").0
+    }
+
+    /// A client, after a handshake whose request has more fields. Gives the response, too.
+    pub fn open_with(address: SocketAddr, fields: &str) -> (Self, String) {
         let mut peer = Self::connect(address);
-        peer.send(request(""));
+        peer.send(request(fields));
         let head = peer.read_head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        peer
+        peer.may_compress = head.contains("permessage-deflate");
+        (peer, head)
     }
 
     /// A second handle, to write in one thread and read in another.
     pub fn another(&self) -> Self {
-        Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), is_client: self.is_client }
+        Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), ..*self }
     }
 
     pub fn remote_address(&self) -> SocketAddr {
@@ -191,6 +205,7 @@ impl Peer {
         loop {
             if let Some(frame) = wire::take_frame(&mut self.buffer) {
                 assert_eq!(frame.key.is_some(), !self.is_client, "a client masks, a server does not");
+                assert!(self.may_compress || !frame.rsv1, "no extension was negotiated, and RSV1 is set");
                 return Some(frame);
             }
             match self.fill() {

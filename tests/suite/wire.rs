@@ -7,6 +7,7 @@ pub const CLOSE: u8 = 0x8;
 pub const PING: u8 = 0x9;
 pub const PONG: u8 = 0xA;
 pub const FIN: u8 = 0x80;
+pub const RSV1: u8 = 0x40;
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -14,6 +15,8 @@ const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
     pub fin: bool,
+    /// What permessage-deflate says of a message: it is compressed.
+    pub rsv1: bool,
     pub opcode: u8,
     pub key: Option<[u8; 4]>,
     pub payload: Vec<u8>,
@@ -76,6 +79,6 @@ pub fn take_frame(bytes: &mut Vec<u8>) -> Option<Frame> {
         payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
     }
     bytes.drain(..at + len);
-    assert_eq!(first & 0x70, 0, "no extension was negotiated, and a reserved bit is set");
-    Some(Frame { fin: first & FIN != 0, opcode: first & 0x0F, key, payload })
+    assert_eq!(first & 0x30, 0, "a reserved bit that no extension uses is set");
+    Some(Frame { fin: first & FIN != 0, rsv1: first & RSV1 != 0, opcode: first & 0x0F, key, payload })
 }

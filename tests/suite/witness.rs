@@ -9,8 +9,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::peer::response_to;
-use crate::wire::{self, CLOSE, FIN, PING, PONG, TEXT};
+use crate::peer::{field, response_to};
+use crate::wire::{self, CLOSE, FIN, PING, PONG, RSV1, TEXT};
+use crate::zlib::Zlib;
 
 /// So long it waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,11 +27,13 @@ pub struct Manner {
     pub pongs: bool,
     /// Whether Close is answered.
     pub closes: bool,
+    /// Whether it accepts permessage-deflate, and compresses what it sends.
+    pub compresses: bool,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { greetings: &[], echoes: false, pongs: true, closes: true }
+        Self { greetings: &[], echoes: false, pongs: true, closes: true, compresses: false }
     }
 }
 
@@ -154,33 +157,50 @@ impl Shared {
             fill(&mut client, &mut buffer)?;
         };
         self.testimonies.lock().unwrap().insert(number, Testimony::default());
-        let mut first = response_to(&head, "").into_bytes();
+        let mut zlib = self.manner.compresses.then(Zlib::default);
+        let mut first = if zlib.is_some() {
+            let offer = field(&head, "Sec-WebSocket-Extensions").unwrap();
+            assert!(offer.starts_with("permessage-deflate"), "{offer}");
+            response_to(&head, "Sec-WebSocket-Extensions: permessage-deflate\r\n").into_bytes()
+        } else {
+            response_to(&head, "").into_bytes()
+        };
         for greeting in self.manner.greetings {
-            first.extend(wire::frame(FIN | TEXT, false, greeting.as_bytes()));
+            first.extend(text(zlib.as_mut(), greeting.as_bytes()));
         }
         let mut end = client.write_all(&first).ok();
         while end.is_some() {
-            end = self.turn(number, &mut client, &mut buffer);
+            end = self.turn(number, &mut client, &mut buffer, zlib.as_mut());
         }
         self.change(number, |testimony| testimony.is_over = true);
         Some(())
     }
 
     /// The next frame.
-    fn turn(&self, number: usize, client: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<()> {
-        let frame = loop {
+    fn turn(
+        &self,
+        number: usize,
+        client: &mut TcpStream,
+        buffer: &mut Vec<u8>,
+        mut zlib: Option<&mut Zlib>,
+    ) -> Option<()> {
+        let mut frame = loop {
             match wire::take_frame(buffer) {
                 Some(frame) => break frame,
                 None => fill(client, buffer)?,
             }
         };
+        if frame.rsv1 {
+            let zlib = zlib.as_mut().expect("no extension was negotiated, and RSV1 is set");
+            frame.payload = zlib.inflate(&frame.payload);
+        }
         match frame.opcode {
             TEXT => {
-                let text = std::str::from_utf8(&frame.payload).unwrap();
-                let beginning = text.chars().take(16).collect();
+                let payload = std::str::from_utf8(&frame.payload).unwrap();
+                let beginning = payload.chars().take(16).collect();
                 self.change(number, |testimony| testimony.texts.push(beginning));
                 if self.manner.echoes {
-                    client.write_all(&wire::frame(FIN | TEXT, false, &frame.payload)).ok()?;
+                    client.write_all(&text(zlib, &frame.payload)).ok()?;
                 }
             }
             PING if self.manner.pongs => {
@@ -197,6 +217,14 @@ impl Shared {
             _ => {}
         }
         Some(())
+    }
+}
+
+/// The frame of a text.
+fn text(zlib: Option<&mut Zlib>, text: &[u8]) -> Vec<u8> {
+    match zlib {
+        Some(zlib) => wire::frame(FIN | RSV1 | TEXT, false, &zlib.deflate(text)),
+        None => wire::frame(FIN | TEXT, false, text),
     }
 }
 

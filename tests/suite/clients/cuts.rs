@@ -3,15 +3,23 @@
 use std::time::{Duration, Instant};
 
 use ws_client::Delivery;
+use ws_core::{Config, Deflate};
 
 use super::ClientAdapter;
 use super::watched::{persistent, watched};
 use crate::proxy::Way::{Down, Up};
 use crate::proxy::{Fault, Proxy, Record, Way};
-use crate::wire::{self, PONG};
+use crate::wire::{self, PONG, TEXT};
 use crate::witness::{Manner, Testimony, Witness};
 
 const MESSAGES: [&str; 4] = ["m0", "m1", "m2", "m3"];
+
+/// Whether each message, of both ends, is compressed. Then it refers to those before it on its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    Compressed,
+}
 
 /// What there is to see when the conversation has been cut and then ended well.
 struct Outcome {
@@ -24,11 +32,16 @@ struct Outcome {
     first: Record,
 }
 
-fn converse<A: ClientAdapter>(delivery: Delivery, fault: Fault) -> Outcome {
+fn converse<A: ClientAdapter>(form: Form, delivery: Delivery, fault: Fault) -> Outcome {
     let begin = Instant::now();
-    let witness = Witness::new(Manner { greetings: &["hi"], echoes: true, ..Manner::default() });
+    let compresses = form == Form::Compressed;
+    let witness = Witness::new(Manner { greetings: &["hi"], echoes: true, compresses, ..Manner::default() });
     let proxy = Proxy::new(witness.address(), [fault]);
-    let mut client = watched(persistent::<A>(&proxy.url()).delivery(delivery));
+    let mut client = watched(
+        persistent::<A>(&proxy.url())
+            .config(Config::default().deflate(compresses.then(|| Deflate::default().min_size(0))))
+            .delivery(delivery),
+    );
     for message in MESSAGES {
         client.try_send(message).unwrap();
     }
@@ -53,24 +66,36 @@ fn converse<A: ClientAdapter>(delivery: Delivery, fault: Fault) -> Outcome {
 }
 
 /// How many bytes go each way, up to and with the echo of `m3` and the pong that proves it.
-fn length<A: ClientAdapter>(delivery: Delivery, way: Way) -> usize {
-    let record = converse::<A>(delivery, Fault::None).first;
-    let (bytes, last) = match way {
-        Up => (record.up, wire::frame(0x81, true, b"last").len()),
-        Down => (record.down, wire::frame(0x81, false, b"last").len()),
-    };
-    // A ping of confirmed delivery, which may still follow.
-    bytes.len() - last - if delivery == Delivery::Confirmed { 14 } else { 0 }
+fn length<A: ClientAdapter>(form: Form, delivery: Delivery, way: Way) -> usize {
+    let record = converse::<A>(form, delivery, Fault::None).first;
+    let bytes = if way == Up { record.up } else { record.down };
+    // What follows is the last message, and perhaps a ping or a pong of confirmed delivery.
+    let mut rest = frames(&bytes);
+    let mut last = bytes.len();
+    loop {
+        let at = bytes.len() - rest.len();
+        match wire::take_frame(&mut rest) {
+            Some(frame) if frame.opcode == TEXT => last = at,
+            Some(_) => {}
+            None => return last,
+        }
+    }
+}
+
+/// What follows the head of a handshake.
+pub(super) fn frames(bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    end.map_or(Vec::new(), |end| bytes[end + 4..].to_vec())
 }
 
 fn prefix<'a>(all: &[&'a str], n: usize) -> Vec<&'a str> {
     all[..n].to_vec()
 }
 
-fn at_most_once<A: ClientAdapter>(way: Way) {
+fn at_most_once<A: ClientAdapter>(form: Form, way: Way) {
     let all = [&MESSAGES[..], &["last"]].concat();
-    for at in 0..=length::<A>(Delivery::AtMostOnce, way) {
-        let outcome = converse::<A>(Delivery::AtMostOnce, Fault::Cut(way, at));
+    for at in 0..=length::<A>(form, Delivery::AtMostOnce, way) {
+        let outcome = converse::<A>(form, Delivery::AtMostOnce, Fault::Cut(way, at));
         let seen = (&outcome.before, &outcome.testimonies);
         let [first, second] = &outcome.testimonies[..] else { panic!("cut {way:?} at {at}: {seen:?}") };
         let arrived = first.texts.len();
@@ -84,10 +109,10 @@ fn at_most_once<A: ClientAdapter>(way: Way) {
     }
 }
 
-fn confirmed<A: ClientAdapter>(way: Way) {
+fn confirmed<A: ClientAdapter>(form: Form, way: Way) {
     let all = [&MESSAGES[..], &["last"]].concat();
-    for at in 0..=length::<A>(Delivery::Confirmed, way) {
-        let outcome = converse::<A>(Delivery::Confirmed, Fault::Cut(way, at));
+    for at in 0..=length::<A>(form, Delivery::Confirmed, way) {
+        let outcome = converse::<A>(form, Delivery::Confirmed, Fault::Cut(way, at));
         let seen = (&outcome.before, &outcome.testimonies);
         let [first, second] = &outcome.testimonies[..] else { panic!("cut {way:?} at {at}: {seen:?}") };
         let arrived = first.texts.len();
@@ -103,23 +128,38 @@ fn confirmed<A: ClientAdapter>(way: Way) {
 
 /// Whether the whole pong had passed.
 fn is_proven(record: &Record) -> bool {
-    let end = record.down.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let mut frames = end.map_or(Vec::new(), |end| record.down[end + 4..].to_vec());
+    let mut frames = frames(&record.down);
     std::iter::from_fn(|| wire::take_frame(&mut frames)).any(|frame| frame.opcode == PONG)
 }
 
 pub fn at_most_once_on_the_way_to_the_server<A: ClientAdapter>() {
-    at_most_once::<A>(Up);
+    at_most_once::<A>(Form::Plain, Up);
 }
 
 pub fn at_most_once_on_the_way_back<A: ClientAdapter>() {
-    at_most_once::<A>(Down);
+    at_most_once::<A>(Form::Plain, Down);
 }
 
 pub fn confirmed_on_the_way_to_the_server<A: ClientAdapter>() {
-    confirmed::<A>(Up);
+    confirmed::<A>(Form::Plain, Up);
 }
 
 pub fn confirmed_on_the_way_back<A: ClientAdapter>() {
-    confirmed::<A>(Down);
+    confirmed::<A>(Form::Plain, Down);
+}
+
+pub fn at_most_once_on_the_way_to_the_server_compressed<A: ClientAdapter>() {
+    at_most_once::<A>(Form::Compressed, Up);
+}
+
+pub fn at_most_once_on_the_way_back_compressed<A: ClientAdapter>() {
+    at_most_once::<A>(Form::Compressed, Down);
+}
+
+pub fn confirmed_on_the_way_to_the_server_compressed<A: ClientAdapter>() {
+    confirmed::<A>(Form::Compressed, Up);
+}
+
+pub fn confirmed_on_the_way_back_compressed<A: ClientAdapter>() {
+    confirmed::<A>(Form::Compressed, Down);
 }
