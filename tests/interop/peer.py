@@ -32,18 +32,28 @@ class Kind:
     tells_reason_of_answer: bool = True
     selects_any_subprotocol: bool = True
     insists_on_subprotocol: bool = False
+    # Whether it can be told every parameter of permessage-deflate, or else only the window that a client asks the server for.
+    imposes_parameters: bool = True
+    # Whether it can be made to offer what is not legal.
+    offers_anything: bool = False
+    # zlib has no window of so few bits to deflate in; Node takes 9 for it.
+    fewest_bits: int = 9
+
+    def can_deflate(self, bits: int | None) -> bool:
+        return bits is None or bits >= self.fewest_bits
 
 
 KINDS = [
-    Kind("websockets", [sys.executable, str(PEERS / "websockets_peer.py")]),
+    Kind("websockets", [sys.executable, str(PEERS / "websockets_peer.py")], offers_anything=True),
     Kind(
         "aiohttp",
         [sys.executable, str(PEERS / "aiohttp_peer.py")],
         sends_fragments=False,
         tells_reason_of_answer=False,
         selects_any_subprotocol=False,
+        imposes_parameters=False,
     ),
-    Kind("ws", ["node", str(PEERS / "ws_peer.js")], insists_on_subprotocol=True),
+    Kind("ws", ["node", str(PEERS / "ws_peer.js")], insists_on_subprotocol=True, fewest_bits=8),
 ]
 
 
@@ -54,6 +64,8 @@ class Result:
     headers: dict[str, str]
     subprotocol: str | None
     compressed: bool
+    deflate: dict[str, Any] | None
+    inflated: list[int] | None
     close: tuple[int, str | None] | None
     trouble: str | None
 

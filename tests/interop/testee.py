@@ -78,7 +78,7 @@ class Testee:
             found = re.fullmatch(r"listening on (\S+)\s*", line or "")
             if not found:
                 raise Failure(f"testee serve says {line!r} instead of its address; {child.complaints()}")
-            yield f"{'wss' if arguments else 'ws'}://{on_loopback(found[1])}/", child
+            yield f"{'wss' if '--cert' in arguments else 'ws'}://{on_loopback(found[1])}/", child
         finally:
             await child.stop()
 

@@ -51,7 +51,7 @@ impl<E: Executor> On<E> {
 async fn echo_until_closed<R: Runtime>(options: ConnectOptions, report: &mut Report) {
     let mut ws = match WebSocket::<R>::connect(options).await {
         Ok((ws, response)) => {
-            report.open(&response);
+            report.open(&response, ws.deflate());
             ws
         }
         Err(error) => return report.not_connected(&error),

@@ -14,7 +14,7 @@ use crate::report::Report;
 pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
     let mut ws = match WebSocket::connect(options) {
         Ok((ws, response)) => {
-            report.open(&response);
+            report.open(&response, ws.deflate());
             ws
         }
         Err(error) => return report.not_connected(&error),

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 use ws_client::{ClientEvent, ConnectError};
-use ws_core::{Closed, Error, Event, HandshakeError, Message, Response, Side};
+use ws_core::{Closed, Error, Event, HandshakeError, Message, NegotiatedDeflate, Response, Side};
 
 /// The longest text that is printed, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -39,14 +39,19 @@ impl Report {
         self.last_error.as_deref().unwrap_or("nothing went wrong")
     }
 
-    pub(crate) fn open(&mut self, response: &Response) {
+    /// Compression is told where the connection has it.
+    pub(crate) fn open(&mut self, response: &Response, deflate: Option<NegotiatedDeflate>) {
         let headers: Vec<_> = response.headers().iter().collect();
-        self.print(&json!({
+        let mut event = json!({
             "event": "open",
             "status": response.status(),
             "headers": headers,
             "subprotocol": response.subprotocol(),
-        }));
+        });
+        if let Some(deflate) = deflate {
+            event["deflate"] = deflate.to_string().into();
+        }
+        self.print(&event);
     }
 
     pub(crate) fn event(&mut self, event: &Event) {
@@ -77,7 +82,7 @@ impl Report {
                 "peer": peer.to_string(),
                 "local": local.to_string(),
             })),
-            ClientEvent::Open(response) => self.open(response),
+            ClientEvent::Open(response) => self.open(response, None),
             ClientEvent::Message(message) => self.message(message),
             ClientEvent::Ping(payload) => self.print(&json!({"event": "ping", "length": payload.len()})),
             ClientEvent::Pong { payload, .. } => {

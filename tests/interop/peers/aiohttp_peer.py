@@ -25,6 +25,15 @@ class Connection:
         else:
             await self.websocket.send_bytes(payload)
 
+    async def send_plain(self, payload: Payload) -> None:
+        writer = self.websocket._writer
+        assert writer
+        compress, writer.compress = writer.compress, 0
+        try:
+            await self.send(payload)
+        finally:
+            writer.compress = compress
+
     async def send_fragments(self, kind: str, pieces: list[bytes], ping: bool) -> None:
         raise Mismatch("aiohttp cannot send fragments")
 
@@ -117,7 +126,7 @@ class Aiohttp:
         async with ClientSession() as session:
             websocket = await session.ws_connect(
                 job["url"], headers=job["headers"], protocols=job["subprotocols"],
-                compress=15 if job["compression"] else 0, autoping=False, max_msg_size=0,
+                compress=window_bits(job), autoping=False, max_msg_size=0,
                 ssl=client_tls(job) or True,
             )
             note(websocket, websocket._response.headers, websocket.protocol, result)
@@ -129,7 +138,7 @@ async def respond(request: web.Request, job: Job, result: Result) -> web.StreamR
     if job["reject"] is not None:
         return web.Response(status=job["reject"], text="rejected\n")
     websocket = web.WebSocketResponse(
-        protocols=job["subprotocols"], compress=job["compression"], autoping=False, max_msg_size=0,
+        protocols=job["subprotocols"], compress=job["compression"] is not False, autoping=False, max_msg_size=0,
         timeout=job["timeout"],
     )
     websocket.headers.extend(job["headers"])
@@ -143,6 +152,16 @@ def note(websocket: WebSocket, headers: Any, subprotocol: str | None, result: Re
     result.headers = {name.lower(): value for name, value in headers.items()}
     result.subprotocol = subprotocol
     result.compressed = bool(websocket.compress)
+    if websocket.compress:
+        # It inflates with the largest window, and never forgets it.
+        result.deflate = {"send": [None, int(websocket.compress)], "receive": [True, 15]}
+
+
+def window_bits(job: Job) -> int:
+    """What a client asks the server for is all that it can be told."""
+    if isinstance(job["compression"], dict):
+        return int(job["compression"].get("server_max_window_bits", 15))
+    return 15 if job["compression"] else 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ class Result:
     headers: dict[str, str] = field(default_factory=dict)
     subprotocol: str | None = None
     compressed: bool = False
+    # What the library holds to, where it tells: `send` and `receive` are whether there is context takeover, and bits of the window.
+    deflate: dict[str, Any] | None = None
+    # The lengths of the compressed messages that came, where the library lets us see them.
+    inflated: list[int] | None = None
     close: Close | None = None
     trouble: str | None = None
 

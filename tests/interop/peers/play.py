@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Awaitable, Callable, Optional, Protocol
 
-from payloads import Payload, cut, message, octets
+from payloads import Content, Payload, cut, message, octets
 
 # Code and reason of the Close that came; `None` for the reason if the library does not tell it.
 Close = tuple[int, Optional[str]]
@@ -17,6 +17,8 @@ class Mismatch(Exception):
 
 class Connection(Protocol):
     async def send(self, payload: Payload) -> None: ...
+    async def send_plain(self, payload: Payload) -> None:
+        """Sends it uncompressed, whatever was negotiated."""
     async def send_fragments(self, kind: str, pieces: list[bytes], ping: bool) -> None: ...
     async def send_invalid_text(self, payload: bytes) -> None: ...
     async def receive(self) -> Payload: ...
@@ -33,14 +35,20 @@ class Connection(Protocol):
         """Waits for the end; `None` if no Close came before it."""
 
 
-async def echo(connection: Connection, kind: str, content: int | str) -> None:
+async def echo(connection: Connection, kind: str, content: Content) -> None:
     payload = message(kind, content)
     await connection.send(payload)
     await expect(connection, payload)
 
 
+async def plain(connection: Connection, kind: str, content: Content) -> None:
+    payload = message(kind, content)
+    await connection.send_plain(payload)
+    await expect(connection, payload)
+
+
 async def fragments(
-    connection: Connection, kind: str, content: int | str, sizes: list[int], ping: bool = False
+    connection: Connection, kind: str, content: Content, sizes: list[int], ping: bool = False
 ) -> None:
     payload = message(kind, content)
     await connection.send_fragments(kind, cut(octets(payload), sizes), ping)
@@ -92,6 +100,7 @@ async def await_close(connection: Connection) -> None:
 
 STEPS: dict[str, Callable[..., Awaitable[None]]] = {
     "echo": echo,
+    "plain": plain,
     "fragments": fragments,
     "send": send,
     "invalid text": invalid_text,

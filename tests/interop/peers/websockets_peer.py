@@ -9,6 +9,10 @@ from typing import Any, AsyncIterator, Callable
 from websockets.asyncio.client import connect
 from websockets.asyncio.connection import Connection as WebSocket
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory, PerMessageDeflate, ServerPerMessageDeflateFactory,
+)
+from websockets.frames import DATA_OPCODES, Frame
 from websockets.http11 import Request, Response
 
 from jobs import Gate, Job, Result, client_tls, converse, run, server_tls
@@ -22,6 +26,16 @@ class Connection:
 
     async def send(self, payload: Payload) -> None:
         await self.websocket.send(payload)
+
+    async def send_plain(self, payload: Payload) -> None:
+        deflate = deflate_of(self.websocket)
+        if deflate is None:
+            return await self.send(payload)
+        encode, deflate.encode = deflate.encode, lambda frame: frame  # type: ignore[method-assign]
+        try:
+            await self.send(payload)
+        finally:
+            deflate.encode = encode  # type: ignore[method-assign]
 
     async def send_fragments(self, kind: str, pieces: list[bytes], ping: bool) -> None:
         async def stream() -> AsyncIterator[bytes]:
@@ -71,12 +85,50 @@ class Connection:
 def note(websocket: WebSocket, headers: Any, result: Result) -> None:
     result.headers = {name.lower(): value for name, value in headers.raw_items()}
     result.subprotocol = websocket.subprotocol
-    result.compressed = bool(websocket.protocol.extensions)
+    deflate = deflate_of(websocket)
+    result.compressed = deflate is not None
+    if deflate is not None:
+        result.deflate = {
+            "send": [not deflate.local_no_context_takeover, deflate.local_max_window_bits],
+            "receive": [not deflate.remote_no_context_takeover, deflate.remote_max_window_bits],
+        }
+        result.inflated = lengths = []
+        decode = deflate.decode
+
+        def note_length(frame: Frame, **options: Any) -> Frame:
+            if frame.opcode in DATA_OPCODES and frame.rsv1:
+                lengths.append(len(frame.data))
+            return decode(frame, **options)
+
+        deflate.decode = note_length  # type: ignore[method-assign]
+
+
+def deflate_of(websocket: WebSocket) -> PerMessageDeflate | None:
+    return next((each for each in websocket.protocol.extensions if isinstance(each, PerMessageDeflate)), None)
+
+
+class Offer(ClientPerMessageDeflateFactory):
+    """Offers these parameters, legal or not."""
+
+    def __init__(self, parameters: list[tuple[str, str | None]]) -> None:
+        super().__init__()
+        self.parameters = parameters
+
+    def get_request_params(self) -> list[tuple[str, str | None]]:
+        return self.parameters
 
 
 def settings(job: Job) -> dict[str, Any]:
-    compression = "deflate" if job["compression"] else None
-    return {"compression": compression, "ping_interval": None, "max_size": None, "close_timeout": job["timeout"]}
+    compression, extensions = "deflate" if job["compression"] else None, None
+    if isinstance(job["compression"], dict):
+        compression, extensions = None, factories(job["role"] == "server", **job["compression"])
+    return {"compression": compression, "extensions": extensions, "ping_interval": None, "max_size": None, "close_timeout": job["timeout"]}
+
+
+def factories(is_server: bool, offers: list[Any] | None = None, **parameters: Any) -> list[Any]:
+    if offers is not None:
+        return [Offer([(name, value) for name, value in offer]) for offer in offers]
+    return [ServerPerMessageDeflateFactory(**parameters) if is_server else ClientPerMessageDeflateFactory(**parameters)]
 
 
 class Websockets:

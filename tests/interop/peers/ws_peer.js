@@ -1,6 +1,7 @@
 // The peer that is Node's `ws`. Jobs, steps and results are those of jobs.py and play.py.
 'use strict';
 
+const crypto = require('crypto');
 const fs = require('fs');
 const http = require('http');
 const https = require('https');
@@ -12,9 +13,24 @@ const BINARY = Buffer.from(Array.from({ length: 251 }, (_, i) => i));
 
 const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** A message of `content` bytes, or `content` itself if it is a string. */
+const noises = new Map();
+
+/** Bytes of which a compressor can make nothing. */
+function noise(size) {
+  if (!noises.has(size)) {
+    const block = (_, number) => crypto.createHash('sha256').update(String(number)).digest();
+    noises.set(size, Buffer.concat(Array.from({ length: Math.floor(size / 32) + 1 }, block)).subarray(0, size));
+  }
+  return noises.get(size);
+}
+
+/** A message of `content` bytes, of noise if it says so, or `content` itself if it is a string. */
 function payloadOf(kind, content) {
   if (typeof content === 'string') return Buffer.from(content);
+  if (Array.isArray(content)) {
+    const bytes = noise(content[1]);
+    return kind === 'text' ? Buffer.from(bytes.toString('hex').slice(0, content[1])) : bytes;
+  }
   return Buffer.alloc(content, kind === 'text' ? TEXT : BINARY);
 }
 
@@ -92,6 +108,12 @@ const steps = {
     await connection.expect(kind, payload);
   },
 
+  async plain(connection, kind, content) {
+    const payload = payloadOf(kind, content);
+    connection.websocket.send(payload, { binary: kind === 'binary', compress: false });
+    await connection.expect(kind, payload);
+  },
+
   async fragments(connection, kind, content, sizes, ping = false) {
     const payload = payloadOf(kind, content);
     const pieces = cut(payload, sizes);
@@ -155,6 +177,34 @@ function note(websocket, headers, result) {
   result.headers = headers;
   result.subprotocol = websocket.protocol || null;
   result.compressed = websocket.extensions !== '';
+  const deflate = websocket._extensions['permessage-deflate'];
+  if (!deflate) return;
+  const of = (end) => [!deflate.params[`${end}_no_context_takeover`], deflate.params[`${end}_max_window_bits`] || 15];
+  const [own, other] = deflate._isServer ? ['server', 'client'] : ['client', 'server'];
+  result.deflate = { send: of(own), receive: of(other) };
+  result.inflated = [];
+  const decompress = deflate.decompress.bind(deflate);
+  let length = 0;
+  deflate.decompress = (data, fin, callback) => {
+    length += data.length;
+    if (fin) result.inflated.push(length);
+    if (fin) length = 0;
+    decompress(data, fin, callback);
+  };
+}
+
+/** What a job says of compression, as `ws` wants it said. */
+function compressionOf(job) {
+  if (typeof job.compression === 'boolean') return job.compression;
+  const { compression } = job;
+  return {
+    // `false` would refuse offers in which it is.
+    serverNoContextTakeover: compression.server_no_context_takeover || undefined,
+    clientNoContextTakeover: compression.client_no_context_takeover || undefined,
+    serverMaxWindowBits: compression.server_max_window_bits,
+    clientMaxWindowBits: compression.client_max_window_bits,
+    threshold: 0,
+  };
 }
 
 /** The files that a job names for TLS. */
@@ -171,7 +221,7 @@ function serve(job, result, announce) {
     const server = new WebSocketServer({
       server: listener,
       maxPayload: 0,
-      perMessageDeflate: job.compression,
+      perMessageDeflate: compressionOf(job),
       handleProtocols: () => job.subprotocols[0] || false,
       verifyClient: (info, decide) => {
         if (job.reject === null) return decide(true);
@@ -203,7 +253,7 @@ function connect(job, result, gate) {
     const websocket = new WebSocket(job.url, job.subprotocols, {
       headers: Object.fromEntries(job.headers),
       maxPayload: 0,
-      perMessageDeflate: job.compression,
+      perMessageDeflate: compressionOf(job),
       ...tlsOf(job),
     });
     const connection = new Connection(websocket);
@@ -231,7 +281,7 @@ class Gate {
   }
 }
 
-const freshResult = () => ({ headers: {}, subprotocol: null, compressed: false, close: null, trouble: null });
+const freshResult = () => ({ headers: {}, subprotocol: null, compressed: false, deflate: null, inflated: null, close: null, trouble: null });
 
 /** Every end of a job is a result. */
 async function watch(work, job, result) {
