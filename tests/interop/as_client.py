@@ -36,7 +36,7 @@ def checks(testee: Testee, peer: Peer) -> Iterator[Check]:
     if peer.kind.selects_any_subprotocol:
         yield check("subprotocol, selected but not offered", subprotocol_not_offered)
     yield check("headers both ways", headers)
-    yield check("no compression with a peer that has it", without_compression)
+    yield check("compression, without a word about it, with a peer that has it", with_compression)
 
     for code, reason in CLOSES:
         yield check(close_name(code, reason), close_by_peer, code, reason)
@@ -169,11 +169,13 @@ async def headers(testee: Testee, peer: Peer) -> None:
     equal("X-Reply at the testee", reply, ["from the peer"])
 
 
-async def without_compression(testee: Testee, peer: Peer) -> None:
-    outcome, result = await meet(testee, peer, [["echo", "text", 1000], NORMAL], compression=True)
+async def with_compression(testee: Testee, peer: Peer) -> None:
+    steps: list[Step] = [["echo", "text", 1000], ["echo", "binary", 1 << 20], ["echo", "text", 1000], NORMAL]
+    outcome, result = await meet(testee, peer, steps, compression=True)
     closed_by_peer(outcome, 1000, "")
-    require(not result.compressed, "compression was negotiated")
-    equal("extensions offered", result.headers.get("sec-websocket-extensions"), None)
+    require(result.compressed and "deflate" in outcome.only("open"), "compression was not negotiated")
+    offered = "permessage-deflate; client_max_window_bits"
+    equal("extensions offered", result.headers.get("sec-websocket-extensions"), offered)
 
 
 async def close_by_peer(testee: Testee, peer: Peer, code: int | None, reason: str) -> None:
