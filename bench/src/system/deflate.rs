@@ -4,9 +4,6 @@ mod contender;
 mod content;
 
 use std::io;
-use std::rc::Rc;
-
-use bytes::Bytes;
 
 use self::contender::Parameters;
 use self::content::Content;
@@ -14,7 +11,6 @@ use super::child::{self, Run};
 use super::grid::{Grid, Row};
 use super::{Command, Options, word};
 use crate::callgrind;
-use crate::transport::Outlet;
 
 pub const COMMAND: Command = Command {
     name: "deflate",
@@ -135,7 +131,12 @@ fn tables(options: &Options) -> io::Result<()> {
             "{}",
             Grid {
                 title: format!("Size and memory, {}", TITLES[usize::from(!takeover)]),
-                unit: "bytes on the wire per message; bytes of the heap that an open connection holds".into(),
+                unit: match held {
+                    Some(_) =>
+                        "bytes on the wire per message, and bytes of the heap that an open connection holds",
+                    None => "bytes on the wire per message",
+                }
+                .into(),
                 columns: columns.iter().cloned().chain(held).collect(),
                 rows,
             }
@@ -156,12 +157,4 @@ fn per_message(run: impl Fn(usize) -> Run, count: usize) -> io::Result<f64> {
     let once = callgrind::collected(&run(count))?;
     let twice = callgrind::collected(&run(2 * count))?;
     Ok((twice as f64 - once as f64) / count as f64)
-}
-
-/// The frames that a server would send, compressed by ours.
-fn frames(spec: Spec) -> Bytes {
-    let outlet = Rc::new(Outlet::keeping());
-    let spec = Spec { direction: Direction::Send, ..spec };
-    contender::ours(spec, outlet.clone());
-    Rc::into_inner(outlet).expect("the connection is gone").into_kept().into()
 }

@@ -16,7 +16,7 @@ use wtx::web_socket::DeflateConfig;
 use wtx::web_socket::compression::{CompressionLevel, Flate2, NegotiatedFlate2, WindowBits};
 
 use super::content::Content;
-use super::{Direction, Spec, frames};
+use super::{Direction, Spec};
 use crate::contender::measured;
 use crate::scenario::Role;
 use crate::system::echo::runtime;
@@ -41,22 +41,22 @@ pub const ALL: &[Contender] = &[
     Contender { name: "raw", run: raw, hold: hold_raw },
     Contender {
         name: "ours",
-        run: |spec| run(open_ours, spec, Rc::default()),
+        run: |spec| run(open_ours, spec),
         hold: |parameters, heap| hold(open_ours, parameters, heap),
     },
     Contender {
         name: "sockudo-ws",
-        run: |spec| run(open_sockudo, spec, Rc::default()),
+        run: |spec| run(open_sockudo, spec),
         hold: |parameters, heap| hold(open_sockudo, parameters, heap),
     },
     Contender {
         name: "yawc",
-        run: |spec| run(open_yawc, spec, Rc::default()),
+        run: |spec| run(open_yawc, spec),
         hold: |parameters, heap| hold(open_yawc, parameters, heap),
     },
     Contender {
         name: "wtx",
-        run: |spec| run(open_wtx, spec, Rc::default()),
+        run: |spec| run(open_wtx, spec),
         hold: |parameters, heap| hold(open_wtx, parameters, heap),
     },
 ];
@@ -68,14 +68,28 @@ pub fn named(name: &str) -> io::Result<&'static Contender> {
     found.ok_or_else(|| io::Error::other(format!("no contender {name:?}")))
 }
 
-/// Ours, to keep what it sends.
-pub fn ours(spec: Spec, outlet: Rc<Outlet>) {
-    run(open_ours, spec, outlet);
-}
-
 type Opening<W> = fn(Role, Parameters, Pipe) -> W;
 
-fn run<W: Socket>(open: Opening<W>, spec: Spec, outlet: Rc<Outlet>) -> usize {
+async fn send<W: Socket>(socket: &mut W, messages: &[Bytes]) {
+    for message in messages {
+        socket.feed(W::message(message)).await;
+        socket.flush().await;
+    }
+}
+
+/// The frames that a server would send, compressed by ours. That is no part of what is measured.
+fn frames(spec: Spec) -> Bytes {
+    let outlet = Rc::new(Outlet::keeping());
+    let pipe = Pipe::new(Bytes::new(), 0, outlet.clone());
+    let mut socket = open_ours(Role::Server, Parameters { takeover: spec.takeover }, pipe);
+    runtime().block_on(send(&mut socket, &spec.content.messages(spec.count)));
+    drop(socket);
+    Rc::into_inner(outlet).expect("the connection is gone").into_kept().into()
+}
+
+fn run<W: Socket>(open: Opening<W>, spec: Spec) -> usize {
+    let outlet = Rc::new(Outlet::default());
+    let frames = if spec.direction == Direction::Receive { frames(spec) } else { Bytes::new() };
     let messages = spec.content.messages(spec.count);
     let parameters = Parameters { takeover: spec.takeover };
     let runtime = runtime();
@@ -83,18 +97,10 @@ fn run<W: Socket>(open: Opening<W>, spec: Spec, outlet: Rc<Outlet>) -> usize {
     match spec.direction {
         Direction::Send => {
             let mut socket = open(Role::Server, parameters, Pipe::new(Bytes::new(), 0, outlet.clone()));
-            measured(|| {
-                runtime.block_on(async {
-                    for message in &messages {
-                        socket.feed(W::message(message)).await;
-                        socket.flush().await;
-                    }
-                });
-            });
+            measured(|| runtime.block_on(send(&mut socket, &messages)));
             outlet.bytes()
         }
         Direction::Receive => {
-            let frames = frames(spec);
             let len = frames.len();
             let mut socket = open(Role::Client, parameters, Pipe::new(frames, len, outlet));
             measured(|| {
