@@ -99,13 +99,17 @@ impl Outbound {
 
     /// Gives back the memory that it holds for reuse, as [`release`](Self::release) does, and hands out the most of it for the next
     /// one that writes. It is empty, and without memory if there was none or something waits.
+    #[inline]
     pub fn take_spare(&mut self) -> Vec<u8> {
         if self.waiting > 0 {
             return Vec::new();
         }
+        if self.segments.capacity() > 0 {
+            self.segments = VecDeque::new();
+        }
+        self.start = 0;
         let mut spare = core::mem::take(&mut self.tail);
         spare.clear();
-        self.release();
         spare
     }
 

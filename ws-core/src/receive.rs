@@ -87,6 +87,12 @@ impl Receive {
         matches!(&self.message, Some(Partial { data: Assembly::Pieces { begun: true, .. }, .. }))
     }
 
+    /// Whether nothing is under way, and nothing is held.
+    #[inline]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.message.is_none() && self.violation.is_none() && self.block.is_empty()
+    }
+
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
         Header::decode(inbound, self.rules).map_err(|kind| self.violation(kind))
     }

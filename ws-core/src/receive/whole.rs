@@ -66,12 +66,19 @@ impl Receive {
     #[inline(always)]
     pub(crate) fn whole(&mut self, inbound: &mut Inbound) -> Option<Message> {
         let bytes = &mut inbound.buffer[inbound.taken..];
-        let whole = self.next_whole(bytes)?;
+        let there = bytes.len();
+        let mut whole = self.next_whole(bytes)?;
         let (start, len) = (whole.start, whole.len());
         if whole.kind != Kind::Binary || whole.payload.len() > SMALL {
             return self.text_or_large(inbound);
         }
-        let payload = self.copied(bytes, start, len);
+        let payload = if len == there {
+            // Nothing follows that memory could be shared with.
+            whole.unmask();
+            Bytes::copy_from_slice(whole.payload)
+        } else {
+            self.copied(bytes, start, len)
+        };
         self.took(inbound, len);
         Some(Message::Binary(payload))
     }
@@ -196,6 +203,11 @@ impl Block {
             }
         }
         Self { frames: frames.into(), start: position, end: position + len as u64 }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
     }
 
     /// What lies between two positions in the stream, both within the block. Nothing before them will be asked for again.
