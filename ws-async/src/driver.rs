@@ -4,12 +4,12 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use ws_client::spare;
 use ws_core::bytes::Buf;
 use ws_core::{Broken, Instant, Machine};
 
 use crate::clock::Clock;
 use crate::runtime::{Io, Runtime};
-use crate::spare;
 
 /// So much room is made in the read buffer before a read,
 const READ_SIZE: usize = 16 * 1024;

@@ -16,7 +16,6 @@ mod runtime;
 mod seat;
 mod signal;
 mod socket;
-mod spare;
 mod split;
 mod stream;
 mod websocket;

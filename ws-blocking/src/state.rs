@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ws_client::Channel;
+use ws_client::{Channel, spare};
 use ws_core::bytes::{Buf, Bytes, BytesMut};
 use ws_core::{Connection, Instant, Machine};
 
@@ -145,12 +145,13 @@ impl<M: Machine> State<M> {
         PATIENCE.min(AT_ONCE * (1 << self.idle.min(16)))
     }
 
-    /// An idle connection holds no buffers.
+    /// An idle connection holds no buffers, nor does its thread keep those of TLS for it.
     pub(crate) fn release(&mut self) {
         let inbound = self.machine.inbound();
         if inbound.is_empty() {
             *inbound = BytesMut::new();
         }
         self.machine.outbound().release();
+        spare::release();
     }
 }

@@ -12,6 +12,7 @@ mod reach;
 mod reconnect;
 mod session;
 mod shutdown;
+pub mod spare;
 mod target;
 mod tls;
 

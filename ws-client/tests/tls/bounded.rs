@@ -1,9 +1,10 @@
 //! What waits is bounded, and nothing is kept without need.
 
-use ws_client::Tls;
-use ws_core::{Config, Connection, Machine};
+use ws_client::{Tls, spare};
+use ws_core::bytes::BytesMut;
+use ws_core::{Config, Connection, Machine, Outbound};
 
-use crate::support::{Pair, VERSIONS, at, quiet, write_some};
+use crate::support::{Pair, VERSIONS, at, drain, feed, quiet, write_some};
 
 const RECORD: usize = 16 * 1024 + 5 + 256;
 
@@ -92,4 +93,66 @@ fn without_traffic_no_buffer_is_held() {
         end.outbound().release();
         assert_eq!(end.inner_mut().inbound().capacity(), 0);
     }
+}
+
+/// How much the memory of a spare buffer of this thread holds that a read of 64 KiB is lent.
+fn lent() -> usize {
+    let mut buffer = BytesMut::new();
+    spare::lend(&mut buffer, 64 * 1024);
+    buffer.capacity()
+}
+
+fn lent_outbound() -> bool {
+    let mut outbound = Outbound::default();
+    spare::lend_outbound(&mut outbound);
+    outbound.has_memory()
+}
+
+#[test]
+fn what_a_machine_inside_has_read_to_goes_to_the_next_one_of_the_thread() {
+    let mut pairs = [up(1, &quiet()), up(1, &quiet())];
+    spare::release();
+    spare::give_back(&mut BytesMut::with_capacity(50_000), 50_000);
+    for pair in &mut pairs {
+        pair.server.inner_mut().send(vec![1; 40_000]).unwrap();
+        let bytes = write_some(&mut pair.server, usize::MAX, at(1));
+        feed(&mut pair.client, &bytes, at(1));
+        assert_eq!(pair.client.inner_mut().inbound().capacity(), 50_000);
+        assert_eq!(drain(&mut pair.client).len(), 1);
+        // Asked before a read, which may not come for long.
+        pair.client.inbound();
+        assert_eq!(pair.client.inner_mut().inbound().capacity(), 0);
+    }
+    assert_eq!([lent(), lent()], [50_000, 0]);
+}
+
+#[test]
+fn a_message_that_is_kept_keeps_its_buffer_and_the_next_read_has_another() {
+    let mut pair = up(1, &quiet());
+    spare::release();
+    spare::give_back(&mut BytesMut::with_capacity(50_000), 50_000);
+    pair.server.inner_mut().send(vec![1; 40_000]).unwrap();
+    let bytes = write_some(&mut pair.server, usize::MAX, at(1));
+    feed(&mut pair.client, &bytes, at(1));
+    let kept = drain(&mut pair.client);
+    pair.client.inbound();
+    assert_eq!(lent(), 0, "{} messages lie in it", kept.len());
+}
+
+#[test]
+fn what_a_machine_inside_has_written_to_goes_to_the_next_one_of_the_thread() {
+    let mut pairs = [up(1, &quiet()), up(1, &quiet())];
+    spare::release();
+    let mut outbound = Outbound::default();
+    outbound.lend(Vec::with_capacity(100));
+    spare::give_back_outbound(&mut outbound);
+    for pair in &mut pairs {
+        pair.server.inner_mut().send("hello").unwrap();
+        let bytes = write_some(&mut pair.server, usize::MAX, at(1));
+        feed(&mut pair.client, &bytes, at(1));
+        assert!(pair.client.inner_mut().outbound().has_memory(), "for an answer");
+        pair.client.inbound();
+        assert!(!pair.client.inner_mut().outbound().has_memory());
+    }
+    assert_eq!([lent_outbound(), lent_outbound()], [true, false]);
 }

@@ -8,6 +8,7 @@ use ws_core::{Broken, Direction, Instant, Machine, Outbound};
 
 use super::error::TlsError;
 use super::records::Records;
+use crate::spare;
 use crate::tls::TlsFailure;
 
 /// RFC 8446 §5.1: a record holds at most 2^14 bytes of plaintext.
@@ -24,7 +25,8 @@ pub(super) const MAX_RECORD: usize = 1 << 14;
 /// - **Accounting**: the machine inside is told that bytes were written when the transport has taken the whole TLS record
 ///   that carries them. So its deadlines for pongs and for the answer to a Close frame start when the peer can know.
 /// - **Memory**: it encrypts only while less than 64 KiB of ciphertext waits, one record (16 KiB of plaintext) at a time; all
-///   else waits in the machine inside, where it counts. Without traffic there are no buffers but those of rustls.
+///   else waits in the machine inside, where it counts. Without traffic there are no buffers but those of rustls: when the driver
+///   asks for `inbound`, those of the machine inside go to the [thread](crate::spare), and the next machine that reads takes them.
 /// - **Failures** until TLS is up are reported as [`TlsFailure::Tls`], once, and nothing follows. From then on TLS is the
 ///   transport of the machine inside: it is told by [`handle_error`](Machine::handle_error), and reports its own error, of which
 ///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it). The alert that tells the peer still leaves.
@@ -189,8 +191,9 @@ impl<M: Machine> Machine for Tls<M> {
         // Whoever asks is about to read: what is empty now would be kept without need while nothing comes.
         let plaintext = self.inner.inbound();
         if plaintext.is_empty() {
-            *plaintext = BytesMut::new();
+            spare::give_back(plaintext, MAX_RECORD);
         }
+        spare::give_back_outbound(self.inner.outbound());
         &mut self.inbound
     }
 
@@ -209,10 +212,6 @@ impl<M: Machine> Machine for Tls<M> {
     #[inline(never)]
     fn outbound(&mut self) -> &mut Outbound {
         self.encrypt();
-        if self.outbound.is_empty() {
-            // Everything was written: what the machine inside holds for reuse is worth less than the memory.
-            self.inner.outbound().release();
-        }
         &mut self.outbound
     }
 

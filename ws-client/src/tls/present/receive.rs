@@ -9,6 +9,7 @@ use ws_core::{Broken, Instant, Machine};
 use super::error::TlsError;
 use super::machine::{Phase, Tls};
 use super::send::records_left;
+use crate::spare;
 
 /// What came of some ciphertext.
 struct Decrypted {
@@ -32,6 +33,7 @@ impl<M: Machine> Tls<M> {
         }
         if plaintext > 0 {
             self.inner.handle_read(plaintext, now);
+            spare::lend_outbound(self.inner.outbound());
         }
         match result {
             Err(error) => self.fail(self.explain(error), now),
@@ -76,7 +78,7 @@ impl<M: Machine> Tls<M> {
                 // There is room, as all records that are whole were taken out.
                 Err(_) => Err(rustls::Error::PeerSentOversizedRecord),
             };
-            decrypted.plaintext += self.take_plaintext();
+            decrypted.plaintext += self.take_plaintext(ciphertext.capacity(), rest.len());
         }
         self.inbound = ciphertext;
         self.inbound.clear();
@@ -87,7 +89,8 @@ impl<M: Machine> Tls<M> {
         TlsError::new(error, matches!(*self.session, Connection::Client(_)))
     }
 
-    fn take_plaintext(&mut self) -> usize {
+    /// Gives to the machine inside what was decrypted, of a read into a buffer of `size` of which `rest` bytes are to be decrypted yet.
+    fn take_plaintext(&mut self, size: usize, rest: usize) -> usize {
         let mut reader = self.session.reader();
         let mut taken = 0;
         while let Ok(chunk) = reader.fill_buf() {
@@ -95,7 +98,13 @@ impl<M: Machine> Tls<M> {
             if n == 0 {
                 break;
             }
-            self.inner.inbound().extend_from_slice(chunk);
+            let plaintext = self.inner.inbound();
+            if plaintext.is_empty() {
+                spare::lend(plaintext, size);
+                // Once for all that may follow in this read.
+                plaintext.reserve(n + rest);
+            }
+            plaintext.extend_from_slice(chunk);
             taken += n;
             reader.consume(n);
         }
