@@ -175,12 +175,11 @@ impl Connection {
     /// Whether there is surely nothing to look at before more bytes or time come, as most often after what came in one read. The
     /// long way round through all that could be there takes longer than a message does.
     #[inline]
-    fn is_at_rest(&self) -> bool {
-        self.inbound.len() == 0
-            && self.receive.is_at_rest()
-            && self.ahead.is_empty()
+    fn is_at_rest(&mut self) -> bool {
+        self.ahead.is_empty()
             && self.failure.is_none()
             && !self.closing.may_end()
+            && self.receive.is_at_rest(&mut self.inbound)
     }
 
     /// The next event, of those that were read ahead first.

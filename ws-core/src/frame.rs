@@ -287,17 +287,18 @@ pub(crate) struct Whole<'a> {
 }
 
 impl<'a> Whole<'a> {
+    /// What it begins with.
+    pub(crate) const BINARY: u8 = FIN | Opcode::Binary.bits();
+    const TEXT: u8 = FIN | Opcode::Text.bits();
+
     /// Recognizes it at the beginning of `bytes` in few steps. `None` for everything else, legal or not:
     /// [`Header::decode`] says what that is.
     #[inline(always)]
     pub(crate) fn decode(bytes: &'a mut [u8], sender: Role) -> Option<Self> {
-        const TEXT: u8 = FIN | Opcode::Text.bits();
-        const BINARY: u8 = FIN | Opcode::Binary.bits();
-
         let &mut [first, second, ..] = bytes else { return None };
         let kind = match first {
-            BINARY => Kind::Binary,
-            TEXT => Kind::Text,
+            Self::BINARY => Kind::Binary,
+            Self::TEXT => Kind::Text,
             _ => return None,
         };
         // If the mask bit is as it has to be, the length is left.

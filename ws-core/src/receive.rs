@@ -22,9 +22,6 @@ use partial::{Assembly, Frame, Partial};
 use whole::Block;
 pub(crate) use whole::Inbound;
 
-/// Room that is left for a read behind a message that is coming in, in bytes.
-const ROOM: usize = 16 * 1024;
-
 /// What came in.
 pub(crate) enum Received {
     Message(Message),
@@ -44,7 +41,7 @@ pub(crate) struct Receive {
     /// The data frame whose payload is coming in.
     frame: Option<Frame>,
     /// The message that has begun and not ended.
-    /// Invariant: a message of one frame that is whole in the buffer never comes here.
+    /// Invariant: a binary message of one frame that is not compressed comes here only in pieces.
     message: Option<Partial>,
     in_pieces: bool,
     /// Invariant: from where it ends on, nothing was taken.
@@ -87,10 +84,15 @@ impl Receive {
         matches!(&self.message, Some(Partial { data: Assembly::Pieces { begun: true, .. }, .. }))
     }
 
-    /// Whether nothing is under way, and nothing is held.
+    /// Whether nothing is held, and nothing can be taken before more bytes come. It may say no too often.
     #[inline]
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.message.is_none() && self.violation.is_none() && self.block.is_empty()
+    pub(crate) fn is_at_rest(&mut self, inbound: &mut Inbound) -> bool {
+        let rests = if inbound.len() == 0 {
+            self.message.is_none() && self.violation.is_none()
+        } else {
+            self.waits_in_place(inbound.buffer())
+        };
+        rests && self.block.is_empty()
     }
 
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
@@ -101,7 +103,7 @@ impl Receive {
     ///
     /// It knows all frames. Those on the [straight path](Self::whole) only pass by, if anything is unusual about them.
     pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
-        let received = self.poll_frames(inbound);
+        let received = if self.waits_in_place(inbound) { Ok(None) } else { self.poll_frames(inbound) };
         if let Ok(None) = received {
             self.block = Block::default();
         }
@@ -124,9 +126,6 @@ impl Receive {
                 self.begin_frame(&header)?;
                 self.consume(inbound, len);
             }
-            if self.waits_in_place(inbound) {
-                return Ok(None);
-            }
             let Some(mut frame) = self.frame.take() else { return Ok(None) };
             let there = usize::try_from(frame.left).map_or(inbound.len(), |left| left.min(inbound.len()));
             frame.unmask(&mut inbound[..there]);
@@ -147,7 +146,6 @@ impl Receive {
     /// A data frame begins: checks its place in the message, and the message against the limits.
     fn begin_frame(&mut self, header: &Header) -> Result<(), Violation> {
         let violation = |kind| Violation { kind, offset: self.position };
-        let in_one_frame = header.fin() && header.opcode() != Opcode::Continuation;
         let mut message = match (header.opcode(), self.message.take()) {
             (Opcode::Continuation, Some(message)) => message,
             // RFC 6455 §5.4: fragments of one message MUST NOT be interleaved with another, and begin with its opcode.
@@ -165,13 +163,7 @@ impl Receive {
             (_, None) => Partial::new(
                 Kind::Binary,
                 header.rsv1(),
-                if self.in_pieces {
-                    Assembly::pieces(None)
-                } else if in_one_frame && !header.rsv1() {
-                    Assembly::InPlace
-                } else {
-                    Assembly::Binary(Vec::new())
-                },
+                if self.in_pieces { Assembly::pieces(None) } else { Assembly::Binary(Vec::new()) },
             ),
         };
         if !message.compressed {
@@ -194,20 +186,6 @@ impl Receive {
         Ok(())
     }
 
-    /// Whether a message that stays in the buffer until it is whole is not whole yet.
-    fn waits_in_place(&mut self, inbound: &mut BytesMut) -> bool {
-        let (Some(frame), Some(Partial { data: Assembly::InPlace, .. })) = (&mut self.frame, &self.message)
-        else {
-            return false;
-        };
-        if inbound.len() as u64 >= frame.left {
-            return false;
-        }
-        frame.unmask(inbound);
-        make_room(inbound, frame.left - inbound.len() as u64);
-        true
-    }
-
     /// The first `there` bytes of the buffer are payload of `frame`, unmasked.
     fn payload(
         &mut self,
@@ -218,12 +196,6 @@ impl Receive {
         let Some(mut message) = self.message.take() else { return Ok(None) };
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
-            // The part of it that has come before stays in the buffer.
-            Assembly::InPlace => {
-                frame.left = 0;
-                self.position += there as u64;
-                return Ok(Some(Received::Message(Message::Binary(inbound.split_to(there).freeze()))));
-            }
             Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
             Assembly::Text(text) => {
                 text.reserve(room_for(frame.left, text.len() + there));
@@ -282,7 +254,7 @@ impl Receive {
                         (bytes.into(), Some(utf8))
                     }
                     Assembly::Binary(bytes) => (bytes.into(), None),
-                    Assembly::InPlace | Assembly::Pieces { .. } => (Bytes::new(), None),
+                    Assembly::Pieces { .. } => (Bytes::new(), None),
                 };
                 *data = Assembly::Pieces { utf8, begun: !bytes.is_empty() };
                 Ok((!bytes.is_empty()).then(|| Received::Piece(Piece::new(message.kind, bytes, false))))
@@ -352,15 +324,6 @@ impl Receive {
     #[cold]
     fn violation_at(&self, at: usize) -> Violation {
         Violation { kind: ViolationKind::InvalidUtf8, offset: self.position + at as u64 }
-    }
-}
-
-/// Makes room for the rest of a message that stays in the buffer.
-fn make_room(inbound: &mut BytesMut, left: u64) {
-    let come = inbound.len();
-    // As long as little has come, little is copied.
-    if come >= ROOM / 2 && inbound.capacity() - come < ROOM {
-        inbound.reserve(room_for(left, come) + ROOM);
     }
 }
 

@@ -105,8 +105,6 @@ impl Partial {
                 text.feed(&output[..fitting]).map_err(|_| ViolationKind::InvalidUtf8)?;
             }
             Assembly::Binary(bytes) => bytes.extend_from_slice(&output[..fitting]),
-            // Only for a message that is not compressed.
-            Assembly::InPlace => {}
         }
         if fitting < output.len() { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) }
     }

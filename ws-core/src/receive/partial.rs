@@ -36,8 +36,6 @@ pub(super) struct Partial {
 }
 
 pub(super) enum Assembly {
-    /// One binary frame, which stays in the read buffer until it is whole, so that it need not be copied.
-    InPlace,
     Binary(Vec<u8>),
     Text(Text),
     /// Handed out as it comes; text is checked on its way.
@@ -96,7 +94,7 @@ impl Partial {
         match self.data {
             Assembly::Text(text) => Message::Text(text.into_string().into()),
             Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
-            Assembly::InPlace | Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
+            Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
         }
     }
 }

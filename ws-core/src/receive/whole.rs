@@ -7,11 +7,11 @@ use core::mem;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
-use crate::frame::{Role, Whole};
+use crate::frame::{Header, Role, Whole};
 use crate::message::{Kind, Message, MessageRef};
 use crate::utf8::Utf8;
 
-use super::Receive;
+use super::{Receive, room_for};
 
 /// A payload up to this length is copied out of the read buffer instead of being split off, so that a message that is kept
 /// does not keep 16 KiB of others alive. Several are copied at once: memory of its own for each would cost more than all the
@@ -21,6 +21,9 @@ const SMALL: usize = 512;
 /// A text of less than this length is small in this sense. From here on `ByteString`, which has to check it itself then, does that
 /// slower than an allocation takes: it looks at what is beyond a multiple of 64 bytes one by one.
 const SHORT: usize = 64;
+
+/// Room that is left for a read behind a message that is coming in, in bytes.
+const ROOM: usize = 16 * 1024;
 
 /// The bytes that were received, from the first that was not yet taken on.
 ///
@@ -133,6 +136,26 @@ impl Receive {
         inbound.taken += len;
         self.position += len as u64;
         Some(message)
+    }
+
+    /// Whether the next message is on this path, but has not come whole. A binary one stays in the buffer, so that it need not be
+    /// copied, and makes room for its rest; text is checked as it comes, so that what is invalid is found in time.
+    pub(crate) fn waits_in_place(&mut self, inbound: &mut BytesMut) -> bool {
+        let is_binary = inbound.first() == Some(&Whole::BINARY);
+        if !is_binary || self.message.is_some() || self.in_pieces || self.violation.is_some() {
+            return false;
+        }
+        let Ok(Some((header, start))) = Header::decode(inbound, self.rules) else { return false };
+        if header.payload_len() > self.max_message_size {
+            return false;
+        }
+        let come = inbound.len() - start;
+        let left = header.payload_len().saturating_sub(come as u64);
+        // As long as little has come, little is copied.
+        if left > 0 && come >= ROOM / 2 && inbound.capacity() - inbound.len() < ROOM {
+            inbound.reserve(room_for(left, come) + ROOM);
+        }
+        left > 0
     }
 
     #[inline(always)]
