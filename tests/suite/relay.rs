@@ -201,7 +201,7 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream) {
 
 /// A port behind whose TLS there is another, plain one: an `http` relay becomes an `https` one by it. Serves one client at a
 /// time, and as many as `clients`.
-pub fn terminate(identity: &Identity, behind: SocketAddr, clients: usize) -> SocketAddr {
+pub(crate) fn terminate(identity: &Identity, behind: SocketAddr, clients: usize) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let config = identity.server_config();

@@ -4,16 +4,19 @@ use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::sync::{Arc, LazyLock};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use ws_client::rustls::pki_types::pem::PemObject;
 use ws_client::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ws_client::rustls::{self, ServerConfig};
-use ws_client::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, TlsAcceptor, TlsConnector, TlsOptions,
-};
+use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions, TlsAcceptor, TlsConnector};
 use ws_core::{Accept, Reject, Request, Response};
 
 use crate::adapter::Adapter;
+
+#[allow(dead_code, reason = "it is shared with the tests of TLS as a machine")]
+#[path = "../../ws-client/tests/tls/certificate_authority.rs"]
+mod certificate_authority;
+
+pub(crate) use certificate_authority::{Authority, Identity};
 
 /// The authority of the tests, and a server on `localhost` and the loopback addresses that it vouches for.
 pub static SITE: LazyLock<Site> = LazyLock::new(|| {
@@ -24,68 +27,15 @@ pub static SITE: LazyLock<Site> = LazyLock::new(|| {
 });
 
 pub struct Site {
-    pub authority: Authority,
-    pub identity: Identity,
-    pub connector: TlsConnector,
-    pub acceptor: TlsAcceptor,
-}
-
-/// A certificate authority.
-pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pub pem: String,
-}
-
-/// A certificate and its key, in PEM.
-pub struct Identity {
-    pub chain: String,
-    pub key: String,
-}
-
-impl Authority {
-    pub fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        // Two of one name would be taken for each other.
-        params.distinguished_name.push(DnType::CommonName, key.serialize_pem());
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(params, key), pem }
-    }
-
-    /// A certificate for these names or addresses.
-    pub fn issue(&self, names: &[&str]) -> Identity {
-        self.issue_with(names, |_| {})
-    }
-
-    pub fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: certificate.pem(), key: key.serialize_pem() }
-    }
-
-    /// A client that trusts this authority alone.
-    pub fn options(&self) -> TlsOptions {
-        TlsOptions::new().ca(self.pem.as_bytes()).unwrap()
-    }
-}
-
-impl Default for Authority {
-    fn default() -> Self {
-        Self::new()
-    }
+    pub(crate) authority: Authority,
+    pub(crate) identity: Identity,
+    pub(crate) connector: TlsConnector,
+    pub(crate) acceptor: TlsAcceptor,
 }
 
 impl Identity {
-    pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::new(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
-    }
-
     /// A server that is none of ours.
-    pub fn server_config(&self) -> Arc<ServerConfig> {
+    pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
         let certificate = CertificateDer::from_pem_slice(self.chain.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());

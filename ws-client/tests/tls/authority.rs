@@ -1,13 +1,17 @@
-//! An authority and its certificates, right and wrong.
+//! An authority, and what rustls makes of its certificates without us.
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
-use ws_client::{TlsAcceptor, TlsConnector, TlsOptions, rustls};
+use ws_client::{TlsConnector, rustls};
+
+#[path = "certificate_authority.rs"]
+mod certificate_authority;
+
+pub(crate) use certificate_authority::{Authority, Identity};
 
 pub(crate) static VERSIONS: [&SupportedProtocolVersion; 2] =
     [&rustls::version::TLS12, &rustls::version::TLS13];
@@ -20,49 +24,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-/// A certificate authority.
-pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pub(crate) pem: String,
-    pub(crate) der: Vec<u8>,
-}
-
-/// A certificate chain and its key, in PEM.
-pub(crate) struct Identity {
-    pub(crate) chain: String,
-    pub(crate) key: String,
-}
-
 impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        // Two of one name would be taken for each other.
-        params.distinguished_name.push(DnType::CommonName, key.serialize_pem());
-        let certificate = params.self_signed(&key).unwrap();
-        let (pem, der) = (certificate.pem(), certificate.der().to_vec());
-        Self { issuer: Issuer::new(params, key), pem, der }
-    }
-
-    /// A certificate for these names or addresses.
-    pub(crate) fn issue(&self, names: &[&str]) -> Identity {
-        self.issue_with(names, |_| {})
-    }
-
-    pub(crate) fn issue_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: certificate.pem(), key: key.serialize_pem() }
-    }
-
-    pub(crate) fn options(&self) -> TlsOptions {
-        TlsOptions::new().ca(self.pem.as_bytes()).unwrap()
-    }
-
     /// A client that speaks only this version.
     pub(crate) fn connector(&self, version: &'static SupportedProtocolVersion) -> TlsConnector {
         let mut roots = RootCertStore::empty();
@@ -88,9 +50,5 @@ impl Identity {
             .with_single_cert(chain, key)
             .unwrap();
         ServerConnection::new(Arc::new(config)).unwrap()
-    }
-
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::new(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
     }
 }
