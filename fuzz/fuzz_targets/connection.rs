@@ -1,12 +1,10 @@
 //! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent or ahead.
 #![no_main]
 
-use std::ops::ControlFlow;
-
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_core::{Config, Connection, Event, Machine, Message, MessageRef, Role, Visit};
-use ws_fuzz::{at, cut, describe, drain, feed, open, write};
+use ws_core::{Config, Connection, Event, Machine, Role};
+use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -43,48 +41,6 @@ impl Part {
     }
 }
 
-fn frame(sender: Role, first: u8, payload: &[u8], bytes: &mut Vec<u8>) {
-    let mask = if sender == Role::Client { 0x80 } else { 0 };
-    bytes.push(first);
-    match u16::try_from(payload.len()) {
-        Ok(len @ 0..=125) => bytes.push(mask | len as u8),
-        Ok(len) => {
-            bytes.push(mask | 126);
-            bytes.extend_from_slice(&len.to_be_bytes());
-        }
-        Err(_) => {
-            bytes.push(mask | 127);
-            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-    }
-    let key = if sender == Role::Client { [1, 2, 4, 128] } else { [0; 4] };
-    if sender == Role::Client {
-        bytes.extend_from_slice(&key);
-    }
-    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
-}
-
-type Seen = Vec<Result<Event, String>>;
-
-/// Takes what there is by being shown it.
-fn shown(connection: &mut Connection) -> Seen {
-    let mut seen = Seen::new();
-    loop {
-        let visit = connection.visit(|message, _| {
-            seen.push(Ok(Event::Message(match message {
-                MessageRef::Text(text) => Message::text(text.to_owned()),
-                MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
-            })));
-            ControlFlow::Continue(())
-        });
-        match visit {
-            Ok(Visit::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
-            Ok(_) => return seen,
-            Err(error) => seen.push(Err(describe(&error))),
-        }
-    }
-}
-
 fn run(
     input: &Input,
     bytes: &[u8],
@@ -97,11 +53,7 @@ fn run(
         config = config.max_message_size(200).max_fragments(5);
     }
     let mut connection = open(role, &config);
-    let mut seen = Seen::new();
-    for part in cut(bytes, lengths) {
-        feed(&mut connection, part, at(1));
-        seen.extend(take(&mut connection));
-    }
+    let mut seen = arrive(&mut connection, bytes, lengths, &take);
     if input.ends {
         connection.handle_read(0, at(2));
     } else {
@@ -134,12 +86,7 @@ fuzz_target!(|input: Input| {
     };
     assert_eq!(run(&input, &bytes, &input.lengths, ahead), whole, "read ahead");
 
-    let (mut seen, sent) = whole;
-    seen.retain(|seen| !matches!(seen, Ok(Event::Ping(_) | Event::Pong { .. } | Event::Closing(_))));
-    // A visitor learns of a failure in place of the end.
-    if seen.iter().any(Result::is_err) {
-        seen.pop();
-    }
+    let (seen, sent) = (to_visitor(whole.0), whole.1);
     for lengths in [&[][..], &input.lengths] {
         assert_eq!(run(&input, &bytes, lengths, shown), (seen.clone(), sent.clone()), "lent");
     }

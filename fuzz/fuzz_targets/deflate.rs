@@ -2,12 +2,10 @@
 //! or in pieces, and never more than the limit.
 #![no_main]
 
-use std::ops::ControlFlow;
-
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_core::{Config, Connection, Deflate, Event, Kind, Machine, Message, MessageRef, Role, Visit};
-use ws_fuzz::{at, cut, describe, drain, feed, open, write};
+use ws_core::{Config, Connection, Deflate, Event, Kind, Machine, Message, Role};
+use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -99,29 +97,6 @@ impl Part {
     }
 }
 
-fn frame(sender: Role, first: u8, payload: &[u8], bytes: &mut Vec<u8>) {
-    let mask = if sender == Role::Client { 0x80 } else { 0 };
-    bytes.push(first);
-    match u16::try_from(payload.len()) {
-        Ok(len @ 0..=125) => bytes.push(mask | len as u8),
-        Ok(len) => {
-            bytes.push(mask | 126);
-            bytes.extend_from_slice(&len.to_be_bytes());
-        }
-        Err(_) => {
-            bytes.push(mask | 127);
-            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
-        }
-    }
-    let key = if sender == Role::Client { [1, 2, 4, 128] } else { [0; 4] };
-    if sender == Role::Client {
-        bytes.extend_from_slice(&key);
-    }
-    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
-}
-
-type Seen = Vec<Result<Event, String>>;
-
 const LIMIT: usize = 3000;
 
 fn connection(input: &Input) -> Connection {
@@ -150,36 +125,13 @@ fn run(
     mut take: impl FnMut(&mut Connection) -> Seen,
 ) -> (Seen, Vec<u8>) {
     let mut connection = connection(input);
-    let mut seen = Seen::new();
-    for part in cut(bytes, lengths) {
-        feed(&mut connection, part, at(1));
-        seen.extend(take(&mut connection));
-    }
+    let mut seen = arrive(&mut connection, bytes, lengths, &mut take);
     connection.handle_read(0, at(2));
     seen.extend(take(&mut connection));
     let sent = write(&mut connection, usize::MAX, at(3));
     seen.extend(take(&mut connection));
     assert!(connection.closed().is_some());
     (seen, sent)
-}
-
-/// Takes what there is by being shown it.
-fn shown(connection: &mut Connection) -> Seen {
-    let mut seen = Seen::new();
-    loop {
-        let visit = connection.visit(|message, _| {
-            seen.push(Ok(Event::Message(match message {
-                MessageRef::Text(text) => Message::text(text.to_owned()),
-                MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
-            })));
-            ControlFlow::Continue(())
-        });
-        match visit {
-            Ok(Visit::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
-            Ok(_) => return seen,
-            Err(error) => seen.push(Err(describe(&error))),
-        }
-    }
 }
 
 /// Messages put together from pieces, and whether a message was under way at the end.
@@ -229,11 +181,6 @@ fuzz_target!(|input: Input| {
         assert_eq!(in_pieces, whole.0, "pieces and whole");
     }
 
-    let (mut seen, sent) = whole;
-    seen.retain(|seen| !matches!(seen, Ok(Event::Ping(_) | Event::Pong { .. } | Event::Closing(_))));
-    // A visitor learns of a failure in place of the end.
-    if seen.iter().any(Result::is_err) {
-        seen.pop();
-    }
+    let (seen, sent) = (to_visitor(whole.0), whole.1);
     assert_eq!(run(&input, &bytes, &input.lengths, shown), (seen, sent), "lent");
 });

@@ -4,7 +4,7 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use ws_core::{Config, Deflate, Event, Kind, Message, Role};
-use ws_fuzz::{at, cut, drain, feed, open, write};
+use ws_fuzz::{arrive, at, drain, open, write};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -67,14 +67,11 @@ fuzz_target!(|input: Input| {
     let bytes = write(&mut from, usize::MAX, at(0));
     assert_eq!(from.unsent(), 0);
     let mut received = Vec::new();
-    for part in cut(&bytes, &input.lengths) {
-        feed(&mut to, part, at(0));
-        for seen in drain(&mut to) {
-            match seen {
-                Ok(Event::Message(message)) => received.push(message),
-                Ok(Event::Ping(_)) => {}
-                other => panic!("{other:?}"),
-            }
+    for seen in arrive(&mut to, &bytes, &input.lengths, drain) {
+        match seen {
+            Ok(Event::Message(message)) => received.push(message),
+            Ok(Event::Ping(_)) => {}
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(received, expected);

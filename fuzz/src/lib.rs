@@ -1,9 +1,10 @@
 //! What the targets share.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{Config, Connection, Error, Event, Instant, Machine, Random, Role};
+use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, MessageRef, Random, Role, Visit};
 
 /// The `n`th second.
 pub fn at(n: u64) -> Instant {
@@ -28,6 +29,28 @@ pub fn feed<M: Machine>(machine: &mut M, bytes: &[u8], now: Instant) {
     machine.handle_read(bytes.len(), now);
 }
 
+/// Appends a frame whose first byte is `first`, as `sender` must mask it.
+pub fn frame(sender: Role, first: u8, payload: &[u8], bytes: &mut Vec<u8>) {
+    let mask = if sender == Role::Client { 0x80 } else { 0 };
+    bytes.push(first);
+    match u16::try_from(payload.len()) {
+        Ok(len @ 0..=125) => bytes.push(mask | len as u8),
+        Ok(len) => {
+            bytes.push(mask | 126);
+            bytes.extend_from_slice(&len.to_be_bytes());
+        }
+        Err(_) => {
+            bytes.push(mask | 127);
+            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        }
+    }
+    let key = if sender == Role::Client { [1, 2, 4, 128] } else { [0; 4] };
+    if sender == Role::Client {
+        bytes.extend_from_slice(&key);
+    }
+    bytes.extend(payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
+}
+
 /// The transport takes at most `limit` bytes.
 pub fn write<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> Vec<u8> {
     let n = machine.outbound().remaining().min(limit);
@@ -44,8 +67,27 @@ pub fn open(role: Role, config: &Config) -> Connection {
     Connection::after_handshake(role, config, Random::from_seed(seed), BytesMut::new(), at(0))
 }
 
-/// Takes every event; the errors as text, since they cannot be compared.
-pub fn drain(connection: &mut Connection) -> Vec<Result<Event, String>> {
+/// Events, and the errors as text, since they cannot be compared.
+pub type Seen = Vec<Result<Event, String>>;
+
+/// What `take` takes while `bytes` come within second 1, in parts of these lengths.
+pub fn arrive(
+    connection: &mut Connection,
+    bytes: &[u8],
+    lengths: &[u8],
+    mut take: impl FnMut(&mut Connection) -> Seen,
+) -> Seen {
+    let parts = cut(bytes, lengths);
+    parts
+        .flat_map(|part| {
+            feed(connection, part, at(1));
+            take(connection)
+        })
+        .collect()
+}
+
+/// Takes every event.
+pub fn drain(connection: &mut Connection) -> Seen {
     let poll = |connection: &mut Connection| match connection.poll_event() {
         Ok(event) => event.map(Ok),
         Err(error) => Some(Err(describe(&error))),
@@ -53,7 +95,35 @@ pub fn drain(connection: &mut Connection) -> Vec<Result<Event, String>> {
     std::iter::from_fn(|| poll(connection)).collect()
 }
 
+/// Takes what there is by being shown it.
+pub fn shown(connection: &mut Connection) -> Seen {
+    let mut seen = Seen::new();
+    loop {
+        let visit = connection.visit(|message, _| {
+            seen.push(Ok(Event::Message(match message {
+                MessageRef::Text(text) => Message::text(text.to_owned()),
+                MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
+            })));
+            ControlFlow::Continue(())
+        });
+        match visit {
+            Ok(Visit::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
+            Ok(_) => return seen,
+            Err(error) => seen.push(Err(describe(&error))),
+        }
+    }
+}
+
+/// What a visitor has seen where `seen` was handed out: messages, and a failure in place of the end.
+pub fn to_visitor(mut seen: Seen) -> Seen {
+    seen.retain(|seen| !matches!(seen, Ok(Event::Ping(_) | Event::Pong { .. } | Event::Closing(_))));
+    if seen.iter().any(Result::is_err) {
+        seen.pop();
+    }
+    seen
+}
+
 /// Everything that an error says.
-pub fn describe(error: &Error) -> String {
+fn describe(error: &Error) -> String {
     format!("{error:?}: {error}")
 }
