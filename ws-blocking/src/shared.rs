@@ -45,26 +45,37 @@ impl<S: Transport> Shared<S> {
         })
     }
 
-    /// The next message, whole, or the next piece of one if `in_pieces`; [`Data::Ended`] at the end.
-    pub(crate) fn next_data(&self, in_pieces: bool) -> Result<Data, Error> {
+    /// The next piece of a message, or a whole one that had come before; [`Data::Ended`] at the end.
+    pub(crate) fn next_piece(&self) -> Result<Data, Error> {
         self.drive(|state| {
-            state.connection().receive_pieces(in_pieces);
-            loop {
-                match state.connection().poll_data() {
-                    Ok(Data::Pending) => return self.read_on(state, Ok(Data::Ended)),
-                    Ok(Data::Piece(_)) if !in_pieces => {}
-                    data => return Break(data),
-                }
+            state.connection().receive_pieces(true);
+            match state.connection().poll_data() {
+                Ok(Data::Pending) => self.read_on(state, Ok(Data::Ended)),
+                data => Break(data),
             }
         })
     }
 
     /// The next whole message. What is left of one that was begun in pieces is passed over.
     pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
-        Ok(match self.next_data(false)? {
-            Data::Message(message) => Some(message),
-            _ => None,
-        })
+        // Not handed through the layers: a message that is moved at each of them costs more there than to be received.
+        let mut received = None;
+        self.drive(|state| {
+            state.connection().receive_pieces(false);
+            loop {
+                match state.connection().poll_data() {
+                    Ok(Data::Message(message)) => {
+                        received = Some(message);
+                        return Break(Ok(()));
+                    }
+                    Ok(Data::Pending) => return self.read_on(state, Ok(())),
+                    Ok(Data::Piece(_)) => {}
+                    Ok(_) => return Break(Ok(())),
+                    Err(error) => return Break(Err(error)),
+                }
+            }
+        })?;
+        Ok(received)
     }
 
     /// Shows messages to `visitor` until it breaks off or the connection ends.

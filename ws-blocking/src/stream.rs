@@ -61,11 +61,11 @@ impl<'a, S: Transport> MessageReader<'a, S> {
     pub(crate) fn begin(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
         // What is left of a message whose reader was dropped.
         while shared.with(|connection| connection.is_within_pieces()) {
-            if shared.next_data(true)? == Data::Ended {
+            if shared.next_piece()? == Data::Ended {
                 return Ok(None);
             }
         }
-        let pieces = Pieces::begin(shared.next_data(true)?);
+        let pieces = Pieces::begin(shared.next_piece()?);
         Ok(pieces.map(|pieces| Self { shared, pieces }))
     }
 
@@ -85,7 +85,7 @@ impl<'a, S: Transport> MessageReader<'a, S> {
         if self.pieces.is_complete() {
             return Ok(None);
         }
-        let data = self.shared.next_data(true)?;
+        let data = self.shared.next_piece()?;
         Ok(self.pieces.next(data))
     }
 }
