@@ -51,8 +51,6 @@ pub struct Connection {
     keepalive: Keepalive,
     closing: Closing,
     ahead: ReadAhead,
-    /// What went wrong, held back until the connection has ended.
-    failure: Option<Error>,
     /// What the driver said last.
     now: Instant,
 }
@@ -87,7 +85,6 @@ impl Connection {
             keepalive: Keepalive::new(config, now),
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
-            failure: None,
             inbound: inbound.into(),
             outbound,
             now,
@@ -176,10 +173,7 @@ impl Connection {
     /// long way round through all that could be there takes longer than a message does.
     #[inline]
     fn is_at_rest(&mut self) -> bool {
-        self.ahead.is_empty()
-            && self.failure.is_none()
-            && !self.closing.may_end()
-            && self.receive.is_at_rest(&mut self.inbound)
+        self.ahead.is_empty() && !self.closing.has_begun() && self.receive.is_at_rest(&mut self.inbound)
     }
 
     /// The next event, of those that were read ahead first.
@@ -198,9 +192,9 @@ impl Connection {
     fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.poll_ahead() {
-                Err(failure) => self.failure = Some(failure),
+                Err(failure) => self.closing.hold_back(failure),
                 Ok(Some(Event::Closed(closed))) => {
-                    return self.failure.take().map_or(Ok(Some(Event::Closed(closed))), Err);
+                    return self.closing.take_failure().map_or(Ok(Some(Event::Closed(closed))), Err);
                 }
                 other => return other,
             }
@@ -369,7 +363,7 @@ impl Machine for Connection {
         if let Some(message) = self.poll_whole() {
             return Ok(Some(Event::Message(message)));
         }
-        match self.failure.take() {
+        match self.closing.take_failure() {
             None => self.poll_ahead(),
             Some(failure) => Err(failure),
         }

@@ -1,5 +1,6 @@
 //! How a connection ends (RFC 6455 §7).
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::close::{ABNORMAL, CloseFrame, Closed, Side};
@@ -7,10 +8,15 @@ use crate::error::{Error, Timeout};
 use crate::machine::Broken;
 use crate::time::Instant;
 
-/// What is known about the end. Two facts make a clean one, a Close frame sent and one received; everything else is
-/// a way in which it can fail.
+/// What is known about the end: nothing, for as long as the connection is open.
 pub(super) struct Closing {
     timeout: Duration,
+    ending: Option<Box<Ending>>,
+}
+
+/// Two facts make a clean end, a Close frame sent and one received; everything else is a way in which it can fail.
+#[derive(Default)]
+struct Ending {
     sent: Option<Sent>,
     received: Option<CloseFrame>,
     /// Whether and how the stream has ended.
@@ -25,6 +31,8 @@ pub(super) struct Closing {
     /// No deadline is later.
     end_by: Option<Instant>,
     closed: Option<Closed>,
+    /// What went wrong, held back until the connection has ended.
+    held_back: Option<Error>,
 }
 
 /// Our Close frame.
@@ -42,112 +50,106 @@ enum ReadEnd {
 
 impl Closing {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self {
-            timeout,
-            sent: None,
-            received: None,
-            read: None,
-            write_error: None,
-            missed: None,
-            failed: None,
-            deadline: None,
-            end_by: None,
-            closed: None,
-        }
+        Self { timeout, ending: None }
+    }
+
+    fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+
+    /// Whether anything is known of an end.
+    #[inline]
+    pub(super) fn has_begun(&self) -> bool {
+        self.ending.is_some()
     }
 
     /// Whether frames that came in still mean something. What came before a missed deadline does: the peer's Close may
     /// be among it.
     #[inline]
     pub(super) fn is_receiving(&self) -> bool {
-        // A connection that has ended has received a Close frame or failed.
-        self.received.is_none() && self.failed.is_none()
+        self.ending.as_deref().is_none_or(Ending::is_receiving)
     }
 
     /// Whether data may still be sent.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        self.sent.is_none()
-            && self.read.is_none()
-            && self.write_error.is_none()
-            && self.failed.is_none()
-            && self.missed.is_none()
+        self.ending.as_deref().is_none_or(Ending::is_open)
     }
 
     pub(super) fn has_sent(&self) -> bool {
-        self.sent.is_some()
+        self.ending.as_ref().is_some_and(|ending| ending.sent.is_some())
     }
 
     #[inline]
     pub(super) fn can_write(&self) -> bool {
-        self.write_error.is_none() && self.missed.is_none()
+        self.ending.as_deref().is_none_or(Ending::can_write)
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        self.sent.is_some() && self.received.is_some()
+        self.ending.as_ref().is_some_and(|ending| ending.sent.is_some() && ending.received.is_some())
     }
 
     pub(super) fn closed(&self) -> Option<&Closed> {
-        self.closed.as_ref()
+        self.ending.as_ref()?.closed.as_ref()
     }
 
     #[inline]
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadline = self.deadline.filter(|_| self.closed.is_none())?;
-        Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
+        self.ending.as_deref()?.deadline()
     }
 
     /// No deadline is later than this.
     pub(super) fn end_by(&mut self, deadline: Instant) {
-        self.end_by = Some(deadline);
+        self.ending().end_by = Some(deadline);
     }
 
     /// Our Close frame was queued.
     pub(super) fn queued(&mut self, initiated: bool, now: Instant) {
-        self.sent = Some(Sent { initiated, left: false });
-        self.deadline = Some(now + self.timeout);
+        let deadline = now + self.timeout;
+        let ending = self.ending();
+        ending.sent = Some(Sent { initiated, left: false });
+        ending.deadline = Some(deadline);
     }
 
     /// Everything that was queued has left, unless it was dropped because nothing can leave any more.
     #[inline]
     pub(super) fn all_written(&mut self, now: Instant) {
-        if !self.can_write() {
-            return;
-        }
-        if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
-            sent.left = true;
-            self.deadline = Some(now + self.timeout);
+        if let Some(ending) = &mut self.ending {
+            ending.all_written(now + self.timeout);
         }
     }
 
     pub(super) fn received(&mut self, frame: CloseFrame) {
-        self.received = Some(frame);
+        self.ending().received = Some(frame);
     }
 
     pub(super) fn eof(&mut self) {
-        self.read.get_or_insert(ReadEnd::Eof);
+        self.ending().read.get_or_insert(ReadEnd::Eof);
     }
 
     pub(super) fn read_failed(&mut self, error: Broken) {
-        self.read.get_or_insert(ReadEnd::Error(error));
+        self.ending().read.get_or_insert(ReadEnd::Error(error));
     }
 
     /// Nothing can be written any more. What the peer said may still be on its way, but is not waited for for ever.
     pub(super) fn write_failed(&mut self, error: Broken, now: Instant) {
-        self.write_error.get_or_insert(error);
-        self.deadline.get_or_insert(now + self.timeout);
+        let deadline = now + self.timeout;
+        let ending = self.ending();
+        ending.write_error.get_or_insert(error);
+        ending.deadline.get_or_insert(deadline);
     }
 
     /// The peer missed a deadline.
     pub(super) fn missed(&mut self, timeout: Timeout) {
-        self.missed.get_or_insert(timeout);
-        self.deadline = None;
+        let ending = self.ending();
+        ending.missed.get_or_insert(timeout);
+        ending.deadline = None;
     }
 
     /// We end it at once, without telling the peer.
     pub(super) fn abort(&mut self) {
-        if self.closed.is_none() {
-            self.failed = Some((ABNORMAL, Side::Us));
+        if self.closed().is_none() {
+            self.ending().failed = Some((ABNORMAL, Side::Us));
             self.missed(Timeout::Close);
         }
     }
@@ -159,52 +161,66 @@ impl Closing {
 
     /// The peer broke the protocol: the code that it is told.
     pub(super) fn violated(&mut self, code: u16) {
-        self.failed = Some((code, Side::Us));
+        self.ending().failed = Some((code, Side::Us));
     }
 
     /// Whether there is anything that can end the connection.
     #[inline]
     pub(super) fn may_end(&self) -> bool {
-        self.missed.is_some() || self.read.is_some()
+        self.ending.as_deref().is_some_and(Ending::may_end)
+    }
+
+    /// Keeps what went wrong for a user who is to learn it when the connection has ended.
+    pub(super) fn hold_back(&mut self, failure: Error) {
+        self.ending().held_back = Some(failure);
+    }
+
+    /// What was held back.
+    #[inline]
+    pub(super) fn take_failure(&mut self) -> Option<Error> {
+        self.ending.as_mut()?.held_back.take()
     }
 
     /// Everything that came was looked at. Has the connection failed? Reported once.
     pub(super) fn poll_error(&mut self) -> Option<Error> {
-        if self.received.is_some() || self.failed.is_some() {
+        let ending = self.ending.as_mut()?;
+        if ending.received.is_some() || ending.failed.is_some() {
             return None;
         }
-        let write_error = |closing: &mut Self| closing.write_error.take().map(Error::Transport);
-        let (error, side) = match (self.missed, self.read.take()) {
+        let write_error = |ending: &mut Ending| ending.write_error.take().map(Error::Transport);
+        let (error, side) = match (ending.missed, ending.read.take()) {
             (Some(Timeout::Close), _) => {
-                (write_error(self).unwrap_or(Error::Timeout(Timeout::Close)), Side::Us)
+                (write_error(ending).unwrap_or(Error::Timeout(Timeout::Close)), Side::Us)
             }
             (Some(timeout), _) => (Error::Timeout(timeout), Side::Us),
             (None, Some(end)) => {
-                self.read = Some(ReadEnd::Eof);
+                ending.read = Some(ReadEnd::Eof);
                 let error = match end {
-                    ReadEnd::Eof => write_error(self).unwrap_or(Error::UnexpectedEof),
+                    ReadEnd::Eof => write_error(ending).unwrap_or(Error::UnexpectedEof),
                     ReadEnd::Error(error) => Error::Transport(error),
                 };
                 (error, Side::Peer)
             }
             (None, None) => return None,
         };
-        let side = if self.sent.as_ref().is_some_and(|sent| sent.initiated) { Side::Us } else { side };
-        self.failed = Some((ABNORMAL, side));
+        let side = if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Side::Us } else { side };
+        ending.failed = Some((ABNORMAL, side));
         Some(error)
     }
 
     /// Has the connection ended? `is_drained` says that nothing waits to be written. Reported once.
     pub(super) fn poll_closed(&mut self, is_drained: bool, unsent: usize) -> Option<Closed> {
-        let ended = self.missed.is_some() || (self.read.is_some() && (is_drained || self.sent.is_none()));
-        if !ended || self.closed.is_some() {
+        let ending = self.ending.as_mut()?;
+        let ended =
+            ending.missed.is_some() || (ending.read.is_some() && (is_drained || ending.sent.is_none()));
+        if !ended || ending.closed.is_some() {
             return None;
         }
-        let closed = match self.failed {
+        let closed = match ending.failed {
             Some((code, by)) => Closed { code, reason: "".into(), by, clean: false, unsent },
             None => {
-                let (code, reason) = self.received.clone().unwrap_or_default().into_status_and_reason();
-                let sent = self.sent.as_ref();
+                let (code, reason) = ending.received.clone().unwrap_or_default().into_status_and_reason();
+                let sent = ending.sent.as_ref();
                 Closed {
                     code,
                     reason,
@@ -214,7 +230,52 @@ impl Closing {
                 }
             }
         };
-        self.closed = Some(closed.clone());
+        ending.closed = Some(closed.clone());
         Some(closed)
+    }
+}
+
+/// What is asked for each message: of an open connection not here, so that it is kept out of the way of messages.
+impl Ending {
+    #[cold]
+    fn is_receiving(&self) -> bool {
+        // A connection that has ended has received a Close frame or failed.
+        self.received.is_none() && self.failed.is_none()
+    }
+
+    #[cold]
+    fn is_open(&self) -> bool {
+        self.sent.is_none()
+            && self.read.is_none()
+            && self.write_error.is_none()
+            && self.failed.is_none()
+            && self.missed.is_none()
+    }
+
+    #[cold]
+    fn can_write(&self) -> bool {
+        self.write_error.is_none() && self.missed.is_none()
+    }
+
+    #[cold]
+    fn may_end(&self) -> bool {
+        self.missed.is_some() || self.read.is_some()
+    }
+
+    #[cold]
+    fn deadline(&self) -> Option<Instant> {
+        let deadline = self.deadline.filter(|_| self.closed.is_none())?;
+        Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
+    }
+
+    #[cold]
+    fn all_written(&mut self, deadline: Instant) {
+        if !self.can_write() {
+            return;
+        }
+        if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
+            sent.left = true;
+            self.deadline = Some(deadline);
+        }
     }
 }
