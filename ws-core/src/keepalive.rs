@@ -1,5 +1,6 @@
 //! Pings, the pongs that answer them, and the deadlines of a peer that shows no life.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
@@ -17,18 +18,24 @@ pub(crate) struct Keepalive {
     pong_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
     next_ping: Option<Instant>,
-    /// Pings that were not answered, oldest first. Invariant: at most `MAX_PINGS`; those that have left come first.
-    pings: VecDeque<Ping>,
-    /// Pings older than all of those that have not left yet, and are remembered no more.
-    forgotten: usize,
-    /// When the oldest unanswered ping has left.
-    unanswered: Option<Instant>,
+    unanswered: Option<Box<Unanswered>>,
     /// When the last byte came or went.
     alive: Instant,
     /// Reading is paused, so that a pong cannot be seen.
     paused: bool,
     /// Since when the transport has taken nothing of what waits.
     blocked: Option<Instant>,
+}
+
+/// The pings that were not answered.
+#[derive(Default)]
+struct Unanswered {
+    /// Oldest first. Invariant: at least one and at most `MAX_PINGS`; those that have left come first.
+    pings: VecDeque<Ping>,
+    /// Pings older than all of those that have not left yet, and are remembered no more.
+    forgotten: usize,
+    /// When the oldest has left.
+    since: Option<Instant>,
 }
 
 struct Ping {
@@ -51,8 +58,6 @@ impl Keepalive {
             pong_timeout: config.pong_timeout,
             write_timeout: config.write_timeout,
             next_ping: config.ping_interval.map(|interval| now + interval),
-            pings: VecDeque::new(),
-            forgotten: 0,
             unanswered: None,
             alive: now,
             paused: false,
@@ -73,14 +78,8 @@ impl Keepalive {
         self.blocked = None;
         if pings == 0 {
             self.alive = now;
-        } else {
-            let forgotten = pings.min(self.forgotten);
-            self.forgotten -= forgotten;
-            let waiting = self.pings.iter_mut().filter(|ping| ping.left.is_none());
-            for ping in waiting.take(pings - forgotten) {
-                ping.left = Some(now);
-            }
-            self.unanswered = self.unanswered.or(Some(now));
+        } else if let Some(unanswered) = &mut self.unanswered {
+            unanswered.have_left(pings, now);
         }
     }
 
@@ -91,12 +90,13 @@ impl Keepalive {
 
     /// A ping was queued.
     pub(crate) fn pinged(&mut self, payload: Bytes) {
-        if self.pings.len() == MAX_PINGS {
-            // Its deadline goes on in `unanswered`; only its round trip will not be known.
-            let oldest = self.pings.pop_front();
-            self.forgotten += usize::from(oldest.is_some_and(|ping| ping.left.is_none()));
+        let unanswered = self.unanswered.get_or_insert_default();
+        if unanswered.pings.len() == MAX_PINGS {
+            // Its deadline goes on in `since`; only its round trip will not be known.
+            let oldest = unanswered.pings.pop_front();
+            unanswered.forgotten += usize::from(oldest.is_some_and(|ping| ping.left.is_none()));
         }
-        self.pings.push_back(Ping { payload, left: None });
+        unanswered.pings.push_back(Ping { payload, left: None });
     }
 
     /// A pong came. The round-trip time of the ping that it answers, if it answers one.
@@ -104,10 +104,14 @@ impl Keepalive {
     /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it
     /// answers all before it.
     pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
-        let answered =
-            self.pings.iter().rposition(|ping| ping.left.is_some() && *ping.payload == *payload)?;
-        let left = self.pings.drain(..=answered).last().and_then(|ping| ping.left);
-        self.unanswered = self.pings.front().and_then(|ping| ping.left);
+        let Unanswered { pings, since, .. } = &mut **self.unanswered.as_mut()?;
+        let answered = pings.iter().rposition(|ping| ping.left.is_some() && *ping.payload == *payload)?;
+        let left = pings.drain(..=answered).last().and_then(|ping| ping.left);
+        *since = pings.front().and_then(|ping| ping.left);
+        if pings.is_empty() {
+            // Those that are forgotten were older than one that had left: they have left, too.
+            self.unanswered = None;
+        }
         left.map(|left| now - left)
     }
 
@@ -127,7 +131,6 @@ impl Keepalive {
     pub(crate) fn stop(&mut self) {
         self.interval = None;
         self.next_ping = None;
-        self.unanswered = None;
         self.pong_timeout = None;
     }
 
@@ -146,7 +149,7 @@ impl Keepalive {
 
     #[inline]
     fn pong_deadline(&self) -> Option<Instant> {
-        let since = self.unanswered.filter(|_| !self.paused)?;
+        let since = self.unanswered.as_ref()?.since.filter(|_| !self.paused)?;
         Some(since.max(self.alive) + self.pong_timeout?)
     }
 
@@ -172,7 +175,21 @@ impl Keepalive {
         let next = due + interval;
         self.next_ping = Some(if next > now { next } else { now + interval });
         // A ping that has not even left says all that another could.
-        self.pings.iter().all(|ping| ping.left.is_some()).then_some(Due::Ping)
+        let is_sent = |unanswered: &Unanswered| unanswered.pings.iter().all(|ping| ping.left.is_some());
+        self.unanswered.as_deref().is_none_or(is_sent).then_some(Due::Ping)
+    }
+}
+
+impl Unanswered {
+    /// So many of those that have not, the oldest, have left now.
+    fn have_left(&mut self, pings: usize, now: Instant) {
+        let forgotten = pings.min(self.forgotten);
+        self.forgotten -= forgotten;
+        let waiting = self.pings.iter_mut().filter(|ping| ping.left.is_none());
+        for ping in waiting.take(pings - forgotten) {
+            ping.left = Some(now);
+        }
+        self.since = self.since.or(Some(now));
     }
 }
 
@@ -266,7 +283,7 @@ mod tests {
         for _ in 0..100 {
             keepalive.pinged(Bytes::new());
         }
-        assert!(keepalive.pings.len() <= MAX_PINGS);
+        assert!(keepalive.unanswered.as_ref().unwrap().pings.len() <= MAX_PINGS);
         assert_eq!(keepalive.pong_deadline(), Some(at(20)));
     }
 

@@ -47,7 +47,7 @@ pub(crate) struct Receive {
     /// Invariant: from where it ends on, nothing was taken.
     block: Block,
     /// What is wrong about the next frame, if it is known already.
-    violation: Option<Violation>,
+    violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
 }
@@ -112,7 +112,7 @@ impl Receive {
 
     fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
         if let Some(violation) = self.violation.take() {
-            return Err(violation);
+            return Err(*violation);
         }
         loop {
             if let Some(piece) = self.apply_mode()? {

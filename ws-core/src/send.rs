@@ -38,7 +38,7 @@ pub(crate) struct Send {
     /// Messages accepted, of which the transport has not taken all bytes.
     unsent: usize,
     /// The answer to the newest ping, if the others fill the queue.
-    newest_pong: Option<Bytes>,
+    newest_pong: Option<Box<Bytes>>,
     /// The message that is being sent as a stream.
     stream: Option<Stream>,
     /// If permessage-deflate was negotiated.
@@ -121,7 +121,7 @@ impl Send {
         let whole = self.marks.written(outbound.written());
         self.unsent -= whole.messages;
         if let Some(payload) = self.newest_pong.take() {
-            self.pong(outbound, payload);
+            self.pong(outbound, *payload);
         }
         whole.pings
     }
@@ -282,7 +282,7 @@ impl Send {
             self.control(outbound, Opcode::Pong, &payload);
             self.mark(outbound, Unit::Pong);
         } else {
-            self.newest_pong = Some(payload);
+            self.newest_pong = Some(Box::new(payload));
         }
     }
 

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 pub(crate) struct Utf8 {
     /// The beginning of a character. Invariant: a proper prefix of some valid character.
     cut: [u8; 3],
-    cut_len: usize,
+    cut_len: u8,
 }
 
 impl Utf8 {
@@ -22,17 +22,18 @@ impl Utf8 {
         // A character that was cut is at most three more bytes away from its end.
         while self.cut_len > 0 {
             let Some(&byte) = bytes.get(used) else { return Ok(()) };
+            let len = self.cut().len();
             let mut character = [0; 4];
-            character[..self.cut_len].copy_from_slice(&self.cut[..self.cut_len]);
-            character[self.cut_len] = byte;
-            match core::str::from_utf8(&character[..=self.cut_len]) {
+            character[..len].copy_from_slice(self.cut());
+            character[len] = byte;
+            match core::str::from_utf8(&character[..=len]) {
                 Ok(complete) => {
                     self.cut_len = 0;
                     valid(complete);
                 }
                 Err(error) if error.error_len().is_some() => return Err(used),
                 Err(_) => {
-                    self.cut[self.cut_len] = byte;
+                    self.cut[len] = byte;
                     self.cut_len += 1;
                 }
             }
@@ -57,12 +58,16 @@ impl Utf8 {
         self.cut_len == 0
     }
 
+    fn cut(&self) -> &[u8] {
+        &self.cut[..usize::from(self.cut_len)]
+    }
+
     /// Keeps the beginning of a character, if it can be one.
     fn keep(&mut self, cut: &[u8]) -> Result<(), usize> {
         match core::str::from_utf8(cut) {
             Err(error) if error.error_len().is_none() => {
                 self.cut[..cut.len()].copy_from_slice(cut);
-                self.cut_len = cut.len();
+                self.cut_len = cut.len() as u8;
                 Ok(())
             }
             _ => Err(first_wrong(cut)),
@@ -130,7 +135,7 @@ impl Text {
     /// handed out in pieces from now on.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Utf8) {
         let mut bytes = self.text.into_bytes();
-        bytes.extend_from_slice(&self.utf8.cut[..self.utf8.cut_len]);
+        bytes.extend_from_slice(self.utf8.cut());
         (bytes, self.utf8)
     }
 }

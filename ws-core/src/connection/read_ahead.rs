@@ -1,5 +1,6 @@
 //! Events that are read while nobody asks for them.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use crate::error::Error;
@@ -8,38 +9,49 @@ use crate::message::Event;
 use super::Connection;
 
 /// What was received while the user waited for something else.
-#[derive(Default)]
 pub(super) struct ReadAhead {
+    limit: usize,
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Invariant: not empty.
     events: VecDeque<Result<Event, Error>>,
     /// What the events hold, in bytes.
     size: usize,
-    limit: usize,
 }
 
 impl ReadAhead {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, ..Self::default() }
+        Self { limit, waiting: None }
     }
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.waiting.is_none()
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.size) >= self.limit
     }
 
     pub(super) fn pop(&mut self) -> Result<Option<Event>, Error> {
-        let event = self.events.pop_front().transpose();
+        let Some(waiting) = &mut self.waiting else { return Ok(None) };
+        let event = waiting.events.pop_front().transpose();
         if let Ok(Some(event)) = &event {
-            self.size -= size(event);
+            waiting.size -= size(event);
         }
-        if self.events.is_empty() {
-            self.events = VecDeque::new();
+        if waiting.events.is_empty() {
+            self.waiting = None;
         }
         event
     }
 
     fn push(&mut self, event: Result<Event, Error>) {
-        self.size += event.as_ref().map_or(0, size);
-        self.events.push_back(event);
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.size += event.as_ref().map_or(0, size);
+        waiting.events.push_back(event);
     }
 }
 
@@ -72,7 +84,7 @@ impl Connection {
 
     fn look_ahead(&mut self, drops: bool) -> bool {
         loop {
-            let is_full = self.ahead.size >= self.ahead.limit;
+            let is_full = self.ahead.is_full();
             if is_full && !drops {
                 return false;
             }

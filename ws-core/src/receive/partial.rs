@@ -18,7 +18,7 @@ pub(super) struct Frame {
     /// Bytes of the payload that are still in the buffer or yet to come.
     pub(super) left: u64,
     /// Where in the key the next byte stands.
-    phase: usize,
+    phase: u8,
     /// Bytes at the beginning of the buffer that were unmasked already.
     unmasked: usize,
     /// Whether more can be inflated without another byte.
@@ -66,9 +66,9 @@ impl Frame {
     /// Unmasks what was not yet unmasked of the payload at the beginning of the buffer.
     pub(super) fn unmask(&mut self, payload: &mut [u8]) {
         if let Some(key) = self.mask {
-            mask::apply(&mut payload[self.unmasked..], key, self.phase);
+            mask::apply(&mut payload[self.unmasked..], key, usize::from(self.phase));
         }
-        self.phase = (self.phase + payload.len() - self.unmasked) % 4;
+        self.phase = ((usize::from(self.phase) + payload.len() - self.unmasked) % 4) as u8;
         self.unmasked = payload.len();
     }
 

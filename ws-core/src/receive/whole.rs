@@ -1,5 +1,6 @@
 //! The straight path: messages in one frame that are whole in the buffer, as nearly all are.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -194,7 +195,7 @@ impl Receive {
     #[cold]
     fn invalid<T>(&mut self, payload: &[u8], start: usize) -> Option<T> {
         let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
-        self.violation = Some(self.violation_at(start + at));
+        self.violation = Some(Box::new(self.violation_at(start + at)));
         None
     }
 }
