@@ -1,6 +1,7 @@
 //! The time that a machine knows: what the driver tells it.
 
 use core::fmt;
+use core::num::NonZero;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
@@ -16,26 +17,36 @@ use core::time::Duration;
 /// let now = Instant::since_epoch(epoch.elapsed());
 /// assert!(now >= Instant::EPOCH);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Instant(Duration);
+///
+/// It is exact to the nanosecond for 584 years. What is later is the end of time, which never comes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(
+    /// The nanoseconds since the epoch, and one more, so that an `Option` of it takes no more room: connections hold many of them.
+    NonZero<u64>,
+);
 
 impl Instant {
     /// The driver's epoch.
-    pub const EPOCH: Self = Self(Duration::ZERO);
+    pub const EPOCH: Self = Self(NonZero::<u64>::MIN);
+
+    const END: Self = Self(NonZero::<u64>::MAX);
 
     /// The instant at which `elapsed` has passed since the epoch.
     pub const fn since_epoch(elapsed: Duration) -> Self {
-        Self(elapsed)
+        Self(Self::EPOCH.0.saturating_add(nanoseconds(elapsed)))
     }
 
-    /// How long after the epoch this instant is.
+    /// How long after the epoch this instant is; [`Duration::MAX`] at the end of time.
     pub const fn elapsed(self) -> Duration {
-        self.0
+        if self.0.get() == Self::END.0.get() {
+            return Duration::MAX;
+        }
+        Duration::from_nanos(self.0.get() - 1)
     }
 
     /// How long after `earlier` this instant is; zero if it is not.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
+        self.elapsed().saturating_sub(earlier.elapsed())
     }
 }
 
@@ -43,7 +54,7 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(duration))
+        Self(self.0.saturating_add(nanoseconds(duration)))
     }
 }
 
@@ -57,6 +68,43 @@ impl Sub for Instant {
 
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "+{:?}", self.0)
+        write!(f, "+{:?}", self.elapsed())
+    }
+}
+
+impl Default for Instant {
+    fn default() -> Self {
+        Self::EPOCH
+    }
+}
+
+const fn nanoseconds(duration: Duration) -> u64 {
+    match duration.as_secs().checked_mul(1_000_000_000) {
+        Some(nanoseconds) => nanoseconds.saturating_add(duration.subsec_nanos() as u64),
+        None => u64::MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_time_is_later_than_all_else_and_never_comes() {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let last = Instant::since_epoch(365 * 584 * day);
+        assert_eq!(last.elapsed(), 365 * 584 * day);
+        assert_eq!(Instant::since_epoch(Duration::new(3, 7)) - Instant::EPOCH, Duration::new(3, 7));
+        for never in [Instant::EPOCH + Duration::MAX, last + 365 * day, Instant::since_epoch(Duration::MAX)] {
+            assert!(never > last);
+            assert_eq!(never.elapsed(), Duration::MAX);
+            assert_eq!(never + day, never);
+            assert_eq!(Instant::EPOCH - never, Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn an_instant_that_may_be_none_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Instant>>(), 8);
     }
 }
