@@ -33,25 +33,24 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     }
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
-    pub async fn accept(self) -> Result<(WebSocket<R, T>, Request), AcceptError> {
+    pub fn accept(self) -> impl Future<Output = Result<(WebSocket<R, T>, Request), AcceptError>> {
         let subprotocols: Vec<String> = self.options.subprotocols().map(String::from).collect();
-        self.accept_with(|request| {
+        self.accept_with(move |request| {
             Ok(Accept::new().first_subprotocol(request, subprotocols.iter().map(|s| &**s)))
         })
-        .await
     }
 
     /// Reads the request and lets `decide` look at it: its path, its `Origin`, its credentials.
     ///
     /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
     /// seconds more if the client is refused and slow to take the answer.
-    pub async fn accept_with(
+    pub fn accept_with(
         self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
-    ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
-        // Boxed: a task is as large as the largest future that it ever waits for, as long as it lasts, and this one is twice as
-        // large as a connection.
-        Box::pin(self.handshake(decide)).await
+    ) -> impl Future<Output = Result<(WebSocket<R, T>, Request), AcceptError>> {
+        // Boxed, with all that it is given: a task is as large as the largest future that it ever waits for, as long as it
+        // lasts, and this one is three times as large as a connection.
+        Box::pin(self.handshake(decide))
     }
 
     async fn handshake(

@@ -33,7 +33,7 @@ use crate::{accept, connect};
 pub struct WebSocket<R: Runtime, T = <R as Runtime>::TcpStream> {
     pub(crate) socket: Socket<R, T>,
     /// Those that use it as a `Stream` and as a `Sink`, which may be two since `futures_util::StreamExt::split`.
-    tasks: Option<Tasks>,
+    tasks: Option<Box<Tasks>>,
 }
 
 /// Nothing of it is pinned where it lies, the transport neither.
@@ -49,25 +49,31 @@ impl<R: Runtime> WebSocket<R> {
     ///
     /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
     /// which cannot be called off.
-    pub async fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
+    pub fn connect<O>(options: O) -> impl Future<Output = Result<(Self, Response), ConnectError>>
     where
         O: TryInto<ConnectOptions>,
         ConnectError: From<O::Error>,
     {
-        connect::connect(&options.try_into()?).await
+        // Boxed, as accepting is: what a task waits for first must not be the most that it ever needs.
+        Box::pin(async move { connect::connect(&options.try_into()?).await })
     }
 }
 
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel. For `wss` TLS begins
     /// on it; a proxy that was set is not asked.
-    pub async fn connect_over<O>(transport: T, options: O) -> Result<(Self, Response), ConnectError>
+    pub fn connect_over<O>(
+        transport: T,
+        options: O,
+    ) -> impl Future<Output = Result<(Self, Response), ConnectError>>
     where
         O: TryInto<ConnectOptions>,
         ConnectError: From<O::Error>,
     {
-        let options = options.try_into()?;
-        connect::open(transport, &options, &Route::direct(&options), Clock::start()).await
+        Box::pin(async move {
+            let options = options.try_into()?;
+            connect::open(transport, &options, &Route::direct(&options), Clock::start()).await
+        })
     }
 
     /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
@@ -199,7 +205,7 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
     ) -> Poll<O> {
         let Self { socket, tasks } = self;
-        let tasks = tasks.get_or_insert_with(|| Tasks::with_places(2));
+        let tasks = tasks.get_or_insert_with(|| Box::new(Tasks::with_places(2)));
         tasks.poll(place, cx, |cx| (f(socket, cx), socket.take_progress()))
     }
 
