@@ -7,16 +7,16 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::config::Config;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// So many unanswered pings are remembered, so that a peer which never answers costs no memory.
 const MAX_PINGS: usize = 16;
 
 /// The heartbeat of a connection.
 pub(crate) struct Keepalive {
-    interval: Option<Duration>,
-    pong_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
+    interval: Option<Span>,
+    pong_timeout: Option<Span>,
+    write_timeout: Option<Span>,
     next_ping: Option<Instant>,
     unanswered: Option<Box<Unanswered>>,
     /// When the last byte came or went.
@@ -54,9 +54,9 @@ pub(crate) enum Due {
 impl Keepalive {
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
         Self {
-            interval: config.ping_interval,
-            pong_timeout: config.pong_timeout,
-            write_timeout: config.write_timeout,
+            interval: config.ping_interval.map(Span::from),
+            pong_timeout: config.pong_timeout.map(Span::from),
+            write_timeout: config.write_timeout.map(Span::from),
             next_ping: config.ping_interval.map(|interval| now + interval),
             unanswered: None,
             alive: now,

@@ -78,6 +78,31 @@ impl Default for Instant {
     }
 }
 
+/// The length of a timeout, as small as an [`Instant`], for those that connections hold.
+#[derive(Clone, Copy)]
+pub(crate) struct Span(Instant);
+
+impl Span {
+    #[inline]
+    const fn nanoseconds(self) -> u64 {
+        self.0.0.get() - Instant::EPOCH.0.get()
+    }
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(Instant::since_epoch(duration))
+    }
+}
+
+/// Saturates, too.
+impl Add<Span> for Instant {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.nanoseconds()))
+    }
+}
+
 const fn nanoseconds(duration: Duration) -> u64 {
     match duration.as_secs().checked_mul(1_000_000_000) {
         Some(nanoseconds) => nanoseconds.saturating_add(duration.subsec_nanos() as u64),
@@ -95,16 +120,19 @@ mod tests {
         let last = Instant::since_epoch(365 * 584 * day);
         assert_eq!(last.elapsed(), 365 * 584 * day);
         assert_eq!(Instant::since_epoch(Duration::new(3, 7)) - Instant::EPOCH, Duration::new(3, 7));
+        assert_eq!(last + Span::from(day), last + day);
         for never in [Instant::EPOCH + Duration::MAX, last + 365 * day, Instant::since_epoch(Duration::MAX)] {
             assert!(never > last);
             assert_eq!(never.elapsed(), Duration::MAX);
             assert_eq!(never + day, never);
+            assert_eq!(never + Span::from(day), never);
+            assert_eq!(last + Span::from(Duration::MAX), never);
             assert_eq!(Instant::EPOCH - never, Duration::ZERO);
         }
     }
 
     #[test]
-    fn an_instant_that_may_be_none_takes_no_more_room() {
-        assert_eq!(size_of::<Option<Instant>>(), 8);
+    fn what_may_be_none_takes_no_more_room() {
+        assert_eq!((size_of::<Option<Instant>>(), size_of::<Option<Span>>()), (8, 8));
     }
 }

@@ -6,11 +6,11 @@ use core::time::Duration;
 use crate::close::{ABNORMAL, CloseFrame, Closed, Side};
 use crate::error::{Error, Timeout};
 use crate::machine::Broken;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 
 /// What is known about the end: nothing, for as long as the connection is open.
 pub(super) struct Closing {
-    timeout: Duration,
+    timeout: Span,
     ending: Option<Box<Ending>>,
 }
 
@@ -50,7 +50,7 @@ enum ReadEnd {
 
 impl Closing {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout, ending: None }
+        Self { timeout: timeout.into(), ending: None }
     }
 
     fn ending(&mut self) -> &mut Ending {
