@@ -17,7 +17,7 @@ const READ_SIZE: usize = 16 * 1024;
 const MAX_READ_SIZE: usize = 64 * 1024;
 
 /// After so many reads that did not have to wait, others are let run: a flood that yields no event must not starve them.
-const READS_IN_A_ROW: usize = 32;
+const READS_IN_A_ROW: u8 = 32;
 
 /// A machine, and how far its transport is, which stands beside it.
 pub(crate) struct Driver<R: Runtime, M> {
@@ -26,10 +26,10 @@ pub(crate) struct Driver<R: Runtime, M> {
     /// What the clock said last.
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
-    timer: Option<(std::time::Instant, R::Sleep)>,
+    timer: Option<(Instant, R::Sleep)>,
     /// Room for the next read. Invariant: at least `READ_SIZE`, at most `MAX_READ_SIZE`.
     read_size: usize,
-    reads_in_a_row: usize,
+    reads_in_a_row: u8,
     read_ended: bool,
     write_ended: bool,
     needs_flush: bool,
@@ -238,32 +238,39 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.machine.poll_timeout();
-        // A deadline beyond what the clock can show never comes.
-        let Some(deadline) = deadline.and_then(|deadline| self.clock.at(deadline)) else {
+        let Some(deadline) = self.machine.poll_timeout() else {
             self.timer = None;
             return Poll::Pending;
         };
-        let (at, sleep) = self.timer.get_or_insert_with(|| (deadline, R::sleep_until(deadline)));
-        loop {
-            if *at > deadline {
-                R::reset(sleep, deadline);
-                *at = deadline;
-            }
-            ready!(Pin::new(&mut *sleep).poll(cx));
-            if deadline <= R::now() {
-                break;
+        if self.timer.as_ref().is_none_or(|(at, _)| *at > deadline) {
+            self.set_timer(deadline);
+        }
+        while let Some((_, sleep)) = &mut self.timer {
+            ready!(Pin::new(sleep).poll(cx));
+            let now = self.now();
+            if deadline <= now {
+                self.machine.handle_timeout(now);
+                // A timer that has fired must not be polled again.
+                self.timer = None;
+                self.progress = true;
+                return Poll::Ready(());
             }
             // The deadline has moved away since the timer was set.
-            R::reset(sleep, deadline);
-            *at = deadline;
+            self.set_timer(deadline);
         }
-        let now = self.now();
-        self.machine.handle_timeout(now);
-        // A timer that has fired must not be polled again.
-        self.timer = None;
-        self.progress = true;
-        Poll::Ready(())
+        Poll::Pending
+    }
+
+    /// A deadline beyond what the clock can show never comes.
+    fn set_timer(&mut self, deadline: Instant) {
+        let sleep = self.timer.take().map(|(_, sleep)| sleep);
+        self.timer = self.clock.at(deadline).map(|at| match sleep {
+            Some(mut sleep) => {
+                R::reset(&mut sleep, at);
+                (deadline, sleep)
+            }
+            None => (deadline, R::sleep_until(at)),
+        });
     }
 
     /// Writes what waits, shuts down, and reads to the end what `discard` drops, so that what was written reaches the peer: a socket that is

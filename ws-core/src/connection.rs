@@ -43,7 +43,6 @@ pub use visit::{Data, Reply, Visit};
 /// what is assembled by `max_message_size`; the rest is what the driver reads in at a time, and what compression takes, if it
 /// was negotiated.
 pub struct Connection {
-    role: Role,
     inbound: Inbound,
     outbound: Outbound,
     receive: Receive,
@@ -79,7 +78,6 @@ impl Connection {
         now: Instant,
     ) -> Self {
         Self {
-            role,
             receive: Receive::new(role, config),
             send: Send::new(role, config, random, &outbound),
             keepalive: Keepalive::new(config, now),
@@ -94,13 +92,13 @@ impl Connection {
     /// From here on, both ends may compress.
     #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
     pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
-        self.receive.set_inflater(deflate.inflater(self.role));
-        self.send.set_compressor(deflate.compressor(self.role));
+        self.receive.set_inflater(deflate.inflater(self.role()));
+        self.send.set_compressor(deflate.compressor(self.role()));
     }
 
     /// Which end this is.
     pub fn role(&self) -> Role {
-        self.role
+        self.send.role()
     }
 
     /// Whether messages are still accepted for sending.
@@ -253,7 +251,7 @@ impl Connection {
 
     /// RFC 6455 §7.1.1: the server ends the TCP connection first, so that it is the client's port that is free at once.
     fn finish_if_complete(&mut self) {
-        if self.role == Role::Server && self.closing.is_complete() {
+        if self.role() == Role::Server && self.closing.is_complete() {
             self.outbound.finish();
         }
     }
@@ -394,7 +392,7 @@ impl Machine for Connection {
 impl core::fmt::Debug for Connection {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Connection")
-            .field("role", &self.role)
+            .field("role", &self.role())
             .field("is_open", &self.is_open())
             .field("inbound", &self.inbound.len())
             .field("outbound", &self.outbound)

@@ -88,6 +88,10 @@ impl Send {
         send
     }
 
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
     /// From now on, messages are compressed.
     pub(crate) fn set_compressor(&mut self, compressor: Compressor) {
         self.compressor = Some(Box::new(compressor));
