@@ -143,6 +143,10 @@ impl Keepalive {
 
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
+        // It is asked for with each message, when most often nothing is waited for.
+        if self.unanswered.is_none() && self.blocked.is_none() {
+            return self.next_ping;
+        }
         let silence = earliest(self.pong_deadline(), self.write_deadline());
         earliest(self.next_ping, silence)
     }
