@@ -37,6 +37,15 @@ pub(crate) struct Driver<R: Runtime, M> {
     pub(crate) progress: bool,
 }
 
+/// How far writing has come.
+#[derive(Clone, Copy)]
+struct Wrote {
+    /// Whether the last byte that waited has left, or nothing leaves any more: that may be what the machine waits for.
+    has_emptied: bool,
+    /// Whether the transport has taken everything, or takes nothing any more.
+    is_flushed: bool,
+}
+
 impl<R: Runtime, M: Machine> Driver<R, M> {
     /// A machine that is told the time by `clock`.
     pub(crate) fn new(machine: M, clock: Clock<R>) -> Self {
@@ -85,11 +94,6 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.clock.now()
     }
 
-    /// Whether the transport has taken everything, or takes nothing any more.
-    pub(crate) fn is_flushed(&mut self) -> bool {
-        self.write_ended || (self.machine.outbound().is_empty() && !self.needs_flush)
-    }
-
     /// The machine's next event.
     pub(crate) fn poll_event<T>(
         &mut self,
@@ -114,9 +118,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     where
         R: Io<T>,
     {
-        self.poll_write(io, cx);
-        let is_due = self.machine.poll_timeout().is_some_and(|deadline| deadline <= self.seen);
-        !is_due && self.is_flushed()
+        let wrote = self.poll_write(io, cx);
+        wrote.is_flushed && self.machine.poll_timeout().is_none_or(|deadline| deadline > self.seen)
     }
 
     /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
@@ -132,7 +135,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             return Poll::Ready(());
         }
         // Only now the clock: what waited in the socket is a sign of life.
-        if wrote || self.poll_timer(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+        if wrote.has_emptied || self.poll_timer(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Pends when it is the turn of others. Not even the clock is looked at then, as it must not be before a read.
@@ -145,60 +148,79 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         Poll::Pending
     }
 
-    /// Says whether the last byte that waited has left, which may be what the machine waits for.
     #[inline]
-    fn poll_write<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
+    fn poll_write<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
     where
         R: Io<T>,
     {
         if self.write_ended {
-            return false;
+            return Wrote { has_emptied: false, is_flushed: true };
         }
-        let mut emptied = false;
-        while self.machine.outbound().has_remaining() {
-            match write::<R, T>(io, cx, self.machine.outbound()) {
-                Poll::Ready(Ok(n)) => {
-                    let now = self.now();
-                    self.seen = now;
-                    self.machine.handle_write(n, now);
-                    self.needs_flush = true;
-                    self.progress = true;
-                    emptied = !self.machine.outbound().has_remaining();
+        let outbound = self.machine.outbound();
+        let has_emptied = outbound.has_remaining();
+        if has_emptied {
+            let mut written = write::<R, T>(io, cx, outbound);
+            if let Poll::Ready(Ok(n)) = written {
+                self.wrote(n);
+                if self.machine.outbound().has_remaining() {
+                    written = self.write_more(io, cx);
                 }
-                Poll::Ready(Err(error)) => {
-                    self.write_failed(error);
-                    return true;
-                }
+            }
+            match written {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return self.write_failed(error),
                 Poll::Pending => {
                     let now = self.now();
                     self.machine.handle_write(0, now);
-                    return false;
+                    return Wrote { has_emptied: false, is_flushed: false };
                 }
             }
         }
         if self.needs_flush {
             match R::poll_flush(io, cx) {
                 Poll::Ready(Ok(())) => self.needs_flush = false,
-                Poll::Ready(Err(error)) => {
-                    self.write_failed(error);
-                    return true;
-                }
-                Poll::Pending => return emptied,
+                Poll::Ready(Err(error)) => return self.write_failed(error),
+                Poll::Pending => return Wrote { has_emptied, is_flushed: false },
             }
         }
         if self.machine.outbound().is_finished() && R::poll_shutdown(io, cx).is_ready() {
             // A peer that is gone needs no shutdown.
             self.write_ended = true;
         }
-        emptied
+        Wrote { has_emptied, is_flushed: true }
+    }
+
+    /// Writes what one write has left. Mostly nothing is, so it stays out of the way.
+    #[cold]
+    fn write_more<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+    where
+        R: Io<T>,
+    {
+        loop {
+            let n = ready!(write::<R, T>(io, cx, self.machine.outbound()))?;
+            self.wrote(n);
+            if !self.machine.outbound().has_remaining() {
+                return Poll::Ready(Ok(n));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn wrote(&mut self, n: usize) {
+        let now = self.now();
+        self.seen = now;
+        self.machine.handle_write(n, now);
+        self.needs_flush = true;
+        self.progress = true;
     }
 
     #[cold]
-    fn write_failed(&mut self, error: io::Error) {
+    fn write_failed(&mut self, error: io::Error) -> Wrote {
         self.write_ended = true;
         self.progress = true;
         let now = self.now();
         self.machine.handle_error(Broken::write(error), now);
+        Wrote { has_emptied: true, is_flushed: true }
     }
 
     fn poll_read<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()>
@@ -313,18 +335,27 @@ fn next_read_size(size: usize, n: usize, room: usize) -> usize {
 }
 
 /// One system call for all that waits, where the transport can.
-#[inline]
+#[inline(always)]
 fn write<R: Io<T>, T>(io: &mut T, cx: &mut Context<'_>, outbound: &impl Buf) -> Poll<io::Result<usize>> {
     let chunk = outbound.chunk();
     let written = if chunk.len() == outbound.remaining() || !R::is_write_vectored(io) {
         ready!(R::poll_write(io, cx, chunk))
     } else {
-        let mut slices = [IoSlice::new(&[]); 16];
-        let n = outbound.chunks_vectored(&mut slices);
-        ready!(R::poll_write_vectored(io, cx, &slices[..n]))
+        ready!(write_pieces::<R, T>(io, cx, outbound))
     };
-    Poll::Ready(match written {
-        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-        written => written,
-    })
+    match written {
+        Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        written => Poll::Ready(written),
+    }
+}
+
+#[inline(never)]
+fn write_pieces<R: Io<T>, T>(
+    io: &mut T,
+    cx: &mut Context<'_>,
+    outbound: &impl Buf,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); 16];
+    let n = outbound.chunks_vectored(&mut slices);
+    R::poll_write_vectored(io, cx, &slices[..n])
 }

@@ -15,6 +15,9 @@ use crate::runtime::{Io, Runtime};
 use crate::seat::Progress;
 use crate::signal::Signal;
 
+/// So many bytes of a message are copied at most where it could be moved.
+const SMALL: usize = 1024;
+
 /// A connection and its transport.
 pub struct Socket<R: Runtime, T> {
     pub(crate) io: T,
@@ -152,6 +155,21 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Waits until there is room, and queues the message; does nothing if that is done.
     #[inline]
     pub(crate) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        // The straight path: what is small is copied in any case, and need not be moved through the layers before.
+        let small = message.as_ref().filter(|message| message.len() <= SMALL);
+        if small.is_some_and(|message| self.connection().send_ref(message.as_ref()).is_ok()) {
+            *message = None;
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_feed_owned(cx, message)
+    }
+
+    #[inline(never)]
+    fn poll_feed_owned(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<Message>,

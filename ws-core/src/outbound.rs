@@ -152,13 +152,26 @@ impl Outbound {
     /// to be left as they are. For the machine itself.
     #[inline]
     pub fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        let tail = self.tail();
+        let before = tail.len();
+        append(tail);
+        let n = tail.len() - before;
+        self.appended(n);
+    }
+
+    /// Where the newest bytes are. Those that are added to it must be told to [`appended`](Self::appended).
+    #[inline]
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         if self.start >= COMPACT && self.start * 2 >= self.tail.len() {
             self.tail.drain(..self.start);
             self.start = 0;
         }
-        let before = self.tail.len();
-        append(&mut self.tail);
-        self.waiting += self.tail.len() - before;
+        &mut self.tail
+    }
+
+    #[inline]
+    pub(crate) fn appended(&mut self, n: usize) {
+        self.waiting += n;
     }
 
     /// Queues a buffer without copying it. For the machine whose outbound bytes these are; a driver has no business here.
@@ -169,6 +182,16 @@ impl Outbound {
         self.freeze_tail();
         self.waiting += bytes.len();
         self.segments.push_back(bytes);
+    }
+
+    /// Queues a few bytes that go before a buffer which is pushed next. Where no other small ones wait, they do not begin the
+    /// tail, whose memory would go away with them.
+    pub(crate) fn push_copied(&mut self, bytes: &[u8]) {
+        if self.tail.is_empty() {
+            self.push(Bytes::copy_from_slice(bytes));
+        } else {
+            self.append(|tail| tail.extend_from_slice(bytes));
+        }
     }
 
     /// Drops all bytes from `position` on. Bytes in flight cannot be dropped.
@@ -198,6 +221,18 @@ impl Outbound {
     /// For the machine itself, in its [`handle_write`](crate::Machine::handle_write).
     #[inline]
     pub fn acknowledge(&mut self, n: usize) {
+        // In most cases the transport takes all that waits, and that lies in one piece.
+        if n == self.waiting && self.in_flight == 0 && self.segments.is_empty() {
+            self.written += n as u64;
+            self.waiting = 0;
+            self.tail.clear();
+            self.start = 0;
+            return;
+        }
+        self.acknowledge_piecemeal(n);
+    }
+
+    fn acknowledge_piecemeal(&mut self, n: usize) {
         let n = n.min(self.len());
         self.written += n as u64;
         let from_flight = n.min(self.in_flight);

@@ -19,9 +19,12 @@ use crate::random::Random;
 use marks::{Marks, Unit};
 use stream::Stream;
 
-/// A payload from this length on is not appended to the small frames before it: a client masks it into a buffer of
-/// its own in one pass, a server queues it as it is.
+/// A payload from this length on is not appended to the small frames before it: a server queues it as it is, without copying it.
 const LARGE: usize = 4096;
+
+/// A client's message from this length on is masked into a buffer of its own in one pass. To allocate that for a shorter one costs
+/// more than the second pass, which finds it in the cache.
+const MASKED_APART: usize = 32 * 1024;
 
 /// So many pongs wait at most; beyond that, the newest replaces those that have come last.
 const MAX_PONGS: usize = 16;
@@ -31,6 +34,8 @@ pub(crate) struct Send {
     role: Role,
     max_frame_size: usize,
     max_send_buffer: usize,
+    /// Shorter messages are one frame that is appended as it is, as nearly all are: 0 if they may be compressed.
+    simple: usize,
     random: Random,
     /// What ends where in the stream, of all that the transport has not taken whole.
     /// Invariant: less than `MAX_PONGS` are pongs.
@@ -74,6 +79,10 @@ impl Send {
             role,
             max_frame_size: config.max_frame_size,
             max_send_buffer: config.max_send_buffer,
+            simple: config.max_frame_size.saturating_add(1).min(match role {
+                Role::Client => MASKED_APART,
+                Role::Server => LARGE,
+            }),
             random,
             // The end of the opening handshake may still wait. It counts as begun: it is neither cut nor dropped.
             marks: Marks::new(outbound.end()),
@@ -95,6 +104,7 @@ impl Send {
     /// From now on, messages are compressed.
     pub(crate) fn set_compressor(&mut self, compressor: Compressor) {
         self.compressor = Some(Box::new(compressor));
+        self.simple = 0;
     }
 
     #[cfg(feature = "deflate")]
@@ -124,10 +134,17 @@ impl Send {
     pub(crate) fn wrote(&mut self, outbound: &mut Outbound) -> usize {
         let whole = self.marks.written(outbound.written());
         self.unsent -= whole.messages;
+        if self.newest_pong.is_some() {
+            self.send_newest_pong(outbound);
+        }
+        whole.pings
+    }
+
+    #[cold]
+    fn send_newest_pong(&mut self, outbound: &mut Outbound) {
         if let Some(payload) = self.newest_pong.take() {
             self.pong(outbound, *payload);
         }
-        whole.pings
     }
 
     #[inline]
@@ -153,30 +170,57 @@ impl Send {
         if let Err(refusal) = self.admit(outbound) {
             return Err((refusal, message));
         }
-        let lead = Lead { opcode: message.kind().into(), compressed: false };
+        let opcode = message.kind().into();
+        if message.len() < self.simple {
+            self.simple(outbound, opcode, message.as_bytes());
+        } else {
+            self.any_owned(outbound, opcode, message);
+        }
+        self.accepted(outbound);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn any_owned(&mut self, outbound: &mut Outbound, opcode: Opcode, message: Message) {
+        let lead = Lead { opcode, compressed: false };
         if let Some(compressed) = self.compressed(message.as_bytes()) {
-            self.owned(outbound, lead.opcode, compressed);
+            self.owned(outbound, opcode, compressed);
         } else if message.len() < LARGE || self.role == Role::Client || message.len() > self.max_frame_size {
             self.fragments(outbound, lead, message.as_bytes());
         } else {
             self.header(outbound, lead, true, message.len());
             outbound.push(message.into_bytes());
         }
-        self.accepted(outbound);
-        Ok(())
     }
 
     /// Queues a message that is lent.
     #[inline]
     pub(crate) fn lent(&mut self, outbound: &mut Outbound, message: MessageRef<'_>) -> Result<(), Refusal> {
         self.admit(outbound)?;
-        let lead = Lead { opcode: message.kind().into(), compressed: false };
-        match self.compressed(message.as_bytes()) {
-            Some(compressed) => self.owned(outbound, lead.opcode, compressed),
-            None => self.fragments(outbound, lead, message.as_bytes()),
+        let (opcode, payload) = (message.kind().into(), message.as_bytes());
+        if payload.len() < self.simple {
+            self.simple(outbound, opcode, payload);
+        } else {
+            self.any_lent(outbound, opcode, payload);
         }
         self.accepted(outbound);
         Ok(())
+    }
+
+    fn any_lent(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+        match self.compressed(payload) {
+            Some(compressed) => self.owned(outbound, opcode, compressed),
+            None => self.fragments(outbound, Lead { opcode, compressed: false }, payload),
+        }
+    }
+
+    /// Queues a message of fewer bytes than `simple`, for each role apart: most of the header is known then.
+    #[inline(always)]
+    fn simple(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+        match self.role {
+            Role::Client => append_whole(outbound, opcode, Some(self.random.mask_key()), payload),
+            Role::Server => append_whole(outbound, opcode, None, payload),
+        }
     }
 
     /// The compressed payload of a message, if it is to be compressed.
@@ -207,7 +251,6 @@ impl Send {
         self.mark(outbound, Unit::Message);
     }
 
-    #[inline(always)]
     fn fragments(&mut self, outbound: &mut Outbound, lead: Lead, payload: &[u8]) {
         if payload.len() <= self.max_frame_size {
             return self.frame(outbound, lead, true, payload);
@@ -215,7 +258,6 @@ impl Send {
         self.several(outbound, lead, payload);
     }
 
-    #[inline(never)]
     fn several(&mut self, outbound: &mut Outbound, mut lead: Lead, payload: &[u8]) {
         let mut chunks = payload.chunks(self.max_frame_size).peekable();
         while let Some(chunk) = chunks.next() {
@@ -225,7 +267,6 @@ impl Send {
     }
 
     /// Queues a frame of a data message, with a fresh masking key where one is needed.
-    #[inline(always)]
     fn frame(&mut self, outbound: &mut Outbound, lead: Lead, fin: bool, payload: &[u8]) {
         if payload.len() >= LARGE {
             return self.large_frame(outbound, lead, fin, payload);
@@ -236,7 +277,6 @@ impl Send {
         }
     }
 
-    #[inline(never)]
     fn large_frame(&mut self, outbound: &mut Outbound, lead: Lead, fin: bool, payload: &[u8]) {
         let key = self.header(outbound, lead, fin, payload.len());
         outbound.push(match key {
@@ -255,7 +295,8 @@ impl Send {
     ) -> Option<mask::MaskKey> {
         let key = (self.role == Role::Client).then(|| self.random.mask_key());
         if let Some(header) = Header::data(lead.opcode, fin, key, len as u64) {
-            append(outbound, header.with_rsv1(lead.compressed), &[]);
+            let (bytes, n) = header.with_rsv1(lead.compressed).encode();
+            outbound.push_copied(&bytes[..n]);
         }
         key
     }
@@ -328,14 +369,26 @@ pub(crate) enum Before {
 }
 
 #[inline(always)]
+fn append_whole(outbound: &mut Outbound, opcode: Opcode, key: Option<mask::MaskKey>, payload: &[u8]) {
+    if let Some(header) = Header::data(opcode, true, key, payload.len() as u64) {
+        append_inline(outbound, header, payload);
+    }
+}
+
 fn append(outbound: &mut Outbound, header: Header, payload: &[u8]) {
-    outbound.append(|tail| {
-        tail.reserve(Header::MAX_LEN + payload.len());
-        header.append_to(tail);
-        let at = tail.len();
-        tail.extend_from_slice(payload);
-        if let Some(key) = header.mask() {
-            mask::apply(&mut tail[at..], key, 0);
-        }
-    });
+    append_inline(outbound, header, payload);
+}
+
+#[inline(always)]
+fn append_inline(outbound: &mut Outbound, header: Header, payload: &[u8]) {
+    let tail = outbound.tail();
+    let before = tail.len();
+    tail.reserve(Header::MAX_LEN + payload.len());
+    header.append_to(tail);
+    let at = tail.len();
+    tail.extend_from_slice(payload);
+    if let Some(key) = header.mask() {
+        mask::apply(&mut tail[at..], key, 0);
+    }
+    outbound.appended(at - before + payload.len());
 }

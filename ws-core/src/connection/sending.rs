@@ -25,7 +25,7 @@ impl Connection {
 
     /// Queues a message. An error hands it back.
     ///
-    /// A client copies and masks the payload in one pass; a server queues a large one as it is.
+    /// A client copies and masks the payload; a server queues a large one as it is.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();

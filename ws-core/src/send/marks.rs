@@ -1,7 +1,6 @@
 //! What ends where in the stream that is sent.
 
-use alloc::collections::VecDeque;
-use core::mem;
+use alloc::vec::Vec;
 
 /// What can be sent whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,7 +16,9 @@ pub(super) enum Unit {
 /// The units that the transport has not taken whole, oldest first.
 pub(super) struct Marks {
     /// Each with the position of its end. Invariant: the positions ascend, and all lie behind `boundary`.
-    units: VecDeque<(u64, Unit)>,
+    units: Vec<(u64, Unit)>,
+    /// How many of them were taken whole, and are yet to be removed. Invariant: less than all, or 0.
+    taken: usize,
     /// The end of the last unit that the transport has taken whole.
     boundary: u64,
     counts: Counts,
@@ -31,10 +32,16 @@ pub(super) struct Counts {
     pub(super) pongs: usize,
 }
 
+/// How many of those that matter then were taken whole.
+pub(super) struct Taken {
+    pub(super) messages: usize,
+    pub(super) pings: usize,
+}
+
 impl Marks {
     /// Units will follow behind `boundary`.
     pub(super) fn new(boundary: u64) -> Self {
-        Self { units: VecDeque::new(), boundary, counts: Counts::default() }
+        Self { units: Vec::new(), taken: 0, boundary, counts: Counts::default() }
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -44,32 +51,40 @@ impl Marks {
     #[inline]
     pub(super) fn push(&mut self, end: u64, unit: Unit) {
         self.counts.add(unit);
-        self.units.push_back((end, unit));
+        self.units.push((end, unit));
     }
 
     /// The transport has taken all bytes before `position`: the units that it has whole now, and had not before.
     #[inline]
-    pub(super) fn written(&mut self, position: u64) -> Counts {
+    pub(super) fn written(&mut self, position: u64) -> Taken {
         // In most cases it takes all that waits: then none has to be looked at.
-        match self.units.back() {
+        match self.units.last() {
             Some(&(end, _)) if end <= position => {
                 self.units.clear();
+                self.taken = 0;
                 self.boundary = end;
-                mem::take(&mut self.counts)
+                let Counts { messages, pings, .. } = self.counts;
+                self.counts = Counts::default();
+                Taken { messages, pings }
             }
             _ => self.written_in_part(position),
         }
     }
 
-    fn written_in_part(&mut self, position: u64) -> Counts {
+    fn written_in_part(&mut self, position: u64) -> Taken {
         let mut whole = Counts::default();
-        while let Some(&(end, unit)) = self.units.front().filter(|(end, _)| *end <= position) {
-            self.units.pop_front();
+        while let Some(&(end, unit)) = self.units.get(self.taken).filter(|(end, _)| *end <= position) {
+            self.taken += 1;
             self.boundary = end;
             whole.add(unit);
         }
+        // Removed at last when they are the greater part, so that each is moved only once.
+        if self.taken * 2 >= self.units.len() {
+            self.units.drain(..self.taken);
+            self.taken = 0;
+        }
         self.counts.remove(whole);
-        whole
+        Taken { messages: whole.messages, pings: whole.pings }
     }
 
     /// Where the last unit ends of which some byte comes before `position`.
@@ -77,15 +92,18 @@ impl Marks {
         if position == self.boundary {
             return position;
         }
-        self.units.iter().map(|&(end, _)| end).find(|&end| end >= position).unwrap_or(position)
+        self.units[self.taken..].iter().map(|&(end, _)| end).find(|&end| end >= position).unwrap_or(position)
     }
 
     /// The bytes from `position` on were dropped.
     pub(super) fn truncate(&mut self, position: u64) {
         let mut dropped = Counts::default();
-        while let Some(&(_, unit)) = self.units.back().filter(|(end, _)| *end > position) {
-            self.units.pop_back();
+        while let Some((_, unit)) = self.units.pop_if(|(end, _)| *end > position) {
             dropped.add(unit);
+        }
+        if self.taken == self.units.len() {
+            self.units.clear();
+            self.taken = 0;
         }
         self.counts.remove(dropped);
     }
@@ -106,5 +124,57 @@ impl Counts {
         self.messages -= other.messages;
         self.pings -= other.pings;
         self.pongs -= other.pongs;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNITS: [Unit; 6] =
+        [Unit::Message, Unit::Ping, Unit::Message, Unit::Pong, Unit::Other, Unit::Message];
+
+    /// Units of ten bytes each, behind byte 100.
+    fn sample() -> Marks {
+        let mut marks = Marks::new(100);
+        for (i, unit) in UNITS.into_iter().enumerate() {
+            marks.push(110 + 10 * i as u64, unit);
+        }
+        marks
+    }
+
+    #[test]
+    fn a_unit_is_taken_once_with_its_last_byte_however_the_writes_are_cut() {
+        for step in 1..=60 {
+            let mut marks = sample();
+            let (mut messages, mut pings) = (0, 0);
+            for position in (100 + step..160).step_by(step as usize).chain([160]) {
+                let taken = marks.written(position);
+                messages += taken.messages;
+                pings += taken.pings;
+                let whole = &UNITS[..(position - 100) as usize / 10];
+                assert_eq!(messages, whole.iter().filter(|unit| **unit == Unit::Message).count());
+                assert_eq!(pings, whole.iter().filter(|unit| **unit == Unit::Ping).count());
+                let begun = (position - 100).div_ceil(10) * 10 + 100;
+                assert_eq!(marks.end_of_begun(position), begun);
+            }
+            assert_eq!(marks.counts().pongs, 0);
+        }
+    }
+
+    #[test]
+    fn units_that_were_dropped_are_never_taken() {
+        for written in 100..=160 {
+            let mut marks = sample();
+            let before = marks.written(written).messages;
+            let end = marks.end_of_begun(written);
+            marks.truncate(end);
+            let whole = &UNITS[..(end - 100) as usize / 10];
+            let messages = whole.iter().filter(|unit| **unit == Unit::Message).count();
+            assert_eq!(before + marks.written(end).messages, messages);
+            marks.push(end + 5, Unit::Message);
+            assert_eq!(marks.written(end + 4).messages, 0);
+            assert_eq!(marks.written(end + 5).messages, 1);
+        }
     }
 }
