@@ -304,6 +304,9 @@ fn the_environment_names_the_proxy_when_it_is_asked() {
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 #[test]
 fn a_build_without_tls_says_so_before_anything_is_sent() {
+    if let Some(url) = child_url() {
+        return walk_through_the_environment(&url);
+    }
     assert!(matches!(ConnectOptions::new("wss://server.test"), Err(ConnectError::TlsUnsupported)));
     let proxied = options("ws://server.test").proxy("https://proxy.test");
     assert!(matches!(proxied, Err(ConnectError::TlsUnsupported)));

@@ -165,6 +165,11 @@ pub(crate) fn check_text(error: &(dyn std::error::Error + 'static)) {
 
 /// Runs the current test in a process with these variables, which can be set for a child only. Gives what it tells.
 pub(crate) fn run_child(url: &str, variables: &[(&str, &str)]) -> String {
+    assert_eq!(
+        child_url(),
+        None,
+        "a test that does not ask whether it is the child would run itself for ever"
+    );
     let test = std::thread::current().name().expect("a test has a name").to_owned();
     let mut child = Command::new(std::env::current_exe().unwrap());
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
