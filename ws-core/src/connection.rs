@@ -361,6 +361,9 @@ impl Machine for Connection {
         if let Some(message) = self.poll_whole() {
             return Ok(Some(Event::Message(message)));
         }
+        if self.is_at_rest() {
+            return Ok(None);
+        }
         match self.closing.take_failure() {
             None => self.poll_ahead(),
             Some(failure) => Err(failure),
