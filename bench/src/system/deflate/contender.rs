@@ -5,6 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
@@ -25,10 +26,16 @@ use crate::transport::{Outlet, Pipe};
 
 pub struct Contender {
     pub name: &'static str,
-    /// Says how many bytes went over the wire.
-    pub run: fn(Spec) -> usize,
+    pub run: fn(Spec) -> Passed,
     /// Says how many bytes of the heap an open connection holds.
     pub hold: fn(Parameters, fn() -> usize) -> f64,
+}
+
+/// What a run has come to.
+pub struct Passed {
+    /// Went over the wire.
+    pub bytes: usize,
+    pub elapsed: Duration,
 }
 
 /// What both ends have agreed on.
@@ -78,7 +85,7 @@ async fn send<W: Socket>(socket: &mut W, messages: &[Bytes]) {
 }
 
 /// The frames that a server would send, compressed by ours. That is no part of what is measured.
-fn frames(spec: Spec) -> Bytes {
+pub fn frames(spec: Spec) -> Bytes {
     let outlet = Rc::new(Outlet::keeping());
     let pipe = Pipe::new(Bytes::new(), 0, outlet.clone());
     let mut socket = open_ours(Role::Server, Parameters { takeover: spec.takeover }, pipe);
@@ -87,7 +94,7 @@ fn frames(spec: Spec) -> Bytes {
     Rc::into_inner(outlet).expect("the connection is gone").into_kept().into()
 }
 
-fn run<W: Socket>(open: Opening<W>, spec: Spec) -> usize {
+fn run<W: Socket>(open: Opening<W>, spec: Spec) -> Passed {
     let outlet = Rc::new(Outlet::default());
     let frames = if spec.direction == Direction::Receive { frames(spec) } else { Bytes::new() };
     let messages = spec.content.messages(spec.count);
@@ -97,13 +104,13 @@ fn run<W: Socket>(open: Opening<W>, spec: Spec) -> usize {
     match spec.direction {
         Direction::Send => {
             let mut socket = open(Role::Server, parameters, Pipe::new(Bytes::new(), 0, outlet.clone()));
-            measured(|| runtime.block_on(send(&mut socket, &messages)));
-            outlet.bytes()
+            let elapsed = measured(|| runtime.block_on(send(&mut socket, &messages)));
+            Passed { bytes: outlet.bytes(), elapsed }
         }
         Direction::Receive => {
             let len = frames.len();
             let mut socket = open(Role::Client, parameters, Pipe::new(frames, len, outlet));
-            measured(|| {
+            let elapsed = measured(|| {
                 runtime.block_on(async {
                     for sent in &messages {
                         let message = socket.recv().await.expect("a message");
@@ -111,7 +118,7 @@ fn run<W: Socket>(open: Opening<W>, spec: Spec) -> usize {
                     }
                 });
             });
-            len
+            Passed { bytes: len, elapsed }
         }
     }
 }
@@ -274,24 +281,24 @@ impl Raw {
     }
 }
 
-fn raw(spec: Spec) -> usize {
+fn raw(spec: Spec) -> Passed {
     let messages = spec.content.messages(spec.count);
+    let mut raw = Raw::new(spec.takeover);
     let mut bytes = 0;
-    match spec.direction {
+    let elapsed = match spec.direction {
         Direction::Send => {
-            let mut raw = Raw::new(spec.takeover);
-            measured(|| bytes = messages.iter().map(|message| raw.compress(message).len()).sum());
+            measured(|| bytes = messages.iter().map(|message| raw.compress(message).len()).sum())
         }
         Direction::Receive => {
-            let mut raw = Raw::new(spec.takeover);
             let sent: Vec<_> = messages.iter().map(|message| raw.compress(message).to_vec()).collect();
             bytes = sent.iter().map(Vec::len).sum();
             let mut came = 0;
-            measured(|| came = sent.iter().map(|message| raw.decompress(message).len()).sum());
+            let elapsed = measured(|| came = sent.iter().map(|message| raw.decompress(message).len()).sum());
             assert_eq!(came, messages.iter().map(Bytes::len).sum::<usize>());
+            elapsed
         }
-    }
-    bytes
+    };
+    Passed { bytes, elapsed }
 }
 
 fn hold_raw(parameters: Parameters, heap: fn() -> usize) -> f64 {
