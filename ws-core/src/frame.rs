@@ -326,6 +326,13 @@ impl<'a> Whole<'a> {
         self.start + self.payload.len()
     }
 
+    /// What its header says.
+    #[inline]
+    pub(crate) fn header(&self) -> Header {
+        let len = self.payload.len() as u64;
+        Header { fin: true, compressed: false, opcode: self.kind.into(), mask: self.mask, len }
+    }
+
     /// Unmasks the payload; or masks it again.
     #[inline]
     pub(crate) fn unmask(&mut self) {

@@ -20,6 +20,8 @@ mod random;
 mod receive;
 mod send;
 mod time;
+#[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
+mod trace;
 mod utf8;
 
 pub use close::{CloseCode, CloseFrame, Closed, InvalidClose, Side};

@@ -17,6 +17,7 @@ use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
 use crate::mask;
 use crate::message::{Kind, Message, Piece};
+use crate::trace;
 use crate::utf8::{Text, Utf8};
 use partial::{Assembly, Frame, Partial};
 use whole::Block;
@@ -145,6 +146,7 @@ impl Receive {
 
     /// A data frame begins: checks its place in the message, and the message against the limits.
     fn begin_frame(&mut self, header: &Header) -> Result<(), Violation> {
+        trace::received(|| *header);
         let violation = |kind| Violation { kind, offset: self.position };
         let mut message = match (header.opcode(), self.message.take()) {
             (Opcode::Continuation, Some(message)) => message,
@@ -284,6 +286,7 @@ impl Receive {
             }
             return Ok(None);
         }
+        trace::received(|| header);
         let received = match header.opcode() {
             Opcode::Close => Received::Close(self.close(payload, start, true)?),
             Opcode::Ping => Received::Ping(Bytes::copy_from_slice(payload)),

@@ -16,6 +16,7 @@ use crate::mask;
 use crate::message::{Message, MessageRef};
 use crate::outbound::Outbound;
 use crate::random::Random;
+use crate::trace;
 use marks::{Marks, Unit};
 use stream::Stream;
 
@@ -295,7 +296,9 @@ impl Send {
     ) -> Option<mask::MaskKey> {
         let key = (self.role == Role::Client).then(|| self.random.mask_key());
         if let Some(header) = Header::data(lead.opcode, fin, key, len as u64) {
-            let (bytes, n) = header.with_rsv1(lead.compressed).encode();
+            let header = header.with_rsv1(lead.compressed);
+            trace::sending(&header);
+            let (bytes, n) = header.encode();
             outbound.push_copied(&bytes[..n]);
         }
         key
@@ -381,6 +384,7 @@ fn append(outbound: &mut Outbound, header: Header, payload: &[u8]) {
 
 #[inline(always)]
 fn append_inline(outbound: &mut Outbound, header: Header, payload: &[u8]) {
+    trace::sending(&header);
     let tail = outbound.tail();
     let before = tail.len();
     tail.reserve(Header::MAX_LEN + payload.len());

@@ -10,6 +10,7 @@ use bytestring::ByteString;
 
 use crate::frame::{Header, Role, Whole};
 use crate::message::{Kind, Message, MessageRef};
+use crate::trace;
 use crate::utf8::Utf8;
 
 use super::{Receive, room_for};
@@ -72,6 +73,7 @@ impl Receive {
         let bytes = &mut inbound.buffer[inbound.taken..];
         let there = bytes.len();
         let mut whole = self.next_whole(bytes)?;
+        trace::received(|| whole.header());
         let (start, len) = (whole.start, whole.len());
         if whole.kind != Kind::Binary || whole.payload.len() > SMALL {
             return self.text_or_large(inbound);
@@ -127,6 +129,7 @@ impl Receive {
     #[inline(always)]
     pub(crate) fn lend<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
         let mut whole = self.next_whole(&mut inbound.buffer[inbound.taken..])?;
+        trace::received(|| whole.header());
         whole.unmask();
         let (start, len) = (whole.start, whole.len());
         let payload: &[u8] = whole.payload;
