@@ -29,8 +29,8 @@ pub static SITE: LazyLock<Site> = LazyLock::new(|| {
 pub struct Site {
     pub(crate) authority: Authority,
     pub(crate) identity: Identity,
-    pub(crate) connector: TlsConnector,
-    pub(crate) acceptor: TlsAcceptor,
+    pub connector: TlsConnector,
+    pub acceptor: TlsAcceptor,
 }
 
 impl Identity {

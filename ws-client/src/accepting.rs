@@ -10,6 +10,7 @@ use crate::channel::Channel;
 use crate::error::{AcceptError, Phase};
 use crate::options::AcceptOptions;
 use crate::tls::TlsFailure;
+use crate::trace::Phases;
 
 /// To a client that does not speak TLS, in the clear: it would not understand an alert.
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 35\r\nConnection: close\r\n\r\n\
@@ -20,6 +21,7 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 35\r\nCo
 #[derive(Debug)]
 pub struct Accepting {
     channel: Channel<ServerHandshake>,
+    trace: Phases,
 }
 
 impl Accepting {
@@ -31,18 +33,21 @@ impl Accepting {
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
         let handshake = ServerHandshake::new(config, random, now + options.time_to_open());
-        Ok(Self { channel: Channel::server(handshake, options.acceptor())? })
+        let channel = Channel::server(handshake, options.acceptor())?;
+        let mut trace = Phases::server();
+        trace.go_on(channel.phase());
+        Ok(Self { channel, trace })
     }
 
     /// Accepts: the connection is the next machine on the transport. An error if the request was not reported.
-    pub fn accept(self, accept: &Accept, now: Instant) -> Result<Channel<Connection>, AcceptError> {
-        self.channel
-            .try_map(|handshake| handshake.accept(accept, now).ok())
-            .ok_or(AcceptError::Handshake(HandshakeError::Timeout))
+    pub fn accept(mut self, accept: &Accept, now: Instant) -> Result<Channel<Connection>, AcceptError> {
+        let connection = self.channel.try_map(|handshake| handshake.accept(accept, now).ok());
+        connection.inspect(|_| self.trace.opened()).ok_or(AcceptError::Handshake(HandshakeError::Timeout))
     }
 
     /// Refuses. The answer is to be written, and the stream read to its end; [`discard`](Self::discard) drops what comes.
     pub fn reject(&mut self, reject: &Reject) {
+        self.trace.rejected(reject);
         self.channel.inner_mut().reject(reject);
     }
 
@@ -61,7 +66,7 @@ impl Machine for Accepting {
     }
 
     fn handle_read(&mut self, n: usize, now: Instant) {
-        self.channel.handle_read(n, now);
+        self.trace.within(|| self.channel.handle_read(n, now));
     }
 
     fn outbound(&mut self) -> &mut Outbound {
@@ -77,18 +82,27 @@ impl Machine for Accepting {
     }
 
     fn poll_event(&mut self) -> Result<Option<Request>, AcceptError> {
-        self.channel.poll_event().map_err(|failure| match failure {
+        let result = self.channel.poll_event().map_err(|failure| match failure {
             TlsFailure::Tls(error) => {
                 if error.is_plain_http() {
                     self.channel.outbound().push(Bytes::from_static(PLAIN_HTTP));
                 }
                 AcceptError::Tls(error)
             }
-            TlsFailure::Inner(HandshakeError::Timeout) if self.channel.is_securing() => {
+            TlsFailure::Inner(HandshakeError::Timeout) if self.channel.phase() == Phase::Tls => {
                 AcceptError::Timeout(Phase::Tls)
             }
             TlsFailure::Inner(error) => AcceptError::Handshake(error),
-        })
+        });
+        if !matches!(result, Err(AcceptError::Tls(_))) {
+            self.trace.go_on(self.channel.phase());
+        }
+        match &result {
+            Ok(None) => {}
+            Ok(Some(request)) => self.trace.requested(request),
+            Err(error) => self.trace.not_accepted(error),
+        }
+        result
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -5,6 +5,7 @@ use std::fmt;
 use ws_core::bytes::BytesMut;
 use ws_core::{Broken, Instant, Machine, Outbound};
 
+use crate::error::Phase;
 use crate::proxy::Leftover;
 use crate::tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsFailure};
 
@@ -87,6 +88,11 @@ impl<M> Channel<M> {
             Layers::Tls(tls) => Layers::Tls(Box::new(within(*tls, change)?)),
             Layers::Nested(outer) => Layers::Nested(Box::new(within(*outer, |inner| within(inner, change))?)),
         }))
+    }
+
+    /// What an opening handshake on it waits for: TLS, or the peer.
+    pub(crate) fn phase(&self) -> Phase {
+        if self.is_securing() { Phase::Tls } else { Phase::Handshake }
     }
 
     /// Whether TLS is under way, with whomever.

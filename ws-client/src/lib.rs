@@ -15,6 +15,8 @@ mod shutdown;
 pub mod spare;
 mod target;
 mod tls;
+#[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
+mod trace;
 
 pub use accepting::Accepting;
 pub use channel::Channel;

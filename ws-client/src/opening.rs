@@ -14,6 +14,7 @@ use crate::options::ConnectOptions;
 use crate::proxy::{ProxyError, ProxyScheme, Tunnel};
 use crate::reach::Route;
 use crate::tls::{TlsConnector, TlsFailure};
+use crate::trace::Phases;
 
 /// What a client does with a transport until its connection is open, as a [`Machine`]: it asks the proxy for a tunnel, begins
 /// TLS, and makes the opening handshake, as far as each is needed.
@@ -22,6 +23,7 @@ use crate::tls::{TlsConnector, TlsFailure};
 /// [`outbound`](Machine::outbound) tells the peer why, and is worth one attempt to write it.
 pub struct Opening {
     stage: Stage,
+    trace: Phases,
     /// What the driver said last.
     now: Instant,
 }
@@ -85,7 +87,17 @@ impl Opening {
                 Stage::Proxy(Box::new((tunnel, rest)))
             }
         };
-        Ok(Self { stage, now: Instant::EPOCH })
+        let mut opening = Self { stage, trace: Phases::client(options, route), now: Instant::EPOCH };
+        opening.trace_phase();
+        Ok(opening)
+    }
+
+    fn trace_phase(&mut self) {
+        match &self.stage {
+            Stage::Proxy(_) => self.trace.go_on(Phase::Proxy),
+            Stage::Handshake(channel) => self.trace.go_on(channel.phase()),
+            Stage::Over(..) => {}
+        }
     }
 
     /// The transport leads to the target now.
@@ -122,7 +134,7 @@ impl Opening {
             Ok(None) => Ok(None),
             Ok(Some(response)) => Ok(self.open(response)),
             Err(TlsFailure::Tls(error)) => Err(ConnectError::Tls(error)),
-            Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.is_securing() => {
+            Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.phase() == Phase::Tls => {
                 Err(ConnectError::Timeout(Phase::Tls))
             }
             Err(TlsFailure::Inner(error)) => Err(error.into()),
@@ -154,11 +166,11 @@ impl Machine for Opening {
 
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
-        match &mut self.stage {
+        self.trace.within(|| match &mut self.stage {
             Stage::Proxy(proxy) => proxy.0.handle_read(n, now),
             Stage::Handshake(channel) => channel.handle_read(n, now),
             Stage::Over(inbound, _) => *inbound = BytesMut::new(),
-        }
+        });
     }
 
     fn outbound(&mut self) -> &mut Outbound {
@@ -190,8 +202,13 @@ impl Machine for Opening {
 
     fn poll_event(&mut self) -> Result<Option<Opened>, ConnectError> {
         let result = self.poll_stage();
-        if result.is_err() {
-            self.fail();
+        match &result {
+            Ok(None) => self.trace_phase(),
+            Ok(Some(_)) => self.trace.opened(),
+            Err(error) => {
+                self.trace.not_opened(error);
+                self.fail();
+            }
         }
         result
     }

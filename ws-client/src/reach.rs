@@ -10,6 +10,7 @@ use crate::error::{ConnectError, Phase};
 use crate::options::ConnectOptions;
 use crate::proxy::Proxy;
 use crate::target::Host;
+use crate::trace::Reaching;
 
 /// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
 /// clock. It says which names to resolve and which addresses to dial, in the order and at the pace of [`Dial`].
@@ -22,6 +23,7 @@ pub struct Reach<T> {
     deadline: Instant,
     route: Route,
     stage: Stage<T>,
+    trace: Reaching,
 }
 
 /// What is to be done next.
@@ -116,6 +118,7 @@ impl<T> Reach<T> {
             deadline: now + options.time_to_open(),
             route: Route::direct(options),
             stage: Stage::Over,
+            trace: Reaching::new(),
         };
         reach.stage = match options.chosen_proxy() {
             Err(error) => Stage::Failed(error),
@@ -169,7 +172,9 @@ impl<T> Reach<T> {
                 match asked {
                     Asked::No => {
                         let (host, port) = self.name(whose);
-                        ReachStep::Resolve { host: host.into(), port }
+                        let host = String::from(host);
+                        self.trace.resolving(&host);
+                        ReachStep::Resolve { host, port }
                     }
                     Asked::Yes => ReachStep::Wait(self.deadline),
                 }
@@ -189,6 +194,7 @@ impl<T> Reach<T> {
                 return ReachStep::Done(Err(ConnectError::Timeout(Phase::Connect)));
             }
             DialStep::Start { attempt, address } => {
+                self.trace.dialing(attempt, address);
                 ReachStep::Dial { attempt, address, is_only: dial.is_only() }
             }
             DialStep::Wait(due) => ReachStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline))),
@@ -200,6 +206,7 @@ impl<T> Reach<T> {
     /// What became of [`ReachStep::Resolve`].
     pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
         let &Stage::Resolving(whose, Asked::Yes) = &self.stage else { return };
+        self.trace.resolved(&result);
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
         let addresses = result.and_then(|addresses| match addresses.first() {
             Some(&first) => Ok((first, addresses)),
@@ -222,6 +229,7 @@ impl<T> Reach<T> {
     /// What became of [`ReachStep::Dial`].
     pub fn handle_result(&mut self, attempt: AttemptId, result: io::Result<T>) {
         if let Stage::Dialing(dial) = &mut self.stage {
+            self.trace.dialed(attempt, &result);
             dial.handle_result(attempt, result);
         }
     }

@@ -12,6 +12,7 @@ use crate::error::ConnectError;
 use crate::opening::Opened;
 use crate::options::ConnectOptions;
 use crate::reconnect::End;
+use crate::trace;
 
 /// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
 const LAST_WORDS: usize = 4096;
@@ -94,6 +95,7 @@ impl Session {
     /// The next attempt, which is counted already, is due after this time.
     pub(super) fn wait(&mut self, after: Duration) {
         self.state = State::Waiting { until: self.now + after };
+        trace::reconnecting(self.attempts.count(), after);
         self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after });
     }
 

@@ -10,6 +10,7 @@ use super::error::TlsError;
 use super::machine::{Phase, Tls};
 use super::send::records_left;
 use crate::spare;
+use crate::trace;
 
 /// What came of some ciphertext.
 struct Decrypted {
@@ -29,6 +30,7 @@ impl<M: Machine> Tls<M> {
         let Decrypted { plaintext, result } = self.decrypt();
         if self.phase == Phase::Handshake && !self.session.is_handshaking() {
             self.phase = Phase::Open;
+            trace::secured(&self.session);
             self.records_left = records_left(&self.session);
         }
         if plaintext > 0 {

@@ -1,0 +1,136 @@
+//! How a phase fails is told in its span, without what quotes the peer.
+
+use ws_client::{AcceptOptions, Accepting, ConnectOptions, Opening, Reach, ReachStep, Reached, Route};
+use ws_core::bytes::Buf;
+use ws_core::{Instant, Machine, Random};
+
+use crate::record::lines_of;
+use suite::tls::SITE;
+
+const NOW: Instant = Instant::EPOCH;
+
+/// All that a machine tells when its peer says this.
+fn lines_for<M: Machine>(machine: impl FnOnce() -> M, said: &[u8]) -> Vec<String> {
+    lines_of(|| {
+        let mut machine = machine();
+        while let Ok(None) = machine.poll_event() {
+            let n = machine.outbound().remaining();
+            machine.handle_write(n, NOW);
+            machine.inbound().extend_from_slice(said);
+            machine.handle_read(said.len(), NOW);
+        }
+    })
+    .0
+}
+
+fn opening(options: &ConnectOptions, route: &Route) -> Opening {
+    Opening::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.time_to_open()))
+        .unwrap()
+}
+
+#[test]
+fn a_response_that_refuses_is_told_by_its_status_alone() {
+    let options = ConnectOptions::new("ws://example.com/feed?token=1").unwrap();
+    let response = b"HTTP/1.1 302 token\r\nLocation: /login?token=1\r\nContent-Length: 5\r\n\r\ntoken";
+    let lines = lines_for(|| opening(&options, &Route::direct(&options)), response);
+    let expected = [
+        "handshake{uri=ws://example.com/feed} begins",
+        "handshake{uri=ws://example.com/feed}: debug: rejected status=302",
+        "handshake{uri=ws://example.com/feed} ends",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_response_that_is_no_handshake_is_not_quoted() {
+    let options = ConnectOptions::new("ws://example.com/").unwrap();
+    let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: token\r\nConnection: token\r\n\r\n";
+    let lines = lines_for(|| opening(&options, &Route::direct(&options)), response);
+    let failed = "handshake{uri=ws://example.com/}: debug: failed error=it is no WebSocket handshake";
+    assert_eq!(lines[1], failed);
+}
+
+#[test]
+fn a_request_without_tls_is_not_quoted_where_there_should_be_some() {
+    let options = AcceptOptions::default().tls(SITE.acceptor.clone());
+    let accepting = || Accepting::new(&options, Random::from_seed([1; 32]), NOW).unwrap();
+    let lines = lines_for(accepting, b"GET /feed?token=1 HTTP/1.1\r\n\r\n");
+    assert_eq!(lines, ["tls begins", "tls: debug: failed error=the peer does not speak TLS", "tls ends"]);
+}
+
+/// A transport to the proxy, as a driver would find one.
+fn reached(options: &ConnectOptions) -> Reached<()> {
+    let mut reach = Reach::new(options, NOW);
+    loop {
+        match reach.poll(NOW) {
+            ReachStep::Resolve { port, .. } => {
+                reach.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
+            }
+            ReachStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
+            ReachStep::Done(reached) => return reached.unwrap(),
+            ReachStep::Wait(_) => unreachable!("every step was done"),
+        }
+    }
+}
+
+fn proxied() -> ConnectOptions {
+    let options = ConnectOptions::new("ws://example.com/feed?token=1").unwrap();
+    options.proxy("http://user:password@proxy.example:8080").unwrap()
+}
+
+#[test]
+fn a_proxy_is_a_phase_of_its_own() {
+    let options = proxied();
+    let lines = lines_for(|| opening(&options, &reached(&options).route), b"HTTP/1.1 200 OK\r\n\r\n");
+    let expected = [
+        "resolve{host=proxy.example} begins",
+        "resolve{host=proxy.example}: debug: resolved addresses=[127.0.0.1:8080]",
+        "resolve{host=proxy.example} ends",
+        "connect{address=127.0.0.1:8080} begins",
+        "connect{address=127.0.0.1:8080}: debug: connected",
+        "connect{address=127.0.0.1:8080} ends",
+        "proxy{uri=http://proxy.example:8080} begins",
+        "proxy{uri=http://proxy.example:8080}: debug: the tunnel is open",
+        "proxy{uri=http://proxy.example:8080} ends",
+        "handshake{uri=ws://example.com/feed} begins",
+        // The next 200 is not what a server should say.
+        "handshake{uri=ws://example.com/feed}: debug: rejected status=200",
+        "handshake{uri=ws://example.com/feed} ends",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_proxy_that_refuses_says_why() {
+    let options = proxied();
+    let lines = lines_for(|| opening(&options, &reached(&options).route), b"HTTP/1.1 403 Forbidden\r\n\r\n");
+    let failed = "proxy{uri=http://proxy.example:8080}: debug: failed error=the proxy did not connect, \
+                  but answered 403 Forbidden; does it allow CONNECT to this host and port?";
+    assert_eq!(lines[7], failed);
+    assert!(lines.iter().all(|line| !line.contains("password") && !line.contains("token")), "{lines:#?}");
+}
+
+#[test]
+fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
+    let options = ConnectOptions::new("ws://example.com/").unwrap();
+    let (lines, ()) = lines_of(|| {
+        let mut reach = Reach::<()>::new(&options, NOW);
+        let ReachStep::Resolve { .. } = reach.poll(NOW) else { panic!("a name is to be resolved") };
+        reach.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
+        let ReachStep::Dial { attempt, .. } = reach.poll(NOW) else { panic!("an address is to be dialed") };
+        reach.handle_result(attempt, Err(std::io::ErrorKind::ConnectionRefused.into()));
+        let ReachStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
+    });
+    let expected = [
+        "resolve{host=example.com} begins",
+        "resolve{host=example.com}: debug: resolved addresses=[127.0.0.1:80, 127.0.0.2:80]",
+        "resolve{host=example.com} ends",
+        "connect{address=127.0.0.1:80} begins",
+        "connect{address=127.0.0.1:80}: debug: failed error=connection refused",
+        "connect{address=127.0.0.1:80} ends",
+        "connect{address=127.0.0.2:80} begins",
+        // Called off.
+        "connect{address=127.0.0.2:80} ends",
+    ];
+    assert_eq!(lines, expected);
+}
