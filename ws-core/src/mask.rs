@@ -28,9 +28,17 @@ pub fn apply(bytes: &mut [u8], key: MaskKey, offset: usize) {
     if bytes.len() < WIDE { narrow(bytes, key) } else { wide(bytes, key) }
 }
 
-/// Copies `payload` masked with `key`, in one pass, into a vector of its own.
-pub(crate) fn copied(payload: &[u8], key: MaskKey) -> Vec<u8> {
-    vectorized!(copy(payload, widen(key)))
+/// Appends `payload` masked with `key`, in one pass if it is not short.
+#[inline(always)]
+pub(crate) fn append(buffer: &mut Vec<u8>, payload: &[u8], key: MaskKey) {
+    let key = widen(key);
+    if payload.len() < WIDE {
+        let at = buffer.len();
+        buffer.extend_from_slice(payload);
+        narrow(&mut buffer[at..], key);
+    } else {
+        append_wide(buffer, payload, key);
+    }
 }
 
 /// For a few bytes, setting up a loop costs more than it saves, over vectors most of all: the compiler makes none of blocks of
@@ -72,6 +80,11 @@ fn wide(bytes: &mut [u8], key: u64) {
     vectorized!(xor(bytes, key));
 }
 
+#[inline(never)]
+fn append_wide(buffer: &mut Vec<u8>, payload: &[u8], key: u64) {
+    vectorized!(copy(buffer, payload, key));
+}
+
 // What follows is compiled once for each width of vectors, so it has to be inlined.
 
 #[inline(always)]
@@ -85,14 +98,19 @@ fn xor(bytes: &mut [u8], key: u64) {
     }
 }
 
+/// A block at a time goes through the registers: to write behind the end of a vector is safe only by whole slices.
 #[inline(always)]
-fn copy(payload: &[u8], key: u64) -> Vec<u8> {
-    let (words, rest) = payload.as_chunks::<8>();
-    let mut masked: Vec<[u8; 8]> = Vec::with_capacity(words.len() + 1);
-    masked.extend(words.iter().map(|word| (u64::from_ne_bytes(*word) ^ key).to_ne_bytes()));
-    let mut masked = masked.into_flattened();
-    masked.extend(rest.iter().zip(key.to_ne_bytes()).map(|(byte, key)| byte ^ key));
-    masked
+fn copy(buffer: &mut Vec<u8>, payload: &[u8], key: u64) {
+    let (blocks, rest) = payload.as_chunks::<512>();
+    buffer.reserve(payload.len());
+    for block in blocks {
+        let mut block = *block;
+        xor(&mut block, key);
+        buffer.extend_from_slice(&block);
+    }
+    let at = buffer.len();
+    buffer.extend_from_slice(rest);
+    xor(&mut buffer[at..], key);
 }
 
 /// The key as seen by the byte at `offset`.
@@ -130,7 +148,9 @@ mod tests {
         let bytes: Vec<u8> = (0..2 * WIDE).map(|i| i as u8).collect();
         for from in 0..9 {
             for to in (from..100).chain(WIDE - 20..bytes.len()) {
-                assert_eq!(copied(&bytes[from..to], KEY), plainly(&bytes[from..to], 0));
+                let mut appended = bytes[..from].to_vec();
+                append(&mut appended, &bytes[from..to], KEY);
+                assert_eq!(appended, [&bytes[..from], &plainly(&bytes[from..to], 0)].concat());
                 for offset in 0..9 {
                     let mut masked = bytes.clone();
                     apply(&mut masked[from..to], KEY, offset);

@@ -23,8 +23,8 @@ use stream::Stream;
 /// A payload from this length on is not appended to the small frames before it: a server queues it as it is, without copying it.
 const LARGE: usize = 4096;
 
-/// A client's message from this length on is masked into a buffer of its own in one pass. To allocate that for a shorter one costs
-/// more than the second pass, which finds it in the cache.
+/// A client's message from this length on has a buffer of its own. To allocate that for a shorter one costs more than what a growing
+/// tail moves.
 const MASKED_APART: usize = 32 * 1024;
 
 /// So many pongs wait at most; beyond that, the newest replaces those that have come last.
@@ -281,7 +281,11 @@ impl Send {
     fn large_frame(&mut self, outbound: &mut Outbound, lead: Lead, fin: bool, payload: &[u8]) {
         let key = self.header(outbound, lead, fin, payload.len());
         outbound.push(match key {
-            Some(key) => mask::copied(payload, key).into(),
+            Some(key) => {
+                let mut masked = Vec::with_capacity(payload.len());
+                mask::append(&mut masked, payload, key);
+                masked.into()
+            }
             None => Bytes::copy_from_slice(payload),
         });
     }
@@ -389,10 +393,10 @@ fn append_inline(outbound: &mut Outbound, header: Header, payload: &[u8]) {
     let before = tail.len();
     tail.reserve(Header::MAX_LEN + payload.len());
     header.append_to(tail);
-    let at = tail.len();
-    tail.extend_from_slice(payload);
-    if let Some(key) = header.mask() {
-        mask::apply(&mut tail[at..], key, 0);
+    match header.mask() {
+        Some(key) => mask::append(tail, payload, key),
+        None => tail.extend_from_slice(payload),
     }
-    outbound.appended(at - before + payload.len());
+    let n = tail.len() - before;
+    outbound.appended(n);
 }
