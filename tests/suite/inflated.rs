@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use ws_client::ConnectOptions;
-use ws_core::{CloseCode, Error, Event, Kind, Message, MessageRef, ViolationKind};
+use ws_core::{CloseCode, Error, Event, Kind, Message, ViolationKind};
 
 use crate::adapter::{Adapter, End, Receiving, Sending};
 use crate::compressed::{FIELD, eager, echo, lines};
 use crate::ends::{client_with, failure, quiet, server_with};
+use crate::messages::answered_until_stop;
 use crate::peer::{Peer, Server};
 use crate::proxy::{Fault, Proxy};
 use crate::watch::{alone, proc_status};
@@ -37,15 +38,7 @@ pub fn a_visitor_is_lent_inflated_messages_and_replies<A: Adapter>() {
             peer.close(1000, "");
             peer.receive_close();
         });
-        let mut seen = Vec::new();
-        socket
-            .visit(|message, reply| {
-                let MessageRef::Text(text) = message else { panic!("{message:?}") };
-                seen.push(text.to_owned());
-                reply.send(MessageRef::Text(&text.to_uppercase())).unwrap();
-                if text == "stop" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })
-            .unwrap();
+        let seen = answered_until_stop(&mut socket);
         assert_eq!(seen, ["hello hello", "hello", "plain", "stop"]);
         assert_eq!(socket.recv().unwrap(), Some("after".into()));
         assert_eq!(socket.recv().unwrap(), None);

@@ -57,6 +57,20 @@ pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {
     });
 }
 
+/// What a visitor is lent until "stop", each of which it answers in capitals.
+pub(crate) fn answered_until_stop(socket: &mut impl Receiving) -> Vec<String> {
+    let mut seen = Vec::new();
+    socket
+        .visit(|message, reply| {
+            let MessageRef::Text(text) = message else { panic!("{message:?}") };
+            seen.push(text.to_owned());
+            reply.send(MessageRef::Text(&text.to_uppercase())).unwrap();
+            if text == "stop" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    seen
+}
+
 pub fn a_visitor_is_lent_messages_and_replies<A: Adapter>() {
     let (mut socket, mut peer) = server::<A>(quiet());
     thread::scope(|scope| {
@@ -70,15 +84,7 @@ pub fn a_visitor_is_lent_messages_and_replies<A: Adapter>() {
             peer.close(1000, "");
             peer.receive_close();
         });
-        let mut seen = Vec::new();
-        socket
-            .visit(|message, reply| {
-                let MessageRef::Text(text) = message else { panic!("{message:?}") };
-                seen.push(text.to_owned());
-                reply.send(MessageRef::Text(&text.to_uppercase())).unwrap();
-                if text == "stop" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })
-            .unwrap();
+        let seen = answered_until_stop(&mut socket);
         assert_eq!(seen, ["one", "two", "stop"]);
         assert_eq!(socket.recv().unwrap(), Some("after".into()));
         assert_eq!(socket.recv().unwrap(), None);

@@ -90,11 +90,7 @@ impl Outbound {
 
     /// Gives back the memory that it holds for reuse. A driver calls this before it waits for the peer.
     pub fn release(&mut self) {
-        if self.waiting == 0 {
-            self.segments = VecDeque::new();
-            self.tail = Vec::new();
-            self.start = 0;
-        }
+        drop(self.take_spare());
     }
 
     /// Gives back the memory that it holds for reuse, as [`release`](Self::release) does, and hands out the most of it for the next
