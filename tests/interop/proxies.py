@@ -143,7 +143,10 @@ class Proxies:
             "via off",
         ]
         configuration = write(folder / "configuration", lines)
-        command = [self.program("squid"), "-N", "-f", configuration]
+        # Squids that start at once fail over segments of shared memory of one name; `-d 0` says why one fails.
+        service = f"interop{ports['open']}"
+        self.stack.callback(forget_memory, service)
+        command = [self.program("squid"), "-N", "-d", "0", "-n", service, "-f", configuration]
         proxy = await self.start("squid", command, list(ports.values()), folder / "log")
         doors = {
             name: Door("https" if "secure" in name else "http", port, PASSWORD if "asking" in name else None)
@@ -196,6 +199,12 @@ def write(path: Path, lines: list[str]) -> str:
     path.write_text("".join(f"{line}\n" for line in lines))
     path.chmod(0o644)
     return str(path)
+
+
+def forget_memory(service: str) -> None:
+    """A squid that was killed leaves its shared memory behind."""
+    for path in Path("/dev/shm").glob(f"{service}-*"):
+        path.unlink()
 
 
 def apache_password(password: str) -> str:
