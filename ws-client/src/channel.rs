@@ -41,6 +41,14 @@ impl<M> Channel<M> {
         }))
     }
 
+    /// With TLS of a proxy, or without.
+    pub(crate) fn with_proxy(machine: M, security: Security<'_>) -> Result<Self, TlsConfigError> {
+        Ok(Self(match Self::client(machine, security)?.0 {
+            Layers::Tls(tls) => Layers::Tls(Box::new(tls.with_proxy())),
+            layers => layers,
+        }))
+    }
+
     /// The same on the server's side.
     pub(crate) fn server(machine: M, tls: Option<&TlsAcceptor>) -> Result<Self, TlsConfigError> {
         Ok(Self(match tls {

@@ -165,10 +165,8 @@ impl From<InvalidHeader> for ConnectError {
 impl From<HandshakeError> for ConnectError {
     fn from(error: HandshakeError) -> Self {
         match error {
-            HandshakeError::Transport(broken) => match tls::of_transport(broken) {
-                Ok(error) => Self::Tls(error),
-                Err(broken) => Self::Handshake(HandshakeError::Transport(broken)),
-            },
+            HandshakeError::Transport(broken) => tls::of_transport(broken)
+                .unwrap_or_else(|broken| Self::Handshake(HandshakeError::Transport(broken))),
             error => Self::Handshake(error),
         }
     }
@@ -177,12 +175,12 @@ impl From<HandshakeError> for ConnectError {
 /// A failure of TLS below the proxy's answer is one of TLS.
 impl From<ProxyError> for ConnectError {
     fn from(error: ProxyError) -> Self {
-        Self::Proxy(match error {
+        match error {
             ProxyError::Transport(broken) => {
-                tls::of_transport(broken).map_or_else(ProxyError::Transport, ProxyError::Tls)
+                tls::of_transport(broken).unwrap_or_else(|broken| Self::Proxy(ProxyError::Transport(broken)))
             }
-            error => error,
-        })
+            error => Self::Proxy(error),
+        }
     }
 }
 

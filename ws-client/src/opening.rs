@@ -83,7 +83,7 @@ impl Opening {
                     _ => None,
                 };
                 let host = proxy.host().to_string();
-                let tunnel = Channel::client(tunnel, tls.as_ref().map(|tls| (tls, &*host)))?;
+                let tunnel = Channel::with_proxy(tunnel, tls.as_ref().map(|tls| (tls, &*host)))?;
                 Stage::Proxy(Box::new((tunnel, rest)))
             }
         };
@@ -133,7 +133,7 @@ impl Opening {
         match channel.poll_event() {
             Ok(None) => Ok(None),
             Ok(Some(response)) => Ok(self.open(response)),
-            Err(TlsFailure::Tls(error)) => Err(ConnectError::Tls(error)),
+            Err(TlsFailure::Tls(error)) => Err(error.into()),
             Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.phase() == Phase::Tls => {
                 Err(ConnectError::Timeout(Phase::Tls))
             }

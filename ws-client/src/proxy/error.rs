@@ -211,6 +211,13 @@ impl ProxyError {
     }
 }
 
+impl ProxyError {
+    /// Whether it is the transport below TLS with the proxy that has ended or failed.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Tls(error) if error.is_end())
+    }
+}
+
 impl From<ProxyUrlError> for ProxyError {
     fn from(error: ProxyUrlError) -> Self {
         Self::Url(error)

@@ -8,6 +8,7 @@ use ws_core::bytes::BytesMut;
 use ws_core::{Broken, Instant, Machine, Outbound};
 
 use super::TlsFailure;
+use crate::error::ConnectError;
 
 /// A client's TLS. There is none without one of the features `ring` and `aws-lc-rs`.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ impl TlsError {
         match self.0 {}
     }
 
-    pub(in crate::tls) fn is_end(&self) -> bool {
+    pub(crate) fn is_end(&self) -> bool {
         match self.0 {}
     }
 
@@ -64,6 +65,10 @@ impl TlsError {
 }
 
 impl<M> Tls<M> {
+    pub(crate) fn with_proxy(self) -> Self {
+        match self.0 {}
+    }
+
     pub(crate) fn inner(&self) -> &M {
         match self.0 {}
     }
@@ -124,6 +129,12 @@ impl<M: Machine> Machine for Tls<M> {
 
     fn handle_timeout(&mut self, _now: Instant) {
         match self.0 {}
+    }
+}
+
+impl From<TlsError> for ConnectError {
+    fn from(error: TlsError) -> Self {
+        match error.0 {}
     }
 }
 

@@ -6,6 +6,8 @@ use std::fmt;
 use ws_core::{Broken, Direction};
 
 use super::TlsError;
+use crate::error::ConnectError;
+use crate::proxy::ProxyError;
 
 /// How a machine within TLS fails.
 #[derive(Debug)]
@@ -45,14 +47,19 @@ impl<E: Error> Error for TlsFailure<E> {
     }
 }
 
-/// What failed below a machine within TLS, if that was TLS itself, and not the transport below it. It would have been a failure of
-/// TLS a moment before: in TLS 1.3, a certificate of the client is refused when TLS is up for the client.
-pub(crate) fn of_transport(broken: Broken) -> Result<TlsError, Broken> {
+/// What failed below a machine within TLS, if that was TLS itself, and not the transport below it: with the target, or with an
+/// `https` proxy. It would have been a failure of TLS a moment before: in TLS 1.3, a certificate of the client is refused when TLS
+/// is up for the client.
+pub(crate) fn of_transport(broken: Broken) -> Result<ConnectError, Broken> {
     let direction = broken.direction();
     let source = match broken.into_source().downcast::<TlsError>() {
-        Ok(error) if !error.is_end() => return Ok(*error),
+        Ok(error) if !error.is_end() => return Ok(ConnectError::Tls(*error)),
         Ok(error) => error as _,
-        Err(source) => source,
+        Err(source) => match source.downcast::<ProxyError>() {
+            Ok(error) if !error.is_end() => return Ok(ConnectError::Proxy(*error)),
+            Ok(error) => error as _,
+            Err(source) => source,
+        },
     };
     Err(match direction {
         Direction::Read => Broken::read(source),

@@ -11,6 +11,7 @@ use ws_core::bytes::Bytes;
 use crate::error::{AcceptError, ConnectError};
 use crate::proxy::ProxyError;
 use crate::session::ClientError;
+use crate::tls::of_transport;
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
@@ -159,7 +160,7 @@ impl TlsError {
     }
 
     /// Whether it is the transport that has ended or failed.
-    pub(in crate::tls) fn is_end(&self) -> bool {
+    pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::UnexpectedEof | Self::Transport(_) | Self::Truncated)
     }
 
@@ -207,6 +208,18 @@ impl TlsError {
             | (_, Some(ProxyError::Tls(error)), _)
             | (_, _, Some(AcceptError::Tls(error))) => Some(error),
             _ => error.downcast_ref(),
+        }
+    }
+}
+
+/// Within TLS with an `https` proxy, that is the transport.
+impl From<TlsError> for ConnectError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::Transport(broken) => {
+                of_transport(broken).unwrap_or_else(|broken| Self::Tls(TlsError::Transport(broken)))
+            }
+            error => Self::Tls(error),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The machine.
 
+use std::error::Error;
 use std::fmt;
 
 use rustls::Connection;
@@ -8,6 +9,7 @@ use ws_core::{Broken, Direction, Instant, Machine, Outbound};
 
 use super::error::TlsError;
 use super::records::Records;
+use crate::proxy::ProxyError;
 use crate::spare;
 use crate::tls::TlsFailure;
 
@@ -29,7 +31,7 @@ pub(super) const MAX_RECORD: usize = 1 << 14;
 ///   asks for `inbound`, those of the machine inside go to the [thread](crate::spare), and the next machine that reads takes them.
 /// - **Failures** until TLS is up are reported as [`TlsFailure::Tls`], once, and nothing follows. From then on TLS is the
 ///   transport of the machine inside: it is told by [`handle_error`](Machine::handle_error), and reports its own error, of which
-///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it). The alert that tells the peer still leaves.
+///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it), as [`ProxyError::Tls`] if the peer is an `https` proxy. The alert that tells the peer still leaves.
 /// - **The end**: when the machine inside has [finished](Outbound::is_finished), a close_notify goes out. The peer's close_notify is
 ///   the end of the stream for the machine inside; an end without it is [`TlsError::Truncated`] (RFC 8446 §6.1), which an open
 ///   WebSocket ignores once it has the peer's Close frame.
@@ -51,6 +53,8 @@ pub struct Tls<M> {
     pub(super) failure: Option<TlsError>,
     /// How many more records may be encrypted, where the keys cannot be changed.
     pub(super) records_left: u64,
+    /// Whether the peer is an `https` proxy.
+    is_proxys: bool,
     /// What the driver said last.
     pub(super) now: Instant,
 }
@@ -87,8 +91,14 @@ impl<M> Tls<M> {
             broken: None,
             failure: None,
             records_left: u64::MAX,
+            is_proxys: false,
             now: Instant::EPOCH,
         }
+    }
+
+    /// TLS with a proxy, whose failures are not to be taken for those of the target behind it.
+    pub(crate) fn with_proxy(self) -> Self {
+        Self { is_proxys: true, ..self }
     }
 
     /// The machine inside. What it has queued is encrypted when [`outbound`](Machine::outbound) is asked for next.
@@ -140,6 +150,7 @@ impl<M> Tls<M> {
             broken: self.broken,
             failure: self.failure,
             records_left: self.records_left,
+            is_proxys: self.is_proxys,
             now: self.now,
         };
         (self.inner, tls)
@@ -157,6 +168,11 @@ impl<M> Tls<M> {
 }
 
 impl<M: Machine> Tls<M> {
+    /// A failure, as the machine inside is told of it.
+    pub(super) fn reason(&self, error: TlsError) -> Box<dyn Error + Send + Sync> {
+        if self.is_proxys { ProxyError::Tls(error).into() } else { error.into() }
+    }
+
     /// TLS has failed. The alert that says so leaves, and nothing else.
     #[cold]
     pub(super) fn fail(&mut self, error: TlsError, now: Instant) {
@@ -175,7 +191,8 @@ impl<M: Machine> Tls<M> {
             Phase::Refused | Phase::Failed => {}
             Phase::Open | Phase::Mute | Phase::Closed => {
                 if was_reading {
-                    self.inner.handle_error(Broken::read(error), now);
+                    let reason = self.reason(error);
+                    self.inner.handle_error(Broken::read(reason), now);
                 }
                 self.inner.handle_error(Broken::write("TLS has failed"), now);
             }

@@ -65,7 +65,8 @@ impl<M: Machine> Tls<M> {
             let error = self.broken.take().map_or(TlsError::UnexpectedEof, TlsError::Transport);
             self.fail(error, now);
         } else {
-            self.inner.handle_error(Broken::read(TlsError::Truncated), now);
+            let reason = self.reason(TlsError::Truncated);
+            self.inner.handle_error(Broken::read(reason), now);
         }
     }
 

@@ -120,7 +120,8 @@ impl<M: Machine> Tls<M> {
         // Without a close_notify: what the peer says may still be received, and must be answered by an alert if it is wrong.
         self.outbound.finish();
         self.phase = Phase::Mute;
-        self.inner.handle_error(Broken::write(TlsError::KeysExhausted), self.now);
+        let reason = self.reason(TlsError::KeysExhausted);
+        self.inner.handle_error(Broken::write(reason), self.now);
     }
 }
 

@@ -1,11 +1,11 @@
 //! `wss`, and `https` proxies: what opens, and what breaks where.
 
-use ws_client::{ConnectError, End, Phase, ProxyError, TlsError};
+use ws_client::{ConnectError, End, Opened, Opening, Phase, ProxyError, TlsError};
 use ws_core::{Broken, CloseCode, HandshakeError, Machine};
 
 use super::authority::VERSIONS;
 use super::ways::{DIRECT, NESTED, Place, WAYS, Way};
-use crate::far::Limit;
+use crate::far::{Far, Limit};
 use crate::late::everything;
 use crate::support::{
     CUTS, Cut, DEADLINE, WHOLE, assert_over, at, check_text, failed, open, opened, opening, settle, turn,
@@ -123,25 +123,40 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
     }
 }
 
+/// The client's half of so many turns with the peer: its connection, if that is open then.
+fn after(turns: usize, opening: &mut Opening, far: &mut Far) -> Option<Opened> {
+    (0..turns).find_map(|_| {
+        turn(opening, far, WHOLE, at(1));
+        opening.poll_event().unwrap()
+    })
+}
+
 #[test]
-fn a_corrupt_record_is_an_error_of_tls_whose_alert_leaves() {
+fn a_corrupt_record_is_told_of_the_tls_whose_it_is_at_every_step_and_an_alert_leaves() {
     let place = Place::new();
-    for way in [DIRECT, NESTED, Way { is_secure: false, ..NESTED }] {
-        for late in [false, true] {
-            let mut far = place.far(way);
-            let mut opening = opening(&place.options(way));
-            if late {
-                // Until TLS with the peer that is spoken to directly is up.
-                while far.said.is_empty() {
-                    turn(&mut opening, &mut far, WHOLE, at(1));
-                    assert!(opening.poll_event().unwrap().is_none());
-                }
-            }
+    let through_https = Way { is_secure: false, ..NESTED };
+    for (way, phase) in [(DIRECT, Phase::Tls), (NESTED, Phase::Proxy), (through_https, Phase::Proxy)] {
+        for turns in 0.. {
+            let (mut far, mut opening) = (place.far(way), opening(&place.options(way)));
+            let opened = after(turns, &mut opening, &mut far);
             far.corrupts = true;
             let before = far.heard.len();
+            if let Some(opened) = opened {
+                assert!(turns > 1, "{way:?}");
+                let mut client = opened.connection;
+                far.server.connection().send("late").unwrap();
+                turn(&mut client, &mut far, WHOLE, at(2));
+                let error = client.poll_event().unwrap_err();
+                assert!(TlsError::find(&error).is_some(), "{error:?}");
+                let is_proxys = error.to_string().contains("TLS with the proxy");
+                assert_eq!(is_proxys, phase == Phase::Proxy, "{way:?}: {error}");
+                break;
+            }
             let error = failed(&mut opening, &mut far, WHOLE);
-            assert!(matches!(error.phase(), Phase::Proxy | Phase::Tls), "{way:?} {late}: {error:?}");
-            assert!(far.heard.len() > before, "an alert: {way:?} {late}");
+            assert_eq!(error.phase(), phase, "{way:?} {turns}: {error:?}");
+            assert!(TlsError::find(&error).is_some_and(|error| !error.is_passing()), "{error:?}");
+            assert!(!End::Failed(&error).is_retried(), "{error:?}");
+            assert!(far.heard.len() > before, "an alert: {way:?} {turns}");
         }
     }
 }
