@@ -334,3 +334,62 @@ fn closing_is_as_ever() {
         assert_eq!(closed(&connection), (1000, "bye", Side::Peer, true, 1));
     }
 }
+
+/// Bits of DEFLATE (RFC 1951 §3.1.1), the first one lowest.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Bits {
+    fn bit(&mut self, bit: u32) {
+        if self.len.is_multiple_of(8) {
+            self.bytes.push(0);
+        }
+        *self.bytes.last_mut().unwrap() |= (bit as u8) << (self.len % 8);
+        self.len += 1;
+    }
+
+    /// A number, its lowest bit first.
+    fn number(&mut self, number: u32, n: u32) -> &mut Self {
+        (0..n).for_each(|i| self.bit(number >> i & 1));
+        self
+    }
+
+    /// A code, its highest bit first.
+    fn code(&mut self, code: u32, n: u32) -> &mut Self {
+        (0..n).rev().for_each(|i| self.bit(code >> i & 1));
+        self
+    }
+}
+
+/// zlib and its descendants refer 262 bytes less far back, but other compressors to the end of the window.
+#[test]
+fn the_oldest_byte_of_the_window_outlives_a_final_block() {
+    let noise = crate::pairs::noise(5, 32_768);
+    let text: String = noise.iter().map(|byte| char::from(b'a' + byte % 16)).collect();
+    // A block without compression that fills the window, and then a final one: 40 letters, and three of them again.
+    let mut first = vec![0x00, 0x00, 0x80, 0xFF, 0x7F];
+    first.extend_from_slice(text.as_bytes());
+    let mut bits = Bits::default();
+    bits.number(1, 1).number(1, 2);
+    for n in 0..40 {
+        bits.code(0x30 + u32::from(b'A') + n, 8);
+    }
+    bits.code(257 - 256, 7).code(10, 5).number(40 - 33, 4).code(0, 7);
+    first.extend(bits.bytes);
+    let letters: String = (0..40).map(|n| char::from(b'A' + n)).collect();
+    // 31 bytes from the window's beginning, and the empty block of which the tail is removed.
+    let mut bits = Bits::default();
+    bits.number(0, 1).number(1, 2).code(272 - 256, 7).number(0, 2).code(29, 5).number(8191, 13).code(0, 7);
+    bits.number(0, 3);
+    let expected = [text.clone() + &letters + "ABC", text[43..74].to_owned()].map(Message::from);
+    for role in ROLES {
+        let bytes =
+            [frame(role.peer(), COMPRESSED, &first), frame(role.peer(), COMPRESSED, &bits.bytes)].concat();
+        for chunk in [1, 100, usize::MAX] {
+            assert!(received(role, &takeover(), bytes.chunks(chunk), owned) == expected, "by {chunk} bytes");
+        }
+    }
+}
