@@ -115,9 +115,9 @@ def checks(testee: Testee, stage: Stage) -> Iterator[Check]:
     squid, secure = stage.ways["squid"].door, stage.ways["squid over TLS"].door
     strange = [
         # They wait for the end of a line, which does not come.
-        ("socks5 to tinyproxy", http.speaking("socks5h"), "in time"),
-        ("socks5 to squid", squid.speaking("socks5h"), "in time"),
-        ("https to tinyproxy", http.speaking("https"), "in time"),
+        ("socks5 to tinyproxy", http.speaking("socks5h"), "the greeting of SOCKS5 in time; is it a SOCKS proxy"),
+        ("socks5 to squid", squid.speaking("socks5h"), "the greeting of SOCKS5 in time; is it a SOCKS proxy"),
+        ("https to tinyproxy", http.speaking("https"), "TLS with the proxy was not up in time; does it speak TLS"),
         ("https to squid without TLS", squid.speaking("https"), "TLS with the proxy: .*does not speak TLS"),
         ("http to squid over TLS", secure.speaking("http"), "reset|without an answer"),
         ("http to microsocks", socks.speaking("http"), "reset|without an answer|is it a SOCKS proxy"),
@@ -215,8 +215,13 @@ def failed_at_proxy(outcome: Outcome, telling: str) -> None:
     in_order(outcome)
     failed(outcome, "proxy", 1006)
     telling_is(outcome, telling)
+    telling_nothing_secret(outcome)
+
+
+def telling_nothing_secret(outcome: Outcome) -> None:
     error = outcome.only("error")["message"]
-    require("wrong" not in error and "open-s" not in error, f"the error tells a password: {error!r}")
+    passwords = ["wrong", "open-s", "secret"]
+    require(not any(password in error for password in passwords), f"the error tells a password: {error!r}")
 
 
 async def no_tunnel(testee: Testee, stage: Stage, url: str, telling: str, *more: str) -> None:
@@ -257,7 +262,8 @@ async def no_proxy(testee: Testee, stage: Stage) -> None:
     outcome = await testee.connect(testee.url(free_port()))
     in_order(outcome)
     failed(outcome, "connect", 1006)
-    telling_is(outcome, f"127.0.0.1:{port}")
+    telling_is(outcome, f"through http://127.0.0.1:{port}: connecting to the proxy at 127.0.0.1:{port} failed: ")
+    telling_nothing_secret(outcome)
 
 
 async def proxy_not_believed(testee: Testee, stage: Stage) -> None:

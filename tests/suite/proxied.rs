@@ -4,7 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{AcceptOptions, ConnectError, ConnectOptions, Phase, ProxyError, Socks5Reply, TlsOptions};
+use ws_client::{
+    AcceptOptions, ConnectError, ConnectOptions, Phase, ProxyError, ProxyStep, Socks5Reply, TlsOptions,
+};
 use ws_core::{CloseCode, Request};
 
 use crate::adapter::{Adapter, Receiving, Sending};
@@ -121,29 +123,43 @@ pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
     let (http, socks) = (Relay::new(Speech::Http, true), Relay::new(Speech::Socks5, true));
     for proxy in [format!("http://{}", http.address()), format!("http://eve:wrong@{}", http.address())] {
         let error = failing::<A>(&proxy, "ws://target.test/");
-        let ConnectError::Proxy(ProxyError::AuthenticationRequired { response, had_credentials }) = error
+        let ConnectError::Proxy {
+            source: ProxyError::AuthenticationRequired { response, had_credentials },
+            ..
+        } = error
         else {
             panic!("{error}")
         };
         assert_eq!((response.status(), had_credentials), (407, proxy.contains('@')));
     }
     let error = failing::<A>(&format!("socks5h://{}", socks.address()), "ws://target.test/");
-    assert!(matches!(error, ConnectError::Proxy(ProxyError::NoAcceptableMethod { had_credentials: false })));
+    assert!(matches!(
+        error,
+        ConnectError::Proxy { source: ProxyError::NoAcceptableMethod { had_credentials: false }, .. }
+    ));
     let error = failing::<A>(&format!("socks5h://eve:wrong@{}", socks.address()), "ws://target.test/");
-    assert!(matches!(error, ConnectError::Proxy(ProxyError::CredentialsRefused(1))), "{error}");
+    assert!(
+        matches!(error, ConnectError::Proxy { source: ProxyError::CredentialsRefused(1), .. }),
+        "{error}"
+    );
 
     let (http, socks) = (Relay::new(Speech::Http, false), Relay::new(Speech::Socks5, false));
     let error = failing::<A>(&format!("http://{}", http.address()), "ws://nowhere.example/");
-    assert!(matches!(error, ConnectError::Proxy(ProxyError::Refused(response)) if response.status() == 502));
+    assert!(
+        matches!(error, ConnectError::Proxy { source: ProxyError::Refused(response), .. } if response.status() == 502)
+    );
     let error = failing::<A>(&format!("socks5h://{}", socks.address()), "ws://nowhere.example/");
     assert!(
-        matches!(error, ConnectError::Proxy(ProxyError::Reply(Socks5Reply::ConnectionRefused))),
+        matches!(
+            error,
+            ConnectError::Proxy { source: ProxyError::Reply(Socks5Reply::ConnectionRefused), .. }
+        ),
         "{error}"
     );
 
     // One that speaks something else.
     let error = failing::<A>(&format!("socks5h://{}", http.address()), "ws://target.test/");
-    assert!(matches!(error, ConnectError::Proxy(_)), "{error}");
+    assert!(matches!(error, ConnectError::Proxy { source: _, .. }), "{error}");
     let trusting = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
     let options = ConnectOptions::new("ws://target.test/").unwrap().open_timeout(Duration::from_millis(500));
     let options = options.proxy(&format!("https://{}", http.address())).unwrap().proxy_tls(trusting);
@@ -154,15 +170,24 @@ pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
 pub fn a_proxy_that_is_not_there_is_an_error_of_connecting<A: Adapter>() {
     let free: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let options = ConnectOptions::new("wss://target.test/").unwrap();
-    let error = A::connect(options.proxy(&format!("http://{free}")).unwrap()).err().unwrap();
-    let ConnectError::Connect(failures) = error else { panic!("{error}") };
-    assert_eq!(failures[0].0, free);
+    let error = A::connect(options.proxy(&format!("http://{CREDENTIALS}{free}")).unwrap()).err().unwrap();
+    assert_eq!(error.phase(), Phase::Connect, "{error}");
+    let begin = format!("through http://{free}: connecting to the proxy at {free} failed: ");
+    assert!(error.to_string().starts_with(&begin), "{error}");
+    let ConnectError::Proxy { proxy, source: ProxyError::Connect(failures) } = error else {
+        panic!("{error}")
+    };
+    assert_eq!((proxy.unwrap().port(), failures[0].0), (free.port(), free));
 }
 
 pub fn a_silent_proxy_costs_open_timeout<A: Adapter>() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    for kind in ["http", "https", "socks5h"] {
+    let steps = [("http", ProxyStep::Response), ("https", ProxyStep::Tls), ("socks5h", ProxyStep::Method)];
+    for (kind, waited_for) in steps {
         let proxy = format!("{kind}://{}", silent.local_addr().unwrap());
-        takes(Duration::from_millis(500), || failing::<A>(&proxy, "wss://target.test/"));
+        let error = takes(Duration::from_millis(500), || failing::<A>(&proxy, "wss://target.test/"));
+        assert!(error.to_string().starts_with(&format!("through {proxy}: ")), "{error}");
+        let ConnectError::Proxy { source: ProxyError::Timeout(step), .. } = error else { panic!("{error}") };
+        assert_eq!(step, waited_for);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use ws_client::{ClientEvent, ConnectError};
+use ws_client::{ClientEvent, ConnectError, ProxyError};
 use ws_core::{Closed, Error, Event, HandshakeError, Message, NegotiatedDeflate, Response, Side};
 
 /// The longest text that is printed, in bytes.
@@ -122,6 +122,7 @@ impl Report {
         let by_peer = matches!(
             error,
             ConnectError::Connect(_)
+                | ConnectError::Proxy { source: ProxyError::Connect(_), .. }
                 | ConnectError::Handshake(
                     HandshakeError::Rejected(_)
                         | HandshakeError::UnexpectedEof(_)

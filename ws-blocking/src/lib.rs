@@ -27,8 +27,8 @@ pub use websocket::{Messages, WebSocket};
 
 pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
-    ConnectOptions, Decision, Delivery, End, Phase, Proxy, ProxyError, ProxyUrlError, Reconnect, Socks5Reply,
-    Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
+    ConnectOptions, Decision, Delivery, End, Phase, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect,
+    Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_client::{TlsOptions, rustls};

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use ws_core::{HandshakeError, InvalidHeader, ResponseError};
 
-use crate::proxy::{ProxyError, ProxyUrlError};
+use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;
 use crate::tls::{self, TlsConfigError, TlsError};
 
@@ -22,19 +22,24 @@ pub enum ConnectError {
     TlsConfig(TlsConfigError),
     /// The request cannot be made.
     Request(InvalidHeader),
-    /// The name was not resolved to any address.
+    /// The server's name was not resolved to any address.
     Resolve {
         /// The name.
         host: String,
         /// Why not.
         source: io::Error,
     },
-    /// No address took the connection: each with its error, in the order in which they failed, and at least one.
+    /// No address of the server took the connection: each with its error, in the order in which they failed, and at least one.
     Connect(Vec<(SocketAddr, io::Error)>),
     /// Not even the connecting began: no local socket, or no random numbers.
     Local(io::Error),
-    /// The proxy is no help.
-    Proxy(ProxyError),
+    /// The proxy is no help, or not there.
+    Proxy {
+        /// Which one, without its user name and password. None if what was set for it is no URL of a proxy.
+        proxy: Option<Box<Proxy>>,
+        /// Why not.
+        source: ProxyError,
+    },
     /// TLS with the server failed.
     Tls(TlsError),
     /// The opening handshake failed.
@@ -92,10 +97,22 @@ impl ConnectError {
             }
             Self::Resolve { .. } => Phase::Resolve,
             Self::Connect(_) => Phase::Connect,
-            Self::Proxy(_) => Phase::Proxy,
+            Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => Phase::Tls,
             Self::Handshake(_) => Phase::Handshake,
             Self::Timeout(phase) => *phase,
+        }
+    }
+}
+
+impl ConnectError {
+    /// Says which proxy it was, if it was the proxy.
+    pub(crate) fn through(self, proxy: &Proxy) -> Self {
+        match self {
+            Self::Proxy { source, .. } => {
+                Self::Proxy { proxy: Some(Box::new(proxy.without_credentials())), source }
+            }
+            error => error,
         }
     }
 }
@@ -108,15 +125,10 @@ impl fmt::Display for ConnectError {
             Self::TlsConfig(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Resolve { host, source } => write!(f, "the name {host:?} was not resolved: {source}"),
-            Self::Connect(failures) => {
-                for (n, (address, source)) in failures.iter().enumerate() {
-                    let separator = if n == 0 { "" } else { "; " };
-                    write!(f, "{separator}connecting to {address} failed: {source}")?;
-                }
-                Ok(())
-            }
+            Self::Connect(failures) => write_failures(f, "", failures),
             Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
-            Self::Proxy(error) => error.fmt(f),
+            Self::Proxy { proxy: Some(proxy), source } => write!(f, "through {proxy}: {source}"),
+            Self::Proxy { proxy: None, source } => source.fmt(f),
             Self::Tls(error) => write!(f, "TLS failed: {error}"),
             Self::Handshake(HandshakeError::Response(ResponseError::NotHttp(start))) if is_tls(start) => {
                 f.write_str("the server speaks TLS; write wss:// in its URL")
@@ -127,6 +139,19 @@ impl fmt::Display for ConnectError {
             }
         }
     }
+}
+
+/// Each address that did not take the connection; `whose` says whose they are.
+pub(crate) fn write_failures(
+    f: &mut fmt::Formatter<'_>,
+    whose: &str,
+    failures: &[(SocketAddr, io::Error)],
+) -> fmt::Result {
+    for (n, (address, source)) in failures.iter().enumerate() {
+        let separator = if n == 0 { "" } else { "; " };
+        write!(f, "{separator}connecting to {whose}{address} failed: {source}")?;
+    }
+    Ok(())
 }
 
 /// RFC 8446 §5.1: whether it begins as an alert or a handshake of TLS does, as far as it came.
@@ -141,7 +166,7 @@ impl std::error::Error for ConnectError {
             Self::Resolve { source, .. } | Self::Local(source) => Some(source),
             Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
             Self::TlsConfig(error) => std::error::Error::source(error),
-            Self::Proxy(error) => std::error::Error::source(error),
+            Self::Proxy { source, .. } => std::error::Error::source(source),
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
             Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
@@ -175,18 +200,19 @@ impl From<HandshakeError> for ConnectError {
 /// A failure of TLS below the proxy's answer is one of TLS.
 impl From<ProxyError> for ConnectError {
     fn from(error: ProxyError) -> Self {
+        let of_proxy = |source| Self::Proxy { proxy: None, source };
         match error {
             ProxyError::Transport(broken) => {
-                tls::of_transport(broken).unwrap_or_else(|broken| Self::Proxy(ProxyError::Transport(broken)))
+                tls::of_transport(broken).unwrap_or_else(|broken| of_proxy(ProxyError::Transport(broken)))
             }
-            error => Self::Proxy(error),
+            error => of_proxy(error),
         }
     }
 }
 
 impl From<ProxyUrlError> for ConnectError {
     fn from(error: ProxyUrlError) -> Self {
-        Self::Proxy(ProxyError::Url(error))
+        ProxyError::Url(error).into()
     }
 }
 

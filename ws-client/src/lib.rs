@@ -26,8 +26,8 @@ pub use opening::{Opened, Opening};
 pub use options::{AcceptOptions, ConnectOptions, random};
 pub use pieces::Pieces;
 pub use proxy::{
-    Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyUrlError, Socks5,
-    Socks5Reply,
+    Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyStep,
+    ProxyUrlError, Socks5, Socks5Reply,
 };
 pub use reach::{Reach, ReachStep, Reached, Route};
 pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};

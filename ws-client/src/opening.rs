@@ -11,7 +11,7 @@ use ws_core::{
 use crate::channel::Channel;
 use crate::error::{ConnectError, Phase};
 use crate::options::ConnectOptions;
-use crate::proxy::{ProxyError, ProxyScheme, Tunnel};
+use crate::proxy::{Proxy, ProxyError, ProxyScheme, ProxyStep, Tunnel};
 use crate::reach::Route;
 use crate::tls::{TlsConnector, TlsFailure};
 use crate::trace::Phases;
@@ -23,6 +23,8 @@ use crate::trace::Phases;
 /// [`outbound`](Machine::outbound) tells the peer why, and is worth one attempt to write it.
 pub struct Opening {
     stage: Stage,
+    /// Without credentials, for errors.
+    proxy: Option<Box<Proxy>>,
     trace: Phases,
     /// What the driver said last.
     now: Instant,
@@ -77,7 +79,8 @@ impl Opening {
                 Stage::Handshake(Box::new(Channel::client(rest.handshake, security)?))
             }
             Some(proxy) => {
-                let tunnel = Tunnel::new(proxy, &route.host, route.port, deadline)?;
+                let tunnel = Tunnel::new(proxy, &route.host, route.port, deadline);
+                let tunnel = tunnel.map_err(|error| error.of(proxy))?;
                 let tls = match proxy.scheme() {
                     ProxyScheme::Https => Some(options.proxy_connector()?),
                     _ => None,
@@ -87,7 +90,8 @@ impl Opening {
                 Stage::Proxy(Box::new((tunnel, rest)))
             }
         };
-        let mut opening = Self { stage, trace: Phases::client(options, route), now: Instant::EPOCH };
+        let proxy = route.proxy.as_ref().map(|proxy| Box::new(proxy.without_credentials()));
+        let mut opening = Self { stage, proxy, trace: Phases::client(options, route), now: Instant::EPOCH };
         opening.trace_phase();
         Ok(opening)
     }
@@ -126,6 +130,9 @@ impl Opening {
                 Ok(None) => return Ok(None),
                 Ok(Some(_)) => self.enter_tunnel()?,
                 Err(TlsFailure::Tls(error)) => return Err(ProxyError::Tls(error).into()),
+                Err(TlsFailure::Inner(ProxyError::Timeout(_))) if proxy.0.is_securing() => {
+                    return Err(ProxyError::Timeout(ProxyStep::Tls).into());
+                }
                 Err(TlsFailure::Inner(error)) => return Err(error.into()),
             }
         }
@@ -201,7 +208,10 @@ impl Machine for Opening {
     }
 
     fn poll_event(&mut self) -> Result<Option<Opened>, ConnectError> {
-        let result = self.poll_stage();
+        let result = self.poll_stage().map_err(|error| match &self.proxy {
+            Some(proxy) => error.through(proxy),
+            None => error,
+        });
         match &result {
             Ok(None) => self.trace_phase(),
             Ok(Some(_)) => self.trace.opened(),

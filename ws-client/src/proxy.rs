@@ -18,7 +18,7 @@ use url::Url;
 use crate::target::Host;
 
 pub(crate) use environment::Environment;
-pub use error::{ProxyError, ProxyUrlError, Socks5Reply};
+pub use error::{ProxyError, ProxyStep, ProxyUrlError, Socks5Reply};
 pub use http::HttpProxy;
 pub use socks5::Socks5;
 pub(crate) use tunnel::Tunnel;
@@ -91,6 +91,11 @@ impl Proxy {
     /// User name and password, if the URL has any.
     pub fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+
+    /// The same for those who need not know user name and password.
+    pub(crate) fn without_credentials(&self) -> Self {
+        Self { scheme: self.scheme, host: self.host.clone(), port: self.port, credentials: None }
     }
 
     /// Whether the proxy is given the target's name. If not (`socks5`), it is given an address, which the client has

@@ -8,7 +8,7 @@ use ws_core::Instant;
 use crate::dial::{AttemptId, Dial, DialStep};
 use crate::error::{ConnectError, Phase};
 use crate::options::ConnectOptions;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::target::Host;
 use crate::trace::Reaching;
 
@@ -164,8 +164,11 @@ impl<T> Reach<T> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Failed(error) => ReachStep::Done(Err(error)),
             Stage::Over => ReachStep::Wait(self.deadline),
-            Stage::Resolving(..) if now >= self.deadline => {
-                ReachStep::Done(Err(ConnectError::Timeout(Phase::Resolve)))
+            Stage::Resolving(whose, _) if now >= self.deadline => {
+                ReachStep::Done(Err(match self.proxy(whose) {
+                    Some(proxy) => ProxyError::Timeout(ProxyStep::Resolve).of(proxy),
+                    None => ConnectError::Timeout(Phase::Resolve),
+                }))
             }
             Stage::Resolving(whose, asked) => {
                 self.stage = Stage::Resolving(whose, Asked::Yes);
@@ -189,9 +192,17 @@ impl<T> Reach<T> {
                 let reached = Reached { transport, peer: address, route: self.route.clone() };
                 return ReachStep::Done(Ok(reached));
             }
-            DialStep::Failed(failures) => return ReachStep::Done(Err(ConnectError::Connect(failures))),
+            DialStep::Failed(failures) => {
+                return ReachStep::Done(Err(match self.proxy(Whose::Peers) {
+                    Some(proxy) => ProxyError::Connect(failures).of(proxy),
+                    None => ConnectError::Connect(failures),
+                }));
+            }
             _ if now >= self.deadline => {
-                return ReachStep::Done(Err(ConnectError::Timeout(Phase::Connect)));
+                return ReachStep::Done(Err(match self.proxy(Whose::Peers) {
+                    Some(proxy) => ProxyError::Timeout(ProxyStep::Connect).of(proxy),
+                    None => ConnectError::Timeout(Phase::Connect),
+                }));
             }
             DialStep::Start { attempt, address } => {
                 self.trace.dialing(attempt, address);
@@ -213,10 +224,10 @@ impl<T> Reach<T> {
             None => Err(none()),
         });
         self.stage = match (addresses, whose) {
-            (Err(source), _) => {
-                let host = self.name(whose).0.into();
-                Stage::Failed(ConnectError::Resolve { host, source })
-            }
+            (Err(source), _) => Stage::Failed(match self.proxy(whose) {
+                Some(proxy) => ProxyError::Resolve(source).of(proxy),
+                None => ConnectError::Resolve { host: self.name(whose).0.into(), source },
+            }),
             (Ok((_, addresses)), Whose::Peers) => Stage::Dialing(Dial::new(addresses)),
             (Ok((first, _)), Whose::Targets) => {
                 // A proxy is asked once. The resolver's first address is the one that it holds to be the best.
@@ -232,6 +243,11 @@ impl<T> Reach<T> {
             self.trace.dialed(attempt, &result);
             dial.handle_result(attempt, result);
         }
+    }
+
+    /// Whether it is the proxy's, and which that is.
+    fn proxy(&self, whose: Whose) -> Option<&Proxy> {
+        self.route.proxy.as_ref().filter(|_| whose == Whose::Peers)
     }
 
     fn name(&self, whose: Whose) -> (&str, u16) {

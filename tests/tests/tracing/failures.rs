@@ -104,8 +104,8 @@ fn a_proxy_is_a_phase_of_its_own() {
 fn a_proxy_that_refuses_says_why() {
     let options = proxied();
     let lines = lines_for(|| opening(&options, &reached(&options).route), b"HTTP/1.1 403 Forbidden\r\n\r\n");
-    let failed = "proxy{uri=http://proxy.example:8080}: debug: failed error=the proxy did not connect, \
-                  but answered 403 Forbidden; does it allow CONNECT to this host and port?";
+    let failed = "proxy{uri=http://proxy.example:8080}: debug: failed error=through http://proxy.example:8080: \
+                  the proxy did not connect, but answered 403 Forbidden; does it allow CONNECT to this host and port?";
     assert_eq!(lines[7], failed);
     assert!(lines.iter().all(|line| !line.contains("password") && !line.contains("token")), "{lines:#?}");
 }

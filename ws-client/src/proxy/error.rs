@@ -1,11 +1,17 @@
 //! How a proxy is no help.
 
-use std::fmt;
+mod url;
+
+use std::net::SocketAddr;
+use std::{fmt, io};
 
 use ws_core::bytes::Bytes;
 use ws_core::{Broken, Response};
 
+use super::Proxy;
+use crate::error::{ConnectError, Phase, write_failures};
 use crate::tls::TlsError;
+pub use url::ProxyUrlError;
 
 /// Why there is no tunnel through a proxy. No text of it shows user name or password.
 #[derive(Debug)]
@@ -20,6 +26,11 @@ pub enum ProxyError {
         /// What is wrong with its value.
         source: ProxyUrlError,
     },
+    /// The proxy's name was not resolved to any address.
+    Resolve(io::Error),
+    /// None of the proxy's addresses took the connection: each with its error, in the order in which they failed, and at least
+    /// one.
+    Connect(Vec<(SocketAddr, io::Error)>),
     /// The target's name is over 255 bytes; its length.
     NameTooLong(usize),
     /// The target's name is not one that a proxy can be given.
@@ -65,12 +76,32 @@ pub enum ProxyError {
     Early,
     /// The stream ended before the answer, after this many bytes of it.
     UnexpectedEof(usize),
-    /// The proxy did not answer by the deadline.
-    Timeout,
+    /// The deadline passed before this was done.
+    Timeout(ProxyStep),
     /// The transport to the proxy failed.
     Transport(Broken),
     /// TLS with an `https` proxy failed.
     Tls(TlsError),
+}
+
+/// What a client waits for on its way through a proxy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ProxyStep {
+    /// The addresses for the proxy's name.
+    Resolve,
+    /// A connection to the proxy.
+    Connect,
+    /// TLS with an `https` proxy.
+    Tls,
+    /// An HTTP proxy's response to CONNECT.
+    Response,
+    /// A SOCKS5 proxy's answer to the greeting: how to authenticate (RFC 1928 §3).
+    Method,
+    /// A SOCKS5 proxy's answer to user name and password (RFC 1929 §2).
+    Credentials,
+    /// A SOCKS5 proxy's reply to the request: whether it has connected to the target (RFC 1928 §6).
+    Reply,
 }
 
 impl fmt::Display for ProxyError {
@@ -78,6 +109,8 @@ impl fmt::Display for ProxyError {
         match self {
             Self::Url(error) => error.fmt(f),
             Self::Environment { variable, source } => write!(f, "the variable {variable}: {source}"),
+            Self::Resolve(source) => write!(f, "the proxy's name was not resolved: {source}"),
+            Self::Connect(failures) => write_failures(f, "the proxy at ", failures),
             Self::NameTooLong(n) => {
                 write!(f, "a host name of {n} bytes is over the limit of 255 that a proxy can be given")
             }
@@ -131,7 +164,19 @@ impl fmt::Display for ProxyError {
             Self::UnexpectedEof(n) => {
                 write!(f, "the proxy ended the stream after {n} bytes, within its answer")
             }
-            Self::Timeout => f.write_str("the proxy did not connect in time"),
+            Self::Timeout(step) => f.write_str(match step {
+                ProxyStep::Resolve => "the proxy's name was not resolved in time",
+                ProxyStep::Connect => "the proxy took no connection in time; is it there?",
+                ProxyStep::Tls => "TLS with the proxy was not up in time; does it speak TLS at this port?",
+                ProxyStep::Response => {
+                    "the proxy did not answer CONNECT in time; is it an HTTP proxy, and does it reach the target?"
+                }
+                ProxyStep::Method => {
+                    "the proxy did not answer the greeting of SOCKS5 in time; is it a SOCKS proxy?"
+                }
+                ProxyStep::Credentials => "the proxy did not answer user name and password in time",
+                ProxyStep::Reply => "the proxy did not connect to the target in time",
+            }),
             Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
             Self::Tls(error) => write!(f, "TLS with the proxy: {error}"),
         }
@@ -180,6 +225,8 @@ impl std::error::Error for ProxyError {
         match self {
             Self::Url(error) => std::error::Error::source(error),
             Self::Environment { source, .. } => Some(source),
+            Self::Resolve(source) => Some(source),
+            Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
             Self::Transport(broken) => std::error::Error::source(broken),
             Self::Tls(error) => std::error::Error::source(error),
             _ => None,
@@ -188,12 +235,26 @@ impl std::error::Error for ProxyError {
 }
 
 impl ProxyError {
-    /// Whether things may be different next time: after failures of the transport, time-outs, the statuses of a proxy that did
+    /// The error of a client that goes through this proxy.
+    pub(crate) fn of(self, proxy: &Proxy) -> ConnectError {
+        ConnectError::from(self).through(proxy)
+    }
+
+    /// In which phase of opening it happened.
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => Phase::Resolve,
+            Self::Connect(_) | Self::Timeout(ProxyStep::Connect) => Phase::Connect,
+            _ => Phase::Proxy,
+        }
+    }
+
+    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses of a proxy that did
     /// not reach the target (502 to 504, and those of an overloaded server, 408, 429, 500), and the replies of a SOCKS5 proxy
     /// that say so. Not so where it refuses, or wants other credentials.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::UnexpectedEof(_) | Self::Timeout => true,
+            Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) | Self::Timeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
             Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
             Self::Refused(response) => matches!(response.status(), 408 | 429 | 500 | 502..=504),
@@ -209,9 +270,7 @@ impl ProxyError {
             _ => false,
         }
     }
-}
 
-impl ProxyError {
     /// Whether it is the transport below TLS with the proxy that has ended or failed.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Tls(error) if error.is_end())
@@ -280,85 +339,5 @@ impl fmt::Display for Socks5Reply {
             }
             Self::Unknown(reply) => return write!(f, "it answered {reply}, which has no meaning"),
         })
-    }
-}
-
-/// Why a text is not the URL of a proxy.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum ProxyUrlError {
-    /// It is not a URL.
-    Malformed(url::ParseError),
-    /// It has no scheme, or no `//` after it.
-    NoScheme,
-    /// The scheme is none of `http`, `https`, `socks5`, `socks5h`.
-    Scheme(String),
-    /// It has no host.
-    NoHost,
-    /// It has a path.
-    Path,
-    /// It has a query (`?…`).
-    Query,
-    /// It has a fragment (`#…`).
-    Fragment,
-    /// The port is 0.
-    PortZero,
-    /// User name or password is over the 255 bytes that SOCKS5 has room for (RFC 1929).
-    CredentialTooLong {
-        /// Which of them.
-        what: &'static str,
-        /// Its length in bytes.
-        len: usize,
-    },
-    /// There is a password without a user name, which SOCKS5 has no place for (RFC 1929).
-    NoUser,
-    /// The user name has a colon, which `Basic` would take for its end (RFC 7617).
-    UserHasColon,
-    /// User name or password has a control character, which `Basic` forbids (RFC 7617).
-    ControlInCredentials,
-}
-
-impl fmt::Display for ProxyUrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(error) => write!(f, "not the URL of a proxy: {error}"),
-            Self::NoScheme => f.write_str(
-                "the proxy's URL has no scheme; write http://host:port or socks5://host:port",
-            ),
-            Self::Scheme(scheme) => {
-                let scheme: String = scheme.chars().take(40).collect();
-                write!(f, "the proxy's scheme {scheme:?} is none of http, https, socks5, socks5h")
-            }
-            Self::NoHost => {
-                f.write_str("the proxy's URL has no host; write http://host:port or socks5://host:port")
-            }
-            Self::Path => f.write_str(
-                "a proxy's URL has no path; remove it, and write %2F for a slash in user name or password",
-            ),
-            Self::Query => f.write_str(
-                "a proxy's URL has no query; remove it, and write %3F for a question mark in user name or password",
-            ),
-            Self::Fragment => f.write_str(
-                "a proxy's URL has no fragment; remove it, and write %23 for a # in user name or password",
-            ),
-            Self::PortZero => f.write_str("port 0 is not a port to connect to; write the proxy's port"),
-            Self::CredentialTooLong { what, len } => {
-                write!(f, "a {what} of {len} bytes is over the limit of 255 that SOCKS5 has; use a shorter one")
-            }
-            Self::NoUser => f.write_str("SOCKS5 has no password without a user name; write user:password@host"),
-            Self::UserHasColon => f.write_str("a user name for an HTTP proxy cannot have a colon; use another"),
-            Self::ControlInCredentials => f.write_str(
-                "user name and password for an HTTP proxy cannot have control characters; check them",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ProxyUrlError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Malformed(error) => Some(error),
-            _ => None,
-        }
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ws_core::bytes::BytesMut;
 use ws_core::{Broken, HeadError, Instant, Machine, Outbound, ResponseHead};
 
-use super::error::ProxyError;
+use super::error::{ProxyError, ProxyStep};
 use super::wire::{Leftover, ProxyConnected, Wire};
 use super::{Credentials, check_name};
 use crate::target::Host;
@@ -96,7 +96,7 @@ impl HttpProxy {
                 Some(response) if matches!(response.status(), 100 | 102..=199) => {}
                 Some(response) => break response,
                 None => {
-                    self.wire.check()?;
+                    self.wire.check(ProxyStep::Response)?;
                     self.state = State::Head(head);
                     return Ok(None);
                 }
@@ -113,7 +113,7 @@ impl HttpProxy {
     }
 
     fn poll_agreed(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {
-        let is_sent = self.wire.is_sent()?;
+        let is_sent = self.wire.is_sent(ProxyStep::Response)?;
         self.state = if is_sent { State::Connected } else { State::Agreed };
         Ok(is_sent.then_some(ProxyConnected))
     }

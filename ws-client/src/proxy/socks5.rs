@@ -6,7 +6,7 @@ use std::{fmt, mem};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{Broken, Instant, Machine, Outbound};
 
-use super::error::{ProxyError, Socks5Reply};
+use super::error::{ProxyError, ProxyStep, Socks5Reply};
 use super::wire::{Leftover, ProxyConnected, Wire};
 use super::{Credentials, check_name};
 use crate::target::Host;
@@ -57,6 +57,16 @@ enum State {
     Failed,
 }
 
+impl State {
+    fn step(self) -> ProxyStep {
+        match self {
+            Self::Method => ProxyStep::Method,
+            Self::Status => ProxyStep::Credentials,
+            Self::Reply | Self::Agreed | Self::Connected | Self::Failed => ProxyStep::Reply,
+        }
+    }
+}
+
 impl Socks5 {
     /// Asks for a tunnel to `host` and `port`, the target's, and fails at `deadline`. The greeting waits in
     /// [`outbound`](Machine::outbound) at once.
@@ -97,7 +107,7 @@ impl Socks5 {
             State::Method => self.read_method(),
             State::Status => self.read_status(),
             State::Reply => self.read_reply(),
-            State::Agreed => Ok(self.wire.is_sent()?.then_some(State::Connected)),
+            State::Agreed => Ok(self.wire.is_sent(ProxyStep::Reply)?.then_some(State::Connected)),
             State::Connected | State::Failed => Ok(None),
         }
     }
@@ -236,7 +246,7 @@ impl Machine for Socks5 {
                 return Ok(None);
             }
             let next = match self.step() {
-                Ok(None) => self.wire.check().map(|()| None),
+                Ok(None) => self.wire.check(self.state.step()).map(|()| None),
                 next => next,
             };
             match next {

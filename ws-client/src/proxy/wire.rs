@@ -5,7 +5,7 @@ use std::fmt;
 use ws_core::bytes::BytesMut;
 use ws_core::{Broken, Direction, Instant, Machine, Outbound};
 
-use super::error::ProxyError;
+use super::error::{ProxyError, ProxyStep};
 
 /// A proxy that has agreed while it was not yet told everything may send so much, in bytes.
 const MAX_EARLY: usize = 16 * 1024;
@@ -95,11 +95,11 @@ impl Wire {
         self.timed_out |= self.deadline <= now;
     }
 
-    /// There is no answer yet, and there may never be one.
-    pub(super) fn check(&mut self) -> Result<(), ProxyError> {
+    /// What is waited for is not there yet, and may never be.
+    pub(super) fn check(&mut self, step: ProxyStep) -> Result<(), ProxyError> {
         match self.broken.take_if(|_| self.eof || self.timed_out) {
             Some(broken) => Err(ProxyError::Transport(broken)),
-            None if self.timed_out => Err(ProxyError::Timeout),
+            None if self.timed_out => Err(ProxyError::Timeout(step)),
             None if self.eof => Err(ProxyError::UnexpectedEof(self.inbound.len())),
             None => Ok(()),
         }
@@ -107,7 +107,7 @@ impl Wire {
 
     /// The proxy has agreed. Whether it has the whole question, too: the order in which a driver reports reads and writes
     /// is free, and nothing of this machine may be left when the next one begins to write.
-    pub(super) fn is_sent(&mut self) -> Result<bool, ProxyError> {
+    pub(super) fn is_sent(&mut self, step: ProxyStep) -> Result<bool, ProxyError> {
         if self.outbound.is_empty() && !self.outbound.has_lost() {
             return Ok(true);
         }
@@ -119,7 +119,7 @@ impl Wire {
         if self.inbound.len() > MAX_EARLY {
             return Err(ProxyError::Early);
         }
-        self.check().map(|()| false)
+        self.check(step).map(|()| false)
     }
 
     pub(super) fn into_leftover(self) -> Leftover {

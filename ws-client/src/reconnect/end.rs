@@ -59,7 +59,7 @@ fn is_passing(error: &ConnectError) -> bool {
         | ConnectError::TlsUnsupported
         | ConnectError::TlsConfig(_)
         | ConnectError::Request(_) => false,
-        ConnectError::Proxy(error) => error.is_passing(),
+        ConnectError::Proxy { source, .. } => source.is_passing(),
         ConnectError::Tls(error) => error.is_passing(),
         ConnectError::Handshake(error) => is_passing_in_handshake(error),
     }

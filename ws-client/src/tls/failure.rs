@@ -56,7 +56,7 @@ pub(crate) fn of_transport(broken: Broken) -> Result<ConnectError, Broken> {
         Ok(error) if !error.is_end() => return Ok(ConnectError::Tls(*error)),
         Ok(error) => error as _,
         Err(source) => match source.downcast::<ProxyError>() {
-            Ok(error) if !error.is_end() => return Ok(ConnectError::Proxy(*error)),
+            Ok(error) if !error.is_end() => return Ok(ConnectError::from(*error)),
             Ok(error) => error as _,
             Err(source) => source,
         },

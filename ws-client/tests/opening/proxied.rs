@@ -1,6 +1,6 @@
 //! Through proxies, in the clear: what they are told, what comes through, and how they are no help.
 
-use ws_client::{ConnectError, Opening, Phase, ProxyError, Socks5Reply};
+use ws_client::{ConnectError, Opening, Phase, ProxyError, ProxyStep, Socks5Reply};
 use ws_core::{Broken, Event, HandshakeError, Machine, Random, ResponseError};
 
 use crate::far::{Far, Limit, Server};
@@ -142,7 +142,7 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
             assert_eq!(error.phase(), Phase::Proxy);
             let end = ws_client::End::Failed(&error);
             assert_eq!(end.is_retried(), is_passing, "{error}");
-            let ConnectError::Proxy(error) = &error else { panic!("{error:?}") };
+            let ConnectError::Proxy { source: error, .. } = &error else { panic!("{error:?}") };
             assert!(check(error), "{script:?}: {error:?}");
             assert!(far.server.request.is_none());
         }
@@ -171,6 +171,16 @@ fn a_proxy_or_a_server_that_dies_says_in_which_phase_at_every_byte() {
     }
 }
 
+/// What is waited for of such a proxy, when so many bytes came.
+fn waited_for(url: &str, bytes: usize) -> ProxyStep {
+    match bytes {
+        _ if url.starts_with("http") => ProxyStep::Response,
+        0..2 => ProxyStep::Method,
+        2..4 if url.starts_with("socks5h://user") => ProxyStep::Credentials,
+        _ => ProxyStep::Reply,
+    }
+}
+
 #[test]
 fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
     for (url, script) in kinds() {
@@ -189,7 +199,11 @@ fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
             check_text(&error);
             assert!(ws_client::End::Failed(&error).is_retried());
             match error {
-                ConnectError::Proxy(ProxyError::Timeout) => assert!(far.server.request.is_none()),
+                ConnectError::Proxy { proxy, source: ProxyError::Timeout(step) } => {
+                    assert!(far.server.request.is_none());
+                    assert_eq!(step, waited_for(url, n), "{url} {n}");
+                    assert!(proxy.unwrap().credentials().is_none());
+                }
                 ConnectError::Handshake(HandshakeError::Timeout) => assert!(far.server.request.is_some()),
                 other => panic!("{other:?}"),
             }
@@ -211,7 +225,31 @@ fn what_broke_the_transport_is_the_reason_in_its_phase() {
             opening.handle_read(0, at(1));
         }
         let error = opening.poll_event().unwrap_err();
-        assert!(matches!(error, ConnectError::Proxy(ProxyError::Transport(_))), "{error:?}");
+        assert!(matches!(error, ConnectError::Proxy { source: ProxyError::Transport(_), .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_keeps_silent_is_named_with_what_was_waited_for_and_a_hint() {
+    for (url, text) in [
+        (
+            "http://user:secret@proxy.test:3128",
+            "through http://proxy.test:3128: the proxy did not answer CONNECT in time; \
+             is it an HTTP proxy, and does it reach the target?",
+        ),
+        (
+            "socks5h://user:secret@192.0.2.9",
+            "through socks5h://192.0.2.9:1080: the proxy did not answer the greeting of SOCKS5 in time; \
+             is it a SOCKS proxy?",
+        ),
+    ] {
+        let options = options("ws://server.test").proxy(url).unwrap();
+        let mut opening = opening(&options);
+        assert!(open(&mut opening, &mut Far::plain().behind(Proxy::new(Script::Silence)), WHOLE).is_none());
+        opening.handle_timeout(DEADLINE);
+        let error = opening.poll_event().unwrap_err();
+        check_text(&error);
+        assert_eq!(error.to_string(), text);
     }
 }
 
@@ -228,5 +266,5 @@ fn a_name_that_no_proxy_can_be_given_is_an_error_before_anything_is_sent() {
     let name = format!("ws://{}.test", ["a"; 130].join("."));
     let options = options(&name).proxy("socks5h://proxy.test").unwrap();
     let error = Opening::new(&options, &route(&options), Random::from_seed([1; 32]), at(10)).unwrap_err();
-    assert!(matches!(error, ConnectError::Proxy(ProxyError::NameTooLong(_))), "{error:?}");
+    assert!(matches!(error, ConnectError::Proxy { source: ProxyError::NameTooLong(_), .. }), "{error:?}");
 }

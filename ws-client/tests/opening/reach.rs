@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ws_client::{AttemptId, ConnectError, ConnectOptions, Phase, ProxyError, Reach, ReachStep};
+use ws_client::{AttemptId, ConnectError, ConnectOptions, Phase, ProxyError, ProxyStep, Reach, ReachStep};
 use ws_core::Instant;
 
 use crate::support::{address, at, check_text, child_url, options, run_child, tell_parent};
@@ -151,14 +151,55 @@ fn of_a_proxy_and_a_target_those_names_are_resolved_that_must_be() {
 
 #[test]
 fn what_is_not_resolved_or_not_reached_says_so_in_its_phase() {
+    let of_server =
+        "connecting to [2001:db8::1]:80 failed: refused; connecting to 192.0.2.1:80 failed: refused";
+    let of_proxy =
+        "through socks5h://proxy.test:1080: connecting to the proxy at 192.0.2.9:1080 failed: refused";
     for (url, proxy, refuses, phase, text) in [
-        ("ws://unknown.test", None, &[][..], Phase::Resolve, "unknown.test"),
-        ("ws://empty.test", None, &[], Phase::Resolve, "empty.test"),
-        ("ws://server.test", Some("http://unknown.test"), &[], Phase::Resolve, "unknown.test"),
-        ("ws://server.test", Some("socks5://empty.test"), &[], Phase::Resolve, "empty.test"),
-        ("ws://unknown.test", Some("socks5://proxy.test"), &[], Phase::Resolve, "unknown.test"),
-        ("ws://server.test", None, &["2001:db8::1", "192.0.2.1"], Phase::Connect, "192.0.2.1:80"),
-        ("ws://server.test", Some("socks5h://proxy.test"), &["192.0.2.9"], Phase::Connect, "192.0.2.9:1080"),
+        (
+            "ws://unknown.test",
+            None,
+            &[][..],
+            Phase::Resolve,
+            "the name \"unknown.test\" was not resolved: unknown",
+        ),
+        (
+            "ws://empty.test",
+            None,
+            &[],
+            Phase::Resolve,
+            "the name \"empty.test\" was not resolved: it has no address",
+        ),
+        (
+            "ws://server.test",
+            Some("http://user:secret@unknown.test"),
+            &[],
+            Phase::Resolve,
+            "through http://unknown.test:80: the proxy's name was not resolved: unknown",
+        ),
+        (
+            "ws://server.test",
+            Some("socks5://empty.test"),
+            &[],
+            Phase::Resolve,
+            "through socks5://empty.test:1080: the proxy's name was not resolved: it has no address",
+        ),
+        // The target's, which a proxy of this scheme is not given.
+        (
+            "ws://unknown.test",
+            Some("socks5://proxy.test"),
+            &[],
+            Phase::Resolve,
+            "the name \"unknown.test\" was not resolved: unknown",
+        ),
+        ("ws://server.test", None, &["2001:db8::1", "192.0.2.1"], Phase::Connect, of_server),
+        (
+            "ws://server.test",
+            Some("socks5h://user:secret@proxy.test"),
+            &["192.0.2.9"],
+            Phase::Connect,
+            of_proxy,
+        ),
     ] {
         let options = options(url);
         let options = match proxy {
@@ -167,7 +208,7 @@ fn what_is_not_resolved_or_not_reached_says_so_in_its_phase() {
         };
         let error = walk(&options, refuses).1.unwrap_err();
         assert_eq!(error.phase(), phase, "{error}");
-        assert!(error.to_string().contains(text), "{error}");
+        assert_eq!(error.to_string(), text);
     }
 }
 
@@ -196,6 +237,15 @@ fn times_out(step: ReachStep<u32>, phase: Phase) {
     }
 }
 
+fn times_out_at_proxy(step: ReachStep<u32>, phase: Phase, waited_for: ProxyStep) {
+    let ReachStep::Done(Err(error)) = step else { panic!("{step:?}") };
+    check_text(&error);
+    assert_eq!(error.phase(), phase);
+    assert!(error.to_string().starts_with("through socks5://proxy.test:1080: "), "{error}");
+    let ConnectError::Proxy { source: ProxyError::Timeout(step), .. } = error else { panic!("{error:?}") };
+    assert_eq!(step, waited_for);
+}
+
 #[test]
 fn the_time_to_open_passes_in_the_phase_in_which_it_is() {
     let target = options("ws://server.test").open_timeout(Duration::from_secs(3));
@@ -206,12 +256,20 @@ fn the_time_to_open_passes_in_the_phase_in_which_it_is() {
     waits(reach.poll(just_before), at(4));
     times_out(reach.poll(at(4)), Phase::Resolve);
 
-    let mut reach = Reach::new(&target.clone().proxy("socks5://proxy.test").unwrap(), at(1));
+    let proxied = target.clone().proxy("socks5://user:secret@proxy.test").unwrap();
+    let mut reach = Reach::new(&proxied, at(1));
     assert_eq!(resolve(reach.poll(at(1))), "server.test");
     reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
     assert_eq!(resolve(reach.poll(at(2))), "proxy.test");
     waits(reach.poll(just_before), at(4));
-    times_out(reach.poll(at(4)), Phase::Resolve);
+    times_out_at_proxy(reach.poll(at(4)), Phase::Resolve, ProxyStep::Resolve);
+
+    let mut reach = Reach::new(&proxied.address(address("192.0.2.1:80")), at(1));
+    assert_eq!(resolve(reach.poll(at(1))), "proxy.test");
+    reach.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
+    dial(reach.poll(at(2)));
+    waits(reach.poll(just_before), at(4));
+    times_out_at_proxy(reach.poll(at(4)), Phase::Connect, ProxyStep::Connect);
 
     let mut reach = Reach::new(&target.address(address("192.0.2.1:80")), at(1));
     dial(reach.poll(at(1)));
@@ -268,7 +326,9 @@ fn walk_through_the_environment(url: &str) {
     let (trace, result) = walk(&options(url).proxy_from_environment(), &[]);
     let end = match result {
         Ok(reached) => reached,
-        Err(ConnectError::Proxy(error @ ProxyError::Environment { .. })) => format!("error {error}"),
+        Err(ConnectError::Proxy { source: error @ ProxyError::Environment { .. }, .. }) => {
+            format!("error {error}")
+        }
         Err(error) => format!("other error {error:?}"),
     };
     tell_parent(&format!("{}; {end}", trace.join(", ")));

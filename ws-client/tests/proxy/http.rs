@@ -1,7 +1,7 @@
 //! CONNECT, as a trace (RFC 9110 §9.3.6).
 
 use proptest::prelude::*;
-use ws_client::{Credentials, Host, HttpProxy, ProxyError, ProxyUrlError};
+use ws_client::{Credentials, Host, HttpProxy, ProxyError, ProxyStep, ProxyUrlError};
 use ws_core::Machine;
 
 use crate::support::{DEADLINE, Outcome, Then, address, check_text, credentials, cuts, name, run, write};
@@ -125,7 +125,7 @@ fn before_the_end_of_the_head_it_waits_for_bytes_the_end_or_the_deadline() {
             "{n}: {error:?}"
         );
         let error = run(proxy(), &[cut], Then::Deadline).1;
-        assert!(matches!(error, Outcome::Failed(ProxyError::Timeout)), "{n}: {error:?}");
+        assert!(matches!(error, Outcome::Failed(ProxyError::Timeout(ProxyStep::Response))), "{n}: {error:?}");
     }
 }
 
@@ -271,6 +271,6 @@ fn a_machine_that_has_settled_asks_for_no_time() {
     let mut proxy = proxy();
     assert_eq!(proxy.poll_timeout(), Some(DEADLINE));
     proxy.handle_timeout(DEADLINE);
-    assert!(matches!(proxy.poll_event(), Err(ProxyError::Timeout)));
+    assert!(matches!(proxy.poll_event(), Err(ProxyError::Timeout(ProxyStep::Response))));
     assert_eq!(proxy.poll_timeout(), None);
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind};
 
-use ws_client::{HttpProxy, Leftover, ProxyConnected, ProxyError, Socks5};
+use ws_client::{HttpProxy, Leftover, ProxyConnected, ProxyError, ProxyStep, Socks5};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{Broken, Instant, Machine, Outbound};
 
@@ -57,16 +57,17 @@ fn connected_means_that_the_request_has_left() {
 
 #[test]
 fn the_deadline_holds_until_the_request_has_left() {
-    let late = |machine: &mut dyn Machine<Event = ProxyConnected, Error = ProxyError>, answers: &[u8]| {
+    type Asking = dyn Machine<Event = ProxyConnected, Error = ProxyError>;
+    let late = |machine: &mut Asking, answers: &[u8], step: ProxyStep| {
         machine.inbound().extend_from_slice(answers);
         machine.handle_read(answers.len(), Instant::EPOCH);
         assert_eq!(machine.poll_event().unwrap(), None);
         machine.handle_timeout(DEADLINE);
-        assert!(matches!(machine.poll_event(), Err(ProxyError::Timeout)));
+        assert!(matches!(machine.poll_event(), Err(ProxyError::Timeout(late)) if late == step));
         assert_eq!(machine.poll_timeout(), None);
     };
-    late(&mut http(), HTTP_ANSWER);
-    late(&mut socks5(), SOCKS5_ANSWERS);
+    late(&mut http(), HTTP_ANSWER, ProxyStep::Response);
+    late(&mut socks5(), SOCKS5_ANSWERS, ProxyStep::Reply);
 }
 
 /// A proxy that agrees without having read the request cannot fill the memory.

@@ -204,7 +204,11 @@ impl TlsError {
             return Self::of(error);
         }
         match (error.downcast_ref(), error.downcast_ref(), error.downcast_ref()) {
-            (Some(ConnectError::Tls(error) | ConnectError::Proxy(ProxyError::Tls(error))), _, _)
+            (
+                Some(ConnectError::Tls(error) | ConnectError::Proxy { source: ProxyError::Tls(error), .. }),
+                _,
+                _,
+            )
             | (_, Some(ProxyError::Tls(error)), _)
             | (_, _, Some(AcceptError::Tls(error))) => Some(error),
             _ => error.downcast_ref(),

@@ -92,7 +92,7 @@ fn a_proxy_of_the_wrong_scheme_says_so() {
         let options = options.proxy_tls(place.proxys.options().build().unwrap());
         let mut far = Far::plain().behind(proxy);
         let error = failed(&mut opening(&options), &mut far, CUTS[0]);
-        let ConnectError::Proxy(inner) = &error else { panic!("{error:?}") };
+        let ConnectError::Proxy { source: inner, .. } = &error else { panic!("{error:?}") };
         assert!(check(inner), "{url}: {error:?}");
         assert!(far.server.request.is_none());
     }

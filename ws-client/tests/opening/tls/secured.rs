@@ -1,6 +1,6 @@
 //! `wss`, and `https` proxies: what opens, and what breaks where.
 
-use ws_client::{ConnectError, End, Opened, Opening, Phase, ProxyError, TlsError};
+use ws_client::{ConnectError, End, Opened, Opening, Phase, ProxyError, ProxyStep, TlsError};
 use ws_core::{Broken, CloseCode, HandshakeError, Machine};
 
 use super::authority::VERSIONS;
@@ -69,11 +69,13 @@ fn a_transport_that_ends_without_close_notify_says_so_in_its_phase() {
             let error = failed(&mut opening(&place.options(way)), &mut far, WHOLE);
             assert!(End::Failed(&error).is_retried(), "{way:?} {n}: {error:?}");
             match &error {
-                ConnectError::Proxy(
-                    ProxyError::Tls(TlsError::UnexpectedEof)
-                    | ProxyError::UnexpectedEof(_)
-                    | ProxyError::Transport(_),
-                )
+                ConnectError::Proxy {
+                    source:
+                        ProxyError::Tls(TlsError::UnexpectedEof)
+                        | ProxyError::UnexpectedEof(_)
+                        | ProxyError::Transport(_),
+                    ..
+                }
                 | ConnectError::Tls(TlsError::UnexpectedEof)
                 | ConnectError::Handshake(HandshakeError::UnexpectedEof(_) | HandshakeError::Transport(_)) => {
                 }
@@ -96,7 +98,7 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
     for way in WAYS {
         let mut whole = place.far(way);
         opened(&place.options(way), &mut whole, WHOLE);
-        let mut seen = Vec::new();
+        let (mut seen, mut steps) = (Vec::new(), Vec::new());
         for n in (0..whole.said.len() - 16).step_by(37) {
             let mut far = place.far(way).limit(Limit::Stalls(n));
             let mut opening = opening(&place.options(way));
@@ -106,20 +108,20 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
             let error = opening.poll_event().unwrap_err();
             check_text(&error);
             assert!(End::Failed(&error).is_retried());
-            assert!(
-                matches!(
-                    error,
-                    ConnectError::Proxy(ProxyError::Timeout)
-                        | ConnectError::Timeout(Phase::Tls)
-                        | ConnectError::Handshake(HandshakeError::Timeout)
-                ),
-                "{error:?}"
-            );
             seen.push(error.phase());
+            match error {
+                ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => steps.push(step),
+                ConnectError::Timeout(Phase::Tls) | ConnectError::Handshake(HandshakeError::Timeout) => {}
+                other => panic!("{other:?}"),
+            }
             assert_over(&mut opening);
         }
         seen.dedup();
         assert_eq!(seen, phases(way), "{way:?}");
+        if way.proxy.is_some_and(|proxy| proxy.starts_with("https")) {
+            steps.dedup();
+            assert_eq!(steps, [ProxyStep::Tls, ProxyStep::Response], "{way:?}");
+        }
     }
 }
 
@@ -172,7 +174,10 @@ fn of_two_layers_each_says_which_it_is() {
     assert!(far.asked().starts_with("CONNECT server.test:443 "));
     let mut far = strange.far_with(NESTED, place.acceptor.clone());
     let error = failed(&mut opening(&place.options(NESTED)), &mut far, WHOLE);
-    assert!(matches!(error, ConnectError::Proxy(ProxyError::Tls(TlsError::UnknownIssuer))), "{error:?}");
+    assert!(
+        matches!(error, ConnectError::Proxy { source: ProxyError::Tls(TlsError::UnknownIssuer), .. }),
+        "{error:?}"
+    );
     assert!(far.asked().is_empty(), "nothing is said to a proxy that is not believed");
     assert!(!End::Failed(&error).is_retried());
 }
@@ -216,7 +221,7 @@ fn a_pipe_that_broke_before_tls_was_up_is_why_the_time_to_open_has_passed() {
             matches!(
                 error,
                 ConnectError::Tls(TlsError::Transport(_))
-                    | ConnectError::Proxy(ProxyError::Tls(TlsError::Transport(_)))
+                    | ConnectError::Proxy { source: ProxyError::Tls(TlsError::Transport(_)), .. }
             ),
             "{error:?}"
         );

@@ -166,7 +166,7 @@ fn a_proxy_that_refuses_the_clients_certificate_is_not_asked_again() {
             let error = failed(&mut opening(&options), &mut far, WHOLE);
             assert_eq!(error.phase(), Phase::Proxy);
             assert!(!End::Failed(&error).is_retried(), "{version:?}: {error:?}");
-            let ConnectError::Proxy(error) = error else { panic!("{error:?}") };
+            let ConnectError::Proxy { source: error, .. } = error else { panic!("{error:?}") };
             assert!(TlsError::find(&error).is_some_and(TlsError::is_certificate), "{error:?}");
             assert!(matches!(error, ProxyError::Tls(_)), "{version:?}: {error:?}");
         }
