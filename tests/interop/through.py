@@ -118,7 +118,7 @@ def checks(testee: Testee, stage: Stage) -> Iterator[Check]:
         ("socks5 to tinyproxy", http.speaking("socks5h"), "the greeting of SOCKS5 in time; is it a SOCKS proxy"),
         ("socks5 to squid", squid.speaking("socks5h"), "the greeting of SOCKS5 in time; is it a SOCKS proxy"),
         ("https to tinyproxy", http.speaking("https"), "TLS with the proxy was not up in time; does it speak TLS"),
-        ("https to squid without TLS", squid.speaking("https"), "TLS with the proxy: .*does not speak TLS"),
+        ("https to squid without TLS", squid.speaking("https"), "TLS with the proxy: .*does not speak TLS.* http, not https"),
         ("http to squid over TLS", secure.speaking("http"), "reset|without an answer"),
         ("http to microsocks", socks.speaking("http"), "reset|without an answer|is it a SOCKS proxy"),
     ]

@@ -129,7 +129,7 @@ impl fmt::Display for ConnectError {
             Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
             Self::Proxy { proxy: Some(proxy), source } => write!(f, "through {proxy}: {source}"),
             Self::Proxy { proxy: None, source } => source.fmt(f),
-            Self::Tls(error) => write!(f, "TLS failed: {error}"),
+            Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
             Self::Handshake(HandshakeError::Response(ResponseError::NotHttp(start))) if is_tls(start) => {
                 f.write_str("the server speaks TLS; write wss:// in its URL")
             }
@@ -152,6 +152,17 @@ pub(crate) fn write_failures(
         write!(f, "{separator}connecting to {whose}{address} failed: {source}")?;
     }
     Ok(())
+}
+
+/// A failure of TLS; `meant` are the scheme that a peer without TLS has, and the one that was taken for it.
+pub(crate) fn write_tls(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    error: &TlsError,
+    meant: &str,
+) -> fmt::Result {
+    write!(f, "{what}: {error}")?;
+    if error.is_not_tls() { write!(f, "; is it meant to be {meant}?") } else { Ok(()) }
 }
 
 /// RFC 8446 §5.1: whether it begins as an alert or a handshake of TLS does, as far as it came.
@@ -261,7 +272,7 @@ impl fmt::Display for AcceptError {
         match self {
             Self::Io(source) => write!(f, "accepting a connection failed: {source}"),
             Self::TlsConfig(error) => error.fmt(f),
-            Self::Tls(error) => write!(f, "TLS failed: {error}"),
+            Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
             Self::Handshake(HandshakeError::UnexpectedEof(0)) => {
                 f.write_str("the client ended the stream without a request")
             }

@@ -9,7 +9,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{Broken, Response};
 
 use super::Proxy;
-use crate::error::{ConnectError, Phase, write_failures};
+use crate::error::{ConnectError, Phase, write_failures, write_tls};
 use crate::tls::TlsError;
 pub use url::ProxyUrlError;
 
@@ -178,7 +178,7 @@ impl fmt::Display for ProxyError {
                 ProxyStep::Reply => "the proxy did not connect to the target in time",
             }),
             Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
-            Self::Tls(error) => write!(f, "TLS with the proxy: {error}"),
+            Self::Tls(error) => write_tls(f, "TLS with the proxy", error, "http, not https"),
         }
     }
 }

@@ -178,6 +178,11 @@ impl TlsError {
         )
     }
 
+    /// Whether the peer speaks something else.
+    pub(crate) fn is_not_tls(&self) -> bool {
+        matches!(self, Self::NotTls(_))
+    }
+
     /// Whether the peer has sent an HTTP request in the clear, as far as that can be seen.
     pub(crate) fn is_plain_http(&self) -> bool {
         const GET: &[u8] = b"GET ";
@@ -232,11 +237,7 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotTls(start) => {
-                let start = start.escape_ascii();
-                write!(
-                    f,
-                    "the peer does not speak TLS, but began with \"{start}\"; is it meant to be ws, not wss?"
-                )
+                write!(f, "the peer does not speak TLS, but began with \"{}\"", start.escape_ascii())
             }
             Self::WrongName { expected, presented } => {
                 write!(f, "the certificate is not for {expected}")?;

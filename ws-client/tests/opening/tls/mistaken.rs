@@ -18,6 +18,7 @@ fn a_client_of_wss_is_told_that_a_server_does_not_speak_tls() {
             let error = failed(&mut opening(&place.options(way)), &mut far, cut);
             assert!(matches!(error, ConnectError::Tls(TlsError::NotTls(_))), "{error:?}");
             assert!(error.to_string().contains("does not speak TLS"), "{error}");
+            assert!(error.to_string().contains("is it meant to be ws, not wss?"), "{error}");
             assert!(!End::Failed(&error).is_retried());
             // And the server knows, too.
             let Some(AcceptError::Handshake(HandshakeError::Request(error))) = &far.server.error else {
@@ -94,6 +95,8 @@ fn a_proxy_of_the_wrong_scheme_says_so() {
         let error = failed(&mut opening(&options), &mut far, CUTS[0]);
         let ConnectError::Proxy { source: inner, .. } = &error else { panic!("{error:?}") };
         assert!(check(inner), "{url}: {error:?}");
+        let is_plain = matches!(inner, ProxyError::Tls(TlsError::NotTls(_)));
+        assert_eq!(error.to_string().contains("is it meant to be http, not https?"), is_plain, "{error}");
         assert!(far.server.request.is_none());
     }
 }
