@@ -50,6 +50,8 @@ pub struct Connection {
     keepalive: Keepalive,
     closing: Closing,
     ahead: ReadAhead,
+    /// A piece of a message was handed out, and was not its last.
+    is_within_pieces: bool,
     /// What the driver said last.
     now: Instant,
 }
@@ -83,6 +85,7 @@ impl Connection {
             keepalive: Keepalive::new(config, now),
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
+            is_within_pieces: false,
             inbound: inbound.into(),
             outbound,
             now,
@@ -172,11 +175,6 @@ impl Connection {
     #[inline]
     fn is_at_rest(&mut self) -> bool {
         self.ahead.is_empty() && !self.closing.has_begun() && self.receive.is_at_rest(&mut self.inbound)
-    }
-
-    /// The next event, of those that were read ahead first.
-    fn poll_ahead(&mut self) -> Result<Option<Event>, Error> {
-        if self.ahead.is_empty() { self.step() } else { self.ahead.pop() }
     }
 
     /// The next event of a user who wants only messages: an error comes at the very end, in place of

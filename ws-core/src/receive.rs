@@ -80,9 +80,38 @@ impl Receive {
         self.in_pieces = in_pieces;
     }
 
-    /// Whether the rest of a message is still to come in pieces.
-    pub(crate) fn is_within_pieces(&self) -> bool {
-        matches!(&self.message, Some(Partial { data: Assembly::Pieces { begun: true, .. }, .. }))
+    pub(crate) fn is_in_pieces(&self) -> bool {
+        self.in_pieces
+    }
+
+    /// The message under way is to be assembled. This is what has come of it in pieces, none of which was handed out.
+    pub(crate) fn take_back(&mut self, bytes: Vec<u8>) -> Result<(), Violation> {
+        let Some(message) = &mut self.message else { return Ok(()) };
+        if let Assembly::Pieces { utf8, .. } = &mut message.data {
+            message.data = match utf8.take() {
+                Some(utf8) => Assembly::Text(Text::from_parts(bytes, utf8)),
+                None => Assembly::Binary(bytes),
+            };
+        }
+        let size = message.size;
+        self.check_size(size)
+    }
+
+    /// A message that has come in pieces, none of which was handed out.
+    pub(crate) fn joined(&self, kind: Kind, bytes: Vec<u8>) -> Result<Message, Violation> {
+        self.check_size(bytes.len() as u64)?;
+        Ok(match kind {
+            Kind::Text => Message::Text(Text::from_parts(bytes, Utf8::default()).into_string().into()),
+            Kind::Binary => Message::Binary(bytes.into()),
+        })
+    }
+
+    fn check_size(&self, size: u64) -> Result<(), Violation> {
+        if size > self.max_message_size {
+            Err(self.violation(ViolationKind::MessageTooBig(size)))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether nothing is held, and nothing can be taken before more bytes come. It may say no too often.
@@ -237,17 +266,7 @@ impl Receive {
     fn apply_mode(&mut self) -> Result<Option<Received>, Violation> {
         let Some(message) = &mut self.message else { return Ok(None) };
         match (&mut message.data, self.in_pieces) {
-            (Assembly::Pieces { begun: false, .. }, false) => {
-                message.data = match message.kind {
-                    Kind::Text => Assembly::Text(Text::default()),
-                    Kind::Binary => Assembly::Binary(Vec::new()),
-                };
-                if message.size > self.max_message_size {
-                    let kind = ViolationKind::MessageTooBig(message.size);
-                    return Err(self.violation(kind));
-                }
-                Ok(None)
-            }
+            (Assembly::Pieces { begun: false, .. }, false) => self.take_back(Vec::new()).map(|()| None),
             (Assembly::Pieces { .. }, _) | (_, false) => Ok(None),
             (data, true) => {
                 let (bytes, utf8) = match mem::replace(data, Assembly::pieces(None)) {

@@ -131,6 +131,12 @@ impl Text {
         self.text
     }
 
+    /// A text of which this has come, as the check says that stands behind it.
+    pub(crate) fn from_parts(mut bytes: Vec<u8>, utf8: Utf8) -> Self {
+        bytes.truncate(bytes.len() - usize::from(utf8.cut_len));
+        Self { utf8, text: String::from_utf8(bytes).unwrap_or_default() }
+    }
+
     /// What there is, a character that is cut off included, and the check that goes on behind it: for a message that is
     /// handed out in pieces from now on.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Utf8) {

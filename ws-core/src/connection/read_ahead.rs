@@ -2,9 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::message::Event;
+use crate::message::{Event, Kind};
 
 use super::Connection;
 
@@ -20,6 +21,8 @@ struct Waiting {
     events: VecDeque<Result<Event, Error>>,
     /// What the events hold, in bytes.
     size: usize,
+    /// Whether pieces of a message were dropped.
+    is_cut: bool,
 }
 
 impl ReadAhead {
@@ -36,7 +39,7 @@ impl ReadAhead {
         self.waiting.as_ref().map_or(0, |waiting| waiting.size) >= self.limit
     }
 
-    pub(super) fn pop(&mut self) -> Result<Option<Event>, Error> {
+    fn pop(&mut self) -> Result<Option<Event>, Error> {
         let Some(waiting) = &mut self.waiting else { return Ok(None) };
         let event = waiting.events.pop_front().transpose();
         if let Ok(Some(event)) = &event {
@@ -53,6 +56,47 @@ impl ReadAhead {
         waiting.size += event.as_ref().map_or(0, size);
         waiting.events.push_back(event);
     }
+
+    fn push_front(&mut self, event: Result<Event, Error>) {
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.size += event.as_ref().map_or(0, size);
+        waiting.events.push_front(event);
+    }
+
+    /// A piece was dropped. What is full holds something.
+    fn cut(&mut self) {
+        self.waiting.get_or_insert_default().is_cut = true;
+    }
+
+    fn begins_with_piece(&self) -> bool {
+        let first = self.waiting.as_ref().and_then(|waiting| waiting.events.front());
+        matches!(first, Some(Ok(Event::Piece(_))))
+    }
+
+    /// Takes the pieces out of the message that the first one belongs to.
+    fn take_pieces(&mut self) -> Pieces {
+        let mut pieces = Pieces::default();
+        while pieces.end.is_none() && !self.is_empty() {
+            match self.pop() {
+                Ok(Some(Event::Piece(piece))) => {
+                    pieces.bytes.extend_from_slice(&piece.bytes);
+                    pieces.end = piece.last.then_some(piece.kind);
+                }
+                other => pieces.between.extend(other.transpose()),
+            }
+        }
+        pieces
+    }
+}
+
+/// The pieces of a message, put together.
+#[derive(Default)]
+struct Pieces {
+    bytes: Vec<u8>,
+    /// What came between them.
+    between: Vec<Result<Event, Error>>,
+    /// The type of the message, if its last piece is there.
+    end: Option<Kind>,
 }
 
 /// An event counts itself, so that a flood of empty ones is bounded too.
@@ -67,6 +111,44 @@ fn size(event: &Event) -> usize {
 }
 
 impl Connection {
+    /// The next event, of those that were read ahead first.
+    pub(super) fn poll_ahead(&mut self) -> Result<Option<Event>, Error> {
+        if self.ahead.begins_with_piece() && !self.is_within_pieces && !self.receive.is_in_pieces() {
+            self.reassemble()?;
+        }
+        let event = if self.ahead.is_empty() { self.step() } else { self.ahead.pop() };
+        if let Ok(Some(Event::Piece(piece))) = &event {
+            self.is_within_pieces = !piece.last;
+        }
+        event
+    }
+
+    /// The message that comes next was read ahead in pieces, of which none was handed out, and is now wanted whole.
+    fn reassemble(&mut self) -> Result<(), Error> {
+        if self.ahead.waiting.as_ref().is_some_and(|waiting| waiting.is_cut) {
+            // The rest of it is passed over.
+            self.is_within_pieces = true;
+            return Ok(());
+        }
+        let Pieces { bytes, between, end } = self.ahead.take_pieces();
+        let message = match end {
+            Some(kind) => self.receive.joined(kind, bytes).map(Some),
+            None => self.receive.take_back(bytes).map(|()| None),
+        };
+        match message {
+            Ok(Some(message)) => self.ahead.push_front(Ok(Event::Message(message))),
+            Ok(None) => {}
+            Err(violation) if self.closing.is_receiving() => {
+                self.ahead.waiting = None;
+                return Err(self.violated(violation));
+            }
+            // Too large, and there is nobody any more who could be told.
+            Err(_) => {}
+        }
+        between.into_iter().rev().for_each(|event| self.ahead.push_front(event));
+        Ok(())
+    }
+
     /// Looks at what was read, for a driver that waits for something else than receiving, so that pings are answered,
     /// pongs counted and a Close frame seen meanwhile. The events wait for [`poll_event`](crate::Machine::poll_event).
     ///
@@ -89,8 +171,8 @@ impl Connection {
                 return false;
             }
             match self.step() {
-                Ok(Some(Event::Message(_) | Event::Piece(_) | Event::Ping(_) | Event::Pong { .. }))
-                    if is_full => {}
+                Ok(Some(Event::Piece(_))) if is_full => self.ahead.cut(),
+                Ok(Some(Event::Message(_) | Event::Ping(_) | Event::Pong { .. })) if is_full => {}
                 Ok(Some(event)) => self.ahead.push(Ok(event)),
                 Ok(None) => return self.closed().is_none(),
                 Err(error) => self.ahead.push(Err(error)),

@@ -140,8 +140,8 @@ impl Connection {
         self.receive.set_pieces(in_pieces);
     }
 
-    /// Whether the rest of a message is still to come in pieces.
+    /// Whether the rest of a message is still to come in pieces, of which some were handed out.
     pub fn is_within_pieces(&self) -> bool {
-        self.receive.is_within_pieces()
+        self.is_within_pieces
     }
 }

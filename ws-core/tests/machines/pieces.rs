@@ -1,7 +1,7 @@
 //! A message received as a stream: pieces as they come, of any total size.
 
 use ws_core::bytes::Bytes;
-use ws_core::{Connection, Event, Kind, Piece, Role, ViolationKind};
+use ws_core::{CloseCode, Connection, Data, Event, Kind, Machine, Piece, Role, ViolationKind};
 
 use crate::support::*;
 
@@ -151,5 +151,88 @@ fn text_in_pieces_is_checked_within_the_read_that_brings_it() {
         let mut connection = in_pieces(role, &quiet());
         let seen = read(&mut connection, &[&bytes[0], payload].concat(), at(0));
         assert_eq!(seen, [Seen::Violation(ViolationKind::InvalidUtf8, head as u64 + 2)]);
+    }
+}
+
+/// What comes while the user waits for something else than receiving is read ahead.
+fn ahead(role: Role, config: &ws_core::Config, bytes: &[u8]) -> Connection {
+    let mut connection = in_pieces(role, config);
+    feed(&mut connection, bytes, at(0));
+    assert!(connection.read_ahead());
+    connection
+}
+
+#[test]
+fn a_message_that_was_read_ahead_in_pieces_is_whole_for_a_user_who_wants_it_whole() {
+    for role in ROLES {
+        let bytes = [
+            frame(role.peer(), FIRST_TEXT, b"in thr\xc3"),
+            frame(role.peer(), PING, b"p"),
+            frame(role.peer(), CONTINUATION, b"\xa4"),
+            frame(role.peer(), LAST, b"e"),
+            frame(role.peer(), BINARY, b"in one"),
+        ]
+        .concat();
+        let expected =
+            [Seen::Event(Event::Ping("p".into())), message("in thr\u{e4}e"), message(b"in one".to_vec())];
+        for cut in 0..=bytes.len() {
+            let mut connection = ahead(role, &quiet(), &bytes[..cut]);
+            connection.receive_pieces(false);
+            let mut seen = drain(&mut connection);
+            seen.extend(read(&mut connection, &bytes[cut..], at(0)));
+            assert_eq!(seen, expected, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn the_rest_of_a_message_ends_with_its_last_piece_though_that_was_read_ahead() {
+    for role in ROLES {
+        let mut connection = in_pieces(role, &quiet());
+        let seen = read(&mut connection, &frame(role.peer(), FIRST_BINARY, b"a"), at(0));
+        assert_eq!(seen.len(), 1);
+        let rest = [frame(role.peer(), LAST, b"b"), frame(role.peer(), FIRST_BINARY, b"c")].concat();
+        feed(&mut connection, &rest, at(0));
+        assert!(connection.read_ahead());
+        assert!(connection.is_within_pieces());
+        assert!(matches!(connection.poll_event(), Ok(Some(Event::Piece(piece))) if piece.last));
+        assert!(!connection.is_within_pieces());
+    }
+}
+
+#[test]
+fn what_was_read_ahead_in_pieces_has_a_limit_again_for_a_user_who_wants_it_whole() {
+    for role in ROLES {
+        let begun = frame(role.peer(), FIRST_BINARY, b"123456");
+        let ended = [begun.clone(), frame(role.peer(), LAST, b"12345")].concat();
+        for bytes in [begun, ended] {
+            let config = quiet().max_message_size(10);
+            let mut connection = ahead(role, &config, &bytes);
+            connection.receive_pieces(false);
+            let mut seen = drain(&mut connection);
+            seen.extend(read(&mut connection, &frame(role.peer(), LAST, b"12345"), at(0)));
+            assert!(matches!(seen[..], [Seen::Violation(ViolationKind::MessageTooBig(11), _)]), "{seen:?}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_was_dropped_in_part_while_closing_does_not_look_whole() {
+    for role in ROLES {
+        let mut connection = in_pieces(role, &quiet().max_read_ahead(1));
+        connection.close(CloseCode::NORMAL, at(0));
+        let bytes = [
+            frame(role.peer(), FIRST_BINARY, b"a"),
+            frame(role.peer(), CONTINUATION, b"b"),
+            frame(role.peer(), LAST, b"c"),
+            close(role.peer(), 1000, b""),
+        ]
+        .concat();
+        feed(&mut connection, &bytes, at(0));
+        assert!(connection.read_to_close());
+        connection.receive_pieces(false);
+        assert!(matches!(connection.poll_data().unwrap(), Data::Piece(piece) if !piece.last));
+        assert_eq!(connection.poll_data().unwrap(), Data::Pending);
+        assert!(connection.is_within_pieces());
     }
 }
