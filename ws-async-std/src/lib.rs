@@ -59,6 +59,18 @@ pub type Incoming<T = TcpStream> = ws_async::Incoming<AsyncIo, T>;
 /// [`accept`](Listener::accept) only takes the TCP connection; the handshake is done by [`Incoming`], in a task of
 /// its own, so that a slow client holds up no other. [`shutdown`](Listener::shutdown) stops it, with all its
 /// connections.
+///
+/// [`bind`](Listener::bind) gives the address to a thread, which resolves it as the standard library does: a text that is
+/// borrowed must be made one's own before.
+///
+/// ```
+/// use ws_async_std::Listener;
+///
+/// async fn listen(address: &str) -> std::io::Result<Listener> {
+///     Listener::bind(address.to_owned()).await
+/// }
+/// # assert!(ws_async_std::async_io::block_on(listen("127.0.0.1:0")).is_ok());
+/// ```
 pub type Listener = ws_async::Listener<AsyncIo>;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
