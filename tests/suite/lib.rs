@@ -80,6 +80,7 @@ macro_rules! scenarios {
                 a_message_of_64_mib_passes_in_pieces_with_flat_memory
                 a_writer_that_is_dropped_closes_with_1011
                 a_reader_that_is_dropped_passes_the_rest_over
+                a_message_that_is_cut_off_does_not_look_whole_to_its_reader
                 text_may_be_cut_within_a_character
                 a_text_that_ends_within_a_character_is_not_finished
                 a_received_text_that_ends_within_a_character_is_1007

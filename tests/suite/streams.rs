@@ -86,6 +86,25 @@ pub fn a_reader_that_is_dropped_passes_the_rest_over<A: Adapter>() {
     });
 }
 
+pub fn a_message_that_is_cut_off_does_not_look_whole_to_its_reader<A: Adapter>() {
+    let (mut client, mut server) = pair::<A>(quiet());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            client.send_parts(Kind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+            assert_eq!(client.recv().unwrap(), None);
+        });
+        let mut text = Vec::new();
+        let result = server.recv_pieces(|_, piece| {
+            text.extend_from_slice(piece);
+            ControlFlow::Continue(())
+        });
+        assert!(matches!(result, Err(Error::Unfinished)), "{result:?}");
+        assert_eq!(text, b"half");
+        assert_eq!(server.recv().unwrap(), None);
+        assert_eq!(server.closed().unwrap().code, 1011);
+    });
+}
+
 pub fn text_may_be_cut_within_a_character<A: Adapter>() {
     let text = "ein Stück weiter: 你好";
     let (mut client, mut server) = pair::<A>(quiet());

@@ -82,6 +82,8 @@ impl<'a, A: Access> MessageReader<'a, A> {
     /// The next piece, at most as large as what was read at once; `None` after the last.
     ///
     /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces. Cancel safe.
+    ///
+    /// An error if the message was cut off: why the connection failed, or [`Error::Unfinished`] if it was closed in order.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         if let Some(first) = self.pieces.take_first() {
             return Ok(Some(first));
@@ -89,7 +91,6 @@ impl<'a, A: Access> MessageReader<'a, A> {
         if self.pieces.is_complete() {
             return Ok(None);
         }
-        let data = operations::next_piece(self.access).await?;
-        Ok(self.pieces.next(data))
+        self.pieces.next(operations::next_piece(self.access).await)
     }
 }

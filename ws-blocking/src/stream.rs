@@ -77,6 +77,8 @@ impl<'a, S: Transport> MessageReader<'a, S> {
     /// The next piece, at most as large as what was read at once; `None` after the last.
     ///
     /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces.
+    ///
+    /// An error if the message was cut off: why the connection failed, or [`Error::Unfinished`] if it was closed in order.
     #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
     pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
         if let Some(first) = self.pieces.take_first() {
@@ -85,7 +87,6 @@ impl<'a, S: Transport> MessageReader<'a, S> {
         if self.pieces.is_complete() {
             return Ok(None);
         }
-        let data = self.shared.next_piece()?;
-        Ok(self.pieces.next(data))
+        self.pieces.next(self.shared.next_piece())
     }
 }

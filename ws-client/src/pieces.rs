@@ -1,7 +1,7 @@
 //! The pieces of one message, as a reader hands them out.
 
 use ws_core::bytes::Bytes;
-use ws_core::{Data, Kind};
+use ws_core::{Data, Error, Kind};
 
 /// How far a message is that is received in pieces: what an adapter's reader keeps, apart from its way to the connection.
 #[derive(Debug)]
@@ -42,17 +42,16 @@ impl Pieces {
         self.is_last
     }
 
-    /// The piece that came next; `None` if it is the end of the connection instead.
-    pub fn next(&mut self, data: Data) -> Option<Bytes> {
-        match data {
+    /// The piece that came next. A failure is told once; so is an end of the connection within the message, which must not look
+    /// like the message's: [`Error::Unfinished`].
+    pub fn next(&mut self, data: Result<Data, Error>) -> Result<Option<Bytes>, Error> {
+        self.is_last = true;
+        match data? {
             Data::Piece(piece) => {
                 self.is_last = piece.last;
-                Some(piece.bytes)
+                Ok(Some(piece.bytes))
             }
-            _ => {
-                self.is_last = true;
-                None
-            }
+            _ => Err(Error::Unfinished),
         }
     }
 }

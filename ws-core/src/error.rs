@@ -18,6 +18,9 @@ pub enum Error {
     Timeout(Timeout),
     /// The transport failed.
     Transport(Broken),
+    /// The connection ended in order, within a message that was being received in pieces. What says so is who hands out the
+    /// pieces, not the connection.
+    Unfinished,
 }
 
 impl fmt::Display for Error {
@@ -27,6 +30,7 @@ impl fmt::Display for Error {
             Self::UnexpectedEof => f.write_str("the peer ended the stream without a Close frame"),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Transport(broken) => broken.fmt(f),
+            Self::Unfinished => f.write_str("the connection was closed before the end of the message"),
         }
     }
 }
@@ -35,7 +39,7 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Transport(broken) => core::error::Error::source(broken),
-            Self::Violation(_) | Self::UnexpectedEof | Self::Timeout(_) => None,
+            Self::Violation(_) | Self::UnexpectedEof | Self::Timeout(_) | Self::Unfinished => None,
         }
     }
 }
