@@ -11,6 +11,9 @@ use super::proofs::{Confirmation, Proofs, Ticket};
 /// goes to the next connection whole.
 const WINDOW: usize = 64 * 1024;
 
+/// Room for so many messages is kept when there are none: a client that is idle does not hold what a burst took.
+const KEPT: usize = 64;
+
 /// How surely messages arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Delivery {
@@ -176,6 +179,7 @@ impl Outbox {
     /// Gives messages to the connection, as many as its window takes, and a probe after them where one is due.
     pub(super) fn feed(&mut self, connection: &mut Connection, nonce: impl FnOnce() -> [u8; 8]) {
         while connection.outbound().len() < WINDOW && !self.is_held() && self.give(connection) {}
+        self.release();
         let newest = self.newest_given();
         let all_given = self.queue.is_empty() || self.is_held();
         let is_unproven = self.delivery == Delivery::Confirmed && all_given && !self.given.is_empty();
@@ -192,6 +196,14 @@ impl Outbox {
         let is_probed = self.probes.back().is_some_and(|probe| probe.newest == newest);
         if !is_probed && (is_unproven || self.proofs.is_asked(newest)) {
             self.probe(connection, nonce());
+        }
+    }
+
+    fn release(&mut self) {
+        for messages in [&mut self.queue, &mut self.given] {
+            if messages.is_empty() {
+                messages.shrink_to(KEPT);
+            }
         }
     }
 
@@ -295,5 +307,32 @@ impl Outbox {
         self.probes.clear();
         (self.taken, self.gone, self.written) = (0, 0, 0);
         given_up.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ws_core::bytes::BytesMut;
+    use ws_core::{Config, Random, Role};
+
+    use super::*;
+
+    #[test]
+    fn what_a_burst_took_is_given_back_when_all_has_left() {
+        let now = Instant::EPOCH;
+        let random = Random::from_seed([1; 32]);
+        let mut connection =
+            Connection::after_handshake(Role::Client, &Config::default(), random, BytesMut::new(), now);
+        let mut outbox = Outbox::new(Delivery::AtMostOnce, 1 << 20, 1);
+        while outbox.push(vec![7].into()).is_ok() {}
+        while !outbox.is_empty() {
+            outbox.feed(&mut connection, || [0; 8]);
+            let n = connection.outbound().len();
+            connection.handle_write(n, now);
+            outbox.wrote(n as u64, &connection, now);
+        }
+        outbox.feed(&mut connection, || [0; 8]);
+        let kept = outbox.queue.capacity() + outbox.given.capacity();
+        assert!(kept <= 4 * KEPT, "room for {kept} messages");
     }
 }

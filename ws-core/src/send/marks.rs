@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+/// Room for so many units is kept when all have left: an idle connection does not hold what a burst of small messages took.
+const KEPT: usize = 64;
+
 /// What can be sent whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
@@ -61,6 +64,7 @@ impl Marks {
         match self.units.last() {
             Some(&(end, _)) if end <= position => {
                 self.units.clear();
+                self.units.shrink_to(KEPT);
                 self.taken = 0;
                 self.boundary = end;
                 let Counts { messages, pings, .. } = self.counts;
