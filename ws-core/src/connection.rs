@@ -52,6 +52,8 @@ pub struct Connection {
     ahead: ReadAhead,
     /// A piece of a message was handed out, and was not its last.
     is_within_pieces: bool,
+    /// A piece was dropped while we wait for the end.
+    is_cut: bool,
     /// What the driver said last.
     now: Instant,
 }
@@ -86,6 +88,7 @@ impl Connection {
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
             is_within_pieces: false,
+            is_cut: false,
             inbound: inbound.into(),
             outbound,
             now,
@@ -175,26 +178,6 @@ impl Connection {
     #[inline]
     fn is_at_rest(&mut self) -> bool {
         self.ahead.is_empty() && !self.closing.has_begun() && self.receive.is_at_rest(&mut self.inbound)
-    }
-
-    /// The next event of a user who wants only messages: an error comes at the very end, in place of
-    /// [`Event::Closed`]. Such a user drops the connection with the first error, and by then the Close frame that tells the
-    /// peer why must have left.
-    #[inline]
-    fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.is_at_rest() { Ok(None) } else { self.poll_all_to_end() }
-    }
-
-    fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
-        loop {
-            match self.poll_ahead() {
-                Err(failure) => self.closing.hold_back(failure),
-                Ok(Some(Event::Closed(closed))) => {
-                    return self.closing.take_failure().map_or(Ok(Some(Event::Closed(closed))), Err);
-                }
-                other => return other,
-            }
-        }
     }
 
     /// The next event, of those that were not yet read ahead.

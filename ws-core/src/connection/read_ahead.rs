@@ -21,8 +21,6 @@ struct Waiting {
     events: VecDeque<Result<Event, Error>>,
     /// What the events hold, in bytes.
     size: usize,
-    /// Whether pieces of a message were dropped.
-    is_cut: bool,
 }
 
 impl ReadAhead {
@@ -61,11 +59,6 @@ impl ReadAhead {
         let waiting = self.waiting.get_or_insert_default();
         waiting.size += event.as_ref().map_or(0, size);
         waiting.events.push_front(event);
-    }
-
-    /// A piece was dropped. What is full holds something.
-    fn cut(&mut self) {
-        self.waiting.get_or_insert_default().is_cut = true;
     }
 
     fn begins_with_piece(&self) -> bool {
@@ -116,23 +109,30 @@ impl Connection {
         if self.ahead.begins_with_piece() && !self.is_within_pieces && !self.receive.is_in_pieces() {
             self.reassemble()?;
         }
-        let event = if self.ahead.is_empty() { self.step() } else { self.ahead.pop() };
+        let event = if self.ahead.is_empty() { self.step_uncut() } else { self.ahead.pop() };
         if let Ok(Some(Event::Piece(piece))) = &event {
             self.is_within_pieces = !piece.last;
         }
         event
     }
 
+    /// The next event, of those that were not yet read ahead: no piece behind one that was dropped.
+    fn step_uncut(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.step() {
+                Ok(Some(Event::Piece(_))) if self.is_cut => {}
+                event => return event,
+            }
+        }
+    }
+
     /// The message that comes next was read ahead in pieces, of which none was handed out, and is now wanted whole.
     fn reassemble(&mut self) -> Result<(), Error> {
-        if self.ahead.waiting.as_ref().is_some_and(|waiting| waiting.is_cut) {
-            // The rest of it is passed over.
-            self.is_within_pieces = true;
-            return Ok(());
-        }
         let Pieces { bytes, between, end } = self.ahead.take_pieces();
         let message = match end {
             Some(kind) => self.receive.joined(kind, bytes).map(Some),
+            // The rest of it does not come.
+            None if self.is_cut => Ok(None),
             None => self.receive.take_back(bytes).map(|()| None),
         };
         match message {
@@ -159,7 +159,8 @@ impl Connection {
     }
 
     /// As [`read_ahead`](Self::read_ahead), for a driver that waits for the end, with nobody there to receive meanwhile: once we
-    /// have begun to close, messages beyond the limit are dropped, so that they do not hide the peer's Close frame.
+    /// have begun to close, messages beyond the limit are dropped, so that they do not hide the peer's Close frame. A message of which
+    /// a piece was dropped does not go on, nor does another in pieces follow it.
     pub fn read_to_close(&mut self) -> bool {
         self.look_ahead(self.closing.has_sent())
     }
@@ -171,7 +172,7 @@ impl Connection {
                 return false;
             }
             match self.step() {
-                Ok(Some(Event::Piece(_))) if is_full => self.ahead.cut(),
+                Ok(Some(Event::Piece(_))) if is_full || self.is_cut => self.is_cut = true,
                 Ok(Some(Event::Message(_) | Event::Ping(_) | Event::Pong { .. })) if is_full => {}
                 Ok(Some(event)) => self.ahead.push(Ok(event)),
                 Ok(None) => return self.closed().is_none(),

@@ -132,6 +132,26 @@ impl Connection {
         }
     }
 
+    /// The next event of a user who wants only messages: an error comes at the very end, in place of
+    /// [`Event::Closed`]. Such a user drops the connection with the first error, and by then the Close frame that tells the
+    /// peer why must have left.
+    #[inline]
+    fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
+        if self.is_at_rest() { Ok(None) } else { self.poll_all_to_end() }
+    }
+
+    fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.poll_ahead() {
+                Err(failure) => self.closing.hold_back(failure),
+                Ok(Some(Event::Closed(closed))) => {
+                    return self.closing.take_failure().map_or(Ok(Some(Event::Closed(closed))), Err);
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// Hand out messages in pieces as they come, from the one under way on; or whole again, from the next one on.
     ///
     /// Pieces are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each

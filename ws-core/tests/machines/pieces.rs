@@ -219,20 +219,22 @@ fn what_was_read_ahead_in_pieces_has_a_limit_again_for_a_user_who_wants_it_whole
 #[test]
 fn a_message_that_was_dropped_in_part_while_closing_does_not_look_whole() {
     for role in ROLES {
-        let mut connection = in_pieces(role, &quiet().max_read_ahead(1));
-        connection.close(CloseCode::NORMAL, at(0));
-        let bytes = [
+        let [begun, dropped, rest] = [
             frame(role.peer(), FIRST_BINARY, b"a"),
             frame(role.peer(), CONTINUATION, b"b"),
-            frame(role.peer(), LAST, b"c"),
-            close(role.peer(), 1000, b""),
-        ]
-        .concat();
-        feed(&mut connection, &bytes, at(0));
-        assert!(connection.read_to_close());
-        connection.receive_pieces(false);
-        assert!(matches!(connection.poll_data().unwrap(), Data::Piece(piece) if !piece.last));
-        assert_eq!(connection.poll_data().unwrap(), Data::Pending);
-        assert!(connection.is_within_pieces());
+            [frame(role.peer(), LAST, b"c"), frame(role.peer(), BINARY, b"d")].concat(),
+        ];
+        for wants_pieces in [true, false] {
+            let mut connection = in_pieces(role, &quiet().max_read_ahead(1));
+            connection.close(CloseCode::NORMAL, at(0));
+            feed(&mut connection, &[&begun[..], &dropped].concat(), at(0));
+            assert!(connection.read_to_close());
+            connection.receive_pieces(wants_pieces);
+            let first = connection.poll_data().unwrap();
+            assert_eq!(matches!(first, Data::Piece(piece) if !piece.last), wants_pieces);
+            feed(&mut connection, &rest, at(0));
+            let expected = if wants_pieces { Data::Pending } else { Data::Message(b"d".to_vec().into()) };
+            assert_eq!(connection.poll_data().unwrap(), expected);
+        }
     }
 }
