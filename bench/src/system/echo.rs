@@ -17,7 +17,7 @@ use super::child::{self, Run};
 use super::grid::{Grid, Row, size};
 use super::measure::{Clock, Passed, frame, frame_len, payload};
 use super::socket::{
-    Fastwebsockets, Open, Ours, Socket, Sockudo, TokioTungstenite, TokioWebsockets, Wtx, Yawc,
+    Fastwebsockets, Open, Ours, Socket, Sockudo, Stream, TokioTungstenite, TokioWebsockets, Wtx, Yawc,
 };
 use super::{Command, Options, word};
 use crate::scenario::Role;
@@ -46,6 +46,11 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// From the words that [`arguments`] puts behind the contender's name.
+    pub fn of(words: &[String]) -> io::Result<Self> {
+        Ok(Spec { size: word(words, 1)?, under_way: word(words, 2)?, batches: word(words, 3)? })
+    }
+
     /// Batches before those that are measured.
     pub fn warm_up(&self) -> usize {
         self.batches / 10 + 1
@@ -87,10 +92,10 @@ const SPECS: [Spec; 4] = [
     Spec { size: 1024, under_way: 1, batches: 8000 },
 ];
 
-/// The arguments of a run.
-pub fn arguments(name: &str, spec: Spec) -> Run {
+/// The arguments of a run of a command.
+pub fn arguments(command: &str, name: &str, spec: Spec) -> Run {
     let Spec { size, under_way, batches } = spec;
-    ["echo".to_string(), name.to_string()]
+    [command.to_string(), name.to_string()]
         .into_iter()
         .chain([size, under_way, batches].map(|number| number.to_string()))
         .collect()
@@ -101,7 +106,7 @@ fn run(options: &Options, words: &[String]) -> io::Result<()> {
         let name: String = word(words, 0)?;
         let found = CONTENDERS.iter().find(|contender| contender.name == name);
         let contender = found.ok_or_else(|| io::Error::other(format!("no contender {name:?}")))?;
-        let spec = Spec { size: word(words, 1)?, under_way: word(words, 2)?, batches: word(words, 3)? };
+        let spec = Spec::of(words)?;
         let passed = (contender.echo)(spec);
         child::report(&[
             passed.cpu.as_secs_f64() * 1e9 / (spec.batches * spec.under_way) as f64,
@@ -110,7 +115,8 @@ fn run(options: &Options, words: &[String]) -> io::Result<()> {
         return Ok(());
     }
     let names = options.select(names())?;
-    let runs: Vec<Run> = names.iter().flat_map(|name| SPECS.map(move |spec| arguments(name, spec))).collect();
+    let runs: Vec<Run> =
+        names.iter().flat_map(|name| SPECS.map(move |spec| arguments("echo", name, spec))).collect();
     let seen = child::in_turn(&runs, options.rounds.unwrap_or(7));
     let grid = |title: &str,
                 unit: &str,
@@ -173,47 +179,47 @@ pub fn two_ends<T>(serve: impl FnOnce(TcpStream) + Send + 'static, ask: impl FnO
     result
 }
 
+/// The same on tokio, with a runtime of one thread at each end.
+pub fn two_ends_on_tokio<T>(
+    serve: impl AsyncFnOnce(tokio::net::TcpStream) + Send + 'static,
+    ask: impl AsyncFnOnce(tokio::net::TcpStream) -> T,
+) -> T {
+    two_ends(
+        |stream| runtime().block_on(async { serve(tokio_stream(stream)).await }),
+        |stream| runtime().block_on(async { ask(tokio_stream(stream)).await }),
+    )
+}
+
 /// To be called within a runtime.
-pub fn tokio_stream(stream: TcpStream) -> tokio::net::TcpStream {
+fn tokio_stream(stream: TcpStream) -> tokio::net::TcpStream {
     stream.set_nonblocking(true).expect("a socket option");
     tokio::net::TcpStream::from_std(stream).expect("a runtime with I/O")
 }
 
 fn echo<W: Open<tokio::net::TcpStream>>(spec: Spec) -> Passed {
-    let serve = |stream| {
-        runtime().block_on(async { W::open(Role::Server, tokio_stream(stream)).await.serve().await });
-    };
-    two_ends(serve, |stream| {
-        runtime().block_on(async { ask(&mut W::open(Role::Client, tokio_stream(stream)).await, spec).await })
-    })
+    two_ends_on_tokio(
+        async |stream| W::open(Role::Server, stream).await.serve().await,
+        async |stream| ask(&mut W::open(Role::Client, stream).await, spec).await,
+    )
 }
 
 /// Ours, with messages lent out of the read buffer on both sides.
 fn lent(spec: Spec) -> Passed {
-    let serve = |stream| {
-        runtime().block_on(async {
-            let mut socket = Ours::open(Role::Server, tokio_stream(stream)).await;
-            // The client ends it without a word.
-            let _ = socket.visit(answer).await;
-        });
+    let serve = async |stream| {
+        // The client ends it without a word.
+        let _ = Ours::open(Role::Server, stream).await.visit(answer).await;
     };
-    two_ends(serve, |stream| {
-        runtime().block_on(async {
-            let mut socket = Ours::open(Role::Client, tokio_stream(stream)).await;
-            let payload = payload(spec.size);
-            let mut clock = Clock::start();
-            for batch in 0..spec.warm_up() + spec.batches {
-                if batch == spec.warm_up() {
-                    clock = Clock::start();
-                }
-                for _ in 0..spec.under_way {
-                    Socket::feed(&mut socket, Message::Binary(payload.clone())).await;
-                }
-                let mut due = spec.under_way;
-                socket.visit(|message, _| count(message, &mut due, spec)).await.expect("echoes");
+    two_ends_on_tokio(serve, async |stream| {
+        let mut socket = Ours::open(Role::Client, stream).await;
+        let payload = payload(spec.size);
+        measured(spec, async || {
+            for _ in 0..spec.under_way {
+                Socket::feed(&mut socket, Message::Binary(payload.clone())).await;
             }
-            clock.stop()
+            let mut due = spec.under_way;
+            socket.visit(|message, _| count(message, &mut due, spec)).await.expect("echoes");
         })
+        .await
     })
 }
 
@@ -229,14 +235,22 @@ fn count(message: MessageRef<'_>, due: &mut usize, spec: Spec) -> ControlFlow<()
     if *due == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// Calls `batch` for each batch, and measures those after the first.
+async fn measured(spec: Spec, mut batch: impl AsyncFnMut()) -> Passed {
+    for _ in 0..spec.warm_up() {
+        batch().await;
+    }
+    let clock = Clock::start();
+    for _ in 0..spec.batches {
+        batch().await;
+    }
+    clock.stop()
+}
+
 /// The client's side, measured.
 pub async fn ask<W: Socket>(socket: &mut W, spec: Spec) -> Passed {
     let payload = payload(spec.size);
-    let mut clock = Clock::start();
-    for batch in 0..spec.warm_up() + spec.batches {
-        if batch == spec.warm_up() {
-            clock = Clock::start();
-        }
+    measured(spec, async || {
         for _ in 0..spec.under_way {
             socket.feed(W::message(&payload)).await;
         }
@@ -245,51 +259,51 @@ pub async fn ask<W: Socket>(socket: &mut W, spec: Spec) -> Passed {
             let message = socket.recv().await.expect("an echo");
             assert_eq!(W::payload(&message).len(), spec.size);
         }
-    }
-    clock.stop()
+    })
+    .await
 }
 
 /// How many bytes of an answer are due when so many of a request have come: the server's frames are not masked.
-pub fn due(came: usize, spec: Spec) -> usize {
+fn due(came: usize, spec: Spec) -> usize {
     came / frame_len(spec.size, Role::Server) * frame_len(spec.size, Role::Client)
 }
 
 const ROOM: usize = 64 * 1024;
 
-fn raw(spec: Spec) -> Passed {
-    let serve = move |stream| {
-        runtime().block_on(async {
-            let mut stream = tokio_stream(stream);
-            let mut buffer = vec![0; ROOM];
-            let (mut came, mut went) = (0, 0);
-            while let Ok(n @ 1..) = stream.read(&mut buffer).await {
-                came += n;
-                let answer = due(came, spec) - went;
-                went += answer;
-                if stream.write_all(&buffer[..answer]).await.is_err() {
-                    break;
-                }
-            }
-        });
-    };
-    two_ends(serve, |stream| {
-        runtime().block_on(async {
-            let mut stream = tokio_stream(stream);
-            let request = frame(spec.size, Role::Server).repeat(spec.under_way);
-            let answer_len = due(request.len(), spec);
-            let mut buffer = vec![0; ROOM];
-            let mut clock = Clock::start();
-            for batch in 0..spec.warm_up() + spec.batches {
-                if batch == spec.warm_up() {
-                    clock = Clock::start();
-                }
-                stream.write_all(&request).await.expect("the server takes it");
-                let mut came = 0;
-                while came < answer_len {
-                    came += stream.read(&mut buffer).await.expect("an echo");
-                }
-            }
-            clock.stop()
-        })
+/// The server's side without a protocol.
+pub async fn serve_raw(mut stream: impl Stream, spec: Spec) {
+    let mut buffer = vec![0; ROOM];
+    let answer = vec![0; spec.under_way * frame_len(spec.size, Role::Client)];
+    let (mut came, mut went) = (0, 0);
+    while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+        came += n;
+        let len = due(came, spec) - went;
+        went += len;
+        if stream.write_all(&answer[..len]).await.is_err() || stream.flush().await.is_err() {
+            break;
+        }
+    }
+}
+
+/// The client's side without a protocol, measured.
+pub async fn ask_raw(mut stream: impl Stream, spec: Spec) -> Passed {
+    let request = frame(spec.size, Role::Server).repeat(spec.under_way);
+    let answer_len = due(request.len(), spec);
+    let mut buffer = vec![0; ROOM];
+    measured(spec, async || {
+        stream.write_all(&request).await.expect("the server takes it");
+        stream.flush().await.expect("the server takes it");
+        let mut came = 0;
+        while came < answer_len {
+            came += stream.read(&mut buffer).await.expect("an echo");
+        }
     })
+    .await
+}
+
+fn raw(spec: Spec) -> Passed {
+    two_ends_on_tokio(
+        async move |stream| serve_raw(stream, spec).await,
+        async |stream| ask_raw(stream, spec).await,
+    )
 }

@@ -14,7 +14,8 @@ use crate::scenario::Role;
 
 pub use ours::{Ours, ours_over};
 pub use peers::{
-    Fastwebsockets, Sockudo, TokioTungstenite, TokioWebsockets, Wtx, Yawc, sockudo_payload, yawc_role,
+    Fastwebsockets, SinkStream, Sockudo, TokioTungstenite, TokioWebsockets, Wtx, Yawc, sockudo_config,
+    yawc_role,
 };
 
 /// What one can speak over.

@@ -6,7 +6,7 @@ use ws_core::bytes::Bytes;
 use ws_tokio::Kind;
 
 use super::child::{self, Run};
-use super::echo::{runtime, tokio_stream, two_ends};
+use super::echo::two_ends_on_tokio;
 use super::grid::{Grid, Row, size};
 use super::measure::{Clock, payload, peak_rss};
 use super::socket::{Open, Ours};
@@ -53,32 +53,28 @@ fn run(options: &Options, words: &[String]) -> io::Result<()> {
 
 /// The peak of memory in KiB, and the processor time per KiB in nanoseconds.
 fn streamed(bytes: usize) -> io::Result<[f64; 2]> {
-    let serve = move |stream| {
-        runtime().block_on(async {
-            let mut socket = Ours::open(Role::Server, tokio_stream(stream)).await;
-            let mut reader = socket.recv_stream().await.expect("no violation").expect("a message");
-            let mut came = 0;
-            while let Some(piece) = reader.next().await.expect("no violation") {
-                came += Bytes::len(&piece);
-            }
-            assert_eq!(came, bytes);
-            // The client waits for an answer, so that all is over when the clock stops.
-            socket.send(vec![0]).await.expect("sent");
-        });
+    let serve = async move |stream| {
+        let mut socket = Ours::open(Role::Server, stream).await;
+        let mut reader = socket.recv_stream().await.expect("no violation").expect("a message");
+        let mut came = 0;
+        while let Some(piece) = reader.next().await.expect("no violation") {
+            came += Bytes::len(&piece);
+        }
+        assert_eq!(came, bytes);
+        // The client waits for an answer, so that all is over when the clock stops.
+        socket.send(vec![0]).await.expect("sent");
     };
-    let passed = two_ends(serve, |stream| {
-        runtime().block_on(async {
-            let mut socket = Ours::open(Role::Client, tokio_stream(stream)).await;
-            let part = payload(PART);
-            let clock = Clock::start();
-            let mut writer = socket.send_stream(Kind::Binary).expect("none is under way");
-            for _ in 0..bytes / PART {
-                writer.write(&part).await.expect("sent");
-            }
-            writer.finish().await.expect("sent");
-            socket.recv().await.expect("no violation").expect("an answer");
-            clock.stop()
-        })
+    let passed = two_ends_on_tokio(serve, async |stream| {
+        let mut socket = Ours::open(Role::Client, stream).await;
+        let part = payload(PART);
+        let clock = Clock::start();
+        let mut writer = socket.send_stream(Kind::Binary).expect("none is under way");
+        for _ in 0..bytes / PART {
+            writer.write(&part).await.expect("sent");
+        }
+        writer.finish().await.expect("sent");
+        socket.recv().await.expect("no violation").expect("an answer");
+        clock.stop()
     });
     Ok([peak_rss()? as f64 / 1024.0, passed.cpu.as_secs_f64() * 1e9 / (bytes as f64 / 1024.0)])
 }

@@ -61,8 +61,8 @@ fn run(options: &Options, _: &[String]) -> io::Result<()> {
 
 /// Whatever two runs have in common cancels out. Batches before those that are measured are a tenth as many in both.
 fn per_batch(name: &str, spec: Spec) -> io::Result<Vec<f64>> {
-    let once = count(&echo::arguments(name, spec))?;
-    let twice = count(&echo::arguments(name, Spec { batches: 2 * spec.batches, ..spec }))?;
+    let once = count(&echo::arguments("echo", name, spec))?;
+    let twice = count(&echo::arguments("echo", name, Spec { batches: 2 * spec.batches, ..spec }))?;
     let batches = spec.batches as f64 * 1.1;
     Ok(once.iter().zip(twice).map(|(once, twice)| (twice - once) / batches).collect())
 }

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use ws_tokio::{AcceptOptions, Config, ConnectOptions, Incoming, WebSocket};
 
 use super::child::{self, Run};
-use super::echo::{Spec, ask, due, runtime, tokio_stream, two_ends};
+use super::echo::{Spec, arguments, ask, ask_raw, serve_raw, two_ends_on_tokio};
 use super::grid::{Grid, Row, size};
-use super::measure::{Clock, Passed, frame};
+use super::measure::Passed;
 use super::socket::{Fastwebsockets, Open, Ours, Socket, Sockudo, TokioTungstenite, TokioWebsockets, Yawc};
 use super::{Command, Options, word};
 use crate::scenario::Role;
@@ -62,17 +61,14 @@ fn run(options: &Options, words: &[String]) -> io::Result<()> {
         let name: String = word(words, 0)?;
         let found = CONTENDERS.iter().find(|contender| contender.name == name);
         let contender = found.ok_or_else(|| io::Error::other(format!("no contender {name:?}")))?;
-        let spec = Spec { size: word(words, 1)?, under_way: word(words, 2)?, batches: word(words, 3)? };
+        let spec = Spec::of(words)?;
         let passed = (contender.echo)(spec);
         child::report(&[passed.cpu.as_secs_f64() * 1e9 / (spec.batches * spec.under_way) as f64]);
         return Ok(());
     }
     let names = options.select(CONTENDERS.iter().map(|contender| contender.name))?;
-    let arguments = |name: &str, spec: Spec| {
-        let numbers = [spec.size, spec.under_way, spec.batches].map(|number| number.to_string());
-        ["tls".to_string(), name.to_string()].into_iter().chain(numbers).collect()
-    };
-    let runs: Vec<Run> = names.iter().flat_map(|name| SPECS.map(|spec| arguments(name, spec))).collect();
+    let runs: Vec<Run> =
+        names.iter().flat_map(|name| SPECS.map(|spec| arguments("tls", name, spec))).collect();
     let seen = child::in_turn(&runs, options.rounds.unwrap_or(7));
     let rows = names.iter().zip(seen.chunks(SPECS.len())).map(|(name, seen)| Row {
         name: name.to_string(),
@@ -160,82 +156,33 @@ fn provider() -> Arc<CryptoProvider> {
 fn echo<C: Open<ClientStream>, W: Open<ServerStream>>(spec: Spec) -> Passed {
     let identity = Identity::new();
     let servers = identity.clone();
-    let serve = move |stream| {
-        runtime().block_on(async {
-            let stream = servers.accept(tokio_stream(stream)).await;
-            W::open(Role::Server, stream).await.serve().await;
-        });
-    };
-    two_ends(serve, |stream| {
-        runtime().block_on(async {
-            let stream = identity.connect(tokio_stream(stream)).await;
-            ask(&mut C::open(Role::Client, stream).await, spec).await
-        })
-    })
+    two_ends_on_tokio(
+        async move |stream| W::open(Role::Server, servers.accept(stream).await).await.serve().await,
+        async |stream| ask(&mut C::open(Role::Client, identity.connect(stream).await).await, spec).await,
+    )
 }
 
 fn ours(spec: Spec) -> Passed {
     let identity = Identity::new();
-    let server = identity.server();
     let config = Config::default().ping_interval(None);
-    let servers = config.clone();
-    let serve = move |stream| {
-        runtime().block_on(async {
-            let options = AcceptOptions::default().tls(server).config(servers);
-            let incoming: Incoming = Incoming::new(tokio_stream(stream), options);
-            incoming.accept().await.expect("a handshake").0.serve().await;
-        });
+    let accepting = AcceptOptions::default().tls(identity.server()).config(config.clone());
+    let serve = async move |stream| {
+        let incoming: Incoming = Incoming::new(stream, accepting);
+        incoming.accept().await.expect("a handshake").0.serve().await;
     };
-    two_ends(serve, |stream| {
-        runtime().block_on(async {
-            let options = ConnectOptions::new(&format!("wss://{NAME}/")).expect("a URL");
-            let options = options.tls(identity.client()).config(config);
-            let opened = WebSocket::connect_over(tokio_stream(stream), options).await;
-            ask(&mut opened.expect("a handshake").0, spec).await
-        })
+    two_ends_on_tokio(serve, async |stream| {
+        let options = ConnectOptions::new(&format!("wss://{NAME}/")).expect("a URL");
+        let options = options.tls(identity.client()).config(config);
+        let opened = WebSocket::connect_over(stream, options).await;
+        ask(&mut opened.expect("a handshake").0, spec).await
     })
 }
-
-const ROOM: usize = 64 * 1024;
 
 fn raw(spec: Spec) -> Passed {
     let identity = Identity::new();
     let servers = identity.clone();
-    let serve = move |stream| {
-        runtime().block_on(async {
-            let mut stream = servers.accept(tokio_stream(stream)).await;
-            let mut buffer = vec![0; ROOM];
-            let answer = vec![0; spec.under_way * (spec.size + ROOM)];
-            let (mut came, mut went) = (0, 0);
-            while let Ok(n @ 1..) = stream.read(&mut buffer).await {
-                came += n;
-                let len = due(came, spec) - went;
-                went += len;
-                if stream.write_all(&answer[..len]).await.is_err() || stream.flush().await.is_err() {
-                    break;
-                }
-            }
-        });
-    };
-    two_ends(serve, |stream| {
-        runtime().block_on(async {
-            let mut stream = identity.connect(tokio_stream(stream)).await;
-            let request = frame(spec.size, Role::Server).repeat(spec.under_way);
-            let answer_len = due(request.len(), spec);
-            let mut buffer = vec![0; ROOM];
-            let mut clock = Clock::start();
-            for batch in 0..spec.warm_up() + spec.batches {
-                if batch == spec.warm_up() {
-                    clock = Clock::start();
-                }
-                stream.write_all(&request).await.expect("the server takes it");
-                stream.flush().await.expect("the server takes it");
-                let mut came = 0;
-                while came < answer_len {
-                    came += stream.read(&mut buffer).await.expect("an echo");
-                }
-            }
-            clock.stop()
-        })
-    })
+    two_ends_on_tokio(
+        async move |stream| serve_raw(servers.accept(stream).await, spec).await,
+        async |stream| ask_raw(identity.connect(stream).await, spec).await,
+    )
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use futures_util::{SinkExt, StreamExt};
 use sockudo_ws::CompressedWebSocketStream;
 use ws_core::{Config, Connection, Deflate, Instant, Random};
 use ws_tokio::WebSocket;
@@ -21,7 +20,7 @@ use super::{Direction, Spec};
 use crate::contender::measured;
 use crate::scenario::Role;
 use crate::system::echo::runtime;
-use crate::system::socket::{Socket, Stream, Wtx, Yawc, ours_over, sockudo_payload, yawc_role};
+use crate::system::socket::{SinkStream, Socket, Wtx, Yawc, ours_over, sockudo_config, yawc_role};
 use crate::transport::{Outlet, Pipe};
 
 pub struct Contender {
@@ -172,42 +171,21 @@ fn open_ours(role: Role, parameters: Parameters, pipe: Pipe) -> WebSocket<Pipe> 
     ours_over(pipe, connection.with_deflate(agreed.expect("an answer")))
 }
 
-fn open_sockudo(role: Role, parameters: Parameters, pipe: Pipe) -> CompressedWebSocketStream<Pipe> {
-    let config = sockudo_ws::Config::builder().auto_ping(false).idle_timeout(0).build();
+fn open_sockudo(
+    role: Role,
+    parameters: Parameters,
+    pipe: Pipe,
+) -> SinkStream<CompressedWebSocketStream<Pipe>> {
     let deflate = sockudo_ws::deflate::DeflateConfig {
         server_no_context_takeover: !parameters.takeover,
         client_no_context_takeover: !parameters.takeover,
         compression_level: LEVEL.into(),
         ..Default::default()
     };
-    match role {
-        Role::Client => CompressedWebSocketStream::client(pipe, config, deflate),
-        Role::Server => CompressedWebSocketStream::server(pipe, config, deflate),
-    }
-}
-
-impl<S: Stream> Socket for CompressedWebSocketStream<S> {
-    type Message = sockudo_ws::Message;
-
-    fn message(payload: &Bytes) -> Self::Message {
-        sockudo_ws::Message::Binary(payload.clone())
-    }
-
-    fn payload(message: &Self::Message) -> &[u8] {
-        sockudo_payload(message)
-    }
-
-    async fn recv(&mut self) -> Option<Self::Message> {
-        self.next().await?.ok()
-    }
-
-    async fn feed(&mut self, message: Self::Message) {
-        SinkExt::feed(self, message).await.expect("queued");
-    }
-
-    async fn flush(&mut self) {
-        SinkExt::flush(self).await.expect("flushed");
-    }
+    SinkStream(match role {
+        Role::Client => CompressedWebSocketStream::client(pipe, sockudo_config(), deflate),
+        Role::Server => CompressedWebSocketStream::server(pipe, sockudo_config(), deflate),
+    })
 }
 
 fn open_yawc(role: Role, parameters: Parameters, pipe: Pipe) -> Yawc<Pipe> {

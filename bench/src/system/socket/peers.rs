@@ -1,8 +1,10 @@
 //! The peers that work on tokio.
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use fastwebsockets::{FragmentCollector, Frame, Payload};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{Sink, SinkExt, StreamExt};
 use tokio_tungstenite::WebSocketStream;
 use wtx::collection::Vector;
 use wtx::rng::Xorshift64;
@@ -14,38 +16,63 @@ use super::{Open, Socket, Stream};
 use crate::contender::tungstenite::role_of;
 use crate::scenario::Role;
 
-pub type TokioTungstenite<S> = WebSocketStream<S>;
+/// One that is a stream and a sink of its messages.
+pub struct SinkStream<W>(pub W);
 
-impl<S: Stream> Socket for WebSocketStream<S> {
-    type Message = tungstenite::Message;
+/// A message of such a one.
+pub trait Binary {
+    fn binary(payload: Bytes) -> Self;
 
-    fn message(payload: &Bytes) -> Self::Message {
-        tungstenite::Message::Binary(payload.clone())
+    fn payload(&self) -> &[u8];
+}
+
+impl<W, M, E> Socket for SinkStream<W>
+where
+    W: futures_util::Stream<Item = Result<M, E>> + Sink<M, Error = E> + Unpin,
+    M: Binary,
+    E: Debug,
+{
+    type Message = M;
+
+    fn message(payload: &Bytes) -> M {
+        M::binary(payload.clone())
     }
 
-    fn payload(message: &Self::Message) -> &[u8] {
-        match message {
-            tungstenite::Message::Binary(payload) => payload,
-            other => panic!("unexpected {other:?}"),
-        }
+    fn payload(message: &M) -> &[u8] {
+        message.payload()
     }
 
-    async fn recv(&mut self) -> Option<Self::Message> {
-        self.next().await?.ok()
+    async fn recv(&mut self) -> Option<M> {
+        self.0.next().await?.ok()
     }
 
-    async fn feed(&mut self, message: Self::Message) {
-        SinkExt::feed(self, message).await.expect("queued");
+    async fn feed(&mut self, message: M) {
+        self.0.feed(message).await.expect("queued");
     }
 
     async fn flush(&mut self) {
-        SinkExt::flush(self).await.expect("flushed");
+        self.0.flush().await.expect("flushed");
     }
 }
 
-impl<S: Stream> Open<S> for WebSocketStream<S> {
+pub type TokioTungstenite<S> = SinkStream<WebSocketStream<S>>;
+
+impl Binary for tungstenite::Message {
+    fn binary(payload: Bytes) -> Self {
+        Self::Binary(payload)
+    }
+
+    fn payload(&self) -> &[u8] {
+        match self {
+            Self::Binary(payload) => payload,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+}
+
+impl<S: Stream> Open<S> for TokioTungstenite<S> {
     async fn open(role: Role, stream: S) -> Self {
-        WebSocketStream::from_raw_socket(stream, role_of(role), None).await
+        SinkStream(WebSocketStream::from_raw_socket(stream, role_of(role), None).await)
     }
 }
 
@@ -89,81 +116,53 @@ impl<S: Stream> Open<S> for FragmentCollector<S> {
     }
 }
 
-pub type TokioWebsockets<S> = tokio_websockets::WebSocketStream<S>;
+pub type TokioWebsockets<S> = SinkStream<tokio_websockets::WebSocketStream<S>>;
 
-impl<S: Stream> Socket for tokio_websockets::WebSocketStream<S> {
-    type Message = tokio_websockets::Message;
-
-    fn message(payload: &Bytes) -> Self::Message {
-        tokio_websockets::Message::binary(payload.clone())
+impl Binary for tokio_websockets::Message {
+    fn binary(payload: Bytes) -> Self {
+        Self::binary(payload)
     }
 
-    fn payload(message: &Self::Message) -> &[u8] {
-        message.as_payload()
-    }
-
-    async fn recv(&mut self) -> Option<Self::Message> {
-        self.next().await?.ok()
-    }
-
-    async fn feed(&mut self, message: Self::Message) {
-        SinkExt::feed(self, message).await.expect("queued");
-    }
-
-    async fn flush(&mut self) {
-        SinkExt::flush(self).await.expect("flushed");
+    fn payload(&self) -> &[u8] {
+        self.as_payload()
     }
 }
 
-impl<S: Stream> Open<S> for tokio_websockets::WebSocketStream<S> {
+impl<S: Stream> Open<S> for TokioWebsockets<S> {
     async fn open(role: Role, stream: S) -> Self {
-        match role {
+        SinkStream(match role {
             Role::Client => tokio_websockets::ClientBuilder::new().take_over(stream),
             Role::Server => tokio_websockets::ServerBuilder::new().serve(stream),
+        })
+    }
+}
+
+pub type Sockudo<S> = SinkStream<sockudo_ws::WebSocketStream<S>>;
+
+impl Binary for sockudo_ws::Message {
+    fn binary(payload: Bytes) -> Self {
+        Self::Binary(payload)
+    }
+
+    fn payload(&self) -> &[u8] {
+        match self {
+            Self::Binary(payload) => payload,
+            other => panic!("unexpected {other:?}"),
         }
     }
 }
 
-pub type Sockudo<S> = sockudo_ws::WebSocketStream<S>;
-
-impl<S: Stream> Socket for sockudo_ws::WebSocketStream<S> {
-    type Message = sockudo_ws::Message;
-
-    fn message(payload: &Bytes) -> Self::Message {
-        sockudo_ws::Message::Binary(payload.clone())
-    }
-
-    fn payload(message: &Self::Message) -> &[u8] {
-        sockudo_payload(message)
-    }
-
-    async fn recv(&mut self) -> Option<Self::Message> {
-        self.next().await?.ok()
-    }
-
-    async fn feed(&mut self, message: Self::Message) {
-        SinkExt::feed(self, message).await.expect("queued");
-    }
-
-    async fn flush(&mut self) {
-        SinkExt::flush(self).await.expect("flushed");
-    }
+/// Without its timers.
+pub fn sockudo_config() -> sockudo_ws::Config {
+    sockudo_ws::Config::builder().auto_ping(false).idle_timeout(0).build()
 }
 
-pub fn sockudo_payload(message: &sockudo_ws::Message) -> &[u8] {
-    match message {
-        sockudo_ws::Message::Binary(payload) => payload,
-        other => panic!("unexpected {other:?}"),
-    }
-}
-
-impl<S: Stream> Open<S> for sockudo_ws::WebSocketStream<S> {
+impl<S: Stream> Open<S> for Sockudo<S> {
     async fn open(role: Role, stream: S) -> Self {
-        let config = sockudo_ws::Config::builder().auto_ping(false).idle_timeout(0).build();
-        match role {
-            Role::Client => sockudo_ws::WebSocketStream::client(stream, config),
-            Role::Server => sockudo_ws::WebSocketStream::server(stream, config),
-        }
+        SinkStream(match role {
+            Role::Client => sockudo_ws::WebSocketStream::client(stream, sockudo_config()),
+            Role::Server => sockudo_ws::WebSocketStream::server(stream, sockudo_config()),
+        })
     }
 }
 
