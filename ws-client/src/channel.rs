@@ -147,7 +147,7 @@ impl<M: Machine> Machine for Channel<M> {
     type Event = M::Event;
     type Error = TlsFailure<M::Error>;
 
-    #[inline]
+    #[inline(always)]
     fn inbound(&mut self) -> &mut BytesMut {
         match &mut self.0 {
             Layers::Plain(machine) => machine.inbound(),
@@ -156,7 +156,7 @@ impl<M: Machine> Machine for Channel<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle_read(&mut self, n: usize, now: Instant) {
         match &mut self.0 {
             Layers::Plain(machine) => machine.handle_read(n, now),
