@@ -182,6 +182,32 @@ pub fn streamed_messages_pass_through_halves<A: Adapter>() {
     });
 }
 
+pub fn a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>() {
+    const PARTS: usize = 100_000;
+    // Room for a part, until a pong waits as well.
+    let (client, server) = pair::<A>(quiet().max_send_buffer(108));
+    let (mut sender, mut receiver) = client.split();
+    let (mut pinging, mut reading) = server.split();
+    thread::scope(|scope| {
+        scope.spawn(move || while receiver.next().is_ok_and(|event| event.is_some()) {});
+        scope.spawn(move || while pinging.ping(vec![7; 100]).is_ok() {});
+        let mut received = 0;
+        let any = scope.spawn(move || {
+            let any = reading.recv_pieces(|_, piece| {
+                received += piece.len();
+                ControlFlow::Continue(())
+            });
+            assert!(any.unwrap());
+            assert_eq!(received, 3 * PARTS);
+            assert_eq!(reading.recv().unwrap(), None);
+        });
+        let sent = sender.send_parts(Kind::Binary, (0..PARTS).map(|_| vec![7; 3]), End::Finished);
+        sender.close(CloseCode::NORMAL);
+        assert_eq!(sent, Ok(()));
+        any.join().unwrap();
+    });
+}
+
 pub fn a_writer_that_is_dropped_is_noticed_by_the_waiting_receiver<A: Adapter>() {
     let (socket, mut peer) = client::<A>(quiet());
     let (mut sender, mut receiver) = socket.split();

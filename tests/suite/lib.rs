@@ -132,6 +132,7 @@ macro_rules! scenarios {
                 a_ping_from_the_sender_bounds_the_waiting_receiver
                 what_the_sender_queues_leaves_while_the_receiver_waits
                 streamed_messages_pass_through_halves
+                a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong
                 a_writer_that_is_dropped_is_noticed_by_the_waiting_receiver
                 a_close_wins_over_the_reset_at_both_halves
                 a_sender_that_is_stuck_and_a_receiver_that_waits_end_together

@@ -101,8 +101,14 @@ pub(crate) fn flush<A: Access>(access: &mut A) -> impl Future<Output = Result<()
 }
 
 pub(crate) async fn ping<A: Access>(access: &mut A, payload: Bytes) -> Result<(), PingError> {
-    ready(access).await.map_err(|_| PingError::Closed)?;
-    access.change(|socket| socket.connection().ping(payload))?;
+    // In one poll: another half could take the room that it has waited for.
+    poll_fn(|cx| {
+        access.poll(cx, |socket, cx| {
+            ready!(socket.poll_ready(cx)).map_err(|_| PingError::Closed)?;
+            Poll::Ready(socket.connection().ping(payload.clone()))
+        })
+    })
+    .await?;
     flush(access).await.map_err(|_| PingError::Closed)
 }
 
@@ -112,11 +118,16 @@ pub(crate) async fn close<A: Access>(access: &mut A, frame: CloseFrame) -> Close
 }
 
 pub(crate) async fn send_part<A: Access>(access: &mut A, part: &[u8], last: bool) -> Result<(), StreamError> {
-    ready(access).await.map_err(|_| StreamError::Closed)?;
-    access.with(|socket| match last {
-        false => socket.connection().continue_message(part),
-        true => socket.connection().finish_message(part),
+    poll_fn(|cx| {
+        access.poll(cx, |socket, cx| {
+            ready!(socket.poll_ready(cx)).map_err(|_| StreamError::Closed)?;
+            Poll::Ready(match last {
+                false => socket.connection().continue_message(part),
+                true => socket.connection().finish_message(part),
+            })
+        })
     })
+    .await
 }
 
 /// The next piece of a message, or a whole one.
