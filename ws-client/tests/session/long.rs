@@ -1,6 +1,6 @@
 //! Weeks, floods, and users who look at nothing: bounded memory, little work.
 
-use std::time::{Duration, Instant as Clock};
+use std::time::Duration;
 
 use ws_client::{Delivery, Reconnect, Route, Status};
 use ws_core::{CloseCode, Machine};
@@ -10,8 +10,7 @@ use crate::support::{Plan, Serve, Sim, client, ms, refuse, secs, serve};
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[test]
-fn a_month_with_thousands_of_reconnects_takes_no_time() {
-    let start = Clock::now();
+fn a_month_with_thousands_of_reconnects_takes_few_turns() {
     for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
         let mut sim = Sim::new(client().delivery(delivery).max_redirects(2), []);
         let mut rounds = 0;
@@ -48,8 +47,8 @@ fn a_month_with_thousands_of_reconnects_takes_no_time() {
         assert_eq!(stats.messages_sent, 3 * rounds);
         assert_eq!(sim.received.len() as u64, 3 * rounds);
         assert!(size_of_val(&sim.session) < 4096);
+        assert!(sim.turns < 20 * rounds, "{} turns in {rounds} rounds", sim.turns);
     }
-    assert!(start.elapsed() < secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

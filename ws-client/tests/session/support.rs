@@ -62,6 +62,7 @@ pub(crate) struct Sim {
     pub(crate) pings: Vec<Vec<u8>>,
     pub(crate) options: Option<ConnectOptions>,
     connections: u64,
+    pub(crate) turns: u64,
 }
 
 impl Sim {
@@ -83,6 +84,7 @@ impl Sim {
             pings: Vec::new(),
             options: None,
             connections: 0,
+            turns: 0,
         }
     }
 
@@ -177,6 +179,7 @@ impl Sim {
     }
 
     fn turn(&mut self) -> bool {
+        self.turns += 1;
         let reported = self.take_events();
         let acted = self.act();
         let opened = self.finish_opening();
