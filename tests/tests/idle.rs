@@ -16,13 +16,19 @@ const CONNECTIONS: usize = 200;
 /// generator for masking keys more than a server does.
 const BOUND: usize = 1152;
 
-#[test]
+/// One test alone, since the allocator counts for the whole process.
+#[tokio::test]
+async fn an_idle_connection_is_small() {
+    a_connection_is_no_larger_than_this();
+    a_task_that_opens_a_connection_keeps_no_room_for_opening();
+    a_connection_holds_no_buffers_after_an_echo().await;
+}
+
 fn a_connection_is_no_larger_than_this() {
     assert!(size_of::<Connection>() <= 576, "{}", size_of::<Connection>());
     assert!(size_of::<WebSocket>() <= 720, "{}", size_of::<WebSocket>());
 }
 
-#[test]
 fn a_task_that_opens_a_connection_keeps_no_room_for_opening() {
     fn is_small<T>(future: T) {
         assert!(size_of_val(&future) <= 16, "{} bytes", size_of_val(&future));
@@ -34,7 +40,6 @@ fn a_task_that_opens_a_connection_keeps_no_room_for_opening() {
     is_small(Incoming::new(transport, AcceptOptions::default()).accept_with(|_| Ok(Accept::new())));
 }
 
-#[tokio::test]
 async fn a_connection_holds_no_buffers_after_an_echo() {
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
