@@ -8,7 +8,7 @@ import signal
 from asyncio.subprocess import PIPE, Process
 from typing import Mapping, Sequence
 
-START = 20.0
+START = 60.0
 GRACE = 5.0
 LONGEST_LINE = 1 << 20
 

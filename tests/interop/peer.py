@@ -16,8 +16,8 @@ from children import ENVIRONMENT, Child, Failure
 PEERS = Path(__file__).parent / "peers"
 
 # The time that a peer gives one connection, and that we give the peer beyond it.
-TIMEOUT = 15.0
-SLACK = 5.0
+TIMEOUT = 60.0
+SLACK = 20.0
 
 Step = list[Any]
 

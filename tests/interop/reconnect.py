@@ -24,7 +24,7 @@ KINDS = {
 }
 
 # From the start of the client to the end that it makes itself. All servers must have had their part by then.
-STOP_AFTER = 12.0
+STOP_AFTER = 40.0
 TEXTS = ["one", "two", "three"]
 
 Line = Any
