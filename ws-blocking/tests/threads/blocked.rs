@@ -6,11 +6,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{
-    CloseCode, Config, ConnectOptions, Error, Event, SendError, Timeout, Transport, WebSocket,
-};
+use ws_blocking::{CloseCode, ConnectOptions, Error, Event, SendError, Timeout, Transport, WebSocket};
 
-use crate::support::{bounded, frame, pair, streams, with_raw_client};
+use crate::support::{bounded, frame, pair, quiet, streams, with_raw_client};
 
 /// A stream whose writes, once the gate is shut, block until it is opened, whatever their time-out.
 struct Gated(TcpStream, Arc<Gate>);
@@ -94,7 +92,7 @@ fn no_lock_is_held_while_the_system_writes() {
 fn a_peer_that_does_not_read_is_still_read_and_gets_all_once_it_reads() {
     bounded(|| {
         const SIZE: usize = 16 << 20;
-        let (server, mut raw) = with_raw_client(&Config::default());
+        let (server, mut raw) = with_raw_client(&quiet());
         let (mut sender, mut receiver) = server.split();
         let sending = thread::spawn(move || {
             sender.send(vec![7; SIZE]).unwrap();
@@ -116,7 +114,7 @@ fn a_peer_that_does_not_read_is_still_read_and_gets_all_once_it_reads() {
 #[test]
 fn one_thread_that_sends_to_a_peer_that_does_not_read_still_answers_its_pings() {
     bounded(|| {
-        let (mut server, mut raw) = with_raw_client(&Config::default());
+        let (mut server, mut raw) = with_raw_client(&quiet());
         let sending = thread::spawn(move || {
             server.send(vec![7; 16 << 20]).unwrap();
             assert_eq!(server.recv().unwrap().unwrap().as_text(), Some("hello"));
@@ -139,7 +137,7 @@ fn one_thread_that_sends_to_a_peer_that_does_not_read_still_answers_its_pings() 
 #[test]
 fn a_thread_that_sends_all_the_time_to_a_fast_peer_still_answers_pings_and_sends_its_own() {
     bounded(|| {
-        let config = Config::default().ping_interval(Duration::from_millis(100));
+        let config = quiet().ping_interval(Duration::from_millis(100));
         let (mut server, mut raw) = with_raw_client(&config);
         raw.write_all(&frame(0x89, b"their")).unwrap();
         let sending = thread::spawn(move || while server.send(vec![0; 1000]).is_ok() {});
@@ -166,7 +164,7 @@ fn a_thread_that_sends_all_the_time_to_a_fast_peer_still_answers_pings_and_sends
 fn the_close_frame_of_a_peer_that_closes_while_we_write_wins_over_the_broken_pipe() {
     for split in [false, true] {
         bounded(move || {
-            let (mut server, mut raw) = with_raw_client(&Config::default());
+            let (mut server, mut raw) = with_raw_client(&quiet());
             let closing = thread::spawn(move || {
                 // Some of the message is under way, and most of it will never be read.
                 raw.read_exact(&mut [0; 1000]).unwrap();
@@ -194,7 +192,7 @@ fn the_close_frame_of_a_peer_that_closes_while_we_write_wins_over_the_broken_pip
 fn two_peers_over_the_mark_at_once_do_not_wait_for_each_other() {
     bounded(|| {
         const COUNT: usize = 200;
-        let config = Config::default().max_send_buffer(256 << 10).max_read_ahead(64 << 20);
+        let config = quiet().max_send_buffer(256 << 10).max_read_ahead(64 << 20);
         let (client, server) = pair(&config);
         let start = Instant::now();
         let threads = [client, server].map(|mut end| {
@@ -218,7 +216,7 @@ fn two_peers_over_the_mark_at_once_do_not_wait_for_each_other() {
 #[test]
 fn reading_stands_still_at_max_read_ahead_and_goes_on_when_somebody_receives() {
     bounded(|| {
-        let config = Config::default().max_read_ahead(64 << 10);
+        let config = quiet().max_read_ahead(64 << 10);
         let (mut client, server) = pair(&config);
         let (mut sender, mut receiver) = server.split();
         let flooding = thread::spawn(move || {
@@ -242,7 +240,7 @@ fn reading_stands_still_at_max_read_ahead_and_goes_on_when_somebody_receives() {
 #[test]
 fn a_transport_that_takes_nothing_has_a_deadline() {
     bounded(|| {
-        let config = Config::default().write_timeout(Duration::from_millis(300));
+        let config = quiet().write_timeout(Duration::from_millis(300));
         let (mut server, raw) = with_raw_client(&config);
         let start = Instant::now();
         assert!(matches!(server.send(vec![7; 64 << 20]), Err(SendError::Closed(None))));

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ws_blocking::{CloseCode, Config, Error, Event, Kind, Message, MessageRef, SendError, WebSocket};
+use ws_blocking::{CloseCode, Error, Event, Kind, Message, MessageRef, SendError, WebSocket};
 
-use crate::support::{bounded, pair, with_raw_client};
+use crate::support::{bounded, pair, quiet, with_raw_client};
 
 fn echo(mut socket: WebSocket) -> thread::JoinHandle<WebSocket> {
     thread::spawn(move || {
@@ -25,7 +25,7 @@ fn several_threads_send_while_one_receives_and_each_keeps_its_order() {
     bounded(|| {
         const SENDERS: usize = 4;
         const COUNT: usize = 2000;
-        let (client, server) = pair(&Config::default());
+        let (client, server) = pair(&quiet());
         let server = echo(server);
         let (mut sender, mut receiver) = client.split();
         let start = Instant::now();
@@ -59,7 +59,7 @@ fn several_threads_send_while_one_receives_and_each_keeps_its_order() {
 fn both_directions_at_once_at_full_speed() {
     bounded(|| {
         const COUNT: usize = 1000;
-        let (client, server) = pair(&Config::default());
+        let (client, server) = pair(&quiet());
         let start = Instant::now();
         let threads = [client, server].map(|end| {
             let (mut sender, mut receiver) = end.split();
@@ -83,7 +83,7 @@ fn both_directions_at_once_at_full_speed() {
 #[test]
 fn a_flush_does_not_wait_for_what_others_queue_meanwhile() {
     bounded(|| {
-        let (client, mut server) = pair(&Config::default());
+        let (client, mut server) = pair(&quiet());
         let (mut sender, _receiver) = client.split();
         let is_done = Arc::new(AtomicBool::new(false));
         let mut other = sender.clone();
@@ -107,7 +107,7 @@ fn a_flush_does_not_wait_for_what_others_queue_meanwhile() {
 #[test]
 fn without_a_receiver_what_comes_is_dropped_and_the_connection_lives_on() {
     bounded(|| {
-        let (mut client, server) = pair(&Config::default().max_read_ahead(1000));
+        let (mut client, server) = pair(&quiet().max_read_ahead(1000));
         let (mut sender, receiver) = server.split();
         drop(receiver);
         let flooding = thread::spawn(move || {
@@ -135,7 +135,7 @@ fn without_a_receiver_what_comes_is_dropped_and_the_connection_lives_on() {
 #[test]
 fn without_a_sender_messages_still_come_and_pings_are_answered() {
     bounded(|| {
-        let (client, mut server) = pair(&Config::default());
+        let (client, mut server) = pair(&quiet());
         let (sender, mut receiver) = client.split();
         drop(sender);
         let receiving = thread::spawn(move || {
@@ -156,7 +156,7 @@ fn without_a_sender_messages_still_come_and_pings_are_answered() {
 #[test]
 fn dropping_the_last_handle_closes_the_socket_at_once() {
     bounded(|| {
-        let (client, mut server) = pair(&Config::default());
+        let (client, mut server) = pair(&quiet());
         let (sender, receiver) = client.split();
         drop(receiver);
         drop(sender.clone());
@@ -171,7 +171,7 @@ fn dropping_the_last_handle_closes_the_socket_at_once() {
 #[test]
 fn a_close_in_one_thread_ends_the_receiving_of_another() {
     bounded(|| {
-        let (client, server) = pair(&Config::default());
+        let (client, server) = pair(&quiet());
         let server = echo(server);
         let (mut sender, mut receiver) = client.split();
         let receiving = thread::spawn(move || {
@@ -191,7 +191,7 @@ fn a_close_in_one_thread_ends_the_receiving_of_another() {
 #[test]
 fn messages_in_parts_both_ways_and_a_dropped_writer_closes_with_1011() {
     bounded(|| {
-        let (mut client, mut server) = pair(&Config::default().max_message_size(1000));
+        let (mut client, mut server) = pair(&quiet().max_message_size(1000));
         let receiving = thread::spawn(move || {
             let mut reader = server.recv_stream().unwrap().unwrap();
             assert_eq!(reader.kind(), Kind::Binary);
@@ -219,7 +219,7 @@ fn messages_in_parts_both_ways_and_a_dropped_writer_closes_with_1011() {
 #[test]
 fn a_visitor_answers_messages_where_they_lie() {
     bounded(|| {
-        let (mut client, mut server) = pair(&Config::default());
+        let (mut client, mut server) = pair(&quiet());
         let visiting = thread::spawn(move || {
             let answer = |message: MessageRef<'_>, reply: &mut ws_blocking::Reply<'_>| {
                 reply.send(message).unwrap();
@@ -242,7 +242,7 @@ fn a_visitor_answers_messages_where_they_lie() {
 #[test]
 fn the_close_frame_for_a_violation_has_left_when_the_error_comes() {
     bounded(|| {
-        let (mut server, mut raw) = with_raw_client(&Config::default());
+        let (mut server, mut raw) = with_raw_client(&quiet());
         raw.write_all(b"\x83\x80\0\0\0\0").unwrap();
         assert!(matches!(server.next(), Err(Error::Violation(_))));
         drop(server);
@@ -255,7 +255,7 @@ fn the_close_frame_for_a_violation_has_left_when_the_error_comes() {
 #[test]
 fn pings_are_answered_while_nobody_sends() {
     bounded(|| {
-        let (mut server, mut raw) = with_raw_client(&Config::default());
+        let (mut server, mut raw) = with_raw_client(&quiet());
         let receiving = thread::spawn(move || server.recv());
         for _ in 0..10 {
             raw.write_all(&crate::support::frame(0x89, b"p")).unwrap();

@@ -10,7 +10,7 @@ use ws_blocking::{AcceptError, Listener, SendError, WebSocket};
 
 use crate::support::{REQUEST, bounded, frame, read_head};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn listener(address: &str) -> (Arc<Listener>, String) {
     let listener = Listener::bind(address).unwrap();
@@ -103,7 +103,8 @@ fn a_thread_that_is_blocked_in_write_is_broken_off_too() {
         assert_eq!(listener.shutdown(Duration::from_millis(200)), 1);
         let start = Instant::now();
         let (sent, received, closed) = sending.join().unwrap();
-        assert!(start.elapsed() < PATIENCE / 5);
+        // The client takes nothing, for as long as `write_timeout`.
+        assert!(start.elapsed() < PATIENCE / 3);
         assert!(matches!(sent, Err(SendError::Closed(None))));
         assert_eq!((received.unwrap(), closed.unwrap().code), (None, 1006));
         drop(raw);

@@ -10,10 +10,9 @@ use ws_blocking::{
     Phase, Reject, WebSocket,
 };
 
-use crate::support::{bounded, read_head, streams};
+use crate::support::{TOLERANCE, bounded, read_head, streams};
 
 const DEADLINE: Duration = Duration::from_millis(300);
-const TOLERANCE: Duration = Duration::from_millis(1500);
 
 /// A server that answers its first client with `answer`.
 fn server(answer: &'static [u8]) -> (String, thread::JoinHandle<TcpStream>) {
@@ -121,8 +120,12 @@ fn a_refused_client_gets_its_answer_although_it_has_sent_more() {
 #[test]
 fn nobody_listens() {
     bounded(|| {
+        // A port that has been taken is not given to another, and this one is no listener's any more.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        let url = format!("ws://{address}/");
+        let _server = listener.accept().unwrap();
         drop(listener);
         let error = WebSocket::connect(url).err().unwrap();
         assert!(matches!(error, ConnectError::Connect { .. }), "{error}");
