@@ -2,12 +2,16 @@
 
 use std::net::TcpListener;
 use std::thread;
+use std::time::Duration;
 
 use ws_client::{AcceptOptions, ConnectOptions};
 use ws_core::{Closed, Config, Error, Event};
 
 use crate::adapter::{Adapter, Receiving};
 use crate::peer::{Peer, Server};
+
+/// More time than anything takes that ends well.
+pub const FAR: Duration = Duration::from_secs(60);
 
 /// Our client, and a server by hand.
 pub fn client<A: Adapter>(config: Config) -> (A::Socket, Peer) {
@@ -17,7 +21,7 @@ pub fn client<A: Adapter>(config: Config) -> (A::Socket, Peer) {
 /// The same with more fields in the response.
 pub fn client_with<A: Adapter>(config: Config, fields: &str) -> (A::Socket, Peer) {
     let server = Server::new();
-    let options = ConnectOptions::new(&server.url()).unwrap().config(config);
+    let options = ConnectOptions::new(&server.url()).unwrap().config(config).open_timeout(FAR);
     thread::scope(|scope| {
         let peer = scope.spawn(|| server.open_with(fields));
         let (socket, _) = A::connect(options).unwrap();
@@ -38,7 +42,8 @@ pub fn server_with<A: Adapter>(config: Config, fields: &str) -> (A::Socket, Peer
         let peer = scope.spawn(move || Peer::open_with(address, fields).0);
         let transport = listener.accept().unwrap().0;
         transport.set_nodelay(true).unwrap();
-        let (socket, _) = A::accept(transport, AcceptOptions::default().config(config)).unwrap();
+        let options = AcceptOptions::default().config(config).open_timeout(FAR);
+        let (socket, _) = A::accept(transport, options).unwrap();
         (socket, peer.join().unwrap())
     })
 }
@@ -52,7 +57,7 @@ pub fn pair<A: Adapter>(config: Config) -> (A::Socket, A::Socket) {
 pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::Socket) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let accepting = AcceptOptions::default().config(accepting);
+    let accepting = AcceptOptions::default().config(accepting).open_timeout(FAR);
     let (connecting, accepting) = match A::site() {
         None => (ConnectOptions::new(&format!("ws://{address}/")).unwrap(), accepting),
         Some(site) => {
@@ -61,7 +66,7 @@ pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::
         }
     };
     thread::scope(|scope| {
-        let client = scope.spawn(move || A::connect(connecting.config(config)).unwrap().0);
+        let client = scope.spawn(move || A::connect(connecting.config(config).open_timeout(FAR)).unwrap().0);
         let transport = listener.accept().unwrap().0;
         transport.set_nodelay(true).unwrap();
         let (server, _) = A::accept(transport, accepting).unwrap();
@@ -69,9 +74,9 @@ pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::
     })
 }
 
-/// No pings, so that what is on the wire is what the scenario puts there.
+/// No pings, so that what is on the wire is what the scenario puts there; and no deadline that a busy machine could miss.
 pub fn quiet() -> Config {
-    Config::default().ping_interval(None)
+    Config::default().ping_interval(None).pong_timeout(FAR).write_timeout(FAR).close_timeout(FAR)
 }
 
 /// The error and the end that must come next, and nothing after.

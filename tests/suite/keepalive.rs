@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_core::{Config, Error, Event, Timeout};
+use ws_core::{Error, Event, Timeout};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, failure, quiet, server};
@@ -15,10 +15,10 @@ fn millis(millis: u64) -> Duration {
 }
 
 pub fn pings_leave_on_schedule<A: Adapter>() {
-    let (mut socket, mut peer) = client::<A>(Config::default().ping_interval(millis(200)));
+    let begin = Instant::now();
+    let (mut socket, mut peer) = client::<A>(quiet().ping_interval(millis(200)));
     thread::scope(|scope| {
         scope.spawn(move || {
-            let begin = Instant::now();
             let pings: Vec<_> = (0..3)
                 .map(|_| {
                     let ping = peer.receive();
@@ -31,8 +31,8 @@ pub fn pings_leave_on_schedule<A: Adapter>() {
                     ping
                 })
                 .collect();
-            // The first interval began before this thread did.
-            assert!(begin.elapsed() > millis(400), "{:?}", begin.elapsed());
+            // Timers of some runtimes count in milliseconds.
+            assert!(begin.elapsed() >= millis(598), "{:?}", begin.elapsed());
             assert!(pings[0].payload != pings[1].payload && pings[1].payload != pings[2].payload);
             assert!(pings[0].key != pings[1].key || pings[1].key != pings[2].key);
             peer.close(1000, "");
@@ -42,7 +42,7 @@ pub fn pings_leave_on_schedule<A: Adapter>() {
         let mut pongs = 0;
         while let Some(event) = socket.next().unwrap() {
             if let Event::Pong { round_trip, .. } = event {
-                assert!(round_trip.is_some_and(|time| time < millis(5000)), "{round_trip:?}");
+                assert!(round_trip.is_some_and(|time| time < begin.elapsed()), "{round_trip:?}");
                 pongs += 1;
             }
         }
@@ -51,9 +51,13 @@ pub fn pings_leave_on_schedule<A: Adapter>() {
 }
 
 pub fn a_missing_pong_ends_the_connection<A: Adapter>() {
-    let config = Config::default().ping_interval(millis(100)).pong_timeout(millis(400));
-    let (mut socket, mut peer) = client::<A>(config);
-    let (error, closed) = takes(millis(500), || failure(&mut socket));
+    let config = quiet().ping_interval(millis(100)).pong_timeout(millis(400));
+    // The interval begins before the socket is there.
+    let (error, closed, mut peer, _socket) = takes(millis(500), || {
+        let (mut socket, peer) = client::<A>(config);
+        let (error, closed) = failure(&mut socket);
+        (error, closed, peer, socket)
+    });
     assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
     assert_eq!((closed.code, closed.clean), (1006, false));
     // The peer learns of it without the socket's being dropped.
@@ -63,7 +67,7 @@ pub fn a_missing_pong_ends_the_connection<A: Adapter>() {
 }
 
 pub fn trickling_bytes_postpone_the_deadline_of_the_pong<A: Adapter>() {
-    let config = Config::default().ping_interval(millis(100)).pong_timeout(millis(700));
+    let config = quiet().ping_interval(millis(100)).pong_timeout(millis(2000));
     let (mut socket, mut peer) = client::<A>(config);
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -72,7 +76,7 @@ pub fn trickling_bytes_postpone_the_deadline_of_the_pong<A: Adapter>() {
             let frame = peer.encode(FIN | TEXT, "drip".repeat(7));
             for byte in frame {
                 peer.send([byte]);
-                thread::sleep(millis(50));
+                thread::sleep(millis(120));
             }
             peer.answer_pings();
         });
@@ -82,26 +86,16 @@ pub fn trickling_bytes_postpone_the_deadline_of_the_pong<A: Adapter>() {
 }
 
 pub fn a_busy_application_does_not_kill_a_healthy_peer<A: Adapter>() {
-    let config = Config::default().ping_interval(millis(100)).pong_timeout(millis(200));
-    let (mut socket, mut peer) = client::<A>(config);
-    let (told, heard) = std::sync::mpsc::channel();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let ping = peer.receive();
-            assert_eq!(ping.opcode, PING);
-            peer.text("work");
-            heard.recv().unwrap();
-            peer.frame(FIN | PONG, &ping.payload);
-            peer.text("more work");
-            peer.answer_pings();
-        });
-        assert_eq!(socket.recv().unwrap(), Some("work".into()));
-        told.send(()).unwrap();
-        // The ping's deadline passes while nobody looks at the socket, where its pong waits.
-        thread::sleep(millis(600));
-        assert_eq!(socket.recv().unwrap(), Some("more work".into()));
-        drop(socket);
-    });
+    let (mut socket, mut peer) = client::<A>(quiet().pong_timeout(millis(200)));
+    socket.ping("are you there").unwrap();
+    socket.flush().unwrap();
+    let ping = peer.receive();
+    assert_eq!(ping.opcode, PING);
+    peer.frame(FIN | PONG, &ping.payload);
+    peer.text("work");
+    // The ping's deadline passes while nobody looks at the socket, where its pong waits.
+    thread::sleep(millis(600));
+    assert_eq!(socket.recv().unwrap(), Some("work".into()));
 }
 
 pub fn a_peer_that_takes_nothing_costs_write_timeout<A: Adapter>() {
@@ -122,7 +116,7 @@ pub fn a_peer_that_takes_nothing_costs_write_timeout<A: Adapter>() {
 }
 
 pub fn a_peer_that_takes_little_at_a_time_is_alive<A: Adapter>() {
-    let (mut socket, mut peer) = client::<A>(quiet().write_timeout(millis(1000)));
+    let (mut socket, mut peer) = client::<A>(quiet().write_timeout(millis(2500)));
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut left = 24 << 20;
@@ -130,8 +124,8 @@ pub fn a_peer_that_takes_little_at_a_time_is_alive<A: Adapter>() {
             while left > 0 {
                 left -= peer.skip((1 << 20).min(left));
                 // For longer than the deadline in all, but each time for much less.
-                if begin.elapsed() < millis(2500) {
-                    thread::sleep(millis(100));
+                if begin.elapsed() < millis(4000) {
+                    thread::sleep(millis(200));
                 }
             }
             peer.answer_close();
@@ -161,6 +155,7 @@ pub fn a_ping_is_answered_with_its_payload<A: Adapter>() {
 }
 
 pub fn a_pong_brings_the_round_trip_time<A: Adapter>() {
+    let begin = Instant::now();
     let (mut socket, mut peer) = server::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -178,7 +173,7 @@ pub fn a_pong_brings_the_round_trip_time<A: Adapter>() {
         match socket.next().unwrap() {
             Some(Event::Pong { payload, round_trip: Some(time) }) => {
                 assert_eq!(payload, "are you there");
-                assert!(time >= millis(98) && time < millis(5000), "{time:?}");
+                assert!(time >= millis(98) && time < begin.elapsed(), "{time:?}");
             }
             other => panic!("{other:?}"),
         }

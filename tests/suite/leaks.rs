@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use ws_client::ConnectOptions;
-use ws_core::{CloseCode, Config};
+use ws_core::CloseCode;
 
 use crate::adapter::{Adapter, Receiving, Sending, Socket};
 use crate::ends::{client, pair, quiet, server};
@@ -46,7 +46,7 @@ pub fn two_hundred_connections_leave_nothing_behind<A: Adapter>() {
 }
 
 fn closed<A: Adapter>() {
-    let (mut client, mut server) = pair::<A>(Config::default());
+    let (mut client, mut server) = pair::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || while server.recv().unwrap().is_some() {});
         client.send("hello").unwrap();
@@ -55,20 +55,20 @@ fn closed<A: Adapter>() {
 }
 
 fn dropped<A: Adapter>() {
-    let (mut socket, mut peer) = client::<A>(Config::default());
+    let (mut socket, mut peer) = client::<A>(quiet());
     socket.feed("never sent").unwrap();
     drop(socket);
     peer.expect_end();
 }
 
 fn dropped_by_the_peer<A: Adapter>() {
-    let (mut socket, peer) = server::<A>(Config::default());
+    let (mut socket, peer) = server::<A>(quiet());
     drop(peer);
     assert!(socket.recv().is_err());
 }
 
 fn halves<A: Adapter>() {
-    let (socket, mut peer) = server::<A>(Config::default());
+    let (socket, mut peer) = server::<A>(quiet());
     let (mut sender, mut receiver) = socket.split();
     thread::scope(|scope| {
         scope.spawn(move || {

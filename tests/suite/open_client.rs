@@ -1,6 +1,5 @@
 //! The opening handshake of our client, against a server by hand.
 
-use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use ws_client::{ConnectError, ConnectOptions, Phase};
 use ws_core::{CloseCode, HandshakeError, Response};
 
 use crate::adapter::{Adapter, Receiving, Sending};
+use crate::nowhere::Nobody;
 use crate::peer::{Peer, Server, accept_key, field, response_to};
 use crate::watch::takes;
 use crate::wire::{FIN, TEXT};
@@ -203,7 +203,8 @@ pub fn a_silent_server_costs_open_timeout<A: Adapter>() {
 }
 
 pub fn a_refused_connection_says_to_which_address<A: Adapter>() {
-    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = Nobody::default();
+    let unused = nobody.address();
     let error = A::connect(ConnectOptions::new(&format!("ws://{unused}/")).unwrap()).err().unwrap();
     assert_eq!(error.phase(), Phase::Connect, "{error}");
     let said = error.to_string();

@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 use crate::wire::{self, CLOSE, FIN, Frame, PONG};
 
 /// So long a peer waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Listens for the client under test.
 pub struct Server(TcpListener);

@@ -1,6 +1,6 @@
 //! Connections through proxies, of every kind: what the proxy hears, and what the target does.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -11,9 +11,13 @@ use ws_core::{CloseCode, Request};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::quiet;
+use crate::nowhere::Nobody;
 use crate::relay::{Relay, Speech, terminate};
 use crate::tls::SITE;
 use crate::watch::takes;
+
+/// For a proxy that does not answer.
+const SOON: Duration = Duration::from_millis(500);
 
 /// User name and password of a relay, as a URL has them.
 const CREDENTIALS: &str = "ada:s3cret%3Aword@";
@@ -111,8 +115,11 @@ pub fn a_name_that_only_the_proxy_knows<A: Adapter>() {
     assert_eq!(error.phase(), Phase::Resolve, "{error}");
 }
 
-fn failing<A: Adapter>(proxy: &str, target: &str) -> ConnectError {
-    let options = ConnectOptions::new(target).unwrap().open_timeout(Duration::from_millis(500));
+fn to(target: &str) -> ConnectOptions {
+    ConnectOptions::new(target).unwrap().tls(SITE.connector.clone()).proxy_tls(SITE.connector.clone())
+}
+
+fn failing<A: Adapter>(proxy: &str, options: ConnectOptions) -> ConnectError {
     let error = A::connect(options.proxy(proxy).unwrap()).err().unwrap();
     println!("{proxy}: {error}");
     assert_eq!(error.phase(), Phase::Proxy, "{error}");
@@ -122,7 +129,7 @@ fn failing<A: Adapter>(proxy: &str, target: &str) -> ConnectError {
 pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
     let (http, socks) = (Relay::new(Speech::Http, true), Relay::new(Speech::Socks5, true));
     for proxy in [format!("http://{}", http.address()), format!("http://eve:wrong@{}", http.address())] {
-        let error = failing::<A>(&proxy, "ws://target.test/");
+        let error = failing::<A>(&proxy, to("ws://target.test/"));
         let ConnectError::Proxy {
             source: ProxyError::AuthenticationRequired { response, had_credentials },
             ..
@@ -132,23 +139,23 @@ pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
         };
         assert_eq!((response.status(), had_credentials), (407, proxy.contains('@')));
     }
-    let error = failing::<A>(&format!("socks5h://{}", socks.address()), "ws://target.test/");
+    let error = failing::<A>(&format!("socks5h://{}", socks.address()), to("ws://target.test/"));
     assert!(matches!(
         error,
         ConnectError::Proxy { source: ProxyError::NoAcceptableMethod { had_credentials: false }, .. }
     ));
-    let error = failing::<A>(&format!("socks5h://eve:wrong@{}", socks.address()), "ws://target.test/");
+    let error = failing::<A>(&format!("socks5h://eve:wrong@{}", socks.address()), to("ws://target.test/"));
     assert!(
         matches!(error, ConnectError::Proxy { source: ProxyError::CredentialsRefused(1), .. }),
         "{error}"
     );
 
     let (http, socks) = (Relay::new(Speech::Http, false), Relay::new(Speech::Socks5, false));
-    let error = failing::<A>(&format!("http://{}", http.address()), "ws://nowhere.example/");
+    let error = failing::<A>(&format!("http://{}", http.address()), to("ws://nowhere.example/"));
     assert!(
         matches!(error, ConnectError::Proxy { source: ProxyError::Refused(response), .. } if response.status() == 502)
     );
-    let error = failing::<A>(&format!("socks5h://{}", socks.address()), "ws://nowhere.example/");
+    let error = failing::<A>(&format!("socks5h://{}", socks.address()), to("ws://nowhere.example/"));
     assert!(
         matches!(
             error,
@@ -158,18 +165,18 @@ pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
     );
 
     // One that speaks something else.
-    let error = failing::<A>(&format!("socks5h://{}", http.address()), "ws://target.test/");
+    let error =
+        failing::<A>(&format!("socks5h://{}", http.address()), to("ws://target.test/").open_timeout(SOON));
     assert!(matches!(error, ConnectError::Proxy { source: _, .. }), "{error}");
     let trusting = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
-    let options = ConnectOptions::new("ws://target.test/").unwrap().open_timeout(Duration::from_millis(500));
-    let options = options.proxy(&format!("https://{}", http.address())).unwrap().proxy_tls(trusting);
-    let error = A::connect(options).err().unwrap();
-    assert_eq!(error.phase(), Phase::Proxy, "{error}");
+    let proxy = format!("https://{}", http.address());
+    failing::<A>(&proxy, to("ws://target.test/").proxy_tls(trusting).open_timeout(SOON));
 }
 
 pub fn a_proxy_that_is_not_there_is_an_error_of_connecting<A: Adapter>() {
-    let free: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let options = ConnectOptions::new("wss://target.test/").unwrap();
+    let nobody = Nobody::default();
+    let free = nobody.address();
+    let options = to("wss://target.test/");
     let error = A::connect(options.proxy(&format!("http://{CREDENTIALS}{free}")).unwrap()).err().unwrap();
     assert_eq!(error.phase(), Phase::Connect, "{error}");
     let begin = format!("through http://{free}: connecting to the proxy at {free} failed: ");
@@ -185,7 +192,7 @@ pub fn a_silent_proxy_costs_open_timeout<A: Adapter>() {
     let steps = [("http", ProxyStep::Response), ("https", ProxyStep::Tls), ("socks5h", ProxyStep::Method)];
     for (kind, waited_for) in steps {
         let proxy = format!("{kind}://{}", silent.local_addr().unwrap());
-        let error = takes(Duration::from_millis(500), || failing::<A>(&proxy, "wss://target.test/"));
+        let error = takes(SOON, || failing::<A>(&proxy, to("wss://target.test/").open_timeout(SOON)));
         assert!(error.to_string().starts_with(&format!("through {proxy}: ")), "{error}");
         let ConnectError::Proxy { source: ProxyError::Timeout(step), .. } = error else { panic!("{error}") };
         assert_eq!(step, waited_for);

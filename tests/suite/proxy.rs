@@ -70,8 +70,8 @@ pub struct Proxy {
     shared: Arc<Shared>,
     address: SocketAddr,
     listening: Option<JoinHandle<()>>,
-    /// Keeps the address while nobody listens there: another test must not get it.
-    held: Option<Socket>,
+    /// Keeps the address, also while nobody listens there: another test must not get it.
+    _held: Socket,
 }
 
 struct Shared {
@@ -103,9 +103,9 @@ impl Proxy {
             is_listening: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         });
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut proxy = Self { shared, address, listening: None, held: None };
-        proxy.hold();
+        let held = bound(([127, 0, 0, 1], 0).into());
+        let address = held.local_addr().unwrap().as_socket().unwrap();
+        let mut proxy = Self { shared, address, listening: None, _held: held };
         proxy.listen();
         proxy
     }
@@ -136,7 +136,6 @@ impl Proxy {
             // It waits for a connection.
             let _ = TcpStream::connect(self.address);
             listening.join().unwrap();
-            self.hold();
         }
     }
 
@@ -148,17 +147,12 @@ impl Proxy {
         }
     }
 
-    fn hold(&mut self) {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&self.address.into()).unwrap();
-        self.address = socket.local_addr().unwrap().as_socket().unwrap();
-        self.held = Some(socket);
-    }
-
     /// Accepts again, at the same address.
     pub fn listen(&mut self) {
-        let Some(socket) = self.held.take() else { return };
+        if self.listening.is_some() {
+            return;
+        }
+        let socket = bound(self.address);
         // Connections inherit it. What stalls is soon felt.
         socket.set_recv_buffer_size(32 * 1024).unwrap();
         socket.listen(128).unwrap();
@@ -175,6 +169,14 @@ impl Proxy {
             }
         }));
     }
+}
+
+/// Several can be bound to one address, as long as one listens at most.
+fn bound(address: SocketAddr) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket
 }
 
 impl Drop for Proxy {
@@ -360,34 +362,5 @@ impl Link {
             Way::Up => (&self.client, &self.server),
             Way::Down => (&self.server, &self.client),
         }
-    }
-}
-
-/// An address that answers nothing, not even to connecting: it listens, and its queue is full.
-pub struct BlackHole {
-    listener: Socket,
-    _queue: Vec<TcpStream>,
-}
-
-impl BlackHole {
-    /// `None` if the machine has no such address.
-    pub fn at(address: SocketAddr) -> Option<Self> {
-        let listener = Socket::new(Domain::for_address(address), Type::STREAM, None).ok()?;
-        if address.is_ipv6() {
-            listener.set_only_v6(true).unwrap();
-        }
-        listener.bind(&address.into()).ok()?;
-        listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
-        let mut queue = Vec::new();
-        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
-            queue.push(stream);
-            assert!(queue.len() < 100, "the queue of a listener does not fill");
-        }
-        Some(Self { listener, _queue: queue })
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.listener.local_addr().unwrap().as_socket().unwrap()
     }
 }

@@ -13,7 +13,7 @@ use ws_client::{
 use ws_core::{CloseCode, Error, HandshakeError, Message, Response};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending, Socket};
-use crate::ends::{failure, quiet};
+use crate::ends::{FAR, failure, quiet};
 use crate::tls::{Authority, SITE};
 use crate::watch::takes;
 
@@ -25,8 +25,9 @@ fn meet<A: Adapter>(client: TlsConnector, server: TlsAcceptor, host: &str) -> (C
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let url = format!("wss://{host}:{}/", address.port());
-    let connecting = ConnectOptions::new(&url).unwrap().address(address).config(quiet()).tls(client);
-    let accepting = AcceptOptions::default().config(quiet()).tls(server);
+    let connecting =
+        ConnectOptions::new(&url).unwrap().address(address).config(quiet()).open_timeout(FAR).tls(client);
+    let accepting = AcceptOptions::default().config(quiet()).open_timeout(FAR).tls(server);
     thread::scope(|scope| {
         let client = scope.spawn(move || A::connect(connecting));
         let accepted = A::accept(listener.accept().unwrap().0, accepting);
@@ -191,16 +192,14 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
     assert!(matches!(error, ConnectError::Timeout(Phase::Tls)), "{error}");
 
     let options = AcceptOptions::default().tls(SITE.acceptor.clone()).open_timeout(OPEN);
-    let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    // That of the client above.
     drop(listener.accept().unwrap());
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let transport = listener.accept().unwrap().0;
     thread::scope(|scope| {
-        let accepting = scope.spawn(|| takes(OPEN, || A::accept(transport, options).err().unwrap()));
-        // It waits for the answer, of which there is none, and leaves.
-        thread::sleep(OPEN + Duration::from_millis(100));
-        drop(client);
-        let error = accepting.join().unwrap();
+        // It says nothing, and leaves when it is left.
+        scope.spawn(move || while client.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {});
+        let error = takes(OPEN, || A::accept(transport, options).err().unwrap());
         assert!(matches!(error, AcceptError::Timeout(Phase::Tls)), "{error}");
     });
 }

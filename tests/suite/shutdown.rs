@@ -1,5 +1,6 @@
 //! A listener that stops.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use ws_client::{AcceptError, AcceptOptions};
 use ws_core::Side;
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending};
+use crate::ends::quiet;
 use crate::peer::{Peer, request};
 use crate::watch::takes;
 
@@ -53,7 +55,7 @@ pub fn every_connection_is_closed_with_1001<A: Adapter>() {
 }
 
 pub fn a_peer_that_does_not_answer_is_broken_off<A: Adapter>() {
-    let listener = A::listen(AcceptOptions::default());
+    let listener = A::listen(AcceptOptions::default().config(quiet()));
     let address = listener.address();
     thread::scope(|scope| {
         let client = scope.spawn(move || Peer::open(address));
@@ -64,7 +66,8 @@ pub fn a_peer_that_does_not_answer_is_broken_off<A: Adapter>() {
             assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Us, false));
         });
         let mut peer = client.join().unwrap();
-        let patience = Duration::from_millis(300);
+        // Who serves must have sent Close by then.
+        let patience = Duration::from_millis(1500);
         assert_eq!(takes(patience, || listener.shutdown(patience)), 1);
         // Long before close_timeout.
         takes(Duration::ZERO, || serving.join().unwrap());
@@ -74,27 +77,30 @@ pub fn a_peer_that_does_not_answer_is_broken_off<A: Adapter>() {
 }
 
 pub fn a_client_within_its_handshake_does_not_hold_it_up<A: Adapter>() {
-    let listener = A::listen(AcceptOptions::default());
-    let address = listener.address();
-    thread::scope(|scope| {
-        let mut peer = Peer::connect(address);
-        let accepting = scope.spawn(|| listener.accept());
-        // The listener has taken it, and waits for the rest.
-        peer.send(&request("")[..20]);
-        thread::sleep(Duration::from_millis(100));
-        let patience = Duration::from_millis(300);
-        assert!(takes(patience, || listener.shutdown(patience)) <= 1);
-        // It comes too late, or is told at once.
-        peer.send(&request("")[20..]);
-        takes(Duration::ZERO, || match accepting.join().unwrap() {
-            Ok((mut socket, _)) => {
-                assert_eq!(socket.recv().unwrap(), None);
-                assert!(socket.closed().is_some());
-            }
-            Err(error) => println!("{error}"),
-        });
-        peer.read_to_end();
+    let listener = Arc::new(A::listen(AcceptOptions::default().config(quiet())));
+    let mut peer = Peer::connect(listener.address());
+    let accepting = {
+        let listener = listener.clone();
+        thread::spawn(move || listener.accept())
+    };
+    peer.send(&request("")[..20]);
+    // So that the listener has most probably taken it, and waits for the rest; if it has not, it does not any more.
+    thread::sleep(Duration::from_millis(100));
+    let patience = Duration::from_millis(300);
+    assert!(takes(Duration::ZERO, || listener.shutdown(patience)) <= 1);
+    // It comes too late, or is told at once, or is gone.
+    let rest = &request("")[20..];
+    peer.send_while_taken(rest.as_bytes(), rest.len());
+    takes(Duration::ZERO, || match accepting.join().unwrap() {
+        Ok((mut socket, _)) => {
+            assert_eq!(socket.recv().unwrap(), None);
+            assert!(socket.closed().is_some());
+        }
+        Err(error) => println!("{error}"),
     });
+    // It ends those that it has not taken.
+    drop(listener);
+    peer.read_to_end();
 }
 
 pub fn a_waiting_accept_learns_of_the_shutdown<A: Adapter>() {

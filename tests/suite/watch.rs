@@ -6,8 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest time for any scenario: far beyond what it takes, far below what a person waits for.
-const BOUND: Duration = Duration::from_secs(60);
+/// The longest time for any scenario: far beyond what it takes, even on a machine that has a hundred other things to do.
+const BOUND: Duration = Duration::from_secs(300);
+
+/// So late a deadline may be seen to have passed on a busy machine. It is less than the deadlines of other things, which
+/// [`quiet`](crate::ends::quiet) puts far away.
+const LATE: Duration = Duration::from_secs(15);
 
 /// Runs a scenario. If it locks up, that is a failure, not a test run without an end.
 pub fn bounded(scenario: fn()) {
@@ -51,7 +55,7 @@ pub fn alone(scenario: fn()) {
 
 /// Waits until `is_true`, for what has no event to wait for.
 pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !is_true() {
         assert!(Instant::now() < deadline, "{what} does not come true");
         thread::sleep(Duration::from_millis(5));
@@ -66,7 +70,7 @@ pub fn takes<R>(at_least: Duration, what: impl FnOnce() -> R) -> R {
     let taken = begin.elapsed();
     // Timers of some runtimes count in milliseconds.
     assert!(taken + Duration::from_millis(2) >= at_least, "{taken:?} is before the deadline {at_least:?}");
-    assert!(taken < at_least + Duration::from_secs(4), "{taken:?} is long after the deadline {at_least:?}");
+    assert!(taken < at_least + LATE, "{taken:?} is long after the deadline {at_least:?}");
     result
 }
 

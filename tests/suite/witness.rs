@@ -14,7 +14,7 @@ use crate::wire::{self, CLOSE, FIN, PING, PONG, RSV1, TEXT};
 use crate::zlib::Zlib;
 
 /// So long it waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a [`Witness`] treats its clients.
 #[derive(Clone, Debug)]

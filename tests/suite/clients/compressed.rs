@@ -3,11 +3,12 @@
 use std::thread;
 
 use ws_client::{ClientBuilder, Reconnect};
-use ws_core::{Config, Deflate};
+use ws_core::Deflate;
 
 use super::ClientAdapter;
 use super::cuts::frames;
 use super::watched::{persistent, watched};
+use crate::ends::quiet;
 use crate::peer::{Server, field};
 use crate::proxy::{Fault, Proxy, Way};
 use crate::watch::eventually;
@@ -19,7 +20,7 @@ const LONG: &str =
     "what is said twice is said in fewer bytes for the second time, as long as the first is known";
 
 fn eager<A: ClientAdapter>(builder: ClientBuilder<A>) -> ClientBuilder<A> {
-    builder.config(Config::default().ping_interval(None).deflate(Deflate::default().min_size(0)))
+    builder.config(quiet().deflate(Deflate::default().min_size(0)))
 }
 
 fn compressing() -> Witness {
@@ -127,7 +128,7 @@ pub fn the_memory_for_compressing_can_be_given_back<A: ClientAdapter>() {
 pub fn a_bomb_ends_the_connection_and_the_client_does_not_come_back_for_more<A: ClientAdapter>() {
     let server = Server::new();
     let builder = ClientBuilder::<A>::new(&server.url()).reconnect(Reconnect::backoff());
-    let mut client = watched(builder.config(Config::default().max_message_size(1 << 20)));
+    let mut client = watched(builder.config(quiet().max_message_size(1 << 20)));
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut peer = server.open_with("Sec-WebSocket-Extensions: permessage-deflate\r\n");

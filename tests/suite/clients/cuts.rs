@@ -1,12 +1,11 @@
 //! A short conversation that is cut at every byte of it.
 
-use std::time::{Duration, Instant};
-
 use ws_client::Delivery;
-use ws_core::{Config, Deflate};
+use ws_core::Deflate;
 
 use super::ClientAdapter;
 use super::watched::{persistent, watched};
+use crate::ends::quiet;
 use crate::proxy::Way::{Down, Up};
 use crate::proxy::{Fault, Proxy, Record, Way};
 use crate::wire::{self, PONG, TEXT};
@@ -32,14 +31,14 @@ struct Outcome {
     first: Record,
 }
 
+/// No time-out has any part in it: no event is waited for so long.
 fn converse<A: ClientAdapter>(form: Form, delivery: Delivery, fault: Fault) -> Outcome {
-    let begin = Instant::now();
     let compresses = form == Form::Compressed;
     let witness = Witness::new(Manner { greetings: &["hi"], echoes: true, compresses, ..Manner::default() });
     let proxy = Proxy::new(witness.address(), [fault]);
     let mut client = watched(
         persistent::<A>(&proxy.url())
-            .config(Config::default().deflate(compresses.then(|| Deflate::default().min_size(0))))
+            .config(quiet().deflate(compresses.then(|| Deflate::default().min_size(0))))
             .delivery(delivery),
     );
     for message in MESSAGES {
@@ -60,8 +59,6 @@ fn converse<A: ClientAdapter>(form: Form, delivery: Delivery, fault: Fault) -> O
     }
     let echoes: Vec<_> = after[3..].iter().map(|event| event.replace("message ", "")).collect();
     assert_eq!(echoes, testimonies.last().unwrap().texts, "what is sent comes back in order");
-    // No time-out has any part in it.
-    assert!(begin.elapsed() < Duration::from_secs(3), "{fault:?} took {:?}", begin.elapsed());
     Outcome { before, taken, testimonies, first: proxy.records().swap_remove(0) }
 }
 

@@ -4,13 +4,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_client::{ClientBuilder, Reconnect, Status};
-use ws_core::{CloseCode, Config, SendError};
+use ws_core::{CloseCode, SendError};
 
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle, Watched};
+use crate::ends::quiet;
+use crate::nowhere::BlackHole;
 use crate::proxy::Fault::{Cut, Stall};
+use crate::proxy::Proxy;
 use crate::proxy::Way::{Down, Up};
-use crate::proxy::{BlackHole, Proxy};
 use crate::watch::takes;
 use crate::witness::{Manner, Witness};
 
@@ -18,8 +20,8 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Far less than any time-out, and enough on a busy machine.
-const AT_ONCE: Duration = Duration::from_secs(3);
+/// Far less than any time-out here, and enough on a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(15);
 
 fn at_once<R>(what: &str, end: impl FnOnce() -> R) -> R {
     let begin = Instant::now();
@@ -125,7 +127,7 @@ pub fn close_sends_what_waits_and_then_close<A: ClientAdapter>() {
 
 pub fn a_peer_that_does_not_answer_close_costs_close_timeout<A: ClientAdapter>() {
     let witness = Witness::new(Manner { closes: false, ..Manner::default() });
-    let config = Config::default().close_timeout(millis(300));
+    let config = quiet().close_timeout(millis(300));
     let mut client = watched(persistent::<A>(&witness.url()).config(config));
     client.expect(&["connected", "open"]);
     takes(millis(300), || client.close(CloseCode::NORMAL));
@@ -135,7 +137,7 @@ pub fn a_peer_that_does_not_answer_close_costs_close_timeout<A: ClientAdapter>()
 pub fn close_ends_within_close_timeout_though_the_peer_takes_nothing<A: ClientAdapter>() {
     let witness = Witness::new(Manner::default());
     let proxy = Proxy::new(witness.address(), [Stall(Up, 2000)]);
-    let config = Config::default().close_timeout(millis(300));
+    let config = quiet().close_timeout(millis(300));
     let mut client = watched(persistent::<A>(&proxy.url()).config(config).max_send_buffer(16 << 20));
     for _ in 0..30 {
         client.try_send("x".repeat(256 * 1024)).unwrap();

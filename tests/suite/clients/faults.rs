@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, Watched};
+use crate::ends::{FAR, quiet};
 use crate::proxy::Fault::{Cut, Delay, HalfOpen, Reset, ResetAfter, Stall, Trickle};
 use crate::proxy::Way::{Down, Up};
 use crate::proxy::{Fault, Proxy};
@@ -13,6 +14,9 @@ use crate::witness::{Manner, Witness};
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
+
+/// Far more than an answer takes.
+const SOON: Duration = Duration::from_millis(1500);
 
 /// The length of the response: that of [`Witness`] has no field of variable length.
 fn response() -> usize {
@@ -31,12 +35,14 @@ fn breaks<A: ClientAdapter>(fault: Fault, events: &[&str]) {
     println!("{fault:?}");
     let witness = echoing();
     let proxy = Proxy::new(witness.address(), [fault]);
-    let config = ws_core::Config::default().ping_interval(millis(100)).pong_timeout(millis(300));
-    let mut client =
-        watched(persistent::<A>(&proxy.url()).config(config).open_timeout(millis(match fault {
-            Stall(..) | HalfOpen(Down, 0) => 300,
-            _ => 20_000,
-        })));
+    // The next connection has to be met in the same time.
+    let (open_timeout, pong_timeout) = match fault {
+        Stall(..) | HalfOpen(Down, 0) => (SOON, FAR),
+        HalfOpen(..) => (FAR, SOON),
+        _ => (FAR, FAR),
+    };
+    let config = quiet().ping_interval(millis(100)).pong_timeout(pong_timeout);
+    let mut client = watched(persistent::<A>(&proxy.url()).config(config).open_timeout(open_timeout));
     client.try_send("one").unwrap();
     client.expect(events);
     client.expect(&["closed 1006", "reconnecting 1"]);
@@ -78,14 +84,14 @@ pub fn a_reset_of_an_open_connection<A: ClientAdapter>() {
 
 pub fn a_server_that_is_silent_after_connecting_costs_open_timeout<A: ClientAdapter>() {
     for fault in [Stall(Down, 0), Stall(Up, 30), HalfOpen(Down, 0)] {
-        takes(millis(300), || breaks::<A>(fault, &["connected", "error handshake"]));
+        takes(SOON, || breaks::<A>(fault, &["connected", "error handshake"]));
     }
 }
 
 pub fn a_half_open_connection_costs_pong_timeout<A: ClientAdapter>() {
     let r = response();
     for (after, events) in [(r, OPENED), (r + 4, GREETED)] {
-        takes(millis(400), || {
+        takes(SOON, || {
             breaks::<A>(HalfOpen(Down, after), &[events, &["error timeout"]].concat());
         });
     }

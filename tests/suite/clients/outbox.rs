@@ -1,13 +1,14 @@
 //! What is sent: before there is a connection, through handles, against pressure, and over a connection that takes nothing.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ws_client::Delivery;
-use ws_core::{CloseCode, Config, SendError};
+use ws_core::{CloseCode, SendError};
 
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle};
+use crate::ends::quiet;
 use crate::proxy::Fault::{Cut, HalfOpen, Stall};
 use crate::proxy::Proxy;
 use crate::proxy::Way::Up;
@@ -72,7 +73,7 @@ pub fn handles_drive_the_client_too<A: ClientAdapter>() {
 /// Another thread waits for the peer meanwhile, far longer than the test does.
 pub fn what_is_queued_leaves_while_another_thread_waits<A: ClientAdapter>() {
     let witness = Witness::new(Manner { greetings: &["hi"], echoes: true, ..Manner::default() });
-    let config = Config::default().ping_interval(None).close_timeout(Duration::from_secs(60));
+    let config = quiet();
     let mut client = watched(persistent::<A>(&witness.url()).config(config));
     client.until("message hi");
     let handle = client.handle();
@@ -106,9 +107,7 @@ pub fn waiting_for_an_event_ends_in_time<A: ClientAdapter>() {
     });
     thread::sleep(millis(100));
     for _ in 0..3 {
-        let begin = Instant::now();
-        assert_eq!(client.within(millis(200)), [""; 0]);
-        assert!(begin.elapsed() < millis(3000), "waiting for an event took {:?}", begin.elapsed());
+        assert_eq!(takes(millis(200), || client.within(millis(200))), [""; 0]);
     }
     client.abort();
     assert!(confirming.join().unwrap().is_err());
@@ -163,14 +162,15 @@ pub fn a_writer_that_makes_no_progress_costs_write_timeout<A: ClientAdapter>() {
     const COUNT: usize = 24;
     let witness = Witness::new(Manner::default());
     let proxy = Proxy::new(witness.address(), [HalfOpen(Up, 2000)]);
-    let config = Config::default().ping_interval(None).write_timeout(millis(300));
+    let config = quiet().write_timeout(millis(1500));
     let mut client = watched(persistent::<A>(&proxy.url()).config(config).max_send_buffer(16_000 * KIB));
     let names: Vec<_> = (0..COUNT).map(|number| format!("m{number}")).collect();
     for name in &names {
         client.try_send(long(name, 256 * KIB)).unwrap();
     }
-    client.expect(&["connected", "open"]);
-    takes(millis(200), || client.expect(&["error timeout", "closed 1006", "reconnecting 1"]));
+    takes(millis(1500), || {
+        client.expect(&["connected", "open", "error timeout", "closed 1006", "reconnecting 1"]);
+    });
     let taken = client.stats().messages_sent as usize;
     assert!(taken < COUNT, "the socket has taken everything");
     client.expect(&["connected", "open"]);
@@ -230,13 +230,13 @@ pub fn confirmed_messages_come_again_and_are_proven<A: ClientAdapter>() {
 
 pub fn nothing_comes_while_reading_is_paused<A: ClientAdapter>() {
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
-    let config = Config::default().ping_interval(millis(50)).pong_timeout(millis(100));
+    let config = quiet().ping_interval(millis(50)).pong_timeout(millis(1500));
     let mut client = watched(persistent::<A>(&witness.url()).config(config));
     client.expect(&["connected", "open"]);
     client.pause();
     client.send("one").unwrap();
     witness.wait_until("the message", |all| all[0].texts == ["one"]);
-    let seen = client.within(millis(500));
+    let seen = client.within(millis(2000));
     assert!(seen.is_empty(), "neither the echo nor the deadline of a pong: {seen:?}");
     client.resume();
     client.expect(&["message one"]);
@@ -253,10 +253,8 @@ pub fn a_pause_outlasts_the_connection<A: ClientAdapter>() {
     client.expect(&["connected", "open"]);
     client.flush().unwrap();
     witness.wait_until("the message", |all| all[0].texts == ["one"]);
-    let begin = Instant::now();
-    let seen = client.within(millis(200));
+    let seen = takes(millis(200), || client.within(millis(200)));
     assert!(seen.is_empty(), "{seen:?}");
-    assert!(begin.elapsed() < millis(3000), "waiting for an event took {:?}", begin.elapsed());
     client.resume();
     client.expect(&["message one"]);
 }

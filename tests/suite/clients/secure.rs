@@ -127,13 +127,15 @@ pub fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not<A: ClientAdapter
     let guarded = Relay::new(Speech::Http, true);
     let url = "wss://target.test/";
     let through = |relay: &Relay| {
-        let builder = ClientBuilder::<A>::new(url).reconnect(Reconnect::backoff());
+        let builder =
+            ClientBuilder::<A>::new(url).tls(SITE.connector.clone()).reconnect(Reconnect::backoff());
         watched(builder.proxy(&format!("http://{}", relay.address())))
     };
     through(&guarded).expect(&["connected", "error proxy", "closed 1006", "over"]);
     // What it is asked for is not there: 502.
     let open = Relay::new(Speech::Http, false);
     let builder = ClientBuilder::<A>::new("wss://nowhere.example/").reconnect(Reconnect::backoff());
+    let builder = builder.tls(SITE.connector.clone());
     let mut client = watched(builder.proxy(&format!("http://{}", open.address())));
     client.expect(&["connected", "error proxy", "closed 1006", "reconnecting 1"]);
     client.abort();

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use ws_client::{ClientBuilder, ClientEvent, Reconnect};
 
 use super::ClientAdapter;
+use crate::ends::{FAR, quiet};
 
 /// So long an event is waited for that must come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The delay before reconnecting, where it does not matter.
 pub const SOON: Duration = Duration::from_millis(1);
@@ -23,9 +24,9 @@ pub struct Watched<C> {
     errors: Vec<String>,
 }
 
-/// A client that comes back at once, whatever happens.
+/// A client that comes back at once, whatever happens, and has no deadline that a busy machine could miss.
 pub fn persistent<C: ClientAdapter>(url: &str) -> ClientBuilder<C> {
-    ClientBuilder::new(url).reconnect(Reconnect::after(SOON))
+    ClientBuilder::new(url).config(quiet()).open_timeout(FAR).reconnect(Reconnect::after(SOON))
 }
 
 /// The client that a builder makes.

@@ -58,10 +58,10 @@ async fn send_all(handle: Handle, times: usize) {
     again(times, async || handle.flush().await).await.unwrap();
 }
 
-fn client(proxy: &Proxy, delivery: Delivery) -> Client {
+fn client(proxy: &Proxy, delivery: Delivery, open_timeout: Duration) -> Client {
     Client::builder(&proxy.url())
         .reconnect(Reconnect::after(Duration::from_millis(1)))
-        .open_timeout(Duration::from_millis(500))
+        .open_timeout(open_timeout)
         .max_send_buffer(1000)
         .max_deliveries(1000)
         .delivery(delivery)
@@ -81,7 +81,7 @@ fn all() -> Vec<String> {
 async fn converse(times: usize, fault: Fault, delivery: Delivery) {
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
     let proxy = Proxy::new(witness.address(), [fault]);
-    let mut client = client(&proxy, delivery);
+    let mut client = client(&proxy, delivery, Duration::from_secs(60));
     let handle = client.handle();
     let receive = async {
         let mut echoes = Vec::new();
@@ -145,7 +145,8 @@ async fn break_up(times: usize, delivery: Delivery) {
     ];
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
     let proxy = Proxy::new(witness.address(), faults);
-    let mut client = client(&proxy, delivery);
+    // What stalls ends by it.
+    let mut client = client(&proxy, delivery, Duration::from_millis(500));
     let handle = client.handle();
     let mut events = Vec::new();
     {

@@ -1,7 +1,6 @@
 //! Addresses where there is no server, and options that cannot be.
 
-use std::net::TcpListener;
-
+use suite::nowhere::Nobody;
 use suite::watch::bounded;
 
 use crate::testee::{Testee, for_every_runtime};
@@ -10,8 +9,8 @@ use crate::testee::{Testee, for_every_runtime};
 fn what_cannot_be_connected_to_says_why() {
     bounded(|| {
         for_every_runtime(|runtime| {
-            let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let unused = format!("ws://{unused}/");
+            let nobody = Nobody::default();
+            let unused = format!("ws://{}/", nobody.address());
             for (url, phase, says) in [
                 ("ws://0.0.0.0:8080/", "setup", "listen"),
                 ("ws://[::]:8080/", "setup", "listen"),
