@@ -24,6 +24,8 @@ pub struct Socket<R: Runtime, T> {
     pub(crate) driver: Driver<R, Channel<Connection>>,
     /// Reading stands still, because nobody takes what comes.
     paused: bool,
+    /// The next message of the sink has room, whatever is queued before it.
+    has_promised: bool,
     pub(crate) receiver: Receiver,
     /// The one that accepted this connection, and may tell it to stop.
     listener: Option<(Arc<Signal>, Guard)>,
@@ -52,7 +54,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         driver: Driver<R, Channel<Connection>>,
         listener: Option<(Arc<Signal>, Guard)>,
     ) -> Self {
-        Self { io, driver, paused: false, receiver: Receiver::Same, listener }
+        Self { io, driver, paused: false, has_promised: false, receiver: Receiver::Same, listener }
     }
 
     /// The connection, which may be within TLS: only the driver knows.
@@ -149,6 +151,22 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_io_ahead(cx));
+        }
+    }
+
+    /// The same for a sink, and keeps the room for it.
+    pub(crate) fn poll_promise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        if !self.has_promised || !self.connection().is_open() {
+            ready!(self.poll_ready(cx))?;
+            self.has_promised = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn start_send(&mut self, message: Message) -> Result<(), SendError> {
+        match std::mem::take(&mut self.has_promised) {
+            true => self.connection().send_promised(message),
+            false => self.connection().send(message),
         }
     }
 

@@ -157,11 +157,11 @@ impl<R: Runtime + Io<T>, T> Sink<Message> for Sender<R, T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.poll(cx, Socket::poll_ready)
+        self.get_mut().0.poll(cx, Socket::poll_promise)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().try_send(message)
+        self.get_mut().0.with(|socket| socket.start_send(message))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

@@ -251,11 +251,11 @@ impl<R: Runtime + Io<T>, T> Sink<Message> for WebSocket<R, T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_for(SINK, cx, Socket::poll_ready)
+        self.get_mut().poll_for(SINK, cx, Socket::poll_promise)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().try_send(message)
+        self.get_mut().socket.start_send(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

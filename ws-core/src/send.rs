@@ -1,5 +1,6 @@
 //! Frames from messages.
 
+mod closing;
 mod marks;
 mod stream;
 
@@ -8,7 +9,6 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::close::CloseFrame;
 use crate::config::Config;
 use crate::deflate::Compressor;
 use crate::frame::{Header, Opcode, Role};
@@ -17,6 +17,7 @@ use crate::message::{Message, MessageRef};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::trace;
+pub(crate) use closing::Before;
 use marks::{Marks, Unit};
 use stream::Stream;
 
@@ -171,6 +172,25 @@ impl Send {
         if let Err(refusal) = self.admit(outbound) {
             return Err((refusal, message));
         }
+        self.accept(outbound, message);
+        Ok(())
+    }
+
+    /// The same for one for which there was room when its sender was told so.
+    pub(crate) fn promised(
+        &mut self,
+        outbound: &mut Outbound,
+        message: Message,
+    ) -> Result<(), (Refusal, Message)> {
+        if self.is_streaming() {
+            return Err((Refusal::Streaming, message));
+        }
+        self.accept(outbound, message);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn accept(&mut self, outbound: &mut Outbound, message: Message) {
         let opcode = message.kind().into();
         if message.len() < self.simple {
             self.simple(outbound, opcode, message.as_bytes());
@@ -178,7 +198,6 @@ impl Send {
             self.any_owned(outbound, opcode, message);
         }
         self.accepted(outbound);
-        Ok(())
     }
 
     #[inline(always)]
@@ -337,42 +356,6 @@ impl Send {
             self.newest_pong = Some(Box::new(payload));
         }
     }
-
-    /// Queues the Close frame. Of what waits, only what goes out `before` it is kept.
-    pub(crate) fn close(&mut self, outbound: &mut Outbound, frame: &CloseFrame, before: Before) {
-        self.newest_pong = None;
-        if let Before::Begun = before {
-            self.drop_unbegun(outbound);
-        }
-        let mut buffer = [0; Header::MAX_CONTROL];
-        let payload = match frame.code() {
-            None => &buffer[..0],
-            Some(code) => {
-                let reason = frame.reason().as_bytes();
-                let len = 2 + reason.len();
-                buffer[..2].copy_from_slice(&u16::from(code).to_be_bytes());
-                buffer[2..len].copy_from_slice(reason);
-                &buffer[..len]
-            }
-        };
-        self.control(outbound, Opcode::Close, payload);
-    }
-
-    /// Drops what has not begun to leave. What has begun is kept to its end: a frame that breaks off would swallow the
-    /// Close frame.
-    fn drop_unbegun(&mut self, outbound: &mut Outbound) {
-        let end = self.marks.end_of_begun(outbound.begun());
-        outbound.truncate(end);
-        self.marks.truncate(end);
-    }
-}
-
-/// What goes out before a Close frame.
-pub(crate) enum Before {
-    /// Everything that waits: we begin to close.
-    All,
-    /// Only what has begun to leave: we answer.
-    Begun,
 }
 
 #[inline(always)]

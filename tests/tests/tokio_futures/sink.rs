@@ -1,9 +1,12 @@
 //! `Stream` and `Sink`, as the ecosystem uses them.
 
-use futures_util::{SinkExt, StreamExt, TryStreamExt, stream};
+use std::future::poll_fn;
+
+use futures_util::{FutureExt, SinkExt, StreamExt, TryStreamExt, stream};
+use suite::wire::{FIN, PING, frame};
 use tokio::io::{DuplexStream, duplex};
 use ws_core::Role;
-use ws_tokio::{Config, ConnectOptions, Error, Message, SendError, WebSocket};
+use ws_tokio::{Config, ConnectOptions, Error, Event, Message, SendError, WebSocket};
 
 use crate::transport::Transport;
 
@@ -25,6 +28,27 @@ async fn forward_sends_everything_and_closes() {
     let (forwarded, received) = tokio::join!(forward, server.try_collect::<Vec<_>>());
     forwarded.unwrap();
     assert!(received.unwrap().into_iter().eq(numbered()));
+}
+
+/// The halves may be used by two threads, so that anything can happen in between.
+#[tokio::test]
+async fn after_a_ready_poll_ready_there_is_room_whatever_the_stream_does_meanwhile() {
+    let config = Config::default().max_send_buffer(1);
+    let transport = Transport::new();
+    for payload in ["ping", "ping"] {
+        transport.give(frame(FIN | PING, true, payload.as_bytes()));
+    }
+    let (mut sender, mut receiver) = transport.connection(Role::Server, &config).split();
+    poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
+    assert!(matches!(receiver.next().await, Ok(Some(Event::Ping(_)))), "its pong waits");
+    sender.start_send_unpin("promised".into()).unwrap();
+    assert!(matches!(sender.start_send_unpin("more".into()), Err(SendError::Full(_))));
+    SinkExt::flush(&mut sender).await.unwrap();
+
+    poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
+    assert!(matches!(receiver.next().await, Ok(Some(Event::Ping(_)))), "its pong waits");
+    poll_fn(|cx| sender.poll_ready_unpin(cx)).now_or_never().unwrap().unwrap();
+    sender.start_send_unpin("promised".into()).unwrap();
 }
 
 #[tokio::test]
@@ -73,7 +97,7 @@ async fn after_a_ready_poll_ready_there_is_room() {
     let transport = Transport::stuttering(10);
     let mut socket = transport.connection(Role::Client, &Config::default().max_send_buffer(50));
     for i in 0..200 {
-        std::future::poll_fn(|cx| socket.poll_ready_unpin(cx)).await.unwrap();
+        poll_fn(|cx| socket.poll_ready_unpin(cx)).await.unwrap();
         socket.start_send_unpin(Message::from(vec![i; usize::from(i)])).unwrap();
     }
     SinkExt::flush(&mut socket).await.unwrap();

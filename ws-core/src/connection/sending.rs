@@ -32,10 +32,17 @@ impl Connection {
         if !self.is_open() {
             return Err(SendError::Closed(Some(message)));
         }
-        self.send.message(&mut self.outbound, message).map_err(|(refusal, message)| match refusal {
-            Refusal::Full => SendError::Full(message),
-            _ => SendError::Streaming(message),
-        })
+        self.send.message(&mut self.outbound, message).map_err(refused)
+    }
+
+    /// Queues a message of which its sender was told that there is [room](Self::has_room). What the connection has queued by itself
+    /// since then, such as pongs, does not count. An error hands it back.
+    pub fn send_promised(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        if !self.is_open() {
+            return Err(SendError::Closed(Some(message)));
+        }
+        self.send.promised(&mut self.outbound, message).map_err(refused)
     }
 
     /// Queues a copy of a message.
@@ -101,6 +108,13 @@ impl Connection {
             return Err(StreamError::Closed);
         }
         Ok(self.send.stream_part(&mut self.outbound, part, last)?)
+    }
+}
+
+fn refused((refusal, message): (Refusal, Message)) -> SendError {
+    match refusal {
+        Refusal::Full => SendError::Full(message),
+        _ => SendError::Streaming(message),
     }
 }
 
