@@ -1,15 +1,15 @@
 //! Who takes part, and how each is made to receive or to send.
 
-mod fastwebsockets;
+pub mod fastwebsockets;
 mod memcpy;
 pub mod ours;
 mod ours_core;
-mod sockudo;
+pub mod sockudo;
 mod tokio_tungstenite;
 mod tokio_websockets;
 pub mod tungstenite;
 mod wtx;
-mod yawc;
+pub mod yawc;
 
 use std::pin::pin;
 use std::rc::Rc;

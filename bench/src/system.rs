@@ -7,7 +7,7 @@ mod echo;
 mod grid;
 mod idle;
 mod measure;
-mod socket;
+pub mod socket;
 mod stream;
 mod syscalls;
 mod tls;

@@ -12,11 +12,7 @@ pub struct Collector(FragmentCollector<Pipe>);
 
 impl Receiver for Collector {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        let role = match role {
-            Role::Client => fastwebsockets::Role::Client,
-            Role::Server => fastwebsockets::Role::Server,
-        };
-        Collector(FragmentCollector::new(WebSocket::after_handshake(pipe, role)))
+        Collector(FragmentCollector::new(WebSocket::after_handshake(pipe, role_of(role))))
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
@@ -37,4 +33,11 @@ impl Sender for Collector {
 
     /// It queues nothing: `write_frame` has written already.
     async fn flush(&mut self) {}
+}
+
+pub fn role_of(role: Role) -> fastwebsockets::Role {
+    match role {
+        Role::Client => fastwebsockets::Role::Client,
+        Role::Server => fastwebsockets::Role::Server,
+    }
 }

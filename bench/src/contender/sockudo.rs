@@ -13,10 +13,9 @@ pub struct Stream(WebSocketStream<Pipe>);
 
 impl Receiver for Stream {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        let config = Config::builder().auto_ping(false).idle_timeout(0).build();
         Stream(match role {
-            Role::Client => WebSocketStream::client(pipe, config),
-            Role::Server => WebSocketStream::server(pipe, config),
+            Role::Client => WebSocketStream::client(pipe, config()),
+            Role::Server => WebSocketStream::server(pipe, config()),
         })
     }
 
@@ -41,4 +40,8 @@ impl Sender for Stream {
     async fn send(&mut self, payload: &Bytes) {
         self.0.send(Message::Binary(payload.clone())).await.expect("sent");
     }
+}
+
+pub fn config() -> Config {
+    Config::builder().auto_ping(false).idle_timeout(0).build()
 }

@@ -2,36 +2,19 @@
 
 use bytes::Bytes;
 use wtx::collection::Vector;
-use wtx::rng::Xorshift64;
-use wtx::web_socket::{FrameMut, OpCode, WebSocket, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin};
+use wtx::web_socket::{FrameMut, OpCode, WebSocketPayloadOrigin};
 
 use super::{Receiver, Sender};
 use crate::scenario::{Kind, Role};
+use crate::system::socket::Wtx;
 use crate::tally::Tally;
 use crate::transport::Pipe;
 
-type Socket<const IS_CLIENT: bool> = WebSocketOwned<(), Xorshift64, Pipe, IS_CLIENT>;
-
-/// The role is a part of its type.
-enum Either {
-    Client(Socket<true>),
-    Server(Socket<false>),
-}
-
-impl Either {
-    fn open(role: Role, pipe: Pipe) -> Self {
-        let rng = Xorshift64::from(wtx::rng::simple_seed());
-        let buffer = WebSocketBuffer::new();
-        match role {
-            Role::Client => Either::Client(WebSocket::new((), false, rng, pipe, buffer)),
-            Role::Server => Either::Server(WebSocket::new((), false, rng, pipe, buffer)),
-        }
-    }
-
+impl Wtx<Pipe> {
     async fn receive(&mut self, into: &mut Vector<u8>, origin: WebSocketPayloadOrigin, tally: &mut Tally) {
         match self {
-            Either::Client(socket) => count(socket.read_frame(into, origin).await, tally),
-            Either::Server(socket) => count(socket.read_frame(into, origin).await, tally),
+            Wtx::Client(socket) => count(socket.read_frame(into, origin).await, tally),
+            Wtx::Server(socket) => count(socket.read_frame(into, origin).await, tally),
         }
     }
 
@@ -40,12 +23,8 @@ impl Either {
         scratch.clear();
         scratch.extend_from_slice(payload);
         match self {
-            Either::Client(socket) => {
-                socket.write_frame(&mut FrameMut::new_fin(OpCode::Binary, scratch)).await
-            }
-            Either::Server(socket) => {
-                socket.write_frame(&mut FrameMut::new_fin(OpCode::Binary, scratch)).await
-            }
+            Wtx::Client(socket) => socket.write_frame(&mut FrameMut::new_fin(OpCode::Binary, scratch)).await,
+            Wtx::Server(socket) => socket.write_frame(&mut FrameMut::new_fin(OpCode::Binary, scratch)).await,
         }
         .expect("written");
     }
@@ -61,13 +40,13 @@ fn count<const IS_CLIENT: bool>(frame: wtx::Result<FrameMut<'_, IS_CLIENT>>, tal
 }
 
 pub struct Owned {
-    socket: Either,
+    socket: Wtx<Pipe>,
     scratch: Vec<u8>,
 }
 
 impl Receiver for Owned {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        Owned { socket: Either::open(role, pipe), scratch: Vec::new() }
+        Owned { socket: Wtx::over(role, (), pipe), scratch: Vec::new() }
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
@@ -86,14 +65,14 @@ impl Sender for Owned {
 }
 
 pub struct Lent {
-    socket: Either,
+    socket: Wtx<Pipe>,
     /// Stays empty as long as no message comes in fragments.
     fragments: Vector<u8>,
 }
 
 impl Receiver for Lent {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        Lent { socket: Either::open(role, pipe), fragments: Vector::new() }
+        Lent { socket: Wtx::over(role, (), pipe), fragments: Vector::new() }
     }
 
     async fn receive(&mut self, tally: &mut Tally) {

@@ -17,12 +17,8 @@ pub struct Socket(WebSocket<Pipe>);
 
 impl Receiver for Socket {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        let role = match role {
-            Role::Client => yawc::Role::Client,
-            Role::Server => yawc::Role::Server,
-        };
         let options = Options::default().without_compression().with_limits(LIMIT, LIMIT).with_utf8();
-        Socket(WebSocket::from_stream(pipe, role, options).expect("options that agree"))
+        Socket(WebSocket::from_stream(pipe, role_of(role), options).expect("options that agree"))
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
@@ -46,5 +42,12 @@ impl Sender for Socket {
 
     async fn send(&mut self, payload: &Bytes) {
         self.0.send(Frame::binary(payload.clone())).await.expect("sent");
+    }
+}
+
+pub fn role_of(role: Role) -> yawc::Role {
+    match role {
+        Role::Client => yawc::Role::Client,
+        Role::Server => yawc::Role::Server,
     }
 }

@@ -13,10 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::scenario::Role;
 
 pub use ours::{Ours, ours_over};
-pub use peers::{
-    Fastwebsockets, SinkStream, Sockudo, TokioTungstenite, TokioWebsockets, Wtx, Yawc, sockudo_config,
-    yawc_role,
-};
+pub use peers::{Fastwebsockets, SinkStream, Sockudo, TokioTungstenite, TokioWebsockets, Wtx, Yawc};
 
 /// What one can speak over.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {}

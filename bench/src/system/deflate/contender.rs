@@ -17,10 +17,10 @@ use wtx::web_socket::compression::{CompressionLevel, Flate2, NegotiatedFlate2, W
 
 use super::content::Content;
 use super::{Direction, Spec};
-use crate::contender::measured;
+use crate::contender::{self, measured};
 use crate::scenario::Role;
 use crate::system::echo::runtime;
-use crate::system::socket::{SinkStream, Socket, Wtx, Yawc, ours_over, sockudo_config, yawc_role};
+use crate::system::socket::{SinkStream, Socket, Wtx, Yawc, ours_over};
 use crate::transport::{Outlet, Pipe};
 
 pub struct Contender {
@@ -183,8 +183,8 @@ fn open_sockudo(
         ..Default::default()
     };
     SinkStream(match role {
-        Role::Client => CompressedWebSocketStream::client(pipe, sockudo_config(), deflate),
-        Role::Server => CompressedWebSocketStream::server(pipe, sockudo_config(), deflate),
+        Role::Client => CompressedWebSocketStream::client(pipe, contender::sockudo::config(), deflate),
+        Role::Server => CompressedWebSocketStream::server(pipe, contender::sockudo::config(), deflate),
     })
 }
 
@@ -196,8 +196,12 @@ fn open_yawc(role: Role, parameters: Parameters, pipe: Pipe) -> Yawc<Pipe> {
         true => "permessage-deflate",
         false => "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
     };
-    let opened =
-        yawc::WebSocket::from_stream_with_extensions(pipe, yawc_role(role), Some(extensions), options);
+    let opened = yawc::WebSocket::from_stream_with_extensions(
+        pipe,
+        contender::yawc::role_of(role),
+        Some(extensions),
+        options,
+    );
     opened.expect("options that agree")
 }
 

@@ -13,7 +13,7 @@ use wtx::web_socket::compression::NegotiatedCompression;
 use wtx::web_socket::{FrameMut, OpCode, WebSocket, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin};
 
 use super::{Open, Socket, Stream};
-use crate::contender::tungstenite::role_of;
+use crate::contender::{self, tungstenite::role_of};
 use crate::scenario::Role;
 
 /// One that is a stream and a sink of its messages.
@@ -108,10 +108,7 @@ impl<S: Stream> Socket for FragmentCollector<S> {
 
 impl<S: Stream> Open<S> for FragmentCollector<S> {
     async fn open(role: Role, stream: S) -> Self {
-        let role = match role {
-            Role::Client => fastwebsockets::Role::Client,
-            Role::Server => fastwebsockets::Role::Server,
-        };
+        let role = contender::fastwebsockets::role_of(role);
         FragmentCollector::new(fastwebsockets::WebSocket::after_handshake(stream, role))
     }
 }
@@ -152,16 +149,11 @@ impl Binary for sockudo_ws::Message {
     }
 }
 
-/// Without its timers.
-pub fn sockudo_config() -> sockudo_ws::Config {
-    sockudo_ws::Config::builder().auto_ping(false).idle_timeout(0).build()
-}
-
 impl<S: Stream> Open<S> for Sockudo<S> {
     async fn open(role: Role, stream: S) -> Self {
         SinkStream(match role {
-            Role::Client => sockudo_ws::WebSocketStream::client(stream, sockudo_config()),
-            Role::Server => sockudo_ws::WebSocketStream::server(stream, sockudo_config()),
+            Role::Client => sockudo_ws::WebSocketStream::client(stream, contender::sockudo::config()),
+            Role::Server => sockudo_ws::WebSocketStream::server(stream, contender::sockudo::config()),
         })
     }
 }
@@ -192,17 +184,11 @@ impl<S: Stream> Socket for yawc::WebSocket<S> {
     }
 }
 
-pub fn yawc_role(role: Role) -> yawc::Role {
-    match role {
-        Role::Client => yawc::Role::Client,
-        Role::Server => yawc::Role::Server,
-    }
-}
-
 impl<S: Stream> Open<S> for yawc::WebSocket<S> {
     async fn open(role: Role, stream: S) -> Self {
         let options = yawc::Options::default().without_compression();
-        yawc::WebSocket::from_stream(stream, yawc_role(role), options).expect("options that agree")
+        yawc::WebSocket::from_stream(stream, contender::yawc::role_of(role), options)
+            .expect("options that agree")
     }
 }
 
