@@ -352,5 +352,6 @@ impl Receive {
 /// How much room is made for what is left of a frame, so that it is not copied each time that a buffer doubles: all of it, but
 /// never more than eight times what has come, whatever its header announces.
 fn room_for(left: u64, come: usize) -> usize {
-    usize::try_from(left).map_or(8 * come, |left| left.min(8 * come))
+    let most = come.saturating_mul(8);
+    usize::try_from(left).map_or(most, |left| left.min(most))
 }

@@ -157,7 +157,7 @@ impl Receive {
         let left = header.payload_len().saturating_sub(come as u64);
         // As long as little has come, little is copied.
         if left > 0 && come >= ROOM / 2 && inbound.capacity() - inbound.len() < ROOM {
-            inbound.reserve(room_for(left, come) + ROOM);
+            inbound.reserve(room_for(left, come).saturating_add(ROOM));
         }
         left > 0
     }
