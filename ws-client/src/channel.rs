@@ -183,6 +183,14 @@ impl<M: Machine> Machine for Channel<M> {
         }
     }
 
+    fn handle_progress(&mut self, now: Instant) {
+        match &mut self.0 {
+            Layers::Plain(machine) => machine.handle_progress(now),
+            Layers::Tls(tls) => tls.handle_progress(now),
+            Layers::Nested(outer) => outer.handle_progress(now),
+        }
+    }
+
     fn handle_error(&mut self, error: Broken, now: Instant) {
         match &mut self.0 {
             Layers::Plain(machine) => machine.handle_error(error, now),

@@ -325,6 +325,11 @@ impl Machine for Connection {
         }
     }
 
+    fn handle_progress(&mut self, now: Instant) {
+        self.now = now;
+        self.keepalive.wrote(0, now);
+    }
+
     fn handle_error(&mut self, error: Broken, now: Instant) {
         self.now = now;
         match error.direction() {

@@ -47,6 +47,13 @@ pub trait Machine {
     /// present: a deadline for the write runs from the first such call on, until progress is made.
     fn handle_write(&mut self, n: usize, now: Instant);
 
+    /// The transport took something that is worth nothing yet: a part of a TLS record. A deadline for the write begins anew. What
+    /// was taken is reported by [`handle_write`](Self::handle_write) once the record is whole.
+    ///
+    /// For a machine around this one; a driver has no business here. A layer around another machine hands it on, and one that has
+    /// no such deadline does nothing.
+    fn handle_progress(&mut self, _now: Instant) {}
+
     /// The transport failed. After a failure to write, the driver reads on until the end of the stream: what the
     /// peer said last is worth more than a broken pipe. A failure to read is the end of the stream.
     fn handle_error(&mut self, error: Broken, now: Instant);
