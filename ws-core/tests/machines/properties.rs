@@ -138,6 +138,44 @@ fn visited(connection: &mut Connection) -> Vec<Seen> {
     shown
 }
 
+/// How a user takes what has come.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Whole,
+    InPieces,
+    /// Of what there is, so many events at most.
+    SomePieces(usize),
+    Lent,
+    /// Not yet.
+    Ahead,
+}
+
+fn any_way() -> impl Strategy<Value = Way> {
+    let some = (0..4usize).prop_map(Way::SomePieces);
+    prop_oneof![Just(Way::Whole), Just(Way::InPieces), some, Just(Way::Lent), Just(Way::Ahead)]
+}
+
+impl Way {
+    fn take(self, connection: &mut Connection) -> Vec<Seen> {
+        let is_in_pieces = matches!(self, Way::InPieces | Way::SomePieces(_));
+        if !matches!(self, Way::Ahead) {
+            connection.receive_pieces(is_in_pieces);
+        }
+        match self {
+            Way::Ahead => {
+                connection.read_ahead();
+                vec![]
+            }
+            // Whoever is shown messages is not shown the rest of one.
+            Way::Lent if !connection.is_within_pieces() => visited(connection),
+            Way::SomePieces(most) => {
+                (0..most).map_while(|_| connection.poll_event().unwrap().map(Seen::Event)).collect()
+            }
+            _ => drain(connection),
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
@@ -176,6 +214,25 @@ proptest! {
             answers.push(sent);
         }
         prop_assert!(answers.iter().all(|sent| *sent == answers[0]), "pongs are the same on every path");
+    }
+
+    #[test]
+    fn the_same_messages_come_however_the_way_of_taking_them_changes(
+        role in any_role(), all in vec(any_sent(), 1..5), lengths in any_chunks(), ways in vec(any_way(), 1..9),
+    ) {
+        let bytes = to_bytes(role.peer(), &all);
+        let mut connection = open(role, &quiet());
+        let mut seen = Vec::new();
+        for (chunk, way) in chunks(&bytes, &lengths).zip(ways.iter().cycle()) {
+            feed(&mut connection, chunk, at(0));
+            seen.extend(way.take(&mut connection));
+        }
+        seen.extend(Way::Whole.take(&mut connection));
+        let messages = |seen: Vec<Seen>| -> Vec<Seen> {
+            seen.into_iter().filter(|seen| matches!(seen, Seen::Event(Event::Message(_)))).collect()
+        };
+        prop_assert_eq!(messages(assembled(seen)), messages(to_events(&all)));
+        prop_assert!(connection.inbound().is_empty() && !connection.is_within_pieces());
     }
 
     #[test]
