@@ -12,11 +12,6 @@ import processes
 from processes import Command, Deadline, Trouble
 
 
-# In seconds, of the suite's own ends; by itself it has 5, 1 and 1, which a busy machine may need.
-PATIENCE = {"openHandshakeTimeout": 60, "closeHandshakeTimeout": 60}
-PATIENCE_OF_CLIENT = {**PATIENCE, "serverConnectionDropTimeout": 60}
-
-
 class Bench:
     """What every run needs: the suite, the testee, a place for reports, and the time."""
 
@@ -35,7 +30,7 @@ class Bench:
     def client(self, folder: Path, runtime: str, agent: str, cases: list[str]) -> None:
         port = processes.free_port()
         url = f"ws://127.0.0.1:{port}"
-        server = self.wstest("fuzzingserver", folder, {"url": url, "options": PATIENCE, "cases": cases})
+        server = self.wstest("fuzzingserver", folder, {"url": url, "cases": cases})
         testee: Command = [self.testee, "autobahn", runtime, url, agent]
         with processes.child("wstest", server, folder / "wstest.log") as suite:
             suite.wait_for_port(port, self.deadline)
@@ -48,7 +43,7 @@ class Bench:
         testee: Command = [self.testee, "serve", runtime, "0", "--deflate", "permessage-deflate"]
         with processes.child("testee serve", testee, folder / "testee.log") as server:
             url = f"ws://{on_loopback(server.wait_for_address(self.deadline))}"
-            spec = {"servers": [{"agent": agent, "url": url}], "options": PATIENCE_OF_CLIENT, "cases": cases}
+            spec = {"servers": [{"agent": agent, "url": url}], "cases": cases}
             client = self.wstest("fuzzingclient", folder, spec)
             with processes.child("wstest", client, folder / "wstest.log") as suite:
                 suite.finish(self.deadline)
