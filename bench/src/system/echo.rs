@@ -272,14 +272,14 @@ const ROOM: usize = 64 * 1024;
 
 /// The server's side without a protocol.
 pub async fn serve_raw(mut stream: impl Stream, spec: Spec) {
-    let mut buffer = vec![0; ROOM];
-    let answer = vec![0; spec.under_way * frame_len(spec.size, Role::Client)];
+    // What came goes back from where it lies. An answer may be longer than the last read, by a frame whose beginning came before.
+    let mut buffer = vec![0; ROOM + frame_len(spec.size, Role::Client)];
     let (mut came, mut went) = (0, 0);
-    while let Ok(n @ 1..) = stream.read(&mut buffer).await {
+    while let Ok(n @ 1..) = stream.read(&mut buffer[..ROOM]).await {
         came += n;
         let len = due(came, spec) - went;
         went += len;
-        if stream.write_all(&answer[..len]).await.is_err() || stream.flush().await.is_err() {
+        if stream.write_all(&buffer[..len]).await.is_err() || stream.flush().await.is_err() {
             break;
         }
     }
