@@ -31,7 +31,6 @@ const BAD: &[Bad] = &[
     // Its status is not 101.
     ("200", |good| with(good, "101 Switching Protocols", "200 OK")),
     ("204", |good| with(good, "101 Switching Protocols", "204 No Content")),
-    ("100", |good| with(good, "101 Switching Protocols", "100 Continue")),
     ("redirect to \"ws://other/\"", |_| {
         b"HTTP/1.1 302 Found\r\nLocation: ws://other/\r\nContent-Length: 0\r\n\r\n".to_vec()
     }),
@@ -78,6 +77,7 @@ const BAD: &[Bad] = &[
     ("16 KiB", |good| with(good, "Switching Protocols", &"S".repeat(20_000))),
     // An end where none should be.
     ("without an answer", |_| Vec::new()),
+    ("without an answer", |good| with(good, "101 Switching Protocols", "100 Continue")),
     ("after 1 bytes", |_| b"H".to_vec()),
     ("within the handshake", |good| good.as_bytes()[..good.len() - 1].to_vec()),
 ];
@@ -120,6 +120,7 @@ fn what_http_leaves_to_the_server_is_accepted() {
         |good| with(good, LAST, "Sec-WebSocket-Protocol: offered"),
         |good| with(good, "Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept:\t "),
         |good| with(good, LAST, &["X: 1"; 90].join("\r\n")),
+        |good| [b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", good.as_bytes()].concat(),
     ];
     bounded(|| {
         for_every_runtime(|runtime| {

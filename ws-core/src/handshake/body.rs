@@ -96,7 +96,7 @@ impl Body {
 
 impl Framing {
     fn of(status: u16, headers: &Headers) -> Self {
-        if matches!(status, 100..=199 | 204 | 304) {
+        if matches!(status, 204 | 304) {
             return Self::Length(0);
         }
         if headers.has_token("Transfer-Encoding", "chunked") {

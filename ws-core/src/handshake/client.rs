@@ -111,14 +111,20 @@ impl ClientHandshake {
     }
 
     fn poll_head(&mut self, mut head: ResponseHead) -> Result<Option<Response>, HandshakeError> {
-        let Some(response) = head.take(&mut self.inbound)? else {
-            self.state = State::Head(head);
-            return self.poll_failure();
+        let response = loop {
+            let Some(response) = head.take(&mut self.inbound)? else {
+                self.state = State::Head(head);
+                return self.poll_failure();
+            };
+            // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade.
+            if response.minor_version() == 0 {
+                return Err(HeadError::NotHttp(http::start(response.head())).into());
+            }
+            // RFC 9110 §15.2: interim responses may come even if they are not expected. 101 is not one of them.
+            if !matches!(response.status(), 100 | 102..=199) {
+                break response;
+            }
         };
-        // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade.
-        if response.minor_version() == 0 {
-            return Err(HeadError::NotHttp(http::start(response.head())).into());
-        }
         if response.status() == 101 {
             let deflate = self.expected.check(&response).map_err(HandshakeError::Response)?;
             self.state = State::Ready(deflate);

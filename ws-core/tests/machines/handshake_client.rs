@@ -67,6 +67,22 @@ fn a_right_response_opens_whatever_its_case_order_and_further_fields() {
     }
 }
 
+/// RFC 9110 §15.2: interim responses may come even if they are not expected. 101 is not one of them.
+#[test]
+fn interim_responses_before_the_answer_are_passed_over_wherever_they_are_cut() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    for chunk in [1, 7, 1000] {
+        let mut opening = handshake(&request());
+        let response = [interim, &response(&mut opening, "")].concat();
+        assert!(answer(&mut opening, response.as_bytes().chunks(chunk)).unwrap().is_some());
+        let refusal = [interim, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"].concat();
+        match answer(&mut handshake(&request()), refusal.as_bytes().chunks(chunk)) {
+            Err(HandshakeError::Rejected(rejected)) => assert_eq!(rejected.response.status(), 503),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 /// Whether the error of a wrong response is the expected one.
 type IsExpected = fn(&HandshakeError) -> bool;
 
