@@ -54,7 +54,9 @@ impl Reject {
 
     pub(super) fn write(&self, head: &mut Vec<u8>) {
         head.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes());
-        write_field(head, "Connection", "close");
+        // RFC 9110 §7.8: who sends Upgrade must name it in Connection.
+        let has_upgrade = self.headers.get("Upgrade").is_some();
+        write_field(head, "Connection", if has_upgrade { "close, Upgrade" } else { "close" });
         write_field(head, "Content-Length", &format!("{}", self.body.len()));
         if !self.body.is_empty() && self.headers.get("Content-Type").is_none() {
             write_field(head, "Content-Type", "text/plain; charset=utf-8");

@@ -167,7 +167,9 @@ fn a_request_that_is_no_handshake_is_answered_and_the_stream_ended_wherever_it_i
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head} for {error}");
         let lines: Vec<&str> = head.lines().collect();
-        assert!(lines.contains(&"Connection: close"));
+        // RFC 9110 §7.8: who sends Upgrade must name it in Connection.
+        let connection = if status == 426 { "Connection: close, Upgrade" } else { "Connection: close" };
+        assert!(lines.contains(&connection), "{head}");
         assert!(lines.contains(&&*format!("Content-Length: {}", body.len())));
         assert_eq!(lines.contains(&"Allow: GET"), status == 405);
         assert_eq!(lines.contains(&"Sec-WebSocket-Version: 13"), status == 426);
