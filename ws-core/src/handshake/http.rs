@@ -16,19 +16,24 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request target: path and query, as they came.
+    /// The request target as it came: path and query, or a whole URI (RFC 6455 §4.2.1).
     pub fn target(&self) -> &str {
         &self.target
     }
 
     /// The path, without the query.
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(&*self.target, |(path, _)| path)
+        let resource = self.resource();
+        match resource.split_once('?').map_or(resource, |(path, _)| path) {
+            // RFC 9110 §4.2.3: a path that a URI leaves out is this one.
+            "" => "/",
+            path => path,
+        }
     }
 
     /// The query, without the question mark.
     pub fn query(&self) -> Option<&str> {
-        self.target.split_once('?').map(|(_, query)| query)
+        self.resource().split_once('?').map(|(_, query)| query)
     }
 
     /// All header fields.
@@ -36,9 +41,13 @@ impl Request {
         &self.headers
     }
 
-    /// The `Host` field, which is always there.
+    /// The host, with a port unless it is the scheme's default: of the request target if that is a whole URI (RFC 9112
+    /// §3.2.2), else the `Host` field, which is always there.
     pub fn host(&self) -> &str {
-        self.headers.get("Host").unwrap_or_default()
+        match self.uri() {
+            Some((authority, _)) => authority.rsplit_once('@').map_or(authority, |(_, host)| host),
+            None => self.headers.get("Host").unwrap_or_default(),
+        }
     }
 
     /// The `Origin` field: the web page that connects, if a browser says so. A server that trusts cookies must check
@@ -55,6 +64,18 @@ impl Request {
     /// The subprotocols that the client offers, best first.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.headers.tokens("Sec-WebSocket-Protocol")
+    }
+
+    /// Path and query.
+    fn resource(&self) -> &str {
+        self.uri().map_or(&self.target, |(_, resource)| resource)
+    }
+
+    /// The authority and the rest of a target that is a whole URI.
+    fn uri(&self) -> Option<(&str, &str)> {
+        let (scheme, rest) = self.target.split_once("://")?;
+        let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        is_scheme.then(|| rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())))
     }
 }
 

@@ -90,6 +90,25 @@ fn requests_that_other_clients_send_are_right_too() {
     }
 }
 
+/// RFC 6455 §4.2.1 and RFC 9112 §3.2.2: the target may be a whole URI, whose authority stands in for `Host`.
+#[test]
+fn a_target_that_is_a_whole_uri_has_the_path_and_the_host_of_that() {
+    for (target, path, query, host) in [
+        ("http://other:81/chat?room=1", "/chat", Some("room=1"), "other:81"),
+        ("HTTPS://other/chat", "/chat", None, "other"),
+        ("ws://[::1]:81/?a=b/c?d", "/", Some("a=b/c?d"), "[::1]:81"),
+        ("http://other", "/", None, "other"),
+        ("http://other?room=1", "/", Some("room=1"), "other"),
+        ("/http://other/chat", "/http://other/chat", None, "server.example.com"),
+        ("/chat?to=http://other/", "/chat", Some("to=http://other/"), "server.example.com"),
+    ] {
+        let request = RIGHT.replacen("/chat?room=1", target, 1);
+        let request = ask(&mut handshake(), [request.as_bytes()]).unwrap().unwrap();
+        assert_eq!(request.target(), target);
+        assert_eq!((request.path(), request.query(), request.host()), (path, query, host), "{target}");
+    }
+}
+
 type IsExpected = fn(&HandshakeError) -> bool;
 
 fn wrong_requests() -> Vec<(String, u16, IsExpected)> {
