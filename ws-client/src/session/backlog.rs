@@ -33,6 +33,10 @@ impl Backlog {
         Some(event)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.events.is_empty()
     }

@@ -80,10 +80,12 @@ impl Session {
             if is_full && matches!(&self.state, State::Open(open) if !open.is_closing) {
                 break;
             }
+            let before = self.events.len();
             if !self.advance() {
                 break;
             }
-            if is_full {
+            // What comes of an error, say, is no event yet.
+            if is_full && self.events.len() > before {
                 self.events.drop_data();
             }
         }

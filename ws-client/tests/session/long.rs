@@ -120,6 +120,28 @@ fn a_flood_does_not_hide_the_end_of_a_close() {
 }
 
 #[test]
+fn an_error_while_closing_drops_nothing_of_what_was_read_ahead() {
+    let mut sim = Sim::new(client(), []);
+    sim.settle();
+    sim.is_taking = false;
+    let mut sent = 0;
+    while sim.session.is_reading() {
+        sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat());
+        sent += 1;
+        sim.settle();
+    }
+    sim.session.close(CloseCode::NORMAL.into(), sim.now);
+    // A reserved opcode.
+    sim.inject(&[0x83, 0]);
+    sim.settle();
+    sim.is_taking = true;
+    sim.settle();
+    let trace = sim.trace();
+    assert!(trace.iter().any(|event| event == "error protocol"), "{:?}", trace.last());
+    assert_eq!(trace.iter().filter(|event| event.starts_with("message")).count(), sent);
+}
+
+#[test]
 fn what_is_read_ahead_keeps_its_order_up_to_the_end_and_beyond() {
     let plan = Plan::Serve(Serve { greeting: Some("a"), ..Serve::default() });
     let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))), [plan.clone(), plan]);
