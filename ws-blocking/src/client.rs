@@ -13,6 +13,7 @@ use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
 
 use crate::connect::reach;
 use crate::driver::Driver;
+use crate::elapsed::Elapsed;
 use crate::line::Line;
 use crate::state::State;
 
@@ -62,7 +63,8 @@ impl Client {
         ClientBuilder::new(url)
     }
 
-    /// As [`next`](Iterator::next), but waits no longer than `timeout`: then it is `Err`, and nothing is lost.
+    /// As [`next`](Iterator::next), but waits no longer than `timeout`: then it is `Err`, and nothing is lost. With zero, it does what
+    /// can be done without waiting.
     pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, Elapsed> {
         self.shared.next(Some(timeout))
     }
@@ -200,18 +202,6 @@ impl Handle {
     }
 }
 
-/// No event came in time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Elapsed;
-
-impl std::fmt::Display for Elapsed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no event came in time")
-    }
-}
-
-impl std::error::Error for Elapsed {}
-
 /// Built by [`Client::builder`].
 impl From<Session> for Client {
     fn from(session: Session) -> Self {
@@ -245,6 +235,7 @@ struct Errand {
 impl Shared {
     fn next(self: &Arc<Self>, timeout: Option<Duration>) -> Result<Option<ClientEvent>, Elapsed> {
         let start = Clock::now();
+        let mut has_tried = false;
         self.drive(|state| {
             let Ok(event) = state.machine.poll_event();
             if event.is_some() || state.machine.is_over() {
@@ -252,7 +243,8 @@ impl Shared {
             }
             let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(start.elapsed()));
             state.patience = left;
-            match left.is_zero() {
+            // However short the time, something is done in each call: a user who only ever asks is to be told at last.
+            match left.is_zero() && std::mem::replace(&mut has_tried, true) {
                 true => Break(Err(Elapsed)),
                 false => Continue(state.machine.is_reading().then_some(left)),
             }

@@ -7,6 +7,7 @@ mod client;
 mod compression;
 mod connect;
 mod driver;
+mod elapsed;
 mod line;
 mod listener;
 mod shared;
@@ -18,7 +19,8 @@ mod transport;
 mod websocket;
 
 pub use accept::Incoming;
-pub use client::{Client, Elapsed, Handle};
+pub use client::{Client, Handle};
+pub use elapsed::Elapsed;
 pub use listener::Listener;
 pub use split::{Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test may panic")]
 
 mod blocked;
+mod clients;
 mod deadlines;
 mod duplex;
 mod listening;
