@@ -49,6 +49,8 @@ macro_rules! client_scenarios {
             outbox {
                 what_is_sent_before_there_is_a_connection_comes_first
                 handles_drive_the_client_too
+                events_that_are_taken_let_a_handle_read_on
+                several_may_wait_with_one_handle
                 what_is_queued_leaves_while_another_thread_waits
                 waiting_for_an_event_ends_in_time
                 senders_wait_while_the_peer_takes_nothing

@@ -3,7 +3,7 @@
 mod line;
 
 use std::future::poll_fn;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use ws_client::{ClientBuilder, ClientEvent, Session, Stats, Status};
@@ -203,25 +203,30 @@ impl<R: Runtime> Handle<R> {
 
 async fn send<R: Runtime>(seat: &Seat<Line<R>>, message: Message) -> Result<(), SendError> {
     let mut waiting = Some(message);
-    let queued = poll_fn(|cx| {
-        seat.poll(cx, |line, cx| {
-            loop {
-                let Some(message) = waiting.take() else { return Poll::Ready(Ok(())) };
-                // First: what came may make room, or be the end.
-                let reading = line.session().read_ahead();
-                match line.session().send(message) {
-                    Err(SendError::Full(message)) => waiting = Some(message),
-                    result => {
-                        // Out with it if that needs no waiting; whoever waits next does the rest.
-                        line.write_through(cx);
-                        return Poll::Ready(result);
-                    }
+    let mut queue = |line: &mut Line<R>, cx: &mut Context<'_>| {
+        loop {
+            let Some(message) = waiting.take() else { return Poll::Ready(Ok(())) };
+            // First: what came may make room, or be the end.
+            let reading = line.session().read_ahead();
+            match line.session().send(message) {
+                Err(SendError::Full(message)) => waiting = Some(message),
+                result => {
+                    // Out with it if that needs no waiting; whoever waits next does the rest.
+                    line.write_through(cx);
+                    return Poll::Ready(result);
                 }
-                ready!(line.poll_io(cx, reading));
             }
-        })
-    });
-    let result = queued.await;
+            ready!(line.poll_io(cx, reading));
+        }
+    };
+    let result = match poll_fn(|cx| Poll::Ready(seat.poll(cx, &mut queue))).await {
+        Poll::Ready(result) => result,
+        // Only who has to wait needs a seat for that.
+        Poll::Pending => {
+            let own = seat.clone();
+            poll_fn(|cx| own.poll(cx, &mut queue)).await
+        }
+    };
     seat.wake_others();
     result
 }
@@ -254,8 +259,9 @@ pub(crate) fn change<R: Runtime, O>(seat: &Seat<Line<R>>, f: impl FnOnce(&mut Se
     result
 }
 
-/// Waits for something else than events.
+/// Waits for something else than events, in a seat of its own: several tasks may do so with one handle.
 async fn wait<R: Runtime, O>(seat: &Seat<Line<R>>, mut done: impl FnMut(&mut Session) -> Option<O>) -> O {
+    let seat = seat.clone();
     poll_fn(|cx| {
         seat.poll(cx, |line, cx| {
             loop {

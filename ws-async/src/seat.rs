@@ -1,4 +1,4 @@
-//! Several handles to one thing, each of which may wait for it in a task of its own.
+//! Several handles to one thing, each of which may wait for it in a task of its own; not one of them in several tasks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};

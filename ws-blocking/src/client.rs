@@ -237,7 +237,12 @@ impl Shared {
         let start = Clock::now();
         let mut has_tried = false;
         self.drive(|state| {
+            let was_full = state.machine.is_full();
             let Ok(event) = state.machine.poll_event();
+            if was_full && !state.machine.is_full() {
+                // Who waits elsewhere may read on.
+                self.driver.notify(state);
+            }
             if event.is_some() || state.machine.is_over() {
                 return Break(Ok(event));
             }

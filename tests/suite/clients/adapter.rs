@@ -33,7 +33,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn tasks() -> usize;
 }
 
-pub trait ClientHandle: Clone + Send + 'static {
+pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn flush(&self) -> Result<(), SendError>;

@@ -9,10 +9,12 @@ use ws_core::{CloseCode, SendError};
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle};
 use crate::ends::quiet;
+use crate::peer::Server;
 use crate::proxy::Fault::{Cut, HalfOpen, Stall};
 use crate::proxy::Proxy;
 use crate::proxy::Way::Up;
-use crate::watch::takes;
+use crate::watch::{eventually, takes};
+use crate::wire::{FIN, PONG};
 use crate::witness::{Manner, Witness};
 
 const KIB: usize = 1024;
@@ -68,6 +70,53 @@ pub fn handles_drive_the_client_too<A: ClientAdapter>() {
     client.handle().close(CloseCode::NORMAL);
     assert_eq!(client.handle().status(), ws_client::Status::Closed);
     assert!(matches!(client.handle().try_send("late"), Err(SendError::Closed(Some(_)))));
+}
+
+/// Only so many events are kept. Who waits for what stands behind them reads on as soon as they are taken.
+pub fn events_that_are_taken_let_a_handle_read_on<A: ClientAdapter>() {
+    let server = Server::new();
+    let mut client = watched(persistent::<A>(&server.url()));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut peer = server.open();
+            (0..24).for_each(|_| peer.text(&"-".repeat(64 * KIB)));
+            assert_eq!(peer.receive_text(), "is it there?");
+            let ping = peer.receive();
+            peer.frame(FIN | PONG, ping.payload);
+            peer.read_to_end();
+        });
+        let handle = client.handle();
+        client.try_send("is it there?").unwrap();
+        let waiting = scope.spawn(move || handle.confirm().unwrap());
+        eventually("that 1 MiB is kept", || client.stats().messages_received >= 16);
+        // So that it has most probably found that nothing more is to be read.
+        thread::sleep(millis(50));
+        assert!(!waiting.is_finished());
+        for _ in 0..18 {
+            client.event();
+        }
+        takes(Duration::ZERO, || waiting.join().unwrap());
+        client.abort();
+    });
+}
+
+/// Threads that share one handle are as many as those that have one each.
+pub fn several_may_wait_with_one_handle<A: ClientAdapter>() {
+    let server = Server::new();
+    let client = watched(persistent::<A>(&server.url()));
+    let handle = client.handle();
+    client.try_send("is it there?").unwrap();
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..3).map(|_| scope.spawn(|| handle.confirm().unwrap())).collect();
+        let mut peer = server.open();
+        assert_eq!(peer.receive_text(), "is it there?");
+        let ping = peer.receive();
+        // So that they most probably all wait.
+        thread::sleep(millis(50));
+        peer.frame(FIN | PONG, ping.payload);
+        takes(Duration::ZERO, || waiting.into_iter().for_each(|one| one.join().unwrap()));
+        client.abort();
+    });
 }
 
 /// Another thread waits for the peer meanwhile, far longer than the test does.

@@ -37,8 +37,11 @@ impl<R: Runtime> Line<R> {
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         loop {
+            let was_full = self.driver.machine.is_full();
             let Ok(event) = self.driver.machine.poll_event();
             if event.is_some() {
+                // Who waits elsewhere may read on.
+                self.driver.progress |= was_full && !self.driver.machine.is_full();
                 // What goes with it may be an action, such as dropping the transport.
                 self.act();
                 return Poll::Ready(event);

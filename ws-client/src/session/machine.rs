@@ -70,6 +70,12 @@ impl Session {
         }
     }
 
+    /// Whether so many events wait to be taken that nothing is read, and no attempt begun. Who has waited for something else goes
+    /// on when some were taken.
+    pub fn is_full(&self) -> bool {
+        self.events.is_full()
+    }
+
     /// Looks at what was read while somebody waits for something else than events, which are kept, up to 1 MiB. Says whether
     /// to read on.
     ///
