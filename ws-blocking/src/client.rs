@@ -157,13 +157,15 @@ impl Iterator for Client {
 }
 
 impl Handle {
-    /// Waits until there is room in the outbox, queues the message, and writes what can be written at once. A message is
-    /// accepted whether or not there is a connection; messages go out in order.
+    /// Waits until there is room in the outbox, queues the message, and writes what can be written at once; and while another
+    /// thread waits for an event, what follows, as long as the transport takes it without a pause. A message is accepted whether
+    /// or not there is a connection; messages go out in order.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.send(message.into())
     }
 
-    /// Queues the message if there is room, without waiting. Else the error hands it back.
+    /// Queues the message if there is room, without waiting. Else the error hands it back. What the transport does not take at
+    /// once leaves when a thread that waits for an event looks next.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.try_send(message.into())
     }
@@ -266,6 +268,7 @@ impl Shared {
             result => Some(result),
         });
         self.driver.write_now();
+        self.driver.write_on();
         result
     }
 

@@ -28,6 +28,9 @@ const WRITES_IN_A_ROW: u32 = 64;
 /// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
 const WRITE_SLICE: Duration = Duration::from_millis(16);
 
+/// After so many calls in a row that moved nothing, some 250 ms, a thread that has only something to send leaves it to others.
+const STALLED: u32 = 8;
+
 /// A time-out of zero must not keep a thread from ever coming to rest.
 const SHORTEST_READ: Duration = Duration::from_millis(10);
 
@@ -132,6 +135,24 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         state.is_urgent = state.is_writing;
         let state = self.write_at_once(state);
         self.notify(&state);
+    }
+
+    /// Writes on while the transport takes some in time, if another thread is waiting for the peer: that one may be back only
+    /// after seconds. Not for ever, as others may queue more all the time.
+    pub(crate) fn write_on(&self) {
+        let (mut end, mut batches) = (0, 0);
+        self.drive(|state| {
+            state.patience = PATIENCE;
+            if state.written >= end {
+                end = state.end();
+                batches += 1;
+            }
+            let is_left = state.is_writing || state.has_to_write();
+            match is_left && state.is_reading && state.idle < STALLED && batches <= WRITES_IN_A_ROW {
+                true => ControlFlow::Continue(None),
+                false => ControlFlow::Break(()),
+            }
+        });
     }
 
     /// Keeps the time, and writes what the transport takes at once.

@@ -1,11 +1,11 @@
 //! The client that stays connected, in the threads that wait with it.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ws_blocking::{Client, ClientEvent, Listener};
 
-use crate::support::bounded;
+use crate::support::{TOLERANCE, bounded, quiet};
 
 #[test]
 fn a_user_who_only_ever_asks_and_never_waits_is_told_everything() {
@@ -23,5 +23,33 @@ fn a_user_who_only_ever_asks_and_never_waits_is_told_everything() {
         }
         drop(client);
         assert!(server.join().unwrap().is_err());
+    });
+}
+
+#[test]
+fn a_large_message_leaves_whole_while_another_thread_waits_for_the_peer() {
+    bounded(|| {
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap().0.accept().unwrap();
+            socket.send("hello").unwrap();
+            socket.recv().unwrap().unwrap().len()
+        });
+        // No deadline brings back the thread that waits.
+        let far = 4 * TOLERANCE;
+        let builder = Client::builder(&url).config(quiet()).open_timeout(far).confirm_timeout(far);
+        let mut client = builder.build().unwrap();
+        while !matches!(client.next(), Some(ClientEvent::Message(_))) {}
+        let handle = client.handle();
+        let waiting = thread::spawn(move || while client.next().is_some() {});
+        // So that the other thread waits already.
+        thread::sleep(Duration::from_millis(300));
+        let start = Instant::now();
+        handle.send(vec![0; 15 << 20]).unwrap();
+        assert_eq!(server.join().unwrap(), 15 << 20);
+        assert!(start.elapsed() < TOLERANCE, "{:?}", start.elapsed());
+        handle.abort();
+        waiting.join().unwrap();
     });
 }
