@@ -1,5 +1,7 @@
 //! Futures of one half that are dropped while the other half works.
 
+use std::time::Duration;
+
 use futures_util::future::join;
 use suite::wire::{BINARY, FIN, frame};
 use tokio::io::duplex;
@@ -73,4 +75,17 @@ async fn a_sender_that_is_dropped_does_not_hold_up_the_receiver() {
         transport.frames()
     })
     .await;
+}
+
+/// What the other half does not take must not hold it up for ever.
+#[tokio::test(start_paused = true)]
+async fn a_sender_closes_in_time_though_nobody_takes_what_was_read_ahead() {
+    let transport = Transport::new();
+    let socket = transport.connection(Role::Client, &Config::default().max_read_ahead(150));
+    let (mut sender, _receiver) = socket.split();
+    for i in 0..3 {
+        transport.give(frame(FIN | BINARY, false, &[i; 100]));
+    }
+    let closing = tokio::time::timeout(Duration::from_secs(60), sender.close(CloseCode::NORMAL));
+    assert!(!closing.await.unwrap().clean);
 }

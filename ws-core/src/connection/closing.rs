@@ -70,6 +70,11 @@ impl Closing {
         self.ending.as_deref().is_none_or(Ending::is_receiving)
     }
 
+    /// Whether a deadline has passed, so that nothing is read any more.
+    pub(super) fn has_missed(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.missed.is_some())
+    }
+
     /// Whether data may still be sent.
     #[inline]
     pub(super) fn is_open(&self) -> bool {

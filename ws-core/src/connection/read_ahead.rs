@@ -168,7 +168,8 @@ impl Connection {
     fn look_ahead(&mut self, drops: bool) -> bool {
         loop {
             let is_full = self.ahead.is_full();
-            if is_full && !drops {
+            // After a missed deadline nothing is read any more: behind what was, there is the end, which must be seen.
+            if is_full && !drops && !self.closing.has_missed() {
                 return false;
             }
             match self.step() {
