@@ -46,10 +46,11 @@ impl<S: Transport> Incoming<S> {
         self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
+        let start = Clock::now();
         let longest_read = self.options.connection_config().shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
         let machine = Accepting::new(&self.options, random, Instant::EPOCH)?;
-        let driver = Driver::new(self.transport, machine, Clock::now(), Duration::MAX);
+        let driver = Driver::new(self.transport, machine, start, Duration::MAX);
         let request = driver.drive(|state| match state.machine.poll_event() {
             Ok(None) => Continue(Some(Duration::MAX)),
             Ok(Some(request)) => Break(Ok(request)),
@@ -74,7 +75,7 @@ impl<S: Transport> Incoming<S> {
         let (signal, guard) = self.listener.unzip();
         let shared = Arc::new(Shared::new(driver, guard));
         // The client waits for the response; whether it still does shows when the connection is used.
-        let _ = shared.flush();
+        shared.driver.write_until(start + self.options.time_to_open());
         if let Some(signal) = signal {
             signal.connect(&shared);
         }

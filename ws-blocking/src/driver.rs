@@ -155,6 +155,14 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         });
     }
 
+    /// Writes what waits, but no longer than until `deadline`.
+    pub(crate) fn write_until(&self, deadline: Clock) {
+        self.drive(|state| match state.has_to_write() && Clock::now() < deadline {
+            true => ControlFlow::Continue(None),
+            false => ControlFlow::Break(()),
+        });
+    }
+
     /// Keeps the time, and writes what the transport takes at once.
     pub(crate) fn tick(&self) {
         let mut state = self.lock();

@@ -1,16 +1,17 @@
 //! Openings that fail, and openings that are not the usual.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
     Accept, AcceptError, AcceptOptions, CloseCode, ConnectError, ConnectOptions, HandshakeError, Incoming,
-    Phase, Reject, WebSocket,
+    Phase, Reject, Transport, WebSocket,
 };
 
-use crate::support::{TOLERANCE, bounded, read_head, streams};
+use crate::support::{REQUEST, TOLERANCE, bounded, quiet, read_head, streams};
 
 const DEADLINE: Duration = Duration::from_millis(300);
 
@@ -61,6 +62,49 @@ fn what_is_no_websocket_server_is_told_apart() {
             drop(server.join().unwrap());
         });
     }
+}
+
+/// A transport that takes nothing.
+struct Full {
+    stream: TcpStream,
+    write_timeout: Mutex<Duration>,
+}
+
+impl Transport for Full {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Transport::read(&self.stream, buffer)
+    }
+
+    fn write_vectored(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+        thread::sleep(*self.write_timeout.lock().unwrap());
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        Transport::set_read_timeout(&self.stream, timeout)
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        *self.write_timeout.lock().unwrap() = timeout;
+        Ok(())
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        Transport::shutdown(&self.stream, how)
+    }
+}
+
+#[test]
+fn a_client_that_does_not_take_the_response_costs_open_timeout() {
+    bounded(|| {
+        let (mut near, far) = streams();
+        near.write_all(REQUEST).unwrap();
+        let full = Full { stream: far, write_timeout: Mutex::default() };
+        let start = Instant::now();
+        let options = AcceptOptions::default().open_timeout(DEADLINE);
+        Incoming::new(full, options.config(quiet())).accept().unwrap();
+        assert!(start.elapsed() >= DEADLINE && start.elapsed() < DEADLINE + TOLERANCE);
+    });
 }
 
 #[test]
