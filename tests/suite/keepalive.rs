@@ -1,9 +1,10 @@
 //! Pings and the deadlines of an open connection (contract 8).
 
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_core::{Error, Event, Timeout};
+use ws_core::{Error, Event, MessageRef, Timeout};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, failure, quiet, server};
@@ -133,6 +134,40 @@ pub fn a_peer_that_takes_little_at_a_time_is_alive<A: Adapter>() {
         // With its header and key, exactly what the peer skips.
         socket.send(vec![0; (24 << 20) - 14]).unwrap();
         assert!(socket.close(ws_core::CloseCode::NORMAL).clean);
+    });
+}
+
+pub fn a_pong_is_not_late_while_the_peer_takes_no_answers<A: Adapter>() {
+    const ASKED: usize = 50;
+    const ANSWER: usize = 1 << 20;
+    let (mut socket, mut peer) = server::<A>(quiet().pong_timeout(millis(300)));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let ping = peer.receive();
+            assert_eq!(ping.opcode, PING);
+            for _ in 0..ASKED {
+                peer.text("more");
+            }
+            // It was read long before anybody can look at it: behind a question that cannot be answered yet.
+            peer.frame(FIN | PONG, &ping.payload);
+            thread::sleep(millis(1200));
+            let mut left = ASKED * (ANSWER + 10);
+            while left > 0 {
+                left -= peer.skip(left.min(ANSWER));
+            }
+            peer.close(1000, "");
+            peer.receive_close();
+            peer.end();
+        });
+        socket.ping("are you there").unwrap();
+        socket.flush().unwrap();
+        let answer = vec![0; ANSWER];
+        let visited = socket.visit(|_, reply| {
+            reply.send(MessageRef::Binary(&answer)).unwrap();
+            ControlFlow::Continue(())
+        });
+        visited.unwrap();
+        assert!(socket.closed().unwrap().clean);
     });
 }
 

@@ -110,6 +110,7 @@ macro_rules! scenarios {
                 a_busy_application_does_not_kill_a_healthy_peer
                 a_peer_that_takes_nothing_costs_write_timeout
                 a_peer_that_takes_little_at_a_time_is_alive
+                a_pong_is_not_late_while_the_peer_takes_no_answers
                 a_ping_is_answered_with_its_payload
                 a_pong_brings_the_round_trip_time
             }

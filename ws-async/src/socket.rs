@@ -130,7 +130,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
                     self.ended(cx);
                     return Poll::Ready(Err(error));
                 }
-                Ok(Visit::Full) => ready!(self.poll_io(cx, false)),
+                Ok(Visit::Full) => {
+                    self.pause();
+                    ready!(self.poll_io(cx, false));
+                }
                 _ if self.closed().is_some() => return Poll::Ready(Ok(())),
                 _ => {
                     self.resume();
@@ -256,14 +259,20 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         let reading = look(self.connection());
         if reading {
             self.resume();
-        } else if !self.paused {
-            self.paused = true;
-            self.connection().pause();
+        } else {
+            self.pause();
         }
         if self.closed().is_some() {
             return Poll::Ready(());
         }
         self.poll_io(cx, reading)
+    }
+
+    fn pause(&mut self) {
+        if !self.paused {
+            self.paused = true;
+            self.connection().pause();
+        }
     }
 
     fn resume(&mut self) {

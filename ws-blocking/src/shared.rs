@@ -88,7 +88,10 @@ impl<S: Transport> Shared<S> {
             match state.connection().visit(&mut visitor) {
                 Err(error) => Break(Err(error)),
                 Ok(Visit::Stopped | Visit::Closed(_)) => Break(Ok(())),
-                Ok(Visit::Full) => Continue(None),
+                Ok(Visit::Full) => {
+                    self.pause(state);
+                    Continue(None)
+                }
                 Ok(_) => self.read_on(state, Ok(())),
             }
         })
@@ -238,9 +241,8 @@ impl<S: Transport> Shared<S> {
         };
         if reading {
             self.resume(state);
-        } else if !state.is_paused {
-            state.is_paused = true;
-            state.connection().pause();
+        } else {
+            self.pause(state);
         }
         reading
     }
@@ -252,6 +254,13 @@ impl<S: Transport> Shared<S> {
         }
         self.resume(state);
         Continue(Some(Duration::MAX))
+    }
+
+    fn pause(&self, state: &mut State<Channel<Connection>>) {
+        if !state.is_paused {
+            state.is_paused = true;
+            state.connection().pause();
+        }
     }
 
     fn resume(&self, state: &mut State<Channel<Connection>>) {
