@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 import re
 import socket
 import subprocess
@@ -123,25 +121,3 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def own_ports() -> list[int]:
-    """None that the system gives to connections: none of those can take it before somebody listens."""
-    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    ports = [port for port in range(10_000, 60_000) if not first <= port <= last] or list(range(10_000, 60_000))
-    return random.sample(ports, len(ports))
-
-
-PORTS = itertools.cycle(own_ports())
-
-
-def free_port() -> int:
-    """A port that nobody has, and that no other run is given."""
-    while True:
-        port = next(PORTS)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

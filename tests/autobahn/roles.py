@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import processes
+from ports import free_port
 from processes import Command, Deadline, Trouble
 
 
@@ -28,7 +29,7 @@ class Bench:
         {"client": self.client, "server": self.server}[role](folder, runtime, agent, cases)
 
     def client(self, folder: Path, runtime: str, agent: str, cases: list[str]) -> None:
-        port = processes.free_port()
+        port = free_port()
         url = f"ws://127.0.0.1:{port}"
         server = self.wstest("fuzzingserver", folder, {"url": url, "cases": cases})
         testee: Command = [self.testee, "autobahn", runtime, url, agent]

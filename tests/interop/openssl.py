@@ -14,8 +14,9 @@ from typing import AsyncIterator
 
 from certificates import Pair
 from children import Child, Failure
-from listening import free_port, until_listening
+from listening import until_listening
 from peer import TIMEOUT
+from ports import free_port
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, BINARY, CLOSE = 1, 2, 8

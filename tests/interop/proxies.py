@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from certificates import Pair
 from children import ENVIRONMENT, Child
-from listening import free_port, until_listening
+from listening import until_listening
+from ports import free_port
 
 USER = "aladdin"
 # With characters that have to be escaped in a URL.

@@ -15,8 +15,8 @@ from typing import Any, Callable, Iterator
 from checks import Check, equal, require
 from children import ENVIRONMENT, Child, Failure
 from examples import example
-from listening import free_port
 from peer import PEERS, TIMEOUT
+from ports import free_port
 
 KINDS = {
     "websockets": [sys.executable, str(PEERS / "steady.py")],

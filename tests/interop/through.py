@@ -19,9 +19,10 @@ from certificates import Certificates
 from checks import NORMAL, Check, equal, require
 from children import ENVIRONMENT, Child
 from examples import example
-from listening import free_port, has_client
+from listening import has_client
 from openssl import s_server
 from peer import Peer, Result, Step
+from ports import free_port
 from proxies import USER, Door, Proxies, Proxy
 from reconnect import ENDED, Watched
 from secure import identity, port_of, telling_is

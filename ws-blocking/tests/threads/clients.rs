@@ -3,20 +3,28 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{Client, ClientEvent, Listener};
+use ws_blocking::{Client, ClientEvent, Listener, WebSocket};
 
 use crate::support::{TOLERANCE, bounded, quiet};
+
+/// A server that greets its one client, and then does `serve`.
+fn greeting<R: Send + 'static>(
+    serve: impl FnOnce(WebSocket) -> R + Send + 'static,
+) -> (String, thread::JoinHandle<R>) {
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap().0.accept().unwrap();
+        socket.send("hello").unwrap();
+        serve(socket)
+    });
+    (url, server)
+}
 
 #[test]
 fn a_user_who_only_ever_asks_and_never_waits_is_told_everything() {
     bounded(|| {
-        let listener = Listener::bind("127.0.0.1:0").unwrap();
-        let url = format!("ws://{}/", listener.local_addr().unwrap());
-        let server = thread::spawn(move || {
-            let (mut socket, _) = listener.accept().unwrap().0.accept().unwrap();
-            socket.send("hello").unwrap();
-            socket.recv()
-        });
+        let (url, server) = greeting(|mut socket| socket.recv());
         let mut client = Client::builder(&url).build().unwrap();
         while !matches!(client.next_timeout(Duration::ZERO), Ok(Some(ClientEvent::Message(_)))) {
             thread::sleep(Duration::from_millis(1));
@@ -29,13 +37,7 @@ fn a_user_who_only_ever_asks_and_never_waits_is_told_everything() {
 #[test]
 fn a_large_message_leaves_whole_while_another_thread_waits_for_the_peer() {
     bounded(|| {
-        let listener = Listener::bind("127.0.0.1:0").unwrap();
-        let url = format!("ws://{}/", listener.local_addr().unwrap());
-        let server = thread::spawn(move || {
-            let (mut socket, _) = listener.accept().unwrap().0.accept().unwrap();
-            socket.send("hello").unwrap();
-            socket.recv().unwrap().unwrap().len()
-        });
+        let (url, server) = greeting(|mut socket| socket.recv().unwrap().unwrap().len());
         // No deadline brings back the thread that waits.
         let far = 4 * TOLERANCE;
         let builder = Client::builder(&url).config(quiet()).open_timeout(far).confirm_timeout(far);
