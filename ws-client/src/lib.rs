@@ -3,6 +3,7 @@
 mod accepting;
 mod channel;
 mod dial;
+mod duplex;
 mod error;
 mod opening;
 mod options;
@@ -13,6 +14,8 @@ mod reconnect;
 mod session;
 mod shutdown;
 pub mod spare;
+#[doc(hidden)]
+pub mod sync;
 mod target;
 mod tls;
 #[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
@@ -21,6 +24,7 @@ mod trace;
 pub use accepting::Accepting;
 pub use channel::Channel;
 pub use dial::{AttemptId, Dial, DialStep};
+pub use duplex::{Consumer, Duplex, Step};
 pub use error::{AcceptError, ConnectError, Phase};
 pub use opening::{Opened, Opening};
 pub use options::{AcceptOptions, ConnectOptions, random};

@@ -158,6 +158,11 @@ impl Connection {
         self.look_ahead(false)
     }
 
+    /// Whether `max_read_ahead` bytes of events wait, so that nothing more is read ahead.
+    pub fn is_read_ahead_full(&self) -> bool {
+        self.ahead.is_full()
+    }
+
     /// As [`read_ahead`](Self::read_ahead), for a driver that waits for the end, with nobody there to receive meanwhile: once we
     /// have begun to close, messages beyond the limit are dropped, so that they do not hide the peer's Close frame. A message of which
     /// a piece was dropped does not go on, nor does another in pieces follow it.

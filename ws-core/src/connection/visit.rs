@@ -38,22 +38,33 @@ pub enum Data {
     Ended,
 }
 
-/// What a visitor may send with, while it looks at a message.
-pub struct Reply<'a> {
-    send: &'a mut Send,
-    outbound: &'a mut Outbound,
-    is_open: bool,
+/// The means to answer a message from within a visitor.
+pub struct Reply<'a>(Route<'a>);
+
+/// The way of an answer into the send buffer.
+enum Route<'a> {
+    Direct { send: &'a mut Send, outbound: &'a mut Outbound, is_open: bool },
+    Through(&'a mut dyn FnMut(MessageRef<'_>) -> Result<(), StreamError>),
 }
 
-impl Reply<'_> {
-    /// Queues a copy of a message, as [`Connection::send_ref`] does. The first one per visited message is never refused
-    /// for want of room.
+impl<'a> Reply<'a> {
+    /// Hands each answer to `queue`: for an adapter that shows owned messages, so that it holds no lock while a visitor runs.
+    #[doc(hidden)]
+    pub fn through(queue: &'a mut dyn FnMut(MessageRef<'_>) -> Result<(), StreamError>) -> Self {
+        Self(Route::Through(queue))
+    }
+
+    /// Queues a copy of a message, as [`Connection::send_ref`] does.
+    ///
+    /// [`StreamError::Full`] if the send buffer is full. [`Connection::visit`] shows a message only when there is room for one
+    /// answer. The receiving half of a split connection shows messages without waiting for room.
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
-        if !self.is_open {
-            return Err(StreamError::Closed);
+        match &mut self.0 {
+            Route::Direct { is_open: false, .. } => Err(StreamError::Closed),
+            Route::Direct { send, outbound, .. } => Ok(send.lent(outbound, message)?),
+            Route::Through(queue) => queue(message),
         }
-        Ok(self.send.lent(self.outbound, message)?)
     }
 }
 
@@ -93,8 +104,8 @@ impl Connection {
                         Some(_) => break,
                     },
                 };
-                let reply = &mut Reply { send: &mut self.send, outbound: &mut self.outbound, is_open };
-                if visitor(message, reply).is_break() {
+                let route = Route::Direct { send: &mut self.send, outbound: &mut self.outbound, is_open };
+                if visitor(message, &mut Reply(route)).is_break() {
                     return Ok(Visit::Stopped);
                 }
                 if !is_lent {

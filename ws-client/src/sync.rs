@@ -1,0 +1,44 @@
+//! The locks that the adapters share. A model checker (`--cfg shuttle`) puts its own in their place, and can break a rule on
+//! purpose ([`mutant`]).
+
+#[cfg(not(shuttle))]
+pub use std::sync::{Condvar, Mutex, MutexGuard, atomic};
+
+#[cfg(shuttle)]
+pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
+
+use std::sync::PoisonError;
+
+/// Locks, whatever happened to the thread that held it last: no state here is left half-changed by a panic.
+#[inline]
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the model checker has broken the rule of this name, to see that a scenario notices. Never so in any other build.
+#[cfg(not(shuttle))]
+#[inline(always)]
+pub const fn mutant(_name: &str) -> bool {
+    false
+}
+
+#[cfg(shuttle)]
+pub use broken::{break_rule, mutant};
+
+#[cfg(shuttle)]
+mod broken {
+    use std::sync::{Mutex, PoisonError};
+
+    /// Not a lock of the model: which rule is broken is no part of a schedule.
+    static BROKEN: Mutex<Option<String>> = Mutex::new(None);
+
+    /// Breaks the rule of this name from now on, in the whole process; `None` breaks none.
+    pub fn break_rule(name: Option<&str>) {
+        *BROKEN.lock().unwrap_or_else(PoisonError::into_inner) = name.map(String::from);
+    }
+
+    /// Whether the rule of this name is broken.
+    pub fn mutant(name: &str) -> bool {
+        BROKEN.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(name)
+    }
+}
