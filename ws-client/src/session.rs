@@ -1,6 +1,7 @@
 //! The client that stays connected, as a machine over many connections.
 
 mod backlog;
+mod ends;
 mod event;
 mod machine;
 mod open;
@@ -8,12 +9,14 @@ mod options;
 mod outbox;
 mod phases;
 mod proofs;
+mod question;
 mod user;
 
 pub use event::{ClientError, ClientEvent, Stats, Status};
 pub use options::ClientBuilder;
 pub use outbox::Delivery;
-pub use proofs::{Confirmation, Ticket};
+pub use proofs::{ConfirmError, Mark, Ticket};
+pub use question::{Answer, Question};
 
 use std::time::Duration;
 
@@ -24,6 +27,7 @@ use crate::opening::Opening;
 use crate::options::ConnectOptions;
 use crate::reconnect::Attempts;
 use backlog::Backlog;
+use ends::Ending;
 use open::Open;
 use options::Settings;
 use outbox::Outbox;
@@ -47,10 +51,16 @@ pub struct Session {
     /// What a driver sees while there is no transport, and what the one before may still take.
     absent: (BytesMut, Outbound),
     action: Option<Action>,
+    /// A hook that is to be asked after the action was taken.
+    question: Option<Question>,
+    /// The number of the latest question.
+    questions: u64,
     /// Events that wait to be taken.
     events: Backlog,
     outbox: Outbox,
     attempts: Attempts,
+    /// Sequence number up to which `confirm` without a mark has returned.
+    confirmed_to: u64,
     /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
     is_paused: bool,
@@ -59,7 +69,7 @@ pub struct Session {
     now: Instant,
 }
 
-/// What a driver is to do. A transport that is to be dropped takes before, if it can at once, what waits in
+/// A task for the driver. A transport that is to be dropped takes before, if it can at once, what waits in
 /// [`outbound`](ws_core::Machine::outbound): it tells the peer why.
 #[derive(Debug)]
 pub enum Action {
@@ -68,6 +78,9 @@ pub enum Action {
     Open(Box<ConnectOptions>),
     /// Drop the transport, or give up opening one.
     Drop,
+    /// Run a hook of the user: release every lock, call [`Question::ask`], and give the answer to [`Session::answer`]. The
+    /// transport was dropped before.
+    Ask(Question),
 }
 
 enum State {
@@ -77,10 +90,16 @@ enum State {
     Waiting {
         until: Instant,
     },
+    /// An attempt has begun, and the hook of [`ClientBuilder::prepare`] is asked for its options.
+    Preparing {
+        question: u64,
+    },
     /// The driver resolves and connects.
     Opening(Box<Attempt>),
     Handshaking(Box<Attempt>, Box<Opening>),
     Open(Box<Open>),
+    /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::Reconnect::decide) is asked about it.
+    Deciding(Box<Ending>),
     Over,
 }
 
@@ -110,7 +129,10 @@ impl Session {
             state: State::New,
             absent: (BytesMut::new(), Outbound::default()),
             action: None,
+            question: None,
+            questions: 0,
             events: Backlog::default(),
+            confirmed_to: 0,
             wish: None,
             is_paused: false,
             stats: Stats::default(),

@@ -18,9 +18,10 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// For drivers: transports.
 impl Session {
-    /// What the driver is to do now. To be asked whenever something happened: an event, a deadline, a call of the user.
+    /// The next task of the driver, if there is one. To be asked until there is none, whenever something happened: an event, a
+    /// deadline, an answer, a call of the user.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.action.take()
+        self.action.take().or_else(|| self.question.take().map(Action::Ask))
     }
 
     /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it
@@ -183,7 +184,8 @@ impl Machine for Session {
             State::Open(open) => {
                 [open.channel.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
-            State::Over => None,
+            // A hook is asked, or nothing follows.
+            State::Preparing { .. } | State::Deciding(_) | State::Over => None,
         };
         // The end of time never comes, and a driver's clock does not reach so far.
         deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
@@ -198,7 +200,7 @@ impl Machine for Session {
             State::Opening(_) => self.failed(ConnectError::Timeout(Phase::Connect)),
             State::Handshaking(_, machine) => machine.handle_timeout(now),
             State::Open(open) => open.channel.handle_timeout(now),
-            State::Over => {}
+            State::Preparing { .. } | State::Deciding(_) | State::Over => {}
         }
     }
 }

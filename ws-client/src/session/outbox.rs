@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ws_core::bytes::Bytes;
 use ws_core::{Connection, Instant, Machine, Message};
 
-use super::proofs::{Confirmation, Proofs, Ticket};
+use super::proofs::{ConfirmError, Proofs, Ticket};
 
 /// While so many bytes wait in the connection, messages are left in the outbox: what is there can still be taken back, and
 /// goes to the next connection whole.
@@ -153,20 +153,33 @@ impl Outbox {
         self.was_full && self.is_empty() && std::mem::take(&mut self.was_full)
     }
 
-    /// Asks for a proof of all that was queued so far.
-    pub(super) fn confirm(&mut self) -> Ticket {
-        self.proofs.ask(self.next - 1)
+    /// Sequence number of the newest message; 0 if there was none yet.
+    pub(super) fn newest(&self) -> u64 {
+        self.next - 1
     }
 
-    /// What became of it.
-    pub(super) fn confirmation(&mut self, ticket: Ticket) -> Confirmation {
-        self.proofs.answer(ticket)
+    /// Asks for a proof.
+    pub(super) fn ask(&mut self, ticket: &Ticket) {
+        self.proofs.ask(ticket);
+    }
+
+    pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
+        self.proofs.outcome(ticket)
+    }
+
+    pub(super) fn proofs_version(&self) -> u64 {
+        self.proofs.version()
+    }
+
+    /// Counts that an outcome may have become known.
+    pub(super) fn touch(&mut self) {
+        self.proofs.touch();
     }
 
     /// Takes back what was not given to a connection.
     pub(super) fn take_queued(&mut self) -> Vec<Message> {
-        if !self.queue.is_empty() {
-            self.proofs.lose();
+        if let (Some(first), Some(last)) = (self.queue.front(), self.queue.back()) {
+            self.proofs.lose(first.sequence, last.sequence);
         }
         let taken: Vec<_> = std::mem::take(&mut self.queue).into_iter().map(|entry| entry.message).collect();
         self.size -= taken.iter().map(weight).sum::<usize>();
@@ -296,13 +309,15 @@ impl Outbox {
             }
             if entry.failures >= self.max_deliveries {
                 self.size -= weight(&entry.message);
+                self.proofs.lose(entry.sequence, entry.sequence);
                 given_up.push_front(entry.message);
             } else {
                 self.queue.push_front(entry);
             }
         }
-        if self.gone > self.proofs.proven() || !given_up.is_empty() {
-            self.proofs.lose();
+        let unproven = self.proofs.proven() + 1;
+        if self.gone >= unproven {
+            self.proofs.lose(unproven, self.gone);
         }
         self.probes.clear();
         (self.taken, self.gone, self.written) = (0, 0, 0);

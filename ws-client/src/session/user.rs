@@ -5,7 +5,7 @@ use std::time::Duration;
 use ws_core::{CloseFrame, Instant, Message, SendError};
 
 use super::event::{ClientEvent, Stats, Status};
-use super::proofs::{Confirmation, Ticket};
+use super::proofs::{ConfirmError, Mark, Ticket};
 use super::{Session, State, Wish};
 
 /// Messages.
@@ -33,7 +33,7 @@ impl Session {
 
     fn is_accepting(&self) -> bool {
         match &self.state {
-            State::Over => false,
+            _ if self.is_ended() => false,
             State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.channel.inner().is_open(),
             _ => true,
         }
@@ -44,36 +44,63 @@ impl Session {
     pub fn flushed(&self) -> Option<Result<(), SendError>> {
         match self.state {
             _ if self.outbox.is_empty() => Some(Ok(())),
-            State::Over => Some(Err(SendError::Closed(None))),
+            _ if self.is_ended() => Some(Err(SendError::Closed(None))),
             _ => None,
         }
     }
 
-    /// Asks for a proof that the next WebSocket hop has parsed all that was queued so far; see
-    /// [`Delivery`](super::Delivery) for what that is worth. Once it was told of a loss, what was lost is not asked about any
-    /// more. Forgetting the ticket costs nothing.
-    pub fn confirm(&mut self) -> Ticket {
-        let ticket = self.outbox.confirm();
+    /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
+    pub(super) fn is_ended(&self) -> bool {
+        match self.state {
+            State::Over => true,
+            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop)),
+            _ => false,
+        }
+    }
+
+    /// Queues a message as [`send`](Self::send) does, for the handle with this mark.
+    pub fn send_marked(&mut self, message: Message, mark: &Mark) -> Result<(), SendError> {
+        self.send(message)?;
+        mark.sent(self.outbox.newest());
+        Ok(())
+    }
+
+    /// Asks for a proof that the next WebSocket hop has parsed every message in the interval of this mark: those that the handle
+    /// has sent since its last `confirm` that returned. Without a mark, those that anybody has sent since the last such
+    /// `confirm` without a mark that returned. [`Delivery`](super::Delivery) says how much a proof is worth.
+    ///
+    /// [`ConfirmError::NothingSent`] if the handle has never sent anything. A ticket may be dropped.
+    pub fn confirm(&mut self, mark: Option<&Mark>) -> Result<Ticket, ConfirmError> {
+        let ticket = match mark {
+            Some(mark) => mark.ticket().ok_or(ConfirmError::NothingSent)?,
+            None => Ticket { after: self.confirmed_to, newest: self.outbox.newest() },
+        };
+        self.outbox.ask(&ticket);
         self.feed();
-        ticket
+        Ok(ticket)
     }
 
-    /// What became of it. To be asked whenever something happened: after another loss of messages, an old ticket may be said
-    /// to be lost though it was proven.
-    pub fn confirmation(&mut self, ticket: Ticket) -> Confirmation {
-        match self.outbox.confirmation(ticket) {
-            Confirmation::Pending if matches!(self.state, State::Over) => Confirmation::Lost,
-            known => known,
+    /// The outcome of [`confirm`](Self::confirm), `None` if it is not known yet. The mark is the one that the ticket was asked
+    /// for with. An outcome moves it on, so that the next `confirm` asks about later messages only; [`ConfirmError::Closed`]
+    /// does not, because the messages may still go out on a later connection.
+    ///
+    /// To be asked again when [`proofs_version`](Self::proofs_version) has changed. `Ok` is never wrong. An error may be:
+    /// when very many separate losses have come, messages between the oldest of them count as lost, too.
+    pub fn confirmed(&mut self, ticket: &Ticket, mark: Option<&Mark>) -> Option<Result<(), ConfirmError>> {
+        let Some(outcome) = self.outbox.outcome(ticket) else {
+            return self.is_ended().then_some(Err(ConfirmError::Closed));
+        };
+        match mark {
+            Some(mark) => mark.settle(ticket),
+            None => self.confirmed_to = self.confirmed_to.max(ticket.newest),
         }
+        Some(outcome)
     }
 
-    /// The same as an outcome: `None` if it is yet to be seen, an error if something was lost.
-    pub fn confirmed(&mut self, ticket: Ticket) -> Option<Result<(), SendError>> {
-        match self.confirmation(ticket) {
-            Confirmation::Pending => None,
-            Confirmation::Proven => Some(Ok(())),
-            Confirmation::Lost => Some(Err(SendError::Closed(None))),
-        }
+    /// A number that changes when the outcome of a ticket may have become known: with each proof and each loss, and when the
+    /// client is over.
+    pub fn proofs_version(&self) -> u64 {
+        self.outbox.proofs_version()
     }
 
     /// Takes back what was not sent, or (confirmed) not proven, oldest first: for when the client is over. Else what an open
@@ -134,8 +161,9 @@ impl Session {
                     self.events.drop_reconnecting();
                 }
                 self.attempts.again(delay);
-                self.wait(delay);
+                self.wait(now, delay);
             }
+            State::Deciding(_) => self.overrule(Wish::Again(delay)),
             _ => self.wish = Some(Wish::Again(delay)),
         }
     }
@@ -144,7 +172,7 @@ impl Session {
     /// goes on. The very first attempt is none to come back.
     pub fn cancel_reconnect(&mut self) {
         match self.state {
-            State::Waiting { .. } => self.give_up(),
+            State::Waiting { .. } | State::Deciding(_) => self.give_up(),
             State::Over => {}
             _ => self.wish = Some(Wish::Stop),
         }
@@ -189,8 +217,11 @@ impl Session {
     /// Where the client is.
     pub fn status(&self) -> Status {
         match &self.state {
-            State::Waiting { .. } => Status::Waiting,
-            State::New | State::Opening(_) | State::Handshaking(..) => Status::Connecting,
+            State::Deciding(_) if self.is_ended() => Status::Closed,
+            State::Waiting { .. } | State::Deciding(_) => Status::Waiting,
+            State::New | State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
+                Status::Connecting
+            }
             State::Open(open) if open.channel.inner().is_open() => Status::Open,
             State::Open(_) => Status::Closing,
             State::Over => Status::Closed,

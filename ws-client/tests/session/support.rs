@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Phase, Route, Session};
+use ws_client::{
+    Action, ClientBuilder, ClientEvent, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route,
+    Session, Ticket,
+};
 use ws_core::bytes::Buf;
 use ws_core::{
     Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake, Side,
@@ -62,6 +65,11 @@ pub(crate) struct Sim {
     pub(crate) pings: Vec<Vec<u8>>,
     pub(crate) options: Option<ConnectOptions>,
     connections: u64,
+    /// Hooks are not run, but kept.
+    pub(crate) is_hesitating: bool,
+    pub(crate) questions: Vec<Question>,
+    /// The messages of panics that hooks had.
+    pub(crate) panics: Vec<String>,
     pub(crate) turns: u64,
 }
 
@@ -84,6 +92,9 @@ impl Sim {
             pings: Vec::new(),
             options: None,
             connections: 0,
+            is_hesitating: false,
+            questions: Vec::new(),
+            panics: Vec::new(),
             turns: 0,
         }
     }
@@ -120,6 +131,15 @@ impl Sim {
 
     pub(crate) fn send(&mut self, text: &str) {
         self.session.send(text.to_owned()).expect("room for a message");
+    }
+
+    /// Asks about what anybody has sent.
+    pub(crate) fn confirm(&mut self) -> Ticket {
+        self.session.confirm(None).expect("no handle that has sent nothing")
+    }
+
+    pub(crate) fn outcome(&mut self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
+        self.session.confirmed(ticket, None)
     }
 
     /// The server is gone: the stream ends, or the connection is reset.
@@ -189,14 +209,33 @@ impl Sim {
 
     fn act(&mut self) -> bool {
         let Some(action) = self.session.poll_action() else { return false };
-        (self.link, self.opening) = (None, None);
-        if let Action::Open(options) = action {
-            let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
-            self.opening = Some((plan, self.now + options.time_to_open()));
-            self.dials.push(options.target().to_string());
-            self.options = Some(*options);
+        match action {
+            Action::Ask(question) => {
+                assert!(!self.is_connected() && self.opening.is_none(), "nothing goes on beside a hook");
+                self.questions.push(question);
+                if !self.is_hesitating {
+                    self.answer();
+                }
+                return true;
+            }
+            Action::Drop => (self.link, self.opening) = (None, None),
+            Action::Open(options) => {
+                let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
+                (self.link, self.opening) = (None, Some((plan, self.now + options.time_to_open())));
+                self.dials.push(options.target().to_string());
+                self.options = Some(*options);
+            }
         }
         true
+    }
+
+    /// Runs the hooks that were asked, and tells the session.
+    pub(crate) fn answer(&mut self) {
+        for question in std::mem::take(&mut self.questions) {
+            if let Some(panic) = self.session.answer(question.ask(), self.now) {
+                self.panics.push(panic.downcast_ref::<&str>().expect("a text").to_string());
+            }
+        }
     }
 
     fn take_events(&mut self) -> bool {

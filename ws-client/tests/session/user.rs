@@ -104,7 +104,7 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
             for _ in 0..1000 {
                 sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat());
             }
-            sim.session.confirm();
+            sim.confirm();
         }
         sim.send("waits");
         CLOSE(&mut sim);
