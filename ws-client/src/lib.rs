@@ -36,8 +36,8 @@ pub use proxy::{
 pub use reach::{Reach, ReachStep, Reached, Route};
 pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
 pub use session::{
-    Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Mark, Question, Session,
-    Stats, Status, Ticket,
+    Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Gauge, Mark, Question,
+    Session, Stats, Status, Ticket,
 };
 pub use shutdown::{Guard, Shutdown, Stop};
 pub use target::{Host, Target, TargetError};

@@ -3,6 +3,7 @@
 mod backlog;
 mod ends;
 mod event;
+mod gauge;
 mod machine;
 mod open;
 mod options;
@@ -13,11 +14,13 @@ mod question;
 mod user;
 
 pub use event::{ClientError, ClientEvent, Stats, Status};
+pub use gauge::Gauge;
 pub use options::ClientBuilder;
 pub use outbox::Delivery;
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
@@ -64,6 +67,9 @@ pub struct Session {
     /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
     is_paused: bool,
+    /// The machine of the transport may have something to report.
+    has_input: bool,
+    gauge: Arc<Gauge>,
     stats: Stats,
     /// What the driver or the user said last.
     now: Instant,
@@ -135,6 +141,8 @@ impl Session {
             confirmed_to: 0,
             wish: None,
             is_paused: false,
+            has_input: false,
+            gauge: Arc::default(),
             stats: Stats::default(),
             now: Instant::EPOCH,
         }

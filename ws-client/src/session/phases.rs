@@ -102,6 +102,11 @@ impl Session {
 impl Session {
     /// Takes the next event of the transport's machine. Says whether anything came of it; if so, there may be more.
     pub(super) fn advance(&mut self) -> bool {
+        self.has_input = self.step();
+        self.has_input
+    }
+
+    fn step(&mut self) -> bool {
         match &mut self.state {
             State::New
             | State::Waiting { .. }
@@ -149,12 +154,9 @@ impl Session {
             Event::Pong { payload, round_trip } => {
                 let sent =
                     round_trip.map(|time| Instant::since_epoch(self.now.elapsed().saturating_sub(time)));
-                let is_proof = self.outbox.pong(&payload, sent);
+                let is_answer = self.outbox.pong(&payload, sent);
                 self.events.push(ClientEvent::Pong { payload, round_trip });
-                if is_proof {
-                    self.proven();
-                }
-                return;
+                return self.proven(is_answer);
             }
             Event::Closing(frame) => ClientEvent::Closing(frame),
             Event::Closed(closed) => return self.connection_closed(closed),
@@ -164,9 +166,11 @@ impl Session {
         self.events.push(event);
     }
 
-    /// What was asked for is proven. The time for the next proof begins when its ping has left.
-    fn proven(&mut self) {
-        if let State::Open(open) = &mut self.state {
+    /// A pong may have proven something. If it answers a probe, the time for the next proof begins when its ping has left.
+    fn proven(&mut self, is_answer: bool) {
+        if let State::Open(open) = &mut self.state
+            && is_answer
+        {
             open.confirm_by = None;
         }
         self.check_drained();

@@ -1,12 +1,18 @@
 //! What a user wants of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{CloseFrame, Instant, Message, SendError};
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
 use super::event::{ClientEvent, Stats, Status};
+use super::gauge::Gauge;
 use super::proofs::{ConfirmError, Mark, Ticket};
 use super::{Session, State, Wish};
+
+/// While more bytes than this wait in the connection, no ping is accepted.
+const MAX_BEFORE_PING: usize = 128 * 1024;
 
 /// Messages.
 impl Session {
@@ -122,6 +128,7 @@ impl Session {
     /// Close frame; what a peer that answers only the latter has got is not proven, and is handed back.
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
+        self.has_input = true;
         if let State::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop);
             if open.channel.inner().is_open() {
@@ -141,6 +148,7 @@ impl Session {
     /// unless [`reconnect_after`](Self::reconnect_after) is called later.
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
+        self.has_input = true;
         if let State::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop);
             open.connection().abort();
@@ -199,19 +207,45 @@ impl Session {
 
 /// Everything else.
 impl Session {
-    /// Stops reading on this connection and those to come: TCP tells the peer to wait. What was read before is still
-    /// reported; nothing is lost, and the deadlines of a pong and of a proof stand still. The end of the stream, too, is seen
-    /// only after [`resume`](Self::resume).
+    /// Hands out no message from now on, on this connection and those to come, until [`resume`](Self::resume). Nothing is lost.
+    ///
+    /// Messages that were read wait, and so does each event behind them, the end of the connection included; this holds
+    /// after [`close`](Self::close), too. Pings are answered, pongs and proofs count, and deadlines run on, while less than
+    /// 1 MiB of events waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
+    /// proof stand still.
     pub fn pause(&mut self) {
         self.is_paused = true;
         self.check_reading();
     }
 
-    /// Reads again.
+    /// Hands out messages again.
     pub fn resume(&mut self, now: Instant) {
         self.now = now;
         self.is_paused = false;
         self.check_reading();
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes. [`ClientEvent::Pong`] reports its answer, with the round-trip time.
+    ///
+    /// [`PingError::Closed`] if no connection is open; [`PingError::Full`] while more than 128 KiB wait in the connection, so
+    /// that pings to a peer that takes nothing are bounded.
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        let State::Open(open) = &mut self.state else { return Err(PingError::Closed) };
+        let connection = open.connection();
+        if connection.is_open() && connection.outbound().len() > MAX_BEFORE_PING {
+            return Err(PingError::Full);
+        }
+        self.outbox.ping(connection, payload.into())
+    }
+
+    /// The status and the statistics for readers that hold no lock.
+    pub fn gauge(&self) -> Arc<Gauge> {
+        self.gauge.clone()
+    }
+
+    /// Publishes the status and the statistics to the [`gauge`](Self::gauge). A driver calls it before it unlocks the session.
+    pub fn publish(&self) {
+        self.gauge.publish(self.status(), &self.stats);
     }
 
     /// Where the client is.

@@ -8,6 +8,7 @@ mod deflate;
 mod failures;
 mod long;
 mod outbox;
+mod pausing;
 mod peer;
 mod properties;
 mod support;

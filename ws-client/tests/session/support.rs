@@ -55,6 +55,10 @@ pub(crate) struct Sim {
     pub(crate) is_taking: bool,
     /// The transport takes nothing.
     pub(crate) is_blocked: bool,
+    /// No server answers.
+    pub(crate) is_mute: bool,
+    /// `has_events` must tell, while events are taken, whether there is one.
+    pub(crate) is_checking: bool,
     trace: Vec<String>,
     /// What servers got: on which connection, and what.
     pub(crate) received: Vec<(u64, String)>,
@@ -85,6 +89,8 @@ impl Sim {
             chunk: usize::MAX,
             is_taking: true,
             is_blocked: false,
+            is_mute: false,
+            is_checking: false,
             trace: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
@@ -244,7 +250,16 @@ impl Sim {
             return false;
         }
         let before = self.trace.len();
-        while let Ok(Some(event)) = self.session.poll_event() {
+        loop {
+            if self.is_checking {
+                // Now it knows exactly.
+                self.session.read_ahead();
+            }
+            let (has_events, is_over) = (self.session.has_events(), self.session.is_over());
+            let Ok(event) = self.session.poll_event();
+            assert!(has_events || event.is_none());
+            assert!(!self.is_checking || has_events == (event.is_some() || is_over));
+            let Some(event) = event else { break };
             self.trace.push(written(&event));
         }
         self.trace.len() > before
@@ -384,7 +399,7 @@ impl Sim {
                 }
             }
         }
-        if link.serve.is_mute && !connection.outbound().is_empty() && link.arrived > 0 {
+        if (self.is_mute || link.serve.is_mute) && !connection.outbound().is_empty() && link.arrived > 0 {
             let n = connection.outbound().remaining();
             connection.outbound().advance(n);
             connection.handle_write(n, self.now);
