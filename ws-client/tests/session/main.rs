@@ -6,6 +6,7 @@ mod compressed;
 mod confirmed;
 mod deflate;
 mod failures;
+mod hooks;
 mod long;
 mod outbox;
 mod pausing;
