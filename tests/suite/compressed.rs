@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use ws_client::{ConnectError, ConnectOptions};
-use ws_core::{CloseCode, Config, Deflate, HandshakeError, Kind, Message, ResponseError, SendError};
+use ws_core::{CloseCode, Config, Deflate, HandshakeError, Kind, Message, ResponseError};
 
 use crate::adapter::{Adapter, End, Receiving, Sending, Socket};
 use crate::ends::{client_with, pair, pair_of, quiet, server_with};
@@ -241,33 +241,6 @@ pub fn messages_are_compressed_or_not_at_will<A: Adapter>() {
         socket.send("short").unwrap();
         assert_eq!(peer.receive_text(), "short");
     }
-}
-
-/// And what is refused has not entered the window: it would be referred to, and the peer has not seen it.
-pub fn the_mark_counts_what_goes_over_the_wire<A: Adapter>() {
-    let (mut socket, mut peer) = client_with::<A>(eager().max_send_buffer(1000), FIELD);
-    let refused = Message::from(noise(500));
-    socket.try_send(lines(300)).unwrap();
-    let mut accepted = 1;
-    while socket.try_send(vec![7; 50_000]).is_ok() {
-        accepted += 1;
-    }
-    // Some fifty bytes each.
-    assert!((5..100).contains(&accepted), "{accepted}");
-    for _ in 0..3 {
-        assert_eq!(socket.try_send(refused.clone()), Err(SendError::Full(refused.clone())));
-    }
-    socket.ready().unwrap();
-    socket.try_send(refused.clone()).unwrap();
-    socket.send(lines(300)).unwrap();
-    let mut zlib = Zlib::default();
-    let mut next = || zlib.inflate(&peer.receive().payload);
-    assert_eq!(next(), lines(300).as_bytes());
-    for _ in 1..accepted {
-        assert!(next() == vec![7; 50_000]);
-    }
-    assert_eq!(next(), refused.as_bytes());
-    assert_eq!(next(), lines(300).as_bytes());
 }
 
 pub fn what_is_queued_is_compressed_and_goes_out_before_close<A: Adapter>() {

@@ -157,7 +157,6 @@ macro_rules! scenarios {
                 streamed_messages_are_compressed_and_inflated_in_pieces
                 both_halves_compress_at_once
                 messages_are_compressed_or_not_at_will
-                the_mark_counts_what_goes_over_the_wire
                 what_is_queued_is_compressed_and_goes_out_before_close
             }
             inflated {

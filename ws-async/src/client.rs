@@ -1,17 +1,16 @@
 //! The client that stays connected.
 
+mod access;
 mod line;
 
-use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ws_client::{ClientBuilder, ClientEvent, Session, Stats, Status};
-use ws_core::{CloseFrame, Instant, Message, SendError};
+use ws_client::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, Stats, Status};
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::runtime::Runtime;
-use crate::seat::Seat;
-use line::Line;
+use access::Access;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
 /// when the connection is lost.
@@ -43,19 +42,22 @@ use line::Line;
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
 pub struct Client<R: Runtime> {
-    pub(crate) seat: Seat<Line<R>>,
+    pub(crate) access: Access<R>,
 }
 
 /// Built by [`Client::builder`].
 impl<R: Runtime> From<Session> for Client<R> {
     fn from(session: Session) -> Self {
-        Self { seat: Seat::new(Line::new(session)) }
+        Self { access: Access::new(session) }
     }
 }
 
-/// Another way to a [`Client`], to send from other tasks. It may be cloned.
+/// Another way to a [`Client`], for other tasks. It may be cloned. It does everything but hand out events.
+///
+/// Each handle remembers which messages it has sent, for [`confirm`](Self::confirm). A clone starts with a copy of that.
 pub struct Handle<R: Runtime> {
-    pub(crate) seat: Seat<Line<R>>,
+    pub(crate) access: Access<R>,
+    mark: Mark,
 }
 
 impl<R: Runtime> Client<R> {
@@ -66,90 +68,105 @@ impl<R: Runtime> Client<R> {
 
     /// The next event; `None` when the client is over: closed by the user, or by an end after which the policy does not come
     /// back. [`reconnect_after`](Self::reconnect_after) then begins anew. Cancel safe.
+    ///
+    /// A panic of a hook ([`prepare`](ClientBuilder::prepare), [`decide`](crate::Reconnect::decide)) reaches whoever waits when
+    /// the hook runs. The client then ends, and reports that.
     pub async fn next(&mut self) -> Option<ClientEvent> {
-        poll_fn(|cx| self.seat.poll(cx, Line::poll_next)).await
+        self.access.next().await
     }
 
     /// As [`Handle::send`].
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        send(&self.seat, message.into()).await
+        self.access.send(message.into(), None).await
     }
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        change(&self.seat, |session, _| session.send(message))
+        self.access.try_send(message.into(), None)
+    }
+
+    /// As [`Handle::ping`].
+    pub async fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        self.access.ping(payload.into()).await
     }
 
     /// As [`Handle::flush`].
     pub async fn flush(&self) -> Result<(), SendError> {
-        flush(&self.seat).await
+        self.access.flush().await
     }
 
-    /// As [`Handle::confirm`].
-    pub async fn confirm(&self) -> Result<(), SendError> {
-        confirm(&self.seat).await
+    /// As [`Handle::confirm`], for everything that any handle has sent since the last such call that returned. If nothing was,
+    /// it is ready at once.
+    pub async fn confirm(&self) -> Result<(), ConfirmError> {
+        self.access.confirm(None).await
     }
 
     /// As [`Handle::close`].
     pub async fn close(&self, frame: impl Into<CloseFrame>) {
-        close(&self.seat, frame.into()).await;
+        self.access.close(frame.into()).await;
     }
 
     /// As [`Handle::start_close`].
     pub fn start_close(&self, frame: impl Into<CloseFrame>) {
-        change(&self.seat, |session, now| session.close(frame.into(), now));
+        self.access.start_close(frame.into());
     }
 
     /// As [`Handle::abort`].
     pub fn abort(&self) {
-        change(&self.seat, Session::abort);
+        self.access.change(Session::abort);
     }
 
-    /// Comes back after `delay`, whatever the policy says: now, if no connection is open or under way; else when that has
-    /// ended.
+    /// As [`Handle::reconnect_after`].
     pub fn reconnect_after(&self, delay: Duration) {
-        change(&self.seat, |session, now| session.reconnect_after(delay, now));
+        self.access.change(move |session, now| session.reconnect_after(delay, now));
     }
 
-    /// Does not come back: neither now, if it waits for that, nor when the connection under way has ended.
+    /// As [`Handle::cancel_reconnect`].
     pub fn cancel_reconnect(&self) {
-        change(&self.seat, |session, _| session.cancel_reconnect());
+        self.access.change(|session, _| session.cancel_reconnect());
     }
 
-    /// Stops reading, so that TCP tells the peer to wait; nothing is lost.
+    /// As [`Handle::pause`].
     pub fn pause(&self) {
-        change(&self.seat, |session, _| session.pause());
+        self.access.change(|session, _| session.pause());
     }
 
-    /// Reads again.
+    /// As [`Handle::resume`].
     pub fn resume(&self) {
-        change(&self.seat, Session::resume);
+        self.access.change(Session::resume);
     }
 
-    /// Takes back what was not sent, oldest first: for when the client is over.
+    /// As [`Handle::take_unsent`].
     pub fn take_unsent(&self) -> Vec<Message> {
-        change(&self.seat, |session, _| session.take_unsent())
+        self.access.take_unsent()
     }
 
     /// As [`Handle::status`].
     pub fn status(&self) -> Status {
-        self.seat.lock().session().status()
+        self.access.status()
     }
 
-    /// What it has done so far, over all connections.
+    /// As [`Handle::stats`].
     pub fn stats(&self) -> Stats {
-        self.seat.lock().session().stats()
+        self.access.stats()
     }
 
     /// Another way to this client, for other tasks.
     pub fn handle(&self) -> Handle<R> {
-        Handle { seat: self.seat.clone() }
+        Handle { access: self.access.clone(), mark: Mark::default() }
+    }
+}
+
+impl<R: Runtime> Drop for Client<R> {
+    fn drop(&mut self) {
+        // Nobody takes events any more; they must not stand in the way of those who wait with a handle.
+        self.access.change(|session, _| session.discard_events());
     }
 }
 
 impl<R: Runtime> Clone for Handle<R> {
     fn clone(&self) -> Self {
-        Self { seat: self.seat.clone() }
+        Self { access: self.access.clone(), mark: self.mark.clone() }
     }
 }
 
@@ -159,123 +176,89 @@ impl<R: Runtime> Handle<R> {
     ///
     /// Cancel safety: dropped before there is room, the message was not queued; after, it is.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        send(&self.seat, message.into()).await
+        self.access.send(message.into(), Some(&self.mark)).await
     }
 
-    /// Queues the message if there is room, without waiting. Else the error hands it back.
+    /// Queues the message if there is room, and writes what can be written, all without waiting. Else the error hands the message
+    /// back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        change(&self.seat, |session, _| session.send(message))
+        self.access.try_send(message.into(), Some(&self.mark))
+    }
+
+    /// Sends a ping on the present connection, with a payload of at most 125 bytes. Its pong comes as [`ClientEvent::Pong`], with
+    /// the round-trip time. It waits while more than 128 KiB wait to be written. An error if no connection is open. Cancel
+    /// safety: dropped before it is ready, no ping was sent.
+    pub async fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        self.access.ping(payload.into()).await
     }
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
     /// if the client is over before. Cancel safe.
     pub async fn flush(&self) -> Result<(), SendError> {
-        flush(&self.seat).await
+        self.access.flush().await
     }
 
-    /// Waits for the proof that the next WebSocket hop has parsed everything that was queued before this call. An error if
-    /// something of it was lost with a connection, or the client is over before. Cancel safe.
-    pub async fn confirm(&self) -> Result<(), SendError> {
-        confirm(&self.seat).await
+    /// Waits for the proof that the next WebSocket hop has parsed every message that this handle has sent since its last
+    /// `confirm` that returned.
+    ///
+    /// [`ConfirmError::Lost`] if one of them may be lost with a connection; [`ConfirmError::NothingSent`] if this handle has
+    /// never sent anything, as messages of other handles are not asked about; [`ConfirmError::Closed`] if the client is over
+    /// before. Cancel safe: the next call asks about the same messages, and those that were sent since.
+    pub async fn confirm(&self) -> Result<(), ConfirmError> {
+        self.access.confirm(Some(&self.mark)).await
     }
 
     /// Ends the client for good: with the closing handshake if a connection is open, within `close_timeout`; else at once.
     /// What waits in the outbox goes out first. The events to the end are still reported. Cancel safe.
     pub async fn close(&self, frame: impl Into<CloseFrame>) {
-        close(&self.seat, frame.into()).await;
+        self.access.close(frame.into()).await;
     }
 
     /// Begins what [`close`](Self::close) does, without waiting: [`Client::next`] goes on to the end.
     pub fn start_close(&self, frame: impl Into<CloseFrame>) {
-        change(&self.seat, |session, now| session.close(frame.into(), now));
+        self.access.start_close(frame.into());
     }
 
     /// Ends the client for good, at once, without a Close frame.
     pub fn abort(&self) {
-        change(&self.seat, Session::abort);
+        self.access.change(Session::abort);
     }
 
-    /// Where the client is.
+    /// Reconnects after `delay`, whatever the policy says: from now, if no connection is open or under way; else when that has
+    /// ended.
+    pub fn reconnect_after(&self, delay: Duration) {
+        self.access.change(move |session, now| session.reconnect_after(delay, now));
+    }
+
+    /// Does not reconnect: neither now, if the client waits for that, nor when the connection under way has ended.
+    pub fn cancel_reconnect(&self) {
+        self.access.change(|session, _| session.cancel_reconnect());
+    }
+
+    /// Hands out no more messages, from this call on. Messages that come wait, up to 1 MiB, and pings are answered meanwhile; then
+    /// nothing more is read, and TCP tells the peer to wait. Nothing is lost.
+    pub fn pause(&self) {
+        self.access.change(|session, _| session.pause());
+    }
+
+    /// Hands out messages again.
+    pub fn resume(&self) {
+        self.access.change(Session::resume);
+    }
+
+    /// Takes back the messages that were not sent, oldest first: for when the client is over.
+    pub fn take_unsent(&self) -> Vec<Message> {
+        self.access.take_unsent()
+    }
+
+    /// The state of the client. It waits for no lock: a task that is busy with the client, compressing a large message for
+    /// example, publishes the new state when it is done.
     pub fn status(&self) -> Status {
-        self.seat.lock().session().status()
+        self.access.status()
     }
-}
 
-async fn send<R: Runtime>(seat: &Seat<Line<R>>, message: Message) -> Result<(), SendError> {
-    let mut waiting = Some(message);
-    let mut queue = |line: &mut Line<R>, cx: &mut Context<'_>| {
-        loop {
-            let Some(message) = waiting.take() else { return Poll::Ready(Ok(())) };
-            // First: what came may make room, or be the end.
-            let reading = line.session().read_ahead();
-            match line.session().send(message) {
-                Err(SendError::Full(message)) => waiting = Some(message),
-                result => {
-                    // Out with it if that needs no waiting; whoever waits next does the rest.
-                    line.write_through(cx);
-                    return Poll::Ready(result);
-                }
-            }
-            ready!(line.poll_io(cx, reading));
-        }
-    };
-    let result = match poll_fn(|cx| Poll::Ready(seat.poll(cx, &mut queue))).await {
-        Poll::Ready(result) => result,
-        // Only who has to wait needs a seat for that.
-        Poll::Pending => {
-            let own = seat.clone();
-            poll_fn(|cx| own.poll(cx, &mut queue)).await
-        }
-    };
-    seat.wake_others();
-    result
-}
-
-async fn flush<R: Runtime>(seat: &Seat<Line<R>>) -> Result<(), SendError> {
-    wait(seat, |session| session.flushed()).await
-}
-
-async fn confirm<R: Runtime>(seat: &Seat<Line<R>>) -> Result<(), SendError> {
-    let closed = |_| SendError::Closed(None);
-    let ticket = change(seat, |session, _| session.confirm(None)).map_err(closed)?;
-    wait(seat, |session| session.confirmed(&ticket, None)).await.map_err(closed)
-}
-
-async fn close<R: Runtime>(seat: &Seat<Line<R>>, frame: CloseFrame) {
-    change(seat, |session, now| session.close(frame, now));
-    wait(seat, |session| (session.status() == Status::Closed).then_some(())).await;
-}
-
-/// Does something that others may wait for.
-pub(crate) fn change<R: Runtime, O>(seat: &Seat<Line<R>>, f: impl FnOnce(&mut Session, Instant) -> O) -> O {
-    let result = {
-        let mut line = seat.lock();
-        let now = line.now();
-        let result = f(line.session(), now);
-        // Nobody may be waiting who would see to it.
-        line.act();
-        result
-    };
-    seat.wake_others();
-    result
-}
-
-/// Waits for something else than events, in a seat of its own: several tasks may do so with one handle.
-async fn wait<R: Runtime, O>(seat: &Seat<Line<R>>, mut done: impl FnMut(&mut Session) -> Option<O>) -> O {
-    let seat = seat.clone();
-    poll_fn(|cx| {
-        seat.poll(cx, |line, cx| {
-            loop {
-                // First: what came may be what is waited for.
-                let reading = line.session().read_ahead();
-                if let Some(result) = done(line.session()) {
-                    // What goes with it may be an action, such as dropping the transport.
-                    line.act();
-                    return Poll::Ready(result);
-                }
-                ready!(line.poll_io(cx, reading));
-            }
-        })
-    })
-    .await
+    /// The counts of everything so far, over all connections. It waits for no lock, as [`status`](Self::status).
+    pub fn stats(&self) -> Stats {
+        self.access.stats()
+    }
 }

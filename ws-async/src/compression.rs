@@ -2,7 +2,7 @@
 
 use ws_core::NegotiatedDeflate;
 
-use crate::client::{Client, Handle, change};
+use crate::client::{Client, Handle};
 use crate::operations::Access;
 use crate::runtime::{Io, Runtime};
 use crate::split::Sender;
@@ -12,7 +12,7 @@ use crate::websocket::WebSocket;
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// What the two ends have agreed on about compression; `None` if they do not compress.
     pub fn deflate(&self) -> Option<NegotiatedDeflate> {
-        self.socket.driver.machine.inner().deflate()
+        self.socket.driver.machine.as_connection().deflate()
     }
 
     /// Whether messages are compressed that are sent, or begun, from now on. Default: yes, where it was negotiated; where it was
@@ -35,12 +35,12 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
 impl<R: Runtime + Io<T>, T> Sender<R, T> {
     /// As [`WebSocket::compress`].
     pub fn compress(&mut self, wanted: bool) {
-        self.0.with(|socket| socket.connection().compress(wanted));
+        self.0.run_or_defer(move |socket, _| socket.connection().compress(wanted));
     }
 
     /// As [`WebSocket::release_compressor`].
     pub fn release_compressor(&mut self) {
-        self.0.with(|socket| socket.connection().release_compressor());
+        self.0.run_or_defer(|socket, _| socket.connection().release_compressor());
     }
 }
 
@@ -48,12 +48,12 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
 impl<R: Runtime> Client<R> {
     /// As [`Handle::compress`].
     pub fn compress(&self, wanted: bool) {
-        change(&self.seat, |session, _| session.compress(wanted));
+        self.access.change(move |session, _| session.compress(wanted));
     }
 
     /// As [`Handle::release_compressor`].
     pub fn release_compressor(&self) {
-        change(&self.seat, |session, _| session.release_compressor());
+        self.access.change(|session, _| session.release_compressor());
     }
 }
 
@@ -65,12 +65,12 @@ impl<R: Runtime> Handle<R> {
     /// For what is compressed already, and for secrets next to what an attacker can choose: the length would tell whether they
     /// are alike.
     pub fn compress(&self, wanted: bool) {
-        change(&self.seat, |session, _| session.compress(wanted));
+        self.access.change(move |session, _| session.compress(wanted));
     }
 
     /// Gives back the memory for compressing, of which [`Deflate`](crate::Deflate) says how much it is, if a connection is open
     /// that sends nothing for a while. Legal at any time: the next compressed message refers to none before it.
     pub fn release_compressor(&self) {
-        change(&self.seat, |session, _| session.release_compressor());
+        self.access.change(|session, _| session.release_compressor());
     }
 }

@@ -1,6 +1,6 @@
 //! Moves bytes and time between a machine and a transport. It knows no protocol.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,11 +10,7 @@ use ws_core::{Broken, Instant, Machine};
 
 use crate::clock::Clock;
 use crate::runtime::{Io, Runtime};
-
-/// So much room is made in the read buffer before a read,
-const READ_SIZE: usize = 16 * 1024;
-/// and up to so much where reads fill it.
-const MAX_READ_SIZE: usize = 64 * 1024;
+use crate::transfer::{READ_SIZE, next_read_size, write};
 
 /// After so many reads that did not have to wait, others are let run: a flood that yields no event must not starve them.
 const READS_IN_A_ROW: u8 = 32;
@@ -27,14 +23,31 @@ pub(crate) struct Driver<R: Runtime, M> {
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
     timer: Option<(Instant, R::Sleep)>,
-    /// Room for the next read. Invariant: at least `READ_SIZE`, at most `MAX_READ_SIZE`.
-    read_size: usize,
+    /// Room for the next read, in KiB. Invariant: at least that of `READ_SIZE`, at most that of `MAX_READ_SIZE`.
+    read_kib: u8,
     reads_in_a_row: u8,
     read_ended: bool,
     write_ended: bool,
     needs_flush: bool,
-    /// Whether something happened that another half of the connection may wait for.
-    pub(crate) progress: bool,
+    /// The transport is being called. Still set when it is called next, its last call has panicked.
+    is_calling: bool,
+    /// Bytes have left since it was last reset.
+    pub(crate) has_written: bool,
+    /// What happened since it was last taken.
+    pub(crate) progress: Progress,
+}
+
+/// What a driver has done, for those who wait for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub(crate) enum Progress {
+    /// Nothing that brings events.
+    #[default]
+    Nothing,
+    /// There may be events.
+    Input,
+    /// There may be events, and the transport wakes nobody before it is asked again: its readiness was used, or its timer has
+    /// fired.
+    Disarmed,
 }
 
 /// How far writing has come.
@@ -54,12 +67,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             clock,
             seen: Instant::EPOCH,
             timer: None,
-            read_size: READ_SIZE,
+            read_kib: (READ_SIZE / 1024) as u8,
             reads_in_a_row: 0,
             read_ended: false,
             write_ended: false,
             needs_flush: false,
-            progress: false,
+            is_calling: false,
+            has_written: false,
+            progress: Progress::Nothing,
         }
     }
 
@@ -74,12 +89,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             clock: self.clock,
             seen: now,
             timer: None,
-            read_size: READ_SIZE,
+            read_kib: (READ_SIZE / 1024) as u8,
             reads_in_a_row: 0,
             read_ended: self.read_ended,
             write_ended: self.write_ended,
             needs_flush: self.needs_flush,
-            progress: false,
+            is_calling: false,
+            has_written: false,
+            progress: Progress::Nothing,
         })
     }
 
@@ -88,6 +105,11 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.read_ended = false;
         self.write_ended = false;
         self.needs_flush = false;
+        self.is_calling = false;
+    }
+
+    pub(crate) fn clock(&self) -> Clock<R> {
+        self.clock
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -127,6 +149,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     where
         R: Io<T>,
     {
+        if self.is_calling {
+            self.transport_panicked();
+        }
         if reading {
             ready!(self.poll_turn(cx));
         }
@@ -136,6 +161,26 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         }
         // Only now the clock: what waited in the socket is a sign of life.
         if wrote.has_emptied || self.poll_timer(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Asks the transport and the timer once more to wake, after their readiness was used. Says whether they will: there is
+    /// nothing to look at before.
+    pub(crate) fn rearm<T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> bool
+    where
+        R: Io<T>,
+    {
+        let is_quiet = !reading || self.read_ended || self.poll_read(io, cx).is_pending();
+        is_quiet && self.poll_timer(cx).is_pending()
+    }
+
+    /// The transport is not to be trusted any more.
+    #[cold]
+    fn transport_panicked(&mut self) {
+        self.is_calling = false;
+        self.read_ended = true;
+        let now = self.now();
+        self.write_failed(io::Error::other("the transport panicked"));
+        self.machine.handle_error(Broken::read(io::Error::other("the transport panicked")), now);
     }
 
     /// Pends when it is the turn of others. Not even the clock is looked at then, as it must not be before a read.
@@ -156,6 +201,17 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         if self.write_ended {
             return Wrote { has_emptied: false, is_flushed: true };
         }
+        self.is_calling = true;
+        let wrote = self.poll_write_calling(io, cx);
+        self.is_calling = false;
+        wrote
+    }
+
+    #[inline(always)]
+    fn poll_write_calling<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
+    where
+        R: Io<T>,
+    {
         let outbound = self.machine.outbound();
         let has_emptied = outbound.has_remaining();
         if has_emptied {
@@ -211,13 +267,13 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.seen = now;
         self.machine.handle_write(n, now);
         self.needs_flush = true;
-        self.progress = true;
+        self.has_written = true;
     }
 
     #[cold]
     fn write_failed(&mut self, error: io::Error) -> Wrote {
         self.write_ended = true;
-        self.progress = true;
+        self.progress = self.progress.max(Progress::Input);
         let now = self.now();
         self.machine.handle_error(Broken::write(error), now);
         Wrote { has_emptied: true, is_flushed: true }
@@ -228,14 +284,18 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         R: Io<T>,
     {
         self.reads_in_a_row += 1;
+        let size = usize::from(self.read_kib) * 1024;
         let inbound = self.machine.inbound();
-        spare::lend(inbound, self.read_size);
-        inbound.reserve(self.read_size);
+        spare::lend(inbound, size);
+        inbound.reserve(size);
         let room = inbound.capacity() - inbound.len();
-        match R::poll_read(io, cx, inbound) {
+        self.is_calling = true;
+        let read = R::poll_read(io, cx, inbound);
+        self.is_calling = false;
+        match read {
             Poll::Ready(Ok(n)) => {
                 self.read_ended = n == 0;
-                self.read_size = next_read_size(self.read_size, n, room);
+                self.read_kib = (next_read_size(size, n, room) / 1024) as u8;
                 let now = self.now();
                 self.machine.handle_read(n, now);
                 spare::lend_outbound(self.machine.outbound());
@@ -255,7 +315,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 return Poll::Pending;
             }
         }
-        self.progress = true;
+        self.progress = Progress::Disarmed;
         Poll::Ready(())
     }
 
@@ -274,7 +334,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 self.machine.handle_timeout(now);
                 // A timer that has fired must not be polled again.
                 self.timer = None;
-                self.progress = true;
+                self.progress = Progress::Disarmed;
                 return Poll::Ready(());
             }
             // The deadline has moved away since the timer was set.
@@ -320,42 +380,4 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             discard(&mut self.machine);
         }
     }
-}
-
-/// Twice the room after a read that filled it, half of it after one that needed less than that by far: a stream is read in few
-/// system calls, while a message that is kept does not keep much more than itself alive.
-fn next_read_size(size: usize, n: usize, room: usize) -> usize {
-    if n == room {
-        (size * 2).min(MAX_READ_SIZE)
-    } else if n < size / 4 {
-        (size / 2).max(READ_SIZE)
-    } else {
-        size
-    }
-}
-
-/// One system call for all that waits, where the transport can.
-#[inline(always)]
-fn write<R: Io<T>, T>(io: &mut T, cx: &mut Context<'_>, outbound: &impl Buf) -> Poll<io::Result<usize>> {
-    let chunk = outbound.chunk();
-    let written = if chunk.len() == outbound.remaining() || !R::is_write_vectored(io) {
-        ready!(R::poll_write(io, cx, chunk))
-    } else {
-        ready!(write_pieces::<R, T>(io, cx, outbound))
-    };
-    match written {
-        Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        written => Poll::Ready(written),
-    }
-}
-
-#[inline(never)]
-fn write_pieces<R: Io<T>, T>(
-    io: &mut T,
-    cx: &mut Context<'_>,
-    outbound: &impl Buf,
-) -> Poll<io::Result<usize>> {
-    let mut slices = [IoSlice::new(&[]); 16];
-    let n = outbound.chunks_vectored(&mut slices);
-    R::poll_write_vectored(io, cx, &slices[..n])
 }

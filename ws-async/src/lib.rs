@@ -13,11 +13,14 @@ mod driver;
 mod listener;
 mod operations;
 mod runtime;
-mod seat;
+mod shared;
 mod signal;
 mod socket;
 mod split;
 mod stream;
+mod transfer;
+mod wake_list;
+mod wakers;
 mod websocket;
 
 pub use accept::Incoming;
@@ -29,7 +32,7 @@ pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
 pub use ws_client::{
-    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
+    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConfirmError, ConnectError,
     ConnectOptions, Decision, Delivery, End, Phase, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect,
     Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
 };

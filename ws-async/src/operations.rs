@@ -1,13 +1,14 @@
 //! The operations of a connection, written once for all handles to it: the whole [`WebSocket`](crate::WebSocket) and
 //! its two halves. No state lives in a future, so that each may be dropped at any await.
 
-use std::future::poll_fn;
 use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Data, Error, Event, Message, MessageRef, PingError, Reply, SendError, StreamError,
+    CloseFrame, Closed, Data, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError,
+    StreamError,
 };
 
 use crate::runtime::{Io, Runtime};
@@ -20,11 +21,18 @@ pub trait Access {
     /// The transport.
     type Transport;
 
-    /// Does something that needs no waiting and that nobody else waits for.
-    fn with<O>(&mut self, f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>) -> O) -> O;
+    /// Does something that needs no waiting, and may use the transport. `None` if this thread holds the connection already,
+    /// because its transport or a waker calls.
+    fn run<O>(
+        &mut self,
+        f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>, &mut Context<'_>) -> O,
+    ) -> Option<O>;
 
-    /// Does something that may change what others wait for.
-    fn change<O>(&mut self, f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>) -> O) -> O;
+    /// The same without a result. If this thread holds the connection already, it is done a little later.
+    fn run_or_defer(
+        &mut self,
+        f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>, &mut Context<'_>) + Send + 'static,
+    );
 
     /// Polls, and leaves a waker where it pends.
     fn poll<O>(
@@ -32,46 +40,67 @@ pub trait Access {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>, &mut Context<'_>) -> Poll<O>,
     ) -> Poll<O>;
+
+    /// A future that has polled is dropped.
+    fn give_up(&mut self);
 }
 
-pub(crate) async fn next<A: Access>(access: &mut A) -> Result<Option<Event>, Error> {
-    access.with(|socket| socket.connection().receive_pieces(false));
-    poll_fn(|cx| access.poll(cx, Socket::poll_next)).await
+/// Waits until `poll` is ready. When it is dropped, another task takes over its duty to drive the transport.
+struct Wait<'a, A: Access, F> {
+    access: &'a mut A,
+    poll: F,
 }
 
-// Those that are called for each message are functions that give a future, not `async` ones: a state less to keep each.
+impl<A: Access, F> Unpin for Wait<'_, A, F> {}
+
+impl<A, F, O> Future for Wait<'_, A, F>
+where
+    A: Access,
+    F: FnMut(&mut Socket<A::Runtime, A::Transport>, &mut Context<'_>) -> Poll<O>,
+{
+    type Output = O;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        let Self { access, poll } = self.get_mut();
+        access.poll(cx, poll)
+    }
+}
+
+impl<A: Access, F> Drop for Wait<'_, A, F> {
+    #[inline]
+    fn drop(&mut self) {
+        self.access.give_up();
+    }
+}
+
+fn wait<'a, A, F, O>(access: &'a mut A, poll: F) -> Wait<'a, A, F>
+where
+    A: Access,
+    F: FnMut(&mut Socket<A::Runtime, A::Transport>, &mut Context<'_>) -> Poll<O>,
+{
+    Wait { access, poll }
+}
+
+// Functions that give a future, not `async` ones: a state less to keep for each message.
+
+pub(crate) fn next<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Event>, Error>> {
+    wait(access, Socket::poll_next)
+}
 
 pub(crate) fn recv<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Message>, Error>> {
-    poll_fn(|cx| poll_recv(access, cx))
+    wait(access, Socket::poll_message)
 }
 
-#[inline]
-pub(crate) fn poll_recv<A: Access>(
-    access: &mut A,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Option<Message>, Error>> {
-    access.poll(cx, poll_whole)
-}
-
-#[inline]
-pub(crate) fn poll_whole<R: Runtime + Io<T>, T>(
-    socket: &mut Socket<R, T>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Option<Message>, Error>> {
-    socket.connection().receive_pieces(false);
-    socket.poll_message(cx)
-}
-
-pub(crate) async fn visit<A: Access>(
+pub(crate) fn visit<A: Access>(
     access: &mut A,
     mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
-) -> Result<(), Error> {
-    access.with(|socket| socket.connection().receive_pieces(false));
-    poll_fn(|cx| access.poll(cx, |socket, cx| socket.poll_visit(cx, &mut visitor))).await
+) -> impl Future<Output = Result<(), Error>> {
+    wait(access, move |socket, cx| socket.poll_visit(cx, &mut visitor))
 }
 
-pub(crate) async fn ready<A: Access>(access: &mut A) -> Result<(), SendError> {
-    poll_fn(|cx| access.poll(cx, Socket::poll_ready)).await
+pub(crate) fn ready<A: Access>(access: &mut A) -> impl Future<Output = Result<(), SendError>> {
+    wait(access, Socket::poll_ready)
 }
 
 pub(crate) fn feed<A: Access>(
@@ -79,7 +108,7 @@ pub(crate) fn feed<A: Access>(
     message: Message,
 ) -> impl Future<Output = Result<(), SendError>> {
     let mut message = Some(message);
-    poll_fn(move |cx| access.poll(cx, |socket, cx| socket.poll_feed(cx, &mut message)))
+    wait(access, move |socket, cx| socket.poll_feed(cx, &mut message))
 }
 
 /// In one poll, if there is room and the transport takes everything at once.
@@ -88,55 +117,83 @@ pub(crate) fn send<A: Access>(
     message: Message,
 ) -> impl Future<Output = Result<(), SendError>> {
     let mut message = Some(message);
-    poll_fn(move |cx| {
-        access.poll(cx, |socket, cx| {
+    wait(access, move |socket, cx| {
+        if message.is_some() {
             ready!(socket.poll_feed(cx, &mut message))?;
-            socket.poll_flush(cx)
-        })
+        }
+        socket.poll_flush(cx)
     })
+}
+
+/// `Full` also if a transport, or a waker, sends on the very connection that calls it.
+pub(crate) fn try_send<A: Access>(access: &mut A, message: Message) -> Result<(), SendError> {
+    let mut message = Some(message);
+    let sent = access.run(|socket, cx| message.take().map_or(Ok(()), |message| socket.try_send(message, cx)));
+    match (sent, message) {
+        (Some(result), _) => result,
+        (None, Some(message)) => Err(SendError::Full(message)),
+        (None, None) => Ok(()),
+    }
 }
 
 pub(crate) fn flush<A: Access>(access: &mut A) -> impl Future<Output = Result<(), SendError>> {
-    poll_fn(|cx| access.poll(cx, Socket::poll_flush))
+    wait(access, Socket::poll_flush)
 }
 
 pub(crate) async fn ping<A: Access>(access: &mut A, payload: Bytes) -> Result<(), PingError> {
-    // In one poll: another half could take the room that it has waited for.
-    poll_fn(|cx| {
-        access.poll(cx, |socket, cx| {
-            ready!(socket.poll_ready(cx)).map_err(|_| PingError::Closed)?;
-            Poll::Ready(socket.connection().ping(payload.clone()))
-        })
-    })
-    .await?;
+    wait(access, |socket, cx| socket.poll_ping(cx, &payload)).await?;
     flush(access).await.map_err(|_| PingError::Closed)
 }
 
 pub(crate) async fn close<A: Access>(access: &mut A, frame: CloseFrame) -> Closed {
-    access.change(|socket| socket.begin_close(frame));
-    poll_fn(|cx| access.poll(cx, Socket::poll_closed)).await
-}
-
-pub(crate) async fn send_part<A: Access>(access: &mut A, part: &[u8], last: bool) -> Result<(), StreamError> {
-    poll_fn(|cx| {
-        access.poll(cx, |socket, cx| {
-            ready!(socket.poll_ready(cx)).map_err(|_| StreamError::Closed)?;
-            Poll::Ready(match last {
-                false => socket.connection().continue_message(part),
-                true => socket.connection().finish_message(part),
-            })
-        })
+    let mut frame = Some(frame);
+    wait(access, move |socket, cx| {
+        if let Some(frame) = frame.take() {
+            socket.start_close(frame, cx);
+        }
+        socket.poll_closed(cx)
     })
     .await
+}
+
+pub(crate) fn start_close<A: Access>(access: &mut A, frame: CloseFrame) {
+    access.run_or_defer(move |socket, cx| socket.start_close(frame, cx));
+}
+
+pub(crate) fn start_message<A: Access>(access: &mut A, kind: Kind) -> Result<(), StreamError> {
+    access.run(|socket, _| socket.connection().start_message(kind)).unwrap_or(Err(StreamError::Full))
+}
+
+pub(crate) fn abort_message<A: Access>(access: &mut A) {
+    access.run_or_defer(|socket, cx| socket.abort_message(cx));
+}
+
+pub(crate) fn send_part<A: Access>(
+    access: &mut A,
+    part: &[u8],
+    is_last: bool,
+) -> impl Future<Output = Result<(), StreamError>> {
+    wait(access, move |socket, cx| socket.poll_part(cx, part, is_last))
 }
 
 /// The next piece of a message, or a whole one.
-pub(crate) async fn next_piece<A: Access>(access: &mut A) -> Result<Data, Error> {
-    poll_fn(|cx| {
-        access.poll(cx, |socket, cx| {
-            socket.connection().receive_pieces(true);
-            socket.poll_data(cx)
-        })
+pub(crate) fn next_piece<A: Access>(access: &mut A) -> impl Future<Output = Result<Data, Error>> {
+    wait(access, |socket, cx| {
+        socket.connection().receive_pieces(true);
+        socket.poll_data(cx)
     })
-    .await
+}
+
+/// The first piece of the next message, or a whole one. What is left of a message whose reader was dropped is passed over.
+pub(crate) fn first_piece<A: Access>(access: &mut A) -> impl Future<Output = Result<Data, Error>> {
+    wait(access, |socket, cx| {
+        loop {
+            socket.connection().receive_pieces(true);
+            let is_rest = socket.connection().is_within_pieces();
+            let data = ready!(socket.poll_data(cx));
+            if !is_rest || !matches!(data, Ok(Data::Message(_) | Data::Piece(_))) {
+                return Poll::Ready(data);
+            }
+        }
+    })
 }

@@ -1,51 +1,40 @@
-//! One connection, as the operations that any of its handles can poll.
+//! One connection over a transport, as the operations that any of its handles can poll. Every decision is made by [`Duplex`]; this
+//! moves bytes as its steps say.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use ws_client::{Channel, Guard};
+use ws_client::sync::mutant;
+use ws_client::{Channel, Consumer, Duplex, Guard, Step};
+use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, Reply,
-    SendError, Visit,
+    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, PingError,
+    Reply, SendError, StreamError,
 };
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Progress};
 use crate::runtime::{Io, Runtime};
-use crate::seat::Progress;
 use crate::signal::Signal;
+use crate::wakers::{News, Waited, Wants};
 
-/// So many bytes of a message are copied at most where it could be moved.
+/// A shorter message is copied from where it lies, so that it need not be moved through the layers before.
 const SMALL: usize = 1024;
 
 /// A connection and its transport.
 pub struct Socket<R: Runtime, T> {
     pub(crate) io: T,
-    pub(crate) driver: Driver<R, Channel<Connection>>,
-    /// Reading stands still, because nobody takes what comes.
-    paused: bool,
-    /// The next message of the sink has room, whatever is queued before it.
-    has_promised: bool,
-    pub(crate) receiver: Receiver,
+    pub(crate) driver: Driver<R, Duplex>,
+    /// The conditions that the last poll waits for.
+    wants: Wants,
+    /// Something may have been queued when nothing waited to be written, and nobody has written since.
+    has_fed: bool,
+    /// There is something else to do for one who waits: a deadline was set.
+    needs_driver: bool,
+    /// The last poll reads.
+    is_reading: bool,
     /// The one that accepted this connection, and may tell it to stop.
     listener: Option<(Arc<Signal>, Guard)>,
-}
-
-/// Who takes what comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Receiver {
-    /// Whoever does anything else, too: not while it waits for something else.
-    Same,
-    /// Another half.
-    Other,
-    /// Nobody, ever.
-    Nobody,
-}
-
-impl<R: Runtime, T> Progress for Socket<R, T> {
-    fn take_progress(&mut self) -> bool {
-        std::mem::take(&mut self.driver.progress)
-    }
 }
 
 impl<R: Runtime + Io<T>, T> Socket<R, T> {
@@ -54,63 +43,67 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         driver: Driver<R, Channel<Connection>>,
         listener: Option<(Arc<Signal>, Guard)>,
     ) -> Self {
-        Self { io, driver, paused: false, has_promised: false, receiver: Receiver::Same, listener }
+        let Ok(driver) = driver.change(|channel, _| Ok::<_, std::convert::Infallible>(Duplex::new(channel)));
+        Self {
+            io,
+            driver,
+            wants: Wants::NOTHING,
+            has_fed: false,
+            needs_driver: false,
+            is_reading: false,
+            listener,
+        }
     }
 
     /// The connection, which may be within TLS: only the driver knows.
     #[inline]
     pub(crate) fn connection(&mut self) -> &mut Connection {
-        self.driver.machine.inner_mut()
+        self.driver.machine.connection()
+    }
+
+    pub(crate) fn duplex(&mut self) -> &mut Duplex {
+        &mut self.driver.machine
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {
-        self.driver.machine.inner().closed()
+        self.driver.machine.closed()
     }
+}
 
+/// Receiving.
+impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// The next event; `None` after the last.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
-        loop {
-            if let Some(event) = self.connection().poll_event()? {
-                if let Event::Closed(_) = event {
-                    self.ended(cx);
-                }
-                return Poll::Ready(Ok(Some(event)));
-            }
-            if self.closed().is_some() {
-                return Poll::Ready(Ok(None));
-            }
-            self.resume();
-            ready!(self.poll_io(cx, true));
+        let clock = self.driver.clock();
+        let step = |socket: &mut Self| socket.driver.machine.next_event(|| clock.now());
+        let event = ready!(self.poll_steps(cx, Wants::EVENTS, step));
+        if let Ok(Some(Event::Closed(_))) = event {
+            self.ended(cx);
         }
+        Poll::Ready(event)
     }
 
     /// The next message, whole or the next piece of it: [`Data::Ended`] at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Data, Error>> {
-        loop {
-            match self.connection().poll_data() {
-                Ok(Data::Pending) => {
-                    self.resume();
-                    ready!(self.poll_io(cx, true));
-                }
-                Ok(data @ (Data::Message(_) | Data::Piece(_))) => return Poll::Ready(Ok(data)),
-                ended => {
-                    self.ended(cx);
-                    return Poll::Ready(ended);
-                }
-            }
+        let clock = self.driver.clock();
+        let step = |socket: &mut Self| socket.driver.machine.data(|| clock.now());
+        let data = ready!(self.poll_steps(cx, Wants::EVENTS, step));
+        if !matches!(data, Ok(Data::Message(_) | Data::Piece(_))) {
+            self.ended(cx);
         }
+        Poll::Ready(data)
     }
 
     /// The next whole message. What is left of one that was begun in pieces is passed over.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        loop {
-            match ready!(self.poll_data(cx))? {
-                Data::Message(message) => return Poll::Ready(Ok(Some(message))),
-                Data::Piece(_) => {}
-                _ => return Poll::Ready(Ok(None)),
-            }
+        let clock = self.driver.clock();
+        let step = |socket: &mut Self| socket.driver.machine.message(|| clock.now());
+        let message = ready!(self.poll_steps(cx, Wants::EVENTS, step));
+        if !matches!(message, Ok(Some(_))) {
+            self.ended(cx);
         }
+        Poll::Ready(message)
     }
 
     /// Shows messages to `visitor` until it breaks off or the connection ends.
@@ -119,58 +112,54 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         cx: &mut Context<'_>,
         visitor: &mut impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Poll<Result<(), Error>> {
-        loop {
-            match self.connection().visit(&mut *visitor) {
-                Ok(Visit::Stopped) => return Poll::Ready(Ok(())),
-                Ok(Visit::Closed(_)) => {
-                    self.ended(cx);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) => {
-                    self.ended(cx);
-                    return Poll::Ready(Err(error));
-                }
-                Ok(Visit::Full) => {
-                    self.pause();
-                    ready!(self.poll_io(cx, false));
-                }
-                _ if self.closed().is_some() => return Poll::Ready(Ok(())),
-                _ => {
-                    self.resume();
-                    ready!(self.poll_io(cx, true));
-                }
-            }
+        let clock = self.driver.clock();
+        let step = |socket: &mut Self| socket.driver.machine.visit(&mut *visitor, || clock.now());
+        let result = ready!(self.poll_steps(cx, Wants::EVENTS, step));
+        if result.is_err() || self.closed().is_some() {
+            self.ended(cx);
         }
+        Poll::Ready(result)
     }
+}
 
+/// Sending.
+impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Waits until a message would be accepted.
     #[inline]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        loop {
-            if !self.connection().is_open() {
-                return Poll::Ready(Err(SendError::Closed(None)));
-            }
-            if self.connection().has_room() {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(self.poll_io_ahead(cx));
-        }
+        self.poll_wait(cx, Wants::ROOM, Duplex::ready)
     }
 
     /// The same for a sink, and keeps the room for it.
-    pub(crate) fn poll_promise(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if !self.has_promised || !self.connection().is_open() {
-            ready!(self.poll_ready(cx))?;
-            self.has_promised = true;
-        }
-        Poll::Ready(Ok(()))
+    pub(crate) fn poll_reserve(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_wait(cx, Wants::ROOM, Duplex::reserve)
     }
 
     pub(crate) fn start_send(&mut self, message: Message) -> Result<(), SendError> {
-        match std::mem::take(&mut self.has_promised) {
-            true => self.connection().send_promised(message),
-            false => self.connection().send(message),
+        self.feeding(|duplex| duplex.start_send(message))
+    }
+
+    /// Queues a message if there is room, and lets the transport take what it takes at once.
+    pub(crate) fn try_send(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), SendError> {
+        let mut result = self.feeding(|duplex| duplex.connection().send(message));
+        self.write_at_once(cx);
+        if let Err(SendError::Full(message)) = result {
+            // What the transport has just taken may have made room.
+            result = self.feeding(|duplex| duplex.connection().send(message));
+            self.write_at_once(cx);
         }
+        result
+    }
+
+    /// Queues the answer of a visitor. Whoever receives writes it when it waits next.
+    pub(crate) fn answer(&mut self, answer: MessageRef<'_>) -> Result<(), StreamError> {
+        self.feeding(|duplex| duplex.connection().send_ref(answer))
+    }
+
+    /// Nobody receives any more.
+    pub(crate) fn discard(&mut self) {
+        self.duplex().set_consumer(Consumer::Nobody);
+        self.needs_driver = true;
     }
 
     /// Waits until there is room, and queues the message; does nothing if that is done.
@@ -180,9 +169,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         cx: &mut Context<'_>,
         message: &mut Option<Message>,
     ) -> Poll<Result<(), SendError>> {
-        // The straight path: what is small is copied in any case, and need not be moved through the layers before.
         let small = message.as_ref().filter(|message| message.len() <= SMALL);
-        if small.is_some_and(|message| self.connection().send_ref(message.as_ref()).is_ok()) {
+        if small.is_some_and(|message| {
+            self.feeding(|duplex| duplex.connection().send_ref(message.as_ref())).is_ok()
+        }) {
             *message = None;
             return Poll::Ready(Ok(()));
         }
@@ -195,95 +185,152 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         cx: &mut Context<'_>,
         message: &mut Option<Message>,
     ) -> Poll<Result<(), SendError>> {
-        while let Some(untried) = message.take() {
-            match self.connection().send(untried) {
-                Err(SendError::Full(refused)) => *message = Some(refused),
-                result => return Poll::Ready(result),
-            }
-            ready!(self.poll_io_ahead(cx));
-        }
-        Poll::Ready(Ok(()))
+        self.poll_wait_feeding(cx, |duplex| duplex.feed(message))
+    }
+
+    /// Waits for room, and queues a ping.
+    pub(crate) fn poll_ping(&mut self, cx: &mut Context<'_>, payload: &Bytes) -> Poll<Result<(), PingError>> {
+        self.poll_wait_feeding(cx, |duplex| duplex.ping(payload))
+    }
+
+    /// Waits for room, and queues a part of a streamed message.
+    pub(crate) fn poll_part(
+        &mut self,
+        cx: &mut Context<'_>,
+        part: &[u8],
+        is_last: bool,
+    ) -> Poll<Result<(), StreamError>> {
+        self.poll_wait_feeding(cx, |duplex| duplex.part(part, is_last))
     }
 
     /// Waits until the transport has taken everything.
     #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let clock = self.driver.clock();
         loop {
-            if self.driver.write_through(&mut self.io, cx) || self.closed().is_some() {
-                let lost = self.connection().outbound().has_lost();
-                return Poll::Ready(if lost { Err(SendError::Closed(None)) } else { Ok(()) });
+            if self.write_at_once(cx) || self.closed().is_some() {
+                return Poll::Ready(self.duplex().flushed());
             }
-            ready!(self.poll_io_ahead(cx));
+            let step = self.duplex().look_ahead::<()>(|| clock.now());
+            // What was just seen may be the end.
+            if self.closed().is_none() {
+                ready!(self.poll_io(cx, Wants::FLUSHED, step == Step::Read));
+            }
         }
     }
 
-    pub(crate) fn begin_close(&mut self, frame: CloseFrame) {
+    /// Begins the closing handshake, and lets the transport take what it takes at once.
+    pub(crate) fn start_close(&mut self, frame: CloseFrame, cx: &mut Context<'_>) {
         let now = self.driver.now();
-        self.connection().close(frame, now);
+        self.duplex().start_close(frame, now);
+        self.write_at_once(cx);
+        self.needs_driver = true;
+    }
+
+    /// Gives up a streamed message that was begun and not finished.
+    pub(crate) fn abort_message(&mut self, cx: &mut Context<'_>) {
+        let now = self.driver.now();
+        self.connection().abort_message(now);
+        self.write_at_once(cx);
+        self.needs_driver = true;
     }
 
     /// Waits for the end of the connection.
     pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
-        loop {
-            if let Some(closed) = self.closed() {
-                let closed = closed.clone();
-                self.ended(cx);
-                return Poll::Ready(closed);
+        let clock = self.driver.clock();
+        let closed = ready!(self.poll_steps(cx, Wants::END, |socket| match socket.duplex().ended() {
+            Some(closed) => Step::Done(closed),
+            None => {
+                let step = socket.duplex().look_for_end(|| clock.now());
+                socket.duplex().ended().map_or(step, Step::Done)
             }
-            let look = match self.receiver {
-                Receiver::Same => Connection::read_to_close,
-                Receiver::Other | Receiver::Nobody => Connection::read_ahead,
-            };
-            ready!(self.poll_io_while(cx, look));
-        }
+        }));
+        self.ended(cx);
+        Poll::Ready(closed)
     }
 
     /// Closes with 1000, unless it is closing already, and waits for the end.
     pub(crate) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         if self.connection().is_open() {
-            self.begin_close(CloseCode::NORMAL.into());
+            self.start_close(CloseCode::NORMAL.into(), cx);
         }
         self.poll_closed(cx).map(|_| Ok(()))
     }
+}
 
-    /// Moves bytes while somebody waits for something else than receiving.
-    fn poll_io_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_io_while(cx, Connection::read_ahead)
-    }
-
-    /// Moves bytes, and looks at what came, as far as `look` goes.
-    fn poll_io_while(&mut self, cx: &mut Context<'_>, look: fn(&mut Connection) -> bool) -> Poll<()> {
-        if self.receiver == Receiver::Nobody {
-            while !matches!(self.connection().poll_event(), Ok(None)) {}
-        }
-        let reading = look(self.connection());
-        if reading {
-            self.resume();
-        } else {
-            self.pause();
-        }
-        if self.closed().is_some() {
-            return Poll::Ready(());
-        }
-        self.poll_io(cx, reading)
-    }
-
-    fn pause(&mut self) {
-        if !self.paused {
-            self.paused = true;
-            self.connection().pause();
-        }
-    }
-
-    fn resume(&mut self) {
-        if self.paused {
-            self.paused = false;
-            let now = self.driver.now();
-            self.connection().resume(now);
+/// Moving bytes.
+impl<R: Runtime + Io<T>, T> Socket<R, T> {
+    /// Takes steps until one completes, and moves bytes between them. Whatever moved, the condition is checked again.
+    #[inline]
+    fn poll_steps<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        mut step: impl FnMut(&mut Self) -> Step<O>,
+    ) -> Poll<O> {
+        loop {
+            let reading = match step(self) {
+                Step::Done(output) => return Poll::Ready(output),
+                Step::Read => true,
+                Step::Write => false,
+            };
+            self.driver.has_written = false;
+            if self.poll_io(cx, wants, reading).is_ready() {
+                continue;
+            }
+            if !self.driver.has_written || mutant("room after a partial write is not looked at") {
+                return Poll::Pending;
+            }
+            // The transport has taken a part, which may be what the operation waits for.
+            match step(self) {
+                Step::Done(output) => return Poll::Ready(output),
+                Step::Read if !reading => {}
+                Step::Read | Step::Write => return Poll::Pending,
+            }
         }
     }
 
-    fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+    /// Waits for something else than receiving.
+    #[inline]
+    fn poll_wait<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        mut done: impl FnMut(&mut Duplex) -> Option<O>,
+    ) -> Poll<O> {
+        let clock = self.driver.clock();
+        self.poll_steps(cx, wants, |socket| socket.duplex().wait_for(&mut done, || clock.now()))
+    }
+
+    /// The same for what queues something.
+    fn poll_wait_feeding<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut done: impl FnMut(&mut Duplex) -> Option<O>,
+    ) -> Poll<O> {
+        let clock = self.driver.clock();
+        self.poll_steps(cx, Wants::ROOM, |socket| {
+            socket.feeding(|duplex| duplex.wait_for(&mut done, || clock.now()))
+        })
+    }
+
+    /// Does what may queue something. If nothing waited to be written before, one who waits is to write it.
+    #[inline]
+    fn feeding<O>(&mut self, feed: impl FnOnce(&mut Duplex) -> O) -> O {
+        let duplex = &mut self.driver.machine;
+        self.has_fed |= duplex.connection().outbound().is_empty();
+        feed(duplex)
+    }
+
+    /// Writes what waits, if the transport takes it all at once.
+    #[inline]
+    fn write_at_once(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_written = self.driver.write_through(&mut self.io, cx);
+        self.has_fed &= !is_written;
+        is_written
+    }
+
+    fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
         if let Some((signal, _)) = &self.listener
             && let Poll::Ready(stopping) = signal.poll(cx)
         {
@@ -291,12 +338,53 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
             stopping.apply(self.connection(), now);
             return Poll::Ready(());
         }
-        self.driver.poll_io(&mut self.io, cx, reading)
+        self.is_reading = reading;
+        let result = self.driver.poll_io(&mut self.io, cx, reading);
+        if result.is_pending() {
+            self.wants = wants;
+        }
+        result
     }
 
     /// The last event is out: tells the transport, and the listener.
     fn ended(&mut self, cx: &mut Context<'_>) {
         let _ = self.driver.poll_io(&mut self.io, cx, false);
         self.listener = None;
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Waited for Socket<R, T> {
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    fn news(&mut self) -> News {
+        let has_input = std::mem::take(&mut self.driver.progress) != Progress::Nothing;
+        let has_unblocked = self.duplex().take_unblocked();
+        let has_fed = std::mem::take(&mut self.has_fed);
+        let needs_driver = std::mem::take(&mut self.needs_driver);
+        let has_ended = self.closed().is_some();
+        let has_room = self.duplex().ready().is_some();
+        let is_flushed = self.connection().outbound().is_empty();
+        let met = Wants::EVENTS.only_if(has_input || has_ended)
+            | Wants::ROOM.only_if(has_room)
+            | Wants::FLUSHED.only_if(is_flushed || has_ended)
+            | Wants::END.only_if(has_ended);
+        News { met, needs_driver: has_unblocked || needs_driver || (has_fed && !is_flushed) }
+    }
+
+    fn forget_news(&mut self) {
+        self.driver.progress = Progress::Nothing;
+        self.duplex().take_unblocked();
+        self.has_fed = false;
+        self.needs_driver = false;
+    }
+
+    fn is_disarmed(&self) -> bool {
+        self.driver.progress == Progress::Disarmed
+    }
+
+    fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
+        self.driver.rearm(&mut self.io, cx, self.is_reading)
     }
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
+use ws_client::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
@@ -13,42 +14,40 @@ use ws_core::{
 
 use crate::operations::{self, Access};
 use crate::runtime::{Io, Runtime};
-use crate::seat::Seat;
-use crate::socket::{self, Socket};
+use crate::shared::SharedHandle;
+use crate::socket::Socket;
 use crate::stream::{MessageReader, MessageWriter};
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<R: Runtime, T = <R as Runtime>::TcpStream>(pub(crate) Half<R, T>);
+pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) Half<R, T>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
 /// While it waits, it also writes what the sending half has queued.
-pub struct Receiver<R: Runtime, T = <R as Runtime>::TcpStream>(Half<R, T>);
+pub struct Receiver<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(Half<R, T>);
 
 pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<R, T>, Receiver<R, T>) {
-    socket.receiver = socket::Receiver::Other;
-    let seat = Seat::new(socket);
-    (Sender(Half(seat.clone())), Receiver(Half(seat)))
+    socket.duplex().set_consumer(Consumer::OtherHalf);
+    let handle = SharedHandle::new(socket);
+    (Sender(Half(handle.clone())), Receiver(Half(handle)))
 }
 
-/// What the two halves have in common; it stands in the types of [`MessageWriter`] and [`MessageReader`] that they give out.
-pub struct Half<R: Runtime, T = <R as Runtime>::TcpStream>(Seat<Socket<R, T>>);
+/// One half of a connection: the common part of both. It stands in the types of [`MessageWriter`] and [`MessageReader`].
+pub struct Half<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(SharedHandle<Socket<R, T>>);
 
 impl<R: Runtime + Io<T>, T> Access for Half<R, T> {
     type Runtime = R;
     type Transport = T;
 
-    fn with<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
-        f(&mut self.0.lock())
+    fn run<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> O) -> Option<O> {
+        self.0.run(f)
     }
 
-    fn change<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
-        let result = f(&mut self.0.lock());
-        self.0.wake_others();
-        result
+    fn run_or_defer(&mut self, f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) + Send + 'static) {
+        self.0.run_or_defer(f);
     }
 
     fn poll<O>(
@@ -57,6 +56,10 @@ impl<R: Runtime + Io<T>, T> Access for Half<R, T> {
         f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
     ) -> Poll<O> {
         self.0.poll(cx, f)
+    }
+
+    fn give_up(&mut self) {
+        self.0.give_up();
     }
 }
 
@@ -68,7 +71,7 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
 
     /// As [`WebSocket::try_send`](crate::WebSocket::try_send).
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.0.with(|socket| socket.connection().send(message))
+        operations::try_send(&mut self.0, message.into())
     }
 
     /// As [`WebSocket::ready`](crate::WebSocket::ready).
@@ -98,7 +101,7 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
 
     /// As [`WebSocket::start_close`](crate::WebSocket::start_close).
     pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
-        self.0.change(|socket| socket.begin_close(frame.into()));
+        operations::start_close(&mut self.0, frame.into());
     }
 
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
@@ -118,12 +121,28 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
         operations::next(&mut self.0).await
     }
 
-    /// As [`WebSocket::visit`](crate::WebSocket::visit).
+    /// Shows each message to `visitor`, which may answer, and says whether to go on. Ends when it breaks off, or with the
+    /// connection. Cancel safe.
+    ///
+    /// The visitor may use the sending half. Receiving never waits for room to send: an answer for which there is none is
+    /// refused with [`StreamError::Full`].
     pub async fn visit(
         &mut self,
-        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        operations::visit(&mut self.0, visitor).await
+        // What a visitor has answered last is written by one who waits, if this ends.
+        let leaving = Leaving(self);
+        while let Some(message) = operations::recv(&mut leaving.0.0).await? {
+            let handle = &leaving.0.0.0;
+            let mut answer = |answer: MessageRef<'_>| {
+                handle.look(|socket| socket.answer(answer)).unwrap_or(Err(StreamError::Full))
+            };
+            // Nothing is locked here: the visitor is the user's code.
+            if visitor(message.as_ref(), &mut Reply::through(&mut answer)).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
@@ -133,15 +152,23 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
 
     /// As [`WebSocket::closed`](crate::WebSocket::closed).
     pub fn closed(&mut self) -> Option<Closed> {
-        self.0.with(|socket| socket.closed().cloned())
+        self.0.0.look(|socket| socket.closed().cloned()).flatten()
     }
 }
 
-impl<R: Runtime, T> Drop for Receiver<R, T> {
+/// A visit under way.
+struct Leaving<'a, R: Runtime + Io<T>, T>(&'a mut Receiver<R, T>);
+
+impl<R: Runtime + Io<T>, T> Drop for Leaving<'_, R, T> {
+    fn drop(&mut self) {
+        self.0.0.run(|_, _| {});
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Drop for Receiver<R, T> {
     fn drop(&mut self) {
         // Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
-        self.0.0.lock().receiver = socket::Receiver::Nobody;
-        self.0.0.wake_others();
+        self.0.run_or_defer(|socket, _| socket.discard());
     }
 }
 
@@ -149,7 +176,7 @@ impl<R: Runtime + Io<T>, T> Stream for Receiver<R, T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        operations::poll_recv(&mut self.get_mut().0, cx).map(Result::transpose)
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_message).map(Result::transpose)
     }
 }
 
@@ -157,18 +184,20 @@ impl<R: Runtime + Io<T>, T> Sink<Message> for Sender<R, T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.poll(cx, Socket::poll_promise)
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_reserve)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().0.with(|socket| socket.start_send(message))
+        let mut message = Some(message);
+        let sent = self.get_mut().0.run(|socket, _| message.take().map_or(Ok(()), |m| socket.start_send(m)));
+        sent.unwrap_or_else(|| message.map_or(Ok(()), |message| Err(SendError::Full(message))))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.poll(cx, Socket::poll_flush)
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.poll(cx, Socket::poll_close)
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_close)
     }
 }

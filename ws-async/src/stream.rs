@@ -2,7 +2,7 @@
 
 use ws_client::Pieces;
 use ws_core::bytes::Bytes;
-use ws_core::{Data, Error, Kind, StreamError};
+use ws_core::{Error, Kind, StreamError};
 
 use crate::operations::{self, Access};
 
@@ -16,7 +16,7 @@ pub struct MessageWriter<'a, A: Access> {
 
 impl<'a, A: Access> MessageWriter<'a, A> {
     pub(crate) fn new(access: &'a mut A, kind: Kind) -> Result<Self, StreamError> {
-        access.with(|socket| socket.connection().start_message(kind))?;
+        operations::start_message(access, kind)?;
         Ok(Self { access, is_finished: false })
     }
 
@@ -46,10 +46,7 @@ impl<'a, A: Access> MessageWriter<'a, A> {
 impl<A: Access> Drop for MessageWriter<'_, A> {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.access.change(|socket| {
-                let now = socket.driver.now();
-                socket.connection().abort_message(now);
-            });
+            operations::abort_message(self.access);
         }
     }
 }
@@ -64,13 +61,7 @@ pub struct MessageReader<'a, A: Access> {
 
 impl<'a, A: Access> MessageReader<'a, A> {
     pub(crate) async fn begin(access: &'a mut A) -> Result<Option<Self>, Error> {
-        // What is left of a message whose reader was dropped.
-        while access.with(|socket| socket.connection().is_within_pieces()) {
-            if operations::next_piece(access).await? == Data::Ended {
-                return Ok(None);
-            }
-        }
-        let pieces = Pieces::begin(operations::next_piece(access).await?);
+        let pieces = Pieces::begin(operations::first_piece(access).await?);
         Ok(pieces.map(|pieces| Self { access, pieces }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -17,10 +17,10 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::operations::{self, Access};
 use crate::runtime::{Io, Runtime};
-use crate::seat::{Progress as _, Tasks};
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
+use crate::wakers::{Seat, SlotId, Tasks};
 use crate::{accept, connect};
 
 /// One WebSocket connection, of either role, over any transport of a runtime.
@@ -33,13 +33,22 @@ use crate::{accept, connect};
 pub struct WebSocket<R: Runtime, T = <R as Runtime>::TcpStream> {
     pub(crate) socket: Socket<R, T>,
     /// Those that use it as a `Stream` and as a `Sink`, which may be two since `futures_util::StreamExt::split`.
-    tasks: Option<Box<Tasks>>,
+    tasks: Option<Box<Pair>>,
 }
 
 /// Nothing of it is pinned where it lies, the transport neither.
 impl<R: Runtime, T> Unpin for WebSocket<R, T> {}
 
-/// The places of the two.
+/// Two tasks that poll the same connection, neither of which knows of the other.
+#[derive(Default)]
+struct Pair {
+    tasks: Tasks,
+    slots: Option<[SlotId; 2]>,
+    /// The last poll for each has pended.
+    was_waiting: [bool; 2],
+}
+
+/// The slots of the two.
 const STREAM: usize = 0;
 const SINK: usize = 1;
 
@@ -138,9 +147,10 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         operations::send(self, message.into())
     }
 
-    /// Queues the message if there is room, without waiting and without writing. Else the error hands it back.
+    /// Queues the message if there is room, and writes it if the transport takes it at once, all without waiting. An error hands
+    /// the message back. To send many messages with one write, use [`feed`](Self::feed).
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.socket.connection().send(message)
+        operations::try_send(self, message.into())
     }
 
     /// Waits until there is room for a message. Cancel safe.
@@ -182,9 +192,9 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         operations::close(self, frame.into()).await
     }
 
-    /// Begins the closing handshake, without waiting: go on receiving to its end.
+    /// Begins the closing handshake, and writes what the transport takes at once, without waiting: go on receiving to its end.
     pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
-        self.socket.begin_close(frame.into());
+        operations::start_close(self, frame.into());
     }
 
     /// How the connection ended, once it has.
@@ -200,13 +210,19 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// Polls for one of two tasks, neither of which knows of the other.
     fn poll_for<O>(
         &mut self,
-        place: usize,
+        number: usize,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
     ) -> Poll<O> {
         let Self { socket, tasks } = self;
-        let tasks = tasks.get_or_insert_with(|| Box::new(Tasks::with_places(2)));
-        tasks.poll(place, cx, |cx| (f(socket, cx), socket.take_progress()))
+        let pair = tasks.get_or_insert_default();
+        let slots = pair.slots.get_or_insert_with(|| [pair.tasks.take_slot(), pair.tasks.take_slot()]);
+        let was_waiting = pair.was_waiting[number];
+        let seat = Seat { slot: slots[number], is_guarded: false, was_waiting };
+        let (result, wakers) = pair.tasks.poll(socket, Some(seat), cx, f);
+        pair.was_waiting[number] = result.is_pending();
+        wakers.wake();
+        result
     }
 
     /// The transport. Reading from it or writing to it breaks the connection.
@@ -219,14 +235,24 @@ impl<R: Runtime + Io<T>, T> Access for WebSocket<R, T> {
     type Runtime = R;
     type Transport = T;
 
-    fn with<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
-        f(&mut self.socket)
+    fn run<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> O) -> Option<O> {
+        let Self { socket, tasks } = self;
+        Some(match tasks {
+            // Nobody waits.
+            None => f(socket, &mut Context::from_waker(Waker::noop())),
+            Some(pair) => {
+                let (output, wakers) = pair.tasks.run(socket, f);
+                wakers.wake();
+                output
+            }
+        })
     }
 
-    fn change<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>) -> O) -> O {
-        f(&mut self.socket)
+    fn run_or_defer(&mut self, f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) + Send + 'static) {
+        self.run(f);
     }
 
+    #[inline(always)]
     fn poll<O>(
         &mut self,
         cx: &mut Context<'_>,
@@ -234,6 +260,9 @@ impl<R: Runtime + Io<T>, T> Access for WebSocket<R, T> {
     ) -> Poll<O> {
         f(&mut self.socket, cx)
     }
+
+    #[inline(always)]
+    fn give_up(&mut self) {}
 }
 
 /// As [`recv`](WebSocket::recv).
@@ -241,7 +270,7 @@ impl<R: Runtime + Io<T>, T> Stream for WebSocket<R, T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_for(STREAM, cx, operations::poll_whole).map(Result::transpose)
+        self.get_mut().poll_for(STREAM, cx, Socket::poll_message).map(Result::transpose)
     }
 }
 
@@ -251,11 +280,11 @@ impl<R: Runtime + Io<T>, T> Sink<Message> for WebSocket<R, T> {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_for(SINK, cx, Socket::poll_promise)
+        self.get_mut().poll_for(SINK, cx, Socket::poll_reserve)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().socket.start_send(message)
+        self.get_mut().run(|socket, _| socket.start_send(message)).unwrap_or(Ok(()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

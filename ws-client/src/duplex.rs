@@ -142,16 +142,21 @@ impl Duplex {
     }
 
     /// Shows messages to `visitor` until it breaks off or the connection ends, for a caller who alone uses the connection. Each
-    /// message is shown only when there is room for one answer. Until then, messages are read ahead.
+    /// message is shown only when there is room for one answer. Until then nothing is read: the end of the stream, or a Close
+    /// frame, must not keep the messages before it from being answered.
     pub fn visit(
         &mut self,
         visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
         now: impl FnOnce() -> Instant,
     ) -> Step<Result<(), Error>> {
+        self.connection().receive_pieces(false);
         match self.connection().visit(visitor) {
             Err(error) => Step::Done(Err(error)),
             Ok(Visit::Stopped | Visit::Closed(_)) => Step::Done(Ok(())),
-            Ok(Visit::Full) => self.look_ahead(now),
+            Ok(Visit::Full) => {
+                self.pause();
+                Step::Write
+            }
             Ok(_) => self.read_on(now, Ok(())),
         }
     }

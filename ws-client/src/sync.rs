@@ -15,6 +15,21 @@ pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A number that no other running thread has at the same time; a task of the model checker counts as a thread.
+#[cfg(not(shuttle))]
+#[inline]
+pub fn this_thread() -> usize {
+    thread_local!(static PLACE: u8 = const { 0 });
+    // The address of a thread-local is never 0. A thread that ends has none, and does not share its number with itself.
+    PLACE.try_with(|place| std::ptr::from_ref(place).addr()).unwrap_or(1)
+}
+
+/// A number that no other running task of the model has.
+#[cfg(shuttle)]
+pub fn this_thread() -> usize {
+    usize::from(shuttle::current::me()) + 1
+}
+
 /// Whether the model checker has broken the rule of this name, to see that a scenario notices. Never so in any other build.
 #[cfg(not(shuttle))]
 #[inline(always)]

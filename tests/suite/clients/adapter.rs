@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_client::{ClientEvent, Session, Stats, Status};
+use ws_client::{ClientEvent, ConfirmError, Session, Stats, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
@@ -14,7 +14,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn flush(&self) -> Result<(), SendError>;
-    fn confirm(&self) -> Result<(), SendError>;
+    fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
     fn start_close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
@@ -37,7 +37,7 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn flush(&self) -> Result<(), SendError>;
-    fn confirm(&self) -> Result<(), SendError>;
+    fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
     fn status(&self) -> Status;

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_async::{Client, Handle, Runtime};
-use ws_client::{ClientEvent, Session, Stats, Status};
+use ws_client::{ClientEvent, ConfirmError, Session, Stats, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -45,7 +45,7 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         E::block_on(self.inner.flush())
     }
 
-    fn confirm(&self) -> Result<(), SendError> {
+    fn confirm(&self) -> Result<(), ConfirmError> {
         E::block_on(self.inner.confirm())
     }
 
@@ -125,7 +125,7 @@ impl<E: Executor> ClientHandle for On<E, Handle<E::Runtime>> {
         E::block_on(self.inner.flush())
     }
 
-    fn confirm(&self) -> Result<(), SendError> {
+    fn confirm(&self) -> Result<(), ConfirmError> {
         E::block_on(self.inner.confirm())
     }
 

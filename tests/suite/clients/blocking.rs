@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
-use ws_client::{ClientEvent, Stats, Status};
+use ws_client::{ClientEvent, ConfirmError, Stats, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -27,8 +27,8 @@ impl ClientAdapter for Client {
         self.flush()
     }
 
-    fn confirm(&self) -> Result<(), SendError> {
-        self.confirm()
+    fn confirm(&self) -> Result<(), ConfirmError> {
+        self.confirm().map_err(|_| ConfirmError::Lost)
     }
 
     fn close(&self, frame: impl Into<CloseFrame>) {
@@ -101,8 +101,8 @@ impl ClientHandle for Handle {
         self.flush()
     }
 
-    fn confirm(&self) -> Result<(), SendError> {
-        self.confirm()
+    fn confirm(&self) -> Result<(), ConfirmError> {
+        self.confirm().map_err(|_| ConfirmError::Lost)
     }
 
     fn close(&self, frame: impl Into<CloseFrame>) {

@@ -12,3 +12,4 @@ mod polls;
 mod sink;
 mod transport;
 mod virtual_time;
+mod wakes;

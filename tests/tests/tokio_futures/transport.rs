@@ -30,9 +30,12 @@ pub(crate) struct State {
     has_pended: [bool; 4],
     pub(crate) reads: usize,
     pub(crate) writes: usize,
+    /// So many more bytes are taken, if there is a limit; then a write pends.
+    pub(crate) room: Option<usize>,
     /// The addresses of what was written.
     pub(crate) written_from: Vec<usize>,
     waiting: Option<Waker>,
+    writing: Option<Waker>,
 }
 
 impl Transport {
@@ -61,6 +64,15 @@ impl Transport {
 
     pub(crate) fn end(&self) {
         self.state().eof = true;
+    }
+
+    /// From now on, it takes only so many bytes more.
+    pub(crate) fn take_only(&self, bytes: usize) {
+        let mut state = self.state();
+        state.room = Some(bytes);
+        let waker = state.writing.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Whether this is the last handle to it.
@@ -104,12 +116,22 @@ impl State {
         Poll::Ready(())
     }
 
+    /// Pends while there is no room for what is written.
+    fn has_room(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.room == Some(0) {
+            self.writing = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
     fn limit(&self) -> usize {
         if self.step > 0 { self.step } else { usize::MAX }
     }
 
     fn write(&mut self, bytes: &[u8]) -> usize {
-        let n = bytes.len().min(self.limit());
+        let n = bytes.len().min(self.limit()).min(self.room.unwrap_or(usize::MAX));
+        self.room = self.room.map(|room| room - n);
         self.output.extend_from_slice(&bytes[..n]);
         self.written_from.push(bytes.as_ptr().addr());
         n
@@ -148,7 +170,7 @@ impl AsyncRead for Transport {
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let state = &mut *self.state();
-        if state.stutter(Call::Write, cx).is_pending() {
+        if state.stutter(Call::Write, cx).is_pending() || state.has_room(cx).is_pending() {
             return Poll::Pending;
         }
         state.writes += 1;
@@ -161,7 +183,7 @@ impl AsyncWrite for Transport {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let state = &mut *self.state();
-        if state.stutter(Call::Write, cx).is_pending() {
+        if state.stutter(Call::Write, cx).is_pending() || state.has_room(cx).is_pending() {
             return Poll::Pending;
         }
         state.writes += 1;

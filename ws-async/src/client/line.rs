@@ -1,22 +1,32 @@
-//! A session and what it goes over at present.
+//! A session and the transport that it uses at present.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use ws_client::{Action, ClientEvent, ConnectError, Reached, Session};
+use ws_client::{Action, Answer, ClientEvent, ConnectError, Question, Reached, Session, Status};
 use ws_core::{Instant, Machine};
 
 use crate::clock::Clock;
 use crate::connect::reach;
-use crate::driver::Driver;
+use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
-use crate::seat::Progress;
+use crate::wakers::{News, Waited, Wants};
 
 pub(crate) struct Line<R: Runtime> {
     driver: Driver<R, Session>,
-    /// Nothing, for most of the time that a client waits to come back.
+    /// Nothing, for most of the time that a client waits to reconnect.
     transport: Option<R::TcpStream>,
     opening: Option<Opening<R>>,
+    /// A hook of the user is to be run, which needs the lock to be released.
+    question: Option<Question>,
+    /// The conditions that the last poll waits for.
+    wants: Wants,
+    /// There is something to do for one who waits.
+    needs_driver: bool,
+    /// The transport did not take all that waits, and one who waits knows.
+    is_stuck: bool,
+    /// The version of the proofs that everybody was told of.
+    proofs: u64,
 }
 
 type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
@@ -24,15 +34,43 @@ type Opened<R> = Result<Reached<<R as Runtime>::TcpStream>, ConnectError>;
 
 impl<R: Runtime> Line<R> {
     pub(crate) fn new(session: Session) -> Self {
-        Self { driver: Driver::new(session, Clock::start()), transport: None, opening: None }
+        Self {
+            driver: Driver::new(session, Clock::start()),
+            transport: None,
+            opening: None,
+            question: None,
+            wants: Wants::NOTHING,
+            needs_driver: false,
+            is_stuck: false,
+            proofs: 0,
+        }
     }
 
     pub(crate) fn session(&mut self) -> &mut Session {
         &mut self.driver.machine
     }
 
-    pub(crate) fn now(&self) -> Instant {
-        self.driver.now()
+    /// Does what a user wants, and as much of what follows from it as needs no waiting.
+    pub(crate) fn change<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Session, Instant) -> O,
+    ) -> O {
+        let now = self.driver.now();
+        let output = f(&mut self.driver.machine, now);
+        // Nobody may be waiting who would see to it.
+        self.act();
+        self.write_at_once(cx);
+        self.needs_driver = true;
+        output
+    }
+
+    /// Queues something, and lets the transport take what it takes at once.
+    pub(crate) fn queue<O>(&mut self, cx: &mut Context<'_>, f: impl FnOnce(&mut Session) -> O) -> O {
+        let output = f(&mut self.driver.machine);
+        self.act();
+        self.write_at_once(cx);
+        output
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
@@ -40,8 +78,8 @@ impl<R: Runtime> Line<R> {
             let was_full = self.driver.machine.is_full();
             let Ok(event) = self.driver.machine.poll_event();
             if event.is_some() {
-                // Who waits elsewhere may read on.
-                self.driver.progress |= was_full && !self.driver.machine.is_full();
+                // One who waits elsewhere may read on.
+                self.needs_driver |= was_full && !self.driver.machine.is_full();
                 // What goes with it may be an action, such as dropping the transport.
                 self.act();
                 return Poll::Ready(event);
@@ -50,18 +88,58 @@ impl<R: Runtime> Line<R> {
                 self.act();
                 return Poll::Ready(None);
             }
-            ready!(self.poll_io(cx, true));
+            ready!(self.poll_io(cx, Wants::EVENTS, true));
         }
     }
 
-    pub(crate) fn write_through(&mut self, cx: &mut Context<'_>) {
-        if let Some(transport) = &mut self.transport {
-            self.driver.write_through(transport, cx);
+    /// Waits for something else than events. Whatever moved, the condition is checked again.
+    pub(crate) fn poll_wait<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        mut done: impl FnMut(&mut Self, &mut Context<'_>) -> Option<O>,
+    ) -> Poll<O> {
+        loop {
+            // First: what came may be what is waited for.
+            let reading = self.session().read_ahead();
+            if let Some(output) = done(self, cx) {
+                // What goes with it may be an action, such as dropping the transport.
+                self.act();
+                return Poll::Ready(output);
+            }
+            self.driver.has_written = false;
+            if self.poll_io(cx, wants, reading).is_ready() {
+                continue;
+            }
+            if !self.driver.has_written {
+                return Poll::Pending;
+            }
+            // The transport has taken a part, which may be what is waited for.
+            if let Some(output) = done(self, cx) {
+                self.act();
+                return Poll::Ready(output);
+            }
+            if reading == self.session().read_ahead() {
+                return Poll::Pending;
+            }
         }
     }
 
-    pub(crate) fn poll_io(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+    fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
         self.act();
+        let result = if self.question.is_some() {
+            // The caller answers it first.
+            Poll::Pending
+        } else {
+            self.poll_transport(cx, reading)
+        };
+        if result.is_pending() {
+            self.wants = wants;
+        }
+        result
+    }
+
+    fn poll_transport(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
         if let Some(opening) = &mut self.opening
             && let Poll::Ready(opened) = opening.as_mut().poll(cx)
         {
@@ -76,31 +154,54 @@ impl<R: Runtime> Line<R> {
         }
     }
 
-    /// Does what the session asks for.
-    pub(crate) fn act(&mut self) {
-        let opening = match self.driver.machine.poll_action() {
-            None => return,
-            Some(Action::Drop) => None,
-            Some(Action::Ask(question)) => {
-                if let Some(panic) = self.driver.machine.answer(question.ask(), self.driver.now()) {
-                    std::panic::resume_unwind(panic);
+    fn write_at_once(&mut self, cx: &mut Context<'_>) {
+        if let Some(transport) = &mut self.transport {
+            let is_stuck = !self.driver.write_through(transport, cx);
+            // Once told, one who waits writes on by itself.
+            self.needs_driver |= is_stuck && !self.is_stuck;
+            self.is_stuck = is_stuck;
+        }
+    }
+
+    /// Does what the session asks for, but for what runs code of the user.
+    fn act(&mut self) {
+        while let Some(action) = self.driver.machine.poll_action() {
+            let opening = match action {
+                Action::Ask(question) => {
+                    self.question = Some(question);
+                    continue;
                 }
-                return self.act();
-            }
-            Some(Action::Open(options)) => {
-                let clock = Clock::start();
-                Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)
-            }
-        };
-        // What may tell the peer why, as far as it leaves without waiting.
-        self.write_through(&mut Context::from_waker(Waker::noop()));
-        self.transport = None;
-        self.opening = opening;
+                Action::Drop => None,
+                Action::Open(options) => {
+                    let clock = Clock::start();
+                    Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)
+                }
+            };
+            // What may tell the peer why, as far as it leaves without waiting.
+            self.write_at_once(&mut Context::from_waker(Waker::noop()));
+            self.transport = None;
+            self.opening = opening;
+            self.is_stuck = false;
+        }
+    }
+
+    /// Whether a hook of the user is to be run. The caller runs it without the lock, and gives the answer back.
+    pub(crate) fn take_question(&mut self) -> Option<Question> {
+        self.question.take()
+    }
+
+    /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.
+    pub(crate) fn answer(&mut self, answer: Answer) -> Option<Box<dyn std::any::Any + Send>> {
+        let now = self.driver.now();
+        let panic = self.driver.machine.answer(answer, now);
+        self.act();
+        self.needs_driver = true;
+        panic
     }
 
     fn opened(&mut self, opened: Opened<R>) {
         let now = self.driver.now();
-        self.driver.progress = true;
+        self.driver.progress = Progress::Disarmed;
         let with_local = |reached: Reached<R::TcpStream>| {
             let local = R::local_addr(&reached.transport).map_err(ConnectError::Local)?;
             Ok((reached, local))
@@ -117,8 +218,45 @@ impl<R: Runtime> Line<R> {
     }
 }
 
-impl<R: Runtime> Progress for Line<R> {
-    fn take_progress(&mut self) -> bool {
-        std::mem::take(&mut self.driver.progress)
+impl<R: Runtime> Waited for Line<R> {
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    fn news(&mut self) -> News {
+        let has_input = std::mem::take(&mut self.driver.progress) != Progress::Nothing;
+        let needs_driver = std::mem::take(&mut self.needs_driver) || self.question.is_some();
+        let session = &mut self.driver.machine;
+        let has_proofs = self.proofs != session.proofs_version();
+        self.proofs = session.proofs_version();
+        let met = Wants::EVENTS.only_if(has_input || session.has_events())
+            | Wants::ROOM.only_if(session.has_room() || !session.is_accepting())
+            | Wants::PING.only_if(session.has_room_for_ping())
+            | Wants::FLUSHED.only_if(session.flushed().is_some())
+            | Wants::PROOF.only_if(has_proofs)
+            | Wants::END.only_if(session.status() == Status::Closed);
+        News { met, needs_driver }
+    }
+
+    fn forget_news(&mut self) {
+        self.driver.progress = Progress::Nothing;
+        self.needs_driver = false;
+        self.proofs = self.driver.machine.proofs_version();
+    }
+
+    fn is_disarmed(&self) -> bool {
+        self.driver.progress == Progress::Disarmed
+    }
+
+    fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
+        match (&mut self.transport, &self.opening) {
+            (Some(transport), _) => {
+                let reading = self.driver.machine.is_reading();
+                self.driver.rearm(transport, cx, reading)
+            }
+            (None, None) => self.driver.poll_timer(cx).is_pending(),
+            // It was not polled yet.
+            (None, Some(_)) => false,
+        }
     }
 }

@@ -37,7 +37,8 @@ impl Session {
         Ok(())
     }
 
-    fn is_accepting(&self) -> bool {
+    /// Whether messages are still accepted, if there is room.
+    pub fn is_accepting(&self) -> bool {
         match &self.state {
             _ if self.is_ended() => false,
             State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.channel.inner().is_open(),
@@ -230,12 +231,18 @@ impl Session {
     /// [`PingError::Closed`] if no connection is open; [`PingError::Full`] while more than 128 KiB wait in the connection, so
     /// that pings to a peer that takes nothing are bounded.
     pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        let State::Open(open) = &mut self.state else { return Err(PingError::Closed) };
-        let connection = open.connection();
-        if connection.is_open() && connection.outbound().len() > MAX_BEFORE_PING {
+        if !self.has_room_for_ping() {
             return Err(PingError::Full);
         }
-        self.outbox.ping(connection, payload.into())
+        let State::Open(open) = &mut self.state else { return Err(PingError::Closed) };
+        self.outbox.ping(open.connection(), payload.into())
+    }
+
+    /// Whether [`ping`](Self::ping) would not find the connection full.
+    pub fn has_room_for_ping(&mut self) -> bool {
+        let State::Open(open) = &mut self.state else { return true };
+        let connection = open.connection();
+        !connection.is_open() || connection.outbound().len() <= MAX_BEFORE_PING
     }
 
     /// The status and the statistics for readers that hold no lock.

@@ -1,0 +1,227 @@
+//! The operations of a client, written once for [`Client`](super::Client) and [`Handle`](super::Handle). No hook of the user runs
+//! while the client is locked.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use ws_client::{ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Stats, Status};
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
+
+use super::line::Line;
+use crate::runtime::Runtime;
+use crate::shared::{SharedHandle, Waiting};
+use crate::wakers::Wants;
+
+/// A way to a client. A clone is another one.
+pub(crate) struct Access<R: Runtime> {
+    handle: SharedHandle<Line<R>>,
+    gauge: Arc<Gauge>,
+}
+
+impl<R: Runtime> Clone for Access<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), gauge: self.gauge.clone() }
+    }
+}
+
+impl<R: Runtime> Access<R> {
+    pub(crate) fn new(session: Session) -> Self {
+        let gauge = session.gauge();
+        Self { handle: SharedHandle::new(Line::new(session)), gauge }
+    }
+
+    pub(crate) fn next(&mut self) -> impl Future<Output = Option<ClientEvent>> {
+        Waiting::new(&self.handle, |handle, cx| poll(handle, cx, Line::poll_next))
+    }
+
+    pub(crate) async fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        let mut waiting = Some(message);
+        self.wait(Wants::ROOM, |line, cx| {
+            let message = waiting.take()?;
+            match line.queue(cx, |session| send(session, message, mark)) {
+                Err(SendError::Full(message)) => {
+                    waiting = Some(message);
+                    None
+                }
+                result => Some(result),
+            }
+        })
+        .await
+    }
+
+    /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
+    pub(crate) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        let mut message = Some(message);
+        let sent = run(&self.handle, |line, cx| {
+            message.take().map_or(Ok(()), |message| line.queue(cx, |session| send(session, message, mark)))
+        });
+        match (sent, message) {
+            (Some(result), _) => result,
+            (None, Some(message)) => Err(SendError::Full(message)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    pub(crate) async fn ping(&self, payload: Bytes) -> Result<(), PingError> {
+        self.wait(Wants::PING, |line, cx| {
+            let result = line.queue(cx, |session| session.ping(payload.clone()));
+            Some(result).filter(|result| *result != Err(PingError::Full))
+        })
+        .await
+    }
+
+    pub(crate) async fn flush(&self) -> Result<(), SendError> {
+        self.wait(Wants::FLUSHED, |line, _| line.session().flushed()).await
+    }
+
+    pub(crate) async fn confirm(&self, mark: Option<&Mark>) -> Result<(), ConfirmError> {
+        let mut ticket = None;
+        self.wait(Wants::PROOF, |line, cx| {
+            if ticket.is_none() {
+                match line.queue(cx, |session| session.confirm(mark)) {
+                    Ok(taken) => ticket = Some(taken),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            line.session().confirmed(ticket.as_ref()?, mark)
+        })
+        .await
+    }
+
+    pub(crate) async fn close(&self, frame: CloseFrame) {
+        let mut frame = Some(frame);
+        self.wait(Wants::END, |line, cx| {
+            if let Some(frame) = frame.take() {
+                line.change(cx, |session, now| session.close(frame, now));
+            }
+            (line.session().status() == Status::Closed).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) fn start_close(&self, frame: CloseFrame) {
+        self.change(move |session, now| session.close(frame, now));
+    }
+
+    /// Does what a user wants. If this thread holds the client already, because its transport or a waker calls, it is done a
+    /// little later.
+    pub(crate) fn change(&self, f: impl FnOnce(&mut Session, Instant) + Send + 'static) {
+        let mut f = Some(f);
+        let done = run(&self.handle, |line, cx| {
+            if let Some(f) = f.take() {
+                line.change(cx, f);
+            }
+        });
+        if done.is_none()
+            && let Some(f) = f
+        {
+            self.handle.run_or_defer(move |line, cx| line.change(cx, f));
+        }
+    }
+
+    pub(crate) fn take_unsent(&self) -> Vec<Message> {
+        run(&self.handle, |line, cx| line.change(cx, |session, _| session.take_unsent())).unwrap_or_default()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.gauge.status()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.gauge.stats()
+    }
+
+    /// Waits for something else than events. A task that has to wait does so in a slot of its own: several tasks may do so with
+    /// one handle.
+    async fn wait<O>(
+        &self,
+        wants: Wants,
+        mut done: impl FnMut(&mut Line<R>, &mut Context<'_>) -> Option<O>,
+    ) -> O {
+        let mut step = |line: &mut Line<R>, cx: &mut Context<'_>| line.poll_wait(cx, wants, &mut done);
+        // Most need not wait.
+        if let Poll::Ready(output) = poll_once(&self.handle, &mut step) {
+            return output;
+        }
+        let own = self.handle.clone();
+        Waiting::new(&own, |handle, cx| poll(handle, cx, &mut step)).await
+    }
+}
+
+fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+    match mark {
+        Some(mark) => session.send_marked(message, mark),
+        None => session.send(message),
+    }
+}
+
+/// Polls, and runs the hooks of the user that this brings about, between two polls.
+fn poll<R: Runtime, O>(
+    handle: &SharedHandle<Line<R>>,
+    cx: &mut Context<'_>,
+    mut f: impl FnMut(&mut Line<R>, &mut Context<'_>) -> Poll<O>,
+) -> Poll<O> {
+    loop {
+        let mut question = None;
+        let result = handle.poll(cx, |line, cx| leave(line, &mut question, |line| f(line, cx)));
+        let has_asked = ask(handle, question);
+        if result.is_ready() || !has_asked {
+            return result;
+        }
+    }
+}
+
+/// The same once, for a task that does not wait yet.
+fn poll_once<R: Runtime, O>(
+    handle: &SharedHandle<Line<R>>,
+    mut f: impl FnMut(&mut Line<R>, &mut Context<'_>) -> Poll<O>,
+) -> Poll<O> {
+    loop {
+        let mut question = None;
+        let result = handle.poll_once(|line, cx| leave(line, &mut question, |line| f(line, cx)));
+        let has_asked = ask(handle, question);
+        if result.is_ready() || !has_asked {
+            return result;
+        }
+    }
+}
+
+/// Does something that does not wait, and runs the hooks of the user that this brings about. `None` if this thread holds the
+/// client already.
+fn run<R: Runtime, O>(
+    handle: &SharedHandle<Line<R>>,
+    f: impl FnOnce(&mut Line<R>, &mut Context<'_>) -> O,
+) -> Option<O> {
+    let mut question = None;
+    let output = handle.run(|line, cx| leave(line, &mut question, |line| f(line, cx)));
+    ask(handle, question);
+    output
+}
+
+/// Does something under the lock. Before that is released, the state is published, and a hook that is to be run is handed out.
+fn leave<R: Runtime, O>(
+    line: &mut Line<R>,
+    question: &mut Option<Question>,
+    f: impl FnOnce(&mut Line<R>) -> O,
+) -> O {
+    let output = f(line);
+    line.session().publish();
+    *question = line.take_question();
+    output
+}
+
+/// Runs hooks without the lock. Says whether there was one. A panic of a hook goes on, after the client was told.
+fn ask<R: Runtime>(handle: &SharedHandle<Line<R>>, mut question: Option<Question>) -> bool {
+    let mut has_asked = false;
+    while let Some(asked) = question.take() {
+        has_asked = true;
+        let answer = asked.ask();
+        let panic = handle.run(|line, _| leave(line, &mut question, |line| line.answer(answer)));
+        if let Some(Some(payload)) = panic {
+            resume_unwind(payload);
+        }
+    }
+    has_asked
+}
