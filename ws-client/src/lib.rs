@@ -38,7 +38,7 @@ pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
 pub use session::{
     Action, ClientBuilder, ClientError, ClientEvent, Confirmation, Delivery, Session, Stats, Status, Ticket,
 };
-pub use shutdown::{Guard, Shutdown, Stop};
+pub use shutdown::{Guard, Shutdown, Stop, Stopping, Waiting};
 pub use target::{Host, Target, TargetError};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use tls::TlsOptions;
