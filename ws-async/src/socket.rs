@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ws_client::sync::mutant;
-use ws_client::{Channel, Consumer, Duplex, Guard, Step};
+use ws_client::{Channel, Consumer, Duplex, Guard, Step, Stopping};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, PingError,
@@ -331,11 +331,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
-        if let Some((signal, _)) = &self.listener
-            && let Poll::Ready(stopping) = signal.poll(cx)
-        {
-            let now = self.driver.now();
-            stopping.apply(self.connection(), now);
+        if self.is_told_to_stop(cx) {
             return Poll::Ready(());
         }
         self.is_reading = reading;
@@ -344,6 +340,25 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
             self.wants = wants;
         }
         result
+    }
+
+    /// Does what the listener wants, if that is something new. From then on, its next wish wakes.
+    #[inline]
+    fn is_told_to_stop(&mut self, cx: &Context<'_>) -> bool {
+        let mut is_told = false;
+        while let Some((signal, _)) = &self.listener
+            && let Poll::Ready(stopping) = signal.poll(cx)
+        {
+            is_told = true;
+            match stopping {
+                Stopping::Close => {
+                    let now = self.driver.now();
+                    self.connection().close(CloseCode::GOING_AWAY, now);
+                }
+                Stopping::Abort => self.connection().abort(),
+            }
+        }
+        is_told
     }
 
     /// The last event is out: tells the transport, and the listener.
