@@ -3,7 +3,7 @@
 use ws_client::{ConfirmError, Mark, Reconnect};
 use ws_core::{CloseCode, PingError};
 
-use crate::support::{Plan, Serve, Sim, client, ms};
+use crate::support::{Plan, Serve, Sim, client, ms, secs};
 
 fn at_once() -> Reconnect {
     Reconnect::after(ms(1))
@@ -123,6 +123,28 @@ fn what_was_taken_back_does_not_keep_others_from_being_proven() {
     let outcomes: Vec<_> =
         marks.iter().zip(&tickets).map(|(mark, ticket)| sim.session.confirmed(ticket, Some(mark))).collect();
     assert_eq!(outcomes, [Some(Ok(())), Some(Ok(())), Some(Err(ConfirmError::Lost))]);
+}
+
+#[test]
+fn after_a_loss_the_messages_behind_it_are_still_asked_about() {
+    let cut = Plan::Serve(Serve { takes: Some(10), ..Serve::default() });
+    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))), [cut]);
+    let mark = Mark::new();
+    // The first connection takes one of them.
+    for text in ["1", "2", "3"] {
+        send(&mut sim, text, &mark);
+    }
+    for mark in [Some(&mark), None] {
+        assert_eq!(confirm(&mut sim, mark), Err(ConfirmError::Lost));
+        let ticket = sim.session.confirm(mark).unwrap();
+        assert_eq!(sim.session.confirmed(&ticket, mark), None);
+    }
+    sim.advance(secs(1));
+    sim.settle();
+    for mark in [Some(&mark), None] {
+        assert_eq!(confirm(&mut sim, mark), Ok(()));
+    }
+    assert_eq!(sim.texts(), ["1", "2", "3"]);
 }
 
 #[test]
