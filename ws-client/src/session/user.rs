@@ -212,8 +212,8 @@ impl Session {
 impl Session {
     /// Hands out no message from now on, on this connection and those to come, until [`resume`](Self::resume). Nothing is lost.
     ///
-    /// Messages that were read wait, and so does each event behind them, the end of the connection included; this holds
-    /// after [`close`](Self::close), too. Pings are answered, pongs and proofs count, and deadlines run on, while less than
+    /// Messages that were read wait, and so does each event behind them, the end of the connection included. Once
+    /// [`close`](Self::close) was called, or the client is over, all that is left is handed out. Pings are answered, pongs and proofs count, and deadlines run on, while less than
     /// 1 MiB of events waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
     /// proof stand still.
     pub fn pause(&mut self) {

@@ -148,7 +148,11 @@ impl Model {
                 let now = sim.now;
                 sim.server().close(frame(*code), now);
             }
-            Step::Close => sim.session.close(CloseCode::NORMAL.into(), sim.now),
+            Step::Close => {
+                sim.session.close(CloseCode::NORMAL.into(), sim.now);
+                // What is left is handed out.
+                self.is_paused = false;
+            }
             Step::Abort => sim.session.abort(sim.now),
             Step::ReconnectAfter(time) => sim.session.reconnect_after(ms(*time), sim.now),
             Step::CancelReconnect => sim.session.cancel_reconnect(),
@@ -179,6 +183,7 @@ impl Model {
 
     fn look(&mut self) {
         let news = self.sim.trace();
+        self.is_paused &= self.sim.session.status() != Status::Closed;
         for event in &news {
             // Each once, in turns.
             match &**event {
