@@ -65,6 +65,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         &mut self.driver.machine
     }
 
+    pub(crate) fn signal(&self) -> Option<&Signal> {
+        self.listener.as_ref().map(|(signal, _)| &**signal)
+    }
+
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.driver.machine.closed()
     }
