@@ -236,8 +236,9 @@ async fn flush<R: Runtime>(seat: &Seat<Line<R>>) -> Result<(), SendError> {
 }
 
 async fn confirm<R: Runtime>(seat: &Seat<Line<R>>) -> Result<(), SendError> {
-    let ticket = change(seat, |session, _| session.confirm());
-    wait(seat, |session| session.confirmed(ticket)).await
+    let closed = |_| SendError::Closed(None);
+    let ticket = change(seat, |session, _| session.confirm(None)).map_err(closed)?;
+    wait(seat, |session| session.confirmed(&ticket, None)).await.map_err(closed)
 }
 
 async fn close<R: Runtime>(seat: &Seat<Line<R>>, frame: CloseFrame) {

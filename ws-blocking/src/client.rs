@@ -284,8 +284,9 @@ impl Shared {
     }
 
     fn confirm(self: &Arc<Self>) -> Result<(), SendError> {
-        let ticket = self.change(|session, _| session.confirm());
-        self.drive_ahead(|session| session.confirmed(ticket))
+        let closed = |_| SendError::Closed(None);
+        let ticket = self.change(|session, _| session.confirm(None)).map_err(closed)?;
+        self.drive_ahead(|session| session.confirmed(&ticket, None)).map_err(closed)
     }
 
     fn start_close(self: &Arc<Self>, frame: CloseFrame) {
@@ -343,7 +344,13 @@ impl Shared {
     /// Does what the session asks for, as soon as nobody reads or writes.
     fn act(self: &Arc<Self>, state: &mut State<Session>) {
         let mut errand = self.errand.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(action) = state.machine.poll_action() {
+        while let Some(action) = state.machine.poll_action() {
+            if let Action::Ask(question) = action {
+                if let Some(panic) = state.machine.answer(question.ask(), self.driver.now()) {
+                    std::panic::resume_unwind(panic);
+                }
+                continue;
+            }
             errand.action = Some(action);
             errand.attempt += 1;
         }

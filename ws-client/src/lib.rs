@@ -36,7 +36,8 @@ pub use proxy::{
 pub use reach::{Reach, ReachStep, Reached, Route};
 pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
 pub use session::{
-    Action, ClientBuilder, ClientError, ClientEvent, Confirmation, Delivery, Session, Stats, Status, Ticket,
+    Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Gauge, Mark, Question,
+    Session, Stats, Status, Ticket,
 };
 pub use shutdown::{Guard, Shutdown, Stop, Stopping, Waiting};
 pub use target::{Host, Target, TargetError};

@@ -148,8 +148,13 @@ impl Reconnect {
         self
     }
 
-    /// Asks `hook` after each end, before the policy. `None` leaves it to the policy. The limits hold for what the hook
-    /// wants, too.
+    /// Asks `hook` after each end, before the policy. `None` leaves it to the policy. The limits hold for the decision of the
+    /// hook, too.
+    ///
+    /// A client holds no lock while the hook runs. From within, every method of the client and of its handles may be called
+    /// that does not wait; `close`, `abort`, `reconnect_after` and `cancel_reconnect` overrule the hook. A hook that panics
+    /// ends the client ([`ClientError::HookPanicked`](crate::ClientError::HookPanicked)), and the panic goes on to the caller
+    /// that waits on the client.
     #[must_use]
     pub fn decide(mut self, hook: impl Fn(&End<'_>) -> Option<Decision> + Send + Sync + 'static) -> Self {
         self.hook = Some(Hook(Arc::new(hook)));
@@ -174,9 +179,27 @@ impl Reconnect {
         random: impl FnOnce() -> u64,
         now: Instant,
     ) -> Result<Duration, GiveUp> {
+        let decision = self.hook.as_ref().and_then(|hook| hook.ask(end));
+        self.next_after(decision, attempts, end, random, now)
+    }
+
+    /// The hook, for a caller that runs it apart from the policy ([`next_after`](Self::next_after)).
+    pub(crate) fn hook(&self) -> Option<&Hook> {
+        self.hook.as_ref()
+    }
+
+    /// The same as [`next`](Self::next) where the hook has said this.
+    pub(crate) fn next_after(
+        &self,
+        decision: Option<Decision>,
+        attempts: &mut Attempts,
+        end: &End<'_>,
+        random: impl FnOnce() -> u64,
+        now: Instant,
+    ) -> Result<Duration, GiveUp> {
         // Before everything else: what comes later counts from here, if nothing came before.
         attempts.begin_series(now);
-        let delay = match self.decision(end) {
+        let delay = match decision.unwrap_or_else(|| self.decision(end)) {
             Decision::Stop => return Err(GiveUp::NotRetried),
             Decision::Retry => self.delay(attempts.count(), end, random),
             Decision::RetryIn(delay) => delay,
@@ -193,12 +216,11 @@ impl Reconnect {
     }
 
     fn decision(&self, end: &End<'_>) -> Decision {
-        let hooked = self.hook.as_ref().and_then(|Hook(hook)| hook(end));
-        hooked.unwrap_or(match self.scope {
+        match self.scope {
             Scope::Everything => Decision::Retry,
             Scope::Transient if end.is_retried() => Decision::Retry,
             Scope::Transient | Scope::Nothing => Decision::Stop,
-        })
+        }
     }
 
     fn delay(&self, count: u32, end: &End<'_>, random: impl FnOnce() -> u64) -> Duration {
@@ -219,8 +241,15 @@ impl From<Backoff> for Reconnect {
 
 type Decide = dyn Fn(&End<'_>) -> Option<Decision> + Send + Sync;
 
+/// A hook of [`Reconnect::decide`].
 #[derive(Clone)]
-struct Hook(Arc<Decide>);
+pub(crate) struct Hook(Arc<Decide>);
+
+impl Hook {
+    pub(crate) fn ask(&self, end: &End<'_>) -> Option<Decision> {
+        (self.0)(end)
+    }
+}
 
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

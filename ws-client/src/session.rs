@@ -1,20 +1,26 @@
 //! The client that stays connected, as a machine over many connections.
 
 mod backlog;
+mod ends;
 mod event;
+mod gauge;
 mod machine;
 mod open;
 mod options;
 mod outbox;
 mod phases;
 mod proofs;
+mod question;
 mod user;
 
 pub use event::{ClientError, ClientEvent, Stats, Status};
+pub use gauge::Gauge;
 pub use options::ClientBuilder;
 pub use outbox::Delivery;
-pub use proofs::{Confirmation, Ticket};
+pub use proofs::{ConfirmError, Mark, Ticket};
+pub use question::{Answer, Question};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
@@ -24,6 +30,7 @@ use crate::opening::Opening;
 use crate::options::ConnectOptions;
 use crate::reconnect::Attempts;
 use backlog::Backlog;
+use ends::Ending;
 use open::Open;
 use options::Settings;
 use outbox::Outbox;
@@ -47,19 +54,28 @@ pub struct Session {
     /// What a driver sees while there is no transport, and what the one before may still take.
     absent: (BytesMut, Outbound),
     action: Option<Action>,
+    /// A hook that is to be asked after the action was taken.
+    question: Option<Question>,
+    /// The number of the latest question.
+    questions: u64,
     /// Events that wait to be taken.
     events: Backlog,
     outbox: Outbox,
     attempts: Attempts,
+    /// Sequence number up to which `confirm` without a mark has returned.
+    confirmed_to: u64,
     /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
     is_paused: bool,
+    /// The machine of the transport may have something to report.
+    has_input: bool,
+    gauge: Arc<Gauge>,
     stats: Stats,
     /// What the driver or the user said last.
     now: Instant,
 }
 
-/// What a driver is to do. A transport that is to be dropped takes before, if it can at once, what waits in
+/// A task for the driver. A transport that is to be dropped takes before, if it can at once, what waits in
 /// [`outbound`](ws_core::Machine::outbound): it tells the peer why.
 #[derive(Debug)]
 pub enum Action {
@@ -68,6 +84,9 @@ pub enum Action {
     Open(Box<ConnectOptions>),
     /// Drop the transport, or give up opening one.
     Drop,
+    /// Run a hook of the user: release every lock, call [`Question::ask`], and give the answer to [`Session::answer`]. The
+    /// transport was dropped before.
+    Ask(Question),
 }
 
 enum State {
@@ -77,10 +96,16 @@ enum State {
     Waiting {
         until: Instant,
     },
+    /// An attempt has begun, and the hook of [`ClientBuilder::prepare`] is asked for its options.
+    Preparing {
+        question: u64,
+    },
     /// The driver resolves and connects.
     Opening(Box<Attempt>),
     Handshaking(Box<Attempt>, Box<Opening>),
     Open(Box<Open>),
+    /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::Reconnect::decide) is asked about it.
+    Deciding(Box<Ending>),
     Over,
 }
 
@@ -110,9 +135,14 @@ impl Session {
             state: State::New,
             absent: (BytesMut::new(), Outbound::default()),
             action: None,
+            question: None,
+            questions: 0,
             events: Backlog::default(),
+            confirmed_to: 0,
             wish: None,
             is_paused: false,
+            has_input: false,
+            gauge: Arc::default(),
             stats: Stats::default(),
             now: Instant::EPOCH,
         }

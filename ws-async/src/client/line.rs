@@ -81,6 +81,12 @@ impl<R: Runtime> Line<R> {
         let opening = match self.driver.machine.poll_action() {
             None => return,
             Some(Action::Drop) => None,
+            Some(Action::Ask(question)) => {
+                if let Some(panic) = self.driver.machine.answer(question.ask(), self.driver.now()) {
+                    std::panic::resume_unwind(panic);
+                }
+                return self.act();
+            }
             Some(Action::Open(options)) => {
                 let clock = Clock::start();
                 Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)

@@ -16,10 +16,15 @@ pub(super) struct Backlog {
     events: VecDeque<ClientEvent>,
     /// What the events hold, in bytes.
     size: usize,
+    /// Nobody takes events any more.
+    is_discarding: bool,
 }
 
 impl Backlog {
     pub(super) fn push(&mut self, event: ClientEvent) {
+        if self.is_discarding {
+            return;
+        }
         self.size += size(&event);
         self.events.push_back(event);
     }
@@ -31,6 +36,20 @@ impl Backlog {
             self.events = VecDeque::new();
         }
         Some(event)
+    }
+
+    /// Drops the events that are there, and all to come.
+    pub(super) fn discard(&mut self) {
+        *self = Self { is_discarding: true, ..Self::default() };
+    }
+
+    pub(super) fn is_discarding(&self) -> bool {
+        self.is_discarding
+    }
+
+    /// Whether the oldest event is a message.
+    pub(super) fn begins_with_message(&self) -> bool {
+        matches!(self.events.front(), Some(ClientEvent::Message(_)))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -73,6 +73,14 @@ pub enum ClientError {
     Connection(Error),
     /// The peer did not confirm what was sent within `confirm_timeout`.
     Unconfirmed,
+    /// A hook of the user panicked. No attempt follows, unless the user wants one
+    /// ([`reconnect_after`](super::Session::reconnect_after)).
+    HookPanicked {
+        /// The method that set the hook: `prepare` or `decide`.
+        hook: &'static str,
+        /// The failure that `decide` was asked about, if there was one.
+        end: Option<Box<ClientError>>,
+    },
 }
 
 impl ClientError {
@@ -83,6 +91,7 @@ impl ClientError {
             Self::Connection(Error::Violation(Violation { .. })) => Phase::Protocol,
             Self::Connection(Error::Timeout(_)) | Self::Unconfirmed => Phase::Timeout,
             Self::Connection(_) => Phase::Transport,
+            Self::HookPanicked { .. } => Phase::Setup,
         }
     }
 }
@@ -93,6 +102,10 @@ impl fmt::Display for ClientError {
             Self::Connect(error) => error.fmt(f),
             Self::Connection(error) => error.fmt(f),
             Self::Unconfirmed => f.write_str("the peer did not confirm in time what was sent"),
+            Self::HookPanicked { hook, end: None } => write!(f, "the hook `{hook}` panicked"),
+            Self::HookPanicked { hook, end: Some(end) } => {
+                write!(f, "the hook `{hook}` panicked when it was asked about this end: {end}")
+            }
         }
     }
 }
@@ -103,6 +116,8 @@ impl std::error::Error for ClientError {
             Self::Connect(error) => std::error::Error::source(error),
             Self::Connection(error) => std::error::Error::source(error),
             Self::Unconfirmed => None,
+            // The end itself was told by `Display`.
+            Self::HookPanicked { end, .. } => end.as_deref().and_then(std::error::Error::source),
         }
     }
 }

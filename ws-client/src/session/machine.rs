@@ -18,9 +18,10 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// For drivers: transports.
 impl Session {
-    /// What the driver is to do now. To be asked whenever something happened: an event, a deadline, a call of the user.
+    /// The next task of the driver, if there is one. To be asked until there is none, whenever something happened: an event, a
+    /// deadline, an answer, a call of the user.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.action.take()
+        self.action.take().or_else(|| self.question.take().map(Action::Ask))
     }
 
     /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it
@@ -40,6 +41,7 @@ impl Session {
         match Opening::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = State::Handshaking(attempt, Box::new(opening));
+                self.has_input = true;
                 true
             }
             Err(error) => {
@@ -60,13 +62,13 @@ impl Session {
 
 /// For drivers: reading.
 impl Session {
-    /// Whether to read. Not while the user has paused it or too many events wait, unless the opening handshake is under way,
-    /// or [`close`](Self::close) was called: then the peer's answer is read for.
+    /// Whether to read. Not while too many events wait, unless the opening handshake is under way, or
+    /// [`close`](Self::close) was called: then the peer's answer is read for. While paused, events wait up to the same limit.
     pub fn is_reading(&self) -> bool {
         match &self.state {
             State::Handshaking(..) => true,
             State::Open(open) if open.is_closing => true,
-            _ => !self.is_paused && !self.events.is_full(),
+            _ => !self.events.is_full(),
         }
     }
 
@@ -74,6 +76,28 @@ impl Session {
     /// on when some were taken.
     pub fn is_full(&self) -> bool {
         self.events.is_full()
+    }
+
+    /// Whether `poll_event` would return at once: with an event, or with `None` because the client is over. Not with a message
+    /// while paused.
+    ///
+    /// `false` is exact. `true` may be wrong while bytes wait that nobody has looked at; [`read_ahead`](Self::read_ahead) looks
+    /// at them.
+    pub fn has_events(&self) -> bool {
+        if self.is_over() {
+            true
+        } else if self.events.is_empty() {
+            self.has_input && !self.events.is_discarding()
+        } else {
+            !self.is_paused || !self.events.begins_with_message()
+        }
+    }
+
+    /// Drops the events that wait and all to come, because the last consumer of events is gone. Reading, reconnecting,
+    /// closing, proofs and sending go on, however much arrives, and [`pause`](Self::pause) has no effect any more.
+    pub fn discard_events(&mut self) {
+        self.events.discard();
+        self.check_reading();
     }
 
     /// Looks at what was read while somebody waits for something else than events, which are kept, up to 1 MiB. Says whether
@@ -121,6 +145,7 @@ impl Machine for Session {
 
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
+        self.has_input = true;
         self.stats.bytes_read += n as u64;
         match &mut self.state {
             State::Handshaking(_, machine) => machine.handle_read(n, now),
@@ -139,6 +164,7 @@ impl Machine for Session {
 
     fn handle_write(&mut self, n: usize, now: Instant) {
         self.now = now;
+        self.has_input = true;
         self.stats.bytes_written += n as u64;
         match &mut self.state {
             State::Handshaking(_, machine) => machine.handle_write(n, now),
@@ -159,6 +185,7 @@ impl Machine for Session {
 
     fn handle_error(&mut self, error: Broken, now: Instant) {
         self.now = now;
+        self.has_input = true;
         match &mut self.state {
             State::Handshaking(_, machine) => machine.handle_error(error, now),
             State::Open(open) => open.channel.handle_error(error, now),
@@ -167,8 +194,14 @@ impl Machine for Session {
     }
 
     fn poll_event(&mut self) -> Result<Option<ClientEvent>, Infallible> {
-        while self.events.is_empty() && self.advance() {}
-        let event = self.events.pop();
+        if self.is_paused {
+            // Messages wait, and the rest goes on behind them.
+            self.read_ahead();
+        } else {
+            while self.events.is_empty() && self.advance() {}
+        }
+        let is_held = self.is_paused && self.events.begins_with_message();
+        let event = if is_held { None } else { self.events.pop() };
         self.check_reading();
         Ok(event)
     }
@@ -183,7 +216,8 @@ impl Machine for Session {
             State::Open(open) => {
                 [open.channel.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
-            State::Over => None,
+            // A hook is asked, or nothing follows.
+            State::Preparing { .. } | State::Deciding(_) | State::Over => None,
         };
         // The end of time never comes, and a driver's clock does not reach so far.
         deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
@@ -191,6 +225,7 @@ impl Machine for Session {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
+        self.has_input = true;
         let is_due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
         match &mut self.state {
             _ if !is_due => {}
@@ -198,7 +233,7 @@ impl Machine for Session {
             State::Opening(_) => self.failed(ConnectError::Timeout(Phase::Connect)),
             State::Handshaking(_, machine) => machine.handle_timeout(now),
             State::Open(open) => open.channel.handle_timeout(now),
-            State::Over => {}
+            State::Preparing { .. } | State::Deciding(_) | State::Over => {}
         }
     }
 }

@@ -1,10 +1,9 @@
 //! What belongs to one open connection.
 
-use ws_core::{Closed, Connection, Error, Instant};
+use ws_core::{Connection, Instant};
 
 use super::event::ClientError;
 use crate::channel::Channel;
-use crate::reconnect::End;
 
 pub(super) struct Open {
     pub(super) channel: Channel<Connection>,
@@ -45,18 +44,6 @@ impl Open {
                 self.confirm_by = self.confirm_by.map(|deadline| deadline + (now - since));
             }
             (false, Some(_)) | (true, None) => {}
-        }
-    }
-
-    /// How it ended, for the policy.
-    pub(super) fn end<'a>(&'a self, closed: &'a Closed) -> End<'a> {
-        End::Closed { closed, error: self.error() }
-    }
-
-    fn error(&self) -> Option<&Error> {
-        match &self.failure {
-            Some(ClientError::Connection(error)) => Some(error),
-            _ => None,
         }
     }
 }

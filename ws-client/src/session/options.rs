@@ -14,7 +14,7 @@ use crate::reconnect::Reconnect;
 use crate::tls::TlsConnector;
 
 /// Changes the options of an attempt, whose number is given, before it is made.
-type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
+pub(super) type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
 
 /// The settings of a [`Session`].
 #[derive(Clone)]
@@ -189,6 +189,11 @@ impl<C: From<Session>> ClientBuilder<C> {
 
     /// Changes the options of each attempt before it is made, such as a token in a header or another URL. It is given the
     /// number of the attempt since the last stable connection, from 0, and the options as they were set here.
+    ///
+    /// A client holds no lock while the hook runs. From within, every method of the client and of its handles may be called
+    /// that does not wait; `close` and `abort` overrule the hook. A hook that panics ends the client
+    /// ([`ClientError::HookPanicked`](super::ClientError::HookPanicked)), and the panic goes on to the caller that waits on the
+    /// client. The time that the hook takes does not count toward `open_timeout`.
     #[must_use]
     pub fn prepare(
         self,

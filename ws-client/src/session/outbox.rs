@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use ws_core::bytes::Bytes;
-use ws_core::{Connection, Instant, Machine, Message};
+use ws_core::{Connection, Instant, Machine, Message, PingError};
 
-use super::proofs::{Confirmation, Proofs, Ticket};
+use super::proofs::{ConfirmError, Proofs, Ticket};
 
 /// While so many bytes wait in the connection, messages are left in the outbox: what is there can still be taken back, and
 /// goes to the next connection whole.
@@ -48,9 +48,14 @@ struct Entry {
     compress: bool,
 }
 
+/// Maximum number of the user's pings that are remembered at a time.
+const MAX_PINGS: usize = 64;
+
 /// A ping whose pong proves something.
 struct Probe {
-    nonce: Bytes,
+    /// A nonce, or the payload of a ping that the user sent, which need not be unique.
+    payload: Bytes,
+    is_users: bool,
     /// The newest message that it proves.
     newest: u64,
     /// Where it ends in what this connection sends.
@@ -82,6 +87,8 @@ pub(super) struct Outbox {
     next: u64,
     /// The proofs that are under way, oldest first.
     probes: VecDeque<Probe>,
+    /// The user has sent pings on this connection that are not among `probes`, so that a pong of an unknown payload may be late.
+    is_ambiguous: bool,
     proofs: Proofs,
     /// Whether messages to come are to be compressed.
     #[cfg(feature = "deflate")]
@@ -114,6 +121,7 @@ impl Outbox {
             was_full: false,
             next: 1,
             probes: VecDeque::new(),
+            is_ambiguous: false,
             proofs: Proofs::default(),
             #[cfg(feature = "deflate")]
             compress: true,
@@ -153,20 +161,33 @@ impl Outbox {
         self.was_full && self.is_empty() && std::mem::take(&mut self.was_full)
     }
 
-    /// Asks for a proof of all that was queued so far.
-    pub(super) fn confirm(&mut self) -> Ticket {
-        self.proofs.ask(self.next - 1)
+    /// Sequence number of the newest message; 0 if there was none yet.
+    pub(super) fn newest(&self) -> u64 {
+        self.next - 1
     }
 
-    /// What became of it.
-    pub(super) fn confirmation(&mut self, ticket: Ticket) -> Confirmation {
-        self.proofs.answer(ticket)
+    /// Asks for a proof.
+    pub(super) fn ask(&mut self, ticket: &Ticket) {
+        self.proofs.ask(ticket);
+    }
+
+    pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
+        self.proofs.outcome(ticket)
+    }
+
+    pub(super) fn proofs_version(&self) -> u64 {
+        self.proofs.version()
+    }
+
+    /// Counts that an outcome may have become known.
+    pub(super) fn touch(&mut self) {
+        self.proofs.touch();
     }
 
     /// Takes back what was not given to a connection.
     pub(super) fn take_queued(&mut self) -> Vec<Message> {
-        if !self.queue.is_empty() {
-            self.proofs.lose();
+        if let (Some(first), Some(last)) = (self.queue.front(), self.queue.back()) {
+            self.proofs.lose(first.sequence, last.sequence);
         }
         let taken: Vec<_> = std::mem::take(&mut self.queue).into_iter().map(|entry| entry.message).collect();
         self.size -= taken.iter().map(weight).sum::<usize>();
@@ -183,7 +204,7 @@ impl Outbox {
         let newest = self.newest_given();
         let all_given = self.queue.is_empty() || self.is_held();
         let is_unproven = self.delivery == Delivery::Confirmed && all_given && !self.given.is_empty();
-        if self.probes.is_empty() && (is_unproven || self.proofs.is_asked(newest)) {
+        if self.probes().next().is_none() && (is_unproven || self.proofs.is_asked(newest)) {
             self.probe(connection, nonce());
         }
     }
@@ -193,7 +214,7 @@ impl Outbox {
         while self.give(connection) {}
         let newest = self.newest_given();
         let is_unproven = self.delivery == Delivery::Confirmed && !self.given.is_empty();
-        let is_probed = self.probes.back().is_some_and(|probe| probe.newest == newest);
+        let is_probed = self.probes().next_back().is_some_and(|probe| probe.newest == newest);
         if !is_probed && (is_unproven || self.proofs.is_asked(newest)) {
             self.probe(connection, nonce());
         }
@@ -223,11 +244,31 @@ impl Outbox {
     }
 
     fn probe(&mut self, connection: &mut Connection, nonce: [u8; 8]) {
-        let nonce = Bytes::copy_from_slice(&nonce);
-        if connection.ping(nonce.clone()).is_ok() {
-            let end = self.written + connection.outbound().len() as u64;
-            self.probes.push_back(Probe { nonce, newest: self.newest_given(), end, left: None });
+        let payload = Bytes::copy_from_slice(&nonce);
+        if connection.ping(payload.clone()).is_ok() {
+            self.remember(connection, payload, false);
         }
+    }
+
+    /// Sends a ping of the user.
+    pub(super) fn ping(&mut self, connection: &mut Connection, payload: Bytes) -> Result<(), PingError> {
+        connection.ping(payload.clone())?;
+        if self.probes.len() < MAX_PINGS {
+            self.remember(connection, payload, true);
+        } else {
+            self.is_ambiguous = true;
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, connection: &mut Connection, payload: Bytes, is_users: bool) {
+        let end = self.written + connection.outbound().len() as u64;
+        self.probes.push_back(Probe { payload, is_users, newest: self.newest_given(), end, left: None });
+    }
+
+    /// The pings of its own, oldest first.
+    fn probes(&self) -> impl DoubleEndedIterator<Item = &Probe> {
+        self.probes.iter().filter(|probe| !probe.is_users)
     }
 
     /// The sequence number of the newest message that does not wait in the queue.
@@ -266,23 +307,26 @@ impl Outbox {
 
     /// Since when the peer could have answered the oldest probe that it has not.
     pub(super) fn probing_since(&self) -> Option<Instant> {
-        self.probes.front().and_then(|probe| probe.left)
+        self.probes().next().and_then(|probe| probe.left)
     }
 
-    /// A pong came, which answers a ping that had left at `sent`. Says whether it proves something.
+    /// A pong came, which answers a ping that had left at `sent`. Says whether it answers a probe of its own.
     ///
     /// RFC 6455 §5.5.3: a peer may answer only the most recent ping. So a pong for a ping that left after a probe answers the
     /// probe, too.
     pub(super) fn pong(&mut self, payload: &[u8], sent: Option<Instant>) -> bool {
-        let is_answered =
-            |probe: &Probe| probe.nonce == payload || (probe.left.is_some() && probe.left < sent);
-        let Some(at) = self.probes.iter().rposition(is_answered) else { return false };
-        let Some(Probe { newest, .. }) = self.probes.drain(..=at).next_back() else { return false };
+        let is_older = |probe: &Probe| probe.left.is_some() && probe.left < sent;
+        // The user may send the same payload again and again. Its pong answers at least the oldest of these pings.
+        let known = self.probes.iter().position(|probe| probe.payload == payload);
+        let later = || self.probes.iter().rposition(is_older).filter(|_| !self.is_ambiguous);
+        let Some(at) = known.or_else(later) else { return false };
+        let newest = self.probes[at].newest;
+        let is_answer = self.probes.drain(..=at).any(|probe| !probe.is_users);
         self.proofs.prove(newest);
         let proven = self.given.partition_point(|entry| entry.sequence <= newest);
         self.size -= self.given.drain(..proven).map(|entry| weight(&entry.message)).sum::<usize>();
         self.taken = self.taken.saturating_sub(proven);
-        true
+        is_answer
     }
 
     /// The connection has ended. What it was given and is not done with comes first on the next one. Gives the messages that
@@ -296,15 +340,18 @@ impl Outbox {
             }
             if entry.failures >= self.max_deliveries {
                 self.size -= weight(&entry.message);
+                self.proofs.lose(entry.sequence, entry.sequence);
                 given_up.push_front(entry.message);
             } else {
                 self.queue.push_front(entry);
             }
         }
-        if self.gone > self.proofs.proven() || !given_up.is_empty() {
-            self.proofs.lose();
+        let unproven = self.proofs.proven() + 1;
+        if self.gone >= unproven {
+            self.proofs.lose(unproven, self.gone);
         }
         self.probes.clear();
+        self.is_ambiguous = false;
         (self.taken, self.gone, self.written) = (0, 0, 0);
         given_up.into()
     }

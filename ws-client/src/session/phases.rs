@@ -7,11 +7,11 @@ use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Outbound, Random,
 
 use super::event::{ClientError, ClientEvent};
 use super::open::Open;
+use super::question::{Ended, Question};
 use super::{Action, Attempt, Session, State, Wish};
 use crate::error::ConnectError;
 use crate::opening::Opened;
 use crate::options::ConnectOptions;
-use crate::reconnect::End;
 use crate::trace;
 
 /// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
@@ -24,13 +24,17 @@ const ABNORMAL: u16 = 1006;
 impl Session {
     /// Begins the next attempt.
     pub(super) fn attempt(&mut self) {
-        let options = self.settings.connect.clone();
-        let options = match &self.settings.prepare {
-            Some(prepare) => prepare(self.attempts.count(), options),
-            None => options,
-        };
         self.stats.attempts += 1;
         self.attempts.begin(self.now);
+        let options = self.settings.connect.clone();
+        let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
+        let count = self.attempts.count();
+        let question = self.ask(|id| Question::prepare(id, hook, count, options));
+        self.state = State::Preparing { question };
+    }
+
+    /// Opens the first transport of an attempt; redirects may lead to others.
+    pub(super) fn dial_first(&mut self, options: ConnectOptions) {
         let deadline = self.now + options.time_to_open();
         self.dial(Attempt { options, deadline, redirects: 0 });
     }
@@ -49,9 +53,7 @@ impl Session {
             let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
             return self.dial(Attempt { options, deadline, redirects });
         }
-        let delay = self.next_delay(&End::Failed(&error));
-        self.events.push(ClientEvent::Error(ClientError::Connect(error)));
-        self.ended(Closed::abrupt(ABNORMAL, Side::Peer), delay);
+        self.end(Ended::Failed(error));
     }
 
     /// Where the response wants the client to go, if that is allowed, in what is left of the time to open.
@@ -67,51 +69,32 @@ impl Session {
 
     /// The user gives up what is under way; no connection is open.
     pub(super) fn give_up(&mut self) {
+        if let State::Deciding(_) = self.state {
+            return self.overrule(Wish::Stop);
+        }
         self.wish = None;
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Opening(_) | State::Handshaking(..) => {
+        match self.state {
+            State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
                 self.action = Some(Action::Drop);
+                self.question = None;
                 self.events.push(ClientEvent::Closed(Closed::abrupt(ABNORMAL, Side::Us)));
             }
             State::Waiting { .. } => self.events.drop_reconnecting(),
-            State::New | State::Open(_) | State::Over => {}
+            State::New | State::Open(_) | State::Deciding(_) | State::Over => {}
         }
+        self.over();
     }
 
-    /// The attempt or the connection has ended: the last of its events.
-    fn ended(&mut self, closed: Closed, delay: Option<Duration>) {
-        self.action = Some(Action::Drop);
-        self.events.push(ClientEvent::Closed(closed));
-        for message in self.outbox.lost() {
-            self.events.push(ClientEvent::Undelivered(message));
-        }
-        self.check_drained();
-        match delay {
-            Some(after) => self.wait(after),
-            None => self.state = State::Over,
-        }
-    }
-
-    /// The next attempt, which is counted already, is due after this time.
-    pub(super) fn wait(&mut self, after: Duration) {
-        self.state = State::Waiting { until: self.now + after };
+    /// The next attempt, which is counted already, is due so long after this time.
+    pub(super) fn wait(&mut self, from: Instant, after: Duration) {
+        self.state = State::Waiting { until: from + after };
         trace::reconnecting(self.attempts.count(), after);
         self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after });
     }
 
-    /// How long to wait for the next attempt, if there is to be one.
-    fn next_delay(&mut self, end: &End<'_>) -> Option<Duration> {
-        match self.wish.take() {
-            Some(Wish::Again(after)) => {
-                self.attempts.again(after);
-                Some(after)
-            }
-            Some(Wish::Stop) => None,
-            None => {
-                let random = &mut self.random;
-                self.settings.reconnect.next(&mut self.attempts, end, || random.next_u64(), self.now).ok()
-            }
-        }
+    pub(super) fn over(&mut self) {
+        self.state = State::Over;
+        self.outbox.touch();
     }
 }
 
@@ -119,8 +102,18 @@ impl Session {
 impl Session {
     /// Takes the next event of the transport's machine. Says whether anything came of it; if so, there may be more.
     pub(super) fn advance(&mut self) -> bool {
+        self.has_input = self.step();
+        self.has_input
+    }
+
+    fn step(&mut self) -> bool {
         match &mut self.state {
-            State::New | State::Waiting { .. } | State::Opening(_) | State::Over => return false,
+            State::New
+            | State::Waiting { .. }
+            | State::Preparing { .. }
+            | State::Opening(_)
+            | State::Over => return false,
+            State::Deciding(_) => return self.conclude_overruled(),
             State::Handshaking(_, opening) => match opening.poll_event() {
                 Ok(None) => return false,
                 Ok(Some(opened)) => self.open(opened),
@@ -161,12 +154,9 @@ impl Session {
             Event::Pong { payload, round_trip } => {
                 let sent =
                     round_trip.map(|time| Instant::since_epoch(self.now.elapsed().saturating_sub(time)));
-                let is_proof = self.outbox.pong(&payload, sent);
+                let is_answer = self.outbox.pong(&payload, sent);
                 self.events.push(ClientEvent::Pong { payload, round_trip });
-                if is_proof {
-                    self.proven();
-                }
-                return;
+                return self.proven(is_answer);
             }
             Event::Closing(frame) => ClientEvent::Closing(frame),
             Event::Closed(closed) => return self.connection_closed(closed),
@@ -176,9 +166,11 @@ impl Session {
         self.events.push(event);
     }
 
-    /// What was asked for is proven. The time for the next proof begins when its ping has left.
-    fn proven(&mut self) {
-        if let State::Open(open) = &mut self.state {
+    /// A pong may have proven something. If it answers a probe, the time for the next proof begins when its ping has left.
+    fn proven(&mut self, is_answer: bool) {
+        if let State::Open(open) = &mut self.state
+            && is_answer
+        {
             open.confirm_by = None;
         }
         self.check_drained();
@@ -189,11 +181,7 @@ impl Session {
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
         self.absent.1 = last_words(open.channel.outbound());
         self.attempts.opened_for(self.now - open.since);
-        let delay = self.next_delay(&open.end(&closed));
-        if let Some(error) = open.failure {
-            self.events.push(ClientEvent::Error(error));
-        }
-        self.ended(closed, delay);
+        self.end(Ended::Closed { closed, error: open.failure });
     }
 
     /// Gives the connection what it takes of the outbox.

@@ -1,48 +1,113 @@
-//! What is known about the arrival of messages.
+//! Proofs that messages have arrived, and losses.
 
-/// What became of the messages before a call of [`Session::confirm`](super::Session::confirm).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Confirmation {
-    /// Not known yet.
-    Pending,
-    /// The next WebSocket hop has parsed them all.
-    Proven,
-    /// Some of them may not have arrived, and are not sent again: the transport had taken them when the connection ended
-    /// ([`Delivery::AtMostOnce`](super::Delivery::AtMostOnce)), they were given up, or they were taken back. Or the client is
-    /// over.
-    Lost,
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Maximum number of losses that are kept apart.
+const MAX_LOSSES: usize = 64;
+
+/// The messages that one handle has sent since its last `confirm` that returned: an interval of sequence numbers. Whoever else
+/// asks, a handle is told of the losses in its own interval.
+///
+/// A clone begins with the same interval. A mark belongs to one [`Session`](super::Session), and only calls of that session
+/// change it.
+#[derive(Default, Debug)]
+pub struct Mark {
+    /// Invariant: changed only by who has the session to itself. So no order of memory is asked for.
+    after: AtomicU64,
+    /// 0 if the handle has never sent anything.
+    newest: AtomicU64,
 }
 
-/// A place in the order of messages: what [`Session::confirm`](super::Session::confirm) asks about.
+impl Mark {
+    /// The mark of a handle that has sent nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn sent(&self, sequence: u64) {
+        if self.after.load(Relaxed) >= self.newest.load(Relaxed) {
+            // Messages of others in between are none of its own.
+            self.after.store(sequence - 1, Relaxed);
+        }
+        self.newest.store(sequence, Relaxed);
+    }
+
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        let (after, newest) = (self.after.load(Relaxed), self.newest.load(Relaxed));
+        (newest > 0).then_some(Ticket { after, newest })
+    }
+
+    /// A `confirm` with this ticket returns.
+    pub(super) fn settle(&self, ticket: &Ticket) {
+        self.after.store(self.after.load(Relaxed).max(ticket.newest), Relaxed);
+    }
+}
+
+impl Clone for Mark {
+    fn clone(&self) -> Self {
+        // The older end first: a call in between can only make the interval of the copy longer.
+        let after = self.after.load(Relaxed);
+        Self { after: after.into(), newest: self.newest.load(Relaxed).into() }
+    }
+}
+
+/// A question of [`Session::confirm`](super::Session::confirm) about an interval of messages. The session keeps nothing for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Ticket {
-    /// The newest message that is asked about.
-    newest: u64,
-    /// How many losses the asker can have heard of.
-    losses: u64,
+    /// Sequence number of the last message before the interval.
+    pub(super) after: u64,
+    /// Sequence number of the last message in the interval.
+    pub(super) newest: u64,
 }
 
-/// Messages have sequence numbers from 1. Nothing is kept for a ticket, so that one that is forgotten costs nothing.
+/// Why messages are not confirmed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// A message may not have arrived, and is not sent again: the transport had taken it when the connection ended
+    /// ([`Delivery::AtMostOnce`](super::Delivery::AtMostOnce)), it was given up, or it was taken back.
+    Lost,
+    /// The handle has never sent a message.
+    NothingSent,
+    /// The client was over before the proof came.
+    Closed,
+}
+
+impl fmt::Display for ConfirmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lost => {
+                "a message sent since the last confirm was lost with a connection, given up or taken back"
+            }
+            Self::NothingSent => {
+                "this handle has sent nothing to confirm; use the handle that sends, or the client"
+            }
+            Self::Closed => "the client was over before the proof came; take back the unsent messages",
+        })
+    }
+}
+
+impl std::error::Error for ConfirmError {}
+
+/// The knowledge about the arrival of messages, which have sequence numbers from 1.
 #[derive(Default)]
 pub(super) struct Proofs {
-    /// All up to here have arrived, except for what was lost.
+    /// All up to here have arrived, except for the lost ones.
     proven: u64,
-    /// The newest message that somebody asked about since the last loss.
+    /// The newest message that somebody asked about, unless it was lost.
     asked: u64,
-    /// How often messages were lost.
-    losses: u64,
-    /// How many of the losses somebody was told of.
-    told: u64,
-    /// What was proven when messages were lost the last time.
-    proven_before_loss: u64,
+    /// Intervals of lost messages, ends included, oldest first. Invariant: apart, and at most `MAX_LOSSES`.
+    losses: Vec<(u64, u64)>,
+    /// Number of changes.
+    version: u64,
 }
 
 impl Proofs {
-    pub(super) fn ask(&mut self, newest: u64) -> Ticket {
-        if self.told == self.losses {
-            self.asked = self.asked.max(newest);
+    pub(super) fn ask(&mut self, ticket: &Ticket) {
+        if self.outcome(ticket).is_none() {
+            self.asked = self.asked.max(ticket.newest);
         }
-        Ticket { newest, losses: self.told }
     }
 
     /// Whether somebody waits for a proof that reaches no further than `newest`.
@@ -50,19 +115,17 @@ impl Proofs {
         self.asked > self.proven && self.asked <= newest
     }
 
-    pub(super) fn answer(&mut self, ticket: Ticket) -> Confirmation {
-        let is_proven = match self.losses - ticket.losses {
-            0 if self.proven < ticket.newest => return Confirmation::Pending,
-            0 => true,
-            1 => self.proven_before_loss >= ticket.newest,
-            // So late nobody knows any more.
-            _ => false,
-        };
-        if is_proven {
-            Confirmation::Proven
+    /// `None` if it is not known yet.
+    pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
+        let next = self.losses.partition_point(|&(_, last)| last <= ticket.after);
+        if ticket.after >= ticket.newest {
+            Some(Ok(()))
+        } else if self.losses.get(next).is_some_and(|&(first, _)| first <= ticket.newest) {
+            Some(Err(ConfirmError::Lost))
+        } else if ticket.newest <= self.proven {
+            Some(Ok(()))
         } else {
-            self.told = self.losses;
-            Confirmation::Lost
+            None
         }
     }
 
@@ -73,12 +136,34 @@ impl Proofs {
     /// The peer has parsed all up to here.
     pub(super) fn prove(&mut self, newest: u64) {
         self.proven = self.proven.max(newest);
+        self.touch();
     }
 
-    /// A message behind `proven` will not be proven any more.
-    pub(super) fn lose(&mut self) {
-        self.losses += 1;
-        self.proven_before_loss = self.proven;
-        self.asked = 0;
+    /// The messages from `first` to `last` will not be proven any more. Some in between may be unsent or proven.
+    pub(super) fn lose(&mut self, first: u64, last: u64) {
+        let begin = self.losses.partition_point(|loss| loss.1 < first);
+        let end = self.losses.partition_point(|loss| loss.0 <= last);
+        let overlapping = &self.losses[begin..end];
+        let first = overlapping.first().map_or(first, |loss| loss.0.min(first));
+        let last = overlapping.last().map_or(last, |loss| loss.1.max(last));
+        self.losses.splice(begin..end, [(first, last)]);
+        if self.losses.len() > MAX_LOSSES {
+            // A wrong loss is better than a wrong proof.
+            let oldest = self.losses.remove(0);
+            self.losses[0].0 = oldest.0;
+        }
+        if (first..=last).contains(&self.asked) {
+            // Older messages may still be asked about.
+            self.asked = first - 1;
+        }
+        self.touch();
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.version += 1;
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 }

@@ -1,12 +1,18 @@
 //! What a user wants of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{CloseFrame, Instant, Message, SendError};
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
 use super::event::{ClientEvent, Stats, Status};
-use super::proofs::{Confirmation, Ticket};
+use super::gauge::Gauge;
+use super::proofs::{ConfirmError, Mark, Ticket};
 use super::{Session, State, Wish};
+
+/// While more bytes than this wait in the connection, no ping is accepted.
+const MAX_BEFORE_PING: usize = 128 * 1024;
 
 /// Messages.
 impl Session {
@@ -33,7 +39,7 @@ impl Session {
 
     fn is_accepting(&self) -> bool {
         match &self.state {
-            State::Over => false,
+            _ if self.is_ended() => false,
             State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.channel.inner().is_open(),
             _ => true,
         }
@@ -44,36 +50,63 @@ impl Session {
     pub fn flushed(&self) -> Option<Result<(), SendError>> {
         match self.state {
             _ if self.outbox.is_empty() => Some(Ok(())),
-            State::Over => Some(Err(SendError::Closed(None))),
+            _ if self.is_ended() => Some(Err(SendError::Closed(None))),
             _ => None,
         }
     }
 
-    /// Asks for a proof that the next WebSocket hop has parsed all that was queued so far; see
-    /// [`Delivery`](super::Delivery) for what that is worth. Once it was told of a loss, what was lost is not asked about any
-    /// more. Forgetting the ticket costs nothing.
-    pub fn confirm(&mut self) -> Ticket {
-        let ticket = self.outbox.confirm();
+    /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
+    pub(super) fn is_ended(&self) -> bool {
+        match self.state {
+            State::Over => true,
+            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop)),
+            _ => false,
+        }
+    }
+
+    /// Queues a message as [`send`](Self::send) does, for the handle with this mark.
+    pub fn send_marked(&mut self, message: Message, mark: &Mark) -> Result<(), SendError> {
+        self.send(message)?;
+        mark.sent(self.outbox.newest());
+        Ok(())
+    }
+
+    /// Asks for a proof that the next WebSocket hop has parsed every message in the interval of this mark: those that the handle
+    /// has sent since its last `confirm` that returned. Without a mark, those that anybody has sent since the last such
+    /// `confirm` without a mark that returned. [`Delivery`](super::Delivery) says how much a proof is worth.
+    ///
+    /// [`ConfirmError::NothingSent`] if the handle has never sent anything. A ticket may be dropped.
+    pub fn confirm(&mut self, mark: Option<&Mark>) -> Result<Ticket, ConfirmError> {
+        let ticket = match mark {
+            Some(mark) => mark.ticket().ok_or(ConfirmError::NothingSent)?,
+            None => Ticket { after: self.confirmed_to, newest: self.outbox.newest() },
+        };
+        self.outbox.ask(&ticket);
         self.feed();
-        ticket
+        Ok(ticket)
     }
 
-    /// What became of it. To be asked whenever something happened: after another loss of messages, an old ticket may be said
-    /// to be lost though it was proven.
-    pub fn confirmation(&mut self, ticket: Ticket) -> Confirmation {
-        match self.outbox.confirmation(ticket) {
-            Confirmation::Pending if matches!(self.state, State::Over) => Confirmation::Lost,
-            known => known,
+    /// The outcome of [`confirm`](Self::confirm), `None` if it is not known yet. The mark is the one that the ticket was asked
+    /// for with. An outcome moves it on, so that the next `confirm` asks about later messages only; [`ConfirmError::Closed`]
+    /// does not, because the messages may still go out on a later connection.
+    ///
+    /// To be asked again when [`proofs_version`](Self::proofs_version) has changed. `Ok` is never wrong. An error may be:
+    /// when very many separate losses have come, messages between the oldest of them count as lost, too.
+    pub fn confirmed(&mut self, ticket: &Ticket, mark: Option<&Mark>) -> Option<Result<(), ConfirmError>> {
+        let Some(outcome) = self.outbox.outcome(ticket) else {
+            return self.is_ended().then_some(Err(ConfirmError::Closed));
+        };
+        match mark {
+            Some(mark) => mark.settle(ticket),
+            None => self.confirmed_to = self.confirmed_to.max(ticket.newest),
         }
+        Some(outcome)
     }
 
-    /// The same as an outcome: `None` if it is yet to be seen, an error if something was lost.
-    pub fn confirmed(&mut self, ticket: Ticket) -> Option<Result<(), SendError>> {
-        match self.confirmation(ticket) {
-            Confirmation::Pending => None,
-            Confirmation::Proven => Some(Ok(())),
-            Confirmation::Lost => Some(Err(SendError::Closed(None))),
-        }
+    /// A number that changes when the outcome of a ticket may have become known: with each proof and each loss, and when the
+    /// client is over.
+    pub fn proofs_version(&self) -> u64 {
+        self.outbox.proofs_version()
     }
 
     /// Takes back what was not sent, or (confirmed) not proven, oldest first: for when the client is over. Else what an open
@@ -95,6 +128,7 @@ impl Session {
     /// Close frame; what a peer that answers only the latter has got is not proven, and is handed back.
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
+        self.has_input = true;
         if let State::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop);
             if open.channel.inner().is_open() {
@@ -114,6 +148,7 @@ impl Session {
     /// unless [`reconnect_after`](Self::reconnect_after) is called later.
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
+        self.has_input = true;
         if let State::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop);
             open.connection().abort();
@@ -134,8 +169,9 @@ impl Session {
                     self.events.drop_reconnecting();
                 }
                 self.attempts.again(delay);
-                self.wait(delay);
+                self.wait(now, delay);
             }
+            State::Deciding(_) => self.overrule(Wish::Again(delay)),
             _ => self.wish = Some(Wish::Again(delay)),
         }
     }
@@ -144,7 +180,7 @@ impl Session {
     /// goes on. The very first attempt is none to come back.
     pub fn cancel_reconnect(&mut self) {
         match self.state {
-            State::Waiting { .. } => self.give_up(),
+            State::Waiting { .. } | State::Deciding(_) => self.give_up(),
             State::Over => {}
             _ => self.wish = Some(Wish::Stop),
         }
@@ -171,26 +207,55 @@ impl Session {
 
 /// Everything else.
 impl Session {
-    /// Stops reading on this connection and those to come: TCP tells the peer to wait. What was read before is still
-    /// reported; nothing is lost, and the deadlines of a pong and of a proof stand still. The end of the stream, too, is seen
-    /// only after [`resume`](Self::resume).
+    /// Hands out no message from now on, on this connection and those to come, until [`resume`](Self::resume). Nothing is lost.
+    ///
+    /// Messages that were read wait, and so does each event behind them, the end of the connection included; this holds
+    /// after [`close`](Self::close), too. Pings are answered, pongs and proofs count, and deadlines run on, while less than
+    /// 1 MiB of events waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
+    /// proof stand still.
     pub fn pause(&mut self) {
         self.is_paused = true;
         self.check_reading();
     }
 
-    /// Reads again.
+    /// Hands out messages again.
     pub fn resume(&mut self, now: Instant) {
         self.now = now;
         self.is_paused = false;
         self.check_reading();
     }
 
+    /// Sends a ping with a payload of at most 125 bytes. [`ClientEvent::Pong`] reports its answer, with the round-trip time.
+    ///
+    /// [`PingError::Closed`] if no connection is open; [`PingError::Full`] while more than 128 KiB wait in the connection, so
+    /// that pings to a peer that takes nothing are bounded.
+    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        let State::Open(open) = &mut self.state else { return Err(PingError::Closed) };
+        let connection = open.connection();
+        if connection.is_open() && connection.outbound().len() > MAX_BEFORE_PING {
+            return Err(PingError::Full);
+        }
+        self.outbox.ping(connection, payload.into())
+    }
+
+    /// The status and the statistics for readers that hold no lock.
+    pub fn gauge(&self) -> Arc<Gauge> {
+        self.gauge.clone()
+    }
+
+    /// Publishes the status and the statistics to the [`gauge`](Self::gauge). A driver calls it before it unlocks the session.
+    pub fn publish(&self) {
+        self.gauge.publish(self.status(), &self.stats);
+    }
+
     /// Where the client is.
     pub fn status(&self) -> Status {
         match &self.state {
-            State::Waiting { .. } => Status::Waiting,
-            State::New | State::Opening(_) | State::Handshaking(..) => Status::Connecting,
+            State::Deciding(_) if self.is_ended() => Status::Closed,
+            State::Waiting { .. } | State::Deciding(_) => Status::Waiting,
+            State::New | State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
+                Status::Connecting
+            }
             State::Open(open) if open.channel.inner().is_open() => Status::Open,
             State::Open(_) => Status::Closing,
             State::Over => Status::Closed,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ws_client::{ClientBuilder, Confirmation, Delivery, Reconnect, Session, Status};
+use ws_client::{ClientBuilder, ConfirmError, Delivery, Reconnect, Session, Status};
 use ws_core::{CloseCode, Random, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};
@@ -21,8 +21,8 @@ fn one_ping_proves_all_that_waits() {
     sim.settle();
     sim.expect(&["connected", "open", "pong"]);
     assert_eq!(sim.session.flushed(), Some(Ok(())));
-    let ticket = sim.session.confirm();
-    assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
+    let ticket = sim.confirm();
+    assert_eq!(sim.outcome(&ticket), Some(Ok(())));
     sim.advance(secs(100));
     sim.expect(&[]);
 }
@@ -50,17 +50,17 @@ fn nothing_is_lost_over_cuts_anywhere_and_only_what_was_not_proven_comes_twice()
             let text = format!("{} {}", sent.len(), "x".repeat(up_to(40)));
             sim.send(&text);
             sent.push(text);
-            tickets.push(sim.session.confirm());
+            tickets.push(sim.confirm());
             sim.advance(ms(up_to(3) as u64));
             for (n, ticket) in tickets.iter().enumerate().filter(|(n, _)| n + 50 > sent.len()) {
-                if sim.session.confirmation(*ticket) == Confirmation::Proven {
+                if sim.outcome(ticket) == Some(Ok(())) {
                     proven_by.entry(n).or_insert(sim.session.stats().connections);
                 }
             }
         }
         sim.advance(secs(1));
         assert_eq!(sim.session.flushed(), Some(Ok(())));
-        assert_eq!(sim.session.confirmation(tickets[sent.len() - 1]), Confirmation::Proven);
+        assert_eq!(sim.outcome(&tickets[sent.len() - 1]), Some(Ok(())));
         let mut first: Vec<&str> = Vec::new();
         for (connection, text) in &sim.received {
             let n = sent.iter().position(|sent| sent == text).expect("what was sent");
@@ -101,7 +101,7 @@ fn a_message_that_kills_its_peer_is_given_up_and_takes_no_other_with_it() {
             let texts: Vec<_> =
                 (0..10).map(|n| if n == place { "poison".into() } else { n.to_string() }).collect();
             texts.iter().for_each(|text| sim.send(text));
-            let ticket = sim.session.confirm();
+            let ticket = sim.confirm();
             sim.advance(secs(1));
             let case = format!("{max} deliveries, at place {place}");
             let times = |text: &str| sim.texts().iter().filter(|got| **got == text).count();
@@ -110,15 +110,15 @@ fn a_message_that_kills_its_peer_is_given_up_and_takes_no_other_with_it() {
                 assert!((1..=max as usize).contains(&times(text)), "{case}: {text}, {} times", times(text));
             }
             assert_eq!(sim.session.flushed(), Some(Ok(())));
-            assert_eq!(sim.session.confirmation(ticket), Confirmation::Lost, "{case}");
+            assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)), "{case}");
             let trace = sim.trace();
             let given_up: Vec<_> = trace.iter().filter(|event| event.starts_with("undelivered")).collect();
             assert_eq!(given_up, ["undelivered poison"], "{case}");
             // What comes now can be proven.
             sim.send("after");
-            let ticket = sim.session.confirm();
+            let ticket = sim.confirm();
             sim.settle();
-            assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven, "{case}");
+            assert_eq!(sim.outcome(&ticket), Some(Ok(())), "{case}");
         }
     }
 }

@@ -23,7 +23,7 @@ fn a_month_with_thousands_of_reconnects_takes_few_turns() {
             ]);
             for n in 0..3 {
                 sim.send(&n.to_string());
-                sim.session.confirm();
+                sim.confirm();
             }
             sim.advance(secs(600));
             assert_eq!(sim.session.status(), Status::Open);

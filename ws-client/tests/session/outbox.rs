@@ -1,6 +1,6 @@
 //! Messages that wait, over as many connections as it takes; at most once.
 
-use ws_client::{ClientEvent, Confirmation, Reconnect, Status};
+use ws_client::{ClientEvent, ConfirmError, Reconnect, Status};
 use ws_core::{CloseCode, Machine, Message, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};
@@ -223,18 +223,18 @@ fn what_an_open_connection_has_is_not_handed_back() {
 #[test]
 fn a_proof_can_be_asked_for_without_confirmed_delivery() {
     let mut sim = Sim::new(client().reconnect(at_once()), []);
-    let nothing = sim.session.confirm();
-    assert_eq!(sim.session.confirmation(nothing), Confirmation::Proven);
+    let nothing = sim.confirm();
+    assert_eq!(sim.outcome(&nothing), Some(Ok(())));
     sim.send("a");
-    let waits = sim.session.confirm();
-    assert_eq!(sim.session.confirmation(waits), Confirmation::Pending);
+    let waits = sim.confirm();
+    assert_eq!(sim.outcome(&waits), None);
     sim.settle();
-    assert_eq!(sim.session.confirmation(waits), Confirmation::Proven);
-    assert_eq!(sim.session.confirmation(waits), Confirmation::Proven);
+    assert_eq!(sim.outcome(&waits), Some(Ok(())));
+    assert_eq!(sim.outcome(&waits), Some(Ok(())));
     sim.expect(&["connected", "open", "pong"]);
     // Without a message no ping; without a question neither.
-    let same = sim.session.confirm();
-    assert_eq!(sim.session.confirmation(same), Confirmation::Proven);
+    let same = sim.confirm();
+    assert_eq!(sim.outcome(&same), Some(Ok(())));
     sim.send("b");
     sim.settle();
     sim.expect(&[]);
@@ -248,34 +248,34 @@ fn what_a_lost_connection_had_taken_is_not_proven_by_the_next() {
         let mut sim = Sim::new(client().reconnect(at_once()), [silent()]);
         sim.settle();
         sim.send("taken");
-        let asked = before.then(|| sim.session.confirm());
+        let asked = before.then(|| sim.confirm());
         sim.settle();
         sim.cut(false);
         sim.advance(ms(10));
         assert_eq!(sim.session.status(), Status::Open);
-        let late = after.then(|| sim.session.confirm());
+        let late = after.then(|| sim.confirm());
         sim.settle();
         for ticket in asked.into_iter().chain(late) {
-            assert_eq!(sim.session.confirmation(ticket), Confirmation::Lost, "{before}, {after}");
+            assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)), "{before}, {after}");
         }
         // Once somebody was told, what comes now can be proven, also after a connection that has ended for nothing.
         sim.cut(false);
         sim.advance(ms(10));
         sim.send("new");
-        let ticket = sim.session.confirm();
+        let ticket = sim.confirm();
         sim.settle();
-        assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
+        assert_eq!(sim.outcome(&ticket), Some(Ok(())));
         sim.cut(false);
         sim.advance(ms(10));
-        assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
+        assert_eq!(sim.outcome(&ticket), Some(Ok(())));
         // What was proven is so, whatever is lost behind it.
         sim.send("lost");
         sim.settle();
         sim.cut(false);
         sim.advance(ms(10));
-        assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
-        let late = sim.session.confirm();
-        assert_eq!(sim.session.confirmation(late), Confirmation::Lost);
+        assert_eq!(sim.outcome(&ticket), Some(Ok(())));
+        let late = sim.confirm();
+        assert_eq!(sim.outcome(&late), Some(Err(ConfirmError::Lost)));
     }
 }
 
@@ -285,24 +285,24 @@ fn what_had_not_left_stays_to_be_proven() {
     sim.settle();
     sim.is_blocked = true;
     sim.send("waits");
-    let ticket = sim.session.confirm();
+    let ticket = sim.confirm();
     sim.settle();
     sim.cut(true);
     sim.is_blocked = false;
     sim.advance(ms(10));
-    assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
+    assert_eq!(sim.outcome(&ticket), Some(Ok(())));
 }
 
 #[test]
 fn nothing_is_proven_after_the_end() {
     let mut sim = Sim::new(client(), [Plan::BlackHole]);
     sim.send("never");
-    let ticket = sim.session.confirm();
+    let ticket = sim.confirm();
     sim.settle();
     sim.session.abort(sim.now);
-    assert_eq!(sim.session.confirmation(ticket), Confirmation::Lost);
-    let late = sim.session.confirm();
-    assert_eq!(sim.session.confirmation(late), Confirmation::Lost);
+    assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Closed)));
+    let late = sim.confirm();
+    assert_eq!(sim.outcome(&late), Some(Err(ConfirmError::Closed)));
     sim.session.take_unsent();
     let Ok(Some(ClientEvent::Closed(_))) = sim.session.poll_event() else { panic!("an end") };
 }
@@ -314,11 +314,11 @@ fn questions_cost_nothing_and_answers_do_not_change() {
     let mut tickets = Vec::new();
     for _ in 0..1000 {
         sim.send("x");
-        tickets.push(sim.session.confirm());
+        tickets.push(sim.confirm());
         sim.settle();
     }
     for ticket in tickets {
-        assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
+        assert_eq!(sim.outcome(&ticket), Some(Ok(())));
     }
 }
 
@@ -328,18 +328,18 @@ fn what_waits_goes_before_the_close_and_is_proven_with_it() {
     sim.settle();
     sim.send("last");
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
-    let ticket = sim.session.confirm();
+    let ticket = sim.confirm();
     sim.settle();
     // The question came too late: nothing follows a Close frame.
-    assert_eq!(sim.session.confirmation(ticket), Confirmation::Lost);
+    assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)));
     let mut sim = Sim::new(client(), []);
     sim.settle();
     (sim.is_blocked, sim.chunk) = (true, 9);
     (0..100).for_each(|_| sim.send(&"x".repeat(4000)));
-    let ticket = sim.session.confirm();
+    let ticket = sim.confirm();
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
     sim.is_blocked = false;
     sim.settle();
-    assert_eq!(sim.session.confirmation(ticket), Confirmation::Proven);
+    assert_eq!(sim.outcome(&ticket), Some(Ok(())));
     assert_eq!(sim.received.len(), 100);
 }

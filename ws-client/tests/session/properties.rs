@@ -1,7 +1,7 @@
 //! Whatever the user, the network and the clock do, in any order.
 
 use proptest::prelude::*;
-use ws_client::{Confirmation, Delivery, Reconnect, Status};
+use ws_client::{Delivery, Reconnect, Status};
 use ws_core::CloseCode;
 
 use crate::deflate::{self, compressing};
@@ -134,7 +134,7 @@ impl Model {
                 }
             }
             Step::Confirm => {
-                sim.session.confirm();
+                sim.confirm();
             }
             Step::Wait(time) => sim.advance(ms(*time)),
             Step::Cut(reset) if sim.is_connected() => sim.cut(*reset),
@@ -269,8 +269,8 @@ proptest! {
         all.dedup();
         prop_assert!(first.is_sorted(), "{first:?}");
         prop_assert_eq!(all, (0..model.sent.len()).collect::<Vec<_>>());
-        let ticket = model.sim.session.confirm();
-        let first = model.sim.session.confirmation(ticket);
-        prop_assert_ne!(first, Confirmation::Pending);
+        let ticket = model.sim.confirm();
+        let first = model.sim.outcome(&ticket);
+        prop_assert_ne!(first, None);
     }
 }

@@ -5,15 +5,19 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-use ws_client::{Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Phase, Route, Session};
+use ws_client::{
+    Action, ClientBuilder, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route, Session,
+    Ticket,
+};
 use ws_core::bytes::Buf;
 use ws_core::{
-    Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake, Side,
+    Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
 };
 
 use crate::deflate;
 use crate::peer::{Link, Server};
 pub(crate) use crate::peer::{Plan, Serve, refuse, serve};
+use crate::trace::written;
 
 pub(crate) fn at(seconds: u64) -> Instant {
     Instant::since_epoch(secs(seconds))
@@ -52,6 +56,10 @@ pub(crate) struct Sim {
     pub(crate) is_taking: bool,
     /// The transport takes nothing.
     pub(crate) is_blocked: bool,
+    /// No server answers.
+    pub(crate) is_mute: bool,
+    /// `has_events` must tell, while events are taken, whether there is one.
+    pub(crate) is_checking: bool,
     trace: Vec<String>,
     /// What servers got: on which connection, and what.
     pub(crate) received: Vec<(u64, String)>,
@@ -62,6 +70,11 @@ pub(crate) struct Sim {
     pub(crate) pings: Vec<Vec<u8>>,
     pub(crate) options: Option<ConnectOptions>,
     connections: u64,
+    /// Hooks are not run, but kept.
+    pub(crate) is_hesitating: bool,
+    pub(crate) questions: Vec<Question>,
+    /// The messages of panics that hooks had.
+    pub(crate) panics: Vec<String>,
     pub(crate) turns: u64,
 }
 
@@ -77,6 +90,8 @@ impl Sim {
             chunk: usize::MAX,
             is_taking: true,
             is_blocked: false,
+            is_mute: false,
+            is_checking: false,
             trace: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
@@ -84,6 +99,9 @@ impl Sim {
             pings: Vec::new(),
             options: None,
             connections: 0,
+            is_hesitating: false,
+            questions: Vec::new(),
+            panics: Vec::new(),
             turns: 0,
         }
     }
@@ -120,6 +138,15 @@ impl Sim {
 
     pub(crate) fn send(&mut self, text: &str) {
         self.session.send(text.to_owned()).expect("room for a message");
+    }
+
+    /// Asks about what anybody has sent.
+    pub(crate) fn confirm(&mut self) -> Ticket {
+        self.session.confirm(None).expect("no handle that has sent nothing")
+    }
+
+    pub(crate) fn outcome(&mut self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
+        self.session.confirmed(ticket, None)
     }
 
     /// The server is gone: the stream ends, or the connection is reset.
@@ -189,14 +216,33 @@ impl Sim {
 
     fn act(&mut self) -> bool {
         let Some(action) = self.session.poll_action() else { return false };
-        (self.link, self.opening) = (None, None);
-        if let Action::Open(options) = action {
-            let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
-            self.opening = Some((plan, self.now + options.time_to_open()));
-            self.dials.push(options.target().to_string());
-            self.options = Some(*options);
+        match action {
+            Action::Ask(question) => {
+                assert!(!self.is_connected() && self.opening.is_none(), "nothing goes on beside a hook");
+                self.questions.push(question);
+                if !self.is_hesitating {
+                    self.answer();
+                }
+                return true;
+            }
+            Action::Drop => (self.link, self.opening) = (None, None),
+            Action::Open(options) => {
+                let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
+                (self.link, self.opening) = (None, Some((plan, self.now + options.time_to_open())));
+                self.dials.push(options.target().to_string());
+                self.options = Some(*options);
+            }
         }
         true
+    }
+
+    /// Runs the hooks that were asked, and tells the session.
+    pub(crate) fn answer(&mut self) {
+        for question in std::mem::take(&mut self.questions) {
+            if let Some(panic) = self.session.answer(question.ask(), self.now) {
+                self.panics.push(panic.downcast_ref::<&str>().expect("a text").to_string());
+            }
+        }
     }
 
     fn take_events(&mut self) -> bool {
@@ -205,7 +251,16 @@ impl Sim {
             return false;
         }
         let before = self.trace.len();
-        while let Ok(Some(event)) = self.session.poll_event() {
+        loop {
+            if self.is_checking {
+                // Now it knows exactly.
+                self.session.read_ahead();
+            }
+            let (has_events, is_over) = (self.session.has_events(), self.session.is_over());
+            let Ok(event) = self.session.poll_event();
+            assert!(has_events || event.is_none());
+            assert!(!self.is_checking || has_events == (event.is_some() || is_over));
+            let Some(event) = event else { break };
             self.trace.push(written(&event));
         }
         self.trace.len() > before
@@ -345,7 +400,7 @@ impl Sim {
                 }
             }
         }
-        if link.serve.is_mute && !connection.outbound().is_empty() && link.arrived > 0 {
+        if (self.is_mute || link.serve.is_mute) && !connection.outbound().is_empty() && link.arrived > 0 {
             let n = connection.outbound().remaining();
             connection.outbound().advance(n);
             connection.handle_write(n, self.now);
@@ -369,31 +424,5 @@ impl Sim {
             self.session.handle_read(0, self.now);
         }
         link.eof || n > 0
-    }
-}
-
-/// An event in a line.
-fn written(event: &ClientEvent) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
-    match event {
-        ClientEvent::Connected { .. } => "connected".into(),
-        ClientEvent::Open(response) => {
-            assert_eq!(response.status(), 101);
-            "open".into()
-        }
-        ClientEvent::Message(message) => format!("message {}", text(message.as_bytes())),
-        ClientEvent::Ping(payload) => format!("ping {}", text(payload)),
-        ClientEvent::Pong { .. } => "pong".into(),
-        ClientEvent::Closing(frame) => format!("closing {}", frame.status()),
-        ClientEvent::Error(error) => format!("error {}", error.phase()),
-        ClientEvent::Closed(closed) => {
-            let by = if closed.by == Side::Us { "us" } else { "peer" };
-            format!("closed {} {} {by}", closed.code, if closed.clean { "clean" } else { "broken" })
-        }
-        ClientEvent::Reconnecting { attempt, after } => format!("reconnecting {attempt} in {after:?}"),
-        ClientEvent::BufferFull => "full".into(),
-        ClientEvent::BufferDrained => "drained".into(),
-        ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),
-        other => panic!("an unknown event: {other:?}"),
     }
 }

@@ -104,13 +104,14 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
             for _ in 0..1000 {
                 sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat());
             }
-            sim.session.confirm();
+            sim.confirm();
         }
         sim.send("waits");
         CLOSE(&mut sim);
         sim.advance(secs(5));
         assert_eq!(sim.session.status(), Status::Closed, "case {case}");
         sim.is_taking = true;
+        sim.session.resume(sim.now);
         sim.advance(secs(1000));
         let trace = sim.trace();
         assert_eq!(trace[trace.len() - 2..], ["error timeout", "closed 1006 broken us"], "case {case}");
@@ -127,6 +128,10 @@ fn the_answer_to_our_close_is_seen_though_reading_is_paused() {
     sim.advance(secs(30));
     sim.expect(&["connected", "open"]);
     CLOSE(&mut sim);
+    sim.settle();
+    assert_eq!(sim.session.status(), Status::Closed);
+    sim.expect(&[]);
+    sim.session.resume(sim.now);
     sim.settle();
     sim.expect(&["message before", "closing 1000", "closed 1000 clean us"]);
 }
@@ -321,7 +326,7 @@ fn reconnect_after_unsays_an_attempt_that_nobody_heard_of() {
 }
 
 #[test]
-fn pausing_stops_reading_on_all_connections_and_loses_nothing() {
+fn pausing_holds_on_all_connections_and_loses_nothing() {
     let builder = client().reconnect(fixed()).ping_interval(secs(20)).pong_timeout(secs(20));
     let mut sim = Sim::new(builder, []);
     sim.session.pause();
@@ -344,7 +349,9 @@ fn pausing_stops_reading_on_all_connections_and_loses_nothing() {
     sim.session.reconnect_after(secs(1), sim.now);
     sim.advance(secs(2));
     sim.expect(&["reconnecting 1 in 1s", "connected", "open"]);
-    assert!(!sim.session.is_reading());
+    sim.server().send("kept").expect("an open connection");
+    sim.advance(secs(1));
+    sim.expect(&[]);
 }
 
 #[test]
