@@ -1,3 +1,4 @@
 //! The suite on threads.
 
 suite::scenarios!(suite::blocking::Blocking);
+suite::scenarios!(shared suite::blocking::Blocking);

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use ws_client::sync::{Condvar, Mutex, MutexGuard, lock};
 use ws_core::bytes::Bytes;
 
 use crate::call::write;
@@ -40,8 +41,10 @@ impl Line {
         socket.set_read_timeout(Some(state.read_timeout))?;
         socket.set_write_timeout(Some(state.write_timeout))?;
         state.socket = Some(Arc::new(socket));
+        // Whoever waits has something to write first.
+        state.is_wanted = true;
         drop(state);
-        self.wake();
+        self.changed.notify_all();
         Ok(())
     }
 
@@ -53,7 +56,7 @@ impl Line {
             && socket.set_nonblocking(true).is_ok()
         {
             // A peer that is gone need not be told.
-            let _ = write(&*socket, last);
+            let _ = write(last, |slices| Transport::write_vectored(&*socket, slices));
         }
         self.wake();
     }
@@ -67,10 +70,14 @@ impl Line {
         self.wake();
     }
 
-    /// Brings back who waits for want of a socket.
+    /// Brings back the thread that waits for want of a socket. A read of a socket goes on.
     pub(crate) fn wake(&self) {
-        self.lock().is_wanted = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        if state.socket.is_none() {
+            state.is_wanted = true;
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -82,14 +89,14 @@ impl Line {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// What to read from; an error if there is nothing in time, or the caller is wanted elsewhere.
-    fn wait(&self) -> io::Result<Arc<TcpStream>> {
+    fn wait(&self, longest: impl FnOnce(&State) -> Duration) -> io::Result<Arc<TcpStream>> {
         let state = self.lock();
-        let timeout = state.read_timeout;
         let waits = |state: &mut State| state.socket.is_none() && !state.is_wanted;
+        let timeout = longest(&state);
         let waiting = self.changed.wait_timeout_while(state, timeout, waits);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner).0;
         if std::mem::take(&mut state.is_wanted) {
@@ -101,12 +108,23 @@ impl Line {
 
 impl Transport for Line {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Transport::read(&*self.wait()?, buffer)
+        Transport::read(&*self.wait(|state| state.read_timeout)?, buffer)
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match self.socket() {
             Some(socket) => Transport::write_vectored(&*socket, buffers),
+            None => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait(|_| Duration::ZERO)?.try_read(buffer)
+    }
+
+    fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self.socket() {
+            Some(socket) => socket.try_write_vectored(buffers),
             None => Err(ErrorKind::WouldBlock.into()),
         }
     }

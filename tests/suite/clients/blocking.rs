@@ -28,7 +28,7 @@ impl ClientAdapter for Client {
     }
 
     fn confirm(&self) -> Result<(), SendError> {
-        self.confirm()
+        self.confirm().map_err(|_| SendError::Closed(None))
     }
 
     fn close(&self, frame: impl Into<CloseFrame>) {
@@ -102,7 +102,7 @@ impl ClientHandle for Handle {
     }
 
     fn confirm(&self) -> Result<(), SendError> {
-        self.confirm()
+        self.confirm().map_err(|_| SendError::Closed(None))
     }
 
     fn close(&self, frame: impl Into<CloseFrame>) {
