@@ -1,7 +1,8 @@
 //! The thread that writes what is left behind while the only thread that waits is in a read, which cannot be woken.
 //!
 //! There is one for the process, named `ws-write`. It starts when it is needed first, and ends when it had nothing to do for
-//! [`LINGER`]. It never waits for a connection: it writes what the transport takes at once, and comes back later for the rest, after a
+//! [`LINGER`]. It looks at a connection half a millisecond after the call, so that messages that are queued in a row leave in one
+//! write. It never waits for a connection: it writes what the transport takes at once, and comes back later for the rest, after a
 //! pause of 1 to 64 ms. It holds no lock meanwhile, and keeps no connection alive. Each connection stands in its queue at most twice: once
 //! for bytes that were left behind, and once for what a listener wants of it.
 
@@ -18,6 +19,9 @@ use crate::clock::{self, Clock};
 
 /// Time for which the thread waits for something to do.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// The time between a call and the first look, so that what is queued in a row is written at once.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// The pauses between two writes of bytes that the transport does not take.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
@@ -79,7 +83,8 @@ impl Background {
 
     fn call(&'static self, connection: Weak<dyn Behind>) -> bool {
         let mut queue = lock(&self.queue);
-        queue.ready.push_back(Entry { connection, at: clock::now(), pause: Duration::ZERO });
+        let entry = Entry { connection, at: clock::now() + GATHER, pause: Duration::ZERO };
+        queue.paused.push(Reverse(entry));
         if queue.is_running {
             drop(queue);
             self.called.notify_one();
@@ -92,6 +97,7 @@ impl Background {
             let mut queue = lock(&self.queue);
             queue.is_running = false;
             queue.ready.clear();
+            queue.paused.clear();
         }
         is_running
     }
