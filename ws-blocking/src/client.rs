@@ -149,6 +149,7 @@ impl Client {
 
     /// Another way to this client, for other threads.
     pub fn handle(&self) -> Handle {
+        self.shared.share();
         Handle { shared: self.shared.clone(), mark: Mark::new() }
     }
 }

@@ -1,8 +1,13 @@
 //! What a client that stays connected speaks over: a socket, or for most of its waiting none.
 
+#[cfg(unix)]
+mod waker;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpStream};
+#[cfg(unix)]
+use std::sync::OnceLock;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -11,12 +16,17 @@ use ws_core::bytes::Bytes;
 
 use crate::call::write;
 use crate::transport::Transport;
+#[cfg(unix)]
+use waker::Waker;
 
 /// A transport whose socket comes and goes. While there is none, a read waits as one of a silent peer does.
 pub(crate) struct Line {
     state: Mutex<State>,
     /// The socket has changed, or who waits for it is wanted elsewhere.
     changed: Condvar,
+    /// Set once several threads may use the client: only then another thread can end a read. A read takes two more calls then.
+    #[cfg(unix)]
+    waker: OnceLock<Waker>,
 }
 
 struct State {
@@ -32,7 +42,12 @@ impl Line {
     pub(crate) fn new() -> Self {
         let patience = Duration::from_millis(1);
         let state = State { socket: None, read_timeout: patience, write_timeout: patience, is_wanted: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            #[cfg(unix)]
+            waker: OnceLock::new(),
+        }
     }
 
     /// From now on it goes over this socket.
@@ -80,6 +95,33 @@ impl Line {
         }
     }
 
+    /// Several threads use it from now on.
+    #[cfg(unix)]
+    pub(crate) fn share(&self) {
+        if self.waker.get().is_none()
+            && let Ok(waker) = Waker::new()
+        {
+            // Another thread may have set one.
+            let _ = self.waker.set(waker);
+        }
+    }
+
+    /// Ends the read under way, or the next one, if it can: there is something for the thread that reads.
+    #[cfg(unix)]
+    pub(crate) fn end_read(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    /// There is no portable way to end a read of a socket that stays open.
+    #[cfg(not(unix))]
+    pub(crate) fn share(&self) {}
+
+    /// The thread that reads is back in time for a deadline, and sees it then.
+    #[cfg(not(unix))]
+    pub(crate) fn end_read(&self) {}
+
     pub(crate) fn is_up(&self) -> bool {
         self.lock().socket.is_some()
     }
@@ -108,7 +150,16 @@ impl Line {
 
 impl Transport for Line {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Transport::read(&*self.wait(|state| state.read_timeout)?, buffer)
+        let mut timeout = Duration::ZERO;
+        let socket = self.wait(|state| {
+            timeout = state.read_timeout;
+            timeout
+        })?;
+        #[cfg(unix)]
+        if let Some(waker) = self.waker.get() {
+            return waker.read(&socket, buffer, timeout);
+        }
+        Transport::read(&*socket, buffer)
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {

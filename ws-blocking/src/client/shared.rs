@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
+use ws_client::sync::atomic::{AtomicBool, Ordering};
 use ws_client::sync::{Mutex, lock};
 use ws_client::{
     Action, ClientEvent, ConfirmError, ConnectError, ConnectOptions, Gauge, Mark, Question, Reached, Session,
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     driver: Driver<Line, Session>,
     me: Weak<Self>,
     errand: Mutex<Errand>,
+    /// A thread was brought back from a read for events that were not asked for since. Changed under the lock of the driver.
+    is_told: AtomicBool,
     pub(super) gauge: Arc<Gauge>,
 }
 
@@ -60,7 +63,8 @@ impl Shared {
         let driver = Driver::new(Line::new(), session, clock::now(), longest_read);
         Arc::new_cyclic(|me: &Weak<Self>| {
             let behind: Weak<dyn Behind> = me.clone();
-            Self { driver: driver.shared(behind), me: me.clone(), errand: Mutex::default(), gauge }
+            let (me, errand) = (me.clone(), Mutex::default());
+            Self { driver: driver.shared(behind), me, errand, is_told: AtomicBool::new(false), gauge }
         })
     }
 
@@ -70,6 +74,7 @@ impl Shared {
         let mut turns = 0;
         let until = |_: &_| Until::all(|state: &mut State<Session>| state.machine.has_events());
         self.drive(until, |state| {
+            self.is_told.store(false, Ordering::Relaxed);
             let was_full = state.machine.is_full();
             let Ok(event) = state.machine.poll_event();
             if was_full && !state.machine.is_full() {
@@ -172,6 +177,11 @@ struct WithinHook;
 
 /// Changing and waiting.
 impl Shared {
+    /// Other threads use it, too, from now on.
+    pub(super) fn share(&self) {
+        self.driver.transport.share();
+    }
+
     /// Does something that others may wait for, and writes what the transport takes at once.
     pub(crate) fn change<R>(&self, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
         let now = self.driver.now();
@@ -227,6 +237,7 @@ impl Shared {
                 }
                 let flow = want(state);
                 let has_question = self.act(state);
+                self.tell(state);
                 match flow {
                     Continue(_) if has_question && !self.is_asking() => Break(None),
                     flow => flow.map_break(Some),
@@ -260,10 +271,25 @@ impl Shared {
         std::ptr::from_ref(self).addr()
     }
 
-    /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does.
+    /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does, and an event to the client.
     fn act_for_others(&self, state: &mut State<Session>) {
         if self.act(state) {
             state.waiters.wake_one();
+        }
+        self.tell(state);
+    }
+
+    /// Brings the thread back that is in a read, if there are events: some come of calls and writes, not of what is read. Once,
+    /// until events were asked for.
+    fn tell(&self, state: &mut State<Session>) {
+        if !state.is_reading || !self.driver.transport.is_up() || self.is_told.load(Ordering::Relaxed) {
+            return;
+        }
+        // What was read was looked at before the read began: this is about the rest.
+        state.machine.read_ahead();
+        if state.machine.has_events() {
+            self.is_told.store(true, Ordering::Relaxed);
+            self.driver.transport.end_read();
         }
     }
 

@@ -195,7 +195,7 @@ fn a_handle_does_all_that_the_client_does() {
         let handle = client.handle();
         let (tell, told) = mpsc::channel();
         let waiting = thread::spawn(move || {
-            while let Some(event) = client.next() {
+            for event in client.by_ref() {
                 tell.send(format!("{event:?}")).unwrap();
             }
         });
@@ -205,8 +205,11 @@ fn a_handle_does_all_that_the_client_does() {
         // The pong comes behind the message.
         let serving = thread::spawn(move || server.recv());
         assert!(told.recv_timeout(Duration::from_millis(300)).is_err());
+        let start = Instant::now();
         handle.resume();
         assert!(told.recv_timeout(TOLERANCE).unwrap().contains("held"));
+        // The thread that waits is within a read, which may last a minute.
+        assert!(cfg!(not(unix)) || start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
         assert!(told.recv_timeout(TOLERANCE).unwrap().starts_with("Pong"));
         assert!(matches!(handle.confirm(), Err(ConfirmError::NothingSent)));
         assert_eq!(handle.stats().connections, 1);
@@ -216,5 +219,31 @@ fn a_handle_does_all_that_the_client_does() {
         handle.abort();
         waiting.join().unwrap();
         assert!(serving.join().unwrap().is_err());
+    });
+}
+
+/// The thread that takes events is within a read, which may last a minute, when events come of what others do.
+#[cfg(unix)]
+#[test]
+fn events_that_come_of_sending_are_told_at_once() {
+    bounded(|| {
+        let (mut client, mut server) = connected(&quiet());
+        let handle = client.handle();
+        let waiting = thread::spawn(move || {
+            let times = [ClientEvent::BufferFull, ClientEvent::BufferDrained].map(|event| {
+                assert_eq!(format!("{:?}", client.next().unwrap()), format!("{event:?}"));
+                Instant::now()
+            });
+            drop(client);
+            times
+        });
+        thread::sleep(Duration::from_millis(100));
+        let start = Instant::now();
+        let sending = thread::spawn(move || handle.send(vec![0; 15 << 20]).map(|()| handle));
+        assert_eq!(server.recv().unwrap().unwrap().len(), 15 << 20);
+        let handle = sending.join().unwrap().unwrap();
+        let times = waiting.join().unwrap();
+        assert!(times[1] - start < Duration::from_secs(6), "{:?}", times.map(|time| time - start));
+        drop(handle);
     });
 }
