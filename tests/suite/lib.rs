@@ -37,6 +37,7 @@ pub mod open_server;
 pub mod pressure;
 pub mod proxied;
 pub mod secure;
+pub mod sharing;
 pub mod shutdown;
 pub mod streams;
 
@@ -139,6 +140,17 @@ macro_rules! scenarios {
                 a_close_wins_over_the_reset_at_both_halves
                 a_sender_that_is_stuck_and_a_receiver_that_waits_end_together
                 the_receiver_visits
+            }
+            sharing {
+                a_visitor_receives_while_the_other_half_feeds
+                a_visitor_of_a_half_hears_that_there_is_no_room
+                what_is_tried_leaves_at_once_while_the_receiver_waits
+                what_is_fed_leaves_while_the_receiver_waits
+                a_part_leaves_while_the_receiver_waits
+                what_is_tried_leaves_at_once
+                a_sender_reads_on_when_the_receiver_has_made_room
+                room_after_a_part_of_a_write_is_told_to_those_who_wait
+                nothing_is_accepted_after_a_shutdown
             }
             shutdown {
                 every_connection_is_closed_with_1001

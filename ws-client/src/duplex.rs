@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
-    Broken, CloseFrame, Closed, Connection, Data, Error, Event, Instant, Machine, Message, MessageRef,
-    Outbound, PingError, Reply, SendError, StreamError, Visit,
+    Broken, CloseFrame, Closed, Config, Connection, Data, Error, Event, Instant, Machine, Message,
+    MessageRef, Outbound, PingError, Random, Reply, Role, SendError, StreamError, Visit,
 };
 
 use crate::channel::Channel;
@@ -59,6 +59,15 @@ impl Duplex {
             is_reserved: false,
             has_unblocked: false,
         }
+    }
+
+    /// A connection that does nothing, to lie where another was taken out for a while.
+    pub fn stand_in() -> Self {
+        let random = Random::from_seed([0; 32]);
+        let config = Config::default().ping_interval(None);
+        let connection =
+            Connection::after_handshake(Role::Server, &config, random, BytesMut::new(), Instant::EPOCH);
+        Self::new(Channel::plain(connection))
     }
 
     /// The connection, below all layers.
@@ -125,19 +134,38 @@ impl Duplex {
     /// The next whole message; `None` at the end. The rest of a message that was begun in pieces is passed over.
     #[inline]
     pub fn message(&mut self, now: impl FnOnce() -> Instant) -> Step<Result<Option<Message>, Error>> {
+        let mut received = None;
+        match self.message_to(&mut received, now) {
+            Step::Done(result) => Step::Done(result.map(|()| received)),
+            Step::Read => Step::Read,
+            Step::Write => Step::Write,
+        }
+    }
+
+    /// The same, for an adapter with layers through which a message would be moved: that costs more than to receive it.
+    #[inline(always)]
+    pub fn message_to(
+        &mut self,
+        received: &mut Option<Message>,
+        now: impl FnOnce() -> Instant,
+    ) -> Step<Result<(), Error>> {
         self.connection().receive_pieces(false);
         loop {
-            let data = self.connection().poll_data();
-            if !matches!(data, Ok(Data::Pending)) {
-                self.taken();
-            }
-            match data {
-                Ok(Data::Message(message)) => return Step::Done(Ok(Some(message))),
-                Ok(Data::Piece(_)) => {}
-                Ok(Data::Pending) => return self.read_on(now, Ok(None)),
-                Ok(_) => return Step::Done(Ok(None)),
-                Err(error) => return Step::Done(Err(error)),
-            }
+            let result = match self.connection().poll_data() {
+                Ok(Data::Pending) => return self.read_on(now, Ok(())),
+                Ok(Data::Message(message)) => {
+                    *received = Some(message);
+                    Ok(())
+                }
+                Ok(Data::Piece(_)) => {
+                    self.taken();
+                    continue;
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            self.taken();
+            return Step::Done(result);
         }
     }
 

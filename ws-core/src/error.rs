@@ -158,6 +158,9 @@ impl fmt::Display for ViolationKind {
     }
 }
 
+const WITHIN_HOOK: &str =
+    "a hook of the client cannot wait for the same client; use a call that does not wait";
+
 /// Why a message was not sent. It hands the message back if it was not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -168,6 +171,9 @@ pub enum SendError {
     Closed(Option<Message>),
     /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
     Streaming(Message),
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns. `None` if the
+    /// message was accepted. Use a call that does not wait.
+    WithinHook(Option<Message>),
 }
 
 impl SendError {
@@ -175,7 +181,7 @@ impl SendError {
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Full(message) | Self::Streaming(message) => Some(message),
-            Self::Closed(message) => message,
+            Self::Closed(message) | Self::WithinHook(message) => message,
         }
     }
 }
@@ -186,6 +192,7 @@ impl fmt::Display for SendError {
             Self::Full(_) => "the send buffer is full; wait until there is room",
             Self::Closed(_) => "the connection is closed; receive to learn why",
             Self::Streaming(_) => "a streamed message has not ended; finish it first",
+            Self::WithinHook(_) => WITHIN_HOOK,
         })
     }
 }
@@ -232,6 +239,8 @@ pub enum PingError {
     Full,
     /// The connection is closing or closed.
     Closed,
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns.
+    WithinHook,
 }
 
 impl fmt::Display for PingError {
@@ -240,6 +249,7 @@ impl fmt::Display for PingError {
             Self::TooLong(n) => write!(f, "a ping payload of {n} bytes is over the limit of 125"),
             Self::Full => f.write_str("the send buffer is full; wait until there is room"),
             Self::Closed => f.write_str("the connection is closed; receive to learn why"),
+            Self::WithinHook => f.write_str(WITHIN_HOOK),
         }
     }
 }
