@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -50,8 +50,9 @@ impl<R: Runtime> Listener<R> {
     /// on. [`AcceptError::Shutdown`] once the listener is shutting down. Cancel safe.
     pub async fn accept(&self) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
         let mut accept = pin!(R::accept(&self.listener));
+        let mut stopping = self.shutdown.stopping();
         let (transport, address) = poll_fn(|cx| {
-            if self.shutdown.poll_stopping(cx).is_ready() {
+            if Pin::new(&mut stopping).poll(cx).is_ready() {
                 return Poll::Ready(Err(AcceptError::Shutdown));
             }
             accept.as_mut().poll(cx).map_err(AcceptError::Io)
@@ -65,14 +66,14 @@ impl<R: Runtime> Listener<R> {
         Ok((incoming, address))
     }
 
-    /// Stops: no new clients are accepted, and every connection is closed with 1001. Waits until all are over, but not
-    /// longer than `patience`; then the rest is broken off. Says how many that were.
+    /// Stops: no new clients are accepted, and every connection is closed with 1001. A client within its handshake is answered with
+    /// 503, or dropped. Waits until all are over, but not longer than `patience`; then the rest is broken off. Says how many that
+    /// were.
     ///
     /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
     pub async fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown.begin();
-        let empty = poll_fn(|cx| self.shutdown.poll_empty(cx));
-        match Clock::<R>::start().until(Instant::EPOCH + patience, empty).await {
+        match Clock::<R>::start().until(Instant::EPOCH + patience, self.shutdown.empty()).await {
             Some(()) => 0,
             None => self.shutdown.abort(),
         }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ws_client::{Channel, Guard, Stop};
+use ws_client::{Channel, Guard, Stopping};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef,
@@ -14,6 +14,7 @@ use ws_core::{
 
 use crate::call::AT_ONCE;
 use crate::driver::Driver;
+use crate::signal::Stoppable;
 use crate::state::{Receiver, State};
 use crate::transport::Transport;
 
@@ -300,13 +301,14 @@ impl<S: Transport> Shared<S> {
     }
 }
 
-impl<S: Transport> Stop for Shared<S> {
-    fn close(&self) {
-        self.start_close(CloseCode::GOING_AWAY.into());
-    }
-
-    fn abort(&self) {
-        self.with(Connection::abort);
-        self.end();
+impl<S: Transport> Stoppable for Shared<S> {
+    fn stop(&self, stopping: Stopping) {
+        match stopping {
+            Stopping::Close => self.start_close(CloseCode::GOING_AWAY.into()),
+            Stopping::Abort => {
+                self.with(Connection::abort);
+                self.end();
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use ws_client::Stop;
+use ws_client::{Stop, Stopping};
 
 /// Stands in the listener's register from the first byte of the handshake on.
 #[derive(Default)]
@@ -12,57 +12,42 @@ pub(crate) struct Signal(Mutex<State>);
 struct State {
     wanted: Option<Stopping>,
     /// Once it is open. Invariant: the register does not keep it from being dropped.
-    connection: Option<Weak<dyn Stop>>,
+    connection: Option<Weak<dyn Stoppable>>,
 }
 
-/// What the listener wants.
-#[derive(Clone, Copy)]
-enum Stopping {
-    Close,
-    Abort,
+/// A connection that does what its listener wants.
+pub(crate) trait Stoppable: Send + Sync {
+    fn stop(&self, stopping: Stopping);
 }
 
 impl Signal {
     /// The connection is open; the listener may have wanted something before.
-    pub(crate) fn connect(&self, connection: &Arc<impl Stop + 'static>) {
+    pub(crate) fn connect(&self, connection: &Arc<impl Stoppable + 'static>) {
         let wanted = {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let connection: Arc<dyn Stop> = connection.clone();
+            let connection: Arc<dyn Stoppable> = connection.clone();
             state.connection = Some(Arc::downgrade(&connection));
             state.wanted
         };
         if let Some(stopping) = wanted {
-            stopping.apply(&**connection);
-        }
-    }
-
-    fn set(&self, stopping: Stopping) {
-        let connection = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            state.wanted = Some(stopping);
-            state.connection.as_ref().and_then(Weak::upgrade)
-        };
-        if let Some(connection) = connection {
-            stopping.apply(&*connection);
-        }
-    }
-}
-
-impl Stopping {
-    fn apply(self, connection: &dyn Stop) {
-        match self {
-            Self::Close => connection.close(),
-            Self::Abort => connection.abort(),
+            connection.stop(stopping);
         }
     }
 }
 
 impl Stop for Signal {
-    fn close(&self) {
-        self.set(Stopping::Close);
+    fn request(&self, stopping: Stopping) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.wanted = state.wanted.max(Some(stopping));
     }
 
-    fn abort(&self) {
-        self.set(Stopping::Abort);
+    fn nudge(&self) {
+        let (wanted, connection) = {
+            let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.wanted, state.connection.as_ref().and_then(Weak::upgrade))
+        };
+        if let (Some(stopping), Some(connection)) = (wanted, connection) {
+            connection.stop(stopping);
+        }
     }
 }

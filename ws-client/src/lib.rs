@@ -39,7 +39,7 @@ pub use session::{
     Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Gauge, Mark, Question,
     Session, Stats, Status, Ticket,
 };
-pub use shutdown::{Guard, Shutdown, Stop};
+pub use shutdown::{Guard, Shutdown, Stop, Stopping, Waiting};
 pub use target::{Host, Target, TargetError};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use tls::TlsOptions;

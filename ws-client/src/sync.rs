@@ -10,7 +10,6 @@ pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
-use std::task::Waker;
 use std::thread;
 
 /// Locks, whatever happened to the thread that held it last: no state here is left half-changed by a panic.
@@ -39,13 +38,6 @@ impl Unwinding {
             resume_unwind(panic);
         }
     }
-}
-
-/// Wakes all of them, when no lock is held. A panic of one goes on when the others are woken.
-pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
-    let mut unwinding = Unwinding::default();
-    wakers.into_iter().for_each(|waker| unwinding.run(|| waker.wake()));
-    unwinding.resume();
 }
 
 /// A number that no other running thread has at the same time; a task of the model checker counts as a thread.

@@ -97,7 +97,8 @@ impl Config {
     }
 
     /// The mark over which no more data is accepted for sending, in bytes on the wire. Default: 1 MiB. One message larger
-    /// than this is taken when nothing waits.
+    /// than this is taken when nothing waits. Of messages and pings shorter than 32 bytes, at most one for each 32 bytes of the mark
+    /// waits, and at least 256.
     #[must_use]
     pub fn max_send_buffer(mut self, bytes: usize) -> Self {
         self.max_send_buffer = bytes;

@@ -9,8 +9,11 @@ use bytes::Bytes;
 use crate::config::Config;
 use crate::time::{Instant, Span};
 
-/// So many unanswered pings are remembered, so that a peer which never answers costs no memory.
-const MAX_PINGS: usize = 16;
+/// Number of unanswered pings that are remembered at either end, so that a peer which never answers costs no memory.
+///
+/// The oldest are those that a slow peer answers next. The newest are those that a peer answers which passes over others.
+const MAX_OLDEST: usize = 16;
+const MAX_NEWEST: usize = 16;
 
 /// The heartbeat of a connection.
 pub(crate) struct Keepalive {
@@ -27,18 +30,21 @@ pub(crate) struct Keepalive {
     blocked: Option<Instant>,
 }
 
-/// The pings that were not answered.
+/// The pings that were not answered. They leave in the order of their numbers.
 #[derive(Default)]
 struct Unanswered {
-    /// Oldest first. Invariant: at least one and at most `MAX_PINGS`; those that have left come first.
+    /// The remembered ones, oldest first. Invariant: the newest ping of all is the last of them.
     pings: VecDeque<Ping>,
-    /// Pings older than all of those that have not left yet, and are remembered no more.
-    forgotten: usize,
+    /// The number of the next ping.
+    next: u64,
+    /// The number of the first ping that has not left. Invariant: at most `next`.
+    leaving: u64,
     /// When the oldest has left.
     since: Option<Instant>,
 }
 
 struct Ping {
+    number: u64,
     payload: Bytes,
     left: Option<Instant>,
 }
@@ -90,13 +96,7 @@ impl Keepalive {
 
     /// A ping was queued.
     pub(crate) fn pinged(&mut self, payload: Bytes) {
-        let unanswered = self.unanswered.get_or_insert_default();
-        if unanswered.pings.len() == MAX_PINGS {
-            // Its deadline goes on in `since`; only its round trip will not be known.
-            let oldest = unanswered.pings.pop_front();
-            unanswered.forgotten += usize::from(oldest.is_some_and(|ping| ping.left.is_none()));
-        }
-        unanswered.pings.push_back(Ping { payload, left: None });
+        self.unanswered.get_or_insert_default().push(payload);
     }
 
     /// A pong came. The round-trip time of the ping that it answers, if it answers one.
@@ -104,15 +104,12 @@ impl Keepalive {
     /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it
     /// answers all before it.
     pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
-        let Unanswered { pings, since, .. } = &mut **self.unanswered.as_mut()?;
-        let answered = pings.iter().rposition(|ping| ping.left.is_some() && *ping.payload == *payload)?;
-        let left = pings.drain(..=answered).last().and_then(|ping| ping.left);
-        *since = pings.front().and_then(|ping| ping.left);
-        if pings.is_empty() {
-            // Those that are forgotten were older than one that had left: they have left, too.
+        let unanswered = self.unanswered.as_mut()?;
+        let ping = unanswered.answer(payload, now)?;
+        if unanswered.pings.is_empty() {
             self.unanswered = None;
         }
-        left.map(|left| now - left)
+        ping.left.map(|left| now - left)
     }
 
     /// Reading stops: a deadline for what could be read stands still.
@@ -179,21 +176,45 @@ impl Keepalive {
         let next = due + interval;
         self.next_ping = Some(if next > now { next } else { now + interval });
         // A ping that has not even left says all that another could.
-        let is_sent = |unanswered: &Unanswered| unanswered.pings.iter().all(|ping| ping.left.is_some());
-        self.unanswered.as_deref().is_none_or(is_sent).then_some(Due::Ping)
+        self.unanswered.as_deref().is_none_or(Unanswered::have_all_left).then_some(Due::Ping)
     }
 }
 
 impl Unanswered {
-    /// So many of those that have not, the oldest, have left now.
+    fn push(&mut self, payload: Bytes) {
+        if self.pings.len() == MAX_OLDEST + MAX_NEWEST {
+            // Its deadline goes on in `since`. Only its round trip will not be known.
+            self.pings.remove(MAX_OLDEST);
+        }
+        self.pings.push_back(Ping { number: self.next, payload, left: None });
+        self.next += 1;
+    }
+
+    /// The `pings` oldest of those that have not left have left now.
     fn have_left(&mut self, pings: usize, now: Instant) {
-        let forgotten = pings.min(self.forgotten);
-        self.forgotten -= forgotten;
-        let waiting = self.pings.iter_mut().filter(|ping| ping.left.is_none());
-        for ping in waiting.take(pings - forgotten) {
+        let left = self.leaving + pings as u64;
+        let first = self.pings.partition_point(|ping| ping.number < self.leaving);
+        for ping in self.pings.range_mut(first..).take_while(|ping| ping.number < left) {
             ping.left = Some(now);
         }
+        self.leaving = left;
         self.since = self.since.or(Some(now));
+    }
+
+    fn have_all_left(&self) -> bool {
+        self.leaving == self.next
+    }
+
+    /// Removes the ping that a pong answers, and all before it.
+    fn answer(&mut self, payload: &[u8], now: Instant) -> Option<Ping> {
+        let answered =
+            self.pings.iter().rposition(|ping| ping.left.is_some() && *ping.payload == *payload)?;
+        let ping = self.pings.drain(..=answered).last()?;
+        // When a forgotten one has left is not known. Its deadline starts with this sign of life in any case.
+        let has_another_left = self.leaving > ping.number + 1;
+        let oldest = self.pings.front().and_then(|ping| ping.left);
+        self.since = has_another_left.then(|| oldest.unwrap_or(now));
+        Some(ping)
     }
 }
 
@@ -287,8 +308,49 @@ mod tests {
         for _ in 0..100 {
             keepalive.pinged(Bytes::new());
         }
-        assert!(keepalive.unanswered.as_ref().unwrap().pings.len() <= MAX_PINGS);
+        assert!(keepalive.unanswered.as_ref().unwrap().pings.len() <= MAX_OLDEST + MAX_NEWEST);
         assert_eq!(keepalive.pong_deadline(), Some(at(20)));
+    }
+
+    #[test]
+    fn each_ping_leaves_at_its_own_time_whether_those_around_it_are_remembered_or_not() {
+        // How many pings wait; how many leave at a time; how often one is queued between.
+        for (pings, step, between) in
+            [(20, 1, 0), (20, 7, 3), (100, 1, 0), (100, 1, 1), (100, 13, 2), (500, 50, 9)]
+        {
+            let mut keepalive = every_20_s();
+            let mut queued = 0;
+            let mut queue = |keepalive: &mut Keepalive, n| {
+                for _ in 0..n {
+                    keepalive.pinged(Bytes::from(u16::to_be_bytes(queued).to_vec()));
+                    queued += 1;
+                }
+                queued
+            };
+            let (mut all, mut left, mut now) = (queue(&mut keepalive, pings), Vec::new(), 0);
+            while left.len() < all.into() {
+                now += 1;
+                let leaving = step.min(usize::from(all) - left.len());
+                left.extend(vec![now; leaving]);
+                keepalive.wrote(leaving, at(now));
+                all = queue(&mut keepalive, if now < 20 { between } else { 0 });
+                // The peer answers one that it has, so that others are remembered again.
+                let first = &keepalive.unanswered.as_ref().unwrap().pings[0];
+                if now % 5 == 0 && first.left.is_some() {
+                    let first = first.payload.clone();
+                    let number = u16::from_be_bytes(first[..].try_into().unwrap());
+                    let round_trip = Duration::from_secs(now - left[usize::from(number)]);
+                    assert_eq!(keepalive.pong(&first, at(now)), Some(round_trip), "{pings} {step} {between}");
+                    let is_awaited = left.len() > usize::from(number) + 1;
+                    assert_eq!(keepalive.pong_deadline().is_some(), is_awaited, "{pings} {step} {between}");
+                }
+            }
+            let unanswered = keepalive.unanswered.as_ref().unwrap();
+            assert!(unanswered.have_all_left());
+            for ping in &unanswered.pings {
+                assert_eq!(ping.left, Some(at(left[ping.number as usize])), "{pings} {step} {between}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use core::fmt;
 
 use bytes::{Buf, Bytes};
 
-/// A consumed prefix of the tail is cut off when it is at least this long and at least half of the tail.
+/// Minimum length of a consumed prefix of the tail that is cut off. It is cut off when it is half of the tail, and instead of a growth
+/// of the tail also when it is an eighth of it.
 const COMPACT: usize = 4096;
 
 /// The bytes that a machine wants written, oldest first.
@@ -148,21 +149,29 @@ impl Outbound {
     /// to be left as they are. For the machine itself.
     #[inline]
     pub fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
-        let tail = self.tail();
+        let tail = self.tail(0);
         let before = tail.len();
         append(tail);
         let n = tail.len() - before;
         self.appended(n);
     }
 
-    /// Where the newest bytes are. Those that are added to it must be told to [`appended`](Self::appended).
+    /// Where the newest bytes are. The caller adds about `additional` bytes, and tells [`appended`](Self::appended) their number.
     #[inline]
-    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
-        if self.start >= COMPACT && self.start * 2 >= self.tail.len() {
-            self.tail.drain(..self.start);
-            self.start = 0;
+    pub(crate) fn tail(&mut self, additional: usize) -> &mut Vec<u8> {
+        if self.start >= COMPACT {
+            self.compact(additional);
         }
         &mut self.tail
+    }
+
+    fn compact(&mut self, additional: usize) {
+        let (len, start) = (self.tail.len(), self.start);
+        let grows = self.tail.capacity() - len < additional;
+        if start * 2 >= len || grows && start * 8 >= len {
+            self.tail.drain(..start);
+            self.start = 0;
+        }
     }
 
     #[inline]

@@ -28,14 +28,19 @@ const LARGE: usize = 4096;
 /// tail moves.
 const MASKED_APART: usize = 32 * 1024;
 
+/// Number of bytes of `max_send_buffer` for each message or control frame that may wait. Shorter ones fill the buffer with their marks.
+const BYTES_PER_MARK: usize = 32;
+
 /// So many pongs wait at most; beyond that, the newest replaces those that have come last.
-const MAX_PONGS: usize = 16;
+const MAX_PONGS: u32 = 16;
 
 /// The sending half of a connection.
 pub(crate) struct Send {
     role: Role,
     max_frame_size: usize,
     max_send_buffer: usize,
+    /// Number of marks from which on no more data is accepted, so that small messages take no more memory than large ones.
+    max_marks: usize,
     /// Shorter messages are one frame that is appended as it is, as nearly all are: 0 if they may be compressed.
     simple: usize,
     random: Random,
@@ -81,6 +86,7 @@ impl Send {
             role,
             max_frame_size: config.max_frame_size,
             max_send_buffer: config.max_send_buffer,
+            max_marks: (config.max_send_buffer / BYTES_PER_MARK).max(marks::KEPT),
             simple: config.max_frame_size.saturating_add(1).min(match role {
                 Role::Client => MASKED_APART,
                 Role::Server => LARGE,
@@ -94,7 +100,7 @@ impl Send {
             compressor: None,
         };
         if !outbound.is_empty() {
-            send.mark(outbound, Unit::Other);
+            send.marks.push(0, Unit::Other);
         }
         send
     }
@@ -123,7 +129,7 @@ impl Send {
     #[inline]
     pub(crate) fn has_room(&self, outbound: &Outbound) -> bool {
         let waiting = outbound.len();
-        waiting < self.max_send_buffer || waiting == 0
+        waiting < self.max_send_buffer && self.marks.len() < self.max_marks || waiting == 0
     }
 
     /// How many messages were accepted of which the transport has not taken all bytes.
@@ -134,12 +140,17 @@ impl Send {
     /// The transport has taken bytes: how many pings have left with them?
     #[inline]
     pub(crate) fn wrote(&mut self, outbound: &mut Outbound) -> usize {
-        let whole = self.marks.written(outbound.written());
+        // In most cases it takes all that waits: then no mark has to be looked at. Bytes that were dropped were not taken.
+        let whole = if outbound.is_empty() && !outbound.has_lost() {
+            self.marks.all_written(outbound.written())
+        } else {
+            self.marks.written(outbound.written())
+        };
         self.unsent -= whole.messages;
         if self.newest_pong.is_some() {
             self.send_newest_pong(outbound);
         }
-        whole.pings
+        whole.pings as usize
     }
 
     #[cold]
@@ -147,11 +158,6 @@ impl Send {
         if let Some(payload) = self.newest_pong.take() {
             self.pong(outbound, *payload);
         }
-    }
-
-    #[inline]
-    fn mark(&mut self, outbound: &Outbound, unit: Unit) {
-        self.marks.push(outbound.end(), unit);
     }
 
     #[inline]
@@ -192,12 +198,14 @@ impl Send {
     #[inline(always)]
     fn accept(&mut self, outbound: &mut Outbound, message: Message) {
         let opcode = message.kind().into();
-        if message.len() < self.simple {
-            self.simple(outbound, opcode, message.as_bytes());
+        let len = if message.len() < self.simple {
+            self.simple(outbound, opcode, message.as_bytes())
         } else {
+            let before = outbound.len();
             self.any_owned(outbound, opcode, message);
-        }
-        self.accepted(outbound);
+            outbound.len() - before
+        };
+        self.accepted(len);
     }
 
     #[inline(always)]
@@ -218,12 +226,14 @@ impl Send {
     pub(crate) fn lent(&mut self, outbound: &mut Outbound, message: MessageRef<'_>) -> Result<(), Refusal> {
         self.admit(outbound)?;
         let (opcode, payload) = (message.kind().into(), message.as_bytes());
-        if payload.len() < self.simple {
-            self.simple(outbound, opcode, payload);
+        let len = if payload.len() < self.simple {
+            self.simple(outbound, opcode, payload)
         } else {
+            let before = outbound.len();
             self.any_lent(outbound, opcode, payload);
-        }
-        self.accepted(outbound);
+            outbound.len() - before
+        };
+        self.accepted(len);
         Ok(())
     }
 
@@ -234,9 +244,10 @@ impl Send {
         }
     }
 
-    /// Queues a message of fewer bytes than `simple`, for each role apart: most of the header is known then.
+    /// Queues a message of fewer bytes than `simple`, for each role apart: most of the header is known then. Gives the length of
+    /// its frame.
     #[inline(always)]
-    fn simple(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+    fn simple(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) -> usize {
         match self.role {
             Role::Client => append_whole(outbound, opcode, Some(self.random.mask_key()), payload),
             Role::Server => append_whole(outbound, opcode, None, payload),
@@ -266,9 +277,9 @@ impl Send {
     }
 
     #[inline]
-    fn accepted(&mut self, outbound: &Outbound) {
+    fn accepted(&mut self, len: usize) {
         self.unsent += 1;
-        self.mark(outbound, Unit::Message);
+        self.marks.push(len, Unit::Message);
     }
 
     fn fragments(&mut self, outbound: &mut Outbound, lead: Lead, payload: &[u8]) {
@@ -327,12 +338,10 @@ impl Send {
         key
     }
 
-    /// Queues a control frame. Invariant of all callers: the payload has at most 125 bytes.
-    fn control(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) {
+    /// Queues a control frame, and gives its length. Invariant of all callers: the payload has at most 125 bytes.
+    fn control(&mut self, outbound: &mut Outbound, opcode: Opcode, payload: &[u8]) -> usize {
         let key = (self.role == Role::Client).then(|| self.random.mask_key());
-        if let Some(header) = Header::control(opcode, key, payload.len()) {
-            append(outbound, header, payload);
-        }
+        Header::control(opcode, key, payload.len()).map_or(0, |header| append(outbound, header, payload))
     }
 
     /// A nonce for a ping.
@@ -341,8 +350,8 @@ impl Send {
     }
 
     pub(crate) fn ping(&mut self, outbound: &mut Outbound, payload: &[u8]) {
-        self.control(outbound, Opcode::Ping, payload);
-        self.mark(outbound, Unit::Ping);
+        let len = self.control(outbound, Opcode::Ping, payload);
+        self.marks.push(len, Unit::Ping);
     }
 
     /// Answers a ping.
@@ -350,8 +359,8 @@ impl Send {
     /// RFC 6455 §5.5.3: an endpoint that has not yet answered previous pings may answer only the most recent one.
     pub(crate) fn pong(&mut self, outbound: &mut Outbound, payload: Bytes) {
         if self.marks.counts().pongs < MAX_PONGS - 1 {
-            self.control(outbound, Opcode::Pong, &payload);
-            self.mark(outbound, Unit::Pong);
+            let len = self.control(outbound, Opcode::Pong, &payload);
+            self.marks.push(len, Unit::Pong);
         } else {
             self.newest_pong = Some(Box::new(payload));
         }
@@ -359,22 +368,28 @@ impl Send {
 }
 
 #[inline(always)]
-fn append_whole(outbound: &mut Outbound, opcode: Opcode, key: Option<mask::MaskKey>, payload: &[u8]) {
-    if let Some(header) = Header::data(opcode, true, key, payload.len() as u64) {
-        append_inline(outbound, header, payload);
-    }
+fn append_whole(
+    outbound: &mut Outbound,
+    opcode: Opcode,
+    key: Option<mask::MaskKey>,
+    payload: &[u8],
+) -> usize {
+    let Some(header) = Header::data(opcode, true, key, payload.len() as u64) else { return 0 };
+    append_inline(outbound, header, payload)
 }
 
-fn append(outbound: &mut Outbound, header: Header, payload: &[u8]) {
-    append_inline(outbound, header, payload);
+fn append(outbound: &mut Outbound, header: Header, payload: &[u8]) -> usize {
+    append_inline(outbound, header, payload)
 }
 
+/// Queues a frame, and gives its length.
 #[inline(always)]
-fn append_inline(outbound: &mut Outbound, header: Header, payload: &[u8]) {
+fn append_inline(outbound: &mut Outbound, header: Header, payload: &[u8]) -> usize {
     trace::sending(&header);
-    let tail = outbound.tail();
+    let room = Header::MAX_LEN + payload.len();
+    let tail = outbound.tail(room);
     let before = tail.len();
-    tail.reserve(Header::MAX_LEN + payload.len());
+    tail.reserve(room);
     header.append_to(tail);
     match header.mask() {
         Some(key) => mask::append(tail, payload, key),
@@ -382,4 +397,5 @@ fn append_inline(outbound: &mut Outbound, header: Header, payload: &[u8]) {
     }
     let n = tail.len() - before;
     outbound.appended(n);
+    n
 }

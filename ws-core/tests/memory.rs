@@ -8,7 +8,8 @@ use std::time::Duration;
 use peak_alloc::PeakAlloc;
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, Kind, Machine, Random, Role,
+    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, Kind, Machine, MessageRef,
+    Random, Role,
 };
 
 #[global_allocator]
@@ -60,6 +61,69 @@ fn what_a_burst_of_small_messages_leaves_behind() {
         }
         let held = (MEMORY.current_usage() - before) / MANY;
         assert!(held < 2 * KIB, "{held} bytes for a {role:?}");
+    }
+}
+
+/// Queues one more small item, if there is room.
+type Queue = fn(&mut Connection, usize) -> bool;
+
+/// All that can be queued in many small items.
+const SMALL: [(&str, Queue); 6] = [
+    ("empty messages", |connection, _| connection.send("").is_ok()),
+    ("messages of few bytes", |connection, n| connection.send(vec![7; n % 40]).is_ok()),
+    ("borrowed messages", |connection, n| connection.send_ref(MessageRef::Binary(&[7][..n % 2])).is_ok()),
+    ("pings", |connection, _| connection.ping("").is_ok()),
+    ("parts of a stream", |connection, n| {
+        (n > 0 || connection.start_message(Kind::Binary).is_ok()) && connection.continue_message(&[7]).is_ok()
+    }),
+    ("streams", |connection, _| {
+        connection.start_message(Kind::Text).is_ok() && connection.finish_message(b"").is_ok()
+    }),
+];
+
+/// The limit on what waits counts all that a small item keeps alive, however large its share of that is.
+fn what_waits_in_small_items_holds_no_more_than_the_limit_allows() {
+    for max in [50_000, 64 * KIB, 90_000] {
+        for role in [Role::Client, Role::Server] {
+            for (name, queue) in SMALL {
+                let before = MEMORY.current_usage();
+                let config = Config::default().max_send_buffer(max).ping_interval(None);
+                let random = Random::from_seed([1; 32]);
+                let mut connection =
+                    Connection::after_handshake(role, &config, random, BytesMut::new(), at(0));
+                // A transport takes no more, a little each time, or much.
+                for (taken, times) in [(0, 1), (max / 50, 60), (max / 3, 5), (max - 1000, 5)] {
+                    for _ in 0..times {
+                        connection.handle_write(taken, at(0));
+                        // A stream of which the end was refused goes on.
+                        let _ = connection.finish_message(b"");
+                        let mut n = 0;
+                        while queue(&mut connection, n) {
+                            n += 1;
+                        }
+                        let held = MEMORY.current_usage() - before;
+                        assert!(
+                            2 * held <= 5 * max,
+                            "{name}, {role:?}: {held} bytes held for {max}, {taken} taken"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Of messages from 64 bytes on, as many wait as their bytes on the wire allow, within a few percent.
+fn ordinary_messages_fill_the_limit_with_their_bytes() {
+    for len in [64, 1000, 4096, 100_000] {
+        for role in [Role::Client, Role::Server] {
+            let config = Config::default();
+            let random = Random::from_seed([1; 32]);
+            let mut connection = Connection::after_handshake(role, &config, random, BytesMut::new(), at(0));
+            while connection.send(vec![7; len]).is_ok() {}
+            let waiting = connection.outbound().len();
+            assert!(waiting >= KIB * KIB * 97 / 100, "{len}, {role:?}: {waiting}");
+        }
     }
 }
 
@@ -207,6 +271,8 @@ fn pings_from_a_user_that_are_never_written() {
 #[test]
 fn memory_is_bounded() {
     what_a_burst_of_small_messages_leaves_behind();
+    ordinary_messages_fill_the_limit_with_their_bytes();
+    what_waits_in_small_items_holds_no_more_than_the_limit_allows();
     let cases: [(&str, usize, fn()); 12] = [
         ("pings", 16 * KIB, a_flood_of_pings_that_nobody_answers),
         ("empty fragments", 8 * KIB, a_flood_of_empty_fragments),

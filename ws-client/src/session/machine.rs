@@ -89,8 +89,19 @@ impl Session {
         } else if self.events.is_empty() {
             self.has_input && !self.events.is_discarding()
         } else {
-            !self.is_paused || !self.events.begins_with_message()
+            !self.is_holding() || !self.events.begins_with_message()
         }
+    }
+
+    /// Whether messages wait because the user has paused. Once the user has closed the client, or it is over, they do not: what is
+    /// left, and the end behind it, is handed out.
+    fn is_holding(&self) -> bool {
+        let is_ending = match &self.state {
+            State::Open(open) => open.is_closing,
+            State::Over => true,
+            _ => false,
+        };
+        self.is_paused && !is_ending
     }
 
     /// Drops the events that wait and all to come, because the last consumer of events is gone. Reading, reconnecting,
@@ -194,13 +205,13 @@ impl Machine for Session {
     }
 
     fn poll_event(&mut self) -> Result<Option<ClientEvent>, Infallible> {
-        if self.is_paused {
+        if self.is_holding() {
             // Messages wait, and the rest goes on behind them.
             self.read_ahead();
         } else {
             while self.events.is_empty() && self.advance() {}
         }
-        let is_held = self.is_paused && self.events.begins_with_message();
+        let is_held = self.is_holding() && self.events.begins_with_message();
         let event = if is_held { None } else { self.events.pop() };
         self.check_reading();
         Ok(event)

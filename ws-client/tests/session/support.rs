@@ -6,17 +6,18 @@ use std::io;
 use std::time::Duration;
 
 use ws_client::{
-    Action, ClientBuilder, ClientEvent, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route,
-    Session, Ticket,
+    Action, ClientBuilder, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route, Session,
+    Ticket,
 };
 use ws_core::bytes::Buf;
 use ws_core::{
-    Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake, Side,
+    Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
 };
 
 use crate::deflate;
 use crate::peer::{Link, Server};
 pub(crate) use crate::peer::{Plan, Serve, refuse, serve};
+use crate::trace::written;
 
 pub(crate) fn at(seconds: u64) -> Instant {
     Instant::since_epoch(secs(seconds))
@@ -235,6 +236,13 @@ impl Sim {
         true
     }
 
+    pub(crate) fn hesitate(&mut self, is_hesitating: bool) {
+        self.is_hesitating = is_hesitating;
+        if !is_hesitating {
+            self.answer();
+        }
+    }
+
     /// Runs the hooks that were asked, and tells the session.
     pub(crate) fn answer(&mut self) {
         for question in std::mem::take(&mut self.questions) {
@@ -423,31 +431,5 @@ impl Sim {
             self.session.handle_read(0, self.now);
         }
         link.eof || n > 0
-    }
-}
-
-/// An event in a line.
-fn written(event: &ClientEvent) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
-    match event {
-        ClientEvent::Connected { .. } => "connected".into(),
-        ClientEvent::Open(response) => {
-            assert_eq!(response.status(), 101);
-            "open".into()
-        }
-        ClientEvent::Message(message) => format!("message {}", text(message.as_bytes())),
-        ClientEvent::Ping(payload) => format!("ping {}", text(payload)),
-        ClientEvent::Pong { .. } => "pong".into(),
-        ClientEvent::Closing(frame) => format!("closing {}", frame.status()),
-        ClientEvent::Error(error) => format!("error {}", error.phase()),
-        ClientEvent::Closed(closed) => {
-            let by = if closed.by == Side::Us { "us" } else { "peer" };
-            format!("closed {} {} {by}", closed.code, if closed.clean { "clean" } else { "broken" })
-        }
-        ClientEvent::Reconnecting { attempt, after } => format!("reconnecting {attempt} in {after:?}"),
-        ClientEvent::BufferFull => "full".into(),
-        ClientEvent::BufferDrained => "drained".into(),
-        ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),
-        other => panic!("an unknown event: {other:?}"),
     }
 }

@@ -1,9 +1,13 @@
-//! What ends where in the stream that is sent.
+//! The ends of messages and control frames in the stream that is sent.
 
 use alloc::vec::Vec;
 
-/// Room for so many units is kept when all have left: an idle connection does not hold what a burst of small messages took.
-const KEPT: usize = 64;
+/// Room for so many entries is kept when all have left: an idle connection does not hold the room that a burst of small messages
+/// took.
+pub(super) const KEPT: usize = 256;
+
+/// The first length that does not fit into an entry of its own: four entries with the length follow this one.
+const LONG: u64 = (1 << 14) - 1;
 
 /// What can be sent whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,9 +22,9 @@ pub(super) enum Unit {
 
 /// The units that the transport has not taken whole, oldest first.
 pub(super) struct Marks {
-    /// Each with the position of its end. Invariant: the positions ascend, and all lie behind `boundary`.
-    units: Vec<(u64, Unit)>,
-    /// How many of them were taken whole, and are yet to be removed. Invariant: less than all, or 0.
+    /// For each unit its length and its type. A small message is a few bytes, so its entry is small, too.
+    entries: Vec<u16>,
+    /// How many entries are of units that were taken whole, and are yet to be removed. Invariant: less than all, or 0.
     taken: usize,
     /// The end of the last unit that the transport has taken whole.
     boundary: u64,
@@ -31,60 +35,70 @@ pub(super) struct Marks {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
     pub(super) messages: usize,
-    pub(super) pings: usize,
-    pub(super) pongs: usize,
+    pub(super) pings: u32,
+    pub(super) pongs: u32,
 }
 
 /// How many of those that matter then were taken whole.
 pub(super) struct Taken {
     pub(super) messages: usize,
-    pub(super) pings: usize,
+    pub(super) pings: u32,
 }
 
 impl Marks {
     /// Units will follow behind `boundary`.
     pub(super) fn new(boundary: u64) -> Self {
-        Self { units: Vec::new(), taken: 0, boundary, counts: Counts::default() }
+        Self { entries: Vec::new(), taken: 0, boundary, counts: Counts::default() }
     }
 
     pub(super) fn counts(&self) -> Counts {
         self.counts
     }
 
+    /// Number of entries in memory. It is about that of the units.
     #[inline]
-    pub(super) fn push(&mut self, end: u64, unit: Unit) {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, len: usize, unit: Unit) {
         self.counts.add(unit);
-        self.units.push((end, unit));
+        let len = len as u64;
+        if len < LONG {
+            self.entries.push(entry(len, unit));
+        } else {
+            self.push_long(len, unit);
+        }
+    }
+
+    #[cold]
+    fn push_long(&mut self, len: u64, unit: Unit) {
+        self.entries.push(entry(LONG, unit));
+        self.entries.extend([48, 32, 16, 0].map(|shift| (len >> shift) as u16));
+    }
+
+    /// The transport has taken all bytes before `position`, which is the end of all units.
+    #[inline]
+    pub(super) fn all_written(&mut self, position: u64) -> Taken {
+        self.entries.clear();
+        self.entries.shrink_to(KEPT);
+        self.taken = 0;
+        self.boundary = position;
+        let Counts { messages, pings, .. } = core::mem::take(&mut self.counts);
+        Taken { messages, pings }
     }
 
     /// The transport has taken all bytes before `position`: the units that it has whole now, and had not before.
-    #[inline]
     pub(super) fn written(&mut self, position: u64) -> Taken {
-        // In most cases it takes all that waits: then none has to be looked at.
-        match self.units.last() {
-            Some(&(end, _)) if end <= position => {
-                self.units.clear();
-                self.units.shrink_to(KEPT);
-                self.taken = 0;
-                self.boundary = end;
-                let Counts { messages, pings, .. } = self.counts;
-                self.counts = Counts::default();
-                Taken { messages, pings }
-            }
-            _ => self.written_in_part(position),
+        let whole;
+        (self.taken, self.boundary, whole) = self.whole_before(position);
+        if self.taken == self.entries.len() {
+            return self.all_written(self.boundary);
         }
-    }
-
-    fn written_in_part(&mut self, position: u64) -> Taken {
-        let mut whole = Counts::default();
-        while let Some(&(end, unit)) = self.units.get(self.taken).filter(|(end, _)| *end <= position) {
-            self.taken += 1;
-            self.boundary = end;
-            whole.add(unit);
-        }
-        // Removed at last when they are the greater part, so that each is moved only once.
-        if self.taken * 2 >= self.units.len() {
-            self.units.drain(..self.taken);
+        // Removed at last when they are a good part of all, so that each of the others is moved only a few times.
+        if self.taken * 4 >= self.entries.len() {
+            self.entries.drain(..self.taken);
             self.taken = 0;
         }
         self.counts.remove(whole);
@@ -96,20 +110,74 @@ impl Marks {
         if position == self.boundary {
             return position;
         }
-        self.units[self.taken..].iter().map(|&(end, _)| end).find(|&end| end >= position).unwrap_or(position)
+        self.iter().map(|mark| mark.end).find(|end| *end >= position).unwrap_or(position)
     }
 
     /// The bytes from `position` on were dropped.
     pub(super) fn truncate(&mut self, position: u64) {
-        let mut dropped = Counts::default();
-        while let Some((_, unit)) = self.units.pop_if(|(end, _)| *end > position) {
-            dropped.add(unit);
-        }
-        if self.taken == self.units.len() {
-            self.units.clear();
+        let (kept, _, counts) = self.whole_before(position);
+        self.entries.truncate(kept);
+        if self.taken == kept {
+            self.entries.clear();
             self.taken = 0;
         }
-        self.counts.remove(dropped);
+        self.counts = counts;
+    }
+
+    /// The units that end before `position`: the index behind their entries, the end of the last, their number.
+    fn whole_before(&self, position: u64) -> (usize, u64, Counts) {
+        let (mut next, mut end, mut counts) = (self.taken, self.boundary, Counts::default());
+        for mark in self.iter().take_while(|mark| mark.end <= position) {
+            (next, end) = (mark.next, mark.end);
+            counts.add(mark.unit);
+        }
+        (next, end, counts)
+    }
+
+    fn iter(&self) -> Iter<'_> {
+        Iter { entries: &self.entries, next: self.taken, end: self.boundary }
+    }
+}
+
+fn entry(len: u64, unit: Unit) -> u16 {
+    (len << 2) as u16 | unit as u16
+}
+
+/// A unit in the stream.
+struct Mark {
+    /// The position behind it.
+    end: u64,
+    unit: Unit,
+    /// The index of the next one's entry.
+    next: usize,
+}
+
+struct Iter<'a> {
+    entries: &'a [u16],
+    next: usize,
+    end: u64,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Mark;
+
+    fn next(&mut self) -> Option<Mark> {
+        let entry = *self.entries.get(self.next)?;
+        self.next += 1;
+        let unit = match entry & 3 {
+            0 => Unit::Message,
+            1 => Unit::Ping,
+            2 => Unit::Pong,
+            _ => Unit::Other,
+        };
+        let mut len = u64::from(entry >> 2);
+        if len == LONG {
+            let long = self.entries.get(self.next..self.next + 4)?;
+            len = long.iter().fold(0, |len, part| len << 16 | u64::from(*part));
+            self.next += 4;
+        }
+        self.end += len;
+        Some(Mark { end: self.end, unit, next: self.next })
     }
 }
 
@@ -133,16 +201,35 @@ impl Counts {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
+
     use super::*;
 
     const UNITS: [Unit; 6] =
         [Unit::Message, Unit::Ping, Unit::Message, Unit::Pong, Unit::Other, Unit::Message];
 
+    #[test]
+    fn a_unit_of_any_length_is_taken_with_its_last_byte() {
+        let lengths = [1, 63, LONG - 1, LONG, LONG + 1, 1 << 16, (1 << 40) + 7, 2];
+        let mut marks = Marks::new(5);
+        let mut ends = vec![5];
+        for len in lengths {
+            marks.push(len as usize, Unit::Message);
+            ends.push(ends.last().unwrap() + len);
+        }
+        for end in ends.windows(2) {
+            assert_eq!(marks.end_of_begun(end[0] + 1), end[1]);
+            assert_eq!(marks.written(end[1] - 1).messages, 0);
+            assert_eq!(marks.written(end[1]).messages, 1);
+        }
+        assert!(marks.entries.is_empty());
+    }
+
     /// Units of ten bytes each, behind byte 100.
     fn sample() -> Marks {
         let mut marks = Marks::new(100);
-        for (i, unit) in UNITS.into_iter().enumerate() {
-            marks.push(110 + 10 * i as u64, unit);
+        for unit in UNITS {
+            marks.push(10, unit);
         }
         marks
     }
@@ -155,7 +242,7 @@ mod tests {
             for position in (100 + step..160).step_by(step as usize).chain([160]) {
                 let taken = marks.written(position);
                 messages += taken.messages;
-                pings += taken.pings;
+                pings += taken.pings as usize;
                 let whole = &UNITS[..(position - 100) as usize / 10];
                 assert_eq!(messages, whole.iter().filter(|unit| **unit == Unit::Message).count());
                 assert_eq!(pings, whole.iter().filter(|unit| **unit == Unit::Ping).count());
@@ -176,7 +263,7 @@ mod tests {
             let whole = &UNITS[..(end - 100) as usize / 10];
             let messages = whole.iter().filter(|unit| **unit == Unit::Message).count();
             assert_eq!(before + marks.written(end).messages, messages);
-            marks.push(end + 5, Unit::Message);
+            marks.push(5, Unit::Message);
             assert_eq!(marks.written(end + 4).messages, 0);
             assert_eq!(marks.written(end + 5).messages, 1);
         }

@@ -33,13 +33,13 @@ impl Send {
         part: &[u8],
         last: bool,
     ) -> Result<(), Refusal> {
+        let has_room = self.has_room(outbound);
         let Some(stream) = &mut self.stream else { return Err(Refusal::NotStreaming) };
         if part.is_empty() && !last {
             return Ok(());
         }
         // The end of a message that has begun is always taken: it is a few bytes, and lets the next one begin.
         let only_ends = part.is_empty() && stream.lead.opcode == Opcode::Continuation;
-        let has_room = outbound.is_empty() || outbound.len() < self.max_send_buffer;
         if !only_ends && !has_room {
             return Err(Refusal::Full);
         }
@@ -58,6 +58,7 @@ impl Send {
         }
         let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
         let compressed = compressor.map(|compressor| compressor.part(part, last));
+        let before = outbound.len();
         let mut rest = compressed.as_deref().unwrap_or(part);
         while rest.len() > self.max_frame_size {
             let (chunk, others) = rest.split_at(self.max_frame_size);
@@ -68,7 +69,7 @@ impl Send {
         if last {
             self.stream = None;
         }
-        self.mark(outbound, if last { Unit::Message } else { Unit::Other });
+        self.marks.push(outbound.len() - before, if last { Unit::Message } else { Unit::Other });
         Ok(())
     }
 

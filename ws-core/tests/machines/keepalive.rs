@@ -81,22 +81,84 @@ fn a_pong_answers_its_ping_and_all_before_it() {
     assert_eq!(connection.poll_timeout(), None, "nothing is awaited");
 }
 
-#[test]
-fn of_many_pings_that_wait_the_newest_16_have_a_round_trip_from_when_each_has_left() {
-    let mut connection = open(Role::Client, &quiet());
-    for n in 1..=20u8 {
+/// Pings number `first` and on, each of which leaves in a second of its own.
+fn pings_leave(connection: &mut Connection, first: u8, last: u8) {
+    for n in first..=last {
         connection.ping(vec![n]).unwrap();
     }
     let len = frame(Role::Client, PING, b"n").len();
-    for n in 1..=20 {
+    for n in first..=last {
+        write_some(connection, len, at(n.into()));
+    }
+}
+
+/// The round trip that the pong of ping `n` gives at second `now`, if ping `n` left in second `n`.
+fn round_trip(connection: &mut Connection, n: u8, now: u64) -> Option<Duration> {
+    let seen = read(connection, &frame(Role::Server, PONG, &[n]), at(now));
+    let known = Some(seconds(now - u64::from(n)));
+    let [Seen::Event(Event::Pong { round_trip, .. })] = seen[..] else { panic!("{seen:?}") };
+    assert!(round_trip.is_none() || round_trip == known, "{n}: {round_trip:?}");
+    round_trip
+}
+
+#[test]
+fn of_many_pings_the_oldest_16_and_the_newest_16_have_a_round_trip_from_when_each_has_left() {
+    // How many pings wait, and which of their pongs tell no round trip.
+    for (pings, unknown) in [(16, 0..0), (17, 0..0), (32, 0..0), (33, 17..18), (100, 17..85)] {
+        let mut connection = open(Role::Client, &quiet());
+        pings_leave(&mut connection, 1, pings);
+        for n in 1..=pings {
+            let round_trip = round_trip(&mut connection, n, 200);
+            assert_eq!(round_trip.is_none(), unknown.contains(&n), "{n} of {pings}");
+        }
+        assert_eq!(connection.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn a_ping_that_is_queued_behind_forgotten_ones_leaves_after_them() {
+    let mut connection = open(Role::Client, &quiet());
+    for n in 1..=100u8 {
+        connection.ping(vec![n]).unwrap();
+    }
+    let len = frame(Role::Client, PING, b"n").len();
+    write_some(&mut connection, 10 * len, at(10));
+    assert_eq!(round_trip(&mut connection, 10, 12), Some(seconds(2)));
+    for n in 101..=110u8 {
+        connection.ping(vec![n]).unwrap();
+    }
+    for n in 11..=110 {
         write_some(&mut connection, len, at(n));
     }
-    for n in 1..=20u8 {
-        let seen = read(&mut connection, &frame(Role::Server, PONG, &[n]), at(30));
-        let round_trip = (n > 4).then(|| seconds(30 - u64::from(n)));
-        assert_eq!(seen, [pong(&[n], round_trip)]);
+    for n in 11..=110 {
+        let known = round_trip(&mut connection, n, 200).is_some();
+        assert_eq!(known, n <= 16 || n > 84, "{n}");
     }
     assert_eq!(connection.poll_timeout(), None);
+}
+
+#[test]
+fn a_peer_that_answers_each_ping_late_and_one_that_answers_only_the_newest_have_round_trips() {
+    let config = config().ping_interval(seconds(1));
+    for (answers, delay) in [(1, 0), (1, 18), (10, 0), (20, 0), (20, 3), (40, 0)] {
+        let config = config.clone().pong_timeout(Duration::from_secs(60));
+        let mut connection = open(Role::Client, &config);
+        let mut nonces = Vec::new();
+        let (mut pongs, mut known) = (0, 0);
+        for second in 1..=3600 {
+            connection.handle_timeout(at(second));
+            nonces.push(sent_ping(&mut connection, at(second)));
+            if second % answers == 0 && second > delay {
+                let nonce = &nonces[(second - delay) as usize - 1];
+                let seen = read(&mut connection, &frame(Role::Server, PONG, nonce), at(second));
+                let [Seen::Event(Event::Pong { round_trip, .. })] = seen[..] else { panic!("{seen:?}") };
+                assert!(round_trip.is_none_or(|round_trip| round_trip == seconds(delay)));
+                pongs += 1;
+                known += usize::from(round_trip.is_some());
+            }
+        }
+        assert_eq!(known, pongs, "every {answers} s after {delay} s");
+    }
 }
 
 #[test]
