@@ -281,7 +281,9 @@ impl Inside {
 
     async fn by_receiver(self: &Arc<Self>, receiver: &mut Receiver) {
         match self.cell.point {
-            Point::Wake | Point::WakerDrop => drop(self.with_waker(receiver.recv()).await),
+            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
+                drop(self.with_waker(receiver.recv()).await)
+            }
             Point::Visit => {
                 self.provoke();
                 let visit = receiver.visit(|_, _| {
@@ -301,7 +303,7 @@ impl Inside {
 
     async fn by_socket(self: &Arc<Self>, socket: &mut WebSocket) {
         match self.cell.point {
-            Point::Wake | Point::WakerDrop => drop(self.with_waker(socket.recv()).await),
+            Point::Wake | Point::WakeByCall | Point::WakerDrop => drop(self.with_waker(socket.recv()).await),
             Point::Visit => {
                 self.provoke();
                 let visit = socket.visit(|_, _| {
@@ -324,7 +326,9 @@ impl Inside {
 
     async fn by_sender(self: &Arc<Self>, sender: &mut Sender) {
         match self.cell.point {
-            Point::Wake | Point::WakerDrop => drop(self.with_waker(sender.close(CloseCode::NORMAL)).await),
+            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
+                drop(self.with_waker(sender.close(CloseCode::NORMAL)).await)
+            }
             Point::Send => sender.send(Text(self.clone())).await.unwrap(),
             Point::TrySend => sender.try_send(Text(self.clone())).unwrap(),
             Point::Feed => sender.feed(Text(self.clone())).await.unwrap(),
@@ -335,7 +339,7 @@ impl Inside {
 
     async fn by_client(self: &Arc<Self>, client: &mut Client) {
         match self.cell.point {
-            Point::Wake | Point::WakerDrop => {
+            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
                 let waking = self.with_waker(client.next());
                 let bound = if self.effect() == Effect::Pauses { BOUND / 2 } else { 2 * BOUND };
                 drop(tokio::time::timeout(bound, waking).await);
@@ -358,7 +362,7 @@ impl Inside {
 
     async fn by_handle(self: &Arc<Self>, handle: &Handle) {
         match self.cell.point {
-            Point::Wake | Point::WakerDrop => {
+            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
                 handle.try_send("hello").unwrap();
                 self.check(self.with_waker(handle.confirm()).await);
             }
@@ -373,19 +377,40 @@ impl Inside {
         }
     }
 
+    /// Calls something with another handle that wakes the task that waits.
+    async fn nudge(&self) {
+        if self.cell.drives_client() {
+            let handle = self.shared.world().own_client.handle.clone();
+            handle.unwrap().resume();
+        } else {
+            let sender = self.shared.world().own.sender.take();
+            let mut sender = sender.unwrap();
+            let feeding = AssertUnwindSafe(sender.feed("fed")).catch_unwind().await;
+            self.shared.world().own.sender = Some(sender);
+            feeding.unwrap_or_else(|panic| resume_unwind(panic)).unwrap();
+        }
+    }
+
     /// Polls with a waker that calls, and then with another one.
     async fn with_waker<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let mut future = pin!(future);
         let waker = Waker::from(Arc::new(Calling(self.clone())));
         assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         drop(waker);
-        if self.cell.point == Point::Wake {
-            self.provoke();
-            self.done().await;
-        } else {
-            let second = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx)));
-            assert!(second.await.is_pending());
-            self.provoke();
+        match self.cell.point {
+            Point::Wake => {
+                self.provoke();
+                self.done().await;
+            }
+            Point::WakeByCall => {
+                self.nudge().await;
+                self.provoke();
+            }
+            _ => {
+                let second = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx)));
+                assert!(second.await.is_pending());
+                self.provoke();
+            }
         }
         future.await
     }
@@ -407,6 +432,7 @@ struct Calling(Arc<Inside>);
 impl Wake for Calling {
     fn wake(self: Arc<Self>) {
         self.0.reach(Point::Wake);
+        self.0.reach(Point::WakeByCall);
     }
 }
 

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
+mod busy;
 mod cell;
 mod memory;
 mod methods;
+mod panics;
 mod peer;
 mod watch;
 mod world;
@@ -12,17 +14,18 @@ mod world;
 use cell::{Cell, Driver};
 use memory::Point::{
     self, AcceptWith, Decide, Drop, Feed, Flush, Prepare, Read, ReadPending, Send, Shutdown, TrySend, Visit,
-    Wake, WakerDrop, Write,
+    Wake, WakeByCall, WakerDrop, Write,
 };
 use methods::Call;
 use watch::{BLOCKED, watched};
 
-const RECEIVER: &[Point] = &[Visit, Read, ReadPending, Write, Flush, Shutdown, Wake, WakerDrop];
+const RECEIVER: &[Point] = &[Visit, Read, ReadPending, Write, Flush, Shutdown, Wake, WakeByCall, WakerDrop];
 const SENDER: &[Point] = &[Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Wake, WakerDrop];
 const WHOLE: &[Point] =
     &[Visit, Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Drop, Wake, WakerDrop];
-const CLIENT: &[Point] = &[Decide, Prepare, Read, ReadPending, Write, Flush, Drop, Wake, WakerDrop];
-const HANDLE: &[Point] = &[Send, TrySend, Read, ReadPending, Write, Flush, Drop, Wake, WakerDrop];
+const CLIENT: &[Point] =
+    &[Decide, Prepare, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
+const HANDLE: &[Point] = &[Send, TrySend, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
 const INCOMING: &[Point] = &[AcceptWith, Read, Write, Flush, Drop];
 
 /// Runs a part of the table. Names the cells that fail.

@@ -34,7 +34,10 @@ pub(crate) enum Point {
     Send,
     TrySend,
     Feed,
+    /// By the transport.
     Wake,
+    /// By a call of another handle.
+    WakeByCall,
     WakerDrop,
     Read,
     /// A read that finds nothing.

@@ -89,7 +89,8 @@ impl World {
             return;
         }
         // A wake-up may go to any task that waits: these would keep it.
-        let own = (point != Point::Wake).then(|| (self.own.receiver.take(), self.own_client.handle.clone()));
+        let own = (!matches!(point, Point::Wake | Point::WakeByCall))
+            .then(|| (self.own.receiver.take(), self.own_client.handle.clone()));
         let (own_receiver, own_handle) = own.unwrap_or_default();
         let receivers = [own_receiver, self.other.receiver.take()].into_iter().flatten();
         let handles = [own_handle, self.other_client.handle.clone()].into_iter().flatten();
@@ -215,7 +216,7 @@ impl Connection {
 }
 
 impl Life {
-    async fn open(script: &Script) -> Self {
+    pub(crate) async fn open(script: &Script) -> Self {
         let peer = Peer::default();
         let (deciding, preparing) = (script.clone(), script.clone());
         let mut client = Client::builder(&server(&peer, script))
