@@ -4,7 +4,7 @@
 //! the bytes: the *driver*. That task then wakes the others that can go on, and no more. A task that was woken and gives up passes
 //! the duty on.
 
-use std::ops::BitOr;
+use std::ops::{BitOr, DerefMut};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -170,33 +170,41 @@ impl Tasks {
         }
     }
 
-    /// Runs a step that may use the transport and does not wait. The returned wakers are to be woken when no lock is held.
+    /// Runs a step that may use the transport and does not wait. Wakes the tasks that can go on when the state, which may be a
+    /// lock that is held, was dropped.
     pub(crate) fn run<S: Waited, O>(
         &self,
-        state: &mut S,
+        state: impl DerefMut<Target = S>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> O,
-    ) -> (O, WakeList) {
+    ) -> O {
+        let rescue = Rescue(&self.wakers);
+        let mut state = state;
         let polling = self.begin();
-        let output = f(state, &mut Context::from_waker(&self.all));
+        let output = f(&mut state, &mut Context::from_waker(&self.all));
         let mut list = WakeList::default();
-        self.take_for_news(state, None, false, &mut list);
+        self.take_for_news(&mut *state, None, false, &mut list);
         if polling.end() {
             self.wakers.take_driver(&mut list);
         }
-        (output, list)
+        drop(state);
+        rescue.forget();
+        list.wake();
+        output
     }
 
-    /// Polls. If it pends, the task waits in `seat`, if there is one: whichever task drives next wakes it when it can go on. The
-    /// returned wakers are to be woken when no lock is held.
+    /// Polls. If it pends, the task waits in `seat`, if there is one: whichever task drives next wakes it when it can go on. Others
+    /// are woken as by [`run`](Self::run).
     pub(crate) fn poll<S: Waited, R>(
         &self,
-        state: &mut S,
+        state: impl DerefMut<Target = S>,
         seat: Option<Seat>,
         cx: &Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
-    ) -> (Poll<R>, WakeList) {
+    ) -> Poll<R> {
+        let rescue = Rescue(&self.wakers);
+        let mut state = state;
         let polling = self.begin();
-        let result = f(state, &mut Context::from_waker(&self.all));
+        let result = f(&mut state, &mut Context::from_waker(&self.all));
         let mut list = WakeList::default();
         match seat {
             Some(Seat { slot, is_guarded, .. }) if result.is_pending() => {
@@ -213,13 +221,16 @@ impl Tasks {
         let others = self.wakers.waiting.load(Ordering::Relaxed).saturating_sub(usize::from(waits));
         let is_disarmed =
             others > 0 && !waits && state.is_disarmed() && !state.rearm(&mut Context::from_waker(&self.all));
-        self.take_for_news(state, own, waits, &mut list);
+        self.take_for_news(&mut *state, own, waits, &mut list);
         let was_woken = polling.end();
         let needs_driver = was_woken || (is_disarmed && list.is_empty());
         if needs_driver && !mutant("a task that leaves lets no other drive") {
             self.wakers.take_driver(&mut list);
         }
-        (result, list)
+        drop(state);
+        rescue.forget();
+        list.wake();
+        result
     }
 
     fn begin(&self) -> Polling<'_> {
@@ -250,7 +261,23 @@ pub(crate) struct Seat {
     pub(crate) was_waiting: bool,
 }
 
-/// A poll under way. If it panics, every waiting task is woken: the one that drove may never come back.
+/// If a poll panics, every waiting task is woken when the state was dropped: the task that drove may never come back.
+struct Rescue<'a>(&'a Wakers);
+
+impl Rescue<'_> {
+    /// Nothing has panicked.
+    fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Rescue<'_> {
+    fn drop(&mut self) {
+        self.0.wake_all();
+    }
+}
+
+/// A poll under way.
 struct Polling<'a>(&'a Wakers);
 
 impl Polling<'_> {
@@ -265,7 +292,6 @@ impl Polling<'_> {
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
         self.0.end_poll();
-        self.0.wake_all();
     }
 }
 
@@ -275,8 +301,10 @@ impl Wakers {
             && !mutant("a wake-up during a poll is forgotten")
     }
 
-    /// Gives the waker that was there before, to be dropped without a lock.
+    /// Gives a waker that is not needed, to be dropped without a lock.
     fn wait(&self, slot: SlotId, is_guarded: bool, wants: Wants, waker: &Waker) -> Option<Waker> {
+        // A waker is cloned by code of the user, which may take a slot.
+        let waker = waker.clone();
         let mut slots = lock(&self.slots);
         slots.clock += 1;
         let now = slots.clock;
@@ -284,8 +312,8 @@ impl Wakers {
         slot.wants = wants;
         slot.is_guarded = is_guarded;
         let old = match &slot.waiting {
-            Waiting::Yes(old) if old.will_wake(waker) => return None,
-            _ => std::mem::replace(&mut slot.waiting, Waiting::Yes(waker.clone())),
+            Waiting::Yes(old) if old.will_wake(&waker) => return Some(waker),
+            _ => std::mem::replace(&mut slot.waiting, Waiting::Yes(waker)),
         };
         match old {
             Waiting::Yes(old) => return Some(old),

@@ -1,7 +1,6 @@
 //! How a listener stops the connections that it accepted.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ws_core::{CloseCode, Connection};
 
-use crate::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{Condvar, Mutex, MutexGuard, Unwinding, lock};
 
 #[cfg(test)]
 mod tests;
@@ -220,9 +219,10 @@ impl Drop for Guard {
         let wakers = if is_empty { std::mem::take(&mut state.until_empty) } else { BTreeMap::new() };
         drop(state);
         self.register.0.emptied.notify_all();
-        let mut panic = attempt(|| drop(member));
-        wake(wakers, &mut panic);
-        go_on(panic);
+        let mut unwinding = Unwinding::default();
+        unwinding.run(|| drop(member));
+        wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));
+        unwinding.resume();
     }
 }
 
@@ -239,32 +239,11 @@ impl std::fmt::Debug for Shutdown {
 /// Tells connections, and wakes tasks. A connection that is busy delays none: all have the wish before the first is nudged.
 fn tell(members: Vec<Arc<dyn Stop>>, stopping: Stopping, wakers: BTreeMap<u64, Waker>) {
     members.iter().for_each(|member| member.request(stopping));
-    let mut panic = None;
+    let mut unwinding = Unwinding::default();
     for member in members {
-        panic = panic.or(attempt(|| member.nudge()));
-        panic = panic.or(attempt(|| drop(member)));
+        unwinding.run(|| member.nudge());
+        unwinding.run(|| drop(member));
     }
-    wake(wakers, &mut panic);
-    go_on(panic);
-}
-
-type Panic = Box<dyn std::any::Any + Send>;
-
-/// Wakes all, even if one panics.
-fn wake(wakers: BTreeMap<u64, Waker>, panic: &mut Option<Panic>) {
-    for waker in wakers.into_values() {
-        let another = attempt(|| waker.wake());
-        *panic = panic.take().or(another);
-    }
-}
-
-fn attempt(f: impl FnOnce()) -> Option<Panic> {
-    catch_unwind(AssertUnwindSafe(f)).err()
-}
-
-/// The first panic goes on, unless another is under way, which it would turn into the end of the process.
-fn go_on(panic: Option<Panic>) {
-    if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
-        resume_unwind(panic);
-    }
+    wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));
+    unwinding.resume();
 }

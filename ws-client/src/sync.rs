@@ -7,12 +7,37 @@ pub use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 #[cfg(shuttle)]
 pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
+use std::thread;
 
 /// Locks, whatever happened to the thread that held it last: no state here is left half-changed by a panic.
 #[inline]
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Calls of the user's code that must all be made, though one of them may panic. The first panic goes on when they are.
+#[derive(Default)]
+pub struct Unwinding(Option<Box<dyn Any + Send>>);
+
+impl Unwinding {
+    /// Makes a call.
+    pub fn run(&mut self, call: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+            self.0.get_or_insert(panic);
+        }
+    }
+
+    /// Goes on with the panic, unless another one is under way.
+    pub fn resume(self) {
+        if let Some(panic) = self.0
+            && !thread::panicking()
+        {
+            resume_unwind(panic);
+        }
+    }
 }
 
 /// A number that no other running thread has at the same time; a task of the model checker counts as a thread.

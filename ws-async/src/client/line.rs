@@ -19,6 +19,8 @@ pub(crate) struct Line<R: Runtime> {
     opening: Option<Opening<R>>,
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
+    /// The user's transports to be dropped, which needs the same.
+    dropped: Vec<Dropped<R>>,
     /// The conditions that the last poll waits for.
     wants: Wants,
     /// There is something to do for one who waits.
@@ -27,6 +29,19 @@ pub(crate) struct Line<R: Runtime> {
     is_stuck: bool,
     /// The version of the proofs that everybody was told of.
     proofs: u64,
+}
+
+/// Something that runs code of the user, for a caller that has unlocked the line.
+pub(crate) struct Left<R: Runtime> {
+    /// To be dropped first.
+    pub(crate) dropped: Vec<Dropped<R>>,
+    pub(crate) question: Option<Question>,
+}
+
+/// A transport that is of no more use.
+pub(crate) enum Dropped<R: Runtime> {
+    Transport(R::TcpStream),
+    Opening(#[expect(dead_code, reason = "it is only dropped")] Opening<R>),
 }
 
 type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
@@ -39,6 +54,7 @@ impl<R: Runtime> Line<R> {
             transport: None,
             opening: None,
             question: None,
+            dropped: Vec::new(),
             wants: Wants::NOTHING,
             needs_driver: false,
             is_stuck: false,
@@ -127,8 +143,8 @@ impl<R: Runtime> Line<R> {
 
     fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
         self.act();
-        let result = if self.question.is_some() {
-            // The caller answers it first.
+        let result = if self.question.is_some() || !self.dropped.is_empty() {
+            // The caller runs that first: the next connection may need the port of the last one.
             Poll::Pending
         } else {
             self.poll_transport(cx, reading)
@@ -179,15 +195,18 @@ impl<R: Runtime> Line<R> {
             };
             // What may tell the peer why, as far as it leaves without waiting.
             self.write_at_once(&mut Context::from_waker(Waker::noop()));
-            self.transport = None;
-            self.opening = opening;
+            self.dropped.extend(self.transport.take().map(Dropped::Transport));
+            self.dropped.extend(std::mem::replace(&mut self.opening, opening).map(Dropped::Opening));
             self.is_stuck = false;
         }
     }
 
-    /// Whether a hook of the user is to be run. The caller runs it without the lock, and gives the answer back.
-    pub(crate) fn take_question(&mut self) -> Option<Question> {
-        self.question.take()
+    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user.
+    pub(crate) fn leave(&mut self) -> Option<Left<R>> {
+        self.session().publish();
+        let is_idle = self.question.is_none() && self.dropped.is_empty();
+        (!is_idle)
+            .then(|| Left { dropped: std::mem::take(&mut self.dropped), question: self.question.take() })
     }
 
     /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.
@@ -211,6 +230,8 @@ impl<R: Runtime> Line<R> {
                 if self.driver.machine.opened(&route, peer, local, now) {
                     self.driver.renew();
                     self.transport = Some(transport);
+                } else {
+                    self.dropped.push(Dropped::Transport(transport));
                 }
             }
             Err(error) => self.driver.machine.not_opened(error, now),
