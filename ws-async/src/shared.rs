@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ws_client::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use ws_client::sync::{Mutex, MutexGuard, lock, this_thread};
+use ws_client::sync::{Mutex, MutexGuard, lock, mutant, this_thread};
 
 use crate::wakers::{Seat, SlotId, Tasks, Waited};
 
@@ -190,7 +190,7 @@ impl<S: Waited> Shared<S> {
     ) -> O {
         let output = f(state, cx);
         // Set by this thread itself, while it held the state.
-        if self.has_deferred.load(Ordering::Relaxed) {
+        if self.has_deferred.load(Ordering::Relaxed) && !mutant("a deferred change is forgotten") {
             self.make_deferred(state, cx);
         }
         leave(state);
@@ -211,7 +211,9 @@ impl<S: Waited> Shared<S> {
             change(state, cx);
         }
         // A change may be the very thing that the poll under way waits for.
-        cx.waker().wake_by_ref();
+        if !mutant("a deferred change wakes nobody") {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 

@@ -186,8 +186,12 @@ impl Tasks {
         if polling.end() {
             self.wakers.take_driver(&mut list);
         }
-        drop(state);
         rescue.forget();
+        if mutant("a change wakes under the lock") {
+            list.wake();
+            return output;
+        }
+        drop(state);
         list.wake();
         output
     }
@@ -227,8 +231,12 @@ impl Tasks {
         if needs_driver && !mutant("a task that leaves lets no other drive") {
             self.wakers.take_driver(&mut list);
         }
-        drop(state);
         rescue.forget();
+        if mutant("a poll wakes under the lock") {
+            list.wake();
+            return result;
+        }
+        drop(state);
         list.wake();
         result
     }
@@ -273,7 +281,9 @@ impl Rescue<'_> {
 
 impl Drop for Rescue<'_> {
     fn drop(&mut self) {
-        self.0.wake_all();
+        if !mutant("a panic wakes nobody") {
+            self.0.wake_all();
+        }
     }
 }
 
@@ -316,6 +326,10 @@ impl Wakers {
             _ => std::mem::replace(&mut slot.waiting, Waiting::Yes(waker)),
         };
         match old {
+            Waiting::Yes(old) if mutant("a waker is dropped under the lock") => {
+                drop(old);
+                return None;
+            }
             Waiting::Yes(old) => return Some(old),
             // A task that was woken for nothing keeps its place.
             Waiting::Woken => {}

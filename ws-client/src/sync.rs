@@ -10,7 +10,6 @@ pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
-use std::thread;
 
 /// Locks, whatever happened to the thread that held it last: no state here is left half-changed by a panic.
 #[inline]
@@ -33,7 +32,7 @@ impl Unwinding {
     /// Goes on with the panic, unless another one is under way.
     pub fn resume(self) {
         if let Some(panic) = self.0
-            && !thread::panicking()
+            && !std::thread::panicking()
         {
             resume_unwind(panic);
         }

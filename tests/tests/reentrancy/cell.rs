@@ -1,21 +1,17 @@
 //! One cell of the table: a callback that calls a method of every handle, and perhaps panics.
 
 use std::any::Any;
-use std::future::poll_fn;
-use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, panic_any, resume_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use ws_async::{Accept, CloseCode, Message};
+use ws_async::Accept;
 
-use crate::memory::{Client, Handle, Point, Receiver, Sender, WebSocket};
+use crate::memory::Point;
 use crate::methods::{Call, Effect, Manner};
 use crate::watch::OnPurpose;
 use crate::world::{After, BOUND, Raw, Scripts, Shared, World};
@@ -72,7 +68,7 @@ impl Cell {
         Manner { is_within: is_driven && self.is_in_transport(), is_ending: is_driven && self.is_ending() }
     }
 
-    fn drives_client(&self) -> bool {
+    pub(crate) fn drives_client(&self) -> bool {
         matches!(self.driver, Driver::Client | Driver::Handle)
     }
 
@@ -205,15 +201,15 @@ fn on_purpose(panic: Box<dyn Any + Send>) -> OnPurpose {
 }
 
 /// The callback.
-struct Inside {
-    cell: Cell,
-    shared: Shared,
+pub(crate) struct Inside {
+    pub(crate) cell: Cell,
+    pub(crate) shared: Shared,
     is_done: AtomicBool,
 }
 
 impl Inside {
     /// Does it once.
-    fn act(&self) {
+    pub(crate) fn act(&self) {
         if self.is_done.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -235,18 +231,18 @@ impl Inside {
         }
     }
 
-    fn reach(&self, point: Point) {
+    pub(crate) fn reach(&self, point: Point) {
         if self.cell.point == point {
             self.act();
         }
     }
 
-    fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.is_done.load(Ordering::Relaxed)
     }
 
     /// Lets the peer do something that makes the library call the user.
-    fn provoke(&self) {
+    pub(crate) fn provoke(&self) {
         let world = self.shared.world();
         let peer = if self.cell.drives_client() { &world.own_client.peer } else { &world.own.peer };
         match self.cell.point {
@@ -262,182 +258,20 @@ impl Inside {
     }
 
     /// The outer call may fail if the callback has ended the client.
-    fn check<E: std::fmt::Debug>(&self, result: Result<(), E>) {
+    pub(crate) fn check<E: std::fmt::Debug>(&self, result: Result<(), E>) {
         if !matches!(self.effect(), Effect::Closes | Effect::Aborts) {
             result.unwrap();
         }
     }
 
     /// The effect of the call on a client.
-    fn effect(&self) -> Effect {
+    pub(crate) fn effect(&self) -> Effect {
         self.cell.effect_on_client()
     }
 
-    async fn done(&self) {
+    pub(crate) async fn done(&self) {
         while !self.is_done() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    }
-
-    async fn by_receiver(self: &Arc<Self>, receiver: &mut Receiver) {
-        match self.cell.point {
-            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
-                drop(self.with_waker(receiver.recv()).await)
-            }
-            Point::Visit => {
-                self.provoke();
-                let visit = receiver.visit(|_, _| {
-                    self.act();
-                    ControlFlow::Break(())
-                });
-                visit.await.unwrap();
-            }
-            _ => {
-                while !self.is_done() {
-                    self.provoke();
-                    receiver.recv().await.unwrap();
-                }
-            }
-        }
-    }
-
-    async fn by_socket(self: &Arc<Self>, socket: &mut WebSocket) {
-        match self.cell.point {
-            Point::Wake | Point::WakeByCall | Point::WakerDrop => drop(self.with_waker(socket.recv()).await),
-            Point::Visit => {
-                self.provoke();
-                let visit = socket.visit(|_, _| {
-                    self.act();
-                    ControlFlow::Break(())
-                });
-                visit.await.unwrap();
-            }
-            Point::Send => socket.send(Text(self.clone())).await.unwrap(),
-            Point::TrySend => socket.try_send(Text(self.clone())).unwrap(),
-            Point::Feed => socket.feed(Text(self.clone())).await.unwrap(),
-            _ => {
-                while !self.is_done() {
-                    self.provoke();
-                    socket.recv().await.unwrap();
-                }
-            }
-        }
-    }
-
-    async fn by_sender(self: &Arc<Self>, sender: &mut Sender) {
-        match self.cell.point {
-            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
-                drop(self.with_waker(sender.close(CloseCode::NORMAL)).await)
-            }
-            Point::Send => sender.send(Text(self.clone())).await.unwrap(),
-            Point::TrySend => sender.try_send(Text(self.clone())).unwrap(),
-            Point::Feed => sender.feed(Text(self.clone())).await.unwrap(),
-            Point::Write | Point::Flush => sender.send("hello").await.unwrap(),
-            _ => drop(sender.close(CloseCode::NORMAL).await),
-        }
-    }
-
-    async fn by_client(self: &Arc<Self>, client: &mut Client) {
-        match self.cell.point {
-            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
-                let waking = self.with_waker(client.next());
-                let bound = if self.effect() == Effect::Pauses { BOUND / 2 } else { 2 * BOUND };
-                drop(tokio::time::timeout(bound, waking).await);
-            }
-            _ => {
-                while !self.is_done() {
-                    // The end of the client alone has to wake.
-                    if self.effect() != Effect::Aborts || self.cell.point != Point::ReadPending {
-                        self.provoke();
-                    }
-                    tokio::select! {
-                        event = client.next() => drop(event.unwrap()),
-                        // No message comes any more.
-                        () = self.done(), if self.effect() == Effect::Pauses => {}
-                    }
-                }
-            }
-        }
-    }
-
-    async fn by_handle(self: &Arc<Self>, handle: &Handle) {
-        match self.cell.point {
-            Point::Wake | Point::WakeByCall | Point::WakerDrop => {
-                handle.try_send("hello").unwrap();
-                self.check(self.with_waker(handle.confirm()).await);
-            }
-            Point::Send => self.check(handle.send(Text(self.clone())).await),
-            Point::TrySend => self.check(handle.try_send(Text(self.clone()))),
-            Point::Write | Point::Flush => handle.send("hello").await.unwrap(),
-            Point::Drop => handle.abort(),
-            _ => {
-                handle.send("hello").await.unwrap();
-                self.check(handle.confirm().await);
-            }
-        }
-    }
-
-    /// Calls something with another handle that wakes the task that waits.
-    async fn nudge(&self) {
-        if self.cell.drives_client() {
-            let handle = self.shared.world().own_client.handle.clone();
-            handle.unwrap().resume();
-        } else {
-            let sender = self.shared.world().own.sender.take();
-            let mut sender = sender.unwrap();
-            let feeding = AssertUnwindSafe(sender.feed("fed")).catch_unwind().await;
-            self.shared.world().own.sender = Some(sender);
-            feeding.unwrap_or_else(|panic| resume_unwind(panic)).unwrap();
-        }
-    }
-
-    /// Polls with a waker that calls, and then with another one.
-    async fn with_waker<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
-        let mut future = pin!(future);
-        let waker = Waker::from(Arc::new(Calling(self.clone())));
-        assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        drop(waker);
-        match self.cell.point {
-            Point::Wake => {
-                self.provoke();
-                self.done().await;
-            }
-            Point::WakeByCall => {
-                self.nudge().await;
-                self.provoke();
-            }
-            _ => {
-                let second = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx)));
-                assert!(second.await.is_pending());
-                self.provoke();
-            }
-        }
-        future.await
-    }
-}
-
-/// A message that is made by calling the user.
-struct Text(Arc<Inside>);
-
-impl From<Text> for Message {
-    fn from(text: Text) -> Self {
-        text.0.act();
-        "made".into()
-    }
-}
-
-/// A waker that calls when it is woken, or when it is dropped.
-struct Calling(Arc<Inside>);
-
-impl Wake for Calling {
-    fn wake(self: Arc<Self>) {
-        self.0.reach(Point::Wake);
-        self.0.reach(Point::WakeByCall);
-    }
-}
-
-impl Drop for Calling {
-    fn drop(&mut self) {
-        self.0.reach(Point::WakerDrop);
     }
 }

@@ -4,6 +4,7 @@
 
 mod busy;
 mod cell;
+mod drive;
 mod memory;
 mod methods;
 mod panics;

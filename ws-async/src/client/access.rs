@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ws_client::sync::Unwinding;
+use ws_client::sync::{Unwinding, mutant};
 use ws_client::{ClientEvent, ConfirmError, Gauge, Mark, Session, Stats, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
@@ -167,7 +167,8 @@ fn poll<R: Runtime, O>(
     loop {
         let mut left = None;
         let result = handle.poll_then(cx, &mut f, |line| left = line.leave());
-        if !follow(handle, left) || result.is_ready() {
+        let has_left = follow(handle, left);
+        if result.is_ready() || !has_left || mutant("after an answer there is no other poll") {
             return result;
         }
     }
