@@ -9,6 +9,7 @@ mod memory;
 mod methods;
 mod panics;
 mod peer;
+mod threads;
 mod watch;
 mod world;
 

@@ -59,6 +59,11 @@ impl Script {
         *self.0.lock().unwrap() = Some((point, act));
     }
 
+    /// Whether it was not reached yet.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.lock().unwrap().is_some()
+    }
+
     pub(crate) fn reach(&self, point: Point) {
         let act = self.0.lock().unwrap().take_if(|(at, _)| *at == point);
         if let Some((_, act)) = act {
