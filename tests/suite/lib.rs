@@ -145,6 +145,9 @@ macro_rules! scenarios {
                 every_connection_is_closed_with_1001
                 a_peer_that_does_not_answer_is_broken_off
                 a_client_within_its_handshake_does_not_hold_it_up
+                a_client_whose_request_is_looked_at_is_not_accepted_once_the_listener_stops
+                a_client_that_is_only_held_is_not_accepted_once_the_listener_stops
+                a_client_whose_request_is_awaited_is_dropped_when_the_listener_stops
                 a_waiting_accept_learns_of_the_shutdown
                 a_listener_goes_on_after_a_client_that_speaks_no_http
             }

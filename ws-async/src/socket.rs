@@ -63,6 +63,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         self.driver.machine.inner_mut()
     }
 
+    pub(crate) fn signal(&self) -> Option<&Signal> {
+        self.listener.as_ref().map(|(signal, _)| &**signal)
+    }
+
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.driver.machine.inner().closed()
     }
