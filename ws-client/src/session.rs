@@ -42,11 +42,16 @@ use outbox::Outbox;
 /// only its deadlines are kept. Its events come from [`poll_event`](ws_core::Machine::poll_event), which never fails: a
 /// failure is an event. The order of events stands with [`ClientEvent`].
 ///
-/// A driver's turn is that of any machine, with one more step: after events were taken, after a deadline and after anything
-/// that the user did, it asks `poll_action`. The [crate page](crate) shows such a driver.
+/// A driver's turn is that of any machine, with one more step: after events were taken, after a deadline, after an answer and
+/// after anything that the user did, it asks `poll_action` until there is nothing more to do. The [crate page](crate) shows such
+/// a driver.
 ///
-/// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; events that nobody takes by 1 MiB
-/// and what one message holds. Beyond that nothing is read, and no attempt is begun, until some are taken.
+/// No code of the user runs inside. A hook is a [`Question`], which the driver asks while it holds no lock, and whose
+/// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs.
+///
+/// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; waiting events by 1 MiB and the events
+/// of one message. Beyond that nothing is read, and no attempt is begun, until some are taken or
+/// [dropped](Self::discard_events). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
 pub struct Session {
     settings: Settings,
     random: Random,

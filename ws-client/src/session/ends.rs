@@ -12,7 +12,7 @@ use super::{Action, Session, State, Wish};
 use crate::reconnect::Decision;
 
 /// RFC 6455 §7.1.5: there was no Close frame.
-const ABNORMAL: u16 = 1006;
+pub(super) const ABNORMAL: u16 = 1006;
 
 /// An end about which the hook of the policy is asked. Nothing of it is reported yet.
 pub(super) struct Ending {
@@ -49,7 +49,9 @@ impl Session {
         };
         match answer.said {
             Ok(Said::Prepared(options)) if is_current => self.dial_first(*options),
-            Ok(Said::Decided(decision)) if is_current => drop(self.conclude(Verdict::Decided(decision))),
+            Ok(Said::Decided(decision)) if is_current => {
+                self.conclude(Verdict::Decided(decision));
+            }
             Ok(_) => {}
             Err(panic) => {
                 if is_current {

@@ -27,7 +27,7 @@ pub enum ClientEvent {
     },
     /// The WebSocket connection is open. What waits in the outbox goes out.
     Open(Response),
-    /// A whole data message.
+    /// A whole data message. It is not handed out while the client is [paused](super::Session::pause).
     Message(Message),
     /// A ping, which is being answered.
     Ping(Bytes),
@@ -126,13 +126,13 @@ impl std::error::Error for ClientError {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Status {
-    /// Resolving, connecting or shaking hands, or about to, for the first time.
+    /// Asking the hook of `prepare`, resolving, connecting or shaking hands; or about to, for the first time.
     Connecting,
     /// Open.
     Open,
     /// In the closing handshake.
     Closing,
-    /// Waiting for the next attempt.
+    /// Waiting for the next attempt, or for the decision of a hook whether one follows.
     Waiting,
     /// Over, unless `reconnect_after` is called.
     Closed,

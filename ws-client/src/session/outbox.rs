@@ -175,6 +175,10 @@ impl Outbox {
         self.proofs.outcome(ticket)
     }
 
+    pub(super) fn told(&self, ticket: &Ticket) -> u64 {
+        self.proofs.told(ticket)
+    }
+
     pub(super) fn proofs_version(&self) -> u64 {
         self.proofs.version()
     }

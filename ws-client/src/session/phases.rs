@@ -5,6 +5,7 @@ use std::time::Duration;
 use ws_core::bytes::Buf;
 use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Outbound, Random, Side};
 
+use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
 use super::open::Open;
 use super::question::{Ended, Question};
@@ -16,9 +17,6 @@ use crate::trace;
 
 /// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
 const LAST_WORDS: usize = 4096;
-
-/// RFC 6455 §7.1.5: there was no Close frame.
-const ABNORMAL: u16 = 1006;
 
 /// Attempts.
 impl Session {

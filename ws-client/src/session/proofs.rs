@@ -38,9 +38,9 @@ impl Mark {
         (newest > 0).then_some(Ticket { after, newest })
     }
 
-    /// A `confirm` with this ticket returns.
-    pub(super) fn settle(&self, ticket: &Ticket) {
-        self.after.store(self.after.load(Relaxed).max(ticket.newest), Relaxed);
+    /// A `confirm` has returned that tells about all messages up to this one.
+    pub(super) fn settle(&self, told: u64) {
+        self.after.store(self.after.load(Relaxed).max(told), Relaxed);
     }
 }
 
@@ -132,6 +132,15 @@ impl Proofs {
         } else {
             None
         }
+    }
+
+    /// Sequence number up to which the outcome of this ticket tells about its messages. A loss tells nothing about the messages
+    /// behind it: they may wait still, and the next ticket asks about them.
+    pub(super) fn told(&self, ticket: &Ticket) -> u64 {
+        let next = self.losses.partition_point(|&(first, _)| first <= ticket.newest);
+        let last_lost =
+            next.checked_sub(1).map(|last| self.losses[last].1).filter(|last| *last > ticket.after);
+        last_lost.map_or(ticket.newest, |last| last.min(ticket.newest))
     }
 
     pub(super) fn proven(&self) -> u64 {

@@ -87,8 +87,9 @@ impl Session {
     }
 
     /// The outcome of [`confirm`](Self::confirm), `None` if it is not known yet. The mark is the one that the ticket was asked
-    /// for with. An outcome moves it on, so that the next `confirm` asks about later messages only; [`ConfirmError::Closed`]
-    /// does not, because the messages may still go out on a later connection.
+    /// for with. An outcome moves it on, so that the next `confirm` asks about later messages only: after `Ok`, all later than
+    /// the ticket; after [`ConfirmError::Lost`], all later than the loss; [`ConfirmError::Closed`] leaves it where it is, because
+    /// the messages may still go out on a later connection.
     ///
     /// To be asked again when [`proofs_version`](Self::proofs_version) has changed. `Ok` is never wrong. An error may be:
     /// when very many separate losses have come, messages between the oldest of them count as lost, too.
@@ -96,9 +97,10 @@ impl Session {
         let Some(outcome) = self.outbox.outcome(ticket) else {
             return self.is_ended().then_some(Err(ConfirmError::Closed));
         };
+        let told = self.outbox.told(ticket);
         match mark {
-            Some(mark) => mark.settle(ticket),
-            None => self.confirmed_to = self.confirmed_to.max(ticket.newest),
+            Some(mark) => mark.settle(told),
+            None => self.confirmed_to = self.confirmed_to.max(told),
         }
         Some(outcome)
     }

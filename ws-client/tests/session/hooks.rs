@@ -292,6 +292,11 @@ fn a_question_that_is_never_answered_does_not_keep_the_user_from_ending_it() {
         }
     }
     // Before the driver has taken it.
+    let mut session = preparing(&Inside::default()).session(ws_core::Random::from_seed([9; 32])).unwrap();
+    session.handle_timeout(Instant::EPOCH);
+    session.abort(Instant::EPOCH);
+    assert!(matches!(session.poll_action(), Some(ws_client::Action::Drop)));
+    assert!(session.poll_action().is_none());
     let mut session =
         deciding(&Inside::default(), None).session(ws_core::Random::from_seed([9; 32])).unwrap();
     session.handle_timeout(Instant::EPOCH);

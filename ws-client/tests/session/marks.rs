@@ -1,8 +1,9 @@
 //! `confirm` never lies: each handle has a mark of its own.
 
 use ws_client::{ConfirmError, Mark, Reconnect};
+use ws_core::{CloseCode, PingError};
 
-use crate::support::{Plan, Serve, Sim, client, ms};
+use crate::support::{Plan, Serve, Sim, client, ms, secs};
 
 fn at_once() -> Reconnect {
     Reconnect::after(ms(1))
@@ -98,6 +99,52 @@ fn what_waits_is_proven_though_another_message_was_lost() {
     sim.advance(ms(10));
     assert_eq!(sim.session.confirmed(&ticket, Some(&other)), Some(Ok(())));
     assert_eq!(confirm(&mut sim, Some(&one)), Err(ConfirmError::Lost));
+}
+
+#[test]
+fn what_was_taken_back_does_not_keep_others_from_being_proven() {
+    let mut sim = Sim::new(client(), []);
+    sim.settle();
+    sim.is_blocked = true;
+    let marks = [Mark::new(), Mark::new(), Mark::new()];
+    // One proof at a time: that of the first is under way. The last message does not fit into the connection.
+    let texts = ["first".into(), "x".repeat(70_000), "last".into()];
+    let tickets: Vec<_> = marks
+        .iter()
+        .zip(&texts)
+        .map(|(mark, text)| {
+            send(&mut sim, text, mark);
+            sim.session.confirm(Some(mark)).unwrap()
+        })
+        .collect();
+    assert_eq!(sim.session.take_unsent().len(), 1);
+    sim.is_blocked = false;
+    sim.settle();
+    let outcomes: Vec<_> =
+        marks.iter().zip(&tickets).map(|(mark, ticket)| sim.session.confirmed(ticket, Some(mark))).collect();
+    assert_eq!(outcomes, [Some(Ok(())), Some(Ok(())), Some(Err(ConfirmError::Lost))]);
+}
+
+#[test]
+fn after_a_loss_the_messages_behind_it_are_still_asked_about() {
+    let cut = Plan::Serve(Serve { takes: Some(10), ..Serve::default() });
+    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))), [cut]);
+    let mark = Mark::new();
+    // The first connection takes one of them.
+    for text in ["1", "2", "3"] {
+        send(&mut sim, text, &mark);
+    }
+    for mark in [Some(&mark), None] {
+        assert_eq!(confirm(&mut sim, mark), Err(ConfirmError::Lost));
+        let ticket = sim.session.confirm(mark).unwrap();
+        assert_eq!(sim.session.confirmed(&ticket, mark), None);
+    }
+    sim.advance(secs(1));
+    sim.settle();
+    for mark in [Some(&mark), None] {
+        assert_eq!(confirm(&mut sim, mark), Ok(()));
+    }
+    assert_eq!(sim.texts(), ["1", "2", "3"]);
 }
 
 #[test]
@@ -210,6 +257,52 @@ fn a_late_pong_for_a_ping_of_the_user_proves_nothing_that_was_sent_after_it() {
         sim.advance(ms(10));
         assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)));
     }
+}
+
+#[test]
+fn so_many_pings_that_they_are_not_remembered_prove_nothing() {
+    let mut sim = Sim::new(client(), [mute()]);
+    sim.settle();
+    let ping = |sim: &mut Sim, payload: &'static str| {
+        sim.session.ping(payload).expect("an open connection");
+        sim.advance(ms(10));
+    };
+    (0..64).for_each(|_| ping(&mut sim, "many"));
+    ping(&mut sim, "twice");
+    sim.send("x");
+    let ticket = sim.confirm();
+    sim.advance(ms(10));
+    ping(&mut sim, "twice");
+    sim.inject(b"\x8A\x05twice");
+    sim.settle();
+    assert_eq!(sim.outcome(&ticket), None);
+    // The nonce itself does.
+    let nonce = sim.pings[65].clone();
+    sim.inject(&[&[0x8A, 8], &nonce[..]].concat());
+    sim.settle();
+    assert_eq!(sim.outcome(&ticket), Some(Ok(())));
+}
+
+#[test]
+fn pings_to_a_peer_that_takes_nothing_are_bounded_and_those_without_a_connection_fail() {
+    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    assert_eq!(sim.session.ping("x"), Err(PingError::Closed));
+    sim.settle();
+    assert_eq!(sim.session.ping(vec![0; 126]), Err(PingError::TooLong(126)));
+    sim.is_blocked = true;
+    let pings = (0..10_000).take_while(|_| sim.session.ping(vec![7; 125]).is_ok()).count();
+    // Each is 131 bytes long.
+    assert_eq!(pings, 128 * 1024 / 131 + 1);
+    assert_eq!(sim.session.ping("x"), Err(PingError::Full));
+    sim.is_blocked = false;
+    sim.settle();
+    assert_eq!(sim.session.ping("x"), Ok(()));
+    sim.settle();
+    assert_eq!(sim.pings.len(), pings + 1);
+    sim.session.close(CloseCode::NORMAL.into(), sim.now);
+    assert_eq!(sim.session.ping("x"), Err(PingError::Closed));
+    sim.settle();
+    assert_eq!(sim.session.ping("x"), Err(PingError::Closed));
 }
 
 #[test]

@@ -22,6 +22,8 @@ enum Step {
     CancelReconnect,
     Pause,
     Resume,
+    /// Hooks are asked later.
+    Hesitate(bool),
     Take(bool),
     Block(bool),
     TakeUnsent,
@@ -43,6 +45,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::CancelReconnect),
         1 => Just(Step::Pause),
         2 => Just(Step::Resume),
+        2 => any::<bool>().prop_map(Step::Hesitate),
         2 => any::<bool>().prop_map(Step::Take),
         2 => any::<bool>().prop_map(Step::Block),
         1 => Just(Step::TakeUnsent),
@@ -115,6 +118,7 @@ struct Model {
     taken_back: Vec<usize>,
     trace: Vec<String>,
     fulls: usize,
+    is_paused: bool,
 }
 
 impl Model {
@@ -148,8 +152,15 @@ impl Model {
             Step::Abort => sim.session.abort(sim.now),
             Step::ReconnectAfter(time) => sim.session.reconnect_after(ms(*time), sim.now),
             Step::CancelReconnect => sim.session.cancel_reconnect(),
-            Step::Pause => sim.session.pause(),
-            Step::Resume => sim.session.resume(sim.now),
+            Step::Pause => {
+                sim.session.pause();
+                self.is_paused = true;
+            }
+            Step::Resume => {
+                sim.session.resume(sim.now);
+                self.is_paused = false;
+            }
+            Step::Hesitate(is_hesitating) => sim.hesitate(*is_hesitating),
             Step::Take(taking) => sim.is_taking = *taking,
             Step::Block(blocked) => sim.is_blocked = *blocked,
             Step::TakeUnsent => self.take_unsent(),
@@ -173,7 +184,7 @@ impl Model {
             match &**event {
                 "full" => self.fulls += 1,
                 "drained" => self.fulls -= 1,
-                _ => {}
+                event => assert!(!self.is_paused || !event.starts_with("message"), "after pause: {event}"),
             }
             assert!(self.fulls <= 1);
         }
@@ -187,6 +198,8 @@ impl Model {
         (sim.is_taking, sim.is_blocked) = (true, false);
         sim.plans.clear();
         sim.session.resume(sim.now);
+        self.is_paused = false;
+        sim.hesitate(false);
         if sim.session.status() == Status::Closed {
             sim.session.reconnect_after(ms(1), sim.now);
         }
@@ -209,6 +222,8 @@ impl Model {
 
 fn run(delivery: Delivery, compresses: bool, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Model {
     let reconnect = Reconnect::after(ms(50));
+    // Hooks that change nothing, or none, as the plans have it.
+    let reconnect = if plans.len().is_multiple_of(2) { reconnect } else { reconnect.decide(|_| None) };
     // Servers that do and servers that do not, in turns.
     let plans = plans.into_iter().enumerate().map(|(n, plan)| match plan {
         Plan::Serve(serve) => Plan::Serve(Serve { compresses: n % 3 != 0, ..serve }),
@@ -216,8 +231,16 @@ fn run(delivery: Delivery, compresses: bool, chunk: usize, plans: Vec<Plan>, ste
     });
     let builder = if compresses { compressing() } else { client() };
     let builder = builder.reconnect(reconnect).delivery(delivery).max_send_buffer(100_000).max_redirects(1);
+    let builder = if steps.len().is_multiple_of(2) { builder } else { builder.prepare(|_, options| options) };
     let sim = Sim::new(builder.max_deliveries(1000), plans);
-    let mut model = Model { sim, sent: Vec::new(), taken_back: Vec::new(), trace: Vec::new(), fulls: 0 };
+    let mut model = Model {
+        sim,
+        sent: Vec::new(),
+        taken_back: Vec::new(),
+        trace: Vec::new(),
+        fulls: 0,
+        is_paused: false,
+    };
     model.sim.then = Plan::Serve(Serve { compresses, ..Serve::default() });
     model.sim.chunk = chunk;
     steps.iter().for_each(|step| model.apply(step));

@@ -236,6 +236,13 @@ impl Sim {
         true
     }
 
+    pub(crate) fn hesitate(&mut self, is_hesitating: bool) {
+        self.is_hesitating = is_hesitating;
+        if !is_hesitating {
+            self.answer();
+        }
+    }
+
     /// Runs the hooks that were asked, and tells the session.
     pub(crate) fn answer(&mut self) {
         for question in std::mem::take(&mut self.questions) {
