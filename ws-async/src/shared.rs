@@ -147,6 +147,9 @@ impl<S: Waited> SharedHandle<S> {
 
     /// A future is dropped. If it was to drive the transport, another task takes over.
     pub(crate) fn give_up(&self) {
+        if mutant("a future that is dropped says nothing") {
+            return;
+        }
         if self.was_waiting.swap(false, Ordering::Relaxed) {
             self.shared.tasks.give_up(self.slot);
         }
@@ -173,7 +176,9 @@ impl<S: Waited> Shared<S> {
     ) -> Poll<R> {
         let Some(state) = self.enter() else {
             // Polled by the transport that it polls itself: later.
-            cx.waker().wake_by_ref();
+            if !mutant("a poll within a poll is forgotten") {
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         };
         self.tasks.poll(state, seat, cx, |state, cx| self.step(state, cx, f, leave))

@@ -157,6 +157,9 @@ impl Tasks {
     }
 
     pub(crate) fn free_slot(&self, slot: SlotId) {
+        if mutant("a handle that is dropped keeps its wake-up") {
+            drop(self.wakers.stop_waiting(slot));
+        }
         self.give_up(slot);
         lock(&self.wakers.slots).free.push(slot.0);
     }
@@ -214,7 +217,7 @@ impl Tasks {
             Some(Seat { slot, is_guarded, .. }) if result.is_pending() => {
                 list.dropped = self.wakers.wait(slot, is_guarded, state.wants(), cx.waker());
             }
-            Some(Seat { slot, was_waiting: true, .. }) => {
+            Some(Seat { slot, was_waiting: true, .. }) if !mutant("a task that is done waits on") => {
                 list.dropped = self.wakers.stop_waiting(slot).1;
             }
             _ => {}
@@ -223,8 +226,7 @@ impl Tasks {
         let waits = result.is_pending() && own.is_some();
         // A task that leaves after it has consumed the readiness of the transport lets it wake the others all the same.
         let others = self.wakers.waiting.load(Ordering::Relaxed).saturating_sub(usize::from(waits));
-        let is_disarmed =
-            others > 0 && !waits && state.is_disarmed() && !state.rearm(&mut Context::from_waker(&self.all));
+        let is_disarmed = others > 0 && !waits && state.is_disarmed() && !self.rearm(&mut *state);
         self.take_for_news(&mut *state, own, waits, &mut list);
         let was_woken = polling.end();
         let needs_driver = was_woken || (is_disarmed && list.is_empty());
@@ -239,6 +241,11 @@ impl Tasks {
         drop(state);
         list.wake();
         result
+    }
+
+    fn rearm<S: Waited>(&self, state: &mut S) -> bool {
+        mutant("a task that leaves does not arm the transport again")
+            || state.rearm(&mut Context::from_waker(&self.all))
     }
 
     fn begin(&self) -> Polling<'_> {
@@ -410,7 +417,7 @@ impl Slots {
             if !slot.is_waiting() || but == Some(SlotId(number)) {
                 continue;
             }
-            if !slot.is_guarded {
+            if !slot.is_guarded && !mutant("a stream that is not polled any more drives alone") {
                 slot.take(waiting, list);
                 continue;
             }
@@ -433,7 +440,8 @@ impl Slots {
             if !slot.is_waiting() || but == Some(SlotId(number)) {
                 continue;
             }
-            if slot.wants.meets(news.met.without(Wants::ROOM)) {
+            let met = news.met.without(Wants::ROOM);
+            if slot.wants.meets(met) && !mutant("what is met wakes nobody") {
                 slot.take(waiting, list);
             } else if slot.wants.meets(news.met)
                 && first.is_none_or(|best| self.slots[number].since < self.slots[best].since)
@@ -446,7 +454,7 @@ impl Slots {
         {
             self.slots[number].take(waiting, list);
         }
-        if news.needs_driver && list.is_empty() {
+        if news.needs_driver && list.is_empty() && !mutant("nobody is made the driver") {
             self.take_driver(but, waiting, list);
         }
     }

@@ -10,10 +10,9 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::sync::{PoisonError, Weak};
-use std::thread;
 use std::time::Duration;
 
-use ws_client::sync::{Condvar, Mutex, MutexGuard, lock};
+use ws_client::sync::{Condvar, Mutex, MutexGuard, lock, thread};
 
 use crate::clock::{self, Clock};
 
@@ -48,10 +47,19 @@ pub(crate) fn call(connection: Weak<dyn Behind>) -> bool {
     background().call(connection)
 }
 
-/// The one of this process. A model checker needs one for each run of a model: here it comes in.
+/// The one of this process.
+#[cfg(not(shuttle))]
 fn background() -> &'static Background {
     static BACKGROUND: Background = Background::new();
     &BACKGROUND
+}
+
+/// The one of this schedule of the model checker.
+#[cfg(shuttle)]
+fn background() -> &'static Background {
+    use ws_client::sync::model::Lazy;
+    static BACKGROUND: Lazy<Background> = Lazy::new(Background::new);
+    BACKGROUND.get()
 }
 
 struct Background {
@@ -147,7 +155,7 @@ impl Background {
     }
 }
 
-/// Starts the thread; a model checker has threads of its own.
+/// Starts the thread.
 fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("ws-write".into()).spawn(run).map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use std::time::Instant as Clock;
+pub(crate) use ws_client::sync::Clock;
 
 /// The present moment.
 #[inline]
@@ -13,5 +13,5 @@ pub(crate) fn now() -> Clock {
 /// The time since `moment`.
 #[inline]
 pub(crate) fn since(moment: Clock) -> Duration {
-    now().saturating_duration_since(moment)
+    moment.elapsed()
 }

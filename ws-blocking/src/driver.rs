@@ -1,8 +1,9 @@
 //! How the threads that use one connection share the work. This knows no protocol.
 //!
-//! **One lock, and nothing slow under it.** The machine stands behind one lock. No thread holds it during a call of the transport,
-//! while it waits, or while code of the user runs. The bytes of a write are taken out of the machine before, and a read goes to a
-//! buffer of the thread.
+//! **One lock, and nothing slow under it.** The machine stands behind one lock. No thread holds it during a read or a write, while it
+//! waits, or while code of the user runs. The bytes of a write are taken out of the machine before, and a read goes to a
+//! buffer of the thread. A visitor of a half gets owned messages; for a visitor of a whole connection, the machine itself is taken out
+//! ([`Driver::take`]). A hook of a client is asked between two turns. The status of a client is read without the lock.
 //!
 //! **Two roles.** At most one thread reads and at most one writes, at the same time or not. Every waiting operation is a loop
 //! ([`Driver::drive`]): it asks its own condition, then takes the next step for all. It writes if bytes wait and nobody writes; else it
@@ -13,7 +14,8 @@
 //! example by a ping. That is why no read takes longer than the shortest time from any cause to its deadline
 //! ([`Config::shortest_timeout`](ws_core::Config::shortest_timeout)): the thread that reads is back in time for such a deadline. So
 //! deadlines rest on bounded reads, and they may: each was set before the read began, or is at least that far away. Nothing else
-//! rests on the end of a read.
+//! rests on the end of a read: bytes are written by others (below), and events that come of the calls of other threads bring the
+//! thread of a client back from its read (`line/waker.rs`; on systems other than Unix, they wait for its end).
 //!
 //! **Who wakes whom.** A thread that sleeps leaves its condition behind ([`Until`]). Whoever changes anything asks these conditions before
 //! it lets go of the lock, and wakes the threads whose condition holds. Threads that would take something from each other, such as

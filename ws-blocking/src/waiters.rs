@@ -51,6 +51,8 @@ struct Waiter<M> {
     until: Until<M>,
     /// It would read if nobody else did.
     reads: bool,
+    /// It is back by the next deadline, as of when it came: bounded as a read is, and for the same reason.
+    keeps_time: bool,
 }
 
 /// A thread's place among those that wait.
@@ -76,10 +78,16 @@ impl<M> Waiters<M> {
         self.waiting.iter().any(|waiter| waiter.reads)
     }
 
-    pub(crate) fn enter(&mut self, until: Until<M>, reads: bool) -> Place {
+    /// Whether one of them is back by the next deadline.
+    pub(crate) fn has_timekeeper(&self) -> bool {
+        self.waiting.iter().any(|waiter| waiter.keeps_time)
+    }
+
+    pub(crate) fn enter(&mut self, until: Until<M>, reads: bool, keeps_time: bool) -> Place {
         let place = Place { number: self.next, takes: until.takes, turn: Arc::new(Condvar::new()) };
         self.next += 1;
-        self.waiting.push(Waiter { number: place.number, turn: place.turn.clone(), until, reads });
+        let turn = place.turn.clone();
+        self.waiting.push(Waiter { number: place.number, turn, until, reads, keeps_time });
         place
     }
 

@@ -13,6 +13,7 @@ use ws_core::{
 };
 
 use crate::channel::Channel;
+use crate::sync::mutant;
 use crate::tls::TlsFailure;
 
 /// The next step of an operation on a [`Duplex`].
@@ -201,7 +202,10 @@ impl Duplex {
     /// Something was received. (An adapter that takes it from the connection itself says so.)
     #[inline(always)]
     pub fn taken(&mut self) {
-        if self.is_paused && !self.channel.inner().is_read_ahead_full() {
+        if self.is_paused
+            && !self.channel.inner().is_read_ahead_full()
+            && !mutant("room in the read-ahead is not seen")
+        {
             self.has_unblocked = true;
         }
     }
@@ -221,7 +225,7 @@ impl Duplex {
             return Step::Done(result);
         }
         let step = self.look_ahead(now);
-        done(self).map_or(step, Step::Done)
+        done(self).filter(|_| !mutant("what was read ahead is not looked at")).map_or(step, Step::Done)
     }
 
     /// Looks at what was received, within `max_read_ahead`, so that pings are answered and a Close frame is seen. Says whether to
@@ -240,7 +244,7 @@ impl Duplex {
     }
 
     fn look<T>(&mut self, look: fn(&mut Connection) -> bool, now: impl FnOnce() -> Instant) -> Step<T> {
-        if self.consumer == Consumer::Nobody {
+        if self.consumer == Consumer::Nobody && !mutant("what nobody receives is kept") {
             while !matches!(self.connection().poll_event(), Ok(None)) {}
         }
         if look(self.connection()) {

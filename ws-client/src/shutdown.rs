@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ws_core::{CloseCode, Connection};
 
-use crate::sync::{Condvar, Mutex, MutexGuard, Unwinding, lock};
+use crate::sync::{Clock, Condvar, Mutex, MutexGuard, Unwinding, lock, mutant};
 
 #[cfg(test)]
 mod tests;
@@ -113,6 +113,7 @@ impl Shutdown {
             let members: Vec<_> = state.members.values().cloned().collect();
             (members, std::mem::take(&mut state.until_stopping))
         };
+        let wakers = if mutant("a listener that stops wakes nobody") { BTreeMap::new() } else { wakers };
         tell(members, Stopping::Close, wakers);
     }
 
@@ -136,7 +137,7 @@ impl Shutdown {
 
     /// Waits until no connection is left, but not longer than `timeout`. Says whether none is left.
     pub fn wait_empty(&self, timeout: Duration) -> bool {
-        let start = Instant::now();
+        let start = Clock::now();
         let mut state = self.state();
         loop {
             let left = timeout.saturating_sub(start.elapsed());
@@ -190,7 +191,7 @@ impl Future for Waiting<'_> {
         }
         let waker = cx.waker().clone();
         let mut state = register.state();
-        if state.has_come(until) {
+        if state.has_come(until) && !mutant("a stop before the waker is not seen") {
             // Before the waker.
             drop(state);
             return Poll::Ready(());
@@ -217,6 +218,7 @@ impl Drop for Guard {
         let member = state.members.remove(&self.key);
         let is_empty = state.members.is_empty();
         let wakers = if is_empty { std::mem::take(&mut state.until_empty) } else { BTreeMap::new() };
+        let wakers = if mutant("the last connection wakes nobody") { BTreeMap::new() } else { wakers };
         drop(state);
         self.register.0.emptied.notify_all();
         let mut unwinding = Unwinding::default();
@@ -241,7 +243,9 @@ fn tell(members: Vec<Arc<dyn Stop>>, stopping: Stopping, wakers: BTreeMap<u64, W
     members.iter().for_each(|member| member.request(stopping));
     let mut unwinding = Unwinding::default();
     for member in members {
-        unwinding.run(|| member.nudge());
+        if !mutant("a member is not nudged") {
+            unwinding.run(|| member.nudge());
+        }
         unwinding.run(|| drop(member));
     }
     wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));

@@ -56,7 +56,15 @@ impl<R: Runtime> Access<R> {
     pub(crate) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         let mut message = Some(message);
         let sent = run(&self.handle, |line, cx| {
-            message.take().map_or(Ok(()), |message| line.queue(cx, |session| send(session, message, mark)))
+            let Some(message) = message.take() else { return Ok(()) };
+            match line.queue(cx, |session| send(session, message, mark)) {
+                Err(SendError::Full(message)) => {
+                    // What the transport takes now may make room.
+                    line.write(cx);
+                    line.queue(cx, |session| send(session, message, mark))
+                }
+                result => result,
+            }
         });
         match (sent, message) {
             (Some(result), _) => result,

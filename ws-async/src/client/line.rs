@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use ws_client::sync::mutant;
 use ws_client::{Action, Answer, ClientEvent, ConnectError, Question, Reached, Session, Status};
 use ws_core::{Instant, Machine};
 
@@ -77,16 +78,29 @@ impl<R: Runtime> Line<R> {
         // Nobody may be waiting who would see to it.
         self.act();
         self.write_at_once(cx);
-        self.needs_driver = true;
+        self.needs_driver = !mutant("a user's wish wakes nobody");
         output
     }
 
-    /// Queues something, and lets the transport take what it takes at once.
-    pub(crate) fn queue<O>(&mut self, cx: &mut Context<'_>, f: impl FnOnce(&mut Session) -> O) -> O {
+    /// Queues something, and lets the transport take what it takes at once. A refusal moves nothing: a caller that waits would not
+    /// see the room that this makes.
+    pub(crate) fn queue<O, E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Session) -> Result<O, E>,
+    ) -> Result<O, E> {
         let output = f(&mut self.driver.machine);
+        if output.is_ok() || mutant("a refusal makes room that nobody sees") {
+            self.act();
+            self.write_at_once(cx);
+        }
+        output
+    }
+
+    /// Lets the transport take what it takes at once.
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>) {
         self.act();
         self.write_at_once(cx);
-        output
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
@@ -95,7 +109,8 @@ impl<R: Runtime> Line<R> {
             let Ok(event) = self.driver.machine.poll_event();
             if event.is_some() {
                 // One who waits elsewhere may read on.
-                self.needs_driver |= was_full && !self.driver.machine.is_full();
+                let has_unblocked = was_full && !self.driver.machine.is_full();
+                self.needs_driver |= has_unblocked && !mutant("room for events wakes nobody");
                 // What goes with it may be an action, such as dropping the transport.
                 self.act();
                 return Poll::Ready(event);
@@ -127,7 +142,7 @@ impl<R: Runtime> Line<R> {
             if self.poll_io(cx, wants, reading).is_ready() {
                 continue;
             }
-            if !self.driver.has_written {
+            if !self.driver.has_written || mutant("a part that leaves is not looked at") {
                 return Poll::Pending;
             }
             // The transport has taken a part, which may be what is waited for.
@@ -174,7 +189,7 @@ impl<R: Runtime> Line<R> {
         if let Some(transport) = &mut self.transport {
             let is_stuck = !self.driver.write_through(transport, cx);
             // Once told, one who waits writes on by itself.
-            self.needs_driver |= is_stuck && !self.is_stuck;
+            self.needs_driver |= is_stuck && !self.is_stuck && !mutant("what is stuck wakes nobody");
             self.is_stuck = is_stuck;
         }
     }
@@ -183,6 +198,11 @@ impl<R: Runtime> Line<R> {
     fn act(&mut self) {
         while let Some(action) = self.driver.machine.poll_action() {
             let opening = match action {
+                Action::Ask(question) if mutant("a hook runs under the lock") => {
+                    let now = self.driver.now();
+                    drop(self.driver.machine.answer(question.ask(), now));
+                    continue;
+                }
                 Action::Ask(question) => {
                     self.question = Some(question);
                     continue;
@@ -214,7 +234,7 @@ impl<R: Runtime> Line<R> {
         let now = self.driver.now();
         let panic = self.driver.machine.answer(answer, now);
         self.act();
-        self.needs_driver = true;
+        self.needs_driver = !mutant("an answer wakes nobody");
         panic
     }
 
@@ -246,16 +266,20 @@ impl<R: Runtime> Waited for Line<R> {
 
     fn news(&mut self) -> News {
         let has_input = std::mem::take(&mut self.driver.progress) != Progress::Nothing;
-        let needs_driver = std::mem::take(&mut self.needs_driver) || self.question.is_some();
+        let has_question = self.question.is_some() && !mutant("a question wakes nobody");
+        let needs_driver = std::mem::take(&mut self.needs_driver) || has_question;
         let session = &mut self.driver.machine;
         let has_proofs = self.proofs != session.proofs_version();
         self.proofs = session.proofs_version();
+        let has_proofs = has_proofs && !mutant("a proof wakes nobody");
+        let has_input = has_input && !mutant("input wakes no client");
         let met = Wants::EVENTS.only_if(has_input || session.has_events())
             | Wants::ROOM.only_if(session.has_room() || !session.is_accepting())
             | Wants::PING.only_if(session.has_room_for_ping())
-            | Wants::FLUSHED.only_if(session.flushed().is_some())
+            | Wants::FLUSHED.only_if(session.flushed().is_some() && !mutant("an empty outbox wakes nobody"))
             | Wants::PROOF.only_if(has_proofs)
-            | Wants::END.only_if(session.status() == Status::Closed);
+            | Wants::END
+                .only_if(session.status() == Status::Closed && !mutant("the end of a client wakes nobody"));
         News { met, needs_driver }
     }
 

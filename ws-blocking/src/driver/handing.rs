@@ -47,8 +47,8 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             return is_left;
         }
         let reads = !state.is_reading && !state.read_ended && state.waiters.has_reader();
-        let keeps_time = is_leaving && !state.is_reading && !state.is_writing;
-        if writes || reads || keeps_time {
+        let is_idle = is_leaving && !state.is_reading && !state.is_writing;
+        if writes || reads || (is_idle && !state.waiters.has_timekeeper()) {
             state.waiters.wake_one();
         }
         false
@@ -68,20 +68,21 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             let longest = deadline.unwrap_or(self.longest_read).clamp(AT_ONCE, self.longest_read);
             longest.min(next.longest)
         };
-        if longest.is_zero() { state } else { self.sleep(state, longest, next.reads, until) }
+        let keeps_time = !state.is_reading && !state.is_writing;
+        if longest.is_zero() { state } else { self.sleep(state, longest, (next.reads, keeps_time), until) }
     }
 
     pub(super) fn sleep<'a>(
         &'a self,
         mut state: MutexGuard<'a, State<M>>,
         longest: Duration,
-        reads: bool,
+        (reads, keeps_time): (bool, bool),
         until: Until<M>,
     ) -> MutexGuard<'a, State<M>> {
         state.machine.show();
         // Before this thread counts among those that could be woken.
         self.hand_over(&mut state, false);
-        let place = state.waiters.enter(until, reads);
+        let place = state.waiters.enter(until, reads, keeps_time);
         let mut state = if longest == Duration::MAX {
             place.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
         } else {

@@ -179,7 +179,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         while is_end && state.is_writing {
             // What the transport takes until then is to be counted before the machine judges its end. It is not long: a write
             // has a time-out of its own.
-            state = self.sleep(state, Duration::MAX, false, Until::all(|state| !state.is_writing));
+            state = self.sleep(state, Duration::MAX, (false, false), Until::all(|state| !state.is_writing));
         }
         state.is_reading = false;
         state.now = now;
