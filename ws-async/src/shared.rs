@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use ws_client::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ws_client::sync::{Mutex, MutexGuard, lock, mutant, this_thread};
 
-use crate::wakers::{Seat, SlotId, Tasks, Waited};
+use crate::slots::SlotId;
+use crate::wakers::{Seat, Tasks, Waited};
 
 /// One of several handles to a state. A clone is another one. Each may be awaited by one task at a time.
 pub(crate) struct SharedHandle<S: Waited> {

@@ -16,7 +16,8 @@ use ws_core::{
 use crate::driver::{Driver, Progress};
 use crate::runtime::{Io, Runtime};
 use crate::signal::Signal;
-use crate::wakers::{News, Waited, Wants};
+use crate::slots::{News, Wants};
+use crate::wakers::Waited;
 
 /// A shorter message is copied from where it lies, so that it need not be moved through the layers before.
 const SMALL: usize = 1024;

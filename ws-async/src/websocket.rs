@@ -17,10 +17,11 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::operations::{self, Access};
 use crate::runtime::{Io, Runtime};
+use crate::slots::SlotId;
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
-use crate::wakers::{Seat, SlotId, Tasks};
+use crate::wakers::{Seat, Tasks};
 use crate::{accept, connect};
 
 /// One WebSocket connection, of either role, over any transport of a runtime.

@@ -13,7 +13,7 @@ use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 use super::line::{Left, Line};
 use crate::runtime::Runtime;
 use crate::shared::{SharedHandle, Waiting};
-use crate::wakers::Wants;
+use crate::slots::Wants;
 
 /// A way to a client. A clone is another one.
 pub(crate) struct Access<R: Runtime> {

@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::connect::reach;
 use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
-use crate::wakers::{News, Waited, Wants};
+use crate::slots::{News, Wants};
+use crate::wakers::Waited;
 
 pub(crate) struct Line<R: Runtime> {
     driver: Driver<R, Session>,
