@@ -90,6 +90,11 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
+/// Whether the stream has ended with this error of a read.
+pub(crate) fn is_end(error: &io::Error) -> bool {
+    !is_timeout(error) && error.kind() != ErrorKind::Interrupted
+}
+
 /// Some systems take no option for a socket that has ended. How it has is for the read or the write to say.
 fn unless_ended(set: io::Result<()>) -> io::Result<()> {
     set.or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })

@@ -23,6 +23,8 @@ pub(crate) struct State<M> {
     pub(crate) taken: VecDeque<Bytes>,
     /// How many bytes the transport has taken.
     pub(crate) written: u64,
+    /// The number of writes that are over.
+    pub(crate) writes: u64,
     pub(crate) is_reading: bool,
     pub(crate) is_writing: bool,
     pub(crate) read_ended: bool,
@@ -62,6 +64,7 @@ impl<M: Machine> State<M> {
             is_taken: false,
             taken: VecDeque::new(),
             written: 0,
+            writes: 0,
             is_reading: false,
             is_writing: false,
             read_ended: false,

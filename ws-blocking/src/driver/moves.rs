@@ -10,7 +10,7 @@ use ws_client::sync::MutexGuard;
 use ws_core::{Broken, Direction};
 
 use super::{CHUNK, Driven, Driver, READS_IN_A_ROW, WRITES_IN_A_ROW};
-use crate::call::{PATIENCE, advance, is_timeout, within, write};
+use crate::call::{PATIENCE, advance, is_end, is_timeout, within, write};
 use crate::state::State;
 use crate::transport::Transport;
 use crate::waiters::Until;
@@ -106,6 +106,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         let now = self.now();
         let mut state = self.lock();
         state.is_writing = false;
+        state.writes += 1;
         state.now = now;
         state.write_timeout = timeout;
         state.is_stuck = false;
@@ -175,11 +176,14 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         });
         let now = self.now();
         let mut state = self.lock();
-        let is_end = result.as_ref().map_or_else(|error| !is_timeout(error), |&n| n == 0);
-        while is_end && state.is_writing {
-            // What the transport takes until then is to be counted before the machine judges its end. It is not long: a write
-            // has a time-out of its own.
-            state = self.sleep(state, Duration::MAX, (false, false), Until::all(|state| !state.is_writing));
+        if result.as_ref().map_or_else(is_end, |&n| n == 0) {
+            // What the transport takes of the write under way is to be counted before the machine judges its end. It is not long: a
+            // write has a time-out of its own.
+            let writes = state.writes;
+            while state.is_writing && state.writes == writes {
+                let until = Until::all(move |state| state.writes != writes || !state.is_writing);
+                state = self.sleep(state, Duration::MAX, (false, false), until);
+            }
         }
         state.is_reading = false;
         state.now = now;
