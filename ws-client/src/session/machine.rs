@@ -105,7 +105,7 @@ impl Session {
     /// left, and the end behind it, is handed out.
     fn is_holding(&self) -> bool {
         let is_ending = match &self.state {
-            State::Open(open) => open.is_closing,
+            State::Open(open) => open.ends_pause,
             State::Over => true,
             _ => false,
         };

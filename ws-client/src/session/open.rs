@@ -12,6 +12,8 @@ pub(super) struct Open {
     pub(super) failure: Option<ClientError>,
     /// The user closes: the peer's Close is read for, whatever else there is.
     pub(super) is_closing: bool,
+    /// The user has closed since the last pause: messages are handed out.
+    pub(super) ends_pause: bool,
     /// When the proof that is under way must have come.
     pub(super) confirm_by: Option<Instant>,
     /// Since when nothing is read.
@@ -20,7 +22,15 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn new(channel: Channel<Connection>, now: Instant) -> Self {
-        Self { channel, since: now, failure: None, is_closing: false, confirm_by: None, stopped: None }
+        Self {
+            channel,
+            since: now,
+            failure: None,
+            is_closing: false,
+            ends_pause: false,
+            confirm_by: None,
+            stopped: None,
+        }
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {

@@ -141,6 +141,7 @@ impl Session {
             open.connection().close(frame, now);
             open.connection().end_by(now + self.settings.connect.connection_config().time_to_close());
             open.is_closing = true;
+            open.ends_pause = true;
             self.check_reading();
         } else {
             self.give_up();
@@ -212,12 +213,15 @@ impl Session {
 impl Session {
     /// Hands out no message from now on, on this connection and those to come, until [`resume`](Self::resume). Nothing is lost.
     ///
-    /// Messages that were read wait, and so does each event behind them, the end of the connection included. Once
-    /// [`close`](Self::close) was called, or the client is over, all that is left is handed out. Pings are answered, pongs and proofs count, and deadlines run on, while less than
+    /// Messages that were read wait, and so does each event behind them, the end of the connection included. A later
+    /// [`close`](Self::close), and the end of the client, let all that is left be handed out. Pings are answered, pongs and proofs count, and deadlines run on, while less than
     /// 1 MiB of events waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
     /// proof stand still.
     pub fn pause(&mut self) {
         self.is_paused = true;
+        if let State::Open(open) = &mut self.state {
+            open.ends_pause = false;
+        }
         self.check_reading();
     }
 
