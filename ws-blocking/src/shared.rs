@@ -101,7 +101,7 @@ impl<S: Transport> Shared<S> {
     /// Waits until a message would be accepted.
     pub(crate) fn ready(&self) -> Result<(), SendError> {
         self.drive_ahead(|state| match () {
-            () if !state.connection().is_open() => Some(Err(SendError::Closed(None))),
+            () if !state.connection().is_open() => Some(Err(state.connection().refused(None))),
             () => state.connection().has_room().then_some(Ok(())),
         })
     }
@@ -260,7 +260,7 @@ impl<S: Transport> Shared<S> {
     fn pause(&self, state: &mut State<Channel<Connection>>) {
         if !state.is_paused {
             state.is_paused = true;
-            state.connection().pause();
+            state.connection().pause(self.driver.now());
         }
     }
 

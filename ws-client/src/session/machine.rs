@@ -89,7 +89,9 @@ impl Session {
         } else if self.events.is_empty() {
             self.has_input && !self.events.is_discarding()
         } else {
-            !self.is_holding() || !self.events.begins_with_message()
+            // Behind the message may be the end, with which it is held no more.
+            let may_end = self.has_input && !self.events.is_full();
+            may_end || !self.is_holding() || !self.events.begins_with_message()
         }
     }
 

@@ -69,7 +69,7 @@ fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
         ("half a code", half_close, &["error protocol", "closed 1002 broken us"]),
         ("blocked", silent, &["error timeout", "closed 1006 broken us"]),
     ] {
-        let config = Config::default().max_message_size(4096).ping_interval(None);
+        let config = Config::default().max_message_size(4096).ping_interval(None).write_timeout(secs(30));
         let mut sim = Sim::new(client().config(config).reconnect(fixed()), []);
         sim.settle();
         sim.expect(&["connected", "open"]);
@@ -94,8 +94,13 @@ fn a_peer_without_pongs_is_given_up_and_one_with_pongs_is_not() {
         let plan = Plan::Serve(Serve { is_mute, ..Serve::default() });
         let builder = client().ping_interval(secs(20)).pong_timeout(secs(7)).reconnect(fixed());
         let mut sim = Sim::new(builder, [plan]);
-        sim.advance(if is_mute { ms(27_100) } else { secs(45) });
-        sim.expect(expected);
+        // The first ping goes out after 10 to 20 s.
+        sim.advance(ms(17_000));
+        assert_eq!(sim.session.status(), Status::Open);
+        sim.advance(if is_mute { ms(10_100) } else { secs(28) });
+        let trace = sim.trace();
+        assert_eq!(trace[..expected.len()], *expected);
+        assert!(is_mute || trace.len() == expected.len(), "{trace:?}");
     }
 }
 

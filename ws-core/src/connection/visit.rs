@@ -43,7 +43,7 @@ pub struct Reply<'a>(Route<'a>);
 
 /// The way of an answer into the send buffer.
 enum Route<'a> {
-    Direct { send: &'a mut Send, outbound: &'a mut Outbound, is_open: bool },
+    Direct { send: &'a mut Send, outbound: &'a mut Outbound, refused: Option<StreamError> },
     Through(&'a mut dyn FnMut(MessageRef<'_>) -> Result<(), StreamError>),
 }
 
@@ -61,7 +61,7 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
         match &mut self.0 {
-            Route::Direct { is_open: false, .. } => Err(StreamError::Closed),
+            Route::Direct { refused: Some(refused), .. } => Err(*refused),
             Route::Direct { send, outbound, .. } => Ok(send.lent(outbound, message)?),
             Route::Through(queue) => queue(message),
         }
@@ -79,7 +79,7 @@ impl Connection {
         mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Result<Visit, Error> {
         loop {
-            let is_open = self.is_open();
+            let refused = if self.is_open() { None } else { Some(self.stream_refused()) };
             let is_straight = self.ahead.is_empty() && self.closing.is_receiving();
             // A visitor changes none of this.
             loop {
@@ -104,7 +104,7 @@ impl Connection {
                         Some(_) => break,
                     },
                 };
-                let route = Route::Direct { send: &mut self.send, outbound: &mut self.outbound, is_open };
+                let route = Route::Direct { send: &mut self.send, outbound: &mut self.outbound, refused };
                 if visitor(message, &mut Reply(route)).is_break() {
                     return Ok(Visit::Stopped);
                 }
