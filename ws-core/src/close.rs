@@ -1,6 +1,5 @@
 //! What a Close frame says (RFC 6455 §5.5.1 and §7.4).
 
-use alloc::boxed::Box;
 use core::fmt;
 
 use bytestring::ByteString;
@@ -170,8 +169,7 @@ pub struct Closed {
     pub clean: bool,
     /// How many messages were accepted for sending, of which the transport has not taken all bytes.
     pub unsent: usize,
-    /// Seldom there, so it is kept small.
-    pub(crate) violation: Option<Box<Violation>>,
+    pub(crate) violation: Option<Violation>,
 }
 
 impl Closed {
@@ -183,7 +181,7 @@ impl Closed {
     /// The rule that the peer broke with its answer to our Close frame. It is not an error: the connection has ended as we wanted,
     /// with our code.
     pub fn violation(&self) -> Option<Violation> {
-        self.violation.as_deref().copied()
+        self.violation
     }
 }
 

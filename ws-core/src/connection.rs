@@ -4,6 +4,7 @@ mod close;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
+mod ending;
 mod read_ahead;
 mod sending;
 mod visit;

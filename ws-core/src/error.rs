@@ -169,11 +169,11 @@ pub enum SendError {
     Full(Message),
     /// The connection is closing or closed. `None` if the message was accepted, and lost with the connection.
     Closed(Option<Message>),
+    /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
+    Streaming(Message),
     /// The peer has closed, and `close_timeout` for replies has passed ([`Config::close_timeout`](crate::Config::close_timeout)): our
     /// Close frame is on its way. `None` as in `Closed`.
     TooLate(Option<Message>),
-    /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
-    Streaming(Message),
 }
 
 impl SendError {
@@ -207,14 +207,14 @@ pub enum StreamError {
     Full,
     /// The connection is closing or closed.
     Closed,
-    /// The peer has closed, and `close_timeout` for replies has passed.
-    TooLate,
     /// Another streamed message has begun and not ended.
     Streaming,
     /// No streamed message has begun.
     NotStreaming,
     /// The text would not be UTF-8. Nothing of the part was sent; the message can only be aborted.
     InvalidUtf8,
+    /// The peer has closed, and `close_timeout` for replies has passed.
+    TooLate,
 }
 
 impl fmt::Display for StreamError {

@@ -8,75 +8,14 @@ use crate::error::{Error, Timeout, Violation};
 use crate::machine::Broken;
 use crate::time::{Instant, Span};
 
+use super::ending::{Ending, ReadEnd, Replies, Sent};
+
 /// What is known about the end: nothing, for as long as the connection is open.
 pub(super) struct Closing {
     timeout: Span,
     /// Messages that have not begun to leave when the peer ends are not sent.
     withholds: bool,
     ending: Option<Box<Ending>>,
-}
-
-/// Two facts make a clean end, a Close frame sent and one received; everything else is a way in which it can fail.
-///
-/// ```text
-///  we begin:        close() ── our Close leaves ── the peer's Close comes ── end of stream
-///                   T, anew with progress       T, to the end of the stream
-///
-///  the peer begins: its Close comes ── the user takes it: our Close is queued ── it leaves ── end of stream
-///                   T ─ then it overtakes all that has not begun: T, anew with progress    T
-///
-///  or just ends:    end of stream ── the user takes it ── what waits has left
-///                   T ─ then what waits is dropped
-/// ```
-#[derive(Default)]
-struct Ending {
-    sent: Option<Sent>,
-    received: Option<CloseFrame>,
-    /// Whether and how the stream has ended.
-    read: Option<ReadEnd>,
-    replies: Replies,
-    /// The transport takes nothing any more.
-    write_error: Option<Broken>,
-    /// A deadline that the peer missed.
-    missed: Option<Timeout>,
-    /// The error was reported: with which code, and by whom the connection was broken.
-    failed: Option<(u16, Side)>,
-    /// What was wrong about the answer to our Close frame.
-    broken_answer: Option<Box<Violation>>,
-    deadline: Option<Instant>,
-    /// No deadline is later.
-    end_by: Option<Instant>,
-    closed: Option<Closed>,
-    /// What went wrong, held back until the connection has ended.
-    held_back: Option<Error>,
-}
-
-/// Our Close frame.
-struct Sent {
-    frame: CloseFrame,
-    /// Whether we began; else the peer's Close frame or the end of the stream was there before.
-    initiated: bool,
-    /// Where it begins in the stream.
-    begin: u64,
-    /// Whether the transport has taken its last byte.
-    left: bool,
-}
-
-/// Whether the user may still send, once the peer has sent its Close frame or ended the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-enum Replies {
-    /// Until it takes that end from the events.
-    #[default]
-    Accepted,
-    /// It has taken the end of the stream. (When it takes a Close frame, ours is sent.)
-    Ended,
-    /// `close_timeout` has passed since.
-    TooLate,
-}
-
-enum ReadEnd {
-    Eof,
-    Error(Broken),
 }
 
 /// What happens when the deadline passes.
@@ -289,7 +228,7 @@ impl Closing {
     /// The peer's answer to our Close frame breaks a rule. It is an answer all the same.
     pub(super) fn answered_badly(&mut self, violation: Violation) {
         self.violated();
-        self.ending().broken_answer = Some(Box::new(violation));
+        self.ending().broken_answer = Some(violation);
     }
 
     /// Whether there is anything that can end the connection.
@@ -365,66 +304,5 @@ impl Closing {
         let closed = Closed { violation: ending.broken_answer.take(), ..closed };
         ending.closed = Some(closed.clone());
         Some(closed)
-    }
-}
-
-/// What is asked for each message: of an open connection not here, so that it is kept out of the way of messages.
-impl Ending {
-    #[cold]
-    fn is_receiving(&self) -> bool {
-        // A connection that has ended has received a Close frame or failed.
-        self.received.is_none() && self.failed.is_none()
-    }
-
-    #[cold]
-    fn is_open(&self, withholds: bool) -> bool {
-        self.sent.is_none()
-            && (self.read.is_none() || !withholds)
-            && self.replies == Replies::Accepted
-            && self.write_error.is_none()
-            && self.failed.is_none()
-            && self.missed.is_none()
-    }
-
-    #[cold]
-    fn can_write(&self) -> bool {
-        let has_dropped = self.replies == Replies::TooLate && self.received.is_none();
-        self.write_error.is_none() && self.missed.is_none() && !has_dropped
-    }
-
-    #[cold]
-    fn may_end(&self, withholds: bool) -> bool {
-        self.missed.is_some() || (self.read.is_some() && !self.holds_end(withholds))
-    }
-
-    /// Whether the stream has ended, and the user may still send replies.
-    fn holds_end(&self, withholds: bool) -> bool {
-        self.read.is_some() && self.is_open(withholds)
-    }
-
-    #[cold]
-    fn deadline(&self) -> Option<Instant> {
-        let deadline = self.deadline.filter(|_| self.closed.is_none())?;
-        Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
-    }
-
-    /// Sets a deadline where there is none.
-    fn limit(&mut self, deadline: Instant) {
-        if self.missed.is_none() {
-            self.deadline.get_or_insert(deadline);
-        }
-    }
-
-    #[cold]
-    fn wrote(&mut self, is_drained: bool, deadline: Instant) {
-        if !self.can_write() {
-            return;
-        }
-        if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
-            sent.left = is_drained;
-            if is_drained || sent.initiated || self.replies == Replies::TooLate {
-                self.deadline = Some(deadline);
-            }
-        }
     }
 }

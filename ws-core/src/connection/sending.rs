@@ -114,7 +114,7 @@ impl Connection {
     }
 
     #[cold]
-    pub(super) fn stream_refused(&self) -> StreamError {
+    fn stream_refused(&self) -> StreamError {
         if self.closing.is_too_late() { StreamError::TooLate } else { StreamError::Closed }
     }
 
