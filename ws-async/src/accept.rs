@@ -3,10 +3,11 @@
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions, Accepting, Guard, random};
-use ws_core::{Accept, Instant, Reject, Request};
+use ws_client::{AcceptError, AcceptOptions, Accepting, Guard, Stopping, random};
+use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock::Clock;
 use crate::driver::Driver;
@@ -44,6 +45,9 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     ///
     /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
     /// seconds more if the client is refused and slow to take the answer.
+    ///
+    /// Once [`Listener::shutdown`](crate::Listener::shutdown) was called, the client is not accepted: it is answered with 503, or
+    /// dropped if its request has not come, and this is [`AcceptError::Shutdown`].
     pub fn accept_with(
         self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
@@ -61,31 +65,89 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         let random = random().map_err(AcceptError::Io)?;
         let mut driver = Driver::new(Accepting::new(&self.options, random, Instant::EPOCH)?, clock);
         let io = &mut self.transport;
-        let request = match poll_fn(|cx| driver.poll_event(io, cx)).await {
+        let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
+        let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {
             Ok(request) => request,
             Err(error) => {
-                finish(&mut driver, io, clock).await;
+                // There is no answer to a request that has not come.
+                if !matches!(error, AcceptError::Shutdown) {
+                    finish(&mut driver, io, clock, signal).await;
+                }
                 return Err(error);
             }
         };
-        let accept = match decide(&request) {
-            Ok(accept) => accept,
+        let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
+        let error = match decided {
+            Ok(accept) if !is_stopping(signal) => {
+                let driver = driver.change(|accepting, now| accepting.accept(&accept, now))?;
+                let mut socket = Socket::new(self.transport, driver, self.listener);
+                let begin = socket.driver.machine.outbound().written();
+                // The client waits for the response. Whether it still does shows when the connection is used.
+                let deadline = Instant::EPOCH + self.options.time_to_open();
+                return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
+                    Some(Err(error)) => Err(error),
+                    _ => Ok((WebSocket::new(socket), request)),
+                };
+            }
+            Ok(_) => driver.machine.shut_down(),
             Err(reject) => {
                 driver.machine.reject(&reject);
-                finish(&mut driver, io, clock).await;
-                return Err(AcceptError::Rejected(reject.status()));
+                AcceptError::Rejected(reject.status())
             }
         };
-        let driver = driver.change(|accepting, now| accepting.accept(&accept, now))?;
-        let mut socket = WebSocket::new(Socket::new(self.transport, driver, self.listener));
-        // The client waits for the response; whether it still does shows when the connection is used.
-        let _ = clock.until(Instant::EPOCH + self.options.time_to_open(), socket.flush()).await;
-        Ok((socket, request))
+        finish(&mut driver, io, clock, signal).await;
+        Err(error)
     }
 }
 
-/// Lets the client have what it is told.
-async fn finish<R: Runtime + Io<T>, T>(driver: &mut Driver<R, Accepting>, io: &mut T, clock: Clock<R>) {
-    let deadline = clock.now() + REFUSAL_TIMEOUT;
-    let _ = clock.until(deadline, poll_fn(|cx| driver.poll_finish(io, cx, Accepting::discard))).await;
+impl<R: Runtime + Io<T>, T> Socket<R, T> {
+    /// Lets the response leave, unless the listener stops before anything behind the position `begin` has left.
+    fn poll_response(&mut self, begin: u64, cx: &mut Context<'_>) -> Poll<Result<(), AcceptError>> {
+        if is_stopping(self.signal()) && self.driver.machine.outbound().written() == begin {
+            return Poll::Ready(Err(AcceptError::Shutdown));
+        }
+        self.poll_flush(cx).map(|_| Ok(()))
+    }
+}
+
+/// The request. If the listener stops, only one that is there already, which can be answered.
+fn poll_request<R: Runtime + Io<T>, T>(
+    driver: &mut Driver<R, Accepting>,
+    io: &mut T,
+    signal: Option<&Signal>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Request, AcceptError>> {
+    let wish = poll_wish(signal, cx);
+    if wish == Some(Stopping::Abort) {
+        return Poll::Ready(Err(AcceptError::Shutdown));
+    }
+    match driver.poll_event(io, cx) {
+        Poll::Pending if wish.is_some() => Poll::Ready(Err(AcceptError::Shutdown)),
+        polled => polled,
+    }
+}
+
+/// Lets the client have the answer, as long as the listener has patience.
+async fn finish<R: Runtime + Io<T>, T>(
+    driver: &mut Driver<R, Accepting>,
+    io: &mut T,
+    clock: Clock<R>,
+    signal: Option<&Signal>,
+) {
+    let finished = poll_fn(|cx| match poll_wish(signal, cx) {
+        Some(Stopping::Abort) => Poll::Ready(()),
+        _ => driver.poll_finish(io, cx, Accepting::discard),
+    });
+    let _ = clock.until(clock.now() + REFUSAL_TIMEOUT, finished).await;
+}
+
+/// What the listener wishes. The next wish wakes the task.
+fn poll_wish(signal: Option<&Signal>, cx: &Context<'_>) -> Option<Stopping> {
+    let signal = signal?;
+    let _ = signal.poll(cx);
+    signal.wish()
+}
+
+fn is_stopping(signal: Option<&Signal>) -> bool {
+    signal.is_some_and(|signal| signal.wish().is_some())
 }

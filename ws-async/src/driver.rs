@@ -201,20 +201,10 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         if self.write_ended {
             return Wrote { has_emptied: false, is_flushed: true };
         }
-        self.is_calling = true;
-        let wrote = self.poll_write_calling(io, cx);
-        self.is_calling = false;
-        wrote
-    }
-
-    #[inline(always)]
-    fn poll_write_calling<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
-    where
-        R: Io<T>,
-    {
         let outbound = self.machine.outbound();
         let has_emptied = outbound.has_remaining();
         if has_emptied {
+            self.is_calling = true;
             let mut written = write::<R, T>(io, cx, outbound);
             if let Poll::Ready(Ok(n)) = written {
                 self.wrote(n);
@@ -226,6 +216,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return self.write_failed(error),
                 Poll::Pending => {
+                    self.is_calling = false;
                     let now = self.now();
                     self.machine.handle_write(0, now);
                     return Wrote { has_emptied: false, is_flushed: false };
@@ -236,13 +227,18 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             match R::poll_flush(io, cx) {
                 Poll::Ready(Ok(())) => self.needs_flush = false,
                 Poll::Ready(Err(error)) => return self.write_failed(error),
-                Poll::Pending => return Wrote { has_emptied, is_flushed: false },
+                Poll::Pending => {
+                    self.is_calling = false;
+                    return Wrote { has_emptied, is_flushed: false };
+                }
             }
         }
-        if self.machine.outbound().is_finished() && R::poll_shutdown(io, cx).is_ready() {
+        if self.machine.outbound().is_finished() {
+            self.is_calling = true;
             // A peer that is gone needs no shutdown.
-            self.write_ended = true;
+            self.write_ended = R::poll_shutdown(io, cx).is_ready();
         }
+        self.is_calling = false;
         Wrote { has_emptied, is_flushed: true }
     }
 
@@ -272,6 +268,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     #[cold]
     fn write_failed(&mut self, error: io::Error) -> Wrote {
+        self.is_calling = false;
         self.write_ended = true;
         self.progress = self.progress.max(Progress::Input);
         let now = self.now();

@@ -66,8 +66,9 @@ impl<R: Runtime> Listener<R> {
         Ok((incoming, address))
     }
 
-    /// Stops: no new clients are accepted, and every connection is closed with 1001. Waits until all are over, but not
-    /// longer than `patience`; then the rest is broken off. Says how many that were.
+    /// Stops: no new clients are accepted, and every connection is closed with 1001. A client within its handshake is answered with
+    /// 503, or dropped. Waits until all are over, but not longer than `patience`; then the rest is broken off. Says how many that
+    /// were.
     ///
     /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
     pub async fn shutdown(&self, patience: Duration) -> usize {

@@ -51,6 +51,14 @@ impl Accepting {
         self.channel.inner_mut().reject(reject);
     }
 
+    /// Refuses with 503, because the listener is shutting down. Does nothing if the request was not reported.
+    pub fn shut_down(&mut self) -> AcceptError {
+        if let Ok(reject) = Reject::new(503) {
+            self.reject(&reject.body("the server is shutting down\n"));
+        }
+        AcceptError::Shutdown
+    }
+
     /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.
     pub fn discard(&mut self) {
         self.channel.inner_mut().inbound().clear();

@@ -170,9 +170,9 @@ impl Duplex {
         Step::Read
     }
 
-    /// Something was received.
-    #[inline]
-    fn taken(&mut self) {
+    /// Something was received. (An adapter that takes it from the connection itself says so.)
+    #[inline(always)]
+    pub fn taken(&mut self) {
         if self.is_paused && !self.channel.inner().is_read_ahead_full() {
             self.has_unblocked = true;
         }
@@ -231,8 +231,9 @@ impl Duplex {
         }
     }
 
+    /// Reading goes on.
     #[inline]
-    fn resume(&mut self, now: impl FnOnce() -> Instant) {
+    pub fn resume(&mut self, now: impl FnOnce() -> Instant) {
         if self.is_paused {
             self.is_paused = false;
             self.connection().resume(now());
@@ -302,6 +303,7 @@ impl Duplex {
     }
 
     /// The outcome of a flush that has nothing left to wait for.
+    #[inline]
     pub fn flushed(&mut self) -> Result<(), SendError> {
         if self.connection().outbound().has_lost() { Err(SendError::Closed(None)) } else { Ok(()) }
     }

@@ -32,7 +32,7 @@ const MASKED_APART: usize = 32 * 1024;
 const BYTES_PER_MARK: usize = 32;
 
 /// Maximum number of waiting pongs. Beyond that, the newest replaces those that have come last.
-const MAX_PONGS: usize = 16;
+const MAX_PONGS: u32 = 16;
 
 /// The sending half of a connection.
 pub(crate) struct Send {
@@ -150,7 +150,7 @@ impl Send {
         if self.newest_pong.is_some() {
             self.send_newest_pong(outbound);
         }
-        whole.pings
+        whole.pings as usize
     }
 
     #[cold]

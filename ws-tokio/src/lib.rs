@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod runtime;
+mod timer;
 
 use tokio::net::TcpStream;
 

@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
-use tokio::time::{self, Sleep};
+use tokio::time;
 use ws_async::bytes::BytesMut;
 use ws_async::{Io, Resolve, Runtime};
+
+use crate::timer::Timer;
 
 /// Stands for tokio in the types of `ws-async`.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +21,7 @@ pub enum Tokio {}
 impl Runtime for Tokio {
     type TcpStream = TcpStream;
     type TcpListener = TcpListener;
-    type Sleep = Pin<Box<Sleep>>;
+    type Sleep = Timer;
 
     /// As the clock of tokio's tests says, which may stand still.
     fn now() -> Instant {
@@ -27,11 +29,11 @@ impl Runtime for Tokio {
     }
 
     fn sleep_until(deadline: Instant) -> Self::Sleep {
-        Box::pin(time::sleep_until(deadline.into()))
+        Timer::new(deadline)
     }
 
     fn reset(sleep: &mut Self::Sleep, deadline: Instant) {
-        sleep.as_mut().reset(deadline.into());
+        sleep.reset(deadline);
     }
 
     async fn connect(address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<TcpStream> {

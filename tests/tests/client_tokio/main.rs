@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
 mod cancel;
+mod moved;
 
 suite::client_scenarios!(suite::tokio::Client);

@@ -35,14 +35,14 @@ pub(super) struct Marks {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
     pub(super) messages: usize,
-    pub(super) pings: usize,
-    pub(super) pongs: usize,
+    pub(super) pings: u32,
+    pub(super) pongs: u32,
 }
 
 /// How many of those that matter then were taken whole.
 pub(super) struct Taken {
     pub(super) messages: usize,
-    pub(super) pings: usize,
+    pub(super) pings: u32,
 }
 
 impl Marks {
@@ -253,7 +253,7 @@ mod tests {
             for position in (100 + step..160).step_by(step as usize).chain([160]) {
                 let taken = marks.written(position);
                 messages += taken.messages;
-                pings += taken.pings;
+                pings += taken.pings as usize;
                 let whole = &UNITS[..(position - 100) as usize / 10];
                 assert_eq!(messages, whole.iter().filter(|unit| **unit == Unit::Message).count());
                 assert_eq!(pings, whole.iter().filter(|unit| **unit == Unit::Ping).count());
