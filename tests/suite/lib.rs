@@ -106,7 +106,7 @@ macro_rules! scenarios {
             keepalive {
                 pings_leave_on_schedule
                 a_missing_pong_ends_the_connection
-                trickling_bytes_postpone_the_deadline_of_the_pong
+                trickling_bytes_answer_pings
                 a_busy_application_does_not_kill_a_healthy_peer
                 a_peer_that_takes_nothing_costs_write_timeout
                 a_peer_that_takes_little_at_a_time_is_alive
