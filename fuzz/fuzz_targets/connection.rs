@@ -103,9 +103,8 @@ fuzz_target!(|input: Input| {
     let mut bytes = Vec::new();
     input.parts.iter().for_each(|part| part.append(sender, &mut bytes));
 
-    let at_the_end = |lengths, take: fn(&mut Connection) -> Seen| {
-        run(&input, &bytes, lengths, Writes::AtTheEnd, take)
-    };
+    let at_the_end =
+        |lengths, take: fn(&mut Connection) -> Seen| run(&input, &bytes, lengths, Writes::AtTheEnd, take);
     let ahead = |connection: &mut Connection| {
         connection.read_ahead();
         drain(connection)
