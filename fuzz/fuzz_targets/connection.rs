@@ -140,9 +140,14 @@ fuzz_target!(|input: Input| {
     for (lengths, writes) in [(lengths, writes), (lengths, &[]), (&[1], &[]), (&[], writes)] {
         let writes = Writes::Between(writes);
         assert_eq!(run(&input, &bytes, lengths, writes, echo), prompt, "sent meanwhile");
-        // A pong may overtake the answers to messages that were read ahead.
         let (seen, sent) = run(&input, &bytes, lengths, writes, echo_ahead);
-        assert_eq!((&seen, sent.len()), (&prompt.0, prompt.1.len()), "sent meanwhile, and read ahead");
+        assert_eq!(seen, prompt.0, "sent meanwhile, and read ahead");
+        // A pong may overtake the answers to messages that were read ahead, and the Close frame for a violation comes in place of
+        // them.
+        let is_violation =
+            |seen: &Result<Event, String>| matches!(seen, Err(error) if error.starts_with("Violation"));
+        let is_violation = seen.iter().any(is_violation);
+        assert!(is_violation || sent.len() == prompt.1.len(), "read ahead: {sent:?}, else {:?}", prompt.1);
         let (seen, sent) = run(&input, &bytes, lengths, writes, echo_shown);
         assert_eq!((seen, &sent), (to_visitor(prompt.0.clone()), &prompt.1), "sent meanwhile, and lent");
     }

@@ -71,7 +71,9 @@ impl Closing {
 
     /// Whether data is refused because the time for replies has passed.
     pub(super) fn is_too_late(&self) -> bool {
-        let is_too_late = |ending: &Ending| ending.replies == Replies::TooLate && ending.closed.is_none();
+        let is_too_late = |ending: &Ending| {
+            matches!(ending.replies, Replies::TooLate | Replies::Dropped) && ending.closed.is_none()
+        };
         self.ending.as_deref().is_some_and(is_too_late)
     }
 
@@ -210,7 +212,7 @@ impl Closing {
                 Overdue::Hurry(sent.map_or(received, |sent| &sent.frame).clone(), sent.map(|sent| sent.begin))
             }
             None if ending.read.is_some() && ending.failed.is_none() => {
-                ending.replies = Replies::TooLate;
+                ending.replies = Replies::Dropped;
                 ending.deadline = None;
                 Overdue::EndOfStream
             }

@@ -59,8 +59,10 @@ pub(super) enum Replies {
     Accepted,
     /// It has taken the end of the stream. (When it takes a Close frame, ours is sent.)
     Ended,
-    /// `close_timeout` has passed since.
+    /// `close_timeout` has passed since the peer's Close frame came.
     TooLate,
+    /// It has passed since the stream ended, and what waited was dropped. Nothing is queued any more.
+    Dropped,
 }
 
 pub(super) enum ReadEnd {
@@ -88,8 +90,7 @@ impl Ending {
 
     #[cold]
     pub(super) fn can_write(&self) -> bool {
-        let has_dropped = self.replies == Replies::TooLate && self.received.is_none();
-        self.write_error.is_none() && self.missed.is_none() && !has_dropped
+        self.write_error.is_none() && self.missed.is_none() && self.replies != Replies::Dropped
     }
 
     #[cold]

@@ -155,6 +155,24 @@ fn an_end_of_the_stream_that_nobody_takes_refuses_what_comes_too_late() {
     assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 1));
 }
 
+/// It was there when the stream ended, but nobody has looked.
+#[test]
+fn a_close_that_is_found_when_what_waits_was_dropped_is_not_answered() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet().close_timeout(seconds(5)));
+        connection.send("dropped").unwrap();
+        feed(&mut connection, &goodbye(role.peer()), at(0));
+        connection.handle_read(0, at(0));
+        connection.handle_timeout(at(5));
+        assert_eq!(connection.send("late"), Err(SendError::TooLate(Some("late".into()))));
+        let seen = drain(&mut connection);
+        assert!(ends_once(&seen) && seen.len() == 6, "{seen:?}");
+        assert_eq!(write(&mut connection, at(6)), []);
+        assert_eq!(closed(&connection), (3001, "enough é", Side::Peer, false, 1));
+        assert_eq!(connection.poll_timeout(), None);
+    }
+}
+
 #[test]
 fn while_we_close_progress_of_the_write_starts_the_close_timeout_anew() {
     for role in ROLES {
