@@ -43,6 +43,12 @@ pub trait Listener<S>: Send + Sync + 'static {
     fn address(&self) -> SocketAddr;
     /// Takes the next client, and its handshake.
     fn accept(&self) -> Result<(S, Request), AcceptError>;
+    /// The same step by step: calls `taken` once the client is taken, and lets `decide` look at its request.
+    fn accept_with(
+        &self,
+        taken: impl FnOnce(),
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(S, Request), AcceptError>;
     fn shutdown(&self, patience: Duration) -> usize;
 }
 

@@ -82,6 +82,19 @@ impl<E: Executor> adapter::Listener<On<E, WebSocket<E::Runtime>>> for On<E, List
         E::block_on(async { self.inner.accept().await?.0.accept().await }).map(on)
     }
 
+    fn accept_with(
+        &self,
+        taken: impl FnOnce(),
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<Connected<E, Request>, AcceptError> {
+        let accepting = async {
+            let (incoming, _) = self.inner.accept().await?;
+            taken();
+            incoming.accept_with(decide).await
+        };
+        E::block_on(accepting).map(on)
+    }
+
     fn shutdown(&self, patience: Duration) -> usize {
         E::block_on(self.inner.shutdown(patience))
     }

@@ -50,6 +50,16 @@ impl adapter::Listener<WebSocket> for Listener {
         self.accept()?.0.accept()
     }
 
+    fn accept_with(
+        &self,
+        taken: impl FnOnce(),
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(WebSocket, Request), AcceptError> {
+        let (incoming, _) = self.accept()?;
+        taken();
+        incoming.accept_with(decide)
+    }
+
     fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown(patience)
     }

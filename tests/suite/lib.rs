@@ -37,6 +37,7 @@ pub mod open_server;
 pub mod pressure;
 pub mod proxied;
 pub mod secure;
+pub mod sharing;
 pub mod shutdown;
 pub mod streams;
 
@@ -140,10 +141,24 @@ macro_rules! scenarios {
                 a_sender_that_is_stuck_and_a_receiver_that_waits_end_together
                 the_receiver_visits
             }
+            sharing {
+                a_visitor_receives_while_the_other_half_feeds
+                a_visitor_of_a_half_hears_that_there_is_no_room
+                what_is_tried_leaves_at_once_while_the_receiver_waits
+                what_is_fed_leaves_while_the_receiver_waits
+                a_part_leaves_while_the_receiver_waits
+                what_is_tried_leaves_at_once
+                a_sender_reads_on_when_the_receiver_has_made_room
+                room_after_a_part_of_a_write_is_told_to_those_who_wait
+                nothing_is_accepted_after_a_shutdown
+            }
             shutdown {
                 every_connection_is_closed_with_1001
                 a_peer_that_does_not_answer_is_broken_off
                 a_client_within_its_handshake_does_not_hold_it_up
+                a_client_whose_request_is_looked_at_is_not_accepted_once_the_listener_stops
+                a_client_that_is_only_held_is_not_accepted_once_the_listener_stops
+                a_client_whose_request_is_awaited_is_dropped_when_the_listener_stops
                 a_waiting_accept_learns_of_the_shutdown
                 a_listener_goes_on_after_a_client_that_speaks_no_http
             }

@@ -1,16 +1,16 @@
 //! A listener that stops.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use ws_client::{AcceptError, AcceptOptions};
-use ws_core::Side;
+use ws_core::{Accept, Side};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending};
 use crate::ends::quiet;
 use crate::peer::{Peer, request};
-use crate::watch::takes;
+use crate::watch::{eventually, takes};
 
 pub fn every_connection_is_closed_with_1001<A: Adapter>() {
     let listener = A::listen(AcceptOptions::default());
@@ -101,6 +101,91 @@ pub fn a_client_within_its_handshake_does_not_hold_it_up<A: Adapter>() {
     // It ends those that it has not taken.
     drop(listener);
     peer.read_to_end();
+}
+
+/// Shuts the listener down in a thread of its own: with no patience, until that is over; else until the listener takes no client
+/// any more.
+fn stop<'a, A: Adapter>(
+    scope: &'a thread::Scope<'a, '_>,
+    listener: &'a A::Listener,
+    patience: Duration,
+) -> thread::ScopedJoinHandle<'a, usize> {
+    let stopping = scope.spawn(move || listener.shutdown(patience));
+    if patience.is_zero() {
+        eventually("the end of shutdown", || stopping.is_finished());
+    } else {
+        let refused = scope.spawn(|| listener.accept().err().unwrap());
+        assert!(matches!(refused.join().unwrap(), AcceptError::Shutdown));
+    }
+    stopping
+}
+
+/// The patience of a shutdown during which a handshake goes on, and that of one that is over before it does.
+const STOPS: [Duration; 2] = [Duration::from_secs(60), Duration::ZERO];
+
+pub fn a_client_whose_request_is_looked_at_is_not_accepted_once_the_listener_stops<A: Adapter>() {
+    for patience in STOPS {
+        let listener = A::listen(AcceptOptions::default().config(quiet()));
+        let mut peer = Peer::connect(listener.address());
+        peer.send(request(""));
+        thread::scope(|scope| {
+            let answer = scope.spawn(move || peer.read_to_end());
+            let mut stopping = None;
+            let accepted = listener.accept_with(
+                || (),
+                |_| {
+                    stopping = Some(stop::<A>(scope, &listener, patience));
+                    Ok(Accept::new())
+                },
+            );
+            assert!(matches!(accepted, Err(AcceptError::Shutdown)), "{patience:?}");
+            let answer = answer.join().unwrap();
+            let answer = String::from_utf8_lossy(&answer);
+            let is_refused = answer.starts_with("HTTP/1.1 503 ");
+            assert!(is_refused || (patience.is_zero() && answer.is_empty()), "{patience:?}: {answer}");
+            assert_eq!(stopping.unwrap().join().unwrap(), usize::from(patience.is_zero()));
+        });
+    }
+}
+
+pub fn a_client_that_is_only_held_is_not_accepted_once_the_listener_stops<A: Adapter>() {
+    for patience in STOPS {
+        let listener = A::listen(AcceptOptions::default().config(quiet()));
+        let mut peer = Peer::connect(listener.address());
+        peer.send(request(""));
+        thread::scope(|scope| {
+            let answer = scope.spawn(move || peer.read_to_end());
+            let mut stopping = None;
+            let taken = || stopping = Some(stop::<A>(scope, &listener, patience));
+            let accepted = listener.accept_with(taken, |_| panic!("a request that is refused in any case"));
+            assert!(matches!(accepted, Err(AcceptError::Shutdown)), "{patience:?}");
+            let answer = answer.join().unwrap();
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 503 "), "{patience:?}: {answer}");
+            assert_eq!(stopping.unwrap().join().unwrap(), usize::from(patience.is_zero()));
+        });
+    }
+}
+
+pub fn a_client_whose_request_is_awaited_is_dropped_when_the_listener_stops<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default().config(quiet()));
+    let address = listener.address();
+    thread::scope(|scope| {
+        let (taken, wait) = mpsc::channel();
+        let accepting = scope
+            .spawn(|| listener.accept_with(move || taken.send(()).unwrap(), |_| Ok(Accept::new())).err());
+        let mut peer = Peer::connect(address);
+        peer.send(&request("")[..20]);
+        wait.recv().unwrap();
+        // So that the handshake most probably waits; if it does not yet, it does not begin.
+        thread::sleep(Duration::from_millis(50));
+        let left = takes(Duration::ZERO, || listener.shutdown(Duration::from_secs(60)));
+        assert_eq!(left, 0);
+        assert!(matches!(accepting.join().unwrap(), Some(AcceptError::Shutdown)));
+        let rest = &request("")[20..];
+        peer.send_while_taken(rest.as_bytes(), rest.len());
+        assert_eq!(peer.read_to_end(), b"");
+    });
 }
 
 pub fn a_waiting_accept_learns_of_the_shutdown<A: Adapter>() {

@@ -246,7 +246,8 @@ impl<R: Runtime> Handle<R> {
         self.access.change(Session::resume);
     }
 
-    /// Takes back the messages that were not sent, oldest first: for when the client is over.
+    /// Takes back the messages that were not sent, oldest first: for when the client is over. None, if the transport of this very
+    /// client calls.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.access.take_unsent()
     }

@@ -29,8 +29,8 @@ pub(crate) struct Driver<R: Runtime, M> {
     read_ended: bool,
     write_ended: bool,
     needs_flush: bool,
-    /// The transport is being called. Still set when it is called next, its last call has panicked.
-    is_calling: bool,
+    /// A call of the transport has panicked, and the machine was not told yet. Then both ends count as ended.
+    has_panicked: bool,
     /// Bytes have left since it was last reset.
     pub(crate) has_written: bool,
     /// What happened since it was last taken.
@@ -72,7 +72,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             read_ended: false,
             write_ended: false,
             needs_flush: false,
-            is_calling: false,
+            has_panicked: false,
             has_written: false,
             progress: Progress::Nothing,
         }
@@ -94,7 +94,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             read_ended: self.read_ended,
             write_ended: self.write_ended,
             needs_flush: self.needs_flush,
-            is_calling: false,
+            has_panicked: false,
             has_written: false,
             progress: Progress::Nothing,
         })
@@ -105,7 +105,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.read_ended = false;
         self.write_ended = false;
         self.needs_flush = false;
-        self.is_calling = false;
+        self.has_panicked = false;
     }
 
     pub(crate) fn clock(&self) -> Clock<R> {
@@ -149,9 +149,6 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     where
         R: Io<T>,
     {
-        if self.is_calling {
-            self.transport_panicked();
-        }
         if reading {
             ready!(self.poll_turn(cx));
         }
@@ -173,14 +170,14 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         is_quiet && self.poll_timer(cx).is_pending()
     }
 
-    /// The transport is not to be trusted any more.
+    /// Tells the machine that its transport is not to be trusted any more.
     #[cold]
-    fn transport_panicked(&mut self) {
-        self.is_calling = false;
-        self.read_ended = true;
+    fn transport_panicked(&mut self) -> Wrote {
+        self.has_panicked = false;
+        let wrote = self.write_failed(io::Error::other("the transport panicked"));
         let now = self.now();
-        self.write_failed(io::Error::other("the transport panicked"));
         self.machine.handle_error(Broken::read(io::Error::other("the transport panicked")), now);
+        wrote
     }
 
     /// Pends when it is the turn of others. Not even the clock is looked at then, as it must not be before a read.
@@ -199,12 +196,25 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         R: Io<T>,
     {
         if self.write_ended {
+            if self.has_panicked {
+                return self.transport_panicked();
+            }
             return Wrote { has_emptied: false, is_flushed: true };
         }
+        let calling = Calling(self);
+        let wrote = calling.0.poll_write_calling(io, cx);
+        std::mem::forget(calling);
+        wrote
+    }
+
+    #[inline(always)]
+    fn poll_write_calling<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
+    where
+        R: Io<T>,
+    {
         let outbound = self.machine.outbound();
         let has_emptied = outbound.has_remaining();
         if has_emptied {
-            self.is_calling = true;
             let mut written = write::<R, T>(io, cx, outbound);
             if let Poll::Ready(Ok(n)) = written {
                 self.wrote(n);
@@ -216,7 +226,6 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => return self.write_failed(error),
                 Poll::Pending => {
-                    self.is_calling = false;
                     let now = self.now();
                     self.machine.handle_write(0, now);
                     return Wrote { has_emptied: false, is_flushed: false };
@@ -227,18 +236,13 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             match R::poll_flush(io, cx) {
                 Poll::Ready(Ok(())) => self.needs_flush = false,
                 Poll::Ready(Err(error)) => return self.write_failed(error),
-                Poll::Pending => {
-                    self.is_calling = false;
-                    return Wrote { has_emptied, is_flushed: false };
-                }
+                Poll::Pending => return Wrote { has_emptied, is_flushed: false },
             }
         }
-        if self.machine.outbound().is_finished() {
-            self.is_calling = true;
+        if self.machine.outbound().is_finished() && R::poll_shutdown(io, cx).is_ready() {
             // A peer that is gone needs no shutdown.
-            self.write_ended = R::poll_shutdown(io, cx).is_ready();
+            self.write_ended = true;
         }
-        self.is_calling = false;
         Wrote { has_emptied, is_flushed: true }
     }
 
@@ -268,7 +272,6 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     #[cold]
     fn write_failed(&mut self, error: io::Error) -> Wrote {
-        self.is_calling = false;
         self.write_ended = true;
         self.progress = self.progress.max(Progress::Input);
         let now = self.now();
@@ -282,13 +285,13 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     {
         self.reads_in_a_row += 1;
         let size = usize::from(self.read_kib) * 1024;
-        let inbound = self.machine.inbound();
+        let calling = Calling(self);
+        let inbound = calling.0.machine.inbound();
         spare::lend(inbound, size);
         inbound.reserve(size);
         let room = inbound.capacity() - inbound.len();
-        self.is_calling = true;
         let read = R::poll_read(io, cx, inbound);
-        self.is_calling = false;
+        std::mem::forget(calling);
         match read {
             Poll::Ready(Ok(n)) => {
                 self.read_ended = n == 0;
@@ -305,6 +308,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             Poll::Pending => {
                 self.reads_in_a_row = 0;
                 // An idle connection holds no buffers.
+                let inbound = self.machine.inbound();
                 if inbound.is_empty() {
                     spare::give_back(inbound, READ_SIZE);
                 }
@@ -376,5 +380,17 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             ready!(self.poll_read(io, cx));
             discard(&mut self.machine);
         }
+    }
+}
+
+/// A call of the transport under way. If it panics, the transport is called no more, and the machine is told with the next poll.
+struct Calling<'a, R: Runtime, M>(&'a mut Driver<R, M>);
+
+impl<R: Runtime, M> Drop for Calling<'_, R, M> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.has_panicked = true;
+        self.0.read_ended = true;
+        self.0.write_ended = true;
     }
 }

@@ -15,6 +15,7 @@ mod operations;
 mod runtime;
 mod shared;
 mod signal;
+mod slots;
 mod socket;
 mod split;
 mod stream;

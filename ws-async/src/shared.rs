@@ -1,15 +1,16 @@
 //! Several handles to one connection or client, each of which may wait for it in a task of its own.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ws_client::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use ws_client::sync::{Mutex, MutexGuard, lock, this_thread};
+use ws_client::sync::{Mutex, MutexGuard, lock, mutant, this_thread};
 
-use crate::wake_list::WakeList;
-use crate::wakers::{Seat, SlotId, Tasks, Waited};
+use crate::slots::SlotId;
+use crate::wakers::{Seat, Tasks, Waited};
 
 /// One of several handles to a state. A clone is another one. Each may be awaited by one task at a time.
 pub(crate) struct SharedHandle<S: Waited> {
@@ -25,7 +26,7 @@ struct Shared<S> {
     /// The thread that holds the lock; 0 if none does.
     owner: AtomicUsize,
     /// Changes that this thread asked for while it held the lock. They are made before it is released.
-    deferred: Mutex<Vec<Deferred<S>>>,
+    deferred: Mutex<VecDeque<Deferred<S>>>,
     /// Whether there are any.
     has_deferred: AtomicBool,
     tasks: Tasks,
@@ -61,14 +62,17 @@ impl<S: Waited> SharedHandle<S> {
     /// Changes the state, and may use the transport as far as it needs no waiting. Wakes the tasks that can go on. `None` if this
     /// thread holds the state already.
     pub(crate) fn run<O>(&self, f: impl FnOnce(&mut S, &mut Context<'_>) -> O) -> Option<O> {
-        let mut state = self.shared.enter()?;
-        let (output, wakers) = self.shared.tasks.run(&mut *state, |state, cx| {
-            let output = f(state, cx);
-            self.shared.make_deferred(state, cx);
-            output
-        });
-        drop(state);
-        wakers.wake();
+        self.run_then(f, |_| {})
+    }
+
+    /// The same, and `leave` before the state is unlocked.
+    pub(crate) fn run_then<O>(
+        &self,
+        f: impl FnOnce(&mut S, &mut Context<'_>) -> O,
+        leave: impl FnOnce(&mut S),
+    ) -> Option<O> {
+        let state = self.shared.enter()?;
+        let output = self.shared.tasks.run(state, |state, cx| self.shared.step(state, cx, f, leave));
         Some(output)
     }
 
@@ -79,9 +83,14 @@ impl<S: Waited> SharedHandle<S> {
         if done.is_none()
             && let Some(f) = f
         {
-            lock(&self.shared.deferred).push(Box::new(f));
-            self.shared.has_deferred.store(true, Ordering::Relaxed);
+            self.defer(f);
         }
+    }
+
+    /// A change that is made before this thread, which holds the state, lets go.
+    pub(crate) fn defer(&self, f: impl FnOnce(&mut S, &mut Context<'_>) + Send + 'static) {
+        lock(&self.shared.deferred).push_back(Box::new(f));
+        self.shared.has_deferred.store(true, Ordering::Relaxed);
     }
 
     /// Polls for a future that calls [`give_up`](Self::give_up) when it is dropped.
@@ -90,7 +99,17 @@ impl<S: Waited> SharedHandle<S> {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        self.poll_from(true, cx, f)
+        self.poll_from(true, cx, f, |_| {})
+    }
+
+    /// The same, and `leave` before the state is unlocked.
+    pub(crate) fn poll_then<R>(
+        &self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
+        leave: impl FnOnce(&mut S),
+    ) -> Poll<R> {
+        self.poll_from(true, cx, f, leave)
     }
 
     /// Polls for a `Stream` or a `Sink`, which says nothing when it is not polled any more.
@@ -99,7 +118,7 @@ impl<S: Waited> SharedHandle<S> {
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        self.poll_from(false, cx, f)
+        self.poll_from(false, cx, f, |_| {})
     }
 
     fn poll_from<R>(
@@ -107,23 +126,31 @@ impl<S: Waited> SharedHandle<S> {
         is_guarded: bool,
         cx: &mut Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
+        leave: impl FnOnce(&mut S),
     ) -> Poll<R> {
         let was_waiting = self.was_waiting.load(Ordering::Relaxed);
         let seat = Seat { slot: self.slot, is_guarded, was_waiting };
-        let result = self.shared.poll(Some(seat), cx, f);
+        let result = self.shared.poll(Some(seat), cx, f, leave);
         if was_waiting || result.is_pending() {
             self.was_waiting.store(result.is_pending(), Ordering::Relaxed);
         }
         result
     }
 
-    /// Polls once, without waiting: if it pends, nobody is woken for it.
-    pub(crate) fn poll_once<R>(&self, f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>) -> Poll<R> {
-        self.shared.poll(None, &Context::from_waker(std::task::Waker::noop()), f)
+    /// Polls once, without waiting, and `leave`s before the state is unlocked. If it pends, nobody is woken for it.
+    pub(crate) fn poll_once<R>(
+        &self,
+        f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
+        leave: impl FnOnce(&mut S),
+    ) -> Poll<R> {
+        self.shared.poll(None, &Context::from_waker(std::task::Waker::noop()), f, leave)
     }
 
     /// A future is dropped. If it was to drive the transport, another task takes over.
     pub(crate) fn give_up(&self) {
+        if mutant("a future that is dropped says nothing") {
+            return;
+        }
         if self.was_waiting.swap(false, Ordering::Relaxed) {
             self.shared.tasks.give_up(self.slot);
         }
@@ -146,29 +173,52 @@ impl<S: Waited> Shared<S> {
         seat: Option<Seat>,
         cx: &Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
+        leave: impl FnOnce(&mut S),
     ) -> Poll<R> {
-        let Some(mut state) = self.enter() else {
+        let Some(state) = self.enter() else {
             // Polled by the transport that it polls itself: later.
-            cx.waker().wake_by_ref();
+            if !mutant("a poll within a poll is forgotten") {
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         };
-        let (result, wakers): (_, WakeList) = self.tasks.poll(&mut *state, seat, cx, |state, cx| {
-            let result = f(state, cx);
-            self.make_deferred(state, cx);
-            result
-        });
-        drop(state);
-        wakers.wake();
-        result
+        self.tasks.poll(state, seat, cx, |state, cx| self.step(state, cx, f, leave))
     }
 
+    /// Does something under the lock, then the changes that were deferred meanwhile.
     #[inline]
-    fn make_deferred(&self, state: &mut S, cx: &mut Context<'_>) {
+    fn step<O>(
+        &self,
+        state: &mut S,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut S, &mut Context<'_>) -> O,
+        leave: impl FnOnce(&mut S),
+    ) -> O {
+        let output = f(state, cx);
         // Set by this thread itself, while it held the state.
-        while self.has_deferred.load(Ordering::Relaxed) {
-            self.has_deferred.store(false, Ordering::Relaxed);
-            let deferred = std::mem::take(&mut *lock(&self.deferred));
-            deferred.into_iter().for_each(|change| change(state, cx));
+        if self.has_deferred.load(Ordering::Relaxed) && !mutant("a deferred change is forgotten") {
+            self.make_deferred(state, cx);
+        }
+        leave(state);
+        output
+    }
+
+    #[cold]
+    fn make_deferred(&self, state: &mut S, cx: &mut Context<'_>) {
+        loop {
+            let next = {
+                let mut deferred = lock(&self.deferred);
+                let next = deferred.pop_front();
+                self.has_deferred.store(!deferred.is_empty(), Ordering::Relaxed);
+                next
+            };
+            // If it panics, the others are made next time.
+            let Some(change) = next else { break };
+            change(state, cx);
+        }
+        // A change may be the very thing that the poll under way waits for.
+        if !mutant("a deferred change wakes nobody") {
+            cx.waker().wake_by_ref();
         }
     }
 }

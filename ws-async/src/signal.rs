@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use ws_client::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use ws_client::sync::{Mutex, lock};
+use ws_client::sync::{Mutex, lock, mutant};
 use ws_client::{Stop, Stopping};
 
 /// Set by the listener, seen by whoever drives the connection.
@@ -46,7 +46,9 @@ impl Signal {
         let replaced = lock(&self.waker).replace(waker);
         drop(replaced);
         // The wish may have come before the waker.
-        self.take().map_or(Poll::Pending, Poll::Ready)
+        self.take()
+            .filter(|_| !mutant("a wish before the waker is not seen"))
+            .map_or(Poll::Pending, Poll::Ready)
     }
 
     fn take(&self) -> Option<Stopping> {
@@ -63,7 +65,9 @@ impl Stop for Signal {
 
     fn nudge(&self) {
         let waker = lock(&self.waker).take();
-        if let Some(waker) = waker {
+        if let Some(waker) = waker
+            && !mutant("a wish wakes nobody")
+        {
             waker.wake();
         }
     }

@@ -16,7 +16,8 @@ use ws_core::{
 use crate::driver::{Driver, Progress};
 use crate::runtime::{Io, Runtime};
 use crate::signal::Signal;
-use crate::wakers::{News, Waited, Wants};
+use crate::slots::{News, Wants};
+use crate::wakers::Waited;
 
 /// A shorter message is copied from where it lies, so that it need not be moved through the layers before.
 const SMALL: usize = 1024;
@@ -161,7 +162,9 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Queues a message if there is room, and lets the transport take what it takes at once.
     pub(crate) fn try_send(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), SendError> {
         let mut result = self.connection().send(message);
-        self.write_at_once(cx);
+        if !mutant("what is tried waits for a driver") {
+            self.write_at_once(cx);
+        }
         if let Err(SendError::Full(message)) = result {
             // What the transport has just taken may have made room.
             result = self.connection().send(message);
@@ -178,7 +181,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Nobody receives any more.
     pub(crate) fn discard(&mut self) {
         self.duplex().set_consumer(Consumer::Nobody);
-        self.needs_driver = true;
+        self.needs_driver = !mutant("a receiver that is dropped wakes nobody");
     }
 
     /// Waits until there is room, and queues the message; does nothing if that is done.
@@ -235,7 +238,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         loop {
             let step = self.duplex().look_ahead::<()>(|| clock.now());
             // What was just seen may be the end.
-            if self.closed().is_none() {
+            if self.closed().is_none() || mutant("a flush does not see the end") {
                 ready!(self.poll_io(cx, Wants::FLUSHED, step == Step::Read));
             }
             if self.write_at_once(cx) || self.closed().is_some() {
@@ -248,8 +251,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     pub(crate) fn start_close(&mut self, frame: CloseFrame, cx: &mut Context<'_>) {
         let now = self.driver.now();
         self.duplex().start_close(frame, now);
-        self.write_at_once(cx);
-        self.needs_driver = true;
+        if !mutant("a Close frame waits for a driver") {
+            self.write_at_once(cx);
+        }
+        self.needs_driver = !mutant("closing wakes nobody");
     }
 
     /// Gives up a streamed message that was begun and not finished.
@@ -257,7 +262,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         let now = self.driver.now();
         self.connection().abort_message(now);
         self.write_at_once(cx);
-        self.needs_driver = true;
+        self.needs_driver = !mutant("a message that is given up wakes nobody");
     }
 
     /// Waits for the end of the connection.
@@ -267,7 +272,8 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
             Some(closed) => Step::Done(closed),
             None => {
                 let step = socket.duplex().look_for_end(|| clock.now());
-                socket.duplex().ended().map_or(step, Step::Done)
+                let ended = socket.duplex().ended().filter(|_| !mutant("a close does not see the end"));
+                ended.map_or(step, Step::Done)
             }
         }));
         self.ended(cx);
@@ -383,12 +389,16 @@ impl<R: Runtime + Io<T>, T> Waited for Socket<R, T> {
         let has_ended = self.closed().is_some();
         let has_room = self.duplex().ready().is_some();
         let is_flushed = self.connection().outbound().is_empty();
+        let has_input = has_input && !mutant("input wakes no receiver");
+        let has_ended = has_ended && !mutant("the end wakes nobody");
         let met = Wants::EVENTS.only_if(has_input || has_ended)
             | Wants::ROOM.only_if(has_room)
-            | Wants::FLUSHED.only_if(is_flushed || has_ended)
+            | Wants::FLUSHED.only_if((is_flushed && !mutant("a flush wakes nobody")) || has_ended)
             | Wants::END.only_if(has_ended);
         let was_told = std::mem::replace(&mut self.is_told, !is_flushed);
-        News { met, needs_driver: has_unblocked || needs_driver || (self.is_told && !was_told) }
+        let has_unblocked = has_unblocked && !mutant("room in the read-ahead wakes nobody");
+        let has_fed = self.is_told && !was_told && !mutant("feeding wakes nobody");
+        News { met, needs_driver: has_unblocked || needs_driver || has_fed }
     }
 
     fn forget_news(&mut self) {

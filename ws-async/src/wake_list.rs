@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use ws_client::sync::mutant;
+use ws_client::sync::{Unwinding, mutant};
 
 /// Wakers to be woken, and one to be dropped, when no lock is held. If waking one panics, the rest are woken all the same.
 #[derive(Default)]
@@ -24,29 +24,23 @@ impl WakeList {
         self.one.is_none()
     }
 
-    pub(crate) fn wake(self) {}
-}
-
-impl Drop for WakeList {
-    fn drop(&mut self) {
-        /// Wakes the rest when waking one has panicked.
-        struct Rest<'a>(&'a mut Vec<Waker>);
-
-        impl Drop for Rest<'_> {
-            fn drop(&mut self) {
-                while let Some(waker) = self.0.pop() {
-                    waker.wake();
-                }
-            }
+    /// Wakes all. A panic of a waker goes on when the others are woken.
+    #[inline]
+    pub(crate) fn wake(self) {
+        if self.one.is_some() || self.dropped.is_some() {
+            self.wake_each();
         }
+    }
 
-        let rest = Rest(&mut self.more);
-        if let Some(waker) = self.one.take()
+    fn wake_each(self) {
+        let mut unwinding = Unwinding::default();
+        if let Some(waker) = self.one
             && !mutant("nobody is woken")
         {
-            waker.wake();
+            unwinding.run(|| waker.wake());
         }
-        drop(rest);
-        drop(self.dropped.take());
+        self.more.into_iter().for_each(|waker| unwinding.run(|| waker.wake()));
+        unwinding.run(|| drop(self.dropped));
+        unwinding.resume();
     }
 }

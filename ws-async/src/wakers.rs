@@ -4,64 +4,15 @@
 //! the bytes: the *driver*. That task then wakes the others that can go on, and no more. A task that was woken and gives up passes
 //! the duty on.
 
-use std::ops::BitOr;
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use ws_client::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use ws_client::sync::{Mutex, lock, mutant};
 
+use crate::slots::{News, Slot, SlotId, Slots, Waiting, Wants};
 use crate::wake_list::WakeList;
-
-/// A set of conditions that tasks wait for.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Wants(u8);
-
-impl Wants {
-    pub(crate) const NOTHING: Self = Self(0);
-    /// An event, or a message.
-    pub(crate) const EVENTS: Self = Self(1);
-    /// Room to send. Only one of the tasks that want it is woken at a time: it takes the room, and wakes the next.
-    pub(crate) const ROOM: Self = Self(2);
-    /// Everything that was queued has left.
-    pub(crate) const FLUSHED: Self = Self(4);
-    /// Messages were confirmed, or lost.
-    pub(crate) const PROOF: Self = Self(8);
-    /// The connection or the client has ended.
-    pub(crate) const END: Self = Self(16);
-    /// Room for a ping.
-    pub(crate) const PING: Self = Self(32);
-
-    /// This set if `condition` holds, else none.
-    pub(crate) fn only_if(self, condition: bool) -> Self {
-        if condition { self } else { Self::NOTHING }
-    }
-
-    fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
-}
-
-impl BitOr for Wants {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-/// What a task leaves behind for the others.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct News {
-    /// The conditions that hold now.
-    pub(crate) met: Wants,
-    /// One of the others has to drive the transport.
-    pub(crate) needs_driver: bool,
-}
 
 /// The state that waiting tasks share.
 pub(crate) trait Waited {
@@ -87,10 +38,6 @@ pub(crate) struct Tasks {
     all: Waker,
 }
 
-/// A place for one waiting task.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct SlotId(usize);
-
 struct Wakers {
     slots: Mutex<Slots>,
     /// How many slots wait. It grows only while the shared state is locked.
@@ -102,30 +49,6 @@ struct Wakers {
 const IDLE: u8 = 0;
 const POLLING: u8 = 1;
 const POLLING_WOKEN: u8 = 2;
-
-#[derive(Default)]
-struct Slots {
-    slots: Vec<Slot>,
-    free: Vec<usize>,
-    /// Tasks that began to wait so far.
-    clock: u64,
-}
-
-struct Slot {
-    waiting: Waiting,
-    wants: Wants,
-    /// When the task began to wait: the one that has waited longest gets the room.
-    since: u64,
-    is_guarded: bool,
-}
-
-enum Waiting {
-    No,
-    /// For a wake-up.
-    Yes(Waker),
-    /// Was woken, and was not polled since.
-    Woken,
-}
 
 impl Default for Tasks {
     fn default() -> Self {
@@ -157,6 +80,9 @@ impl Tasks {
     }
 
     pub(crate) fn free_slot(&self, slot: SlotId) {
+        if mutant("a handle that is dropped keeps its wake-up") {
+            drop(self.wakers.stop_waiting(slot));
+        }
         self.give_up(slot);
         lock(&self.wakers.slots).free.push(slot.0);
     }
@@ -170,39 +96,51 @@ impl Tasks {
         }
     }
 
-    /// Runs a step that may use the transport and does not wait. The returned wakers are to be woken when no lock is held.
+    /// Runs a step that may use the transport and does not wait. Wakes the tasks that can go on when the state, which may be a
+    /// lock that is held, was dropped.
     pub(crate) fn run<S: Waited, O>(
         &self,
-        state: &mut S,
+        state: impl DerefMut<Target = S>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> O,
-    ) -> (O, WakeList) {
+    ) -> O {
+        let rescue = Rescue(&self.wakers);
+        let mut state = state;
         let polling = self.begin();
-        let output = f(state, &mut Context::from_waker(&self.all));
+        let output = f(&mut state, &mut Context::from_waker(&self.all));
         let mut list = WakeList::default();
-        self.take_for_news(state, None, false, &mut list);
+        self.take_for_news(&mut *state, None, false, &mut list);
         if polling.end() {
             self.wakers.take_driver(&mut list);
         }
-        (output, list)
+        rescue.forget();
+        if mutant("a change wakes under the lock") {
+            list.wake();
+            return output;
+        }
+        drop(state);
+        list.wake();
+        output
     }
 
-    /// Polls. If it pends, the task waits in `seat`, if there is one: whichever task drives next wakes it when it can go on. The
-    /// returned wakers are to be woken when no lock is held.
+    /// Polls. If it pends, the task waits in `seat`, if there is one: whichever task drives next wakes it when it can go on. Others
+    /// are woken as by [`run`](Self::run).
     pub(crate) fn poll<S: Waited, R>(
         &self,
-        state: &mut S,
+        state: impl DerefMut<Target = S>,
         seat: Option<Seat>,
         cx: &Context<'_>,
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
-    ) -> (Poll<R>, WakeList) {
+    ) -> Poll<R> {
+        let rescue = Rescue(&self.wakers);
+        let mut state = state;
         let polling = self.begin();
-        let result = f(state, &mut Context::from_waker(&self.all));
+        let result = f(&mut state, &mut Context::from_waker(&self.all));
         let mut list = WakeList::default();
         match seat {
             Some(Seat { slot, is_guarded, .. }) if result.is_pending() => {
                 list.dropped = self.wakers.wait(slot, is_guarded, state.wants(), cx.waker());
             }
-            Some(Seat { slot, was_waiting: true, .. }) => {
+            Some(Seat { slot, was_waiting: true, .. }) if !mutant("a task that is done waits on") => {
                 list.dropped = self.wakers.stop_waiting(slot).1;
             }
             _ => {}
@@ -211,15 +149,26 @@ impl Tasks {
         let waits = result.is_pending() && own.is_some();
         // A task that leaves after it has consumed the readiness of the transport lets it wake the others all the same.
         let others = self.wakers.waiting.load(Ordering::Relaxed).saturating_sub(usize::from(waits));
-        let is_disarmed =
-            others > 0 && !waits && state.is_disarmed() && !state.rearm(&mut Context::from_waker(&self.all));
-        self.take_for_news(state, own, waits, &mut list);
+        let is_disarmed = others > 0 && !waits && state.is_disarmed() && !self.rearm(&mut *state);
+        self.take_for_news(&mut *state, own, waits, &mut list);
         let was_woken = polling.end();
         let needs_driver = was_woken || (is_disarmed && list.is_empty());
         if needs_driver && !mutant("a task that leaves lets no other drive") {
             self.wakers.take_driver(&mut list);
         }
-        (result, list)
+        rescue.forget();
+        if mutant("a poll wakes under the lock") {
+            list.wake();
+            return result;
+        }
+        drop(state);
+        list.wake();
+        result
+    }
+
+    fn rearm<S: Waited>(&self, state: &mut S) -> bool {
+        mutant("a task that leaves does not arm the transport again")
+            || state.rearm(&mut Context::from_waker(&self.all))
     }
 
     fn begin(&self) -> Polling<'_> {
@@ -250,7 +199,25 @@ pub(crate) struct Seat {
     pub(crate) was_waiting: bool,
 }
 
-/// A poll under way. If it panics, every waiting task is woken: the one that drove may never come back.
+/// If a poll panics, every waiting task is woken when the state was dropped: the task that drove may never come back.
+struct Rescue<'a>(&'a Wakers);
+
+impl Rescue<'_> {
+    /// Nothing has panicked.
+    fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Rescue<'_> {
+    fn drop(&mut self) {
+        if !mutant("a panic wakes nobody") {
+            self.0.wake_all();
+        }
+    }
+}
+
+/// A poll under way.
 struct Polling<'a>(&'a Wakers);
 
 impl Polling<'_> {
@@ -265,7 +232,6 @@ impl Polling<'_> {
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
         self.0.end_poll();
-        self.0.wake_all();
     }
 }
 
@@ -275,8 +241,10 @@ impl Wakers {
             && !mutant("a wake-up during a poll is forgotten")
     }
 
-    /// Gives the waker that was there before, to be dropped without a lock.
+    /// Gives a waker that is not needed, to be dropped without a lock.
     fn wait(&self, slot: SlotId, is_guarded: bool, wants: Wants, waker: &Waker) -> Option<Waker> {
+        // A waker is cloned by code of the user, which may take a slot.
+        let waker = waker.clone();
         let mut slots = lock(&self.slots);
         slots.clock += 1;
         let now = slots.clock;
@@ -284,10 +252,14 @@ impl Wakers {
         slot.wants = wants;
         slot.is_guarded = is_guarded;
         let old = match &slot.waiting {
-            Waiting::Yes(old) if old.will_wake(waker) => return None,
-            _ => std::mem::replace(&mut slot.waiting, Waiting::Yes(waker.clone())),
+            Waiting::Yes(old) if old.will_wake(&waker) => return Some(waker),
+            _ => std::mem::replace(&mut slot.waiting, Waiting::Yes(waker)),
         };
         match old {
+            Waiting::Yes(old) if mutant("a waker is dropped under the lock") => {
+                drop(old);
+                return None;
+            }
             Waiting::Yes(old) => return Some(old),
             // A task that was woken for nothing keeps its place.
             Waiting::Woken => {}
@@ -339,73 +311,6 @@ impl Wake for Wakers {
         match self.phase.compare_exchange(POLLING, POLLING_WOKEN, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) | Err(POLLING_WOKEN) => {}
             Err(_) => self.wake_driver(),
-        }
-    }
-}
-
-impl Slot {
-    fn take(&mut self, waiting: &AtomicUsize, list: &mut WakeList) {
-        if let Waiting::Yes(_) = self.waiting
-            && let Waiting::Yes(waker) = std::mem::replace(&mut self.waiting, Waiting::Woken)
-        {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            list.push(waker);
-        }
-    }
-
-    fn is_waiting(&self) -> bool {
-        matches!(self.waiting, Waiting::Yes(_))
-    }
-}
-
-impl Slots {
-    /// Takes the task that drives next: one that wants events if there is one, as it can use what comes, and else the one that has
-    /// waited longest. A task whose end would not be seen is woken beside it.
-    fn take_driver(&mut self, but: Option<SlotId>, waiting: &AtomicUsize, list: &mut WakeList) {
-        let mut driver: Option<usize> = None;
-        for number in 0..self.slots.len() {
-            let slot = &mut self.slots[number];
-            if !slot.is_waiting() || but == Some(SlotId(number)) {
-                continue;
-            }
-            if !slot.is_guarded {
-                slot.take(waiting, list);
-                continue;
-            }
-            let rank = |slot: &Slot| (!slot.wants.meets(Wants::EVENTS), slot.since);
-            let is_better = driver.is_none_or(|best| rank(&self.slots[number]) < rank(&self.slots[best]));
-            if is_better {
-                driver = Some(number);
-            }
-        }
-        if let Some(number) = driver {
-            self.slots[number].take(waiting, list);
-        }
-    }
-
-    /// Takes the tasks that can go on.
-    fn take_for(&mut self, news: News, but: Option<SlotId>, waiting: &AtomicUsize, list: &mut WakeList) {
-        let mut first: Option<usize> = None;
-        for number in 0..self.slots.len() {
-            let slot = &mut self.slots[number];
-            if !slot.is_waiting() || but == Some(SlotId(number)) {
-                continue;
-            }
-            if slot.wants.meets(news.met.without(Wants::ROOM)) {
-                slot.take(waiting, list);
-            } else if slot.wants.meets(news.met)
-                && first.is_none_or(|best| self.slots[number].since < self.slots[best].since)
-            {
-                first = Some(number);
-            }
-        }
-        if let Some(number) = first
-            && !mutant("room wakes nobody")
-        {
-            self.slots[number].take(waiting, list);
-        }
-        if news.needs_driver && list.is_empty() {
-            self.take_driver(but, waiting, list);
         }
     }
 }

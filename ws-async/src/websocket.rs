@@ -17,10 +17,11 @@ use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::operations::{self, Access};
 use crate::runtime::{Io, Runtime};
+use crate::slots::SlotId;
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
-use crate::wakers::{Seat, SlotId, Tasks};
+use crate::wakers::{Seat, Tasks};
 use crate::{accept, connect};
 
 /// One WebSocket connection, of either role, over any transport of a runtime.
@@ -219,9 +220,8 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         let slots = pair.slots.get_or_insert_with(|| [pair.tasks.take_slot(), pair.tasks.take_slot()]);
         let was_waiting = pair.was_waiting[number];
         let seat = Seat { slot: slots[number], is_guarded: false, was_waiting };
-        let (result, wakers) = pair.tasks.poll(socket, Some(seat), cx, f);
+        let result = pair.tasks.poll(socket, Some(seat), cx, f);
         pair.was_waiting[number] = result.is_pending();
-        wakers.wake();
         result
     }
 
@@ -240,11 +240,7 @@ impl<R: Runtime + Io<T>, T> Access for WebSocket<R, T> {
         Some(match tasks {
             // Nobody waits.
             None => f(socket, &mut Context::from_waker(Waker::noop())),
-            Some(pair) => {
-                let (output, wakers) = pair.tasks.run(socket, f);
-                wakers.wake();
-                output
-            }
+            Some(pair) => pair.tasks.run(socket, f),
         })
     }
 

@@ -2,16 +2,18 @@
 
 use std::net::TcpStream;
 use std::ops::ControlFlow::{Break, Continue};
-use std::sync::Arc;
-use std::time::{Duration, Instant as Clock};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions, Accepting, Guard, random};
+use ws_client::{AcceptError, AcceptOptions, Accepting, Duplex, Guard, random};
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
-use crate::driver::Driver;
+use crate::clock;
+use crate::driver::{Driver, Next};
 use crate::shared::Shared;
-use crate::signal::Signal;
+use crate::signal::{Nudge, Signal};
 use crate::transport::Transport;
+use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
 /// How long a client that was refused is given to take the answer.
@@ -42,43 +44,70 @@ impl<S: Transport> Incoming<S> {
     ///
     /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
     /// seconds more if the client is refused and slow to take the answer.
+    ///
+    /// [`AcceptError::Shutdown`] once the listener is shutting down: the client is answered with 503 if its request has come,
+    /// and is disconnected in any case.
     pub fn accept_with(
         self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
-        let start = Clock::now();
+        let start = clock::now();
         let longest_read = self.options.connection_config().shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
         let machine = Accepting::new(&self.options, random, Instant::EPOCH)?;
         let driver = Driver::new(self.transport, machine, start, Duration::MAX);
-        let request = driver.drive(|state| match state.machine.poll_event() {
-            Ok(None) => Continue(Some(Duration::MAX)),
-            Ok(Some(request)) => Break(Ok(request)),
-            Err(error) => Break(Err(error)),
-        });
+        let signal = self.listener.as_ref().map(|(signal, _)| signal.clone());
+        let is_stopping = || signal.as_ref().is_some_and(|signal| signal.wish().is_some());
+        if let Some(signal) = &signal {
+            let transport: Weak<S> = Arc::downgrade(&driver.transport);
+            signal.begin(transport);
+        }
+        let request = driver.drive(
+            |_| Until::anything(),
+            |state| match state.machine.poll_event() {
+                Ok(Some(request)) => Break(Ok(request)),
+                _ if is_stopping() => Break(Err(AcceptError::Shutdown)),
+                Ok(None) => Continue(Next::READ),
+                Err(error) => Break(Err(error)),
+            },
+        );
         let request = match request {
             Ok(request) => request,
+            // Nothing was asked.
+            Err(AcceptError::Shutdown) => return Err(AcceptError::Shutdown),
             Err(error) => {
                 driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
                 return Err(error);
             }
         };
-        let accept = match decide(&request) {
-            Ok(accept) => accept,
-            Err(reject) => {
-                driver.lock().machine.reject(&reject);
-                driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
-                return Err(AcceptError::Rejected(reject.status()));
-            }
+        let decision = if is_stopping() { None } else { Some(decide(&request)) };
+        let refusal = match &decision {
+            _ if is_stopping() => Some((unavailable(), AcceptError::Shutdown)),
+            Some(Err(reject)) => Some((reject.clone(), AcceptError::Rejected(reject.status()))),
+            _ => None,
         };
-        let driver = driver.change(longest_read, |accepting, now| accepting.accept(&accept, now))?;
-        let (signal, guard) = self.listener.unzip();
-        let shared = Arc::new(Shared::new(driver, guard));
+        if let Some((reject, error)) = refusal {
+            driver.lock().machine.reject(&reject);
+            driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
+            return Err(error);
+        }
+        let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };
+        let driver =
+            driver.change(longest_read, |accepting, now| accepting.accept(&accept, now).map(Duplex::new))?;
+        let shared = Shared::new(driver, self.listener);
+        if let Some(signal) = &signal {
+            let connection: Weak<dyn Nudge> = Arc::downgrade(&shared) as Weak<_>;
+            // From here on, what the listener wishes reaches the connection. Nothing of the response has left.
+            signal.open(connection).map_err(|_| AcceptError::Shutdown)?;
+        }
         // The client waits for the response; whether it still does shows when the connection is used.
         shared.driver.write_until(start + self.options.time_to_open());
-        if let Some(signal) = signal {
-            signal.connect(&shared);
-        }
         Ok((WebSocket::new(shared), request))
     }
+}
+
+/// The answer to a client that comes when the listener stops.
+fn unavailable() -> Reject {
+    // 503 is a status that a request can be refused with.
+    Reject::new(503).expect("a legal status")
 }

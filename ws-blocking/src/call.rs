@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use ws_core::bytes::{Buf, Bytes};
 
-use crate::transport::Transport;
-
 /// The shortest call that a system can be asked for.
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
 
@@ -23,7 +21,7 @@ pub(crate) struct Timeout {
     /// What it is set to; zero if it was never set.
     set: Duration,
     /// The last call took all of it.
-    pub(crate) has_passed: bool,
+    has_passed: bool,
 }
 
 impl Timeout {
@@ -41,11 +39,35 @@ impl Timeout {
     }
 }
 
+/// One call that takes no longer than `longest`. With zero, it is one that does not wait, if the transport has such.
+pub(crate) fn within<T>(
+    longest: Duration,
+    timeout: &mut Timeout,
+    set: impl FnOnce(Duration) -> io::Result<()>,
+    mut call: impl FnMut(bool) -> io::Result<T>,
+) -> io::Result<T> {
+    if longest.is_zero() {
+        match call(false) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {}
+            result => return result,
+        }
+    }
+    if let Some(wanted) = timeout.change_to(longest) {
+        unless_ended(set(wanted))?;
+    }
+    let result = call(true);
+    timeout.has_passed = result.as_ref().is_err_and(is_timeout);
+    result
+}
+
 /// One call for as many buffers as it takes. Says how many bytes it took, and whether that is all that it was given.
-pub(crate) fn write(transport: &impl Transport, taken: &VecDeque<Bytes>) -> io::Result<(usize, bool)> {
+pub(crate) fn write(
+    taken: &VecDeque<Bytes>,
+    write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<(usize, bool)> {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let n = slices.iter_mut().zip(taken).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count();
-    match transport.write_vectored(&slices[..n]) {
+    match write(&slices[..n]) {
         Ok(0) => Err(ErrorKind::WriteZero.into()),
         written => {
             let offered = slices[..n].iter().map(|slice| slice.len()).sum();
@@ -68,7 +90,12 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
+/// Whether the stream has ended with this error of a read.
+pub(crate) fn is_end(error: &io::Error) -> bool {
+    !is_timeout(error) && error.kind() != ErrorKind::Interrupted
+}
+
 /// Some systems take no option for a socket that has ended. How it has is for the read or the write to say.
-pub(crate) fn unless_ended(set: io::Result<()>) -> io::Result<()> {
+fn unless_ended(set: io::Result<()>) -> io::Result<()> {
     set.or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
 }

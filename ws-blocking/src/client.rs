@@ -1,21 +1,16 @@
 //! The client that stays connected.
 
-use std::net::TcpStream;
-use std::ops::ControlFlow::{self, Break, Continue};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
-use std::time::{Duration, Instant as Clock};
+mod shared;
 
-use ws_client::{
-    Action, ClientBuilder, ClientEvent, ConnectError, ConnectOptions, Reached, Session, Stats, Status,
-};
-use ws_core::{CloseFrame, Instant, Machine, Message, SendError};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::connect::reach;
-use crate::driver::Driver;
+use ws_client::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, Stats, Status};
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Message, PingError, SendError};
+
 use crate::elapsed::Elapsed;
-use crate::line::Line;
-use crate::state::State;
+pub(crate) use shared::Shared;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
 /// when the connection is lost.
@@ -43,18 +38,26 @@ use crate::state::State;
 /// ```
 ///
 /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-/// [`handle`](Self::handle)s is under way: usually [`next`](Iterator::next), in a loop. While none is, nothing happens. The one
-/// thread that is started is that in which a connection is opened; it ends with that.
+/// [`handle`](Self::handle)s is under way: usually [`next`](Iterator::next), in a loop. While none is, nothing happens. A
+/// connection is opened in a thread of its own, which ends with that.
 ///
-/// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
+/// **Hooks** (`prepare`, a decision to reconnect) run in a thread that waits, with nothing locked. A hook may call every method of every
+/// handle. One that would have to wait for this client gives an error instead (such as [`SendError::WithinHook`]), and
+/// [`close`](Self::close) only begins to close. If a hook panics, the panic reaches the caller of the waiting method, and the client ends.
+///
+/// **Dropping** it, with all its handles, ends everything at once, without a Close frame. While handles are left, events are dropped
+/// as they come, and the client goes on whenever one of them waits.
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// Another way to a [`Client`], to send from other threads. It may be cloned.
+/// Another way to a [`Client`], for other threads: it does everything but take events. It may be cloned. A clone begins with a copy of
+/// what [`confirm`](Self::confirm) covers.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
+    /// The messages that it has sent since its last confirmation.
+    mark: Mark,
 }
 
 impl Client {
@@ -71,12 +74,12 @@ impl Client {
 
     /// As [`Handle::send`].
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into())
+        self.shared.send(message.into(), None)
     }
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.try_send(message.into())
+        self.shared.try_send(message.into(), None)
     }
 
     /// As [`Handle::flush`].
@@ -84,9 +87,14 @@ impl Client {
         self.shared.flush()
     }
 
-    /// As [`Handle::confirm`].
-    pub fn confirm(&self) -> Result<(), SendError> {
-        self.shared.confirm()
+    /// As [`Handle::confirm`], for the messages of all handles since the last such call that returned.
+    pub fn confirm(&self) -> Result<(), ConfirmError> {
+        self.shared.confirm(None)
+    }
+
+    /// As [`Handle::ping`].
+    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        self.shared.ping(&payload.into())
     }
 
     /// As [`Handle::close`].
@@ -104,45 +112,45 @@ impl Client {
         self.shared.change(Session::abort);
     }
 
-    /// Comes back after `delay`, whatever the policy says: now, if no connection is open or under way; else when that has
-    /// ended.
+    /// As [`Handle::reconnect_after`].
     pub fn reconnect_after(&self, delay: Duration) {
         self.shared.change(|session, now| session.reconnect_after(delay, now));
     }
 
-    /// Does not come back: neither now, if it waits for that, nor when the connection under way has ended.
+    /// As [`Handle::cancel_reconnect`].
     pub fn cancel_reconnect(&self) {
         self.shared.change(|session, _| session.cancel_reconnect());
     }
 
-    /// Stops reading, so that TCP tells the peer to wait; nothing is lost. A read that is under way may still take something.
+    /// As [`Handle::pause`].
     pub fn pause(&self) {
         self.shared.change(|session, _| session.pause());
     }
 
-    /// Reads again.
+    /// As [`Handle::resume`].
     pub fn resume(&self) {
         self.shared.change(Session::resume);
     }
 
-    /// Takes back what was not sent, oldest first: for when the client is over.
+    /// As [`Handle::take_unsent`].
     pub fn take_unsent(&self) -> Vec<Message> {
         self.shared.change(|session, _| session.take_unsent())
     }
 
     /// As [`Handle::status`].
     pub fn status(&self) -> Status {
-        self.shared.driver.lock().machine.status()
+        self.shared.gauge.status()
     }
 
-    /// What it has done so far, over all connections.
+    /// As [`Handle::stats`].
     pub fn stats(&self) -> Stats {
-        self.shared.driver.lock().machine.stats()
+        self.shared.gauge.stats()
     }
 
     /// Another way to this client, for other threads.
     pub fn handle(&self) -> Handle {
-        Handle { shared: self.shared.clone() }
+        self.shared.share();
+        Handle { shared: self.shared.clone(), mark: Mark::new() }
     }
 }
 
@@ -157,17 +165,17 @@ impl Iterator for Client {
 }
 
 impl Handle {
-    /// Waits until there is room in the outbox, queues the message, and writes what can be written at once; and while another
-    /// thread waits for an event, what follows, as long as the transport takes it without a pause. A message is accepted whether
-    /// or not there is a connection; messages go out in order.
+    /// Waits until there is room in the outbox, queues the message, and writes what the transport takes at once. A message is accepted
+    /// whether or not there is a connection; messages go out in order. What the transport does not take at once leaves while any
+    /// thread waits.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into())
+        self.shared.send(message.into(), Some(&self.mark))
     }
 
-    /// Queues the message if there is room, without waiting. Else the error hands it back. What the transport does not take at
-    /// once leaves when a thread that waits for an event looks next.
+    /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the
+    /// error hands the message back. What the transport does not take at once leaves while any thread waits.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.try_send(message.into())
+        self.shared.try_send(message.into(), Some(&self.mark))
     }
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
@@ -176,10 +184,17 @@ impl Handle {
         self.shared.flush()
     }
 
-    /// Waits for the proof that the next WebSocket hop has parsed everything that was queued before this call. An error if
-    /// something of it was lost with a connection, or the client is over before.
-    pub fn confirm(&self) -> Result<(), SendError> {
-        self.shared.confirm()
+    /// Waits for the proof that the next WebSocket hop has parsed every message that this handle has sent since its last `confirm`
+    /// that returned. An error if one of them was lost with a connection, if the handle has never sent any, or if the client is over
+    /// before.
+    pub fn confirm(&self) -> Result<(), ConfirmError> {
+        self.shared.confirm(Some(&self.mark))
+    }
+
+    /// Sends a ping with a payload of at most 125 bytes on the open connection. Its pong comes as
+    /// [`ClientEvent::Pong`], with the round-trip time. Waits while more than 128 KiB wait in the connection. An error if none is open.
+    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        self.shared.ping(&payload.into())
     }
 
     /// Ends the client for good: with the closing handshake if a connection is open, within `close_timeout`; else at once.
@@ -198,208 +213,54 @@ impl Handle {
         self.shared.change(Session::abort);
     }
 
-    /// Where the client is.
+    /// Comes back after `delay`, whatever the policy says: now, if no connection is open or under way; else when that has
+    /// ended.
+    pub fn reconnect_after(&self, delay: Duration) {
+        self.shared.change(|session, now| session.reconnect_after(delay, now));
+    }
+
+    /// Does not come back: neither now, if it waits for that, nor when the connection under way has ended.
+    pub fn cancel_reconnect(&self) {
+        self.shared.change(|session, _| session.cancel_reconnect());
+    }
+
+    /// Hands out no message from this call on, until [`resume`](Self::resume). Messages wait up to 1 MiB; then nothing more is read, and
+    /// TCP tells the peer to wait. Nothing is lost. Pings are answered, and deadlines run on.
+    pub fn pause(&self) {
+        self.shared.change(|session, _| session.pause());
+    }
+
+    /// Hands out messages again.
+    pub fn resume(&self) {
+        self.shared.change(Session::resume);
+    }
+
+    /// Takes back the messages that were not sent, oldest first: for when the client is over.
+    pub fn take_unsent(&self) -> Vec<Message> {
+        self.shared.change(|session, _| session.take_unsent())
+    }
+
+    /// Where the client is. It needs no lock.
     pub fn status(&self) -> Status {
-        self.shared.driver.lock().machine.status()
+        self.shared.gauge.status()
+    }
+
+    /// What the client has done so far, over all connections. It needs no lock.
+    pub fn stats(&self) -> Stats {
+        self.shared.gauge.stats()
     }
 }
 
 /// Built by [`Client::builder`].
 impl From<Session> for Client {
     fn from(session: Session) -> Self {
-        let longest_read = session.shortest_timeout();
-        let driver = Driver::new(Line::new(), session, Clock::now(), longest_read);
-        Self { shared: Arc::new(Shared { driver, errand: Mutex::default() }) }
+        Self { shared: Shared::new(session) }
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // Who waits with a handle takes over.
-        self.shared.driver.transport.wake();
-    }
-}
-
-/// A session and what it goes over at present.
-pub(crate) struct Shared {
-    driver: Driver<Line, Session>,
-    errand: Mutex<Errand>,
-}
-
-/// What the session wants of the line.
-#[derive(Default)]
-struct Errand {
-    action: Option<Action>,
-    /// Which attempt is under way: a thread whose attempt was given up finds another number here.
-    attempt: u64,
-}
-
-impl Shared {
-    fn next(self: &Arc<Self>, timeout: Option<Duration>) -> Result<Option<ClientEvent>, Elapsed> {
-        let start = Clock::now();
-        let mut has_tried = false;
-        self.drive(|state| {
-            let was_full = state.machine.is_full();
-            let Ok(event) = state.machine.poll_event();
-            if was_full && !state.machine.is_full() {
-                // Who waits elsewhere may read on.
-                self.driver.notify(state);
-            }
-            if event.is_some() || state.machine.is_over() {
-                return Break(Ok(event));
-            }
-            let left = timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(start.elapsed()));
-            state.patience = left;
-            // However short the time, something is done in each call: a user who only ever asks is to be told at last.
-            match left.is_zero() && std::mem::replace(&mut has_tried, true) {
-                true => Break(Err(Elapsed)),
-                false => Continue(state.machine.is_reading().then_some(left)),
-            }
-        })
-    }
-
-    fn send(self: &Arc<Self>, message: Message) -> Result<(), SendError> {
-        let mut waiting = Some(message);
-        let result = self.drive_ahead(|session| match session.send(waiting.take()?) {
-            Err(SendError::Full(message)) => {
-                waiting = Some(message);
-                None
-            }
-            result => Some(result),
-        });
-        self.driver.write_now();
-        self.driver.write_on();
-        result
-    }
-
-    fn try_send(self: &Arc<Self>, message: Message) -> Result<(), SendError> {
-        let result = self.change(|session, _| session.send(message));
-        // Another thread may be waiting for the peer, and does not see to it.
-        self.driver.write_now();
-        result
-    }
-
-    fn flush(self: &Arc<Self>) -> Result<(), SendError> {
-        self.drive_ahead(|session| session.flushed())
-    }
-
-    fn confirm(self: &Arc<Self>) -> Result<(), SendError> {
-        let closed = |_| SendError::Closed(None);
-        let ticket = self.change(|session, _| session.confirm(None)).map_err(closed)?;
-        self.drive_ahead(|session| session.confirmed(&ticket, None)).map_err(closed)
-    }
-
-    fn start_close(self: &Arc<Self>, frame: CloseFrame) {
-        self.change(|session, now| session.close(frame, now));
-        self.driver.write_now();
-    }
-
-    fn close(self: &Arc<Self>, frame: CloseFrame) {
-        self.start_close(frame);
-        self.drive_ahead(|session| (session.status() == Status::Closed).then_some(()));
-    }
-
-    /// Does something that others may wait for.
-    pub(crate) fn change<R>(self: &Arc<Self>, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
-        let now = self.driver.now();
-        let mut state = self.driver.lock();
-        let result = f(&mut state.machine, now);
-        self.act(&mut state);
-        self.driver.notify(&state);
-        drop(state);
-        self.driver.transport.wake();
-        result
-    }
-
-    /// Waits for something else than events.
-    fn drive_ahead<R>(self: &Arc<Self>, mut done: impl FnMut(&mut Session) -> Option<R>) -> R {
-        self.drive(|state| {
-            if let Some(result) = done(&mut state.machine) {
-                return Break(result);
-            }
-            // Whoever reads looks at what comes, and may be about to take it.
-            let reading = !state.is_reading && state.machine.read_ahead();
-            // What came may be what is waited for.
-            done(&mut state.machine).map_or(Continue(reading.then_some(Duration::MAX)), Break)
-        })
-    }
-
-    fn drive<R>(
-        self: &Arc<Self>,
-        mut want: impl FnMut(&mut State<Session>) -> ControlFlow<R, Option<Duration>>,
-    ) -> R {
-        self.driver.drive(|state| {
-            self.act(state);
-            if !self.driver.transport.is_up() {
-                // There is nothing that could be read before the clock is looked at.
-                state.found_nothing = self.driver.now();
-            }
-            state.patience = Duration::MAX;
-            let flow = want(state);
-            self.act(state);
-            flow
-        })
-    }
-
-    /// Does what the session asks for, as soon as nobody reads or writes.
-    fn act(self: &Arc<Self>, state: &mut State<Session>) {
-        let mut errand = self.errand.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(action) = state.machine.poll_action() {
-            if let Action::Ask(question) = action {
-                if let Some(panic) = state.machine.answer(question.ask(), self.driver.now()) {
-                    std::panic::resume_unwind(panic);
-                }
-                continue;
-            }
-            errand.action = Some(action);
-            errand.attempt += 1;
-        }
-        if errand.action.is_none() {
-            return;
-        }
-        let is_busy = state.is_writing || (state.is_reading && self.driver.transport.is_up());
-        if is_busy {
-            // They come back at once, and see to the rest.
-            return self.driver.transport.hang_up();
-        }
-        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX));
-        state.begin_anew();
-        if let Some(Action::Open(options)) = errand.action.take() {
-            let (shared, attempt) = (Arc::downgrade(self), errand.attempt);
-            let opening =
-                thread::Builder::new().name("ws-open".into()).spawn(move || open(&options, &shared, attempt));
-            if let Err(error) = opening {
-                state.machine.not_opened(ConnectError::Local(error), self.driver.now());
-            }
-        }
-    }
-
-    fn opened(&self, attempt: u64, opened: Result<Reached<TcpStream>, ConnectError>) {
-        let now = self.driver.now();
-        let mut state = self.driver.lock();
-        if self.errand.lock().unwrap_or_else(PoisonError::into_inner).attempt != attempt {
-            return;
-        }
-        let taken = opened.and_then(|reached| {
-            let local = reached.transport.local_addr()?;
-            if state.machine.opened(&reached.route, reached.peer, local, now) {
-                self.driver.transport.connect(reached.transport)?;
-            }
-            Ok(())
-        });
-        if let Err(error) = taken {
-            state.machine.not_opened(error, now);
-        }
-        self.driver.notify(&state);
-        drop(state);
-        self.driver.transport.wake();
-    }
-}
-
-/// Runs in a thread of its own, which nothing waits for.
-fn open(options: &ConnectOptions, shared: &Weak<Shared>, attempt: u64) {
-    let opened = reach(options, Clock::now());
-    if let Some(shared) = shared.upgrade() {
-        shared.opened(attempt, opened);
+        // A handle that waits takes over, and nobody takes events any more.
+        self.shared.change(|session, _| session.discard_events());
     }
 }

@@ -3,23 +3,26 @@
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::ops::ControlFlow::{Break, Continue};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant as Clock};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use ws_client::{
-    AttemptId, ConnectError, ConnectOptions, Opened, Opening, Reach, ReachStep, Reached, Route, random,
+    AttemptId, ConnectError, ConnectOptions, Duplex, Opened, Opening, Reach, ReachStep, Reached, Route,
+    random,
 };
 use ws_core::{Instant, Machine, Response};
 
-use crate::driver::Driver;
+use crate::clock::{self, Clock};
+use crate::driver::{Driver, Next};
 use crate::shared::Shared;
 use crate::transport::Transport;
+use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
 pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
-    let start = Clock::now();
+    let start = clock::now();
     let reached = reach(options, start)?;
     open(reached.transport, options, &reached.route, start)
 }
@@ -31,7 +34,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<Tc
     let (local, nodelay) = (options.local_address(), options.is_nodelay());
     let (tell, told) = mpsc::channel();
     loop {
-        let now = Instant::since_epoch(start.elapsed());
+        let now = Instant::since_epoch(clock::since(start));
         let left = reach.deadline() - now;
         let tell = tell.clone();
         let begun = match reach.poll(now) {
@@ -103,13 +106,16 @@ pub(crate) fn open<S: Transport>(
     let deadline = Instant::since_epoch(options.time_to_open());
     let opening = Opening::new(options, route, random, deadline)?;
     let driver = Driver::new(transport, opening, start, Duration::MAX);
-    let opened = driver.drive(|state| match state.machine.poll_event() {
-        Ok(None) => Continue(Some(Duration::MAX)),
-        Ok(Some(opened)) => Break(Ok(opened)),
-        Err(error) => Break(Err(error)),
-    });
-    let Opened { response, connection } = opened.inspect_err(|_| driver.write_now())?;
+    let opened = driver.drive(
+        |_| Until::anything(),
+        |state| match state.machine.poll_event() {
+            Ok(None) => Continue(Next::READ),
+            Ok(Some(opened)) => Break(Ok(opened)),
+            Err(error) => Break(Err(error)),
+        },
+    );
+    let Opened { response, connection } = opened.inspect_err(|_| driver.with_urgent(|_| ()))?;
     let longest_read = options.connection_config().shortest_timeout();
-    let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(connection))?;
-    Ok((WebSocket::new(Arc::new(Shared::new(driver, None))), response))
+    let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(Duplex::new(connection)))?;
+    Ok((WebSocket::new(Shared::new(driver, None)), response))
 }

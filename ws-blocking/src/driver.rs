@@ -1,71 +1,154 @@
-//! Moves bytes and time between a machine and a transport, in whichever threads wait for something. It knows no protocol.
+//! How the threads that use one connection share the work. This knows no protocol.
 //!
-//! At most one thread reads and at most one writes at a time, and none holds the lock meanwhile. Every other thread that
-//! waits is woken when one of them is done, and takes over if that one leaves.
+//! **One lock, and nothing slow under it.** The machine stands behind one lock. No thread holds it during a read or a write, while it
+//! waits, or while code of the user runs. The bytes of a write are taken out of the machine before, and a read goes to a
+//! buffer of the thread. A visitor of a half gets owned messages; for a visitor of a whole connection, the machine itself is taken out
+//! ([`Driver::take`]). A hook of a client is asked between two turns. The status of a client is read without the lock.
+//!
+//! **Two roles.** At most one thread reads and at most one writes, at the same time or not. Every waiting operation is a loop
+//! ([`Driver::drive`]): it asks its own condition, then takes the next step for all. It writes if bytes wait and nobody writes; else it
+//! reads if nobody reads; else it sleeps. After every step it asks its condition again.
+//!
+//! **Who keeps the time.** The thread that reads: its read ends at the next deadline at the latest. While nobody reads, a thread that
+//! sleeps does, with a time-out. A thread in a read cannot be woken, and another thread may bring about a deadline meanwhile, for
+//! example by a ping. That is why no read takes longer than the shortest time from any cause to its deadline
+//! ([`Config::shortest_timeout`](ws_core::Config::shortest_timeout)): the thread that reads is back in time for such a deadline. So
+//! deadlines rest on bounded reads, and they may: each was set before the read began, or is at least that far away. Nothing else
+//! rests on the end of a read: bytes are written by others (below), and events that come of the calls of other threads bring the
+//! thread of a client back from its read (`line/waker.rs`; on systems other than Unix, they wait for its end).
+//!
+//! **Who wakes whom.** A thread that sleeps leaves its condition behind ([`Until`]). Whoever changes anything asks these conditions before
+//! it lets go of the lock, and wakes the threads whose condition holds. Threads that would take something from each other, such as
+//! room, are woken one after another: each wakes the next when it is done.
+//!
+//! **A thread that leaves** with its result, or turns to reading or sleeping, hands over the roles that nobody has then, if there is
+//! work for them: it wakes one sleeping thread, which takes over. That thread does the same when it leaves in turn.
+//!
+//! **Who writes while a thread is in a read.** A thread that queues something urgent (`try_send`, `send`, `start_close`) writes by itself
+//! what the transport takes at once; if another thread is writing, that one writes it too before it leaves. What is left after
+//! that, or was queued by `feed` or as a part of a stream, is written by a sleeping thread, if there is one. Otherwise the
+//! [background thread](crate::behind) is called, once: the next call comes after it has been here. It writes on, with pauses while the
+//! transport takes nothing, for as long as a thread is in a read that began when no bytes waited. A read that begins while bytes wait
+//! is short, and its thread writes afterwards. If nobody waits at all, nothing happens until the next call of the user.
+//!
+//! **Panics.** If the transport panics, the panic reaches the thread that called it. The direction counts as failed, and the others go on
+//! to the end of the connection.
 
-use std::cell::Cell;
-use std::io::ErrorKind;
-use std::net::Shutdown;
+mod handing;
+mod moves;
+
+use std::mem::swap;
 use std::ops::ControlFlow;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant as Clock};
+use std::sync::{Arc, PoisonError, TryLockError, Weak};
+use std::time::Duration;
 
-use ws_core::{Broken, Instant, Machine};
+use ws_client::sync::{Mutex, MutexGuard, lock};
+use ws_client::{Accepting, Duplex, Opening};
+use ws_core::{Instant, Machine};
 
-use crate::call::{AT_ONCE, PATIENCE, advance, is_timeout, unless_ended, write};
+use crate::behind::Behind;
+use crate::call::PATIENCE;
+use crate::clock::{self, Clock};
 use crate::state::State;
 use crate::transport::Transport;
+use crate::waiters::Until;
 
-/// At most so much is taken out of the machine for one write, and read at once.
+/// Number of bytes that are taken out of the machine for one write at most, and read at once at most.
 const CHUNK: usize = 64 * 1024;
 
-/// A peer that never stops sending puts off a deadline, and what is to be written, for so many reads.
+/// Number of reads for which a peer that never stops sending puts off a deadline, and what is to be written.
 const READS_IN_A_ROW: u32 = 64;
 
-/// A thread that writes what other threads queue leaves it to them after so many batches.
+/// Number of batches after which a thread that writes what other threads queue leaves it to them.
 const WRITES_IN_A_ROW: u32 = 64;
 
 /// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
 const WRITE_SLICE: Duration = Duration::from_millis(16);
 
-/// After so many calls in a row that moved nothing, some 250 ms, a thread that has only something to send leaves it to others.
-const STALLED: u32 = 8;
-
 /// A time-out of zero must not keep a thread from ever coming to rest.
 const SHORTEST_READ: Duration = Duration::from_millis(10);
 
-thread_local! {
-    /// What is read goes here first: a connection that waits holds no buffer of its own.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
 /// A machine and the transport that it speaks over.
 pub(crate) struct Driver<S, M> {
-    pub(crate) transport: S,
+    pub(crate) transport: Arc<S>,
     epoch: Clock,
     /// No read takes longer. Invariant: whatever happens while a thread reads, a deadline that comes of it is at least so
     /// far away, so that the reading thread is back in time for it, without being woken.
     longest_read: Duration,
     state: Mutex<State<M>>,
-    /// A thread is done with reading or writing, or the machine has changed.
-    turn: Condvar,
+    /// The one whose bytes these are, for the background thread; `None` while one thread alone uses the connection.
+    behind: Option<Weak<dyn Behind>>,
 }
 
-impl<S: Transport, M: Machine> Driver<S, M> {
+/// A machine that a driver moves.
+pub(crate) trait Driven: Machine {
+    /// Shows to readers without the lock what has changed. Called before the lock is let go.
+    #[inline(always)]
+    fn show(&self) {}
+}
+
+impl Driven for Duplex {}
+impl Driven for Opening {}
+impl Driven for Accepting {}
+
+/// A machine that was taken out of its driver. Dropped, it goes back.
+pub(crate) struct Taken<'a, S: Transport, M: Driven> {
+    driver: &'a Driver<S, M>,
+    machine: &'a mut M,
+}
+
+impl<S: Transport, M: Driven> Taken<'_, S, M> {
+    pub(crate) fn machine(&mut self) -> &mut M {
+        self.machine
+    }
+}
+
+impl<S: Transport, M: Driven> Drop for Taken<'_, S, M> {
+    fn drop(&mut self) {
+        let mut state = self.driver.lock();
+        swap(&mut state.machine, self.machine);
+        state.is_taken = false;
+    }
+}
+
+/// What a thread does until it asks for its condition again.
+pub(crate) struct Next {
+    /// Whether it reads, if nobody else does.
+    pub(crate) reads: bool,
+    /// The longest time that it reads or waits. With zero, it does only what can be done without waiting.
+    pub(crate) longest: Duration,
+}
+
+impl Next {
+    pub(crate) const READ: Self = Self { reads: true, longest: Duration::MAX };
+    pub(crate) const WRITE: Self = Self { reads: false, longest: Duration::MAX };
+}
+
+impl<S: Transport, M: Driven> Driver<S, M> {
     pub(crate) fn new(transport: S, machine: M, epoch: Clock, longest_read: Duration) -> Self {
+        Self::over(Arc::new(transport), machine, epoch, longest_read)
+    }
+
+    fn over(transport: Arc<S>, machine: M, epoch: Clock, longest_read: Duration) -> Self {
         let longest_read = longest_read.max(SHORTEST_READ);
-        Self { transport, epoch, longest_read, state: Mutex::new(State::new(machine)), turn: Condvar::new() }
+        Self { transport, epoch, longest_read, state: Mutex::new(State::new(machine)), behind: None }
+    }
+
+    /// Several threads use it from now on, and what they leave behind is written by way of `behind`.
+    pub(crate) fn shared(mut self, behind: Weak<dyn Behind>) -> Self {
+        self.behind = Some(behind);
+        self
     }
 
     /// The same transport with the machine of the next phase.
-    pub(crate) fn change<N: Machine, E>(
+    pub(crate) fn change<N: Driven, E>(
         self,
         longest_read: Duration,
         change: impl FnOnce(M, Instant) -> Result<N, E>,
     ) -> Result<Driver<S, N>, E> {
         let now = self.now();
         let old = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let driver = Driver::new(self.transport, change(old.machine, now)?, self.epoch, longest_read);
+        let driver = Driver::over(self.transport, change(old.machine, now)?, self.epoch, longest_read);
         {
             let mut state = driver.lock();
             state.taken = old.taken;
@@ -78,133 +161,148 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         Ok(driver)
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Instant {
-        Instant::since_epoch(self.epoch.elapsed())
+        Instant::since_epoch(clock::since(self.epoch))
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<M>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// The machine was changed in a way that others may wait for.
-    pub(crate) fn notify(&self, state: &State<M>) {
-        if state.waiting > 0 {
-            self.turn.notify_all();
-        }
+    /// The lock, if nobody has it, nor the machine itself.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State<M>>> {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        (!state.is_taken).then_some(state)
     }
 
-    /// Moves bytes and time until `want` breaks with what this thread waits for. Else it says for how long to read at most,
-    /// or not to read.
+    /// Takes the machine out for a thread that alone uses it, until that is dropped. Meanwhile, `stand_in` lies in its place.
+    pub(crate) fn take<'a>(&'a self, stand_in: &'a mut M) -> Taken<'a, S, M> {
+        let mut state = self.lock();
+        state.is_taken = true;
+        swap(&mut state.machine, stand_in);
+        Taken { driver: self, machine: stand_in }
+    }
+
+    /// Moves bytes and time until `want` breaks with the result of this thread. Else it says what to do next. A thread that has to
+    /// sleep for that is woken when its condition holds.
+    #[inline(always)]
     pub(crate) fn drive<R>(
         &self,
-        mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, Option<Duration>>,
+        until: impl Fn(&State<M>) -> Until<M>,
+        mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, Next>,
     ) -> R {
         let mut state = self.lock();
         let mut has_written = false;
         loop {
-            let reading = match want(&mut state) {
+            let next = match want(&mut state) {
                 ControlFlow::Break(result) => {
                     // What others left to us, and what the machine itself has queued since.
                     if has_written {
-                        drop(self.write_at_once(state));
+                        state = self.write_at_once(state);
                     }
+                    self.leave(state);
                     return result;
                 }
-                ControlFlow::Continue(reading) => reading.filter(|_| !state.read_ended && !state.is_reading),
+                ControlFlow::Continue(next) => next,
             };
-            if self.keep_time(&mut state, reading.is_some()) {
-                continue;
-            }
-            // While the transport takes nothing, the peer may be waiting for us to read.
-            let reads_first = reading.is_some() && (state.is_stuck || state.is_read_due());
-            state = if state.has_to_write() && !reads_first {
-                has_written = true;
-                let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read);
-                self.write(state, slice)
-            } else if let Some(longest) = reading {
-                self.read(state, longest)
-            } else {
-                self.wait(state)
-            };
+            state = self.step(state, &next, &mut has_written, &until);
         }
     }
 
-    /// Writes what the transport takes at once, or lets the thread do so that is writing.
-    pub(crate) fn write_now(&self) {
-        let mut state = self.lock();
-        state.is_urgent = state.is_writing;
-        let state = self.write_at_once(state);
-        self.notify(&state);
+    /// The next step of a thread that has to wait.
+    fn step<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<M>>,
+        next: &Next,
+        has_written: &mut bool,
+        until: &impl Fn(&State<M>) -> Until<M>,
+    ) -> MutexGuard<'a, State<M>> {
+        let reading = next.reads && !state.read_ended && !state.is_reading;
+        if self.keep_time(&mut state, reading) {
+            return state;
+        }
+        // While the transport takes nothing, the peer may be waiting for us to read.
+        let reads_first = reading && (state.is_stuck || state.is_read_due());
+        if state.has_to_write() && !reads_first {
+            *has_written = true;
+            let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read);
+            self.write(state, slice.min(next.longest))
+        } else if reading {
+            self.read(state, next.longest)
+        } else {
+            let until = until(&state);
+            self.wait(state, next, until)
+        }
     }
 
-    /// Writes on while the transport takes some in time, if another thread is waiting for the peer: that one may be back only
-    /// after seconds. Not for ever, as others may queue more all the time.
-    pub(crate) fn write_on(&self) {
-        let (mut end, mut batches) = (0, 0);
-        self.drive(|state| {
-            state.patience = PATIENCE;
-            if state.written >= end {
-                end = state.end();
-                batches += 1;
-            }
-            let is_left = state.is_writing || state.has_to_write();
-            match is_left && state.is_reading && state.idle < STALLED && batches <= WRITES_IN_A_ROW {
-                true => ControlFlow::Continue(None),
-                false => ControlFlow::Break(()),
-            }
-        });
+    /// Changes the machine in a way that others may wait for.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut M) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state.machine);
+        state.changes += 1;
+        self.leave(state);
+        result
+    }
+
+    /// The same for what is to reach the peer: writes what the transport takes at once, or lets the thread do so that is writing.
+    pub(crate) fn with_urgent<R>(&self, change: impl FnOnce(&mut M) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state.machine);
+        state.changes += 1;
+        self.leave(self.write_urgent(state));
+        result
+    }
+
+    pub(crate) fn write_urgent<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<M>>,
+    ) -> MutexGuard<'a, State<M>> {
+        state.is_urgent = state.is_writing;
+        self.write_at_once(state)
     }
 
     /// Writes what waits, but no longer than until `deadline`.
     pub(crate) fn write_until(&self, deadline: Clock) {
-        self.drive(|state| match state.has_to_write() && Clock::now() < deadline {
-            true => ControlFlow::Continue(None),
-            false => ControlFlow::Break(()),
-        });
+        self.drive(
+            |_| Until::anything(),
+            |state| match state.has_to_write() && clock::now() < deadline {
+                true => ControlFlow::Continue(Next::WRITE),
+                false => ControlFlow::Break(()),
+            },
+        );
     }
 
     /// Keeps the time, and writes what the transport takes at once.
     pub(crate) fn tick(&self) {
         let mut state = self.lock();
         self.keep_time(&mut state, true);
-        drop(self.write_at_once(state));
-    }
-
-    /// Writes of what waits now what the transport takes at once.
-    fn write_at_once<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
-        let (mut end, mut batches) = (state.end(), 1);
-        while state.has_to_write() {
-            // TLS shows no more than so much at a time.
-            let is_more = end - state.written >= CHUNK as u64 && batches < WRITES_IN_A_ROW;
-            state = self.write(state, AT_ONCE);
-            if state.is_stuck {
-                break;
-            }
-            if state.written >= end {
-                if !std::mem::take(&mut state.is_urgent) && !is_more {
-                    break;
-                }
-                (end, batches) = (state.end(), batches + 1);
-            }
-        }
-        state
+        self.leave(self.write_at_once(state));
     }
 
     /// Writes what waits, shuts down, and reads to the end, for as long as `patience`, so that what was written reaches the
     /// peer: a socket that is closed with bytes unread resets the connection. What comes is dropped by `discard`.
     pub(crate) fn finish(self, patience: Duration, discard: fn(&mut M)) {
-        let start = Clock::now();
-        self.drive(|state| {
-            discard(&mut state.machine);
-            let outbound = state.machine.outbound();
-            let is_over = state.read_ended || (state.write_ended && outbound.has_lost());
-            let is_late = start.elapsed() >= patience;
-            if is_late || (is_over && outbound.is_empty()) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(Some(PATIENCE))
-            }
-        });
+        let start = clock::now();
+        self.drive(
+            |_| Until::anything(),
+            |state| {
+                discard(&mut state.machine);
+                let outbound = state.machine.outbound();
+                let is_over = state.read_ended || (state.write_ended && outbound.has_lost());
+                let is_late = clock::since(start) >= patience;
+                if is_late || (is_over && outbound.is_empty()) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(Next { reads: true, longest: PATIENCE })
+                }
+            },
+        );
     }
 
     /// Hands a deadline that has passed to the machine, but reads before: what waits in the socket is a sign of life. A
@@ -223,154 +321,7 @@ impl<S: Transport, M: Machine> Driver<S, M> {
         }
         state.late_reads = 0;
         state.machine.handle_timeout(now);
-        self.notify(state);
+        state.changes += 1;
         true
-    }
-
-    /// Lets the transport take some of what waits, or shuts it down for writing if nothing will follow.
-    fn write<'a>(&'a self, mut state: MutexGuard<'a, State<M>>, slice: Duration) -> MutexGuard<'a, State<M>> {
-        if state.taken.is_empty() {
-            state.taken = state.machine.outbound().take_out(CHUNK);
-        }
-        let mut taken = std::mem::take(&mut state.taken);
-        let set = state.write_timeout.change_to(slice);
-        state.is_writing = true;
-        drop(state);
-        let result = if taken.is_empty() {
-            self.transport.shutdown(Shutdown::Write).map(|()| (0, true))
-        } else {
-            let set = set.map_or(Ok(()), |timeout| self.transport.set_write_timeout(timeout));
-            unless_ended(set).and_then(|()| write(&self.transport, &taken))
-        };
-        let now = self.now();
-        let mut state = self.lock();
-        state.is_writing = false;
-        state.now = now;
-        state.write_timeout.has_passed = false;
-        state.is_stuck = false;
-        match result {
-            // A peer that is gone needs no shutdown.
-            _ if taken.is_empty() => state.write_ended = true,
-            Ok((n, is_all)) => {
-                state.written += n as u64;
-                state.idle = 0;
-                state.is_stuck = !is_all;
-                advance(&mut taken, n);
-                // What was in flight counts no more if the connection was given up meanwhile.
-                let n = n.min(state.machine.outbound().len());
-                if n > 0 {
-                    state.machine.handle_write(n, now);
-                }
-                if !is_all {
-                    // The rest was refused. When some of it is taken, the peer has made room.
-                    state.machine.handle_write(0, now);
-                }
-            }
-            Err(error) if is_timeout(&error) => {
-                state.is_stuck = true;
-                state.write_timeout.has_passed = true;
-                state.idle = state.idle.saturating_add(1);
-                state.machine.handle_write(0, now);
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => {
-                state.write_ended = true;
-                state.machine.handle_error(Broken::write(error), now);
-            }
-        }
-        state.taken = taken;
-        self.notify(&state);
-        state
-    }
-
-    fn read<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-        longest: Duration,
-    ) -> MutexGuard<'a, State<M>> {
-        let mut longest = longest.min(self.longest_read);
-        if let Some(deadline) = state.machine.poll_timeout() {
-            longest = longest.min(deadline - self.now());
-        }
-        if !state.write_ended && !state.machine.outbound().is_empty() {
-            // Back soon: they are to be written when the transport takes some, or when the thread that writes leaves.
-            longest = longest.min(if state.is_writing { PATIENCE } else { state.backoff() });
-        }
-        let set = state.read_timeout.change_to(longest);
-        state.is_reading = true;
-        drop(state);
-        // Taken, not borrowed: a transport may itself be a connection.
-        let mut scratch = SCRATCH.take();
-        scratch.resize(CHUNK, 0);
-        let set = set.map_or(Ok(()), |timeout| self.transport.set_read_timeout(timeout));
-        let result = unless_ended(set).and_then(|()| self.transport.read(&mut scratch));
-        let now = self.now();
-        let mut state = self.lock();
-        let is_end = result.as_ref().map_or_else(|error| !is_timeout(error), |&n| n == 0);
-        while is_end && state.is_writing {
-            // What the transport takes until then is to be counted before the machine judges its end. It is not long: a write
-            // has a time-out of its own.
-            state = self.wait_for_turn(state, Duration::MAX);
-        }
-        state.is_reading = false;
-        state.now = now;
-        state.read_timeout.has_passed = false;
-        match result {
-            Ok(n) => {
-                state.read_ended = n == 0;
-                state.idle = 0;
-                let is_late = state.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
-                state.reads += 1;
-                if n < CHUNK || state.reads >= READS_IN_A_ROW {
-                    state.catch_up();
-                }
-                state.late_reads = if is_late { state.late_reads + 1 } else { 0 };
-                state.machine.inbound().extend_from_slice(&scratch[..n]);
-                state.machine.handle_read(n, now);
-            }
-            Err(error) if is_timeout(&error) => {
-                state.found_nothing = now;
-                state.read_timeout.has_passed = true;
-                state.catch_up();
-                state.idle = state.idle.saturating_add(1);
-                state.late_reads = 0;
-                state.release();
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => {
-                state.read_ended = true;
-                state.machine.handle_error(Broken::read(error), now);
-            }
-        }
-        SCRATCH.set(scratch);
-        self.notify(&state);
-        state
-    }
-
-    /// Waits until the thread that reads or writes is done; if there is none, for the deadline.
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
-        let longest = if state.is_reading || state.is_writing {
-            state.patience
-        } else {
-            let deadline = state.machine.poll_timeout().map(|deadline| deadline - self.now());
-            let longest = deadline.unwrap_or(self.longest_read).clamp(AT_ONCE, self.longest_read);
-            longest.min(state.patience)
-        };
-        self.wait_for_turn(state, longest)
-    }
-
-    fn wait_for_turn<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-        longest: Duration,
-    ) -> MutexGuard<'a, State<M>> {
-        state.waiting += 1;
-        let mut state = if longest == Duration::MAX {
-            self.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
-        } else {
-            self.turn.wait_timeout(state, longest).unwrap_or_else(PoisonError::into_inner).0
-        };
-        state.waiting -= 1;
-        state
     }
 }

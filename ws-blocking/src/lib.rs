@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
+mod behind;
 mod call;
 mod client;
+mod clock;
 #[cfg(feature = "deflate")]
 mod compression;
 mod connect;
@@ -16,6 +18,7 @@ mod split;
 mod state;
 mod stream;
 mod transport;
+mod waiters;
 mod websocket;
 
 pub use accept::Incoming;
@@ -28,7 +31,7 @@ pub use transport::Transport;
 pub use websocket::{Messages, WebSocket};
 
 pub use ws_client::{
-    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConnectError,
+    AcceptError, AcceptOptions, Backoff, ClientBuilder, ClientError, ClientEvent, ConfirmError, ConnectError,
     ConnectOptions, Decision, Delivery, End, Phase, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect,
     Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
 };

@@ -1,21 +1,32 @@
 //! What a client that stays connected speaks over: a socket, or for most of its waiting none.
 
+#[cfg(unix)]
+mod waker;
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+#[cfg(unix)]
+use std::sync::OnceLock;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use ws_client::sync::{Condvar, Mutex, MutexGuard, lock};
 use ws_core::bytes::Bytes;
 
 use crate::call::write;
 use crate::transport::Transport;
+#[cfg(unix)]
+use waker::Waker;
 
 /// A transport whose socket comes and goes. While there is none, a read waits as one of a silent peer does.
 pub(crate) struct Line {
     state: Mutex<State>,
     /// The socket has changed, or who waits for it is wanted elsewhere.
     changed: Condvar,
+    /// Set once several threads may use the client: only then another thread can end a read. A read takes two more calls then.
+    #[cfg(unix)]
+    waker: OnceLock<Waker>,
 }
 
 struct State {
@@ -31,7 +42,12 @@ impl Line {
     pub(crate) fn new() -> Self {
         let patience = Duration::from_millis(1);
         let state = State { socket: None, read_timeout: patience, write_timeout: patience, is_wanted: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            #[cfg(unix)]
+            waker: OnceLock::new(),
+        }
     }
 
     /// From now on it goes over this socket.
@@ -40,8 +56,10 @@ impl Line {
         socket.set_read_timeout(Some(state.read_timeout))?;
         socket.set_write_timeout(Some(state.write_timeout))?;
         state.socket = Some(Arc::new(socket));
+        // Whoever waits has something to write first.
+        state.is_wanted = true;
         drop(state);
-        self.wake();
+        self.changed.notify_all();
         Ok(())
     }
 
@@ -53,7 +71,7 @@ impl Line {
             && socket.set_nonblocking(true).is_ok()
         {
             // A peer that is gone need not be told.
-            let _ = write(&*socket, last);
+            let _ = write(last, |slices| Transport::write_vectored(&*socket, slices));
         }
         self.wake();
     }
@@ -67,11 +85,42 @@ impl Line {
         self.wake();
     }
 
-    /// Brings back who waits for want of a socket.
+    /// Brings back the thread that waits for want of a socket. A read of a socket goes on.
     pub(crate) fn wake(&self) {
-        self.lock().is_wanted = true;
-        self.changed.notify_all();
+        let mut state = self.lock();
+        if state.socket.is_none() {
+            state.is_wanted = true;
+            drop(state);
+            self.changed.notify_all();
+        }
     }
+
+    /// Several threads use it from now on.
+    #[cfg(unix)]
+    pub(crate) fn share(&self) {
+        if self.waker.get().is_none()
+            && let Ok(waker) = Waker::new()
+        {
+            // Another thread may have set one.
+            let _ = self.waker.set(waker);
+        }
+    }
+
+    /// Ends the read under way, or the next one, if it can: there is something for the thread that reads.
+    #[cfg(unix)]
+    pub(crate) fn end_read(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    /// There is no portable way to end a read of a socket that stays open.
+    #[cfg(not(unix))]
+    pub(crate) fn share(&self) {}
+
+    /// The thread that reads is back in time for a deadline, and sees it then.
+    #[cfg(not(unix))]
+    pub(crate) fn end_read(&self) {}
 
     pub(crate) fn is_up(&self) -> bool {
         self.lock().socket.is_some()
@@ -82,14 +131,14 @@ impl Line {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// What to read from; an error if there is nothing in time, or the caller is wanted elsewhere.
-    fn wait(&self) -> io::Result<Arc<TcpStream>> {
+    fn wait(&self, longest: impl FnOnce(&State) -> Duration) -> io::Result<Arc<TcpStream>> {
         let state = self.lock();
-        let timeout = state.read_timeout;
         let waits = |state: &mut State| state.socket.is_none() && !state.is_wanted;
+        let timeout = longest(&state);
         let waiting = self.changed.wait_timeout_while(state, timeout, waits);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner).0;
         if std::mem::take(&mut state.is_wanted) {
@@ -101,12 +150,32 @@ impl Line {
 
 impl Transport for Line {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Transport::read(&*self.wait()?, buffer)
+        let mut timeout = Duration::ZERO;
+        let socket = self.wait(|state| {
+            timeout = state.read_timeout;
+            timeout
+        })?;
+        #[cfg(unix)]
+        if let Some(waker) = self.waker.get() {
+            return waker.read(&socket, buffer, timeout);
+        }
+        Transport::read(&*socket, buffer)
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match self.socket() {
             Some(socket) => Transport::write_vectored(&*socket, buffers),
+            None => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait(|_| Duration::ZERO)?.try_read(buffer)
+    }
+
+    fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self.socket() {
+            Some(socket) => socket.try_write_vectored(buffers),
             None => Err(ErrorKind::WouldBlock.into()),
         }
     }

@@ -3,9 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ws_client::sync::atomic::{AtomicUsize, Ordering};
 use ws_client::{AcceptError, AcceptOptions, Shutdown};
 
 use crate::accept::Incoming;
@@ -76,7 +76,9 @@ impl Listener {
     /// Stops: no new clients are accepted, and every connection is closed with 1001. Waits until all are over, but not
     /// longer than `patience`; then the rest is broken off. Says how many that were.
     ///
-    /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
+    /// All connections are told at once, whatever their threads are doing. The Close frame leaves at once, but a connection is over
+    /// when somebody who waits on it has seen the answer; one that is only held is over when it is dropped. A client that is within
+    /// its handshake gets a 503, or is disconnected.
     pub fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown.begin();
         if self.accepting.load(Ordering::SeqCst) > 0 {

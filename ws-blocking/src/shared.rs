@@ -1,150 +1,196 @@
 //! One connection, as the operations that any of its handles can do, in any thread.
 
+mod stopping;
+
+use std::cell::Cell;
 use std::net::Shutdown;
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ws_client::{Channel, Guard, Stopping};
+use ws_client::sync::{Mutex, lock};
+use ws_client::{Consumer, Duplex, Guard, Step};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef,
-    PingError, Reply, SendError, StreamError, Visit,
+    CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef, PingError, Reply,
+    SendError, StreamError,
 };
 
-use crate::call::AT_ONCE;
-use crate::driver::Driver;
-use crate::signal::Stoppable;
-use crate::state::{Receiver, State};
+use crate::behind::Behind;
+use crate::driver::{Driver, Next};
+use crate::signal::Signal;
+use crate::state::State;
 use crate::transport::Transport;
+use crate::waiters::Until;
 
 /// A connection and its transport, shared by the threads that use it.
 pub(crate) struct Shared<S> {
-    pub(crate) driver: Driver<S, Channel<Connection>>,
-    /// Its place with the listener that accepted it, until it has ended.
-    pub(crate) guard: Mutex<Option<Guard>>,
+    pub(crate) driver: Driver<S, Duplex>,
+    me: Weak<dyn Behind>,
+    /// The wish of the listener that accepted it.
+    signal: Option<Arc<Signal>>,
+    /// Its place with that listener, until it has ended.
+    guard: Mutex<Option<Guard>>,
 }
 
 impl<S: Transport> Shared<S> {
-    pub(crate) fn new(driver: Driver<S, Channel<Connection>>, guard: Option<Guard>) -> Self {
-        Self { driver, guard: Mutex::new(guard) }
+    pub(crate) fn new(driver: Driver<S, Duplex>, listener: Option<(Arc<Signal>, Guard)>) -> Arc<Self> {
+        let (signal, guard) = listener.unzip();
+        Arc::new_cyclic(|me: &Weak<Self>| {
+            let me: Weak<dyn Behind> = me.clone();
+            Self { driver: driver.shared(me.clone()), me, signal, guard: Mutex::new(guard) }
+        })
     }
 
     /// Does something that needs no waiting.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Connection) -> R) -> R {
-        f(self.driver.lock().machine.inner_mut())
+        self.driver.with(|duplex| f(duplex.connection()))
     }
 
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.driver.lock().machine.closed().cloned()
+    }
+
+    pub(crate) fn set_consumer(&self, consumer: Consumer) {
+        let mut state = self.driver.lock();
+        state.machine.set_consumer(consumer);
+        state.waiters.may_read();
+        self.driver.leave(state);
+    }
+}
+
+/// Receiving.
+impl<S: Transport> Shared<S> {
     /// The next event; `None` after the last.
     pub(crate) fn next(&self) -> Result<Option<Event>, Error> {
-        self.drive(|state| {
-            state.connection().receive_pieces(false);
-            match state.connection().poll_event() {
-                Ok(None) => self.read_on(state, Ok(None)),
-                result => Break(result),
-            }
-        })
+        self.receive(|duplex| flow(duplex.next_event(|| self.driver.now())))
     }
 
     /// The next piece of a message, or a whole one that had come before; [`Data::Ended`] at the end.
     pub(crate) fn next_piece(&self) -> Result<Data, Error> {
-        self.drive(|state| {
-            state.connection().receive_pieces(true);
-            match state.connection().poll_data() {
-                Ok(Data::Pending) => self.read_on(state, Ok(Data::Ended)),
-                data => Break(data),
-            }
+        self.receive(|duplex| {
+            duplex.connection().receive_pieces(true);
+            flow(duplex.data(|| self.driver.now()))
         })
     }
 
     /// The next whole message. What is left of one that was begun in pieces is passed over.
     pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
-        // Not handed through the layers: a message that is moved at each of them costs more there than to be received.
         let mut received = None;
-        self.drive(|state| {
-            state.connection().receive_pieces(false);
-            loop {
-                match state.connection().poll_data() {
-                    Ok(Data::Message(message)) => {
-                        received = Some(message);
-                        return Break(Ok(()));
-                    }
-                    Ok(Data::Pending) => return self.read_on(state, Ok(())),
-                    Ok(Data::Piece(_)) => {}
-                    Ok(_) => return Break(Ok(())),
-                    Err(error) => return Break(Err(error)),
-                }
-            }
-        })?;
+        self.receive(|duplex| flow(duplex.message_to(&mut received, || self.driver.now())))?;
         Ok(received)
     }
 
-    /// Shows messages to `visitor` until it breaks off or the connection ends.
+    /// Shows messages to `visitor` until it breaks off or the connection ends. While it runs, nothing is locked. Other threads may
+    /// use the connection: so messages are owned, and do not wait for room for an answer.
     pub(crate) fn visit(
         &self,
         mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.drive(|state| {
-            state.connection().receive_pieces(false);
-            match state.connection().visit(&mut visitor) {
-                Err(error) => Break(Err(error)),
-                Ok(Visit::Stopped | Visit::Closed(_)) => Break(Ok(())),
-                Ok(Visit::Full) => {
-                    self.pause(state);
-                    Continue(None)
-                }
-                Ok(_) => self.read_on(state, Ok(())),
+        let mut queue = |answer: MessageRef<'_>| self.with(|connection| connection.send_ref(answer));
+        while let Some(message) = self.recv()? {
+            if visitor(message.as_ref(), &mut Reply::through(&mut queue)).is_break() {
+                break;
             }
-        })
+        }
+        Ok(())
     }
 
+    /// The same for a thread that alone uses the connection: messages are lent, each when there is room for an answer to it. The
+    /// machine is taken out of the lock meanwhile.
+    pub(crate) fn visit_alone(
+        &self,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let mut stand_in = Duplex::stand_in();
+        self.with(|connection| connection.receive_pieces(false));
+        loop {
+            let mut own = self.driver.take(&mut stand_in);
+            let step = own.machine().visit(&mut visitor, || self.driver.now());
+            drop(own);
+            let next = match flow(step) {
+                Continue(next) => next,
+                Break(result) => {
+                    // Looks at the end, and leaves as every operation does.
+                    self.receive(|_| Break(()));
+                    return result;
+                }
+            };
+            let mut next = Some(next);
+            self.receive(|_| next.take().map_or(Break(()), Continue));
+        }
+    }
+
+    /// Waits for something that is received.
+    #[inline(always)]
+    fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, Next>) -> R {
+        let until = |state: &State<Duplex>| {
+            let before = state.changes;
+            Until::all(move |state: &mut State<Duplex>| state.changes != before)
+        };
+        self.drive(until, |state| {
+            let flow = step(&mut state.machine);
+            if state.machine.take_unblocked() {
+                state.waiters.may_read();
+            }
+            flow
+        })
+    }
+}
+
+/// Sending.
+impl<S: Transport> Shared<S> {
     /// Waits until a message would be accepted.
     pub(crate) fn ready(&self) -> Result<(), SendError> {
-        self.drive_ahead(|state| match () {
-            () if !state.connection().is_open() => Some(Err(state.connection().refused(None))),
-            () => state.connection().has_room().then_some(Ok(())),
-        })
+        self.wait_for(until_room, |state| state.machine.ready())
     }
 
     /// Waits for room, and queues the message.
     pub(crate) fn feed(&self, message: Message) -> Result<(), SendError> {
-        let mut waiting = Some(message);
-        self.drive_ahead(|state| match state.connection().send(waiting.take()?) {
+        // The fast path.
+        let mut state = self.driver.lock();
+        let result = state.machine.connection().send(message);
+        let is_read_due = state.is_read_due();
+        self.driver.leave(state);
+        let mut waiting = match result {
+            Ok(()) if is_read_due => return self.wait_for(until_room, |_| Some(Ok(()))),
+            Ok(()) => return Ok(()),
+            Err(error) => error.into_message(),
+        };
+        self.wait_for(until_room, |state| state.machine.feed(&mut waiting))
+    }
+
+    /// Queues the message, and writes what the transport takes at once.
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), SendError> {
+        match self.driver.with_urgent(|duplex| duplex.connection().send(message)) {
+            // What the transport has just taken may have made room.
             Err(SendError::Full(message)) => {
-                waiting = Some(message);
-                None
+                self.driver.with_urgent(|duplex| duplex.connection().send(message))
             }
-            result => Some(result),
-        })
+            result => result,
+        }
     }
 
     pub(crate) fn send(&self, message: Message) -> Result<(), SendError> {
-        self.feed(message)?;
-        self.flush()
+        let mut waiting = Some(message);
+        self.queue_and_flush(|duplex| duplex.feed(&mut waiting))
     }
 
     /// Waits until the transport has taken what is queued now. What other threads queue meanwhile is not waited for.
     pub(crate) fn flush(&self) -> Result<(), SendError> {
-        let mut target = None;
-        self.drive_ahead(|state| {
-            let is_over = state.write_ended || state.connection().closed().is_some();
-            // Of the connection, not of TLS, which encrypts only some of it at a time.
-            let outbound = state.connection().outbound();
-            let target = *target.get_or_insert(outbound.written() + outbound.len() as u64);
-            if outbound.written() < target && !outbound.is_empty() && !is_over {
-                return None;
-            }
-            let has_lost = outbound.has_lost();
-            Some(if has_lost { Err(SendError::Closed(None)) } else { Ok(()) })
-        })
+        self.queue_and_flush(|_| Some(Ok(())))
     }
 
     pub(crate) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
-        self.drive_ahead(|state| match state.connection().ping(payload.clone()) {
-            Err(PingError::Full) => None,
-            result => Some(result),
-        })?;
-        self.flush().map_err(|_| PingError::Closed)
+        let mut refused = None;
+        let result = self.queue_and_flush(|duplex| match duplex.ping(payload)? {
+            Ok(()) => Some(Ok(())),
+            Err(error) => {
+                refused = Some(error);
+                Some(Err(SendError::Closed(None)))
+            }
+        });
+        result.map_err(|_| refused.unwrap_or(PingError::Closed))
     }
 
     pub(crate) fn start_message(&self, kind: Kind) -> Result<(), StreamError> {
@@ -152,64 +198,127 @@ impl<S: Transport> Shared<S> {
     }
 
     /// Waits for room, and queues a part of a streamed message.
-    pub(crate) fn send_part(&self, part: &[u8], is_last: bool) -> Result<(), StreamError> {
-        self.drive_ahead(|state| {
-            let result = match is_last {
-                false => state.connection().continue_message(part),
-                true => state.connection().finish_message(part),
-            };
-            Some(result).filter(|result| *result != Err(StreamError::Full))
-        })
+    pub(crate) fn send_part(&self, part: &[u8]) -> Result<(), StreamError> {
+        self.wait_for(until_room, |state| state.machine.part(part, false))
+    }
+
+    /// Waits for room, ends a streamed message, and waits until the transport has taken it. Says whether it was ended.
+    pub(crate) fn finish_message(&self, is_finished: &mut bool) -> Result<(), StreamError> {
+        let mut refused = None;
+        let result = self.queue_and_flush(|duplex| match duplex.part(&[], true)? {
+            Ok(()) => {
+                *is_finished = true;
+                Some(Ok(()))
+            }
+            Err(error) => {
+                refused = Some(error);
+                Some(Err(SendError::Closed(None)))
+            }
+        });
+        result.map_err(|_| refused.unwrap_or(StreamError::Closed))
     }
 
     pub(crate) fn abort_message(&self) {
         let now = self.driver.now();
-        self.with(|connection| connection.abort_message(now));
-        self.driver.write_now();
+        self.driver.with_urgent(|duplex| duplex.connection().abort_message(now));
     }
 
+    /// Queues something as soon as it can be, and waits until the transport has taken it and everything before it. Between the
+    /// two, no other thread is asked to write it.
+    fn queue_and_flush(
+        &self,
+        mut queue: impl FnMut(&mut Duplex) -> Option<Result<(), SendError>>,
+    ) -> Result<(), SendError> {
+        let target = Cell::new(None);
+        let until = |state: &_| match target.get() {
+            None => until_room(state),
+            Some(target) => Until::all(move |state| has_left(state, target)),
+        };
+        self.wait_for(until, |state| {
+            let end = match target.get() {
+                Some(end) => end,
+                None => {
+                    if let Err(error) = queue(&mut state.machine)? {
+                        return Some(Err(error));
+                    }
+                    // Of the connection, not of TLS, which encrypts only some of it at a time.
+                    let outbound = state.machine.connection().outbound();
+                    let end = outbound.written() + outbound.len() as u64;
+                    target.set(Some(end));
+                    end
+                }
+            };
+            has_left(state, end).then(|| state.machine.flushed())
+        })
+    }
+}
+
+/// Closing.
+impl<S: Transport> Shared<S> {
     /// Begins to close, and lets the transport take what it takes at once: nobody may be waiting, or in a read that goes
     /// on for seconds.
     pub(crate) fn start_close(&self, frame: CloseFrame) {
         let now = self.driver.now();
-        self.with(|connection| connection.close(frame, now));
-        self.driver.write_now();
+        self.driver.with_urgent(|duplex| duplex.start_close(frame, now));
     }
 
     /// Closes, and waits for the end.
     pub(crate) fn close(&self, frame: CloseFrame) -> Closed {
         let now = self.driver.now();
-        self.driver.lock().is_ending = true;
-        self.with(|connection| connection.close(frame, now));
-        self.drive_ahead(|state| state.connection().closed().cloned())
+        let mut frame = Some(frame);
+        let until = |_: &_| Until::all(|state: &mut State<Duplex>| state.machine.closed().is_some());
+        let look = |duplex: &mut Duplex| duplex.look_for_end(|| self.driver.now());
+        self.wait(until, look, |state| {
+            if let Some(frame) = frame.take() {
+                state.machine.start_close(frame, now);
+            }
+            state.machine.ended()
+        })
     }
 
-    pub(crate) fn closed(&self) -> Option<Closed> {
-        self.with(|connection| connection.closed().cloned())
+    /// The connection has ended: tells the peer, the threads that read or wait, and the listener.
+    fn end(&self) {
+        let guard = lock(&self.guard).take();
+        drop(guard);
+        // A peer that is gone needs no shutdown.
+        let _ = self.driver.transport.shutdown(Shutdown::Both);
     }
+}
 
-    /// Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
-    pub(crate) fn discard(&self) {
-        let mut state = self.driver.lock();
-        state.receiver = Receiver::Nobody;
-        self.driver.notify(&state);
-    }
-
+/// Waiting.
+impl<S: Transport> Shared<S> {
     /// Waits, for something else than receiving, until `done` says that it is there.
-    fn drive_ahead<R>(&self, mut done: impl FnMut(&mut State<Channel<Connection>>) -> Option<R>) -> R {
+    #[inline]
+    fn wait_for<R>(
+        &self,
+        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
+        done: impl FnMut(&mut State<Duplex>) -> Option<R>,
+    ) -> R {
+        self.wait(until, |duplex| duplex.look_ahead(|| self.driver.now()), done)
+    }
+
+    /// The same, and says how to look at what is received meanwhile.
+    #[inline]
+    fn wait<R>(
+        &self,
+        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
+        mut look: impl FnMut(&mut Duplex) -> Step<()>,
+        mut done: impl FnMut(&mut State<Duplex>) -> Option<R>,
+    ) -> R {
         let mut is_read_due = false;
-        let result = self.drive(|state| {
+        let result = self.drive(until, |state| {
             is_read_due = state.is_read_due();
             if let Some(result) = done(state) {
                 return Break(result);
             }
-            if state.writes_next() {
-                // Before a Close frame is seen that may already be there: nothing new is sent after that.
-                return Continue(Some(Duration::MAX));
+            // Before a Close frame is seen that may already be there: nothing new is sent after that. And whoever reads looks at
+            // what comes, and may be about to take it.
+            if state.writes_next() || state.is_reading {
+                return Continue(Next::READ);
             }
-            let reading = self.look_ahead(state).then_some(Duration::MAX);
+            let next = if look(&mut state.machine) == Step::Read { Next::READ } else { Next::WRITE };
             // What came may be what is waited for.
-            done(state).map_or(Continue(reading), Break)
+            done(state).map_or(Continue(next), Break)
         });
         if is_read_due {
             self.catch_up();
@@ -219,96 +328,62 @@ impl<S: Transport> Shared<S> {
 
     /// Somebody who sends all the time and never has to wait must see pings all the same, and the time.
     fn catch_up(&self) {
-        self.drive(|state| match self.look_ahead(state) && state.is_read_due() {
-            true => Continue(Some(AT_ONCE)),
-            false => Break(()),
-        });
+        self.drive(
+            |_| Until::anything(),
+            |state| {
+                let reads = !state.is_reading
+                    && state.machine.look_ahead::<()>(|| self.driver.now()) == Step::Read
+                    && state.is_read_due();
+                match reads {
+                    true => Continue(Next { reads, longest: Duration::ZERO }),
+                    false => Break(()),
+                }
+            },
+        );
         self.driver.tick();
     }
 
-    /// Looks at what came while nobody receives. Says whether to read on.
-    fn look_ahead(&self, state: &mut State<Channel<Connection>>) -> bool {
-        if state.receiver == Receiver::Nobody {
-            while !matches!(state.connection().poll_event(), Ok(None)) {}
-        }
-        if state.is_reading {
-            // Whoever reads looks at it, and may be about to take it.
-            return false;
-        }
-        // With nobody there to receive meanwhile, what comes must not hide the peer's Close frame.
-        let reading = match state.receiver {
-            Receiver::Same if state.is_ending => state.connection().read_to_close(),
-            _ => state.connection().read_ahead(),
-        };
-        if reading {
-            self.resume(state);
-        } else {
-            self.pause(state);
-        }
-        reading
-    }
-
-    /// There is no event: at the end, or until more is read.
-    fn read_on<R>(&self, state: &mut State<Channel<Connection>>, end: R) -> ControlFlow<R, Option<Duration>> {
-        if state.connection().closed().is_some() {
-            return Break(end);
-        }
-        self.resume(state);
-        Continue(Some(Duration::MAX))
-    }
-
-    fn pause(&self, state: &mut State<Channel<Connection>>) {
-        if !state.is_paused {
-            state.is_paused = true;
-            state.connection().pause(self.driver.now());
-        }
-    }
-
-    fn resume(&self, state: &mut State<Channel<Connection>>) {
-        if state.is_paused {
-            state.is_paused = false;
-            state.connection().resume(self.driver.now());
-        }
-    }
-
+    #[inline(always)]
     fn drive<R>(
         &self,
-        mut want: impl FnMut(&mut State<Channel<Connection>>) -> ControlFlow<R, Option<Duration>>,
+        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
+        mut want: impl FnMut(&mut State<Duplex>) -> ControlFlow<R, Next>,
     ) -> R {
         let (mut has_ended, mut is_open) = (false, true);
-        let result = self.driver.drive(|state| {
+        let result = self.driver.drive(until, |state| {
+            self.obey(state);
             let flow = want(state);
-            has_ended = state.connection().closed().is_some();
-            is_open = state.connection().is_open();
+            has_ended = state.machine.closed().is_some();
+            is_open = state.machine.as_connection().is_open();
             flow
         });
         if has_ended {
             self.end();
         } else if !is_open {
             // The Close frame that answers the peer, or says what it did wrong: who sees an error may never come back.
-            self.driver.write_now();
+            self.driver.with_urgent(|_| ());
         }
         result
     }
-
-    /// The connection has ended: tells the peer, the threads that read or wait, and the listener.
-    fn end(&self) {
-        // A peer that is gone needs no shutdown.
-        let _ = self.driver.transport.shutdown(Shutdown::Both);
-        self.driver.notify(&self.driver.lock());
-        let guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(guard);
-    }
 }
 
-impl<S: Transport> Stoppable for Shared<S> {
-    fn stop(&self, stopping: Stopping) {
-        match stopping {
-            Stopping::Close => self.start_close(CloseCode::GOING_AWAY.into()),
-            Stopping::Abort => {
-                self.with(Connection::abort);
-                self.end();
-            }
-        }
+/// Room for a message, or none ever.
+fn until_room(_: &State<Duplex>) -> Until<Duplex> {
+    Until::each(|state: &mut State<Duplex>| state.machine.ready().is_some())
+}
+
+/// Whether everything before this position has left, or never will.
+fn has_left(state: &mut State<Duplex>, target: u64) -> bool {
+    let is_over = state.write_ended || state.machine.closed().is_some();
+    let outbound = state.machine.connection().outbound();
+    outbound.written() >= target || outbound.is_empty() || is_over
+}
+
+#[inline]
+fn flow<R>(step: Step<R>) -> ControlFlow<R, Next> {
+    match step {
+        Step::Done(result) => Break(result),
+        Step::Read => Continue(Next::READ),
+        Step::Write => Continue(Next::WRITE),
     }
 }

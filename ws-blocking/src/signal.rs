@@ -1,53 +1,125 @@
 //! How a listener reaches a connection that it accepted.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::net::Shutdown;
+use std::sync::Weak;
 
+use ws_client::sync::atomic::{AtomicU8, Ordering};
+use ws_client::sync::{Mutex, lock};
 use ws_client::{Stop, Stopping};
 
+use crate::transport::Transport;
+
 /// Stands in the listener's register from the first byte of the handshake on.
+///
+/// The wish is set without a lock and at once, whatever the connection is doing. Whoever drives the connection looks at it at every
+/// turn.
 #[derive(Default)]
-pub(crate) struct Signal(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    wanted: Option<Stopping>,
-    /// Once it is open. Invariant: the register does not keep it from being dropped.
-    connection: Option<Weak<dyn Stoppable>>,
+pub(crate) struct Signal {
+    wish: AtomicU8,
+    target: Mutex<Target>,
 }
 
-/// A connection that does what its listener wants.
-pub(crate) trait Stoppable: Send + Sync {
-    fn stop(&self, stopping: Stopping);
+/// Whom a nudge reaches. Invariant: the register does not keep it from being dropped.
+#[derive(Default)]
+enum Target {
+    /// Nobody yet.
+    #[default]
+    None,
+    /// A thread that waits for the request.
+    Handshake(Weak<dyn Transport>),
+    Connection(Weak<dyn Nudge>),
 }
+
+/// An open connection that does as its signal says.
+pub(crate) trait Nudge: Send + Sync {
+    /// Looks at the signal soon. It does not wait.
+    fn nudge(&self);
+}
+
+const CLOSE: u8 = 1;
+const ABORT: u8 = 2;
 
 impl Signal {
-    /// The connection is open; the listener may have wanted something before.
-    pub(crate) fn connect(&self, connection: &Arc<impl Stoppable + 'static>) {
-        let wanted = {
-            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let connection: Arc<dyn Stoppable> = connection.clone();
-            state.connection = Some(Arc::downgrade(&connection));
-            state.wanted
-        };
-        if let Some(stopping) = wanted {
-            connection.stop(stopping);
+    /// The listener's wish, if it has one.
+    #[inline]
+    pub(crate) fn wish(&self) -> Option<Stopping> {
+        match self.wish.load(Ordering::SeqCst) {
+            0 => None,
+            CLOSE => Some(Stopping::Close),
+            _ => Some(Stopping::Abort),
+        }
+    }
+
+    /// A thread waits for the request on this transport.
+    pub(crate) fn begin(&self, transport: Weak<dyn Transport>) {
+        *lock(&self.target) = Target::Handshake(transport);
+    }
+
+    /// The connection is open, unless the listener has wanted something before.
+    pub(crate) fn open(&self, connection: Weak<dyn Nudge>) -> Result<(), Stopping> {
+        let mut target = lock(&self.target);
+        *target = Target::None;
+        match self.wish() {
+            Some(stopping) => Err(stopping),
+            None => {
+                *target = Target::Connection(connection);
+                Ok(())
+            }
         }
     }
 }
 
 impl Stop for Signal {
     fn request(&self, stopping: Stopping) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.wanted = state.wanted.max(Some(stopping));
+        let wish = match stopping {
+            Stopping::Close => CLOSE,
+            Stopping::Abort => ABORT,
+        };
+        self.wish.fetch_max(wish, Ordering::SeqCst);
     }
 
     fn nudge(&self) {
-        let (wanted, connection) = {
-            let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            (state.wanted, state.connection.as_ref().and_then(Weak::upgrade))
+        let target = lock(&self.target);
+        let connection = match &*target {
+            Target::None => return,
+            Target::Handshake(transport) => {
+                // Under the lock: once the connection is open, it is not to lose its transport. Its read comes back.
+                let how = if self.wish() == Some(Stopping::Abort) { Shutdown::Both } else { Shutdown::Read };
+                if let Some(transport) = transport.upgrade() {
+                    // A peer that is gone needs no shutdown.
+                    let _ = transport.shutdown(how);
+                }
+                return;
+            }
+            Target::Connection(connection) => connection.upgrade(),
         };
-        if let (Some(stopping), Some(connection)) = (wanted, connection) {
-            connection.stop(stopping);
+        drop(target);
+        if let Some(connection) = connection {
+            connection.nudge();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_that_comes_before_the_connection_is_open_is_kept_and_only_grows() {
+        let signal = Signal::default();
+        assert_eq!(signal.wish(), None);
+        signal.request(Stopping::Close);
+        assert_eq!(signal.wish(), Some(Stopping::Close));
+        signal.request(Stopping::Abort);
+        signal.request(Stopping::Close);
+        assert_eq!(signal.wish(), Some(Stopping::Abort));
+        struct Nobody;
+        impl Nudge for Nobody {
+            fn nudge(&self) {}
+        }
+        let connection: Arc<dyn Nudge> = Arc::new(Nobody);
+        assert_eq!(signal.open(Arc::downgrade(&connection)), Err(Stopping::Abort));
     }
 }

@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use ws_client::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
 };
 
 use crate::shared::Shared;
-use crate::state;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
 use crate::websocket::Messages;
@@ -27,7 +27,7 @@ pub struct Sender<S: Transport>(pub(crate) Arc<Shared<S>>);
 pub struct Receiver<S: Transport>(Arc<Shared<S>>);
 
 pub(crate) fn split<S: Transport>(shared: Arc<Shared<S>>) -> (Sender<S>, Receiver<S>) {
-    shared.driver.lock().receiver = state::Receiver::Other;
+    shared.set_consumer(Consumer::OtherHalf);
     (Sender(shared.clone()), Receiver(shared))
 }
 
@@ -37,9 +37,10 @@ impl<S: Transport> Sender<S> {
         self.0.send(message.into())
     }
 
-    /// As [`WebSocket::try_send`](crate::WebSocket::try_send). It never waits for a thread that reads or writes.
+    /// As [`WebSocket::try_send`](crate::WebSocket::try_send). It never waits for a thread that reads or writes. If another thread is
+    /// writing, that one writes this message, too.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.0.with(|connection| connection.send(message))
+        self.0.try_send(message.into())
     }
 
     /// As [`WebSocket::ready`](crate::WebSocket::ready). A clone in another thread may take the room first.
@@ -47,7 +48,8 @@ impl<S: Transport> Sender<S> {
         self.0.ready()
     }
 
-    /// As [`WebSocket::feed`](crate::WebSocket::feed). A receiver that is waiting already does not write it.
+    /// As [`WebSocket::feed`](crate::WebSocket::feed). If the receiver is waiting already, it leaves
+    /// soon all the same: by the thread that writes for those that read.
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.0.feed(message.into())
     }
@@ -96,7 +98,8 @@ impl<S: Transport> Receiver<S> {
         self.0.next()
     }
 
-    /// As [`WebSocket::visit`](crate::WebSocket::visit).
+    /// As [`WebSocket::visit`](crate::WebSocket::visit), but without waiting for room to answer: [`StreamError::Full`] says that
+    /// there is none. The visitor may call any method of any sender.
     pub fn visit(
         &mut self,
         visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
@@ -117,7 +120,7 @@ impl<S: Transport> Receiver<S> {
 
 impl<S: Transport> Drop for Receiver<S> {
     fn drop(&mut self) {
-        self.0.discard();
+        self.0.set_consumer(Consumer::Nobody);
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ws_client::{Channel, spare};
+use ws_client::spare;
 use ws_core::bytes::{Buf, Bytes, BytesMut};
-use ws_core::{Connection, Instant, Machine};
+use ws_core::{Instant, Machine};
 
 use crate::call::{AT_ONCE, PATIENCE, Timeout};
+use crate::waiters::Waiters;
 
 /// While writes make progress, there is a look at what came after this time.
 const READ_EVERY: Duration = Duration::from_millis(250);
@@ -15,10 +16,15 @@ const READ_EVERY: Duration = Duration::from_millis(250);
 /// A machine, and how far the transport is with it.
 pub(crate) struct State<M> {
     pub(crate) machine: M,
+    /// The machine was taken out by the thread that alone uses it, and a stand-in lies in its place. Only a listener and the
+    /// background thread could find it so, and they come back later.
+    pub(crate) is_taken: bool,
     /// Taken out of the machine, and not yet by the transport.
     pub(crate) taken: VecDeque<Bytes>,
     /// How many bytes the transport has taken.
     pub(crate) written: u64,
+    /// The number of writes that are over.
+    pub(crate) writes: u64,
     pub(crate) is_reading: bool,
     pub(crate) is_writing: bool,
     pub(crate) read_ended: bool,
@@ -41,40 +47,24 @@ pub(crate) struct State<M> {
     pub(crate) is_urgent: bool,
     pub(crate) read_timeout: Timeout,
     pub(crate) write_timeout: Timeout,
-    /// The thread that looks at this now does not wait longer for its turn.
-    pub(crate) patience: Duration,
-    /// How many threads wait for their turn.
-    pub(crate) waiting: usize,
-    /// Reading stands still, because nobody takes what comes.
-    pub(crate) is_paused: bool,
-    pub(crate) receiver: Receiver,
-    /// The user waits for the end.
-    pub(crate) is_ending: bool,
-}
-
-/// Who takes what comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Receiver {
-    /// Whoever does anything else, too: not while it waits for something else.
-    Same,
-    /// Another half.
-    Other,
-    /// Nobody, ever.
-    Nobody,
-}
-
-impl State<Channel<Connection>> {
-    pub(crate) fn connection(&mut self) -> &mut Connection {
-        self.machine.inner_mut()
-    }
+    /// Bytes were waiting when the read under way began, and have waited since: the thread that reads is back soon to write
+    /// them.
+    pub(crate) is_reader_back_soon: bool,
+    /// The background thread was told to write, and has not been here since.
+    pub(crate) is_handed_over: bool,
+    /// The number of changes that could have brought something to receive.
+    pub(crate) changes: u64,
+    pub(crate) waiters: Waiters<M>,
 }
 
 impl<M: Machine> State<M> {
     pub(crate) fn new(machine: M) -> Self {
         Self {
             machine,
+            is_taken: false,
             taken: VecDeque::new(),
             written: 0,
+            writes: 0,
             is_reading: false,
             is_writing: false,
             read_ended: false,
@@ -89,11 +79,10 @@ impl<M: Machine> State<M> {
             is_urgent: false,
             read_timeout: Timeout::default(),
             write_timeout: Timeout::default(),
-            patience: Duration::MAX,
-            waiting: 0,
-            is_paused: false,
-            receiver: Receiver::Same,
-            is_ending: false,
+            is_reader_back_soon: false,
+            is_handed_over: false,
+            changes: 0,
+            waiters: Waiters::default(),
         }
     }
 
@@ -131,6 +120,11 @@ impl<M: Machine> State<M> {
         }
         let waits = outbound.has_remaining() || !self.taken.is_empty();
         !self.is_writing && !self.write_ended && (waits || (outbound.is_empty() && outbound.is_finished()))
+    }
+
+    /// Whether a thread is in a read from which nothing brings it back to write.
+    pub(crate) fn needs_background(&self) -> bool {
+        self.is_reading && !self.is_reader_back_soon
     }
 
     /// Now writing has its turn again.

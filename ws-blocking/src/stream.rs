@@ -23,7 +23,7 @@ impl<'a, S: Transport> MessageWriter<'a, S> {
 
     /// Waits for room, then queues the next part as a frame of its own. Text may be cut anywhere.
     pub fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
-        self.shared.send_part(part.as_ref(), false)
+        self.shared.send_part(part.as_ref())
     }
 
     /// Waits until the transport has taken what was written.
@@ -35,9 +35,7 @@ impl<'a, S: Transport> MessageWriter<'a, S> {
     ///
     /// An error if a text ends within a character; then the connection is closed with 1011.
     pub fn finish(mut self) -> Result<(), StreamError> {
-        self.shared.send_part(&[], true)?;
-        self.is_finished = true;
-        self.flush()
+        self.shared.finish_message(&mut self.is_finished)
     }
 }
 

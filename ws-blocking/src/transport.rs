@@ -20,6 +20,25 @@ pub trait Transport: Send + Sync + 'static {
     /// of kind `WouldBlock` or `TimedOut`.
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Reads what there is, as [`read`](Self::read) does, and never waits: if there is nothing, the error is of kind
+    /// `WouldBlock`.
+    ///
+    /// The default is an error of kind `Unsupported`: then [`read`](Self::read) is called with the shortest time-out.
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = buffer;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Writes as [`write_vectored`](Self::write_vectored) does, and never waits: if it can take nothing, the error is of kind
+    /// `WouldBlock`.
+    ///
+    /// The default is an error of kind `Unsupported`: then [`write_vectored`](Self::write_vectored) is called with the shortest
+    /// time-out.
+    fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let _ = buffers;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Limits the reads that begin from now on. Never called with zero, nor during a read.
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()>;
 
@@ -37,6 +56,16 @@ impl Transport for TcpStream {
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         Write::write_vectored(&mut &*self, buffers)
+    }
+
+    #[cfg(unix)]
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        unix::read(self, buffer)
+    }
+
+    #[cfg(unix)]
+    fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        unix::write_vectored(self, buffers)
     }
 
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
@@ -62,6 +91,14 @@ impl Transport for UnixStream {
         Write::write_vectored(&mut &*self, buffers)
     }
 
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        unix::read(self, buffer)
+    }
+
+    fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        unix::write_vectored(self, buffers)
+    }
+
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         Self::set_read_timeout(self, Some(timeout))
     }
@@ -72,5 +109,27 @@ impl Transport for UnixStream {
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         Self::shutdown(self, how)
+    }
+}
+
+/// Calls that do not wait, on a socket in blocking mode.
+#[cfg(unix)]
+mod unix {
+    use std::io::{self, IoSlice};
+    use std::os::fd::AsFd;
+
+    use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
+
+    pub(super) fn read(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(recv(socket, buffer, RecvFlags::DONTWAIT)?.0)
+    }
+
+    pub(super) fn write_vectored(socket: impl AsFd, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        // No signal from a peer that is gone: the error says so. Where there is no such flag, std has set an option.
+        #[cfg(not(target_vendor = "apple"))]
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        #[cfg(target_vendor = "apple")]
+        let flags = SendFlags::DONTWAIT;
+        Ok(sendmsg(socket, buffers, &mut SendAncillaryBuffer::default(), flags)?)
     }
 }

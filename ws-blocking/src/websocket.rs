@@ -3,9 +3,8 @@
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant as Clock;
 
-use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOptions, Route};
+use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOptions, Duplex, Route};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Config, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply,
@@ -13,6 +12,7 @@ use ws_core::{
 };
 
 use crate::accept::Incoming;
+use crate::clock::{self, Clock};
 use crate::connect;
 use crate::driver::Driver;
 use crate::shared::Shared;
@@ -55,7 +55,7 @@ impl<S: Transport> WebSocket<S> {
         ConnectError: From<O::Error>,
     {
         let options = options.try_into()?;
-        connect::open(transport, &options, &Route::direct(&options), Clock::now())
+        connect::open(transport, &options, &Route::direct(&options), clock::now())
     }
 
     /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
@@ -69,9 +69,9 @@ impl<S: Transport> WebSocket<S> {
     /// `config` is the one that the connection was made with: it says how long a read may take at most. `epoch` is the
     /// moment that the connection's [`Instant`](ws_core::Instant)s count from.
     pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
-        let channel = Channel::plain(connection);
-        let driver = Driver::new(transport, channel, epoch, config.shortest_timeout());
-        Self::new(Arc::new(Shared::new(driver, None)))
+        let duplex = Duplex::new(Channel::plain(connection));
+        let driver = Driver::new(transport, duplex, epoch, config.shortest_timeout());
+        Self::new(Shared::new(driver, None))
     }
 
     pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
@@ -96,13 +96,13 @@ impl<S: Transport> WebSocket<S> {
     /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per
     /// message. The visitor may answer, and says whether to go on. Ends when it breaks off, or with the connection.
     ///
-    /// Before a message is shown, there is room for an answer to it. While the visitor looks, no other thread can use the
-    /// connection, and it must not itself use it but through its [`Reply`]: that would wait for ever.
+    /// Before a message is shown, there is room for an answer to it; until then, messages are read ahead within
+    /// `max_read_ahead`. Nothing is locked while the visitor runs. If it panics, the connection can be used as before.
     pub fn visit(
         &mut self,
         visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.shared.visit(visitor)
+        self.shared.visit_alone(visitor)
     }
 
     /// Receives the next message in pieces, as they come: of any size, without ever being whole in memory. `None` once the
@@ -120,9 +120,10 @@ impl<S: Transport> WebSocket<S> {
         self.shared.send(message.into())
     }
 
-    /// Queues the message if there is room, without waiting and without writing. Else the error hands it back.
+    /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the
+    /// error hands the message back.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.with(|connection| connection.send(message))
+        self.shared.try_send(message.into())
     }
 
     /// Waits until there is room for a message.

@@ -1,15 +1,14 @@
 //! How a listener stops the connections that it accepted.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ws_core::{CloseCode, Connection};
 
-use crate::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{Clock, Condvar, Mutex, MutexGuard, Unwinding, lock, mutant};
 
 #[cfg(test)]
 mod tests;
@@ -114,6 +113,7 @@ impl Shutdown {
             let members: Vec<_> = state.members.values().cloned().collect();
             (members, std::mem::take(&mut state.until_stopping))
         };
+        let wakers = if mutant("a listener that stops wakes nobody") { BTreeMap::new() } else { wakers };
         tell(members, Stopping::Close, wakers);
     }
 
@@ -137,7 +137,7 @@ impl Shutdown {
 
     /// Waits until no connection is left, but not longer than `timeout`. Says whether none is left.
     pub fn wait_empty(&self, timeout: Duration) -> bool {
-        let start = Instant::now();
+        let start = Clock::now();
         let mut state = self.state();
         loop {
             let left = timeout.saturating_sub(start.elapsed());
@@ -191,7 +191,7 @@ impl Future for Waiting<'_> {
         }
         let waker = cx.waker().clone();
         let mut state = register.state();
-        if state.has_come(until) {
+        if state.has_come(until) && !mutant("a stop before the waker is not seen") {
             // Before the waker.
             drop(state);
             return Poll::Ready(());
@@ -218,11 +218,13 @@ impl Drop for Guard {
         let member = state.members.remove(&self.key);
         let is_empty = state.members.is_empty();
         let wakers = if is_empty { std::mem::take(&mut state.until_empty) } else { BTreeMap::new() };
+        let wakers = if mutant("the last connection wakes nobody") { BTreeMap::new() } else { wakers };
         drop(state);
         self.register.0.emptied.notify_all();
-        let mut panic = attempt(|| drop(member));
-        wake(wakers, &mut panic);
-        go_on(panic);
+        let mut unwinding = Unwinding::default();
+        unwinding.run(|| drop(member));
+        wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));
+        unwinding.resume();
     }
 }
 
@@ -239,32 +241,13 @@ impl std::fmt::Debug for Shutdown {
 /// Tells connections, and wakes tasks. A connection that is busy delays none: all have the wish before the first is nudged.
 fn tell(members: Vec<Arc<dyn Stop>>, stopping: Stopping, wakers: BTreeMap<u64, Waker>) {
     members.iter().for_each(|member| member.request(stopping));
-    let mut panic = None;
+    let mut unwinding = Unwinding::default();
     for member in members {
-        panic = panic.or(attempt(|| member.nudge()));
-        panic = panic.or(attempt(|| drop(member)));
+        if !mutant("a member is not nudged") {
+            unwinding.run(|| member.nudge());
+        }
+        unwinding.run(|| drop(member));
     }
-    wake(wakers, &mut panic);
-    go_on(panic);
-}
-
-type Panic = Box<dyn std::any::Any + Send>;
-
-/// Wakes all, even if one panics.
-fn wake(wakers: BTreeMap<u64, Waker>, panic: &mut Option<Panic>) {
-    for waker in wakers.into_values() {
-        let another = attempt(|| waker.wake());
-        *panic = panic.take().or(another);
-    }
-}
-
-fn attempt(f: impl FnOnce()) -> Option<Panic> {
-    catch_unwind(AssertUnwindSafe(f)).err()
-}
-
-/// The first panic goes on, unless another is under way, which it would turn into the end of the process.
-fn go_on(panic: Option<Panic>) {
-    if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
-        resume_unwind(panic);
-    }
+    wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));
+    unwinding.resume();
 }

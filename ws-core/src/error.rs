@@ -161,6 +161,9 @@ impl fmt::Display for ViolationKind {
 const TOO_LATE: &str =
     "the peer has closed, and close_timeout for replies has passed; receive to learn why it has closed";
 
+const WITHIN_HOOK: &str =
+    "a hook of the client cannot wait for the same client; use a call that does not wait";
+
 /// Why a message was not sent. It hands the message back if it was not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -174,6 +177,9 @@ pub enum SendError {
     /// The peer has closed, and `close_timeout` for replies has passed ([`Config::close_timeout`](crate::Config::close_timeout)): our
     /// Close frame is on its way. `None` as in `Closed`.
     TooLate(Option<Message>),
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns. `None` if the
+    /// message was accepted. Use a call that does not wait.
+    WithinHook(Option<Message>),
 }
 
 impl SendError {
@@ -181,7 +187,7 @@ impl SendError {
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Full(message) | Self::Streaming(message) => Some(message),
-            Self::Closed(message) | Self::TooLate(message) => message,
+            Self::Closed(message) | Self::TooLate(message) | Self::WithinHook(message) => message,
         }
     }
 }
@@ -193,6 +199,7 @@ impl fmt::Display for SendError {
             Self::Closed(_) => "the connection is closed; receive to learn why",
             Self::TooLate(_) => TOO_LATE,
             Self::Streaming(_) => "a streamed message has not ended; finish it first",
+            Self::WithinHook(_) => WITHIN_HOOK,
         })
     }
 }
@@ -244,6 +251,8 @@ pub enum PingError {
     Closed,
     /// The peer has closed, and `close_timeout` for replies has passed.
     TooLate,
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns.
+    WithinHook,
 }
 
 impl fmt::Display for PingError {
@@ -253,6 +262,7 @@ impl fmt::Display for PingError {
             Self::Full => f.write_str("the send buffer is full; wait until there is room"),
             Self::Closed => f.write_str("the connection is closed; receive to learn why"),
             Self::TooLate => f.write_str(TOO_LATE),
+            Self::WithinHook => f.write_str(WITHIN_HOOK),
         }
     }
 }

@@ -28,7 +28,7 @@ impl ClientAdapter for Client {
     }
 
     fn confirm(&self) -> Result<(), ConfirmError> {
-        self.confirm().map_err(|_| ConfirmError::Lost)
+        self.confirm()
     }
 
     fn close(&self, frame: impl Into<CloseFrame>) {
@@ -102,7 +102,7 @@ impl ClientHandle for Handle {
     }
 
     fn confirm(&self) -> Result<(), ConfirmError> {
-        self.confirm().map_err(|_| ConfirmError::Lost)
+        self.confirm()
     }
 
     fn close(&self, frame: impl Into<CloseFrame>) {

@@ -4,5 +4,6 @@
 
 mod cancel;
 mod moved;
+mod wakes;
 
 suite::client_scenarios!(suite::tokio::Client);

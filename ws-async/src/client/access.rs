@@ -5,14 +5,15 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ws_client::{ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Stats, Status};
+use ws_client::sync::{Unwinding, mutant};
+use ws_client::{ClientEvent, ConfirmError, Gauge, Mark, Session, Stats, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
-use super::line::Line;
+use super::line::{Left, Line};
 use crate::runtime::Runtime;
 use crate::shared::{SharedHandle, Waiting};
-use crate::wakers::Wants;
+use crate::slots::Wants;
 
 /// A way to a client. A clone is another one.
 pub(crate) struct Access<R: Runtime> {
@@ -55,7 +56,15 @@ impl<R: Runtime> Access<R> {
     pub(crate) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         let mut message = Some(message);
         let sent = run(&self.handle, |line, cx| {
-            message.take().map_or(Ok(()), |message| line.queue(cx, |session| send(session, message, mark)))
+            let Some(message) = message.take() else { return Ok(()) };
+            match line.queue(cx, |session| send(session, message, mark)) {
+                Err(SendError::Full(message)) => {
+                    // What the transport takes now may make room.
+                    line.write(cx);
+                    line.queue(cx, |session| send(session, message, mark))
+                }
+                result => result,
+            }
         });
         match (sent, message) {
             (Some(result), _) => result,
@@ -117,7 +126,7 @@ impl<R: Runtime> Access<R> {
         if done.is_none()
             && let Some(f) = f
         {
-            self.handle.run_or_defer(move |line, cx| line.change(cx, f));
+            self.handle.defer(move |line, cx| line.change(cx, f));
         }
     }
 
@@ -157,17 +166,17 @@ fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<
     }
 }
 
-/// Polls, and runs the hooks of the user that this brings about, between two polls.
+/// Polls, and runs the user's code that this brings about, between two polls.
 fn poll<R: Runtime, O>(
     handle: &SharedHandle<Line<R>>,
     cx: &mut Context<'_>,
     mut f: impl FnMut(&mut Line<R>, &mut Context<'_>) -> Poll<O>,
 ) -> Poll<O> {
     loop {
-        let mut question = None;
-        let result = handle.poll(cx, |line, cx| leave(line, &mut question, |line| f(line, cx)));
-        let has_asked = ask(handle, question);
-        if result.is_ready() || !has_asked {
+        let mut left = None;
+        let result = handle.poll_then(cx, &mut f, |line| left = line.leave());
+        let has_left = follow(handle, left);
+        if result.is_ready() || !has_left || mutant("after an answer there is no other poll") {
             return result;
         }
     }
@@ -179,49 +188,39 @@ fn poll_once<R: Runtime, O>(
     mut f: impl FnMut(&mut Line<R>, &mut Context<'_>) -> Poll<O>,
 ) -> Poll<O> {
     loop {
-        let mut question = None;
-        let result = handle.poll_once(|line, cx| leave(line, &mut question, |line| f(line, cx)));
-        let has_asked = ask(handle, question);
-        if result.is_ready() || !has_asked {
+        let mut left = None;
+        let result = handle.poll_once(&mut f, |line| left = line.leave());
+        if !follow(handle, left) || result.is_ready() {
             return result;
         }
     }
 }
 
-/// Does something that does not wait, and runs the hooks of the user that this brings about. `None` if this thread holds the
+/// Does something that does not wait, and runs the user's code that this brings about. `None` if this thread holds the
 /// client already.
 fn run<R: Runtime, O>(
     handle: &SharedHandle<Line<R>>,
     f: impl FnOnce(&mut Line<R>, &mut Context<'_>) -> O,
 ) -> Option<O> {
-    let mut question = None;
-    let output = handle.run(|line, cx| leave(line, &mut question, |line| f(line, cx)));
-    ask(handle, question);
+    let mut left = None;
+    let output = handle.run_then(f, |line| left = line.leave());
+    follow(handle, left);
     output
 }
 
-/// Does something under the lock. Before that is released, the state is published, and a hook that is to be run is handed out.
-fn leave<R: Runtime, O>(
-    line: &mut Line<R>,
-    question: &mut Option<Question>,
-    f: impl FnOnce(&mut Line<R>) -> O,
-) -> O {
-    let output = f(line);
-    line.session().publish();
-    *question = line.take_question();
-    output
-}
-
-/// Runs hooks without the lock. Says whether there was one. A panic of a hook goes on, after the client was told.
-fn ask<R: Runtime>(handle: &SharedHandle<Line<R>>, mut question: Option<Question>) -> bool {
-    let mut has_asked = false;
-    while let Some(asked) = question.take() {
-        has_asked = true;
-        let answer = asked.ask();
-        let panic = handle.run(|line, _| leave(line, &mut question, |line| line.answer(answer)));
+/// Drops transports and runs hooks, without the lock. Says whether there was something. A panic goes on when the rest is done.
+fn follow<R: Runtime>(handle: &SharedHandle<Line<R>>, mut left: Option<Left<R>>) -> bool {
+    let has_left = left.is_some();
+    let mut unwinding = Unwinding::default();
+    while let Some(Left { dropped, question }) = left.take() {
+        dropped.into_iter().for_each(|dropped| unwinding.run(|| drop(dropped)));
+        let Some(question) = question else { break };
+        let answer = question.ask();
+        let panic = handle.run_then(|line, _| line.answer(answer), |line| left = line.leave());
         if let Some(Some(payload)) = panic {
-            resume_unwind(payload);
+            unwinding.run(|| resume_unwind(payload));
         }
     }
-    has_asked
+    unwinding.resume();
+    has_left
 }

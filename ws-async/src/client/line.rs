@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use ws_client::sync::mutant;
 use ws_client::{Action, Answer, ClientEvent, ConnectError, Question, Reached, Session, Status};
 use ws_core::{Instant, Machine};
 
@@ -10,7 +11,8 @@ use crate::clock::Clock;
 use crate::connect::reach;
 use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
-use crate::wakers::{News, Waited, Wants};
+use crate::slots::{News, Wants};
+use crate::wakers::Waited;
 
 pub(crate) struct Line<R: Runtime> {
     driver: Driver<R, Session>,
@@ -19,6 +21,8 @@ pub(crate) struct Line<R: Runtime> {
     opening: Option<Opening<R>>,
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
+    /// The user's transports to be dropped, which needs the same.
+    dropped: Vec<Dropped<R>>,
     /// The conditions that the last poll waits for.
     wants: Wants,
     /// There is something to do for one who waits.
@@ -27,6 +31,19 @@ pub(crate) struct Line<R: Runtime> {
     is_stuck: bool,
     /// The version of the proofs that everybody was told of.
     proofs: u64,
+}
+
+/// Something that runs code of the user, for a caller that has unlocked the line.
+pub(crate) struct Left<R: Runtime> {
+    /// To be dropped first.
+    pub(crate) dropped: Vec<Dropped<R>>,
+    pub(crate) question: Option<Question>,
+}
+
+/// A transport that is of no more use.
+pub(crate) enum Dropped<R: Runtime> {
+    Transport(R::TcpStream),
+    Opening(#[expect(dead_code, reason = "it is only dropped")] Opening<R>),
 }
 
 type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
@@ -39,6 +56,7 @@ impl<R: Runtime> Line<R> {
             transport: None,
             opening: None,
             question: None,
+            dropped: Vec::new(),
             wants: Wants::NOTHING,
             needs_driver: false,
             is_stuck: false,
@@ -61,16 +79,29 @@ impl<R: Runtime> Line<R> {
         // Nobody may be waiting who would see to it.
         self.act();
         self.write_at_once(cx);
-        self.needs_driver = true;
+        self.needs_driver = !mutant("a user's wish wakes nobody");
         output
     }
 
-    /// Queues something, and lets the transport take what it takes at once.
-    pub(crate) fn queue<O>(&mut self, cx: &mut Context<'_>, f: impl FnOnce(&mut Session) -> O) -> O {
+    /// Queues something, and lets the transport take what it takes at once. A refusal moves nothing: a caller that waits would not
+    /// see the room that this makes.
+    pub(crate) fn queue<O, E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Session) -> Result<O, E>,
+    ) -> Result<O, E> {
         let output = f(&mut self.driver.machine);
+        if output.is_ok() || mutant("a refusal makes room that nobody sees") {
+            self.act();
+            self.write_at_once(cx);
+        }
+        output
+    }
+
+    /// Lets the transport take what it takes at once.
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>) {
         self.act();
         self.write_at_once(cx);
-        output
     }
 
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
@@ -79,7 +110,8 @@ impl<R: Runtime> Line<R> {
             let Ok(event) = self.driver.machine.poll_event();
             if event.is_some() {
                 // One who waits elsewhere may read on.
-                self.needs_driver |= was_full && !self.driver.machine.is_full();
+                let has_unblocked = was_full && !self.driver.machine.is_full();
+                self.needs_driver |= has_unblocked && !mutant("room for events wakes nobody");
                 // What goes with it may be an action, such as dropping the transport.
                 self.act();
                 return Poll::Ready(event);
@@ -111,7 +143,7 @@ impl<R: Runtime> Line<R> {
             if self.poll_io(cx, wants, reading).is_ready() {
                 continue;
             }
-            if !self.driver.has_written {
+            if !self.driver.has_written || mutant("a part that leaves is not looked at") {
                 return Poll::Pending;
             }
             // The transport has taken a part, which may be what is waited for.
@@ -127,8 +159,8 @@ impl<R: Runtime> Line<R> {
 
     fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
         self.act();
-        let result = if self.question.is_some() {
-            // The caller answers it first.
+        let result = if self.question.is_some() || !self.dropped.is_empty() {
+            // The caller runs that first: the next connection may need the port of the last one.
             Poll::Pending
         } else {
             self.poll_transport(cx, reading)
@@ -158,7 +190,7 @@ impl<R: Runtime> Line<R> {
         if let Some(transport) = &mut self.transport {
             let is_stuck = !self.driver.write_through(transport, cx);
             // Once told, one who waits writes on by itself.
-            self.needs_driver |= is_stuck && !self.is_stuck;
+            self.needs_driver |= is_stuck && !self.is_stuck && !mutant("what is stuck wakes nobody");
             self.is_stuck = is_stuck;
         }
     }
@@ -167,6 +199,11 @@ impl<R: Runtime> Line<R> {
     fn act(&mut self) {
         while let Some(action) = self.driver.machine.poll_action() {
             let opening = match action {
+                Action::Ask(question) if mutant("a hook runs under the lock") => {
+                    let now = self.driver.now();
+                    drop(self.driver.machine.answer(question.ask(), now));
+                    continue;
+                }
                 Action::Ask(question) => {
                     self.question = Some(question);
                     continue;
@@ -179,15 +216,18 @@ impl<R: Runtime> Line<R> {
             };
             // What may tell the peer why, as far as it leaves without waiting.
             self.write_at_once(&mut Context::from_waker(Waker::noop()));
-            self.transport = None;
-            self.opening = opening;
+            self.dropped.extend(self.transport.take().map(Dropped::Transport));
+            self.dropped.extend(std::mem::replace(&mut self.opening, opening).map(Dropped::Opening));
             self.is_stuck = false;
         }
     }
 
-    /// Whether a hook of the user is to be run. The caller runs it without the lock, and gives the answer back.
-    pub(crate) fn take_question(&mut self) -> Option<Question> {
-        self.question.take()
+    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user.
+    pub(crate) fn leave(&mut self) -> Option<Left<R>> {
+        self.session().publish();
+        let is_idle = self.question.is_none() && self.dropped.is_empty();
+        (!is_idle)
+            .then(|| Left { dropped: std::mem::take(&mut self.dropped), question: self.question.take() })
     }
 
     /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.
@@ -195,7 +235,7 @@ impl<R: Runtime> Line<R> {
         let now = self.driver.now();
         let panic = self.driver.machine.answer(answer, now);
         self.act();
-        self.needs_driver = true;
+        self.needs_driver = !mutant("an answer wakes nobody");
         panic
     }
 
@@ -211,6 +251,8 @@ impl<R: Runtime> Line<R> {
                 if self.driver.machine.opened(&route, peer, local, now) {
                     self.driver.renew();
                     self.transport = Some(transport);
+                } else {
+                    self.dropped.push(Dropped::Transport(transport));
                 }
             }
             Err(error) => self.driver.machine.not_opened(error, now),
@@ -225,16 +267,20 @@ impl<R: Runtime> Waited for Line<R> {
 
     fn news(&mut self) -> News {
         let has_input = std::mem::take(&mut self.driver.progress) != Progress::Nothing;
-        let needs_driver = std::mem::take(&mut self.needs_driver) || self.question.is_some();
+        let has_question = self.question.is_some() && !mutant("a question wakes nobody");
+        let needs_driver = std::mem::take(&mut self.needs_driver) || has_question;
         let session = &mut self.driver.machine;
         let has_proofs = self.proofs != session.proofs_version();
         self.proofs = session.proofs_version();
+        let has_proofs = has_proofs && !mutant("a proof wakes nobody");
+        let has_input = has_input && !mutant("input wakes no client");
         let met = Wants::EVENTS.only_if(has_input || session.has_events())
             | Wants::ROOM.only_if(session.has_room() || !session.is_accepting())
             | Wants::PING.only_if(session.has_room_for_ping())
-            | Wants::FLUSHED.only_if(session.flushed().is_some())
+            | Wants::FLUSHED.only_if(session.flushed().is_some() && !mutant("an empty outbox wakes nobody"))
             | Wants::PROOF.only_if(has_proofs)
-            | Wants::END.only_if(session.status() == Status::Closed);
+            | Wants::END
+                .only_if(session.status() == Status::Closed && !mutant("the end of a client wakes nobody"));
         News { met, needs_driver }
     }
 

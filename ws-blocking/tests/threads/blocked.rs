@@ -251,3 +251,20 @@ fn a_transport_that_takes_nothing_has_a_deadline() {
         drop(raw);
     });
 }
+
+#[test]
+fn the_end_of_the_stream_is_seen_though_a_write_never_comes_to_rest() {
+    bounded(|| {
+        let (server, raw) = with_raw_client(&quiet());
+        let (mut sender, mut receiver) = server.split();
+        let sending = thread::spawn(move || sender.send(vec![7; 64 << 20]));
+        thread::sleep(Duration::from_millis(100));
+        let start = Instant::now();
+        // It takes nothing more, and says nothing more.
+        raw.shutdown(Shutdown::Write).unwrap();
+        assert!(matches!(receiver.recv(), Err(Error::UnexpectedEof)));
+        assert!(sending.join().unwrap().is_err());
+        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+        drop(raw);
+    });
+}

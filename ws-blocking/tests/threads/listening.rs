@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{AcceptError, Listener, SendError, WebSocket};
+use ws_blocking::{Accept, AcceptError, Listener, SendError, WebSocket};
 
-use crate::support::{REQUEST, bounded, frame, read_head};
+use crate::support::{REQUEST, bounded, read_head};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -124,29 +125,74 @@ fn a_connection_that_was_dropped_is_not_waited_for() {
     });
 }
 
+/// A client whose request has come, and is being looked at when the listener stops.
 #[test]
-fn a_handshake_under_way_is_finished_and_then_closed() {
+fn a_client_that_is_decided_on_is_refused_with_503() {
+    bounded(|| {
+        let (listener, _) = listener("127.0.0.1:0");
+        let mut raw = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        raw.write_all(REQUEST).unwrap();
+        let (incoming, _) = listener.accept().unwrap();
+        let stopping = listener.clone();
+        let mut shutdown = None;
+        let accepted = incoming.accept_with(|_| {
+            let begun = stopping.clone();
+            shutdown = Some(thread::spawn(move || begun.shutdown(PATIENCE)));
+            while !matches!(stopping.accept(), Err(AcceptError::Shutdown)) {}
+            Ok(Accept::new())
+        });
+        assert!(matches!(accepted, Err(AcceptError::Shutdown)));
+        assert!(read_head(&mut raw).starts_with("HTTP/1.1 503 "));
+        assert_eq!(shutdown.unwrap().join().unwrap(), 0);
+    });
+}
+
+/// Its request has not come, and the thread that waits for it comes back at once.
+#[test]
+fn a_client_that_has_not_asked_is_disconnected() {
     bounded(|| {
         let (listener, _) = listener("127.0.0.1:0");
         let mut raw = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (incoming, _) = listener.accept().unwrap();
-        let serving = thread::spawn(move || {
-            let (mut socket, _) = incoming.accept().unwrap();
-            let received = socket.recv().unwrap();
-            (received, socket.closed().unwrap())
-        });
-        let stopping = listener.clone();
-        let stopping = thread::spawn(move || stopping.shutdown(PATIENCE));
-        while !matches!(listener.accept(), Err(AcceptError::Shutdown)) {}
-        raw.write_all(REQUEST).unwrap();
-        read_head(&mut raw);
-        let mut close = [0; 4];
-        raw.read_exact(&mut close).unwrap();
-        assert_eq!(&close, b"\x88\x02\x03\xe9");
-        raw.write_all(&frame(0x88, b"\x03\xe9")).unwrap();
-        drop(raw);
-        let (received, closed) = serving.join().unwrap();
-        assert_eq!((received, closed.code, closed.clean), (None, 1001, true));
-        assert_eq!(stopping.join().unwrap(), 0);
+        let serving = thread::spawn(move || incoming.accept().err());
+        thread::sleep(Duration::from_millis(100));
+        let start = Instant::now();
+        assert_eq!(listener.shutdown(PATIENCE), 0);
+        assert!(matches!(serving.join().unwrap(), Some(AcceptError::Shutdown)));
+        assert!(matches!(raw.read(&mut [0; 1]), Ok(0) | Err(_)));
+        assert!(start.elapsed() < PATIENCE / 6, "{:?}", start.elapsed());
+    });
+}
+
+/// Nothing that a user's code does holds up what the listener does with other connections, nor with its own.
+#[test]
+fn a_visitor_that_sleeps_holds_nothing_up() {
+    bounded(|| {
+        const SLEEP: Duration = Duration::from_secs(20);
+        let (listener, url) = listener("127.0.0.1:0");
+        let (tell, told) = mpsc::channel();
+        for _ in 0..3 {
+            let connecting = thread::spawn({
+                let url = url.clone();
+                move || WebSocket::connect(&url).unwrap().0
+            });
+            let (mut socket, _) = listener.accept().unwrap().0.accept().unwrap();
+            let mut client = connecting.join().unwrap();
+            client.send("hello").unwrap();
+            let tell = tell.clone();
+            thread::spawn(move || {
+                let _ = socket.visit(|_, _| {
+                    tell.send(()).unwrap();
+                    thread::sleep(SLEEP);
+                    ControlFlow::Break(())
+                });
+            });
+            thread::spawn(move || while let Ok(Some(_)) = client.recv() {});
+            told.recv().unwrap();
+        }
+        let patience = Duration::from_millis(200);
+        let start = Instant::now();
+        assert_eq!(listener.shutdown(patience), 3);
+        assert!(start.elapsed() < SLEEP / 4, "{:?}", start.elapsed());
     });
 }

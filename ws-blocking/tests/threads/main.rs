@@ -8,4 +8,7 @@ mod deadlines;
 mod duplex;
 mod listening;
 mod opening;
+mod panics;
+mod reentrant;
 mod support;
+mod waking;

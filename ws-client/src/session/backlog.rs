@@ -8,7 +8,7 @@ use super::event::{ClientError, ClientEvent};
 use crate::error::ConnectError;
 
 /// While events of so many bytes wait, no more are brought about.
-const LIMIT: usize = 1 << 20;
+const LIMIT: usize = if cfg!(shuttle) { 1 << 11 } else { 1 << 20 };
 
 /// What was reported, and what was read ahead, oldest first.
 #[derive(Default)]

@@ -89,10 +89,16 @@ impl Session {
         } else if self.events.is_empty() {
             self.has_input && !self.events.is_discarding()
         } else {
-            // Behind the message may be the end, with which it is held no more.
-            let may_end = self.has_input && !self.events.is_full();
-            may_end || !self.is_holding() || !self.events.begins_with_message()
+            // While messages are held, the bytes behind them may bring the end, which frees them.
+            !self.is_holding()
+                || !self.events.begins_with_message()
+                || (self.has_input && !self.is_standing_still())
         }
+    }
+
+    /// Whether bytes are not looked at, because nobody takes the events that wait.
+    fn is_standing_still(&self) -> bool {
+        self.events.is_full() && matches!(&self.state, State::Open(open) if !open.is_closing)
     }
 
     /// Whether messages wait because the user has paused. Once the user has closed the client, or it is over, they do not: what is
@@ -119,10 +125,10 @@ impl Session {
     /// When [`close`](Self::close) was called, messages beyond the limit are dropped, so that they do not hide the end.
     pub fn read_ahead(&mut self) -> bool {
         loop {
-            let is_full = self.events.is_full();
-            if is_full && matches!(&self.state, State::Open(open) if !open.is_closing) {
+            if self.is_standing_still() {
                 break;
             }
+            let is_full = self.events.is_full();
             let before = self.events.len();
             if !self.advance() {
                 break;

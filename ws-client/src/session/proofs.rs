@@ -72,6 +72,8 @@ pub enum ConfirmError {
     NothingSent,
     /// The client was over before the proof came.
     Closed,
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns.
+    WithinHook,
 }
 
 impl fmt::Display for ConfirmError {
@@ -84,6 +86,9 @@ impl fmt::Display for ConfirmError {
                 "this handle has sent nothing to confirm; use the handle that sends, or the client"
             }
             Self::Closed => "the client was over before the proof came; take back the unsent messages",
+            Self::WithinHook => {
+                "a hook of the client cannot wait for the same client; confirm after it has returned"
+            }
         })
     }
 }

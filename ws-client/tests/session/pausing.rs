@@ -40,6 +40,22 @@ fn no_message_comes_after_pause_even_if_it_was_read_before() {
 }
 
 #[test]
+fn bytes_behind_a_held_message_may_bring_the_end_that_frees_it() {
+    let mut sim = Sim::new(client(), []);
+    open(&mut sim);
+    sim.session.cancel_reconnect();
+    sim.session.pause();
+    sim.inject(b"\x81\x01a");
+    sim.settle();
+    sim.expect(&[]);
+    assert!(!sim.session.has_events());
+    sim.session.handle_read(0, sim.now);
+    assert!(sim.session.has_events());
+    let Ok(event) = sim.session.poll_event();
+    assert!(matches!(event, Some(ClientEvent::Message(message)) if message.as_text() == Some("a")));
+}
+
+#[test]
 fn events_before_the_first_message_are_handed_out() {
     let mut sim = Sim::new(client(), []);
     sim.session.pause();

@@ -1,0 +1,237 @@
+//! The user's code calls other handles: visitors, hooks, and wakers that are woken or dropped.
+
+use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::panicking;
+
+use shuttle::future::spawn;
+use ws_async::{Client, Handle, MessageRef, Reconnect, Reply, Sender};
+use ws_client::sync::{Mutex, lock};
+use ws_core::{CloseCode, Message, SendError};
+
+use super::client::{builder, open, serve};
+use super::{connect, is_over};
+use crate::flags::{Flag, Flags};
+use crate::peer::{MARKER, Step};
+use crate::runtime::{self, Model};
+use crate::table::{Cell, Driver, Event, Operation, Surface};
+
+const CELL: Cell =
+    Cell { surface: Surface::Halves, operation: Operation::Visit, event: Event::Room, driver: Driver::Other };
+
+type Shared<T> = Arc<Mutex<T>>;
+
+/// A visitor sends with the other half, while that waits for room in a task of its own.
+pub(super) async fn visitor() {
+    let flags = Flags::default();
+    let (socket, peer, _) = connect(CELL).await;
+    let (sender, mut receiver) = socket.split();
+    let steps = vec![Step::Send(3), Step::Until(MARKER), Step::Send(1), Step::Answer];
+    let peer = spawn(peer.play(steps, flags.clone()));
+    let sender = Arc::new(Mutex::new(sender));
+    let (mut seen, other) = (0, sender.clone());
+    let visitor = |_: MessageRef<'_>, _: &mut Reply<'_>| {
+        seen += 1;
+        lock(&other).try_send(Message::binary(MARKER)).expect("there is room");
+        if seen == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    receiver.visit(visitor).await.expect("the connection is open");
+    is_over(&flags);
+    drop((sender, other, receiver));
+    peer.await.expect("it ends");
+}
+
+/// Every message of a peer that gives back all that it gets is answered by a visitor, and the other half feeds as much as it can.
+pub(super) async fn echo() {
+    let flags = Flags::default();
+    let (socket, peer, _) = connect(CELL).await;
+    let (mut sender, mut receiver) = socket.split();
+    const ECHOES: usize = 12;
+    let peer = spawn(peer.echo(ECHOES));
+    let sending = spawn(async move {
+        for _ in 0..ECHOES {
+            sender.feed(Message::binary(&[b'E'; 100][..])).await.expect("the connection is open");
+        }
+        sender.flush().await.expect("the connection is open");
+        sender
+    });
+    let mut seen = 0;
+    let visitor = |_: MessageRef<'_>, _: &mut Reply<'_>| {
+        seen += 1;
+        if seen == ECHOES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    receiver.visit(visitor).await.expect("the connection is open");
+    is_over(&flags);
+    drop((sending.await, receiver));
+    peer.await.expect("it ends");
+}
+
+/// A visitor panics while the other half waits: the panic reaches its caller, and the other half comes to its end.
+pub(super) async fn panics() {
+    let flags = Flags::default();
+    let (socket, peer, _) = connect(CELL).await;
+    let (mut sender, mut receiver) = socket.split();
+    sender.try_send(Message::binary(&crate::peer::LARGE[..])).expect("the buffer is empty");
+    let peer = spawn(peer.play(vec![Step::Send(2), Step::Answer], flags.clone()));
+    let sending = spawn(async move { sender.flush().await });
+    {
+        let visitor = |_: MessageRef<'_>, _: &mut Reply<'_>| panic!("the visitor's own");
+        let mut visiting = pin!(receiver.visit(visitor));
+        let panicked = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| visiting.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(_)) => Poll::Ready(false),
+            Err(_) => Poll::Ready(true),
+        });
+        assert!(panicked.await, "the panic is lost");
+    }
+    drop(receiver);
+    let _ = sending.await.expect("it ends");
+    is_over(&flags);
+    peer.await.expect("it ends");
+}
+
+/// The hooks of a client call every method of a handle that does not wait.
+pub(super) async fn hooks() {
+    let flags = Flags::default();
+    let handle: Shared<Option<Handle<Model>>> = Arc::default();
+    let peer = serve(vec![Step::End, Step::Await(Flag::Over)], &flags);
+    let next = serve(vec![Step::Answer], &flags);
+    let (preparing, deciding) = (handle.clone(), handle.clone());
+    let policy = Reconnect::never().decide(move |_| {
+        call(lock(&deciding).as_ref().expect("it is built"));
+        Some(ws_client::Decision::RetryIn(std::time::Duration::ZERO))
+    });
+    let mut client: Client<Model> = builder()
+        .reconnect(policy)
+        .prepare(move |_, options| {
+            call(lock(&preparing).as_ref().expect("it is built"));
+            options
+        })
+        .build()
+        .expect("the URL is right");
+    *lock(&handle) = Some(client.handle());
+    let sending = client.handle();
+    let other = spawn(async move { sending.send(Message::binary(MARKER)).await });
+    open(&mut client).await;
+    open(&mut client).await;
+    let _ = other.await.expect("it ends");
+    is_over(&flags);
+    drop(lock(&handle).take());
+    drop(client);
+    runtime::refuse();
+    peer.await.expect("it ends");
+    next.await.expect("it ends");
+}
+
+fn call(handle: &Handle<Model>) {
+    let _ = handle.status();
+    let sent = handle.try_send(Message::binary(MARKER));
+    // There is always room in these scenarios: a refusal means that the caller holds the client.
+    assert!(matches!(sent, Ok(()) | Err(SendError::Closed(_))), "{sent:?}");
+    drop(handle.clone());
+}
+
+/// A waker that uses a handle when it is woken, and when it is dropped, as one that owns its task does.
+struct Busy {
+    handle: Handle<Model>,
+    task: Waker,
+    /// Number of calls that are left: each of them wakes somebody.
+    left: Arc<AtomicUsize>,
+}
+
+impl Busy {
+    fn call(&self) {
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
+            call(&self.handle);
+        }
+    }
+}
+
+impl Wake for Busy {
+    fn wake(self: Arc<Self>) {
+        self.call();
+        self.task.wake_by_ref();
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        // A schedule that has failed is not to fail again.
+        if !panicking() {
+            self.call();
+        }
+    }
+}
+
+/// A client is polled with another waker each time, each of which uses a handle.
+pub(super) async fn wakers() {
+    let flags = Flags::default();
+    let peer = serve(vec![Step::Send(3), Step::Until(MARKER), Step::Close, Step::Answer], &flags);
+    let mut client: Client<Model> =
+        builder().reconnect(Reconnect::never()).build().expect("the URL is right");
+    let handle = client.handle();
+    let other = client.handle();
+    let sending = spawn(async move {
+        let _ = other.send(Message::binary(MARKER)).await;
+        let _ = other.flush().await;
+    });
+    let left = Arc::new(AtomicUsize::new(10));
+    {
+        let mut draining = pin!(async { while client.next().await.is_some() {} });
+        let mut poll = |cx: &Context<'_>| {
+            let (handle, left) = (handle.clone(), left.clone());
+            let waker = Waker::from(Arc::new(Busy { handle, task: cx.waker().clone(), left }));
+            draining.as_mut().poll(&mut Context::from_waker(&waker))
+        };
+        // Twice, so that the second takes the place of the first.
+        poll_fn(|cx| if poll(cx).is_pending() { poll(cx) } else { Poll::Ready(()) }).await;
+    }
+    sending.await.expect("it ends");
+    is_over(&flags);
+    drop((client, handle));
+    peer.await.expect("it ends");
+}
+
+/// A waker that owns a half of the connection, as one that owns a task that has ended does.
+struct Owner {
+    half: Mutex<Option<Sender<Model>>>,
+    task: Waker,
+}
+
+impl Wake for Owner {
+    fn wake(self: Arc<Self>) {
+        self.task.wake_by_ref();
+    }
+}
+
+/// The last reference to a half is a waker that the connection keeps.
+pub(super) async fn owner() {
+    let flags = Flags::default();
+    let (socket, peer, _) = connect(CELL).await;
+    let (mut sender, mut receiver) = socket.split();
+    sender.start_close(CloseCode::NORMAL);
+    let peer = spawn(peer.play(vec![Step::Send(2), Step::Answer], flags.clone()));
+    let mut half = Some(sender);
+    let mut receiving = pin!(async { while let Ok(Some(_)) = receiver.recv().await {} });
+    poll_fn(|cx| {
+        let waker = Waker::from(Arc::new(Owner { half: Mutex::new(half.take()), task: cx.waker().clone() }));
+        receiving.as_mut().poll(&mut Context::from_waker(&waker))
+    })
+    .await;
+    is_over(&flags);
+    peer.await.expect("it ends");
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if !panicking() {
+            drop(lock(&self.half).take());
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! The two halves of a connection, in threads.
+//!
+//! A thread reads or writes, and cannot wait for both: where it alone has the connection, its calls end by their time-outs.
+//! So time passes here, but only when no thread can run, and no scenario may need much of it: a lost wake-up would be healed by a
+//! longer one.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use shuttle::future::block_on;
+use shuttle::rand::{RngCore, thread_rng};
+use shuttle::thread;
+use ws_blocking::{Receiver, Sender, Transport, WebSocket};
+use ws_client::sync::{Clock, Mutex, lock, model};
+use ws_core::bytes::BytesMut;
+use ws_core::{
+    CloseCode, Connection, Event as Received, Instant, Message, MessageRef, Random, Reply, Role, SendError,
+};
+
+use super::{config, operate, script};
+use crate::check;
+use crate::flags::{Flag, Flags};
+use crate::peer::{LARGE, MARKER, MESSAGE, Peer};
+use crate::pipe::{End, pipe};
+use crate::table::{Cell, Driver, Event, Operation};
+
+/// Number of messages that make room in the read-ahead for all the others.
+const ENOUGH: usize = script::MANY - 3;
+
+/// Maximum time that a scenario may take: less than any deadline of a connection, and than a read without another reason to end.
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// Time passes less often than this while threads can run.
+const MOMENTS: u64 = 8;
+
+/// A transport for threads.
+struct Wire {
+    end: End,
+    timeouts: Mutex<Timeouts>,
+}
+
+#[derive(Clone, Copy)]
+struct Timeouts {
+    read: Duration,
+    write: Duration,
+}
+
+impl Transport for Wire {
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let timeout = lock(&self.timeouts).read;
+        self.end.read(buffer, timeout)
+    }
+
+    fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let timeout = lock(&self.timeouts).write;
+        self.end.write(&buffers[0], timeout)
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.end.read(buffer, Duration::ZERO)
+    }
+
+    fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.end.write(&buffers[0], Duration::ZERO)
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        lock(&self.timeouts).read = timeout;
+        Ok(())
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
+        lock(&self.timeouts).write = timeout;
+        Ok(())
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match how {
+            Shutdown::Write => self.end.end(),
+            Shutdown::Read | Shutdown::Both => self.end.shut(),
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn run(cell: Cell) {
+    let flags = Flags::default();
+    let over = flags.clone();
+    let clock = thread::spawn(move || pass_time(&over));
+    let (near, far) = pipe();
+    let random = Random::from_seed([7; 32]);
+    let connection =
+        Connection::after_handshake(Role::Client, &config(), random, BytesMut::new(), Instant::EPOCH);
+    let forever = Timeouts { read: Duration::MAX, write: Duration::MAX };
+    let wire = Wire { end: near, timeouts: Mutex::new(forever) };
+    let socket = WebSocket::from_connection(wire, connection, &config(), Clock::now());
+    let (mut sender, mut receiver) = socket.split();
+    sender.try_send(Message::binary(&LARGE[..])).expect("the buffer is empty");
+    let peer = Peer::new(far, Role::Server).play(script::of(cell), flags.clone());
+    let peer = thread::spawn(move || block_on(peer));
+    flags.raise(Flag::Begun);
+    let own = flags.clone();
+    let other = if cell.operation.receives() {
+        let other = thread::spawn(move || accompany_receiver(cell, sender, &own));
+        receive(&mut receiver, cell);
+        flags.raise(Flag::Over);
+        drop(receiver);
+        other
+    } else {
+        let other = thread::spawn(move || accompany_sender(cell, receiver, &own));
+        send(&mut sender, cell, &flags);
+        flags.raise(Flag::Over);
+        drop(sender);
+        other
+    };
+    other.join().expect("it ends");
+    let messages = peer.join().expect("it ends");
+    clock.join().expect("it ends");
+    assert!(messages.first().is_none_or(|first| *first == LARGE), "out of order");
+}
+
+/// Lets time pass: in some schedules a few times at any moment, and then while nobody can run.
+fn pass_time(flags: &Flags) {
+    for _ in 0..thread_rng().next_u64() % MOMENTS {
+        thread::yield_now();
+        model::advance_to_next(LONGEST);
+    }
+    check::keep_time();
+    let start = Clock::now();
+    loop {
+        thread::yield_now();
+        let has_passed = model::advance_to_next(Duration::MAX);
+        if flags.is_raised(Flag::Over) && !has_passed {
+            return;
+        }
+        assert!(has_passed, "every thread waits, and not for time");
+        assert!(start.elapsed() < LONGEST, "it took {:?}", start.elapsed());
+    }
+}
+
+fn send(sender: &mut Sender<Wire>, cell: Cell, flags: &Flags) {
+    let marker = || Message::binary(MARKER);
+    let result = match cell.operation {
+        Operation::Ready => sender.ready(),
+        Operation::Feed => sender.feed(marker()),
+        Operation::Send => sender.send(marker()),
+        Operation::Flush => sender.flush(),
+        Operation::Ping => sender.ping("ping").map_err(|_| SendError::Closed(None)),
+        _ => {
+            let closed = sender.close(CloseCode::NORMAL);
+            assert!(cell.event.ends() || closed.clean, "{closed:?}");
+            return;
+        }
+    };
+    flags.raise(Flag::Completed);
+    if cell.event.ends() {
+        return;
+    }
+    result.expect("the connection is open");
+    if matches!(cell.operation, Operation::Ready | Operation::Flush | Operation::Ping) {
+        sender.try_send(marker()).expect("there is room");
+    }
+    if cell.driver != Driver::Other {
+        sender.flush().expect("the connection is open");
+    }
+    block_on(flags.wait(Flag::Seen));
+}
+
+fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
+    let mut left = if cell.event.ends() { usize::MAX } else { script::messages(cell) };
+    let mut has_pong = false;
+    let end = loop {
+        if left == 0 {
+            break Ok(());
+        }
+        let more = match cell.operation {
+            Operation::Recv => receiver.recv().map(|message| message.is_some_and(|m| operate::check(&m))),
+            Operation::Next => loop {
+                match receiver.next() {
+                    Ok(Some(Received::Message(message))) => break Ok(operate::check(&message)),
+                    Ok(Some(Received::Pong { .. })) => has_pong = true,
+                    Ok(Some(_)) => {}
+                    Ok(None) => break Ok(false),
+                    Err(error) => break Err(error),
+                }
+            },
+            Operation::Visit => {
+                let mut has_come = false;
+                let visitor = |message: MessageRef<'_>, _: &mut Reply<'_>| {
+                    assert!(matches!(message, MessageRef::Binary(bytes) if bytes.len() == MESSAGE));
+                    has_come = true;
+                    ControlFlow::Break(())
+                };
+                receiver.visit(visitor).map(|()| has_come)
+            }
+            _ => match receiver.recv_stream() {
+                Ok(Some(mut reader)) => loop {
+                    match reader.next() {
+                        Ok(Some(_)) => {}
+                        Ok(None) => break Ok(true),
+                        Err(error) => break Err(error),
+                    }
+                },
+                Ok(None) => Ok(false),
+                Err(error) => Err(error),
+            },
+        };
+        match more {
+            Ok(true) => left -= 1,
+            Ok(false) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    operate::received(cell, left, end, has_pong);
+}
+
+/// What the receiving half does while the sending half waits.
+fn accompany_sender(cell: Cell, mut receiver: Receiver<Wire>, flags: &Flags) {
+    match (cell.event, cell.driver) {
+        (Event::HalfDropped, _) => return,
+        (_, Driver::Other) => {
+            while let Ok(Some(_)) = receiver.recv() {}
+            return;
+        }
+        (Event::ReadAhead, _) => {
+            for _ in 0..ENOUGH {
+                receiver.recv().expect("the connection is open");
+            }
+        }
+        _ => {}
+    }
+    block_on(flags.wait(Flag::Over));
+}
+
+/// What the sending half does while the receiving half waits.
+fn accompany_receiver(cell: Cell, mut sender: Sender<Wire>, flags: &Flags) {
+    if cell.driver == Driver::Other {
+        let flushed = sender.flush();
+        if cell.event == Event::Room {
+            flushed.expect("the connection is open");
+            sender.try_send(Message::binary(MARKER)).expect("there is room");
+        }
+    }
+    if cell.event != Event::HalfDropped {
+        block_on(flags.wait(Flag::Over));
+    }
+}

@@ -1,0 +1,366 @@
+//! A client, as the operations that any of its handles can do, in any thread.
+
+use std::cell::RefCell;
+use std::net::TcpStream;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use ws_client::sync::atomic::{AtomicBool, Ordering};
+use ws_client::sync::{Mutex, lock};
+use ws_client::{
+    Action, ClientEvent, ConfirmError, ConnectError, ConnectOptions, Gauge, Mark, Question, Reached, Session,
+    Status,
+};
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
+
+use crate::behind::{Behind, Left};
+use crate::clock;
+use crate::connect::reach;
+use crate::driver::{Driven, Driver, Next};
+use crate::elapsed::Elapsed;
+use crate::line::Line;
+use crate::state::State;
+use crate::waiters::Until;
+
+/// A session and the line that it goes over at present.
+pub(crate) struct Shared {
+    driver: Driver<Line, Session>,
+    me: Weak<Self>,
+    errand: Mutex<Errand>,
+    /// A thread was brought back from a read for events that were not asked for since. Changed under the lock of the driver.
+    is_told: AtomicBool,
+    pub(super) gauge: Arc<Gauge>,
+}
+
+/// The tasks that the session has given, and that are not begun.
+#[derive(Default)]
+struct Errand {
+    action: Option<Action>,
+    /// Which attempt is under way: a thread whose attempt was given up finds another number here.
+    attempt: u64,
+    /// To be asked by the next thread that waits.
+    question: Option<Question>,
+}
+
+thread_local! {
+    /// The clients of which this thread runs a hook, by their addresses.
+    static ASKING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Driven for Session {
+    fn show(&self) {
+        self.publish();
+    }
+}
+
+impl Shared {
+    pub(super) fn new(session: Session) -> Arc<Self> {
+        let (longest_read, gauge) = (session.shortest_timeout(), session.gauge());
+        let driver = Driver::new(Line::new(), session, clock::now(), longest_read);
+        Arc::new_cyclic(|me: &Weak<Self>| {
+            let behind: Weak<dyn Behind> = me.clone();
+            let (me, errand) = (me.clone(), Mutex::default());
+            Self { driver: driver.shared(behind), me, errand, is_told: AtomicBool::new(false), gauge }
+        })
+    }
+
+    pub(super) fn next(&self, timeout: Option<Duration>) -> Result<Option<ClientEvent>, Elapsed> {
+        let start = clock::now();
+        // However short the time, a call does what can be done without waiting: a user who only ever asks is to be told at last.
+        let mut turns = 0;
+        let until = |_: &_| Until::all(|state: &mut State<Session>| state.machine.has_events());
+        self.drive(until, |state| {
+            self.is_told.store(false, Ordering::Relaxed);
+            let was_full = state.machine.is_full();
+            let Ok(event) = state.machine.poll_event();
+            if was_full && !state.machine.is_full() {
+                state.waiters.may_read();
+            }
+            if event.is_some() || state.machine.is_over() {
+                return Break(Ok(event));
+            }
+            let longest =
+                timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(clock::since(start)));
+            turns += 1;
+            match longest.is_zero() && turns > 1 && !state.writes_next() {
+                true => Break(Err(Elapsed)),
+                false => Continue(Next { reads: state.machine.is_reading(), longest }),
+            }
+        })
+    }
+
+    /// Queues a message for the handle with this mark, or for the client, and writes what the transport takes at once.
+    pub(super) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        match self.change(|session, _| send(session, message, mark)) {
+            // What the transport has just taken may have made room.
+            Err(SendError::Full(message)) => self.change(|session, _| send(session, message, mark)),
+            result => result,
+        }
+    }
+
+    pub(super) fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        let mut waiting = match self.try_send(message, mark) {
+            Err(SendError::Full(message)) => Some(message),
+            result => return result,
+        };
+        let until = |_: &_| Until::each(|state| has_room(&state.machine));
+        let sent = self.wait_for(until, |session| match send(session, waiting.take()?, mark) {
+            Err(SendError::Full(message)) => {
+                waiting = Some(message);
+                None
+            }
+            result => Some(result),
+        });
+        self.change(|_, _| ());
+        sent.unwrap_or_else(|WithinHook| Err(SendError::WithinHook(waiting)))
+    }
+
+    pub(super) fn flush(&self) -> Result<(), SendError> {
+        let until = |_: &_| Until::all(|state: &mut State<Session>| state.machine.flushed().is_some());
+        let flushed = self.wait_for(until, |session| session.flushed());
+        flushed.unwrap_or(Err(SendError::WithinHook(None)))
+    }
+
+    pub(super) fn confirm(&self, mark: Option<&Mark>) -> Result<(), ConfirmError> {
+        let ticket = self.change(|session, _| session.confirm(mark))?;
+        let until = |state: &State<Session>| {
+            let before = state.machine.proofs_version();
+            Until::all(move |state: &mut State<Session>| state.machine.proofs_version() != before)
+        };
+        let confirmed = self.wait_for(until, |session| session.confirmed(&ticket, mark));
+        confirmed.unwrap_or(Err(ConfirmError::WithinHook))
+    }
+
+    pub(super) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
+        let queue = |session: &mut Session| match session.ping(payload.clone()) {
+            Err(PingError::Full) => None,
+            result => Some(result),
+        };
+        if let Some(result) = self.change(|session, _| queue(session)) {
+            return result;
+        }
+        let queued = self.wait_for(|_| Until::anything(), queue);
+        self.change(|_, _| ());
+        queued.unwrap_or(Err(PingError::WithinHook))
+    }
+
+    pub(super) fn start_close(&self, frame: CloseFrame) {
+        self.change(|session, now| session.close(frame, now));
+    }
+
+    pub(super) fn close(&self, frame: CloseFrame) {
+        self.start_close(frame);
+        let until = |_: &_| Until::all(|state: &mut State<Session>| is_closed(&state.machine));
+        // Within a hook, it goes on when the hook has returned.
+        let _ = self.wait_for(until, |session| is_closed(session).then_some(()));
+    }
+}
+
+fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+    match mark {
+        Some(mark) => session.send_marked(message, mark),
+        None => session.send(message),
+    }
+}
+
+/// Whether a message would be accepted, or none ever.
+fn has_room(session: &Session) -> bool {
+    session.has_room() || matches!(session.status(), Status::Closing | Status::Closed)
+}
+
+fn is_closed(session: &Session) -> bool {
+    session.status() == Status::Closed
+}
+
+/// This thread runs a hook of the client, and must not wait for it.
+struct WithinHook;
+
+/// Changing and waiting.
+impl Shared {
+    /// Other threads use it, too, from now on.
+    pub(super) fn share(&self) {
+        self.driver.transport.share();
+    }
+
+    /// Does something that others may wait for, and writes what the transport takes at once.
+    pub(crate) fn change<R>(&self, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
+        let now = self.driver.now();
+        let mut state = self.driver.lock();
+        let result = f(&mut state.machine, now);
+        state.changes += 1;
+        state.waiters.may_read();
+        self.act(&mut state);
+        state = self.driver.write_urgent(state);
+        self.act_for_others(&mut state);
+        self.driver.leave(state);
+        // A thread that waits for a socket decides anew.
+        self.driver.transport.wake();
+        result
+    }
+
+    /// Waits for something else than events.
+    fn wait_for<R>(
+        &self,
+        until: impl Fn(&State<Session>) -> Until<Session>,
+        mut done: impl FnMut(&mut Session) -> Option<R>,
+    ) -> Result<R, WithinHook> {
+        self.drive(until, |state| {
+            if let Some(result) = done(&mut state.machine) {
+                return Break(Ok(result));
+            }
+            if self.is_asking() {
+                return Break(Err(WithinHook));
+            }
+            if state.is_reading {
+                // Whoever reads looks at what comes, and may be about to take it.
+                return Continue(Next::READ);
+            }
+            let next = if state.machine.read_ahead() { Next::READ } else { Next::WRITE };
+            // What came may be what is waited for.
+            done(&mut state.machine).map_or(Continue(next), |result| Break(Ok(result)))
+        })
+    }
+
+    fn drive<R>(
+        &self,
+        until: impl Fn(&State<Session>) -> Until<Session>,
+        mut want: impl FnMut(&mut State<Session>) -> ControlFlow<R, Next>,
+    ) -> R {
+        loop {
+            let result = self.driver.drive(&until, |state| {
+                if self.act(state) && !self.is_asking() {
+                    return Break(None);
+                }
+                if !self.driver.transport.is_up() {
+                    // There is nothing that could be read before the clock is looked at.
+                    state.found_nothing = self.driver.now();
+                }
+                let flow = want(state);
+                let has_question = self.act(state);
+                self.tell(state);
+                match flow {
+                    Continue(_) if has_question && !self.is_asking() => Break(None),
+                    flow => flow.map_break(Some),
+                }
+            });
+            match result {
+                Some(result) => return result,
+                None => self.ask(),
+            }
+        }
+    }
+
+    /// Runs the hook of the user that the session wants to be asked.
+    fn ask(&self) {
+        let Some(question) = lock(&self.errand).question.take() else { return };
+        ASKING.with_borrow_mut(|asking| asking.push(self.address()));
+        // It catches a panic.
+        let answer = question.ask();
+        ASKING.with_borrow_mut(|asking| asking.pop());
+        if let Some(panic) = self.change(|session, now| session.answer(answer, now)) {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Whether this thread runs a hook of this client.
+    fn is_asking(&self) -> bool {
+        ASKING.with_borrow(|asking| asking.contains(&self.address()))
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does, and an event to the client.
+    fn act_for_others(&self, state: &mut State<Session>) {
+        if self.act(state) {
+            state.waiters.wake_one();
+        }
+        self.tell(state);
+    }
+
+    /// Brings the thread back that is in a read, if there are events: some come of calls and writes, not of what is read. Once,
+    /// until events were asked for.
+    fn tell(&self, state: &mut State<Session>) {
+        if !state.is_reading || !self.driver.transport.is_up() || self.is_told.load(Ordering::Relaxed) {
+            return;
+        }
+        // What was read was looked at before the read began: this is about the rest.
+        state.machine.read_ahead();
+        if state.machine.has_events() {
+            self.is_told.store(true, Ordering::Relaxed);
+            self.driver.transport.end_read();
+        }
+    }
+
+    /// Does what the session asks for, as soon as nobody reads or writes. Says whether there is a question to ask.
+    fn act(&self, state: &mut State<Session>) -> bool {
+        let mut errand = lock(&self.errand);
+        while let Some(action) = state.machine.poll_action() {
+            match action {
+                Action::Ask(question) => errand.question = Some(question),
+                action => {
+                    errand.action = Some(action);
+                    errand.attempt += 1;
+                }
+            }
+        }
+        let has_question = errand.question.is_some();
+        if errand.action.is_none() {
+            return has_question;
+        }
+        let is_busy = state.is_writing || (state.is_reading && self.driver.transport.is_up());
+        if is_busy {
+            // They come back at once, and see to the rest.
+            self.driver.transport.hang_up();
+            return has_question;
+        }
+        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX));
+        state.begin_anew();
+        if let Some(Action::Open(options)) = errand.action.take() {
+            let (shared, attempt) = (self.me.clone(), errand.attempt);
+            let opening =
+                thread::Builder::new().name("ws-open".into()).spawn(move || open(&options, &shared, attempt));
+            if let Err(error) = opening {
+                state.machine.not_opened(ConnectError::Local(error), self.driver.now());
+            }
+        }
+        has_question
+    }
+
+    fn opened(&self, attempt: u64, opened: Result<Reached<TcpStream>, ConnectError>) {
+        self.change(|session, now| {
+            if lock(&self.errand).attempt != attempt {
+                return;
+            }
+            let taken = opened.and_then(|reached| {
+                let local = reached.transport.local_addr()?;
+                if session.opened(&reached.route, reached.peer, local, now) {
+                    self.driver.transport.connect(reached.transport)?;
+                }
+                Ok(())
+            });
+            if let Err(error) = taken {
+                session.not_opened(error, now);
+            }
+        });
+    }
+}
+
+impl Behind for Shared {
+    fn write_left(&self) -> Left {
+        self.driver.write_left(|state| self.act_for_others(state))
+    }
+}
+
+/// Runs in a thread of its own, which nothing waits for.
+fn open(options: &ConnectOptions, shared: &Weak<Shared>, attempt: u64) {
+    let opened = reach(options, clock::now());
+    if let Some(shared) = shared.upgrade() {
+        shared.opened(attempt, opened);
+    }
+}
