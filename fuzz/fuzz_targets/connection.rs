@@ -1,10 +1,11 @@
-//! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent or ahead.
+//! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent or ahead, and whenever the
+//! answers leave.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use ws_core::{Config, Connection, Event, Machine, Role};
-use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
+use ws_fuzz::{Seen, arrive, at, drain, echo, echo_shown, frame, open, shown, to_visitor, write};
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -12,6 +13,8 @@ struct Input {
     ends: bool,
     small_limits: bool,
     lengths: Vec<u8>,
+    /// Number of bytes that leave after each read.
+    writes: Vec<u8>,
     parts: Vec<Part>,
 }
 
@@ -41,19 +44,46 @@ impl Part {
     }
 }
 
+/// When the answers leave.
+#[derive(Clone, Copy)]
+enum Writes<'a> {
+    /// When all has come, and the stream or its time is over.
+    AtTheEnd,
+    /// So many bytes after each read, used over and over, and the rest before the end.
+    Between(&'a [u8]),
+}
+
+/// At most so many pongs wait before one takes the place of another, so that it matters when they leave.
+const PONGS: usize = 15;
+
 fn run(
     input: &Input,
     bytes: &[u8],
     lengths: &[u8],
+    writes: Writes<'_>,
     take: impl Fn(&mut Connection) -> Seen,
 ) -> (Seen, Vec<u8>) {
     let role = if input.client { Role::Client } else { Role::Server };
-    let mut config = Config::default();
+    let mut config = Config::default().max_send_buffer(usize::MAX);
     if input.small_limits {
         config = config.max_message_size(200).max_fragments(5);
     }
     let mut connection = open(role, &config);
-    let mut seen = arrive(&mut connection, bytes, lengths, &take);
+    let mut sent = Vec::new();
+    let mut seen = match writes {
+        Writes::AtTheEnd => arrive(&mut connection, bytes, lengths, &take),
+        Writes::Between(limits) => {
+            let mut limits = limits.iter().cycle();
+            let seen = arrive(&mut connection, bytes, lengths, |connection| {
+                let seen = take(connection);
+                let limit = limits.next().map_or(usize::MAX, |limit| usize::from(*limit));
+                sent.extend(write(connection, limit, at(1)));
+                seen
+            });
+            sent.extend(write(&mut connection, usize::MAX, at(1)));
+            seen
+        }
+    };
     if input.ends {
         connection.handle_read(0, at(2));
     } else {
@@ -61,7 +91,7 @@ fn run(
         connection.handle_timeout(due);
     }
     seen.extend(take(&mut connection));
-    let sent = write(&mut connection, usize::MAX, at(101));
+    sent.extend(write(&mut connection, usize::MAX, at(101)));
     connection.handle_read(0, at(102));
     seen.extend(take(&mut connection));
     assert!(connection.closed().is_some());
@@ -73,21 +103,56 @@ fuzz_target!(|input: Input| {
     let mut bytes = Vec::new();
     input.parts.iter().for_each(|part| part.append(sender, &mut bytes));
 
-    let whole = run(&input, &bytes, &[], drain);
-    let count = |is: fn(&Result<Event, String>) -> bool| whole.0.iter().filter(|seen| is(seen)).count();
-    assert!(matches!(whole.0.last(), Some(Ok(Event::Closed(_)))), "{:?}", whole.0);
-    assert_eq!(count(|seen| matches!(seen, Ok(Event::Closed(_)))), 1);
-    assert!(count(Result::is_err) <= 1);
-    assert_eq!(run(&input, &bytes, &input.lengths, drain), whole, "cut");
-    assert_eq!(run(&input, &bytes, &[1], drain), whole, "byte by byte");
+    let at_the_end =
+        |lengths, take: fn(&mut Connection) -> Seen| run(&input, &bytes, lengths, Writes::AtTheEnd, take);
     let ahead = |connection: &mut Connection| {
         connection.read_ahead();
         drain(connection)
     };
-    assert_eq!(run(&input, &bytes, &input.lengths, ahead), whole, "read ahead");
+    let echo_ahead = |connection: &mut Connection| {
+        connection.read_ahead();
+        echo(connection)
+    };
 
-    let (seen, sent) = (to_visitor(whole.0), whole.1);
+    let whole = at_the_end(&[], drain);
+    let count = |is: fn(&Result<Event, String>) -> bool| whole.0.iter().filter(|seen| is(seen)).count();
+    assert!(matches!(whole.0.last(), Some(Ok(Event::Closed(_)))), "{:?}", whole.0);
+    assert_eq!(count(|seen| matches!(seen, Ok(Event::Closed(_)))), 1);
+    assert!(count(Result::is_err) <= 1);
+    assert_eq!(at_the_end(&input.lengths, drain), whole, "cut");
+    assert_eq!(at_the_end(&[1], drain), whole, "byte by byte");
+    assert_eq!(at_the_end(&input.lengths, ahead), whole, "read ahead");
+    let (seen, sent) = (to_visitor(whole.0.clone()), whole.1.clone());
     for lengths in [&[][..], &input.lengths] {
-        assert_eq!(run(&input, &bytes, lengths, shown), (seen.clone(), sent.clone()), "lent");
+        assert_eq!(at_the_end(lengths, shown), (seen.clone(), sent.clone()), "lent");
+    }
+
+    // A user who answers.
+    let echoed = at_the_end(&[], echo);
+    assert_eq!(at_the_end(&input.lengths, echo), echoed, "cut");
+    assert_eq!(at_the_end(&[1], echo), echoed, "byte by byte");
+    assert_eq!(at_the_end(&input.lengths, echo_shown), (to_visitor(echoed.0.clone()), echoed.1), "lent");
+    if count(|seen| matches!(seen, Ok(Event::Ping(_)))) > PONGS {
+        return;
+    }
+    let prompt = run(&input, &bytes, &[], Writes::Between(&[]), echo);
+    let (lengths, writes) = (&input.lengths[..], &input.writes[..]);
+    for (lengths, writes) in [(lengths, writes), (lengths, &[]), (&[1], &[]), (&[], writes)] {
+        let writes = Writes::Between(writes);
+        assert_eq!(run(&input, &bytes, lengths, writes, echo), prompt, "sent meanwhile");
+        let (seen, sent) = run(&input, &bytes, lengths, writes, echo_ahead);
+        assert_eq!(seen, prompt.0, "sent meanwhile, and read ahead");
+        // A pong may overtake the answers to messages that were read ahead, and the Close frame for a violation comes in place of
+        // them.
+        let is_violation =
+            |seen: &Result<Event, String>| matches!(seen, Err(error) if error.starts_with("Violation"));
+        let is_violation = seen.iter().any(is_violation);
+        assert!(is_violation || sent.len() == prompt.1.len(), "read ahead: {sent:?}, else {:?}", prompt.1);
+        let (seen, sent) = run(&input, &bytes, lengths, writes, echo_shown);
+        assert_eq!((seen, &sent), (to_visitor(prompt.0.clone()), &prompt.1), "sent meanwhile, and lent");
+    }
+    if input.ends {
+        let late = at_the_end(&[], echo);
+        assert_eq!(late, prompt, "when the answers leave does not matter");
     }
 });

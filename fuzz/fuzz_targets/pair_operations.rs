@@ -139,7 +139,7 @@ impl End {
                 self.in_pieces |= on;
                 self.connection.receive_pieces(on);
             }
-            Operation::Pause => self.connection.pause(),
+            Operation::Pause => self.connection.pause(now),
             Operation::Resume => self.connection.resume(now),
             Operation::Wait { .. } => self.connection.handle_timeout(now),
             Operation::BreakWrite => self.break_write(now),

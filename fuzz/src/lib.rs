@@ -95,11 +95,41 @@ pub fn drain(connection: &mut Connection) -> Seen {
     std::iter::from_fn(|| poll(connection)).collect()
 }
 
-/// Takes what there is by being shown it.
-pub fn shown(connection: &mut Connection) -> Seen {
+/// Takes every event, and sends each message back.
+pub fn echo(connection: &mut Connection) -> Seen {
     let mut seen = Seen::new();
     loop {
-        let visit = connection.visit(|message, _| {
+        match connection.poll_event() {
+            Ok(None) => return seen,
+            Ok(Some(event)) => {
+                if let Event::Message(message) = &event {
+                    // Refused when we have closed.
+                    let _ = connection.send(message.clone());
+                }
+                seen.push(Ok(event));
+            }
+            Err(error) => seen.push(Err(describe(&error))),
+        }
+    }
+}
+
+/// Takes what there is by being shown it.
+pub fn shown(connection: &mut Connection) -> Seen {
+    visited(connection, false)
+}
+
+/// The same, and sends each message back.
+pub fn echo_shown(connection: &mut Connection) -> Seen {
+    visited(connection, true)
+}
+
+fn visited(connection: &mut Connection, echoes: bool) -> Seen {
+    let mut seen = Seen::new();
+    loop {
+        let visit = connection.visit(|message, reply| {
+            if echoes {
+                let _ = reply.send(message);
+            }
             seen.push(Ok(Event::Message(match message {
                 MessageRef::Text(text) => Message::text(text.to_owned()),
                 MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),

@@ -97,7 +97,7 @@ macro_rules! scenarios {
                 crossing_close_frames
                 what_is_queued_goes_out_before_close
                 messages_that_come_while_we_close_are_delivered
-                an_answered_close_leaves_unsent_what_has_not_begun
+                what_is_queued_goes_out_before_the_answer_to_a_close
                 a_close_that_comes_while_we_write_wins_over_the_reset
                 an_end_without_close_is_an_error_and_1006
                 a_silent_peer_costs_close_timeout
@@ -107,7 +107,7 @@ macro_rules! scenarios {
             keepalive {
                 pings_leave_on_schedule
                 a_missing_pong_ends_the_connection
-                trickling_bytes_postpone_the_deadline_of_the_pong
+                trickling_bytes_answer_pings
                 a_busy_application_does_not_kill_a_healthy_peer
                 a_peer_that_takes_nothing_costs_write_timeout
                 a_peer_that_takes_little_at_a_time_is_alive

@@ -183,7 +183,7 @@ impl Duplex {
             Err(error) => Step::Done(Err(error)),
             Ok(Visit::Stopped | Visit::Closed(_)) => Step::Done(Ok(())),
             Ok(Visit::Full) => {
-                self.pause();
+                self.pause(now);
                 Step::Write
             }
             Ok(_) => self.read_on(now, Ok(())),
@@ -251,15 +251,15 @@ impl Duplex {
             self.resume(now);
             Step::Read
         } else {
-            self.pause();
+            self.pause(now);
             Step::Write
         }
     }
 
-    fn pause(&mut self) {
+    fn pause(&mut self, now: impl FnOnce() -> Instant) {
         if !self.is_paused {
             self.is_paused = true;
-            self.connection().pause();
+            self.connection().pause(now());
         }
     }
 
@@ -279,7 +279,7 @@ impl Duplex {
     #[inline]
     pub fn ready(&mut self) -> Option<Result<(), SendError>> {
         match self.as_connection() {
-            connection if !connection.is_open() => Some(Err(SendError::Closed(None))),
+            connection if !connection.is_open() => Some(Err(connection.refused(None))),
             connection => connection.has_room().then_some(Ok(())),
         }
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{HandshakeError, InvalidHeader, ResponseError};
+use ws_core::{HandshakeError, InvalidHeader, ResponseError, Side};
 
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;
@@ -106,6 +106,21 @@ impl ConnectError {
 }
 
 impl ConnectError {
+    /// The side that gave up the attempt: ours after a deadline, a name that does not resolve, a certificate that we refuse, and where
+    /// nothing was sent.
+    pub(crate) fn side(&self) -> Side {
+        let is_ours = match self {
+            Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
+                true
+            }
+            Self::Resolve { .. } | Self::Timeout(_) | Self::Handshake(HandshakeError::Timeout) => true,
+            Self::Tls(error) => error.is_refusal_of_certificate(),
+            Self::Proxy { source, .. } => source.is_ours(),
+            Self::Connect(_) | Self::Handshake(_) => false,
+        };
+        if is_ours { Side::Us } else { Side::Peer }
+    }
+
     /// Says which proxy it was, if it was the proxy.
     pub(crate) fn through(self, proxy: &Proxy) -> Self {
         match self {

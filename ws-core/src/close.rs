@@ -4,6 +4,8 @@ use core::fmt;
 
 use bytestring::ByteString;
 
+use crate::error::Violation;
+
 /// A status code that may stand in a Close frame: 1000–1003, 1007–1014 and 3000–4999 (RFC 6455 §7.4, and the
 /// registry of the IANA for 1012–1014).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,22 +159,29 @@ pub enum Side {
 #[non_exhaustive]
 pub struct Closed {
     /// The code of the peer's Close frame; 1005 if that had none, 1006 if there was no Close frame; after a
-    /// violation by the peer, the code that answers it.
+    /// violation by the peer, the code that we sent.
     pub code: u16,
     /// The reason in the peer's Close frame.
     pub reason: ByteString,
-    /// Who began to close, or broke the connection.
+    /// The side that began to close, or broke the connection. A deadline that the peer missed is ours.
     pub by: Side,
     /// Whether both Close frames were exchanged.
     pub clean: bool,
     /// How many messages were accepted for sending, of which the transport has not taken all bytes.
     pub unsent: usize,
+    pub(crate) violation: Option<Violation>,
 }
 
 impl Closed {
     /// The end of something that was not closed in order, and has lost nothing.
     pub fn abrupt(code: u16, by: Side) -> Self {
-        Self { code, reason: ByteString::new(), by, clean: false, unsent: 0 }
+        Self { code, reason: ByteString::new(), by, clean: false, unsent: 0, violation: None }
+    }
+
+    /// The rule that the peer broke with its answer to our Close frame. It is not an error: the connection has ended as we wanted,
+    /// with our code.
+    pub fn violation(&self) -> Option<Violation> {
+        self.violation
     }
 }
 
@@ -189,6 +198,9 @@ impl fmt::Display for Closed {
         }
         if self.unsent > 0 {
             write!(f, ", {} messages unsent", self.unsent)?;
+        }
+        if let Some(Violation { kind, offset }) = self.violation() {
+            write!(f, "; the peer's answer was broken: {kind} at byte {offset}")?;
         }
         Ok(())
     }

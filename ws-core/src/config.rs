@@ -39,7 +39,7 @@ impl Default for Config {
             max_read_ahead: 1 << 20,
             ping_interval: Some(Duration::from_secs(20)),
             pong_timeout: Some(Duration::from_secs(20)),
-            write_timeout: Some(Duration::from_secs(30)),
+            write_timeout: Some(Duration::from_secs(60)),
             close_timeout: Duration::from_secs(5),
             deflate: None,
             #[cfg(feature = "deflate")]
@@ -113,7 +113,8 @@ impl Config {
         self
     }
 
-    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none.
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. The first ping is sent after a random time
+    /// between half of it and all of it, so that connections which were opened at once do not ping at once.
     #[must_use]
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         // An interval of zero would never let the machine come to rest.
@@ -121,23 +122,35 @@ impl Config {
         self
     }
 
-    /// How long a ping may stay unanswered after its last byte has left, with nothing else coming or going either.
-    /// Default: 20 s. `None` waits for ever.
+    /// How long a ping may stay unanswered after its last byte has left. Default: 20 s. `None` waits for ever.
+    ///
+    /// Any byte that comes from the peer answers it, whether a pong or not. Bytes that the transport takes do not: the system takes
+    /// them for a peer that is gone, too. Only if the transport has refused bytes and takes some later, that is a sign of life,
+    /// because the peer has made the room. While reading is paused, the time stands still.
+    ///
+    /// A peer that dies is noticed within `ping_interval` and `pong_timeout` together. The exception is a transport that takes nothing
+    /// any more: then [`write_timeout`](Self::write_timeout) counts.
     #[must_use]
     pub fn pong_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.pong_timeout = timeout.into();
         self
     }
 
-    /// How long the transport may take nothing of what is to be sent. Default: 30 s. `None` waits for ever.
+    /// How long the transport may take nothing of what is to be sent. Default: 60 s. `None` waits for ever.
     #[must_use]
     pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.write_timeout = timeout.into();
         self
     }
 
-    /// How long our Close frame may take to leave, and then how long the peer may take to finish the closing
-    /// handshake and the stream. Default: 5 s.
+    /// The time limit for each step of the closing handshake. Default: 5 s.
+    ///
+    /// - If we begin, our Close frame has so long to leave, behind messages that wait. The time starts anew whenever the transport
+    ///   takes bytes. Then the peer has as long to answer and to end the stream.
+    /// - If the peer begins, replies are accepted for so long, from the read that brought its Close frame
+    ///   ([`Connection::is_open`](crate::Connection::is_open)). After that, our Close frame overtakes the messages that have not begun
+    ///   to leave, and the first case applies.
+    /// - If the peer ends the stream without a Close frame, messages that wait have so long to leave.
     #[must_use]
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;

@@ -1,18 +1,20 @@
 //! An open connection: one end of it, from the opening handshake to the end of the stream.
 
+mod close;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
+mod ending;
 mod read_ahead;
 mod sending;
 mod visit;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::close::{CloseFrame, Closed};
+use crate::close::Closed;
 use crate::config::Config;
 use crate::deflate::NegotiatedDeflate;
-use crate::error::{Error, Timeout, Violation};
+use crate::error::{Error, Timeout};
 use crate::frame::Role;
 use crate::keepalive::{Due, Keepalive, earliest};
 use crate::machine::{Broken, Direction, Machine};
@@ -20,7 +22,7 @@ use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::receive::{Inbound, Receive, Received};
-use crate::send::{Before, Send};
+use crate::send::Send;
 use crate::time::Instant;
 
 use closing::Closing;
@@ -56,6 +58,8 @@ pub struct Connection {
     is_cut: bool,
     /// What the driver said last.
     now: Instant,
+    /// When bytes came last.
+    read_at: Instant,
 }
 
 impl Connection {
@@ -76,15 +80,15 @@ impl Connection {
     pub(crate) fn new(
         role: Role,
         config: &Config,
-        random: Random,
+        mut random: Random,
         inbound: BytesMut,
         outbound: Outbound,
         now: Instant,
     ) -> Self {
         Self {
             receive: Receive::new(role, config),
+            keepalive: Keepalive::new(config, &mut random, now),
             send: Send::new(role, config, random, &outbound),
-            keepalive: Keepalive::new(config, now),
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
             is_within_pieces: false,
@@ -92,6 +96,7 @@ impl Connection {
             inbound: inbound.into(),
             outbound,
             now,
+            read_at: now,
         }
     }
 
@@ -108,6 +113,16 @@ impl Connection {
     }
 
     /// Whether messages are still accepted for sending.
+    ///
+    /// It becomes `false`
+    ///
+    /// - with [`close`](Self::close), a violation, a missed deadline, a failed write, or [`abort`](Self::abort);
+    /// - when the peer has sent its Close frame or ended the stream, and the user takes that end: it asks for the event behind the
+    ///   last message. A driver may have seen the end long before ([`read_ahead`](Self::read_ahead)); the user may reply to the
+    ///   messages before it all the same;
+    /// - when `close_timeout` has passed since the read that brought that end.
+    ///
+    /// It never becomes `true` again.
     #[inline]
     pub fn is_open(&self) -> bool {
         self.closing.is_open()
@@ -118,47 +133,17 @@ impl Connection {
         self.closing.closed()
     }
 
-    /// Begins the closing handshake (RFC 6455 §7.1.2): what waits to be sent goes out first, and messages that come
-    /// meanwhile are still reported. Does nothing if the connection is closing already.
-    ///
-    /// The Close frame has `close_timeout` to leave, and then the peer has as long to answer.
-    pub fn close(&mut self, frame: impl Into<CloseFrame>, now: Instant) {
-        if self.closing.is_open() {
-            self.queue_close(&frame.into(), Before::All, true, now);
-        }
+    /// Reading is paused, because the user takes nothing. The deadline for a pong stands still, since a sign of life would not be
+    /// seen. Pings go on.
+    pub fn pause(&mut self, now: Instant) {
+        self.keepalive.pause(now);
     }
 
-    /// The closing handshake, once begun, ends by this time at the latest, however long what waits takes to leave.
-    pub fn end_by(&mut self, deadline: Instant) {
-        self.closing.end_by(deadline);
-    }
-
-    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees the stream break off.
-    pub fn abort(&mut self) {
-        self.closing.abort();
-        self.outbound.clear();
-        self.outbound.finish();
-        self.keepalive.stop_writing();
-    }
-
-    /// Reading is paused, because the user takes nothing: what could be a sign of life is not seen, so the deadline for
-    /// a pong stands still.
-    pub fn pause(&mut self) {
-        self.keepalive.pause();
-    }
-
-    /// Reading goes on.
+    /// Reading goes on, and the deadline for a pong with the time that was left of it. The driver reads before it looks at the
+    /// clock, so that bytes which wait in the socket count.
     #[inline]
     pub fn resume(&mut self, now: Instant) {
         self.keepalive.resume(now);
-    }
-
-    fn queue_close(&mut self, frame: &CloseFrame, before: Before, initiated: bool, now: Instant) {
-        self.keepalive.stop();
-        if self.closing.can_write() {
-            self.send.close(&mut self.outbound, frame, before);
-        }
-        self.closing.queued(initiated, now);
     }
 
     /// The straight path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
@@ -190,6 +175,11 @@ impl Connection {
                 Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
                 Ok(Some(received)) => return Ok(Some(self.received(received))),
                 Ok(None) => {}
+                // RFC 6455 §5.5.1: no answer follows it, so the handshake is done.
+                Err(violation) if self.closing.has_sent() && self.receive.is_close_broken() => {
+                    self.closing.answered_badly(violation);
+                    self.receives_no_more();
+                }
                 Err(violation) => return Err(self.violated(violation)),
             }
         }
@@ -213,71 +203,20 @@ impl Connection {
                 Event::Pong { payload, round_trip }
             }
             Received::Close(frame) => {
-                self.peer_closes(frame.clone());
+                // Nobody waits for a pong any more, and the deadline is that of the closing handshake.
+                self.keepalive.stop();
+                self.closing.received(frame.clone(), self.read_at);
+                self.inbound.release();
+                self.finish_if_complete();
                 Event::Closing(frame)
             }
         }
-    }
-
-    /// RFC 6455 §5.5.1: a Close frame is answered, with the code that it has, unless one was sent before.
-    fn peer_closes(&mut self, frame: CloseFrame) {
-        if !self.closing.has_sent() {
-            let answer = frame.code().map_or(CloseFrame::EMPTY, CloseFrame::from);
-            self.queue_close(&answer, Before::Begun, false, self.now);
-        }
-        self.closing.received(frame);
-        self.inbound.release();
-        self.finish_if_complete();
-    }
-
-    /// RFC 6455 §7.1.1: the server ends the TCP connection first, so that it is the client's port that is free at once.
-    fn finish_if_complete(&mut self) {
-        if self.role() == Role::Server && self.closing.is_complete() {
-            self.outbound.finish();
-        }
-    }
-
-    /// RFC 6455 §7.1.7: tells the peer what it did wrong, and looks at nothing that comes after.
-    #[cold]
-    fn violated(&mut self, violation: Violation) -> Error {
-        let code = violation.code();
-        if !self.closing.has_sent() {
-            // What was accepted before the violation goes out first, as when we close for any other reason.
-            self.queue_close(&code.into(), Before::All, true, self.now);
-        }
-        self.closing.violated(code.into());
-        self.outbound.finish();
-        self.inbound.release();
-        Error::Violation(violation)
     }
 
     /// Everything that came was looked at: is this the end?
     #[inline]
     fn poll_end(&mut self) -> Result<Option<Event>, Error> {
         if self.closing.may_end() { self.end() } else { Ok(None) }
-    }
-
-    #[cold]
-    fn end(&mut self) -> Result<Option<Event>, Error> {
-        if let Some(error) = self.closing.poll_error() {
-            self.outbound.clear();
-            self.outbound.finish();
-            self.keepalive.stop_writing();
-            return Err(error);
-        }
-        let closed = self.closing.poll_closed(self.outbound.is_empty(), self.send.unsent());
-        if closed.is_some() {
-            self.outbound.clear();
-            self.outbound.finish();
-            self.keepalive.stop_writing();
-        }
-        Ok(closed.map(Event::Closed))
-    }
-
-    fn missed(&mut self, timeout: Timeout) {
-        self.closing.missed(timeout);
-        self.outbound.clear();
-        self.keepalive.stop_writing();
     }
 }
 
@@ -293,9 +232,11 @@ impl Machine for Connection {
     #[inline]
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
-        self.keepalive.read(now);
         if n == 0 {
-            self.closing.eof();
+            self.closing.eof(now);
+        } else {
+            self.read_at = now;
+            self.keepalive.heard();
         }
         if !self.closing.is_receiving() {
             // Nothing means anything any more; it is only read to see the end of the stream.
@@ -320,24 +261,22 @@ impl Machine for Connection {
         self.outbound.acknowledge(n);
         let pings = self.send.wrote(&mut self.outbound);
         self.keepalive.wrote(pings, now);
-        if self.outbound.is_empty() {
-            self.closing.all_written(now);
-        }
+        self.closing.wrote(self.outbound.is_empty(), now);
     }
 
     fn handle_progress(&mut self, now: Instant) {
         self.now = now;
         self.keepalive.wrote(0, now);
+        self.closing.wrote(false, now);
     }
 
     fn handle_error(&mut self, error: Broken, now: Instant) {
         self.now = now;
         match error.direction() {
-            Direction::Read => self.closing.read_failed(error),
+            Direction::Read => self.closing.read_failed(error, now),
             Direction::Write => {
                 self.closing.write_failed(error, now);
-                self.outbound.clear();
-                self.keepalive.stop_writing();
+                self.drop_unsent();
             }
         }
     }
@@ -364,7 +303,7 @@ impl Machine for Connection {
     fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         if self.closing.is_due(now) {
-            return self.missed(Timeout::Close);
+            return self.close_overdue(now);
         }
         match self.keepalive.due(now) {
             None => {}

@@ -48,7 +48,7 @@ impl core::error::Error for Error {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// No pong, and no other byte, came within `pong_timeout` after a ping.
+    /// Nothing came within `pong_timeout` after a ping had left.
     Pong,
     /// The transport took nothing for `write_timeout`.
     Write,
@@ -158,6 +158,9 @@ impl fmt::Display for ViolationKind {
     }
 }
 
+const TOO_LATE: &str =
+    "the peer has closed, and close_timeout for replies has passed; receive to learn why it has closed";
+
 const WITHIN_HOOK: &str =
     "a hook of the client cannot wait for the same client; use a call that does not wait";
 
@@ -171,6 +174,9 @@ pub enum SendError {
     Closed(Option<Message>),
     /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
     Streaming(Message),
+    /// The peer has closed, and `close_timeout` for replies has passed ([`Config::close_timeout`](crate::Config::close_timeout)): our
+    /// Close frame is on its way. `None` as in `Closed`.
+    TooLate(Option<Message>),
     /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns. `None` if the
     /// message was accepted. Use a call that does not wait.
     WithinHook(Option<Message>),
@@ -181,7 +187,7 @@ impl SendError {
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Full(message) | Self::Streaming(message) => Some(message),
-            Self::Closed(message) | Self::WithinHook(message) => message,
+            Self::Closed(message) | Self::TooLate(message) | Self::WithinHook(message) => message,
         }
     }
 }
@@ -191,6 +197,7 @@ impl fmt::Display for SendError {
         f.write_str(match self {
             Self::Full(_) => "the send buffer is full; wait until there is room",
             Self::Closed(_) => "the connection is closed; receive to learn why",
+            Self::TooLate(_) => TOO_LATE,
             Self::Streaming(_) => "a streamed message has not ended; finish it first",
             Self::WithinHook(_) => WITHIN_HOOK,
         })
@@ -213,6 +220,8 @@ pub enum StreamError {
     NotStreaming,
     /// The text would not be UTF-8. Nothing of the part was sent; the message can only be aborted.
     InvalidUtf8,
+    /// The peer has closed, and `close_timeout` for replies has passed.
+    TooLate,
 }
 
 impl fmt::Display for StreamError {
@@ -220,6 +229,7 @@ impl fmt::Display for StreamError {
         f.write_str(match self {
             Self::Full => "the send buffer is full; wait until there is room",
             Self::Closed => "the connection is closed; receive to learn why",
+            Self::TooLate => TOO_LATE,
             Self::Streaming => "a streamed message has not ended; finish it first",
             Self::NotStreaming => "no streamed message has begun",
             Self::InvalidUtf8 => "a text message must be UTF-8",
@@ -239,6 +249,8 @@ pub enum PingError {
     Full,
     /// The connection is closing or closed.
     Closed,
+    /// The peer has closed, and `close_timeout` for replies has passed.
+    TooLate,
     /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns.
     WithinHook,
 }
@@ -249,6 +261,7 @@ impl fmt::Display for PingError {
             Self::TooLong(n) => write!(f, "a ping payload of {n} bytes is over the limit of 125"),
             Self::Full => f.write_str("the send buffer is full; wait until there is room"),
             Self::Closed => f.write_str("the connection is closed; receive to learn why"),
+            Self::TooLate => f.write_str(TOO_LATE),
             Self::WithinHook => f.write_str(WITHIN_HOOK),
         }
     }

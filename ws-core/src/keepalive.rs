@@ -7,6 +7,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::config::Config;
+use crate::random::Random;
 use crate::time::{Instant, Span};
 
 /// Number of unanswered pings that are remembered at either end, so that a peer which never answers costs no memory.
@@ -16,16 +17,20 @@ const MAX_OLDEST: usize = 16;
 const MAX_NEWEST: usize = 16;
 
 /// The heartbeat of a connection.
+///
+/// Only the peer can prove that it lives: by bytes that it sent, or by room that it made for bytes which the transport had refused.
+/// Bytes that the transport takes prove nothing, because the system takes them for a peer that is gone, too.
 pub(crate) struct Keepalive {
     interval: Option<Span>,
     pong_timeout: Option<Span>,
     write_timeout: Option<Span>,
     next_ping: Option<Instant>,
+    /// When the oldest ping left after which the peer has given no sign of life.
+    awaited: Option<Instant>,
+    /// The pings whose round-trip time is yet to be known. Most peers that send no pong at all are alive.
     unanswered: Option<Box<Unanswered>>,
-    /// When the last byte came or went.
-    alive: Instant,
-    /// Reading is paused, so that a pong cannot be seen.
-    paused: bool,
+    /// Since when reading is paused, so that a pong cannot be seen.
+    paused: Option<Instant>,
     /// Since when the transport has taken nothing of what waits.
     blocked: Option<Instant>,
 }
@@ -39,8 +44,6 @@ struct Unanswered {
     next: u64,
     /// The number of the first ping that has not left. Invariant: at most `next`.
     leaving: u64,
-    /// When the oldest has left.
-    since: Option<Instant>,
 }
 
 struct Ping {
@@ -58,33 +61,40 @@ pub(crate) enum Due {
 }
 
 impl Keepalive {
-    pub(crate) fn new(config: &Config, now: Instant) -> Self {
+    pub(crate) fn new(config: &Config, random: &mut Random, now: Instant) -> Self {
         Self {
             interval: config.ping_interval.map(Span::from),
             pong_timeout: config.pong_timeout.map(Span::from),
             write_timeout: config.write_timeout.map(Span::from),
-            next_ping: config.ping_interval.map(|interval| now + interval),
+            next_ping: config.ping_interval.map(|interval| now + first_interval(interval, random)),
+            awaited: None,
             unanswered: None,
-            alive: now,
-            paused: false,
+            paused: None,
             blocked: None,
         }
     }
 
+    /// Bytes have come. They answer all pings that have left.
     #[inline]
-    pub(crate) fn read(&mut self, now: Instant) {
-        self.alive = now;
+    pub(crate) fn heard(&mut self) {
+        self.awaited = None;
     }
 
     /// Bytes were written, and `pings` pings have left with them.
-    ///
-    /// A ping is no sign of life of its own: else one every `ping_interval` would put off the deadline for ever.
     #[inline]
     pub(crate) fn wrote(&mut self, pings: usize, now: Instant) {
-        self.blocked = None;
-        if pings == 0 {
-            self.alive = now;
-        } else if let Some(unanswered) = &mut self.unanswered {
+        if self.blocked.take().is_some() {
+            // The peer has made the room for them.
+            self.heard();
+        }
+        if pings > 0 {
+            self.pings_left(pings, now);
+        }
+    }
+
+    fn pings_left(&mut self, pings: usize, now: Instant) {
+        self.awaited = self.awaited.or(Some(now));
+        if let Some(unanswered) = &mut self.unanswered {
             unanswered.have_left(pings, now);
         }
     }
@@ -105,22 +115,23 @@ impl Keepalive {
     /// answers all before it.
     pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
         let unanswered = self.unanswered.as_mut()?;
-        let ping = unanswered.answer(payload, now)?;
+        let ping = unanswered.answer(payload)?;
         if unanswered.pings.is_empty() {
             self.unanswered = None;
         }
         ping.left.map(|left| now - left)
     }
 
-    /// Reading stops: a deadline for what could be read stands still.
-    pub(crate) fn pause(&mut self) {
-        self.paused = true;
+    /// Reading stops: the deadline for bytes that could be read stands still.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        self.paused = self.paused.or(Some(now));
     }
 
-    /// Reading goes on.
+    /// Reading goes on, and the deadline with the time that was left of it. A ping that has left meanwhile has all of it.
+    #[inline]
     pub(crate) fn resume(&mut self, now: Instant) {
-        if core::mem::take(&mut self.paused) {
-            self.alive = now;
+        if let Some(paused) = self.paused.take() {
+            self.awaited = self.awaited.map(|left| if left < paused { left + (now - paused) } else { now });
         }
     }
 
@@ -141,7 +152,7 @@ impl Keepalive {
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
         // It is asked for with each message, when most often nothing is waited for.
-        if self.unanswered.is_none() && self.blocked.is_none() {
+        if self.awaited.is_none() && self.blocked.is_none() {
             return self.next_ping;
         }
         let silence = earliest(self.pong_deadline(), self.write_deadline());
@@ -150,8 +161,8 @@ impl Keepalive {
 
     #[inline]
     fn pong_deadline(&self) -> Option<Instant> {
-        let since = self.unanswered.as_ref()?.since.filter(|_| !self.paused)?;
-        Some(since.max(self.alive) + self.pong_timeout?)
+        let left = self.awaited.filter(|_| self.paused.is_none())?;
+        Some(left + self.pong_timeout?)
     }
 
     #[inline]
@@ -183,7 +194,7 @@ impl Keepalive {
 impl Unanswered {
     fn push(&mut self, payload: Bytes) {
         if self.pings.len() == MAX_OLDEST + MAX_NEWEST {
-            // Its deadline goes on in `since`. Only its round trip will not be known.
+            // Its deadline goes on in `awaited`. Only its round trip will not be known.
             self.pings.remove(MAX_OLDEST);
         }
         self.pings.push_back(Ping { number: self.next, payload, left: None });
@@ -198,7 +209,6 @@ impl Unanswered {
             ping.left = Some(now);
         }
         self.leaving = left;
-        self.since = self.since.or(Some(now));
     }
 
     fn have_all_left(&self) -> bool {
@@ -206,16 +216,20 @@ impl Unanswered {
     }
 
     /// Removes the ping that a pong answers, and all before it.
-    fn answer(&mut self, payload: &[u8], now: Instant) -> Option<Ping> {
+    fn answer(&mut self, payload: &[u8]) -> Option<Ping> {
         let answered =
             self.pings.iter().rposition(|ping| ping.left.is_some() && *ping.payload == *payload)?;
-        let ping = self.pings.drain(..=answered).last()?;
-        // When a forgotten one has left is not known. Its deadline starts with this sign of life in any case.
-        let has_another_left = self.leaving > ping.number + 1;
-        let oldest = self.pings.front().and_then(|ping| ping.left);
-        self.since = has_another_left.then(|| oldest.unwrap_or(now));
-        Some(ping)
+        self.pings.drain(..=answered).last()
     }
+}
+
+/// The time from the opening handshake to the first ping, uniform between half an interval and a whole one: connections that were
+/// opened at once do not ping at once.
+fn first_interval(interval: Duration, random: &mut Random) -> Duration {
+    let half = interval / 2;
+    let nanoseconds = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+    let part = (u128::from(nanoseconds) * u128::from(u64::from_ne_bytes(random.array()))) >> 64;
+    half + Duration::from_nanos(part as u64)
 }
 
 /// The earlier of two deadlines.
@@ -235,8 +249,12 @@ mod tests {
         Instant::since_epoch(Duration::from_secs(seconds))
     }
 
+    fn new(config: &Config) -> Keepalive {
+        Keepalive::new(config, &mut Random::from_seed([1; 32]), at(0))
+    }
+
     fn every_20_s() -> Keepalive {
-        Keepalive::new(&Config::default(), at(0))
+        new(&Config::default())
     }
 
     fn ping(keepalive: &mut Keepalive, payload: &'static str, now: u64) {
@@ -247,12 +265,22 @@ mod tests {
     #[test]
     fn pings_keep_to_the_schedule_and_missed_ones_are_skipped() {
         let mut keepalive = every_20_s();
-        assert_eq!(keepalive.deadline(), Some(at(20)));
-        assert_eq!(keepalive.due(at(19)), None);
-        assert_eq!(keepalive.due(at(21)), Some(Due::Ping));
-        assert_eq!(keepalive.deadline(), Some(at(40)));
-        assert_eq!(keepalive.due(at(95)), Some(Due::Ping));
-        assert_eq!(keepalive.deadline(), Some(at(115)));
+        let first = keepalive.deadline().unwrap();
+        let after = |seconds| first + Duration::from_secs(seconds);
+        assert!(first >= at(10) && first <= at(20));
+        assert_eq!(keepalive.due(at(9)), None);
+        assert_eq!(keepalive.due(after(1)), Some(Due::Ping));
+        assert_eq!(keepalive.deadline(), Some(after(20)));
+        assert_eq!(keepalive.due(after(75)), Some(Due::Ping));
+        assert_eq!(keepalive.deadline(), Some(after(95)));
+    }
+
+    #[test]
+    fn an_interval_of_any_length_has_a_first_ping() {
+        for interval in [Duration::from_nanos(1), Duration::from_secs(20), Duration::MAX] {
+            let first = first_interval(interval, &mut Random::from_seed([1; 32]));
+            assert!(first >= interval / 2 && first <= interval, "{first:?} of {interval:?}");
+        }
     }
 
     #[test]
@@ -264,7 +292,7 @@ mod tests {
         assert_eq!(keepalive.pong(b"b", at(5)), Some(Duration::from_secs(3)));
         assert_eq!(keepalive.pong(b"a", at(5)), None);
         assert_eq!(keepalive.pong(b"c", at(9)), Some(Duration::from_secs(6)));
-        assert_eq!(keepalive.pong_deadline(), None);
+        assert!(keepalive.unanswered.is_none());
     }
 
     #[test]
@@ -277,33 +305,60 @@ mod tests {
     }
 
     #[test]
-    fn any_byte_postpones_the_deadline_of_the_pong_and_a_pause_suspends_it() {
+    fn any_byte_that_comes_answers_the_pings_that_have_left_and_no_later_one() {
         let mut keepalive = every_20_s();
         ping(&mut keepalive, "a", 1);
+        ping(&mut keepalive, "b", 2);
         assert_eq!(keepalive.pong_deadline(), Some(at(21)));
-        keepalive.read(at(4));
-        assert_eq!(keepalive.pong_deadline(), Some(at(24)));
-        keepalive.pause();
+        keepalive.pinged(Bytes::from_static(b"c"));
+        keepalive.heard();
         assert_eq!(keepalive.pong_deadline(), None);
-        keepalive.resume(at(100));
-        assert_eq!(keepalive.pong_deadline(), Some(at(120)));
-        assert_eq!(keepalive.due(at(120)), Some(Due::PongMissing));
+        keepalive.wrote(1, at(4));
+        assert_eq!(keepalive.pong_deadline(), Some(at(24)));
+        assert_eq!(
+            keepalive.pong(b"b", at(5)),
+            Some(Duration::from_secs(3)),
+            "the round trip is still known"
+        );
     }
 
     #[test]
-    fn pings_alone_do_not_postpone_the_deadline_of_the_pong() {
+    fn bytes_that_are_taken_prove_nothing_unless_they_were_refused_before() {
         let mut keepalive = every_20_s();
-        for now in [20, 25, 30] {
-            ping(&mut keepalive, "a", now);
-        }
-        assert_eq!(keepalive.pong_deadline(), Some(at(40)));
-        keepalive.wrote(0, at(33));
-        assert_eq!(keepalive.pong_deadline(), Some(at(53)));
+        ping(&mut keepalive, "a", 1);
+        keepalive.wrote(0, at(2));
+        ping(&mut keepalive, "b", 3);
+        assert_eq!(keepalive.pong_deadline(), Some(at(21)));
+        keepalive.write_blocked(at(4));
+        assert_eq!(keepalive.pong_deadline(), Some(at(21)));
+        keepalive.wrote(0, at(5));
+        assert_eq!(keepalive.pong_deadline(), None);
+        keepalive.write_blocked(at(6));
+        ping(&mut keepalive, "c", 7);
+        assert_eq!(keepalive.pong_deadline(), Some(at(27)), "it has left with the progress, not before");
+    }
+
+    #[test]
+    fn a_pause_keeps_the_time_that_is_left() {
+        let mut keepalive = every_20_s();
+        ping(&mut keepalive, "a", 1);
+        keepalive.pause(at(16));
+        keepalive.pause(at(17));
+        assert_eq!(keepalive.pong_deadline(), None);
+        keepalive.resume(at(100));
+        keepalive.resume(at(101));
+        assert_eq!(keepalive.pong_deadline(), Some(at(105)));
+        keepalive.heard();
+        keepalive.pause(at(102));
+        ping(&mut keepalive, "b", 110);
+        keepalive.resume(at(120));
+        assert_eq!(keepalive.pong_deadline(), Some(at(140)));
+        assert_eq!(keepalive.due(at(140)), Some(Due::PongMissing));
     }
 
     #[test]
     fn many_unanswered_pings_do_not_postpone_the_deadline() {
-        let mut keepalive = Keepalive::new(&Config::default().ping_interval(Duration::from_secs(1)), at(0));
+        let mut keepalive = new(&Config::default().ping_interval(Duration::from_secs(1)));
         ping(&mut keepalive, "first", 0);
         for _ in 0..100 {
             keepalive.pinged(Bytes::new());
@@ -341,8 +396,6 @@ mod tests {
                     let number = u16::from_be_bytes(first[..].try_into().unwrap());
                     let round_trip = Duration::from_secs(now - left[usize::from(number)]);
                     assert_eq!(keepalive.pong(&first, at(now)), Some(round_trip), "{pings} {step} {between}");
-                    let is_awaited = left.len() > usize::from(number) + 1;
-                    assert_eq!(keepalive.pong_deadline().is_some(), is_awaited, "{pings} {step} {between}");
                 }
             }
             let unanswered = keepalive.unanswered.as_ref().unwrap();
@@ -358,7 +411,7 @@ mod tests {
         let mut keepalive = every_20_s();
         keepalive.write_blocked(at(3));
         keepalive.write_blocked(at(9));
-        assert_eq!(keepalive.write_deadline(), Some(at(33)));
+        assert_eq!(keepalive.write_deadline(), Some(at(63)));
         keepalive.wrote(0, at(10));
         assert_eq!(keepalive.write_deadline(), None);
     }

@@ -199,6 +199,20 @@ impl Outbound {
         }
     }
 
+    /// A copy of the bytes between two positions, none of which has left the machine.
+    pub(crate) fn copy(&self, begin: u64, end: u64) -> Vec<u8> {
+        let chunks = self.segments.iter().map(|segment| &segment[..]).chain([&self.tail[self.start..]]);
+        let mut position = self.begun();
+        let mut copy = Vec::new();
+        for chunk in chunks {
+            // Within the chunk, so that both fit.
+            let at = |of: u64| of.saturating_sub(position).min(chunk.len() as u64) as usize;
+            copy.extend_from_slice(&chunk[at(begin)..at(end)]);
+            position += chunk.len() as u64;
+        }
+        copy
+    }
+
     /// Drops all bytes from `position` on. Bytes in flight cannot be dropped.
     pub(crate) fn truncate(&mut self, position: u64) {
         let mut excess = usize::try_from(self.end().saturating_sub(position)).unwrap_or(usize::MAX);
@@ -361,6 +375,17 @@ mod tests {
                 let end = (keep as usize).max(taken);
                 assert_eq!(outbound.end(), end as u64);
                 assert_eq!(rest(&mut outbound), b"abcdefghij"[taken..end]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_copy_is_what_lies_between_two_positions_of_what_waits() {
+        for taken in 0..=10 {
+            let mut outbound = sample();
+            outbound.advance(taken);
+            for (begin, end) in (taken..=10).flat_map(|begin| (begin..=10).map(move |end| (begin, end))) {
+                assert_eq!(outbound.copy(begin as u64, end as u64), b"abcdefghij"[begin..end]);
             }
         }
     }

@@ -23,6 +23,9 @@ use partial::{Assembly, Frame, Partial};
 use whole::Block;
 pub(crate) use whole::Inbound;
 
+/// RFC 6455 §5.2: the opcode of a Close frame.
+const CLOSE: u8 = 0x8;
+
 /// What came in.
 pub(crate) enum Received {
     Message(Message),
@@ -47,6 +50,8 @@ pub(crate) struct Receive {
     in_pieces: bool,
     /// Invariant: from where it ends on, nothing was taken.
     block: Block,
+    /// The violation that was found is one of a Close frame.
+    is_close_broken: bool,
     /// What is wrong about the next frame, if it is known already.
     violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
@@ -64,6 +69,7 @@ impl Receive {
             message: None,
             in_pieces: false,
             block: Block::default(),
+            is_close_broken: false,
             violation: None,
             inflater: None,
         }
@@ -125,6 +131,11 @@ impl Receive {
         rests && self.block.is_empty()
     }
 
+    /// Whether the violation that was found is one of a Close frame.
+    pub(crate) fn is_close_broken(&self) -> bool {
+        self.is_close_broken
+    }
+
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
         Header::decode(inbound, self.rules).map_err(|kind| self.violation(kind))
     }
@@ -149,9 +160,15 @@ impl Receive {
                 return Ok(Some(piece));
             }
             if self.frame.is_none() {
-                let Some((header, len)) = self.decode(inbound)? else { return Ok(None) };
+                let decoded = self.decode(inbound);
+                self.is_close_broken =
+                    decoded.is_err() && inbound.first().is_some_and(|first| first & 0x0F == CLOSE);
+                let Some((header, len)) = decoded? else { return Ok(None) };
                 if header.opcode().is_control() {
-                    return self.control(inbound, header, len);
+                    let received = self.control(inbound, header, len);
+                    // Of all control frames, only the content of a Close frame can be wrong.
+                    self.is_close_broken = received.is_err();
+                    return received;
                 }
                 self.begin_frame(&header)?;
                 self.consume(inbound, len);

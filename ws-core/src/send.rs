@@ -31,7 +31,7 @@ const MASKED_APART: usize = 32 * 1024;
 /// Number of bytes of `max_send_buffer` for each message or control frame that may wait. Shorter ones fill the buffer with their marks.
 const BYTES_PER_MARK: usize = 32;
 
-/// So many pongs wait at most; beyond that, the newest replaces those that have come last.
+/// Maximum number of waiting pongs. Beyond that, the newest replaces those that have come last.
 const MAX_PONGS: u32 = 16;
 
 /// The sending half of a connection.
@@ -45,7 +45,7 @@ pub(crate) struct Send {
     simple: usize,
     random: Random,
     /// What ends where in the stream, of all that the transport has not taken whole.
-    /// Invariant: less than `MAX_PONGS` are pongs.
+    /// Invariant: less than `MAX_PONGS` are pongs, or as many if a Close frame follows.
     marks: Marks,
     /// Messages accepted, of which the transport has not taken all bytes.
     unsent: usize,
@@ -359,11 +359,15 @@ impl Send {
     /// RFC 6455 §5.5.3: an endpoint that has not yet answered previous pings may answer only the most recent one.
     pub(crate) fn pong(&mut self, outbound: &mut Outbound, payload: Bytes) {
         if self.marks.counts().pongs < MAX_PONGS - 1 {
-            let len = self.control(outbound, Opcode::Pong, &payload);
-            self.marks.push(len, Unit::Pong);
+            self.queue_pong(outbound, &payload);
         } else {
             self.newest_pong = Some(Box::new(payload));
         }
+    }
+
+    fn queue_pong(&mut self, outbound: &mut Outbound, payload: &[u8]) {
+        let len = self.control(outbound, Opcode::Pong, payload);
+        self.marks.push(len, Unit::Pong);
     }
 }
 

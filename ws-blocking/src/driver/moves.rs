@@ -123,6 +123,10 @@ impl<S: Transport, M: Driven> Driver<S, M> {
                 if n > 0 {
                     state.machine.handle_write(n, now);
                 }
+                if !is_all {
+                    // The rest was refused. When some of it is taken, the peer has made room.
+                    state.machine.handle_write(0, now);
+                }
             }
             Err(error) if is_timeout(&error) => {
                 state.is_stuck = true;

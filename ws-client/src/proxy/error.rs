@@ -249,6 +249,16 @@ impl ProxyError {
         }
     }
 
+    /// Whether we gave up, as [`ConnectError::side`] tells.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
+            Self::Resolve(_) | Self::Timeout(_) => true,
+            Self::Tls(error) => error.is_refusal_of_certificate(),
+            _ => false,
+        }
+    }
+
     /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses of a proxy that did
     /// not reach the target (502 to 504, and those of an overloaded server, 408, 429, 500), and the replies of a SOCKS5 proxy
     /// that say so. Not so where it refuses, or wants other credentials.

@@ -138,7 +138,10 @@ impl Session {
             }
         };
         let (error, closed) = match ended {
-            Ended::Failed(error) => (Some(ClientError::Connect(error)), Closed::abrupt(ABNORMAL, Side::Peer)),
+            Ended::Failed(error) => {
+                let closed = Closed::abrupt(ABNORMAL, error.side());
+                (Some(ClientError::Connect(error)), closed)
+            }
             Ended::Closed { closed, error } => (error, closed),
         };
         let error = match verdict {

@@ -21,7 +21,9 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(channel: Channel<Connection>, now: Instant) -> Self {
+    pub(super) fn new(mut channel: Channel<Connection>, now: Instant) -> Self {
+        // What has not begun to leave goes out on the next connection.
+        channel.inner_mut().withhold_from_a_closing_peer();
         Self {
             channel,
             since: now,
@@ -46,7 +48,7 @@ impl Open {
         match (is_reading, self.stopped) {
             (false, None) => {
                 self.stopped = Some(now);
-                self.connection().pause();
+                self.connection().pause(now);
             }
             (true, Some(since)) => {
                 self.stopped = None;

@@ -132,14 +132,16 @@ impl<C: From<Session>> ClientBuilder<C> {
         self
     }
 
-    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none.
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. See
+    /// [`Config::ping_interval`](ws_core::Config::ping_interval).
     #[must_use]
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config = self.config.ping_interval(interval);
         self
     }
 
-    /// How long a ping may stay unanswered, with nothing else coming or going. Default: 20 s. `None` waits for ever.
+    /// How long a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
+    /// [`Config::pong_timeout`](ws_core::Config::pong_timeout).
     #[must_use]
     pub fn pong_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.config = self.config.pong_timeout(timeout);

@@ -51,6 +51,10 @@ impl TlsError {
         match self.0 {}
     }
 
+    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
+        match self.0 {}
+    }
+
     pub(crate) fn is_not_tls(&self) -> bool {
         match self.0 {}
     }

@@ -210,7 +210,7 @@ fn each_kind_of_end_is_reported_in_order_after_the_answer() {
     let poisoned = Plan::Serve(Serve { poison: Some("waits"), ..Serve::default() });
     let closes = Plan::Serve(Serve { closes: Some(4000), ..Serve::default() });
     for (plan, before, after) in [
-        (Plan::NoName, &[][..], &["error resolve", "closed 1006 broken peer"][..]),
+        (Plan::NoName, &[][..], &["error resolve", "closed 1006 broken us"][..]),
         (refuse(503, ""), &["connected"], &["error handshake", "closed 1006 broken peer"]),
         (mute, &["connected", "open"], &["error timeout", "closed 1006 broken us", "undelivered waits"]),
         (
@@ -268,7 +268,7 @@ fn the_time_of_prepare_is_not_counted_toward_the_time_to_open() {
     sim.advance(ms(9_999));
     sim.expect(&[]);
     sim.advance(ms(1));
-    sim.expect(&["error connect", "closed 1006 broken peer", "reconnecting 1 in 60s"]);
+    sim.expect(&["error connect", "closed 1006 broken us", "reconnecting 1 in 60s"]);
 }
 
 #[test]

@@ -201,7 +201,7 @@ fn cancel_reconnect_lets_what_is_under_way_go_on() {
         cancel(&mut sim);
         sim.advance(secs(10));
         let trace = sim.trace();
-        assert_eq!(trace[trace.len() - 1], "closed 1006 broken peer", "{steps}: {trace:?}");
+        assert_eq!(trace[trace.len() - 1], "closed 1006 broken us", "{steps}: {trace:?}");
         assert_over(&mut sim);
     }
     let mut sim = Sim::new(client().reconnect(fixed()), []);
@@ -253,11 +253,11 @@ fn reconnect_after_comes_back_whatever_the_policy_and_fractions_count() {
 #[test]
 fn reconnect_after_in_each_state_holds_once() {
     for (plan, wait, trace) in [
-        (Plan::BlackHole, 10, &["error connect", "closed 1006 broken peer", "reconnecting 1 in 250ms"][..]),
+        (Plan::BlackHole, 10, &["error connect", "closed 1006 broken us", "reconnecting 1 in 250ms"][..]),
         (
             Plan::Silent,
             10,
-            &["connected", "error handshake", "closed 1006 broken peer", "reconnecting 1 in 250ms"],
+            &["connected", "error handshake", "closed 1006 broken us", "reconnecting 1 in 250ms"],
         ),
     ] {
         let mut sim = Sim::new(client().reconnect(fixed()), [plan, Plan::Refuse]);

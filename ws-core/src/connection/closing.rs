@@ -4,57 +4,45 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::close::{ABNORMAL, CloseFrame, Closed, Side};
-use crate::error::{Error, Timeout};
+use crate::error::{Error, Timeout, Violation};
 use crate::machine::Broken;
 use crate::time::{Instant, Span};
+
+use super::ending::{Ending, ReadEnd, Replies, Sent};
 
 /// What is known about the end: nothing, for as long as the connection is open.
 pub(super) struct Closing {
     timeout: Span,
+    /// Messages that have not begun to leave when the peer ends are not sent.
+    withholds: bool,
     ending: Option<Box<Ending>>,
 }
 
-/// Two facts make a clean end, a Close frame sent and one received; everything else is a way in which it can fail.
-#[derive(Default)]
-struct Ending {
-    sent: Option<Sent>,
-    received: Option<CloseFrame>,
-    /// Whether and how the stream has ended.
-    read: Option<ReadEnd>,
-    /// The transport takes nothing any more.
-    write_error: Option<Broken>,
-    /// A deadline that the peer missed.
-    missed: Option<Timeout>,
-    /// The error was reported: with which code, and by whom the connection was broken.
-    failed: Option<(u16, Side)>,
-    deadline: Option<Instant>,
-    /// No deadline is later.
-    end_by: Option<Instant>,
-    closed: Option<Closed>,
-    /// What went wrong, held back until the connection has ended.
-    held_back: Option<Error>,
-}
-
-/// Our Close frame.
-struct Sent {
-    /// Whether we began; else it is an answer.
-    initiated: bool,
-    /// Whether the transport has taken its last byte.
-    left: bool,
-}
-
-enum ReadEnd {
-    Eof,
-    Error(Broken),
+/// What happens when the deadline passes.
+pub(super) enum Overdue {
+    /// Our Close frame, which this is, overtakes what has not begun to leave. If it was queued already, it begins here.
+    Hurry(CloseFrame, Option<u64>),
+    /// What waits is dropped, and the end of the stream reported.
+    EndOfStream,
+    /// The connection has ended.
+    Missed,
 }
 
 impl Closing {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout: timeout.into(), ending: None }
+        Self { timeout: timeout.into(), withholds: false, ending: None }
     }
 
     fn ending(&mut self) -> &mut Ending {
         self.ending.get_or_insert_default()
+    }
+
+    pub(super) fn withhold(&mut self) {
+        self.withholds = true;
+    }
+
+    pub(super) fn withholds(&self) -> bool {
+        self.withholds
     }
 
     /// Whether anything is known of an end.
@@ -78,7 +66,15 @@ impl Closing {
     /// Whether data may still be sent.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        self.ending.as_deref().is_none_or(Ending::is_open)
+        self.ending.as_deref().is_none_or(|ending| ending.is_open(self.withholds))
+    }
+
+    /// Whether data is refused because the time for replies has passed.
+    pub(super) fn is_too_late(&self) -> bool {
+        let is_too_late = |ending: &Ending| {
+            matches!(ending.replies, Replies::TooLate | Replies::Dropped) && ending.closed.is_none()
+        };
+        self.ending.as_deref().is_some_and(is_too_late)
     }
 
     pub(super) fn has_sent(&self) -> bool {
@@ -108,32 +104,66 @@ impl Closing {
         self.ending().end_by = Some(deadline);
     }
 
-    /// Our Close frame was queued.
-    pub(super) fn queued(&mut self, initiated: bool, now: Instant) {
+    /// Our Close frame was queued, at this place in the stream.
+    pub(super) fn queued(&mut self, frame: CloseFrame, begin: u64, now: Instant) {
         let deadline = now + self.timeout;
         let ending = self.ending();
-        ending.sent = Some(Sent { initiated, left: false });
-        ending.deadline = Some(deadline);
-    }
-
-    /// Everything that was queued has left, unless it was dropped because nothing can leave any more.
-    #[inline]
-    pub(super) fn all_written(&mut self, now: Instant) {
-        if let Some(ending) = &mut self.ending {
-            ending.all_written(now + self.timeout);
+        let initiated = ending.received.is_none() && ending.read.is_none();
+        ending.sent = Some(Sent { frame, initiated, begin, left: false });
+        if initiated {
+            ending.deadline = Some(deadline);
         }
     }
 
-    pub(super) fn received(&mut self, frame: CloseFrame) {
-        self.ending().received = Some(frame);
+    /// The transport has made progress. If nothing waits any more, our Close frame has left, unless it was dropped because nothing
+    /// can leave any more.
+    #[inline]
+    pub(super) fn wrote(&mut self, is_drained: bool, now: Instant) {
+        if let Some(ending) = &mut self.ending {
+            ending.wrote(is_drained, now + self.timeout);
+        }
     }
 
-    pub(super) fn eof(&mut self) {
-        self.ending().read.get_or_insert(ReadEnd::Eof);
+    /// The peer's Close frame has come, with the read at this time.
+    pub(super) fn received(&mut self, frame: CloseFrame, read_at: Instant) {
+        let deadline = read_at + self.timeout;
+        let ending = self.ending();
+        ending.received = Some(frame);
+        if ending.sent.is_none() {
+            ending.deadline = Some(ending.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+        }
     }
 
-    pub(super) fn read_failed(&mut self, error: Broken) {
-        self.ending().read.get_or_insert(ReadEnd::Error(error));
+    /// The peer's Close frame, if it is not answered.
+    pub(super) fn unanswered(&self) -> Option<&CloseFrame> {
+        let ending = self.ending.as_ref()?;
+        ending.received.as_ref().filter(|_| ending.sent.is_none())
+    }
+
+    pub(super) fn eof(&mut self, now: Instant) {
+        self.read_ended(ReadEnd::Eof, now);
+    }
+
+    pub(super) fn read_failed(&mut self, error: Broken, now: Instant) {
+        self.read_ended(ReadEnd::Error(error), now);
+    }
+
+    fn read_ended(&mut self, end: ReadEnd, now: Instant) {
+        let deadline = now + self.timeout;
+        let ending = self.ending();
+        ending.read.get_or_insert(end);
+        ending.limit(deadline);
+    }
+
+    /// The user has taken everything that came before the end of the stream, and asks for more. Says whether that is news.
+    pub(super) fn take_end(&mut self) -> bool {
+        let withholds = self.withholds;
+        let Some(ending) = self.ending.as_deref_mut() else { return false };
+        let is_news = ending.holds_end(withholds) && ending.received.is_none();
+        if is_news {
+            ending.replies = Replies::Ended;
+        }
+        is_news
     }
 
     /// Nothing can be written any more. What the peer said may still be on its way, but is not waited for for ever.
@@ -141,7 +171,7 @@ impl Closing {
         let deadline = now + self.timeout;
         let ending = self.ending();
         ending.write_error.get_or_insert(error);
-        ending.deadline.get_or_insert(deadline);
+        ending.limit(deadline);
     }
 
     /// The peer missed a deadline.
@@ -164,15 +194,49 @@ impl Closing {
         self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// The peer broke the protocol: the code that it is told.
-    pub(super) fn violated(&mut self, code: u16) {
-        self.ending().failed = Some((code, Side::Us));
+    /// The deadline has passed: what is to be done. The next one is set.
+    pub(super) fn overdue(&mut self, now: Instant) -> Overdue {
+        let deadline = now + self.timeout;
+        let ending = self.ending();
+        if ending.end_by.is_some_and(|end_by| end_by <= now) || !ending.can_write() {
+            return Overdue::Missed;
+        }
+        let sent = ending.sent.as_ref();
+        match &ending.received {
+            Some(received)
+                if ending.replies != Replies::TooLate
+                    && sent.is_none_or(|sent| !sent.initiated && !sent.left) =>
+            {
+                ending.replies = Replies::TooLate;
+                ending.deadline = Some(deadline);
+                Overdue::Hurry(sent.map_or(received, |sent| &sent.frame).clone(), sent.map(|sent| sent.begin))
+            }
+            None if ending.read.is_some() && ending.failed.is_none() => {
+                ending.replies = Replies::Dropped;
+                ending.deadline = None;
+                Overdue::EndOfStream
+            }
+            _ => Overdue::Missed,
+        }
+    }
+
+    /// The peer broke the protocol. It is told so, unless our Close frame was sent before.
+    pub(super) fn violated(&mut self) {
+        let ending = self.ending();
+        let code = ending.sent.as_ref().map_or(ABNORMAL, |sent| sent.frame.status());
+        ending.failed = Some((code, Side::Us));
+    }
+
+    /// The peer's answer to our Close frame breaks a rule. It is an answer all the same.
+    pub(super) fn answered_badly(&mut self, violation: Violation) {
+        self.violated();
+        self.ending().broken_answer = Some(violation);
     }
 
     /// Whether there is anything that can end the connection.
     #[inline]
     pub(super) fn may_end(&self) -> bool {
-        self.ending.as_deref().is_some_and(Ending::may_end)
+        self.ending.as_deref().is_some_and(|ending| ending.may_end(self.withholds))
     }
 
     /// Keeps what went wrong for a user who is to learn it when the connection has ended.
@@ -186,27 +250,35 @@ impl Closing {
         self.ending.as_mut()?.held_back.take()
     }
 
-    /// Everything that came was looked at. Has the connection failed? Reported once.
-    pub(super) fn poll_error(&mut self) -> Option<Error> {
+    /// Everything that came was looked at. Has the connection failed? Reported once. `is_drained` says that nothing waits to be
+    /// written.
+    pub(super) fn poll_error(&mut self, is_drained: bool) -> Option<Error> {
+        let waits_for_replies = !is_drained && !self.withholds;
         let ending = self.ending.as_mut()?;
         if ending.received.is_some() || ending.failed.is_some() {
             return None;
         }
+        let is_stream_over = match &ending.read {
+            // A peer that ends its side of the stream may read on.
+            Some(ReadEnd::Eof) => !waits_for_replies || !ending.can_write(),
+            Some(ReadEnd::Error(_)) => true,
+            None => false,
+        };
         let write_error = |ending: &mut Ending| ending.write_error.take().map(Error::Transport);
-        let (error, side) = match (ending.missed, ending.read.take()) {
-            (Some(Timeout::Close), _) => {
-                (write_error(ending).unwrap_or(Error::Timeout(Timeout::Close)), Side::Us)
-            }
-            (Some(timeout), _) => (Error::Timeout(timeout), Side::Us),
-            (None, Some(end)) => {
-                ending.read = Some(ReadEnd::Eof);
-                let error = match end {
-                    ReadEnd::Eof => write_error(ending).unwrap_or(Error::UnexpectedEof),
-                    ReadEnd::Error(error) => Error::Transport(error),
+        let (error, side) = match ending.missed {
+            Some(Timeout::Close) => match write_error(ending) {
+                Some(error) => (error, Side::Peer),
+                None => (Error::Timeout(Timeout::Close), Side::Us),
+            },
+            Some(timeout) => (Error::Timeout(timeout), Side::Us),
+            None if is_stream_over => {
+                let error = match ending.read.replace(ReadEnd::Eof) {
+                    Some(ReadEnd::Error(error)) => Error::Transport(error),
+                    _ => write_error(ending).unwrap_or(Error::UnexpectedEof),
                 };
                 (error, Side::Peer)
             }
-            (None, None) => return None,
+            None => return None,
         };
         let side = if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Side::Us } else { side };
         ending.failed = Some((ABNORMAL, side));
@@ -216,71 +288,23 @@ impl Closing {
     /// Has the connection ended? `is_drained` says that nothing waits to be written. Reported once.
     pub(super) fn poll_closed(&mut self, is_drained: bool, unsent: usize) -> Option<Closed> {
         let ending = self.ending.as_mut()?;
-        let ended =
-            ending.missed.is_some() || (ending.read.is_some() && (is_drained || ending.sent.is_none()));
-        if !ended || ending.closed.is_some() {
+        let is_judged = ending.failed.is_some() || (ending.received.is_some() && ending.sent.is_some());
+        let has_ended = ending.missed.is_some() || (ending.read.is_some() && is_drained && is_judged);
+        if !has_ended || ending.closed.is_some() {
             return None;
         }
         let closed = match ending.failed {
-            Some((code, by)) => Closed { code, reason: "".into(), by, clean: false, unsent },
+            Some((code, by)) => Closed { unsent, ..Closed::abrupt(code, by) },
             None => {
                 let (code, reason) = ending.received.clone().unwrap_or_default().into_status_and_reason();
                 let sent = ending.sent.as_ref();
-                Closed {
-                    code,
-                    reason,
-                    by: if sent.is_some_and(|sent| sent.initiated) { Side::Us } else { Side::Peer },
-                    clean: sent.is_some_and(|sent| sent.left),
-                    unsent,
-                }
+                let by = if sent.is_some_and(|sent| sent.initiated) { Side::Us } else { Side::Peer };
+                let clean = sent.is_some_and(|sent| sent.left);
+                Closed { reason, clean, unsent, ..Closed::abrupt(code, by) }
             }
         };
+        let closed = Closed { violation: ending.broken_answer.take(), ..closed };
         ending.closed = Some(closed.clone());
         Some(closed)
-    }
-}
-
-/// What is asked for each message: of an open connection not here, so that it is kept out of the way of messages.
-impl Ending {
-    #[cold]
-    fn is_receiving(&self) -> bool {
-        // A connection that has ended has received a Close frame or failed.
-        self.received.is_none() && self.failed.is_none()
-    }
-
-    #[cold]
-    fn is_open(&self) -> bool {
-        self.sent.is_none()
-            && self.read.is_none()
-            && self.write_error.is_none()
-            && self.failed.is_none()
-            && self.missed.is_none()
-    }
-
-    #[cold]
-    fn can_write(&self) -> bool {
-        self.write_error.is_none() && self.missed.is_none()
-    }
-
-    #[cold]
-    fn may_end(&self) -> bool {
-        self.missed.is_some() || self.read.is_some()
-    }
-
-    #[cold]
-    fn deadline(&self) -> Option<Instant> {
-        let deadline = self.deadline.filter(|_| self.closed.is_none())?;
-        Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
-    }
-
-    #[cold]
-    fn all_written(&mut self, deadline: Instant) {
-        if !self.can_write() {
-            return;
-        }
-        if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
-            sent.left = true;
-            self.deadline = Some(deadline);
-        }
     }
 }

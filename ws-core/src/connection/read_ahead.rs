@@ -110,8 +110,11 @@ impl Connection {
             self.reassemble()?;
         }
         let event = if self.ahead.is_empty() { self.step_uncut() } else { self.ahead.pop() };
-        if let Ok(Some(Event::Piece(piece))) = &event {
-            self.is_within_pieces = !piece.last;
+        match &event {
+            Ok(Some(Event::Piece(piece))) => self.is_within_pieces = !piece.last,
+            Ok(Some(Event::Closing(_))) => self.answer_close(),
+            Ok(None) if self.closing.take_end() => return self.step_uncut(),
+            _ => {}
         }
         event
     }
@@ -152,6 +155,9 @@ impl Connection {
     /// Looks at what was read, for a driver that waits for something else than receiving, so that pings are answered,
     /// pongs counted and a Close frame seen meanwhile. The events wait for [`poll_event`](crate::Machine::poll_event).
     ///
+    /// The peer's Close frame and the end of the stream are not taken by this: the user may still reply to the messages before, for
+    /// `close_timeout`.
+    ///
     /// Says whether to read on. Once `max_read_ahead` bytes wait it is `false`: then the driver stops reading, says so
     /// with [`pause`](Self::pause), and the peer feels it.
     pub fn read_ahead(&mut self) -> bool {
@@ -166,8 +172,12 @@ impl Connection {
     /// As [`read_ahead`](Self::read_ahead), for a driver that waits for the end, with nobody there to receive meanwhile: once we
     /// have begun to close, messages beyond the limit are dropped, so that they do not hide the peer's Close frame. A message of which
     /// a piece was dropped does not go on, nor does another in pieces follow it.
+    ///
+    /// Nobody is there to reply either: the peer's Close frame is answered at once.
     pub fn read_to_close(&mut self) -> bool {
-        self.look_ahead(self.closing.has_sent())
+        let reads_on = self.look_ahead(self.closing.has_sent());
+        self.answer_close();
+        if self.closing.take_end() { self.look_ahead(true) } else { reads_on }
     }
 
     fn look_ahead(&mut self, drops: bool) -> bool {

@@ -25,14 +25,17 @@ impl Connection {
 
     /// Queues a message. An error hands it back.
     ///
+    /// Replies to a peer that has begun to close are accepted until the user takes its Close frame, or `close_timeout` has passed
+    /// ([`is_open`](Self::is_open)). They leave before our Close frame.
+    ///
     /// A client copies and masks the payload; a server queues a large one as it is.
     #[inline]
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         if !self.is_open() {
-            return Err(SendError::Closed(Some(message)));
+            return Err(self.refused(Some(message)));
         }
-        self.send.message(&mut self.outbound, message).map_err(refused)
+        self.send.message(&mut self.outbound, message).map_err(handed_back)
     }
 
     /// Queues a message of which its sender was told that there is [room](Self::has_room). What the connection has queued by itself
@@ -40,16 +43,16 @@ impl Connection {
     pub fn send_promised(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         if !self.is_open() {
-            return Err(SendError::Closed(Some(message)));
+            return Err(self.refused(Some(message)));
         }
-        self.send.promised(&mut self.outbound, message).map_err(refused)
+        self.send.promised(&mut self.outbound, message).map_err(handed_back)
     }
 
     /// Queues a copy of a message.
     #[inline]
     pub fn send_ref(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
         if !self.is_open() {
-            return Err(StreamError::Closed);
+            return Err(self.stream_refused());
         }
         Ok(self.send.lent(&mut self.outbound, message)?)
     }
@@ -63,7 +66,7 @@ impl Connection {
             return Err(PingError::TooLong(payload.len()));
         }
         if !self.is_open() {
-            return Err(PingError::Closed);
+            return Err(if self.closing.is_too_late() { PingError::TooLate } else { PingError::Closed });
         }
         if !self.has_room() {
             return Err(PingError::Full);
@@ -80,7 +83,7 @@ impl Connection {
     /// Begins a message that is sent in parts, of any total size. Until it is finished, no other message may be sent.
     pub fn start_message(&mut self, kind: Kind) -> Result<(), StreamError> {
         if !self.is_open() {
-            return Err(StreamError::Closed);
+            return Err(self.stream_refused());
         }
         Ok(self.send.begin_stream(kind)?)
     }
@@ -103,15 +106,27 @@ impl Connection {
         }
     }
 
+    /// Why a connection that is not [open](Self::is_open) does not accept this message.
+    #[doc(hidden)]
+    #[cold]
+    pub fn refused(&self, message: Option<Message>) -> SendError {
+        if self.closing.is_too_late() { SendError::TooLate(message) } else { SendError::Closed(message) }
+    }
+
+    #[cold]
+    fn stream_refused(&self) -> StreamError {
+        if self.closing.is_too_late() { StreamError::TooLate } else { StreamError::Closed }
+    }
+
     fn part(&mut self, part: &[u8], last: bool) -> Result<(), StreamError> {
         if !self.is_open() {
-            return Err(StreamError::Closed);
+            return Err(self.stream_refused());
         }
         Ok(self.send.stream_part(&mut self.outbound, part, last)?)
     }
 }
 
-fn refused((refusal, message): (Refusal, Message)) -> SendError {
+fn handed_back((refusal, message): (Refusal, Message)) -> SendError {
     match refusal {
         Refusal::Full => SendError::Full(message),
         _ => SendError::Streaming(message),

@@ -43,7 +43,7 @@ pub struct Reply<'a>(Route<'a>);
 
 /// The way of an answer into the send buffer.
 enum Route<'a> {
-    Direct { send: &'a mut Send, outbound: &'a mut Outbound, is_open: bool },
+    Direct { send: &'a mut Send, outbound: &'a mut Outbound, is_open: bool, is_too_late: bool },
     Through(&'a mut dyn FnMut(MessageRef<'_>) -> Result<(), StreamError>),
 }
 
@@ -61,6 +61,7 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
         match &mut self.0 {
+            Route::Direct { is_open: false, is_too_late: true, .. } => Err(StreamError::TooLate),
             Route::Direct { is_open: false, .. } => Err(StreamError::Closed),
             Route::Direct { send, outbound, .. } => Ok(send.lent(outbound, message)?),
             Route::Through(queue) => queue(message),
@@ -80,6 +81,7 @@ impl Connection {
     ) -> Result<Visit, Error> {
         loop {
             let is_open = self.is_open();
+            let is_too_late = !is_open && self.closing.is_too_late();
             let is_straight = self.ahead.is_empty() && self.closing.is_receiving();
             // A visitor changes none of this.
             loop {
@@ -104,7 +106,12 @@ impl Connection {
                         Some(_) => break,
                     },
                 };
-                let route = Route::Direct { send: &mut self.send, outbound: &mut self.outbound, is_open };
+                let route = Route::Direct {
+                    send: &mut self.send,
+                    outbound: &mut self.outbound,
+                    is_open,
+                    is_too_late,
+                };
                 if visitor(message, &mut Reply(route)).is_break() {
                     return Ok(Visit::Stopped);
                 }

@@ -16,7 +16,7 @@ pub(super) enum Unit {
     Message,
     Ping,
     Pong,
-    /// A part of a streamed message, or the opening handshake.
+    /// A part of a streamed message, a Close frame, or the opening handshake.
     Other,
 }
 
@@ -111,6 +111,17 @@ impl Marks {
             return position;
         }
         self.iter().map(|mark| mark.end).find(|end| *end >= position).unwrap_or(position)
+    }
+
+    /// Where the pongs begin and end that come behind `position`. At most 17 are there at a time.
+    pub(super) fn pongs_behind(&self, position: u64) -> Vec<(u64, u64)> {
+        let mut begin = self.boundary;
+        let spans = self.iter().map(|mark| {
+            let span = (core::mem::replace(&mut begin, mark.end), mark.end);
+            (span, mark.unit)
+        });
+        let is_behind = |((begin, _), unit): &((u64, u64), Unit)| *begin >= position && *unit == Unit::Pong;
+        spans.filter(is_behind).map(|(span, _)| span).collect()
     }
 
     /// The bytes from `position` on were dropped.
@@ -259,6 +270,8 @@ mod tests {
             let mut marks = sample();
             let before = marks.written(written).messages;
             let end = marks.end_of_begun(written);
+            let pongs = if end <= 130 { vec![(130, 140)] } else { vec![] };
+            assert_eq!(marks.pongs_behind(end), pongs);
             marks.truncate(end);
             let whole = &UNITS[..(end - 100) as usize / 10];
             let messages = whole.iter().filter(|unit| **unit == Unit::Message).count();

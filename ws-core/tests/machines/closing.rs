@@ -32,7 +32,8 @@ fn a_close_with_a_valid_code_is_echoed_and_reported() {
         assert_eq!(read(&mut connection, &bytes, at(0)), [closing(value, "so it is é")]);
         assert!(!connection.is_open());
         let sent = write(&mut connection, at(0));
-        assert_eq!(frames(role, &sent), [(CLOSE, value.to_be_bytes().to_vec())]);
+        let answer = [&value.to_be_bytes(), "so it is é".as_bytes()].concat();
+        assert_eq!(frames(role, &sent), [(CLOSE, answer)]);
         // RFC 6455 §7.1.1: the server ends the TCP connection first.
         assert_eq!(connection.outbound().is_finished(), role == Role::Server);
         connection.handle_read(0, at(0));
@@ -124,11 +125,35 @@ fn when_we_begin_what_waits_goes_out_first_and_messages_still_come_in() {
 }
 
 #[test]
-fn when_we_answer_only_the_message_that_has_begun_to_leave_is_finished_and_the_rest_is_counted() {
+fn when_we_answer_what_waits_goes_out_first_too() {
     for role in ROLES {
         let size = frame(role, TEXT, b"abc").len();
         for written in 0..=3 * size {
             let mut connection = open(role, &quiet());
+            for text in ["abc", "def", "ghi"] {
+                connection.send(text).unwrap();
+            }
+            let mut sent = write_some(&mut connection, written, at(0));
+            read(&mut connection, &close(role.peer(), 1000, b""), at(0));
+            sent.extend(write(&mut connection, at(0)));
+            let mut expected: Vec<_> =
+                ["abc", "def", "ghi"].iter().map(|text| (TEXT, text.as_bytes().to_vec())).collect();
+            expected.push((CLOSE, vec![0x03, 0xE8]));
+            assert_eq!(frames(role, &sent), expected, "{role:?} after {written} bytes");
+            connection.handle_read(0, at(0));
+            drain(&mut connection);
+            assert_eq!(closed(&connection), (1000, "", Side::Peer, true, 0), "after {written} bytes");
+        }
+    }
+}
+
+#[test]
+fn when_a_connection_that_withholds_answers_only_the_message_that_has_begun_to_leave_is_finished() {
+    for role in ROLES {
+        let size = frame(role, TEXT, b"abc").len();
+        for written in 0..=3 * size {
+            let mut connection = open(role, &quiet());
+            connection.withhold_from_a_closing_peer();
             for text in ["abc", "def", "ghi"] {
                 connection.send(text).unwrap();
             }
@@ -151,6 +176,7 @@ fn when_we_answer_only_the_message_that_has_begun_to_leave_is_finished_and_the_r
 fn a_message_in_flight_or_in_many_frames_counts_as_begun() {
     for role in ROLES {
         let mut connection = open(role, &quiet().max_frame_size(10));
+        connection.withhold_from_a_closing_peer();
         connection.send(vec![1; 35]).unwrap();
         connection.send(vec![2; 35]).unwrap();
         let taken = connection.outbound().take_out(1);
@@ -230,18 +256,32 @@ fn the_end_of_the_stream_at_every_point() {
             end: (1006, "", Side::Peer, false, 0),
         },
         Case {
-            name: "within a frame, with messages waiting",
+            name: "within a frame",
             before: |connection, role| {
-                connection.send("unsent").unwrap();
                 let bytes = frame(role.peer(), TEXT, b"hello");
                 read(connection, &bytes[..bytes.len() - 1], at(0));
+            },
+            error: Some(Seen::Eof),
+            end: (1006, "", Side::Peer, false, 0),
+        },
+        Case {
+            name: "with a message that cannot leave",
+            before: |connection, _| {
+                connection.send("unsent").unwrap();
+                connection.handle_read(0, at(1));
+                connection.handle_timeout(at(6));
             },
             error: Some(Seen::Eof),
             end: (1006, "", Side::Peer, false, 1),
         },
         Case {
-            name: "after our Close was queued",
-            before: |connection, _| connection.close(CloseCode::NORMAL, at(0)),
+            name: "after our Close was queued, which then leaves",
+            before: |connection, _| {
+                connection.close(CloseCode::NORMAL, at(0));
+                connection.handle_read(0, at(0));
+                assert_eq!(drain(connection), []);
+                write(connection, at(0));
+            },
             error: Some(Seen::Eof),
             end: (1006, "", Side::Us, false, 0),
         },
@@ -278,8 +318,8 @@ fn the_end_of_the_stream_at_every_point() {
         let mut connection = open(role, &quiet());
         (case.before)(&mut connection, role);
         connection.handle_read(0, at(1));
-        assert!(!connection.is_open(), "also before the user learns of it");
         let seen = drain(&mut connection);
+        assert!(!connection.is_open());
         assert!(ends_once(&seen), "{}: {seen:?}", case.name);
         assert_eq!(seen.len() == 2, case.error.is_some(), "{}: {seen:?}", case.name);
         assert!(case.error.iter().all(|error| *error == seen[0]), "{}: {seen:?}", case.name);

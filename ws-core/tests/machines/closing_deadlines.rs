@@ -12,7 +12,7 @@ fn a_silent_peer_has_the_close_timeout_from_when_our_close_has_left() {
         connection.close(CloseCode::NORMAL, at(10));
         assert_eq!(connection.poll_timeout(), Some(at(15)), "it must leave by then");
         write_some(&mut connection, 5, at(12));
-        assert_eq!(connection.poll_timeout(), Some(at(15)), "not all of it has left");
+        assert_eq!(connection.poll_timeout(), Some(at(17)), "progress, but not all of it has left");
         write(&mut connection, at(13));
         assert_eq!(connection.poll_timeout(), Some(at(18)));
         connection.handle_timeout(at(17));
@@ -88,6 +88,12 @@ fn an_answer_that_cannot_leave_leaves_the_peers_code_but_not_clean() {
         let mut connection = open(role, &quiet());
         read(&mut connection, &close(role.peer(), 4000, b""), at(0));
         connection.handle_timeout(at(5));
+        assert_eq!(
+            drain(&mut connection),
+            [],
+            "it has the time once more, when nothing is left to wait behind"
+        );
+        connection.handle_timeout(at(10));
         assert!(ends_once(&drain(&mut connection)));
         assert_eq!(closed(&connection), (4000, "", Side::Peer, false, 0));
     }
@@ -149,13 +155,13 @@ fn what_was_read_before_a_deadline_was_missed_is_reported_before_it() {
         connection.send("stuck").unwrap();
         connection.handle_write(0, at(0));
         let sender = role.peer();
-        feed(&mut connection, &[frame(sender, TEXT, b"last"), frame(sender, PING, b"")].concat(), at(30));
-        connection.handle_timeout(at(30));
+        feed(&mut connection, &[frame(sender, TEXT, b"last"), frame(sender, PING, b"")].concat(), at(60));
+        connection.handle_timeout(at(60));
         let seen = drain(&mut connection);
         let ping = Seen::Event(Event::Ping("".into()));
         assert_eq!(seen[..3], [message("last"), ping, Seen::Timeout(Timeout::Write)]);
         assert!(ends_once(&seen));
-        assert_eq!(write(&mut connection, at(30)), [], "nothing is sent any more");
+        assert_eq!(write(&mut connection, at(60)), [], "nothing is sent any more");
     }
 }
 
@@ -198,7 +204,8 @@ fn an_answer_of_which_a_part_was_in_flight_when_the_deadline_passed_is_not_clean
         read(&mut connection, &close(role.peer(), 1000, b""), at(0));
         let taken: usize = connection.outbound().take_out(1).iter().map(|bytes| bytes.len()).sum();
         connection.handle_timeout(at(5));
-        connection.handle_write(taken, at(6));
+        connection.handle_timeout(at(10));
+        connection.handle_write(taken, at(11));
         assert!(ends_once(&drain(&mut connection)));
         assert_eq!(closed(&connection), (1000, "", Side::Peer, false, 0));
         assert_eq!(connection.poll_timeout(), None);
@@ -215,8 +222,8 @@ fn bytes_in_flight_when_a_deadline_passes_may_be_reported_as_written_later() {
         let first = frame(role, TEXT, b"one").len();
         let taken: usize = connection.outbound().take_out(first).iter().map(|bytes| bytes.len()).sum();
         connection.handle_write(0, at(0));
-        connection.handle_timeout(at(30));
-        connection.handle_write(taken, at(31));
+        connection.handle_timeout(at(60));
+        connection.handle_write(taken, at(61));
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Timeout(Timeout::Write));
         assert!(matches!(&seen[1], Seen::Event(Event::Closed(closed)) if closed.unsent >= 1), "{seen:?}");

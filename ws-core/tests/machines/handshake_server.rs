@@ -268,6 +268,7 @@ fn the_response_goes_out_before_anything_else_and_is_not_cut_when_the_peer_close
     let bytes = [RIGHT.as_bytes(), &close(Role::Client, 1000, b"")].concat();
     ask(&mut handshake, [&bytes[..]]).unwrap();
     let mut connection = handshake.accept(&Accept::new(), at(1)).unwrap();
+    connection.withhold_from_a_closing_peer();
     connection.send("dropped").unwrap();
     drain(&mut connection);
     let sent = write(&mut connection, at(1));

@@ -227,3 +227,82 @@ fn what_was_accepted_before_a_violation_goes_out_before_the_close_and_is_counted
         assert_eq!(closed(&blocked), (1002, "", Side::Us, false, 1));
     }
 }
+
+/// Close frames that break a rule.
+fn broken_closes(sender: Role) -> Vec<(Vec<u8>, Kind)> {
+    vec![
+        (frame(sender, CLOSE, b"\x03"), Kind::CloseTooShort),
+        (close(sender, 1005, b""), Kind::CloseCode(1005)),
+        (close(sender, 0, b"zero"), Kind::CloseCode(0)),
+        (close(sender, 1000, b"b\xffd"), Kind::InvalidUtf8),
+        (close(sender, 1000, b"cut \xe2\x82"), Kind::InvalidUtf8),
+        (frame(sender, CLOSE & 0x7F, b""), Kind::FragmentedControl),
+        (frame(sender, CLOSE | 0x40, b""), Kind::ReservedBits),
+        (frame(sender, CLOSE, &[0; 126]), Kind::ControlTooLong),
+        (
+            frame(sender.peer(), CLOSE, b""),
+            match sender {
+                Role::Client => Kind::Unmasked,
+                Role::Server => Kind::Masked,
+            },
+        ),
+    ]
+}
+
+#[test]
+fn a_broken_close_in_answer_to_ours_does_not_hide_our_code() {
+    for (role, code) in [3001, 1000].iter().flat_map(|code| ROLES.map(|role| (role, *code))) {
+        for (broken, kind) in broken_closes(role.peer()) {
+            for chunk in [1, 3, broken.len()] {
+                let mut connection = open(role, &quiet());
+                connection.close(ws_core::CloseCode::new(code).unwrap(), at(0));
+                write(&mut connection, at(0));
+                let seen: Vec<Seen> =
+                    broken.chunks(chunk).flat_map(|part| read(&mut connection, part, at(1))).collect();
+                assert_eq!(seen, [], "{kind:?}: it is a remark, no error");
+                assert_eq!(write(&mut connection, at(1)), []);
+                assert!(connection.outbound().is_finished() || role == Role::Client);
+                connection.handle_read(0, at(2));
+                let seen = drain(&mut connection);
+                assert!(ends_once(&seen) && seen.len() == 1, "{kind:?}: {seen:?}");
+                assert_eq!(closed(&connection), (code, "", Side::Us, false, 0), "{kind:?}");
+                let violation = connection.closed().unwrap().violation();
+                assert_eq!(violation.map(|violation| violation.kind), Some(kind));
+                let told = connection.closed().unwrap().to_string();
+                assert!(told.contains(&kind.to_string()) && told.contains(&code.to_string()), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_broken_close_that_begins_is_a_violation_as_any_other() {
+    for role in ROLES {
+        for (broken, kind) in broken_closes(role.peer()) {
+            let mut connection = open(role, &quiet());
+            let seen = read(&mut connection, &broken, at(0));
+            assert!(matches!(seen[..], [Seen::Violation(seen, _)] if seen == kind), "{seen:?}");
+            write(&mut connection, at(0));
+            connection.handle_read(0, at(0));
+            drain(&mut connection);
+            let code = if kind == Kind::InvalidUtf8 { 1007 } else { 1002 };
+            assert_eq!(closed(&connection).0, code);
+            assert_eq!(connection.closed().unwrap().violation(), None, "the error has told it");
+        }
+    }
+}
+
+#[test]
+fn data_that_breaks_a_rule_while_we_close_is_an_error_and_the_code_is_the_one_that_we_sent() {
+    for role in ROLES {
+        let mut connection = open(role, &quiet());
+        connection.close(ws_core::CloseCode::new(3001).unwrap(), at(0));
+        write(&mut connection, at(0));
+        // The first byte of the payload looks like that of a Close frame.
+        let seen = read(&mut connection, &frame(role.peer(), TEXT, b"\xf8"), at(0));
+        assert!(matches!(seen[..], [Seen::Violation(Kind::InvalidUtf8, _)]), "{seen:?}");
+        connection.handle_read(0, at(0));
+        assert!(ends_once(&drain(&mut connection)));
+        assert_eq!(closed(&connection), (3001, "", Side::Us, false, 0));
+    }
+}

@@ -130,6 +130,7 @@ fn the_end_is_told_once() {
 fn an_end_of_the_stream_without_a_close_is_an_error_in_place_of_the_end() {
     let mut connection = open(Role::Client, &quiet());
     connection.close(CloseCode::NORMAL, at(0));
+    write(&mut connection, at(0));
     connection.handle_read(0, at(0));
     assert!(matches!(echo(&mut connection).1, Err(Error::UnexpectedEof)));
     assert_eq!(closed(&connection).0, 1006);

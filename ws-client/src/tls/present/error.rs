@@ -102,6 +102,12 @@ pub enum TlsError {
 }
 
 impl TlsError {
+    /// Whether we refuse the certificate of the peer.
+    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
+        use TlsError::{Certificate, Expired, NotYetValid, UnknownIssuer, WrongName};
+        matches!(self, WrongName { .. } | Expired(_) | NotYetValid(_) | UnknownIssuer | Certificate(_))
+    }
+
     /// `is_client` says which end has seen it.
     pub(super) fn new(error: rustls::Error, is_client: bool) -> Self {
         match error {

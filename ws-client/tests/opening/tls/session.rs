@@ -92,39 +92,37 @@ fn what_is_different_next_time_is_retried_and_nothing_else() {
     let via = |url| Way { is_secure: true, proxy: Some(url) };
     let (plain, socks_way) = (via("http://proxy.test"), via("socks5h://proxy.test"));
     let asked = |way, script| place.far(way).behind(Proxy::new(script));
+    const OURS: &str = "closed 1006 broken us";
+    const PEERS: &str = "closed 1006 broken peer";
     let mut cases = vec![
-        ("tls", DIRECT, place.far(DIRECT).limit(Limit::Ends(0)), true),
-        ("tls", DIRECT, place.far(DIRECT).limit(Limit::Ends(100)), true),
-        ("tls", DIRECT, place.far(DIRECT).limit(Limit::Stalls(100)), true),
-        ("tls", NESTED, place.far_with(NESTED, strange.acceptor.clone()), false),
-        ("tls", DIRECT, strange.far(DIRECT), false),
-        ("tls", DIRECT, place.far_with(DIRECT, named("other.test")), false),
-        ("tls", DIRECT, Far::new(Server::raw("SSH-2.0-x\r\n", true)), false),
+        ("tls", DIRECT, place.far(DIRECT).limit(Limit::Ends(0)), PEERS, true),
+        ("tls", DIRECT, place.far(DIRECT).limit(Limit::Ends(100)), PEERS, true),
+        ("tls", DIRECT, place.far(DIRECT).limit(Limit::Stalls(100)), OURS, true),
+        ("tls", NESTED, place.far_with(NESTED, strange.acceptor.clone()), OURS, false),
+        ("tls", DIRECT, strange.far(DIRECT), OURS, false),
+        ("tls", DIRECT, place.far_with(DIRECT, named("other.test")), OURS, false),
+        ("tls", DIRECT, Far::new(Server::raw("SSH-2.0-x\r\n", true)), PEERS, false),
         // internal_error, which has nothing to do with us, and handshake_failure
-        ("tls", DIRECT, Far::new(Server::raw([21, 3, 3, 0, 2, 2, 80], true)), true),
-        ("tls", DIRECT, Far::new(Server::raw([21, 3, 3, 0, 2, 2, 40], true)), false),
-        ("proxy", NESTED, strange.far_with(NESTED, place.acceptor.clone()), false),
-        ("proxy", NESTED, place.far(NESTED).limit(Limit::Ends(100)), true),
-        ("proxy", NESTED, place.far(NESTED).limit(Limit::Stalls(100)), true),
-        ("proxy", plain, asked(plain, http(200)).limit(Limit::Ends(9)), true),
+        ("tls", DIRECT, Far::new(Server::raw([21, 3, 3, 0, 2, 2, 80], true)), PEERS, true),
+        ("tls", DIRECT, Far::new(Server::raw([21, 3, 3, 0, 2, 2, 40], true)), PEERS, false),
+        ("proxy", NESTED, strange.far_with(NESTED, place.acceptor.clone()), OURS, false),
+        ("proxy", NESTED, place.far(NESTED).limit(Limit::Ends(100)), PEERS, true),
+        ("proxy", NESTED, place.far(NESTED).limit(Limit::Stalls(100)), OURS, true),
+        ("proxy", plain, asked(plain, http(200)).limit(Limit::Ends(9)), PEERS, true),
     ];
     for status in [403, 407, 502, 503, 504] {
-        cases.push(("proxy", plain, asked(plain, http(status)), status > 500));
+        cases.push(("proxy", plain, asked(plain, http(status)), PEERS, status > 500));
     }
     for reply in [1, 2, 3, 4, 5, 6, 7, 8] {
-        cases.push(("proxy", socks_way, asked(socks_way, socks(reply)), matches!(reply, 1 | 3..=6)));
+        cases.push(("proxy", socks_way, asked(socks_way, socks(reply)), PEERS, matches!(reply, 1 | 3..=6)));
     }
-    for (phase, way, far, is_retried) in cases {
+    for (phase, way, far, closed, is_retried) in cases {
         let shown = format!("{phase} {way:?}");
         let mut life = meets(builder(&place, way), vec![far, place.far(way)]);
         life.session.send("kept").unwrap();
         life.advance(Duration::from_secs(10));
         let trace = life.trace();
-        assert_eq!(
-            trace[..3],
-            ["connected", &format!("error {phase}"), "closed 1006 broken peer"],
-            "{shown}"
-        );
+        assert_eq!(trace[..3], ["connected", &format!("error {phase}"), closed], "{shown}");
         life.advance(MINUTE);
         if is_retried {
             assert_eq!(trace[3], "reconnecting 1", "{shown}");
@@ -176,7 +174,7 @@ fn another_authority_is_not_believed_because_the_session_before_was() {
     life.settle();
     life.trace();
     life.advance(MINUTE);
-    assert_eq!(life.trace(), ["connected", "error tls", "closed 1006 broken peer"]);
+    assert_eq!(life.trace(), ["connected", "error tls", "closed 1006 broken us"]);
 }
 
 const MESSAGES: [&str; 4] = ["one", "two", "three", "four"];
@@ -314,6 +312,6 @@ fn options_of_tls_that_cannot_be_used_end_the_client_before_anything_is_sent() {
     });
     life.settle();
     let trace = life.trace();
-    assert_eq!(trace[1..], ["error setup", "closed 1006 broken peer"], "{trace:?}");
+    assert_eq!(trace[1..], ["error setup", "closed 1006 broken us"], "{trace:?}");
     assert!(life.fars[0].heard.is_empty());
 }

@@ -1,0 +1,127 @@
+//! The closing handshake, as a connection carries it out (RFC 6455 §7).
+
+use crate::close::CloseFrame;
+use crate::error::{Error, Timeout, Violation};
+use crate::frame::Role;
+use crate::message::Event;
+use crate::send::Before;
+use crate::time::Instant;
+
+use super::Connection;
+use super::closing::Overdue;
+
+impl Connection {
+    /// Begins the closing handshake (RFC 6455 §7.1.2): messages that wait are sent first, and messages that come meanwhile are still
+    /// reported. Does nothing if [`is_open`](Self::is_open) is `false`.
+    ///
+    /// The Close frame has `close_timeout` to leave, which starts anew whenever the transport takes bytes. Then the peer has as long
+    /// to answer. If the peer's Close frame has come and the user has not taken it, this frame answers it.
+    pub fn close(&mut self, frame: impl Into<CloseFrame>, now: Instant) {
+        if self.closing.is_open() {
+            self.queue_close(frame.into(), Before::All, now);
+            self.finish_if_complete();
+        }
+    }
+
+    /// For a client that sends unsent messages on its next connection: when the peer closes or ends the stream, messages and pings
+    /// that have not begun to leave are dropped, and counted as unsent. Pongs leave. A peer that closes may throw away the rest.
+    ///
+    /// The end is taken as soon as it is seen: there are no replies.
+    #[doc(hidden)]
+    pub fn withhold_from_a_closing_peer(&mut self) {
+        self.closing.withhold();
+    }
+
+    /// The closing handshake, once begun, ends by this time at the latest, however long what waits takes to leave.
+    pub fn end_by(&mut self, deadline: Instant) {
+        self.closing.end_by(deadline);
+    }
+
+    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees the stream break off.
+    pub fn abort(&mut self) {
+        self.closing.abort();
+        self.outbound.finish();
+        self.drop_unsent();
+    }
+}
+
+impl Connection {
+    pub(super) fn queue_close(&mut self, frame: CloseFrame, before: Before, now: Instant) {
+        self.keepalive.stop();
+        let begin = self.closing.can_write().then(|| self.send.close(&mut self.outbound, &frame, before));
+        self.closing.queued(frame, begin.unwrap_or_default(), now);
+    }
+
+    /// RFC 6455 §5.5.1: a Close frame is answered with the code that it has, unless one was sent before. Replies to the messages
+    /// before it leave first, so it is answered when the user takes it.
+    pub(super) fn answer_close(&mut self) {
+        let Some(frame) = self.closing.unanswered().cloned() else { return };
+        let before = if self.closing.withholds() { Before::Begun } else { Before::All };
+        self.queue_close(frame, before, self.now);
+        self.finish_if_complete();
+    }
+
+    /// RFC 6455 §7.1.1: the server ends the TCP connection first, so that it is the client's port that is free at once.
+    pub(super) fn finish_if_complete(&mut self) {
+        if self.role() == Role::Server && self.closing.is_complete() {
+            self.outbound.finish();
+        }
+    }
+
+    /// RFC 6455 §7.1.7: tells the peer what it did wrong, and looks at nothing that comes after.
+    #[cold]
+    pub(super) fn violated(&mut self, violation: Violation) -> Error {
+        if !self.closing.has_sent() {
+            // What was accepted before the violation goes out first, as when we close for any other reason.
+            self.queue_close(violation.code().into(), Before::All, self.now);
+        }
+        self.closing.violated();
+        self.receives_no_more();
+        Error::Violation(violation)
+    }
+
+    pub(super) fn receives_no_more(&mut self) {
+        self.outbound.finish();
+        self.inbound.release();
+    }
+
+    #[cold]
+    pub(super) fn end(&mut self) -> Result<Option<Event>, Error> {
+        if let Some(error) = self.closing.poll_error(self.outbound.is_empty()) {
+            self.outbound.finish();
+            self.drop_unsent();
+            return Err(error);
+        }
+        let closed = self.closing.poll_closed(self.outbound.is_empty(), self.send.unsent());
+        if closed.is_some() {
+            self.outbound.finish();
+            self.drop_unsent();
+        }
+        Ok(closed.map(Event::Closed))
+    }
+
+    pub(super) fn missed(&mut self, timeout: Timeout) {
+        self.closing.missed(timeout);
+        self.drop_unsent();
+    }
+
+    pub(super) fn drop_unsent(&mut self) {
+        self.outbound.clear();
+        self.keepalive.stop_writing();
+    }
+
+    /// The deadline of the closing handshake has passed.
+    #[cold]
+    pub(super) fn close_overdue(&mut self, now: Instant) {
+        match self.closing.overdue(now) {
+            Overdue::Hurry(frame, begin) => {
+                if begin.is_none_or(|begin| self.outbound.begun() <= begin) {
+                    self.queue_close(frame, Before::Begun, now);
+                    self.finish_if_complete();
+                }
+            }
+            Overdue::EndOfStream => self.drop_unsent(),
+            Overdue::Missed => self.missed(Timeout::Close),
+        }
+    }
+}
