@@ -255,7 +255,9 @@ fn a_transport_that_takes_nothing_has_a_deadline() {
 #[test]
 fn the_end_of_the_stream_is_seen_though_a_write_never_comes_to_rest() {
     bounded(|| {
-        let (server, raw) = with_raw_client(&quiet());
+        // A peer that ends its side may read on, for so long.
+        let config = quiet().close_timeout(Duration::from_millis(300));
+        let (server, raw) = with_raw_client(&config);
         let (mut sender, mut receiver) = server.split();
         let sending = thread::spawn(move || sender.send(vec![7; 64 << 20]));
         thread::sleep(Duration::from_millis(100));
