@@ -72,16 +72,22 @@ fn run(cell: Cell) {
 
 /// The scenarios beside the table.
 const BESIDE: &[(&str, fn())] = &[
+    ("Client/Part", || block_on(client::part())),
     ("Confirm/Lost", || block_on(client::lost())),
     ("Visitor/Sends", || block_on(reentrant::visitor())),
     ("Visitor/Echo", || block_on(reentrant::echo())),
     ("Visitor/Panics", || block_on(reentrant::panics())),
     ("Hooks/Call", || block_on(reentrant::hooks())),
+    ("Hooks/Elsewhere", || block_on(reentrant::elsewhere())),
     ("Wakers/Call", || block_on(reentrant::wakers())),
     ("Wakers/Own", || block_on(reentrant::owner())),
     ("Transport/Closes", || block_on(calling::closes())),
     ("Transport/Polls", || block_on(calling::polls())),
     ("Transport/Panics", || block_on(calling::panics())),
+    ("Halves/Dropped", || block_on(halves::dropped())),
+    ("Transport/Drops", || block_on(calling::drops())),
+    ("Threads/Behind", threads::behind),
+    ("Transport/Aborts", || block_on(calling::aborts())),
     ("Transport/Reconnects", || block_on(calling::reconnects())),
     ("Deadline/Close", || block_on(deadlines::close())),
     ("Deadline/Cut", || block_on(deadlines::cut())),

@@ -80,9 +80,6 @@ impl Tasks {
     }
 
     pub(crate) fn free_slot(&self, slot: SlotId) {
-        if mutant("a handle that is dropped keeps its wake-up") {
-            drop(self.wakers.stop_waiting(slot));
-        }
         self.give_up(slot);
         lock(&self.wakers.slots).free.push(slot.0);
     }

@@ -42,7 +42,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use ws_client::sync::{Mutex, MutexGuard, lock};
+use ws_client::sync::{Mutex, MutexGuard, lock, mutant};
 use ws_client::{Accepting, Duplex, Opening};
 use ws_core::{Instant, Machine};
 
@@ -206,7 +206,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
                     if has_written {
                         state = self.write_at_once(state);
                     }
-                    self.leave(state);
+                    if !mutant("a thread that leaves hands nothing over") {
+                        self.leave(state);
+                    }
                     return result;
                 }
                 ControlFlow::Continue(next) => next,
@@ -255,6 +257,10 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         let mut state = self.lock();
         let result = change(&mut state.machine);
         state.changes += 1;
+        if mutant("what is urgent is not written") {
+            self.leave(state);
+            return result;
+        }
         self.leave(self.write_urgent(state));
         result
     }

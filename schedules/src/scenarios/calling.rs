@@ -8,12 +8,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use shuttle::future::{spawn, yield_now};
-use ws_async::{Client, Handle, Reconnect, Sender};
+use shuttle::rand::{RngCore, thread_rng};
+use ws_async::{Client, Handle, Receiver, Reconnect, Sender};
 use ws_client::sync::{Mutex, lock};
 use ws_core::{CloseCode, Message, Role};
 
 use super::client::{builder, open, serve_over};
-use super::{is_over, over};
+use super::{is_over, over, script};
 use crate::flags::{Flag, Flags};
 use crate::peer::{LARGE, MARKER, Peer, Step};
 use crate::pipe::pipe;
@@ -116,6 +117,53 @@ async fn caught(future: impl Future<Output = ()>) {
     let mut future = pin!(future);
     poll_fn(|cx| catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))).unwrap_or(Poll::Ready(())))
         .await;
+}
+
+/// The transport drops the receiving half, while the sending half waits for it to take messages.
+pub(super) async fn drops() {
+    let flags = Flags::default();
+    let half: Shared<Receiver<Model>> = Arc::default();
+    let held = half.clone();
+    let (near, far) = pipe();
+    // Perhaps at the very read after which the other half reads no more.
+    let mut left = thread_rng().next_u64() % script::MANY as u64;
+    let near = near.on_read(move |_| {
+        left = left.saturating_sub(1);
+        if left == 0 {
+            drop(lock(&held).take());
+        }
+    });
+    let (mut sender, receiver) = over(near).split();
+    sender.try_send(Message::binary(&LARGE[..])).expect("the buffer is empty");
+    *lock(&half) = Some(receiver);
+    let steps = vec![Step::Send(script::MANY), Step::Answer];
+    let peer = spawn(Peer::new(far, Role::Server).play(steps, flags.clone()));
+    sender.flush().await.expect("the connection is open");
+    is_over(&flags);
+    drop((sender, lock(&half).take()));
+    peer.await.expect("it ends");
+}
+
+/// The transport of a client aborts it, which is the end that the client waits for.
+pub(super) async fn aborts() {
+    let flags = Flags::default();
+    let handle: Shared<Handle<Model>> = Arc::default();
+    let held = handle.clone();
+    let (near, far) = pipe();
+    let near = near.on_read(move |_| {
+        if let Some(handle) = lock(&held).take() {
+            handle.abort();
+        }
+    });
+    let peer = serve_over(near, far, vec![Step::Answer], &flags);
+    let mut client: Client<Model> =
+        builder().reconnect(Reconnect::never()).build().expect("the URL is right");
+    open(&mut client).await;
+    *lock(&handle) = Some(client.handle());
+    while client.next().await.is_some() {}
+    is_over(&flags);
+    drop(client);
+    peer.await.expect("it ends");
 }
 
 /// The transport of a client has it reconnect, by way of a hook. Who waits sees to it.

@@ -43,6 +43,24 @@ pub(super) async fn run(cell: Cell) {
     assert!(messages.first().is_none_or(|first| *first == LARGE), "out of order");
 }
 
+/// The first of two messages leaves, which makes room for a third; the second does not.
+pub(super) async fn part() {
+    let flags = Flags::default();
+    let steps = [Step::Await(Flag::Begun), Step::Take(120), Step::Await(Flag::Completed), Step::Answer];
+    let (client, peer) = connect(steps.into(), &flags).await;
+    let handle = client.handle();
+    for _ in 0..2 {
+        handle.try_send(Message::binary(&LARGE[..150])).expect("there is room");
+    }
+    flags.raise(Flag::Begun);
+    handle.send(Message::binary(MARKER)).await.expect("the connection is open");
+    flags.raise(Flag::Completed);
+    handle.flush().await.expect("the connection is open");
+    is_over(&flags);
+    drop((client, handle));
+    peer.await.expect("it ends");
+}
+
 /// A client that is open, and its peer, which plays `steps`.
 pub(super) async fn connect(steps: Vec<Step>, flags: &Flags) -> (Client<Model>, JoinHandle<Vec<Vec<u8>>>) {
     let peer = serve(steps, flags);
@@ -97,6 +115,7 @@ async fn operate(handle: &Handle<Model>, cell: Cell, flags: &Flags) {
         Operation::Confirm => handle.confirm().await.is_ok(),
         _ => {
             handle.close(CloseCode::NORMAL).await;
+            flags.raise(Flag::Completed);
             return;
         }
     };

@@ -2,11 +2,12 @@
 
 use shuttle::future::{spawn, yield_now};
 use ws_async::{Receiver, Sender};
-use ws_core::Message;
+use ws_core::{Message, Role};
 
-use super::{connect, give_up, is_over, operate, play, script, stop};
+use super::{connect, give_up, is_over, operate, over, play, rest, script, stop};
 use crate::flags::{Flag, Flags};
-use crate::peer::{LARGE, MARKER};
+use crate::peer::{LARGE, MARKER, Peer, Step};
+use crate::pipe::pipe;
 use crate::runtime::Model;
 use crate::table::{Cell, Driver, Event};
 
@@ -38,6 +39,25 @@ pub(super) async fn run(cell: Cell) {
     stopping.await.expect("it ends");
     let messages = peer.await.expect("it ends");
     assert!(messages.first().is_none_or(|first| *first == LARGE), "out of order");
+}
+
+/// The receiving half is dropped when the sending half has paused for it.
+pub(super) async fn dropped() {
+    let flags = Flags::default();
+    let (near, far) = pipe();
+    let (mut sender, mut receiver) = over(near).split();
+    sender.try_send(Message::binary(&LARGE[..])).expect("the buffer is empty");
+    let steps = vec![Step::Await(Flag::Begun), Step::Send(script::MANY), Step::Answer];
+    let peer = spawn(Peer::new(far, Role::Server).play(steps, flags.clone()));
+    let sending = spawn(async move { sender.flush().await });
+    rest().await;
+    give_up(receiver.recv()).await;
+    flags.raise(Flag::Begun);
+    rest().await;
+    drop(receiver);
+    sending.await.expect("it ends").expect("the connection is open");
+    is_over(&flags);
+    peer.await.expect("it ends");
 }
 
 /// What the receiving half does while the sending half waits.

@@ -29,6 +29,7 @@ macro_rules! send {
                 Operation::Sink => sink(handle, marker()).await,
                 _ => {
                     let closed = handle.close(CloseCode::NORMAL).await;
+                    flags.raise(Flag::Completed);
                     assert!(cell.event.ends() || closed.clean, "{closed:?}");
                     return;
                 }

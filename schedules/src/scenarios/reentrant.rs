@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::panicking;
+use std::time::Duration;
 
 use shuttle::future::spawn;
-use ws_async::{Client, Handle, MessageRef, Reconnect, Reply, Sender};
+use ws_async::{Client, ClientEvent, Handle, MessageRef, Reconnect, Reply, Sender};
 use ws_client::sync::{Mutex, lock};
 use ws_core::{CloseCode, Message, SendError};
 
@@ -104,7 +105,7 @@ pub(super) async fn hooks() {
     let (preparing, deciding) = (handle.clone(), handle.clone());
     let policy = Reconnect::never().decide(move |_| {
         call(lock(&deciding).as_ref().expect("it is built"));
-        Some(ws_client::Decision::RetryIn(std::time::Duration::ZERO))
+        Some(ws_client::Decision::RetryIn(Duration::ZERO))
     });
     let mut client: Client<Model> = builder()
         .reconnect(policy)
@@ -124,6 +125,37 @@ pub(super) async fn hooks() {
     drop(lock(&handle).take());
     drop(client);
     runtime::refuse();
+    peer.await.expect("it ends");
+    next.await.expect("it ends");
+}
+
+/// A task that does not wait runs the hook of a client that waits in another.
+pub(super) async fn elsewhere() {
+    let flags = Flags::default();
+    let peer = serve(vec![Step::End, Step::Await(Flag::Over)], &flags);
+    let next = serve(vec![Step::Answer], &flags);
+    let mut client: Client<Model> = builder()
+        .reconnect(Reconnect::after(Duration::from_secs(60)))
+        .prepare(|_, options| options)
+        .build()
+        .expect("the URL is right");
+    let handle = client.handle();
+    open(&mut client).await;
+    let waiting = flags.clone();
+    let opening = spawn(async move {
+        loop {
+            match client.next().await {
+                Some(ClientEvent::Reconnecting { .. }) => waiting.raise(Flag::Seen),
+                Some(ClientEvent::Open(_)) => return client,
+                _ => {}
+            }
+        }
+    });
+    flags.wait(Flag::Seen).await;
+    handle.reconnect_after(Duration::ZERO);
+    let client = opening.await.expect("it ends");
+    is_over(&flags);
+    drop((client, handle));
     peer.await.expect("it ends");
     next.await.expect("it ends");
 }

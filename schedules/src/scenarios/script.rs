@@ -36,7 +36,8 @@ fn sending(cell: Cell) -> Vec<Step> {
             return vec![Step::Close, Step::Await(Flag::Completed), Step::Answer];
         }
         Event::Close => return vec![Step::Close, Step::Answer],
-        Event::EndOfStream => return vec![Step::End, Step::Answer],
+        // It alone ends the waiting, though nothing is taken.
+        Event::EndOfStream => return vec![Step::End, Step::Await(Flag::Completed), Step::Answer],
         Event::Signal => return vec![Step::Answer],
         Event::Abort => return vec![],
     };

@@ -22,7 +22,7 @@ use ws_core::{
 use super::{config, operate, script};
 use crate::check;
 use crate::flags::{Flag, Flags};
-use crate::peer::{LARGE, MARKER, MESSAGE, Peer};
+use crate::peer::{LARGE, MARKER, MESSAGE, Peer, Step};
 use crate::pipe::{End, pipe};
 use crate::table::{Cell, Driver, Event, Operation};
 
@@ -89,13 +89,7 @@ pub(super) fn run(cell: Cell) {
     let flags = Flags::default();
     let over = flags.clone();
     let clock = thread::spawn(move || pass_time(&over));
-    let (near, far) = pipe();
-    let random = Random::from_seed([7; 32]);
-    let connection =
-        Connection::after_handshake(Role::Client, &config(), random, BytesMut::new(), Instant::EPOCH);
-    let forever = Timeouts { read: Duration::MAX, write: Duration::MAX };
-    let wire = Wire { end: near, timeouts: Mutex::new(forever) };
-    let socket = WebSocket::from_connection(wire, connection, &config(), Clock::now());
+    let (socket, far) = connect();
     let (mut sender, mut receiver) = socket.split();
     sender.try_send(Message::binary(&LARGE[..])).expect("the buffer is empty");
     let peer = Peer::new(far, Role::Server).play(script::of(cell), flags.clone());
@@ -119,6 +113,41 @@ pub(super) fn run(cell: Cell) {
     let messages = peer.join().expect("it ends");
     clock.join().expect("it ends");
     assert!(messages.first().is_none_or(|first| *first == LARGE), "out of order");
+}
+
+/// A half feeds more than the transport takes and never comes back, while the other half is in a read.
+pub(super) fn behind() {
+    let flags = Flags::default();
+    let over = flags.clone();
+    let clock = thread::spawn(move || pass_time(&over));
+    let (socket, far) = connect();
+    let (mut sender, mut receiver) = socket.split();
+    let steps = vec![Step::Until(&LARGE), Step::Send(1), Step::Answer];
+    let peer = Peer::new(far, Role::Server).play(steps, flags.clone());
+    let peer = thread::spawn(move || block_on(peer));
+    let receiving = thread::spawn(move || {
+        let received = receiver.recv().expect("the connection is open").expect("a message has come");
+        operate::check(&received);
+        receiver
+    });
+    thread::yield_now();
+    sender.feed(Message::binary(&LARGE[..])).expect("the buffer is empty");
+    let receiver = receiving.join().expect("it ends");
+    flags.raise(Flag::Over);
+    drop((sender, receiver));
+    peer.join().expect("it ends");
+    clock.join().expect("it ends");
+}
+
+/// A connection under test, and the far end.
+fn connect() -> (WebSocket<Wire>, End) {
+    let (near, far) = pipe();
+    let random = Random::from_seed([7; 32]);
+    let connection =
+        Connection::after_handshake(Role::Client, &config(), random, BytesMut::new(), Instant::EPOCH);
+    let forever = Timeouts { read: Duration::MAX, write: Duration::MAX };
+    let wire = Wire { end: near, timeouts: Mutex::new(forever) };
+    (WebSocket::from_connection(wire, connection, &config(), Clock::now()), far)
 }
 
 /// Lets time pass: in some schedules a few times at any moment, and then while nobody can run.
@@ -150,6 +179,7 @@ fn send(sender: &mut Sender<Wire>, cell: Cell, flags: &Flags) {
         Operation::Ping => sender.ping("ping").map_err(|_| SendError::Closed(None)),
         _ => {
             let closed = sender.close(CloseCode::NORMAL);
+            flags.raise(Flag::Completed);
             assert!(cell.event.ends() || closed.clean, "{closed:?}");
             return;
         }

@@ -77,11 +77,15 @@ async fn in_two_tasks(cell: Cell, socket: WebSocket<Model>, flags: &Flags) {
     let other = shared.clone();
     if cell.driver == Driver::Third {
         // The other one is not polled any more, and nobody is told.
-        if cell.operation == Operation::Sink {
-            give_up(other.message()).await;
-        } else {
-            give_up(other.flush()).await;
-        }
+        let over = flags.clone();
+        let other = spawn(async move {
+            if cell.operation == Operation::Sink {
+                give_up(other.message()).await;
+            } else {
+                give_up(other.flush()).await;
+            }
+            over.wait(Flag::Over).await;
+        });
         if cell.operation == Operation::Sink {
             let sent = shared.send().await;
             flags.raise(Flag::Completed);
@@ -94,6 +98,7 @@ async fn in_two_tasks(cell: Cell, socket: WebSocket<Model>, flags: &Flags) {
             take(cell, &shared).await;
         }
         is_over(flags);
+        other.await.expect("it ends");
         return;
     }
     if cell.operation == Operation::Sink {

@@ -176,7 +176,7 @@ fn poll<R: Runtime, O>(
         let mut left = None;
         let result = handle.poll_then(cx, &mut f, |line| left = line.leave());
         let has_left = follow(handle, left);
-        if result.is_ready() || !has_left || mutant("after an answer there is no other poll") {
+        if result.is_ready() || !has_left || mutant("an answer is not acted on") {
             return result;
         }
     }

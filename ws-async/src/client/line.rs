@@ -190,7 +190,7 @@ impl<R: Runtime> Line<R> {
         if let Some(transport) = &mut self.transport {
             let is_stuck = !self.driver.write_through(transport, cx);
             // Once told, one who waits writes on by itself.
-            self.needs_driver |= is_stuck && !self.is_stuck && !mutant("what is stuck wakes nobody");
+            self.needs_driver |= is_stuck && !self.is_stuck;
             self.is_stuck = is_stuck;
         }
     }
@@ -235,7 +235,7 @@ impl<R: Runtime> Line<R> {
         let now = self.driver.now();
         let panic = self.driver.machine.answer(answer, now);
         self.act();
-        self.needs_driver = !mutant("an answer wakes nobody");
+        self.needs_driver = !mutant("an answer is not acted on");
         panic
     }
 
@@ -267,13 +267,11 @@ impl<R: Runtime> Waited for Line<R> {
 
     fn news(&mut self) -> News {
         let has_input = std::mem::take(&mut self.driver.progress) != Progress::Nothing;
-        let has_question = self.question.is_some() && !mutant("a question wakes nobody");
-        let needs_driver = std::mem::take(&mut self.needs_driver) || has_question;
+        let needs_driver = std::mem::take(&mut self.needs_driver) || self.question.is_some();
         let session = &mut self.driver.machine;
         let has_proofs = self.proofs != session.proofs_version();
         self.proofs = session.proofs_version();
         let has_proofs = has_proofs && !mutant("a proof wakes nobody");
-        let has_input = has_input && !mutant("input wakes no client");
         let met = Wants::EVENTS.only_if(has_input || session.has_events())
             | Wants::ROOM.only_if(session.has_room() || !session.is_accepting())
             | Wants::PING.only_if(session.has_room_for_ping())

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use ws_client::sync::MutexGuard;
+use ws_client::sync::{MutexGuard, mutant};
 
 use super::{Driven, Driver, Next};
 use crate::behind::{self, Left};
@@ -35,7 +35,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
 
     /// Wakes the threads that can go on, and one for the work that nobody does. Says whether the background thread is to do it.
     pub(super) fn hand_over(&self, state: &mut State<M>, is_leaving: bool) -> bool {
-        state.wake_ready();
+        if !mutant("a thread that can go on is not woken") {
+            state.wake_ready();
+        }
         if state.waiters.is_arriving() {
             // It sees to the rest when it is here.
             return false;
@@ -43,11 +45,13 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         let writes = state.has_to_write();
         if state.waiters.is_empty() {
             let is_left = is_leaving && writes && state.needs_background() && !state.is_handed_over;
+            let is_left = is_left && !mutant("what is left behind calls nobody");
             state.is_handed_over |= is_left;
             return is_left;
         }
         let reads = !state.is_reading && !state.read_ended && state.waiters.has_reader();
         let is_idle = is_leaving && !state.is_reading && !state.is_writing;
+        let reads = reads && !mutant("nobody is woken to read");
         if writes || reads || (is_idle && !state.waiters.has_timekeeper()) {
             state.waiters.wake_one();
         }
@@ -81,7 +85,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     ) -> MutexGuard<'a, State<M>> {
         state.machine.show();
         // Before this thread counts among those that could be woken.
-        self.hand_over(&mut state, false);
+        if !mutant("a thread that sleeps hands nothing over") {
+            self.hand_over(&mut state, false);
+        }
         let place = state.waiters.enter(until, reads, keeps_time);
         let mut state = if longest == Duration::MAX {
             place.turn.wait(state).unwrap_or_else(PoisonError::into_inner)
@@ -111,6 +117,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         match (is_left, has_moved) {
             (false, _) => Left::Nothing,
             (true, true) => Left::Moved,
+            (true, false) if mutant("the background thread does not come back") => Left::Nothing,
             (true, false) => Left::Stuck,
         }
     }

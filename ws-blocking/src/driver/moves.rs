@@ -6,7 +6,7 @@ use std::mem::{forget, take};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use ws_client::sync::MutexGuard;
+use ws_client::sync::{MutexGuard, mutant};
 use ws_core::{Broken, Direction};
 
 use super::{CHUNK, Driven, Driver, READS_IN_A_ROW, WRITES_IN_A_ROW};
@@ -82,7 +82,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         mut state: MutexGuard<'a, State<M>>,
         slice: Duration,
     ) -> MutexGuard<'a, State<M>> {
-        state.wake_ready();
+        if !mutant("a thread that writes wakes nobody") {
+            state.wake_ready();
+        }
         if state.taken.is_empty() {
             state.taken = state.machine.outbound().take_out(CHUNK);
         }
