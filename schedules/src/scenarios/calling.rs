@@ -14,7 +14,7 @@ use ws_client::sync::{Mutex, lock};
 use ws_core::{CloseCode, Message, Role};
 
 use super::client::{builder, open, serve_over};
-use super::{is_over, over, script};
+use super::{is_over, over, rest, script};
 use crate::flags::{Flag, Flags};
 use crate::peer::{LARGE, MARKER, Peer, Step};
 use crate::pipe::pipe;
@@ -126,7 +126,7 @@ pub(super) async fn drops() {
     let held = half.clone();
     let (near, far) = pipe();
     // Perhaps at the very read after which the other half reads no more.
-    let mut left = thread_rng().next_u64() % script::MANY as u64;
+    let mut left = 1 + thread_rng().next_u64() % script::MANY as u64;
     let near = near.on_read(move |_| {
         left = left.saturating_sub(1);
         if left == 0 {
@@ -138,9 +138,18 @@ pub(super) async fn drops() {
     *lock(&half) = Some(receiver);
     let steps = vec![Step::Send(script::MANY), Step::Answer];
     let peer = spawn(Peer::new(far, Role::Server).play(steps, flags.clone()));
+    let late = half.clone();
+    let dropping = spawn(async move {
+        // The half may have paused before that read.
+        for _ in 0..10 {
+            rest().await;
+        }
+        drop(lock(&late).take());
+    });
     sender.flush().await.expect("the connection is open");
+    dropping.await.expect("it ends");
     is_over(&flags);
-    drop((sender, lock(&half).take()));
+    drop(sender);
     peer.await.expect("it ends");
 }
 

@@ -31,13 +31,8 @@ fn sending(cell: Cell) -> Vec<Step> {
         Event::Room => vec![Step::Take(250)],
         Event::ReadAhead | Event::HalfDropped | Event::ClientDropped => vec![Step::Send(many(cell))],
         Event::Pong => vec![Step::Pong],
-        Event::Close if cell.operation.wants_room_only() => {
-            // Its Close frame alone ends the waiting, though no room comes.
-            return vec![Step::Close, Step::Await(Flag::Completed), Step::Answer];
-        }
         Event::Close => return vec![Step::Close, Step::Answer],
-        // It alone ends the waiting, though nothing is taken.
-        Event::EndOfStream => return vec![Step::End, Step::Await(Flag::Completed), Step::Answer],
+        Event::EndOfStream => return vec![Step::End, Step::Answer],
         Event::Signal => return vec![Step::Answer],
         Event::Abort => return vec![],
     };
