@@ -32,6 +32,9 @@ const ENOUGH: usize = script::MANY - 3;
 /// Maximum time that a scenario may take: less than any deadline of a connection, and than a read without another reason to end.
 const LONGEST: Duration = Duration::from_millis(500);
 
+/// About as long as a call takes at most while bytes wait: the end of a second call would heal a lost wake-up.
+const SOON: Duration = Duration::from_millis(70);
+
 /// Time passes less often than this while threads can run.
 const MOMENTS: u64 = 8;
 
@@ -88,7 +91,7 @@ impl Transport for Wire {
 pub(super) fn run(cell: Cell) {
     let flags = Flags::default();
     let over = flags.clone();
-    let clock = thread::spawn(move || pass_time(&over));
+    let clock = thread::spawn(move || pass_time(&over, LONGEST));
     let (socket, far) = connect();
     let (mut sender, mut receiver) = socket.split();
     sender.try_send(Message::binary(&LARGE[..])).expect("the buffer is empty");
@@ -119,7 +122,7 @@ pub(super) fn run(cell: Cell) {
 pub(super) fn behind() {
     let flags = Flags::default();
     let over = flags.clone();
-    let clock = thread::spawn(move || pass_time(&over));
+    let clock = thread::spawn(move || pass_time(&over, LONGEST));
     let (socket, far) = connect();
     let (mut sender, mut receiver) = socket.split();
     let steps = vec![Step::Until(&LARGE), Step::Send(1), Step::Answer];
@@ -139,6 +142,53 @@ pub(super) fn behind() {
     clock.join().expect("it ends");
 }
 
+/// A half tries to send while nobody waits on the connection, and never comes back. The message leaves all the same, and
+/// without any time.
+pub(super) fn send_at_once() {
+    let flags = Flags::default();
+    let (socket, far) = connect();
+    let (mut sender, receiver) = socket.split();
+    let steps = vec![Step::Until(MARKER), Step::Tell(Flag::Seen), Step::Answer];
+    let peer = Peer::new(far, Role::Server).play(steps, flags.clone());
+    let peer = thread::spawn(move || block_on(peer));
+    sender.try_send(Message::binary(MARKER)).expect("the buffer is empty");
+    block_on(flags.wait(Flag::Seen));
+    flags.raise(Flag::Over);
+    drop((sender, receiver));
+    peer.join().expect("it ends");
+}
+
+/// One thread is in a read and another writes, for a flush. A third has its room as soon as the transport has taken enough,
+/// however long the flush takes.
+pub(super) fn room() {
+    let flags = Flags::default();
+    let over = flags.clone();
+    let clock = thread::spawn(move || pass_time(&over, SOON));
+    let (socket, far) = connect();
+    let (mut sender, mut receiver) = socket.split();
+    let steps =
+        vec![Step::Take(250), Step::Await(Flag::Completed), Step::Until(&LARGE), Step::Send(1), Step::Answer];
+    let peer = Peer::new(far, Role::Server).play(steps, flags.clone());
+    let peer = thread::spawn(move || block_on(peer));
+    let receiving = thread::spawn(move || {
+        receiver.recv().expect("the connection is open");
+        receiver
+    });
+    // A read that begins while bytes wait is short, and so would wake the third thread.
+    thread::yield_now();
+    sender.try_send(Message::binary(&LARGE[..])).expect("the buffer is empty");
+    let mut flushing = sender.clone();
+    let flushing = thread::spawn(move || flushing.flush().expect("the connection is open"));
+    sender.ready().expect("the connection is open");
+    flags.raise(Flag::Completed);
+    flushing.join().expect("it ends");
+    let receiver = receiving.join().expect("it ends");
+    flags.raise(Flag::Over);
+    drop((sender, receiver));
+    peer.join().expect("it ends");
+    clock.join().expect("it ends");
+}
+
 /// A connection under test, and the far end.
 fn connect() -> (WebSocket<Wire>, End) {
     let (near, far) = pipe();
@@ -151,10 +201,10 @@ fn connect() -> (WebSocket<Wire>, End) {
 }
 
 /// Lets time pass: in some schedules a few times at any moment, and then while nobody can run.
-fn pass_time(flags: &Flags) {
+fn pass_time(flags: &Flags, longest: Duration) {
     for _ in 0..thread_rng().next_u64() % MOMENTS {
         thread::yield_now();
-        model::advance_to_next(LONGEST);
+        model::advance_to_next(longest);
     }
     check::keep_time();
     let start = Clock::now();
@@ -169,7 +219,7 @@ fn pass_time(flags: &Flags) {
             }
         }
         assert!(has_passed, "every thread waits, and not for time");
-        assert!(start.elapsed() < LONGEST, "it took {:?}", start.elapsed());
+        assert!(start.elapsed() < longest, "it took {:?}", start.elapsed());
     }
 }
 
