@@ -9,6 +9,7 @@ use reach::{Identity, Reach};
 use ws_client::{AcceptOptions, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session};
 use ws_core::{Config, Deflate};
 
+use crate::load::Load;
 use crate::{Runtime, runtime};
 
 pub(crate) const USAGE: &str = "\
@@ -19,12 +20,14 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
                       [--reconnect fixed:SECONDS|backoff|never] [--send TEXT]...
                       [--delivery at-most-once|confirmed] [--stop-after SECONDS]
+                      [--load COUNT:BYTES[:SECONDS]]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
 
-RUNTIME is tokio, async-std, smol or blocking. With any option of the last two lines, connect uses the client that stays connected: --send
-is queued before there is a connection, and --stop-after closes with code 1000.
+RUNTIME is tokio, async-std, smol or blocking. With any option of the last three lines, connect uses the client that stays connected: --send
+is queued before there is a connection, and --stop-after closes with code 1000. --load sends COUNT texts of
+BYTES as there is room in the outbox, SECONDS apart (0 by default); each is its number from 0, a space and a row of x.
 
 --deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
 is not told offers it with every default, a server does not compress.
@@ -71,6 +74,7 @@ pub(crate) struct Stay {
     delivery: Delivery,
     pub(crate) send: Vec<String>,
     pub(crate) stop_after: Option<Duration>,
+    pub(crate) load: Option<Load>,
 }
 
 impl Stay {
@@ -99,6 +103,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut stop_after): (Vec<String>, _) = (Vec::new(), None);
+    let mut load = None;
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) => words.push(word.string()?),
@@ -133,6 +138,11 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 stop_after = Some(seconds(&mut parser)?);
                 stays = true;
             }
+            Long("load") => {
+                let text = parser.value()?.string()?;
+                load = Some(Load::parse(&text).ok_or("--load wants COUNT:BYTES or COUNT:BYTES:SECONDS")?);
+                stays = true;
+            }
             Long(name) => {
                 let name = name.to_owned();
                 if !reach.take(&name, &mut parser)? && !identity.take(&name, &mut parser)? {
@@ -148,8 +158,18 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     Ok(match words[..] {
         ["connect", name, url] if stays => {
             let url = url.into();
-            let stay =
-                Stay { url, headers, subprotocols, config, reach, reconnect, delivery, send, stop_after };
+            let stay = Stay {
+                url,
+                headers,
+                subprotocols,
+                config,
+                reach,
+                reconnect,
+                delivery,
+                send,
+                stop_after,
+                load,
+            };
             Command::Stay { runtime: known(name)?, stay: Box::new(stay) }
         }
         ["connect", name, url] => {
