@@ -116,18 +116,6 @@ async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report:
     }
 }
 
-/// Sends what it can until the client is over.
-async fn send_all<R: Runtime>(client: Handle<R>, load: Load) {
-    for text in load.texts() {
-        if client.send(text).await.is_err() {
-            return;
-        }
-        if !load.every.is_zero() {
-            sleep::<R>(load.every).await;
-        }
-    }
-}
-
 async fn serve<E: Executor>(port: u16, options: AcceptOptions) -> io::Result<()> {
     let addresses = E::Runtime::resolve(("127.0.0.1", port)).await?;
     let listener = <E::Runtime as Runtime>::listen(&addresses).await?;
@@ -156,4 +144,16 @@ async fn echo<R: Runtime>(incoming: Incoming<R>) -> Option<()> {
 async fn sleep<R: Runtime>(time: Duration) {
     let mut sleep = R::sleep_until(R::now() + time);
     poll_fn(|cx| Pin::new(&mut sleep).poll(cx).map(|_| ())).await;
+}
+
+/// Sends what it can until the client is over.
+async fn send_all<R: Runtime>(client: Handle<R>, load: Load) {
+    for text in load.texts() {
+        if client.send(text).await.is_err() {
+            return;
+        }
+        if !load.every.is_zero() {
+            sleep::<R>(load.every).await;
+        }
+    }
 }
