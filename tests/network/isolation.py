@@ -1,4 +1,4 @@
-"""The namespaces around a whole run, which need no root, and all that has to be there before it starts."""
+"""The namespaces around a whole run, with root's rights or without, and the check of its requirements."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Connection:
 
 @dataclass
 class Record:
-    """All that a server's application has seen. It outlives the server's host."""
+    """Connections and messages that the server's application has seen. It outlives the server's host."""
 
     connections: list[Connection] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Peer:
         self.tasks.append(asyncio.ensure_future(self.follow(reader, connection)))
 
     async def follow(self, reader: StreamReader, connection: Connection) -> None:
-        """Serves a connection to its end, whatever end that is."""
+        """Serves a connection and notes its end."""
         try:
             await self.serve(reader, connection)
         except asyncio.IncompleteReadError:

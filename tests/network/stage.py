@@ -1,4 +1,4 @@
-"""All that one run of a scenario works with."""
+"""One run of a scenario: its link, its server and its client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ POLL = 0.01
 
 @dataclass(frozen=True)
 class Setting:
-    """A client of one runtime, and the seed of all that is random."""
+    """A client of one runtime, and the seed of everything random."""
 
     testee: Path
     runtime: str
@@ -31,7 +31,7 @@ class Setting:
 
 
 class Stage:
-    """A link, a server and a client, which end with the stack."""
+    """Starts and stops the parts of a run. They end with the stack."""
 
     def __init__(self, setting: Setting, link: Link, limit: float, verdict: Verdict, stack: AsyncExitStack) -> None:
         self.setting = setting
@@ -44,7 +44,7 @@ class Stage:
         self.server = AsyncExitStack()
 
     async def start_server(self) -> None:
-        """Starts a server on the present host. What it sees goes to the record of the run."""
+        """Starts a server on the present host. It writes to the record of the run."""
         await self.server.enter_async_context(Peer(self.record).listen(self.link.server))
 
     async def stop_server(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run measured, beside what was expected of it."""
+"""Measurements of one run, beside the expected values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Measurement:
 
 @dataclass
 class Verdict:
-    """Measurements of one run, in the order in which they are printed."""
+    """Collects measurements in the order in which they are printed."""
 
     measurements: list[Measurement] = field(default_factory=list)
 

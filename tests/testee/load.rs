@@ -1,4 +1,4 @@
-//! Numbered messages of one size, for those who look at which of them arrive.
+//! Numbered messages of one size, for tests that look at which of them arrive.
 
 use std::time::Duration;
 
