@@ -9,7 +9,7 @@ import struct
 from asyncio import StreamReader
 from dataclasses import dataclass
 
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+CLOSE, PING, PONG = 0x8, 0x9, 0xA
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 

@@ -81,7 +81,7 @@ class Link:
         await self.set_both(Faults(cut=True))
 
     async def replace_server(self) -> None:
-        """The server's host is gone with all its sockets; a new one has its addresses. It says nothing of the connections before."""
+        """The server's host is gone with all its sockets; a new one has its addresses. It knows no connection of the old one."""
         gone, self.server = self.server, Namespace()
         gone.close()
         device = self.server.make_device(SERVER)
