@@ -9,6 +9,7 @@ use reach::{Identity, Reach};
 use ws_client::{AcceptOptions, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session};
 use ws_core::{Config, Deflate};
 
+use crate::load::Load;
 use crate::{Runtime, runtime};
 
 pub(crate) const USAGE: &str = "\
@@ -22,12 +23,16 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
+       testee connect RUNTIME URL --load COUNT:BYTES[:SECONDS] [OPTION]...
 
 RUNTIME is tokio, async-std, smol or blocking. With any option of the last two lines, connect uses the client that stays connected: --send
 is queued before there is a connection, and --stop-after closes with code 1000.
 
 --deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
 is not told offers it with every default, a server does not compress.
+
+--load uses the client that stays connected, too. It sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by
+default). Each is its number from 0, a space and a row of x.
 
 Files are in PEM. --ca is trusted in place of the platform's authorities, for the server alone; --proxy-ca is the same for a
 proxy https://. Other proxies are http://, socks5:// and socks5h://, with user:password@ if need be; --proxy-from-env takes that
@@ -66,6 +71,7 @@ pub(crate) struct Stay {
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
     config: Config,
+    pub(crate) load: Option<Load>,
     reach: Reach,
     reconnect: Reconnect,
     delivery: Delivery,
@@ -96,6 +102,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut subprotocols: Vec<String> = Vec::new();
     let mut config = Config::default();
     let (mut reach, mut identity) = (Reach::default(), Identity::default());
+    let mut load = None;
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut stop_after): (Vec<String>, _) = (Vec::new(), None);
@@ -113,6 +120,11 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("pong-timeout") => config = config.pong_timeout(seconds(&mut parser)?),
             Long("max-message") => config = config.max_message_size(parser.value()?.parse()?),
             Long("deflate") => config = deflate(config, &parser.value()?.string()?)?,
+            Long("load") => {
+                let text = parser.value()?.string()?;
+                load = Some(Load::parse(&text).ok_or("--load wants COUNT:BYTES or COUNT:BYTES:SECONDS")?);
+                stays = true;
+            }
             Long("reconnect") => {
                 reconnect = policy(&parser.value()?.string()?)?;
                 stays = true;
@@ -148,8 +160,18 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     Ok(match words[..] {
         ["connect", name, url] if stays => {
             let url = url.into();
-            let stay =
-                Stay { url, headers, subprotocols, config, reach, reconnect, delivery, send, stop_after };
+            let stay = Stay {
+                url,
+                headers,
+                subprotocols,
+                config,
+                load,
+                reach,
+                reconnect,
+                delivery,
+                send,
+                stop_after,
+            };
             Command::Stay { runtime: known(name)?, stay: Box::new(stay) }
         }
         ["connect", name, url] => {

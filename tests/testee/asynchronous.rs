@@ -8,11 +8,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_async::{
-    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event,
+    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle,
     Incoming, Listener, Resolve, Runtime, WebSocket,
 };
 
 use crate::args::Stay;
+use crate::load::Load;
 use crate::report::Report;
 
 /// What runs the futures of a runtime.
@@ -35,7 +36,13 @@ impl<E: Executor> On<E> {
 
     pub(crate) fn stay(stay: &Stay, report: &mut Report) {
         let done = match stay.build::<Client<E::Runtime>>() {
-            Ok(client) => E::block_on(echo_until_over(client, stay, report)).map_err(ConnectError::Local),
+            Ok(client) => E::block_on(async {
+                if let Some(load) = stay.load {
+                    E::spawn(send_all(client.handle(), load));
+                }
+                echo_until_over(client, stay, report).await;
+            })
+            .map_err(ConnectError::Local),
             Err(error) => Err(error),
         };
         if let Err(error) = done {
@@ -137,4 +144,16 @@ async fn echo<R: Runtime>(incoming: Incoming<R>) -> Option<()> {
 async fn sleep<R: Runtime>(time: Duration) {
     let mut sleep = R::sleep_until(R::now() + time);
     poll_fn(|cx| Pin::new(&mut sleep).poll(cx).map(|_| ())).await;
+}
+
+/// Sends what it can until the client is over.
+async fn send_all<R: Runtime>(client: Handle<R>, load: Load) {
+    for text in load.texts() {
+        if client.send(text).await.is_err() {
+            return;
+        }
+        if !load.every.is_zero() {
+            sleep::<R>(load.every).await;
+        }
+    }
 }

@@ -5,10 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
-    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Listener, WebSocket,
+    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Handle, Listener,
+    WebSocket,
 };
 
 use crate::args::Stay;
+use crate::load::Load;
 use crate::report::Report;
 
 pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
@@ -63,6 +65,10 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
         // What finds no room is not sent: the events say that the outbox is full.
         let _ = client.try_send(text.clone());
     }
+    if let Some(load) = stay.load {
+        let handle = client.handle();
+        thread::spawn(move || send_all(&handle, load));
+    }
     let start = Instant::now();
     let mut stop_after = stay.stop_after;
     loop {
@@ -83,5 +89,15 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
         if let ClientEvent::Message(message) = event {
             let _ = client.send(message);
         }
+    }
+}
+
+/// Sends what it can until the client is over.
+fn send_all(client: &Handle, load: Load) {
+    for text in load.texts() {
+        if client.send(text).is_err() {
+            return;
+        }
+        thread::sleep(load.every);
     }
 }

@@ -5,6 +5,7 @@ mod asynchronous;
 mod autobahn;
 mod blocking;
 mod executors;
+mod load;
 mod report;
 
 use std::process::ExitCode;

@@ -1,0 +1,44 @@
+"""A cut that is shorter than the keepalive's patience, while the client sends."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from arrivals import Load, disordered, doubled
+from direction import Faults
+from stage import Scenario, Stage
+
+GOOD = Faults(rate=1_000_000, delay=0.02)
+LOAD = Load(count=200, size=1_000, every=0.1)
+BEFORE = 5.0
+CUT = 10.0
+# TCP doubles the time between its attempts, so that it may be silent as long again after the cut.
+REST = 30.0
+
+
+async def play(delivery: str, stage: Stage) -> None:
+    await stage.link.set_both(GOOD)
+    await stage.start_server()
+    client = await stage.start_connected(LOAD, "--reconnect", "backoff", "--delivery", delivery)
+    await asyncio.sleep(BEFORE)
+    await stage.link.cut()
+    await asyncio.sleep(CUT)
+    before = len(stage.record.arrivals)
+    await stage.link.set_both(GOOD)
+    await stage.until_all(LOAD, REST, client)
+    await stage.until_quiet(1.0, client)
+    arrivals = stage.record.arrivals
+    verdict = stage.verdict
+    verdict.note("arrived before", before)
+    verdict.equal("declared dead", len(client.ends()), 0)
+    verdict.equal("lost", len(LOAD.missing(arrivals)), 0)
+    verdict.equal("doubled", len(doubled(arrivals)), 0)
+    verdict.equal("in the wrong order", len(disordered(arrivals)), 0)
+    verdict.equal("broken", len(LOAD.foreign(arrivals)), 0)
+
+
+SCENARIOS = [
+    Scenario(f"cut-{delivery}", f"a cut of 10 s while the client sends, {delivery}", 60, partial(play, delivery))
+    for delivery in ["at-most-once", "confirmed"]
+]

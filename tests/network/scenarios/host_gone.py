@@ -1,0 +1,83 @@
+"""A server that is gone without a reset and returns: its host anew, or the same host behind a link that was cut."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+
+from arrivals import Load, disordered, doubled, stale
+from client import Client
+from direction import Faults
+from stage import Scenario, Stage
+
+GOOD = Faults(rate=1_000_000, delay=0.02)
+# The kernel always takes so few bytes. That it does is no sign of the peer's life.
+LOAD = Load(count=200, size=200, every=0.1)
+PING_INTERVAL = 2.0
+PONG_TIMEOUT = 2.0
+OPEN_TIMEOUT = 2.0
+RECONNECT = 0.5
+# A busy machine and the link add to each deadline, in seconds.
+SLACK = 1.0
+BEFORE = 4.0
+GONE = 10.0
+# A dead connection that still holds data sends again at most so long after the link is back: TCP doubles its time-outs.
+QUIET = 13.0
+
+
+async def play(delivery: str, is_new_host: bool, stage: Stage) -> None:
+    await stage.link.set_both(GOOD)
+    await stage.start_server()
+    client = await stage.start_connected(LOAD, *options(delivery))
+    await asyncio.sleep(BEFORE)
+    await stage.link.cut()
+    gone_at = time.monotonic()
+    if is_new_host:
+        await stage.stop_server()
+        await stage.link.replace_server()
+    await asyncio.sleep(GONE)
+    if is_new_host:
+        await stage.start_server()
+    await stage.link.set_both(GOOD)
+    back_at = time.monotonic()
+    await stage.until(lambda: LOAD.count - 1 not in LOAD.missing(stage.record.arrivals), 35, client)
+    await asyncio.sleep(max(1.0, back_at + QUIET - time.monotonic()))
+    judge(stage, client, delivery, gone_at, back_at)
+
+
+def options(delivery: str) -> list[str]:
+    deadlines = {"ping-interval": PING_INTERVAL, "pong-timeout": PONG_TIMEOUT, "open-timeout": OPEN_TIMEOUT}
+    words = [word for name, value in deadlines.items() for word in (f"--{name}", str(value))]
+    return [*words, "--reconnect", f"fixed:{RECONNECT}", "--delivery", delivery]
+
+
+def judge(stage: Stage, client: Client, delivery: str, gone_at: float, back_at: float) -> None:
+    ends = [event.at for event in client.ends() if event.at > gone_at]
+    opened = [connection.opened_at for connection in stage.record.opened() if connection.opened_at > back_at]
+    arrivals = stage.record.arrivals
+    verdict = stage.verdict
+    verdict.at_most("death found after", ends[0] - gone_at if ends else None, PING_INTERVAL + PONG_TIMEOUT + SLACK, " s")
+    # An attempt that began before is given up at first.
+    back = opened[0] - back_at if opened else None
+    verdict.at_most("connected again after", back, OPEN_TIMEOUT + RECONNECT + SLACK, " s")
+    verdict.equal("last message there", LOAD.count - 1 not in LOAD.missing(arrivals), True)
+    verdict.equal("old after new", len(stale(arrivals)), 0)
+    verdict.equal("in the wrong order", len(disordered(arrivals)), 0)
+    verdict.equal("broken", len(LOAD.foreign(arrivals)), 0)
+    if delivery == "confirmed":
+        verdict.equal("lost", len(LOAD.missing(arrivals)), 0)
+        verdict.note("doubled", len(doubled(arrivals)))
+    else:
+        verdict.note("lost", len(LOAD.missing(arrivals)))
+        verdict.equal("doubled", len(doubled(arrivals)), 0)
+
+
+SCENARIOS = [
+    Scenario(f"{name}-{delivery}", f"{about}, {delivery}", 75, partial(play, delivery, is_new_host))
+    for name, about, is_new_host in [
+        ("host-gone", "the server's host vanishes for 10 s and starts anew", True),
+        ("host-unreachable", "the server's host cannot be reached for 10 s and keeps its connections", False),
+    ]
+    for delivery in ["at-most-once", "confirmed"]
+]

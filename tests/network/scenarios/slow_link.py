@@ -1,0 +1,40 @@
+"""A link that becomes two hundred times slower while large messages are on their way."""
+
+from __future__ import annotations
+
+import asyncio
+
+from arrivals import Load, doubled
+from direction import Faults
+from stage import POLL, Scenario, Stage
+
+LOAD = Load(count=12, size=1_000_000)
+# Bytes on the fast link. By then the kernel's send buffer has grown as far as it may; the rest takes 100 s.
+FAST_BYTES = 7_000_000
+FAST = Faults(rate=10_000_000, delay=0.025)
+SLOW = Faults(rate=50_000, delay=0.025)
+REST = 140.0
+
+
+async def play(stage: Stage) -> None:
+    await stage.link.set_both(FAST)
+    await stage.start_server()
+    client = await stage.start_connected(LOAD, "--reconnect", "backoff")
+    while (await stage.link.totals()).up.bytes < FAST_BYTES:
+        client.check_life()
+        await asyncio.sleep(POLL)
+    await stage.link.set_both(SLOW)
+    # A client that declared its peer dead has failed already.
+    await stage.until(lambda: not LOAD.missing(stage.record.arrivals) or bool(client.ends()), REST, client)
+    arrivals = stage.record.arrivals
+    verdict = stage.verdict
+    verdict.equal("declared dead", len(client.ends()), 0)
+    verdict.equal("messages", LOAD.count - len(LOAD.missing(arrivals)), LOAD.count)
+    verdict.equal("doubled", len(doubled(arrivals)), 0)
+    verdict.equal("broken", len(LOAD.foreign(arrivals)), 0)
+    verdict.note("pings", sum(connection.pings for connection in stage.record.connections))
+
+
+SCENARIOS = [
+    Scenario("slow-link", "12 messages of 1 MB while the link drops from 10 MB/s to 50 KB/s", 170, play),
+]

@@ -1,0 +1,129 @@
+"""One run of a scenario: its link, its server and its client."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Awaitable, Callable
+
+import sockets
+from arrivals import Load
+from children import Failure
+from client import Client
+from link import SERVER_IPV4, Link
+from peer import PORT, Peer, Record
+from verdict import Verdict
+
+POLL = 0.01
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A client of one runtime, and the seed of everything random."""
+
+    testee: Path
+    runtime: str
+    seed: int
+
+
+class Stage:
+    """Starts and stops the parts of a run. They end with the stack."""
+
+    def __init__(self, setting: Setting, link: Link, limit: float, verdict: Verdict, stack: AsyncExitStack) -> None:
+        self.setting = setting
+        self.link = link
+        self.limit = limit
+        self.stack = stack
+        self.random = random.Random(setting.seed)
+        self.record = Record()
+        self.verdict = verdict
+        self.server = AsyncExitStack()
+
+    async def start_server(self) -> None:
+        """Starts a server on the present host. It writes to the record of the run."""
+        await self.server.enter_async_context(Peer(self.record).listen(self.link.server))
+
+    async def stop_server(self) -> None:
+        await self.server.aclose()
+
+    async def start_client(self, load: Load, *options: str, host: str = SERVER_IPV4) -> Client:
+        url = f"ws://{host}:{PORT}/"
+        # The client ends by itself, too, should nobody be there to end it.
+        words = ["--load", load.argument(), "--stop-after", str(self.limit + 10), *options]
+        start = Client.start(self.link.client, self.setting.testee, self.setting.runtime, url, *words)
+        return await self.stack.enter_async_context(start)
+
+    async def start_connected(self, load: Load, *options: str) -> Client:
+        """Starts the client, and notes the `notsent_lowat` of its first connection."""
+        client = await self.start_client(load, *options)
+        await self.until(lambda: bool(self.record.opened()), 10, client)
+        self.note_lowat(client)
+        return client
+
+    def note_lowat(self, client: Client) -> None:
+        value = sockets.notsent_lowat(client.child.process.pid, PORT)
+        self.verdict.note("notsent_lowat", value or "unset")
+
+    async def until(self, is_true: Callable[[], bool], limit: float, client: Client) -> bool:
+        """Whether it became true within `limit` seconds. The client has to live as long."""
+        end = time.monotonic() + limit
+        while not is_true():
+            client.check_life()
+            if time.monotonic() > end:
+                return False
+            await asyncio.sleep(POLL)
+        return True
+
+    async def until_all(self, load: Load, limit: float, client: Client) -> bool:
+        return await self.until(lambda: not load.missing(self.record.arrivals), limit, client)
+
+    async def until_quiet(self, quiet: float, client: Client) -> None:
+        """Waits until nothing has arrived for `quiet` seconds. The limit of the scenario ends a server that never gets quiet."""
+        since, count = time.monotonic(), -1
+        while time.monotonic() - since < quiet:
+            client.check_life()
+            if len(self.record.arrivals) != count:
+                since, count = time.monotonic(), len(self.record.arrivals)
+            await asyncio.sleep(POLL)
+
+    async def check_emulator(self) -> None:
+        """A run proves nothing if the emulator itself was behind."""
+        late = (await self.link.totals()).late()
+        if late > LATE:
+            self.verdict.at_most("the emulator's delay", late, LATE, " s")
+
+
+# Far below every deadline in a scenario, and above the pauses of a machine that others use, too.
+LATE = 1.0
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    # One line for `--list`.
+    about: str
+    # Seconds after which the run is ended and has failed.
+    limit: float
+    play: Callable[[Stage], Awaitable[None]]
+    # Whether it is about the client, and so is run for each runtime.
+    has_client: bool = True
+
+    async def run(self, setting: Setting) -> Verdict:
+        """Sets the stage, plays, and clears it in any case."""
+        verdict = Verdict()
+        try:
+            async with AsyncExitStack() as stack:
+                link = await stack.enter_async_context(Link.make(setting.seed))
+                stage = Stage(setting, link, self.limit, verdict, stack)
+                stack.push_async_callback(stage.stop_server)
+                await asyncio.wait_for(self.play(stage), self.limit)
+                await stage.check_emulator()
+        except asyncio.TimeoutError:
+            verdict.wrong(f"no end within {self.limit:.0f} s")
+        except Exception as error:
+            verdict.wrong(str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}")
+        return verdict
