@@ -41,6 +41,7 @@ pub struct ConnectOptions {
     open_timeout: Duration,
     bind: Option<SocketAddr>,
     addresses: Vec<SocketAddr>,
+    last: Vec<SocketAddr>,
     nodelay: bool,
     tls: Option<TlsConnector>,
     proxy: ProxyChoice,
@@ -70,6 +71,7 @@ impl ConnectOptions {
             open_timeout: OPEN_TIMEOUT,
             bind: None,
             addresses: Vec::new(),
+            last: Vec::new(),
             nodelay: true,
             tls: None,
             proxy: ProxyChoice::None,
@@ -179,6 +181,17 @@ impl ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Dials these addresses after all others, in this order.
+    pub(crate) fn try_last(mut self, addresses: &[SocketAddr]) -> Self {
+        self.last = addresses.to_vec();
+        self
+    }
+
+    /// The addresses that are dialed after all others.
+    pub(crate) fn last_addresses(&self) -> &[SocketAddr] {
+        &self.last
+    }
+
     /// The TLS of the target, if there is to be any.
     pub(crate) fn connector(&self) -> Result<Option<TlsConnector>, ConnectError> {
         if self.target.is_secure() { connector(self.tls.as_ref()).map(Some) } else { Ok(None) }

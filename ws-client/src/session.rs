@@ -1,5 +1,6 @@
 //! The client that stays connected, as a machine over many connections.
 
+mod addresses;
 mod backlog;
 mod ends;
 mod event;
@@ -20,6 +21,7 @@ pub use outbox::Delivery;
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,8 @@ use ws_core::{Instant, Outbound, Random};
 
 use crate::opening::Opening;
 use crate::options::ConnectOptions;
-use crate::reconnect::Attempts;
+use crate::reconnect::{Attempts, GiveUp};
+use addresses::FailedAddresses;
 use backlog::Backlog;
 use ends::Ending;
 use open::Open;
@@ -67,6 +70,7 @@ pub struct Session {
     events: Backlog,
     outbox: Outbox,
     attempts: Attempts,
+    failed_addresses: FailedAddresses,
     /// Sequence number up to which `confirm` without a mark has returned.
     confirmed_to: u64,
     /// What the user wants when this attempt or connection has ended.
@@ -120,14 +124,16 @@ struct Attempt {
     deadline: Instant,
     /// Redirects that were followed.
     redirects: u32,
+    /// The addresses that the transport leads to, once it is up.
+    addresses: Vec<SocketAddr>,
 }
 
 /// Who decides instead of the policy.
 enum Wish {
-    /// Come back after this time.
+    /// Reconnect after this time.
     Again(Duration),
-    /// Do not come back.
-    Stop,
+    /// Do not reconnect, for this reason.
+    Stop(GiveUp),
 }
 
 impl Session {
@@ -135,6 +141,7 @@ impl Session {
         Self {
             outbox: Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries),
             attempts: settings.reconnect.attempts(),
+            failed_addresses: FailedAddresses::default(),
             settings,
             random,
             state: State::New,

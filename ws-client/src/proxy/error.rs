@@ -281,6 +281,20 @@ impl ProxyError {
         }
     }
 
+    /// Whether no attempt can succeed with the same settings: they cannot be used, or the proxy wants other credentials.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Url(_)
+                | Self::Environment { .. }
+                | Self::NameTooLong(_)
+                | Self::Name(_)
+                | Self::AuthenticationRequired { .. }
+                | Self::NoAcceptableMethod { .. }
+                | Self::CredentialsRefused(_)
+        )
+    }
+
     /// Whether it is the transport below TLS with the proxy that has ended or failed.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Tls(error) if error.is_end())

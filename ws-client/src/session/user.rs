@@ -10,6 +10,7 @@ use super::event::{ClientEvent, Stats, Status};
 use super::gauge::Gauge;
 use super::proofs::{ConfirmError, Mark, Ticket};
 use super::{Session, State, Wish};
+use crate::reconnect::{Cause, GiveUp};
 
 /// While more bytes than this wait in the connection, no ping is accepted.
 const MAX_BEFORE_PING: usize = 128 * 1024;
@@ -41,7 +42,7 @@ impl Session {
     pub fn is_accepting(&self) -> bool {
         match &self.state {
             _ if self.is_ended() => false,
-            State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.channel.inner().is_open(),
+            State::Open(open) if matches!(self.wish, Some(Wish::Stop(_))) => open.channel.inner().is_open(),
             _ => true,
         }
     }
@@ -60,7 +61,7 @@ impl Session {
     pub(super) fn is_ended(&self) -> bool {
         match self.state {
             State::Over => true,
-            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop)),
+            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop(_))),
             _ => false,
         }
     }
@@ -133,7 +134,7 @@ impl Session {
         self.now = now;
         self.has_input = true;
         if let State::Open(open) = &mut self.state {
-            self.wish = Some(Wish::Stop);
+            self.wish = Some(Wish::Stop(GiveUp::Closed));
             if open.channel.inner().is_open() {
                 let random = &mut self.random;
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
@@ -144,7 +145,7 @@ impl Session {
             open.ends_pause = true;
             self.check_reading();
         } else {
-            self.give_up();
+            self.give_up(GiveUp::Closed);
         }
     }
 
@@ -154,26 +155,24 @@ impl Session {
         self.now = now;
         self.has_input = true;
         if let State::Open(open) = &mut self.state {
-            self.wish = Some(Wish::Stop);
+            self.wish = Some(Wish::Stop(GiveUp::Aborted));
             open.connection().abort();
             while self.advance() {}
         } else {
-            self.give_up();
+            self.give_up(GiveUp::Aborted);
         }
     }
 
-    /// Comes back after `delay`, whatever the policy, its limits and [`close`](Self::close) say: when the attempt or the
-    /// connection under way has ended, or, if none is, from now. Fractions of a second count.
+    /// Reconnects after `delay`, whatever the policy, its limits and [`close`](Self::close) say: when the attempt or the
+    /// connection under way has ended, or, if none is, from now. Fractions of a second count. A client that has given up goes on.
     pub fn reconnect_after(&mut self, delay: Duration, now: Instant) {
         self.now = now;
         match self.state {
             State::Over | State::Waiting { .. } => {
-                if let State::Waiting { .. } = self.state {
-                    // This one takes the place of the attempt that was to follow.
-                    self.events.drop_reconnecting();
-                }
+                self.events.drop_outlook();
                 self.attempts.again(delay);
-                self.wait(now, delay);
+                self.wait(now, delay, Cause::Requested);
+                self.check_drained();
             }
             State::Deciding(_) => self.overrule(Wish::Again(delay)),
             _ => self.wish = Some(Wish::Again(delay)),
@@ -184,9 +183,11 @@ impl Session {
     /// goes on. The very first attempt is none to come back.
     pub fn cancel_reconnect(&mut self) {
         match self.state {
-            State::Waiting { .. } | State::Deciding(_) => self.give_up(),
+            // The user has closed the client already.
+            _ if matches!(self.wish, Some(Wish::Stop(_))) => {}
+            State::Waiting { .. } | State::Deciding(_) => self.give_up(GiveUp::Cancelled),
             State::Over => {}
-            _ => self.wish = Some(Wish::Stop),
+            _ => self.wish = Some(Wish::Stop(GiveUp::Cancelled)),
         }
     }
 }
