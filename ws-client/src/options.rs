@@ -151,7 +151,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Goes through this proxy: `http://`, `https://`, `socks5://` or `socks5h://`, with `user:password@` if it asks for them.
+    /// Goes through this proxy: `http://`, `https://`, `socks5://` or `socks5h://` (`socks://` is the same), with `user:password@` if it
+    /// asks for them.
     ///
     /// `socks5` is told the address of the target, which is resolved here; all others are told its name.
     pub fn proxy(mut self, url: &str) -> Result<Self, ConnectError> {

@@ -226,9 +226,7 @@ impl fmt::Display for Closed {
         if let Some(violation) = self.violation() {
             let Violation { kind, offset, .. } = violation;
             write!(f, "; the peer's answer was broken: {kind} at byte {offset}")?;
-            if let Some(close) = violation.close() {
-                write!(f, ", in {close}")?;
-            }
+            violation.write_close(f)?;
         }
         Ok(())
     }

@@ -89,6 +89,16 @@ impl Violation {
         self
     }
 
+    /// What the kind does not tell of the Close frame.
+    pub(crate) fn write_close(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.close(), self.kind) {
+            (None, _) => Ok(()),
+            (Some(close), ViolationKind::CloseCode(_)) if close.reason.is_empty() => Ok(()),
+            (Some(close), ViolationKind::CloseCode(_)) => write!(f, ", with the reason {:?}", &*close.reason),
+            (Some(close), _) => write!(f, ", in {close}"),
+        }
+    }
+
     /// The code and the readable part of the reason, if the frame is a Close frame with an illegal code or an illegal reason.
     pub fn close(&self) -> Option<&IllegalClose> {
         self.close.as_deref()
@@ -108,9 +118,7 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the peer sent {} at byte {}", self.kind, self.offset)?;
-        if let Some(close) = self.close() {
-            write!(f, ", in {close}")?;
-        }
+        self.write_close(f)?;
         write!(f, "; closed with code {}", self.code())
     }
 }

@@ -46,8 +46,8 @@ pub enum ProxyError {
     Refused(Box<Response>),
     /// The answer is not of HTTP/1.1 or HTTP/1.0; the beginning of its first line.
     NotHttp(Bytes),
-    /// The head of the answer is malformed.
-    Malformed(&'static str),
+    /// The head of the answer is malformed: the part, with the name of the field if that is known.
+    Malformed(String),
     /// The head of the answer is over 16 KiB.
     HeadTooLong,
     /// The head of the answer has over 100 headers.

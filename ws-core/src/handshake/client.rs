@@ -179,7 +179,8 @@ impl Expected {
             Some(offer) => offer
                 .confirm(headers.all("Sec-WebSocket-Extensions"))
                 .map_err(ResponseError::InvalidExtension)?,
-            None if headers.get("Sec-WebSocket-Extensions").is_some() => {
+            // An empty list is one of no extensions.
+            None if headers.tokens("Sec-WebSocket-Extensions").next().is_some() => {
                 return Err(ResponseError::Extension(joined("Sec-WebSocket-Extensions")));
             }
             None => None,

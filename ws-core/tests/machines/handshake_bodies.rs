@@ -79,6 +79,37 @@ fn the_body_is_read_as_far_as_its_framing_says_wherever_it_is_cut() {
 }
 
 #[test]
+fn the_error_is_one_line_that_shows_what_the_body_says() {
+    let long = "x".repeat(100);
+    for (body, told) in [
+        ("plain text\nand more", ": plain text"),
+        ("", ""),
+        (" \r\n\t\n", ""),
+        ("\n\nIP not allowed", ": IP not allowed"),
+        ("{\n  \"error\": \"token expired\"\n}", ": { \"error\": \"token expired\" }"),
+        ("\u{FEFF}[1,\n2]", ": [1, 2]"),
+        ("<!DOCTYPE html>\n<html><head><TITLE lang=en>\n Sign\nin </TITLE>", ": Sign in"),
+        ("<html><body><h1>503 Service Unavailable</h1>\n", ": 503 Service Unavailable"),
+        ("<html><title></title><h1>Busy</h1>", ": Busy"),
+        ("<html><titles>No</titles>", ": <html><titles>No</titles>"),
+        ("<html", ": <html"),
+        ("<title", ": <title"),
+        ("\x1b[2Jno\rfine\u{9b}31m", ": [2Jno fine 31m"),
+        (&long, &format!(": {}", "x".repeat(80))),
+        (&"ab ".repeat(100), &format!(": {}ab", "ab ".repeat(26))),
+        ("\u{fc}".repeat(90).as_str(), &format!(": {}", "\u{fc}".repeat(80))),
+    ] {
+        let response = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let rejected = rejected(response.as_bytes(), usize::MAX, false).unwrap();
+        assert_eq!(rejected.body, body);
+        assert_eq!(
+            rejected.to_string(),
+            format!("the server answered 401 Unauthorized instead of 101{told}")
+        );
+    }
+}
+
+#[test]
 fn the_line_with_the_size_of_a_chunk_has_at_most_1_kib_wherever_it_is_cut() {
     for (extension, body) in [(";".repeat(1021), "abc"), (";".repeat(1022), ""), (";\n".into(), "")] {
         let head = "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n";

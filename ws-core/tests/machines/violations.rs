@@ -274,7 +274,7 @@ fn the_error_of_an_illegal_close_names_its_code_and_the_readable_part_of_its_rea
         let seen = violation.close().unwrap();
         assert_eq!((seen.code, &*seen.reason), (code, readable), "{role:?}");
         let told = violation.to_string();
-        assert!(told.contains(&format!("with code {code}")), "{told}");
+        assert!(told.contains(&format!("code {code}")), "{told}");
         assert!(readable.is_empty() || told.contains(&format!("{readable:?}")), "{told}");
         assert!(!told.contains(char::is_control), "{told}");
 
@@ -286,7 +286,7 @@ fn the_error_of_an_illegal_close_names_its_code_and_the_readable_part_of_its_rea
         drain(&mut connection);
         let closed = connection.closed().unwrap();
         assert_eq!(closed.violation().and_then(|violation| violation.close()), Some(seen));
-        assert!(closed.to_string().contains(&format!("with code {code}")), "{closed}");
+        assert!(closed.to_string().contains(&format!("code {code}")), "{closed}");
     }
     for wrong in [frame(Role::Server, CLOSE, b"\x03"), frame(Role::Server, TEXT, b"\xff")] {
         let mut connection = open(Role::Client, &quiet());
