@@ -10,6 +10,7 @@ pub use attempts::Attempts;
 pub use backoff::Backoff;
 pub use cause::{Cause, GiveUp};
 pub use end::End;
+pub(crate) use end::is_transient_status;
 
 use std::fmt;
 use std::sync::Arc;

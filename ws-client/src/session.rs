@@ -55,6 +55,10 @@ use outbox::Outbox;
 /// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; waiting events by 1 MiB and the events
 /// of one message. Beyond that nothing is read, and no attempt is begun, until some are taken or
 /// [dropped](Self::discard_events). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
+///
+/// Up to 16 addresses are remembered that took TCP and then failed: before the connection was open, before it was stable
+/// ([`Reconnect::stable_after`](crate::Reconnect::stable_after)), or by a missed deadline at any time. The next attempts
+/// [try them last](crate::Dial::try_last), until another address has opened. No attempt has two requests on the wire.
 pub struct Session {
     settings: Settings,
     random: Random,

@@ -10,6 +10,7 @@ use ws_core::{Broken, Response};
 
 use super::Proxy;
 use crate::error::{ConnectError, Phase, write_failures, write_tls};
+use crate::reconnect::is_transient_status;
 use crate::tls::TlsError;
 pub use url::ProxyUrlError;
 
@@ -259,15 +260,14 @@ impl ProxyError {
         }
     }
 
-    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses of a proxy that did
-    /// not reach the target (502 to 504, and those of an overloaded server, 408, 429, 500), and the replies of a SOCKS5 proxy
-    /// that say so. Not so where it refuses, or wants other credentials.
+    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses 408,
+    /// 425, 429 and 5xx except 501 and 505, as for a server, and the replies of a SOCKS5 proxy that say so. Not so where it refuses, or wants other credentials.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) | Self::Timeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
             Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
-            Self::Refused(response) => matches!(response.status(), 408 | 429 | 500 | 502..=504),
+            Self::Refused(response) => is_transient_status(response.status()),
             Self::Reply(reply) => matches!(
                 reply,
                 Socks5Reply::GeneralFailure

@@ -1,4 +1,4 @@
-//! How often a client has tried to come back.
+//! The number of attempts to reconnect.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ws_core::Instant;
 /// So long a connection must have been open to be stable, unless it is set.
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// The attempts to come back since a connection was stable: a series.
+/// The attempts to reconnect since a connection was stable: a series.
 ///
 /// Made by [`Reconnect::attempts`](crate::Reconnect::attempts); told of each attempt when it begins
 /// ([`begin`](Self::begin)), and how long a connection was open ([`opened_for`](Self::opened_for)) before the policy is asked
@@ -46,7 +46,7 @@ impl Attempts {
         }
     }
 
-    /// The number of the latest attempt to come back, or of the one that is waited for, from 1. 0 for the first attempt to
+    /// The number of the latest attempt to reconnect, or of the one that is waited for, from 1. 0 for the first attempt to
     /// connect at all, and after a stable connection.
     pub fn count(&self) -> u32 {
         self.count

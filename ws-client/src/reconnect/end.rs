@@ -83,7 +83,7 @@ fn is_passing(error: &ConnectError) -> bool {
 
 fn is_passing_in_handshake(error: &HandshakeError) -> bool {
     match error {
-        HandshakeError::Rejected(rejected) => is_passing_status(rejected.response.status()),
+        HandshakeError::Rejected(rejected) => is_transient_status(rejected.response.status()),
         HandshakeError::UnexpectedEof(_) | HandshakeError::Timeout => true,
         // In TLS 1.3 a server refuses a client's certificate when TLS is up for the client.
         HandshakeError::Transport(_) => TlsError::find(error).is_none_or(TlsError::is_passing),
@@ -94,6 +94,6 @@ fn is_passing_in_handshake(error: &HandshakeError) -> bool {
 
 /// RFC 9110 §15.5.9 (408), RFC 8470 §5.2 (425), RFC 6585 §4 (429), RFC 9110 §15.6 (5xx). The server that does not know
 /// the method (501) or the version (505) of a request will not know it next time.
-fn is_passing_status(status: u16) -> bool {
+pub(crate) fn is_transient_status(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
 }

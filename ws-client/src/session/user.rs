@@ -24,7 +24,7 @@ impl Session {
 
     /// Queues a message, also while there is no connection. Messages go out in order, right after [`ClientEvent::Open`].
     ///
-    /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not come back.
+    /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not reconnect.
     /// What is accepted is sent, or handed back by [`take_unsent`](Self::take_unsent) if no connection follows.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
@@ -125,7 +125,7 @@ impl Session {
 /// The end, and coming back.
 impl Session {
     /// Ends the client: closes an open connection with the closing handshake, after what waits in the outbox, and gives up
-    /// everything else at once. It does not come back, unless [`reconnect_after`](Self::reconnect_after) is called later.
+    /// everything else at once. It does not reconnect, unless [`reconnect_after`](Self::reconnect_after) is called later.
     ///
     /// It ends within `close_timeout`, in which what waits is to leave and the peer to answer. If reading was
     /// paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
@@ -149,7 +149,7 @@ impl Session {
         }
     }
 
-    /// Ends the client at once, without a Close frame. What was read and not yet looked at is dropped. It does not come back,
+    /// Ends the client at once, without a Close frame. What was read and not yet looked at is dropped. It does not reconnect,
     /// unless [`reconnect_after`](Self::reconnect_after) is called later.
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
@@ -179,8 +179,8 @@ impl Session {
         }
     }
 
-    /// Does not come back: neither now, if it is waiting for that, nor after the attempt or the connection under way, which
-    /// goes on. The very first attempt is none to come back.
+    /// Does not reconnect: neither now, if it is waiting for that, nor after the attempt or the connection under way, which
+    /// goes on. The very first attempt goes on, too.
     pub fn cancel_reconnect(&mut self) {
         match self.state {
             // The user has closed the client already.

@@ -151,8 +151,9 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
         ),
         (socks_user, guarded_socks(1), |error| matches!(error, ProxyError::CredentialsRefused(1)), false),
     ];
-    for status in [400, 403, 404, 405, 408, 429, 500, 501, 502, 503, 504, 505] {
-        cases.push((plain, http(status), refused, matches!(status, 408 | 429 | 500 | 502..=504)));
+    for status in [400, 403, 404, 405, 408, 425, 429, 500, 501, 502, 503, 504, 505, 507, 520] {
+        let is_passing = matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 507 | 520);
+        cases.push((plain, http(status), refused, is_passing));
     }
     for code in 1..=9 {
         cases.push((socks_plain, socks(code), reply, matches!(code, 1 | 3..=6)));
