@@ -166,17 +166,18 @@ async def finish(scene: Scene, client: Watched, server: Watched, ends: list[str]
     equal("exit status", await client.end(), 0)
     await server.until("Close", lambda lines: lines[-1] == {"close": [1000, ""]})
     names = [str(event["event"]) for event in client.lines if event["event"] != "pong"]
-    last = ["connected", "open", "message", "closing", "closed"]
-    require(names[-5:] == last, f"the last connection: {names}")
+    last = ["connected", "open", "message", "closing", "closed", "gave_up"]
+    require(names[-6:] == last, f"the last connection: {names}")
     # Until the server is back, attempts are refused.
     refused = ["error", "closed", "reconnecting"]
-    between = names[len(ends):-5]
+    between = names[len(ends):-6]
     require(names[: len(ends)] == ends, f"the events: {names}")
     require(between == refused * (len(between) // 3), f"the events between: {between}")
     again = [event for event in client.lines if event["event"] == "reconnecting"]
     equal("attempts", [event["attempt"] for event in again], list(range(1, len(again) + 1)))
     require(all(event["after"] == 0.2 for event in again), f"delays: {again}")
-    closed = client.lines[-1]
+    closed, gave_up = client.lines[-2:]
+    equal("the reason", gave_up["reason"], "the program closed the client")
     equal("the end", [closed["code"], closed["clean"], closed["by"]], [1000, True, "us"])
 
 
@@ -240,7 +241,7 @@ async def closed(scene: Scene, code: int) -> None:
     equal("exit status", await client.end(), 0)
     names = [str(event["event"]) for event in client.lines if event["event"] not in ("pong", "message")]
     end = ["closing", "closed"]
-    equal("events", names, ["connected", "open", *end, "reconnecting", "connected", "open", *end])
+    equal("events", names, ["connected", "open", *end, "reconnecting", "connected", "open", *end, "gave_up"])
     came = next(event for event in client.lines if event["event"] == "closed")
     equal("closed", [came["code"], came["reason"], came["clean"], came["by"]], [code, "bye", True, "peer"])
 

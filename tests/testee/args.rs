@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use reach::{Identity, Reach};
-use ws_client::{AcceptOptions, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session};
+use ws_client::{
+    AcceptOptions, Backoff, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session,
+};
 use ws_core::{Config, Deflate};
 
 use crate::load::Load;
@@ -18,15 +20,18 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--open-timeout SECONDS] [--deflate PARAMETERS|off]
                       [--proxy URL | --proxy-from-env] [--proxy-ca FILE]
                       [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
-                      [--reconnect fixed:SECONDS|backoff|never] [--send TEXT]...
-                      [--delivery at-most-once|confirmed] [--stop-after SECONDS]
+                      [--reconnect fixed:SECONDS|backoff|backoff:BASE:CAP|never] [--send TEXT]...
+                      [--send-every SECONDS:TEXT] [--delivery at-most-once|confirmed]
+                      [--stop-after SECONDS]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
        testee connect RUNTIME URL --load COUNT:BYTES[:SECONDS] [OPTION]...
 
-RUNTIME is tokio, async-std, smol or blocking. With any option of the last two lines, connect uses the client that stays connected: --send
-is queued before there is a connection, and --stop-after closes with code 1000.
+RUNTIME is tokio, async-std, smol or blocking. With any option of the last three lines, connect uses the client that stays connected:
+--send is queued before there is a connection, and --stop-after closes with code 1000. --send-every queues TEXT every SECONDS, {n}
+in it being the number of the message, from 0. A message that finds no room in the outbox is tried again the next time. BASE and CAP
+are in seconds. `reconnecting` tells the `cause`, and the last line is `gave_up` with its `reason`.
 
 --deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
 is not told offers it with every default, a server does not compress.
@@ -76,7 +81,35 @@ pub(crate) struct Stay {
     reconnect: Reconnect,
     delivery: Delivery,
     pub(crate) send: Vec<String>,
+    pub(crate) send_every: Option<SendEvery>,
     pub(crate) stop_after: Option<Duration>,
+}
+
+/// A message that is sent again and again.
+#[derive(Clone)]
+pub(crate) struct SendEvery {
+    pub(crate) interval: Duration,
+    text: String,
+    /// The number of messages so far.
+    count: u64,
+}
+
+impl SendEvery {
+    fn new(argument: &str) -> Result<Self, lexopt::Error> {
+        let (seconds, text) = argument.split_once(':').ok_or("--send-every wants SECONDS:TEXT")?;
+        let interval = duration(seconds)?;
+        if interval.is_zero() {
+            return Err("--send-every wants more than no time".into());
+        }
+        Ok(Self { interval, text: text.into(), count: 0 })
+    }
+
+    /// Sends the next message, unless `send` refuses it.
+    pub(crate) fn send<E>(&mut self, send: impl FnOnce(String) -> Result<(), E>) {
+        if send(self.text.replace("{n}", &self.count.to_string())).is_ok() {
+            self.count += 1;
+        }
+    }
 }
 
 impl Stay {
@@ -105,7 +138,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut load = None;
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
-    let (mut send, mut stop_after): (Vec<String>, _) = (Vec::new(), None);
+    let (mut send, mut send_every, mut stop_after): (Vec<String>, _, _) = (Vec::new(), None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) => words.push(word.string()?),
@@ -141,6 +174,10 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 send.push(parser.value()?.string()?);
                 stays = true;
             }
+            Long("send-every") => {
+                send_every = Some(SendEvery::new(&parser.value()?.string()?)?);
+                stays = true;
+            }
             Long("stop-after") => {
                 stop_after = Some(seconds(&mut parser)?);
                 stays = true;
@@ -170,6 +207,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 reconnect,
                 delivery,
                 send,
+                send_every,
                 stop_after,
             };
             Command::Stay { runtime: known(name)?, stay: Box::new(stay) }
@@ -203,6 +241,10 @@ fn policy(name: &str) -> Result<Reconnect, lexopt::Error> {
         None if name == "never" => Reconnect::never(),
         None if name == "backoff" => Reconnect::backoff(),
         Some(("fixed", seconds)) => Reconnect::after(duration(seconds)?),
+        Some(("backoff", range)) => {
+            let (base, cap) = range.split_once(':').ok_or("--reconnect wants backoff:BASE:CAP")?;
+            Backoff::default().base(duration(base)?).cap(duration(cap)?).into()
+        }
         _ => return Err(format!("there is no policy {name:?}").into()),
     })
 }

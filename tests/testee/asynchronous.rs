@@ -89,24 +89,36 @@ async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report:
             None => pending().await,
         }
     });
+    let mut send_every = stay.send_every.clone();
+    let mut due = R::now();
+    let mut tick = R::sleep_until(due);
     let mut is_stopping = false;
     loop {
-        let event = {
+        let turn = {
             let mut next = pin!(client.next());
             poll_fn(|cx| match next.as_mut().poll(cx) {
-                Poll::Ready(event) => Poll::Ready(Some(event)),
+                Poll::Ready(event) => Poll::Ready(Turn::Event(event)),
                 Poll::Pending if is_stopping => Poll::Pending,
-                Poll::Pending => stop.as_mut().poll(cx).map(|()| None),
+                Poll::Pending if stop.as_mut().poll(cx).is_ready() => Poll::Ready(Turn::Stop),
+                Poll::Pending if send_every.is_none() => Poll::Pending,
+                Poll::Pending => Pin::new(&mut tick).poll(cx).map(|_| Turn::Send),
             })
             .await
         };
-        match event {
-            None => {
+        match turn {
+            Turn::Stop => {
                 is_stopping = true;
                 client.start_close(CloseCode::NORMAL);
             }
-            Some(None) => return report.over(),
-            Some(Some(event)) => {
+            Turn::Send => {
+                if let Some(send_every) = &mut send_every {
+                    send_every.send(|text| client.try_send(text));
+                    due = R::now().max(due + send_every.interval);
+                    R::reset(&mut tick, due);
+                }
+            }
+            Turn::Event(None) => return,
+            Turn::Event(Some(event)) => {
                 report.client_event(&event);
                 if let ClientEvent::Message(message) = event {
                     let _ = client.send(message).await;
@@ -114,6 +126,13 @@ async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report:
             }
         }
     }
+}
+
+/// Something to do.
+enum Turn {
+    Stop,
+    Send,
+    Event(Option<ClientEvent>),
 }
 
 async fn serve<E: Executor>(port: u16, options: AcceptOptions) -> io::Result<()> {

@@ -70,21 +70,30 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
         thread::spawn(move || send_all(&handle, load));
     }
     let start = Instant::now();
-    let mut stop_after = stay.stop_after;
+    let mut stop = stay.stop_after.map(|after| start + after);
+    let mut send_every = stay.send_every.clone();
+    let mut due = start;
     loop {
-        let left = stop_after.map(|after| after.saturating_sub(start.elapsed()));
-        let event = match left {
+        let tick = send_every.as_ref().map(|_| due);
+        let event = match [stop, tick].into_iter().flatten().min() {
             None => client.next(),
-            Some(left) => match client.next_timeout(left) {
+            Some(until) => match client.next_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(event) => event,
-                Err(_time_is_up) => {
-                    stop_after = None;
+                Err(_time_is_up) if stop.is_some_and(|stop| stop <= until) => {
+                    (stop, send_every) = (None, None);
                     client.start_close(CloseCode::NORMAL);
+                    continue;
+                }
+                Err(_time_is_up) => {
+                    if let Some(send_every) = &mut send_every {
+                        send_every.send(|text| client.try_send(text));
+                        due = Instant::now().max(due + send_every.interval);
+                    }
                     continue;
                 }
             },
         };
-        let Some(event) = event else { return report.over() };
+        let Some(event) = event else { return };
         report.client_event(&event);
         if let ClientEvent::Message(message) = event {
             let _ = client.send(message);

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use ws_client::{ClientEvent, ConnectError, ProxyError};
+use ws_client::{ClientEvent, ConnectError, GiveUp, ProxyError};
 use ws_core::{Closed, Error, Event, HandshakeError, Message, NegotiatedDeflate, Response, Side};
 
 /// The longest text that is printed, in bytes.
@@ -14,7 +14,7 @@ const MAX_TEXT: usize = 1024;
 pub(crate) struct Report {
     is_printing: bool,
     is_clean: bool,
-    /// Whether the end was reported, and nothing after it.
+    /// Whether the end of the latest attempt was reported, and no other follows.
     is_closed: bool,
     last_text: Option<String>,
     last_error: Option<String>,
@@ -67,15 +67,23 @@ impl Report {
         }
     }
 
-    /// The client that stays connected is over. The end is the last line in any case, also when it waited for its next attempt.
-    pub(crate) fn over(&mut self) {
-        if !self.is_closed {
+    /// The client that stays connected is over. `closed` comes before the last line in any case, also when the client waited for its
+    /// next attempt.
+    fn gave_up(&mut self, was_closed: bool, reason: &GiveUp) {
+        if !was_closed {
             self.print(&json!({"event": "closed", "code": 1006, "reason": "", "clean": false, "by": "us"}));
         }
+        self.print(&json!({"event": "gave_up", "reason": reason.to_string()}));
     }
 
     pub(crate) fn client_event(&mut self, event: &ClientEvent) {
-        self.is_closed = matches!(event, ClientEvent::Closed(_));
+        let was_closed = self.is_closed;
+        // The end of an attempt was reported, and no other attempt after it.
+        self.is_closed = match event {
+            ClientEvent::Closed(_) => true,
+            ClientEvent::Connected { .. } | ClientEvent::Reconnecting { .. } => false,
+            _ => was_closed,
+        };
         match event {
             ClientEvent::Connected { peer, local } => self.print(&json!({
                 "event": "connected",
@@ -93,11 +101,13 @@ impl Report {
             }
             ClientEvent::Error(error) => self.failed(&error.phase().to_string(), error.to_string()),
             ClientEvent::Closed(closed) => self.closed(closed),
-            ClientEvent::Reconnecting { attempt, after } => self.print(&json!({
+            ClientEvent::Reconnecting { attempt, after, cause } => self.print(&json!({
                 "event": "reconnecting",
                 "attempt": attempt,
                 "after": after.as_secs_f64(),
+                "cause": cause.to_string(),
             })),
+            ClientEvent::GaveUp { reason } => self.gave_up(was_closed, reason),
             ClientEvent::BufferFull => self.print(&json!({"event": "buffer_full"})),
             ClientEvent::BufferDrained => self.print(&json!({"event": "buffer_drained"})),
             ClientEvent::Undelivered(message) => {

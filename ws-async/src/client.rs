@@ -12,7 +12,7 @@ use ws_core::{CloseFrame, Message, PingError, SendError};
 use crate::runtime::Runtime;
 use access::Access;
 
-/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
+/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
 ///
 /// ```no_run
@@ -66,8 +66,8 @@ impl<R: Runtime> Client<R> {
         ClientBuilder::new(url)
     }
 
-    /// The next event; `None` when the client is over: closed by the user, or by an end after which the policy does not come
-    /// back. [`reconnect_after`](Self::reconnect_after) then begins anew. Cancel safe.
+    /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
+    /// [`reconnect_after`](Self::reconnect_after) then begins anew. Cancel safe.
     ///
     /// A panic of a hook ([`prepare`](ClientBuilder::prepare), [`decide`](crate::Reconnect::decide)) reaches whoever waits when
     /// the hook runs. The client then ends, and reports that.

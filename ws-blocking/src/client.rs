@@ -12,7 +12,7 @@ use ws_core::{CloseFrame, Message, PingError, SendError};
 use crate::elapsed::Elapsed;
 pub(crate) use shared::Shared;
 
-/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
+/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
 ///
 /// ```no_run
@@ -157,8 +157,8 @@ impl Client {
 impl Iterator for Client {
     type Item = ClientEvent;
 
-    /// Waits for the next event; `None` when the client is over: closed by the user, or by an end after which the policy does
-    /// not come back. [`reconnect_after`](Client::reconnect_after) then begins anew.
+    /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
+    /// [`reconnect_after`](Client::reconnect_after) then begins anew.
     fn next(&mut self) -> Option<ClientEvent> {
         self.shared.next(None).unwrap_or(None)
     }
@@ -219,7 +219,7 @@ impl Handle {
         self.shared.change(|session, now| session.reconnect_after(delay, now));
     }
 
-    /// Does not come back: neither now, if it waits for that, nor when the connection under way has ended.
+    /// Does not reconnect: neither now, if it waits for that, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.shared.change(|session, _| session.cancel_reconnect());
     }

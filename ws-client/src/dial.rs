@@ -18,7 +18,7 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 ///
 /// It follows RFC 8305 §4 and §5. The two families take turns, beginning with that of the first address; within a family the
 /// order is the resolver's. An attempt starts when the one before has had 250 ms, or at once when any of them fails. The first
-/// that connects wins. `T` is what an attempt yields, such as a socket; `E` is how it fails.
+/// that connects wins. Addresses that have failed before can be [tried last](Self::try_last). `T` is what an attempt yields, such as a socket; `E` is how it fails.
 ///
 /// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the
 /// result, and asks again. Here each attempt has a thread:
@@ -59,6 +59,8 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 pub struct Dial<T, E> {
     /// In the order in which they are tried, each once.
     addresses: Vec<SocketAddr>,
+    /// Number of addresses before those that are tried last.
+    preferred: usize,
     /// So many of them were started.
     started: usize,
     /// Invariant: those that were started, and whose result has not come.
@@ -110,8 +112,10 @@ enum Race<T, E> {
 impl<T, E> Dial<T, E> {
     /// A race between these addresses, in the order of the resolver. One that comes twice is tried once.
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        let addresses = interleave(addresses);
         Self {
-            addresses: interleave(addresses),
+            preferred: addresses.len(),
+            addresses,
             started: 0,
             running: Vec::new(),
             delay: DELAY,
@@ -125,6 +129,18 @@ impl<T, E> Dial<T, E> {
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay.clamp(MIN_DELAY, MAX_DELAY);
+        self
+    }
+
+    /// Tries those of these addresses that are in the race after all others, in the order given here, because they have failed
+    /// before. The first of them starts when all others have failed, or when the last of the others has had 2 s, so that an address
+    /// that is only slow wins against one that takes connections and does not serve them.
+    #[must_use]
+    pub fn try_last(mut self, addresses: &[SocketAddr]) -> Self {
+        self.addresses.sort_by_key(|address| {
+            addresses.iter().position(|last| last == address).map_or(0, |position| position + 1)
+        });
+        self.preferred = self.addresses.iter().filter(|address| !addresses.contains(address)).count();
         self
     }
 
@@ -152,7 +168,9 @@ impl<T, E> Dial<T, E> {
             (Race::Open(_), Ok(transport)) => self.race = Race::Won(attempt, transport),
             (Race::Open(failures), Err(error)) => {
                 failures.push((self.addresses[attempt.0], error));
-                self.due = Instant::EPOCH;
+                if self.started != self.preferred || self.running.is_empty() {
+                    self.due = Instant::EPOCH;
+                }
             }
             (Race::Won(..) | Race::Over, _) => {}
         }
@@ -177,7 +195,7 @@ impl<T, E> Dial<T, E> {
         let attempt = AttemptId(self.started);
         self.started += 1;
         self.running.push(attempt);
-        self.due = now + self.delay;
+        self.due = now + if self.started == self.preferred { MAX_DELAY } else { self.delay };
         DialStep::Start { attempt, address }
     }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{HandshakeError, InvalidHeader, ResponseError, Side};
+use ws_core::{Error, HandshakeError, InvalidHeader, ResponseError, Side};
 
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;
@@ -70,6 +70,17 @@ pub enum Phase {
     Timeout,
     /// The open connection: the transport failed, or ended without a Close frame.
     Transport,
+}
+
+impl Phase {
+    /// The phase in which an open connection failed.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Violation(_) => Self::Protocol,
+            Error::Timeout(_) => Self::Timeout,
+            _ => Self::Transport,
+        }
+    }
 }
 
 impl fmt::Display for Phase {

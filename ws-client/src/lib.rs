@@ -34,7 +34,7 @@ pub use proxy::{
     ProxyUrlError, Socks5, Socks5Reply,
 };
 pub use reach::{Reach, ReachStep, Reached, Route};
-pub use reconnect::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
+pub use reconnect::{Attempts, Backoff, Cause, Decision, End, GiveUp, Reconnect};
 pub use session::{
     Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Gauge, Mark, Question,
     Session, Stats, Status, Ticket,

@@ -41,6 +41,7 @@ pub struct ConnectOptions {
     open_timeout: Duration,
     bind: Option<SocketAddr>,
     addresses: Vec<SocketAddr>,
+    last: Vec<SocketAddr>,
     nodelay: bool,
     tls: Option<TlsConnector>,
     proxy: ProxyChoice,
@@ -70,6 +71,7 @@ impl ConnectOptions {
             open_timeout: OPEN_TIMEOUT,
             bind: None,
             addresses: Vec::new(),
+            last: Vec::new(),
             nodelay: true,
             tls: None,
             proxy: ProxyChoice::None,
@@ -149,7 +151,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Goes through this proxy: `http://`, `https://`, `socks5://` or `socks5h://`, with `user:password@` if it asks for them.
+    /// Goes through this proxy: `http://`, `https://`, `socks5://` or `socks5h://` (`socks://` is the same), with `user:password@` if it
+    /// asks for them.
     ///
     /// `socks5` is told the address of the target, which is resolved here; all others are told its name.
     pub fn proxy(mut self, url: &str) -> Result<Self, ConnectError> {
@@ -179,6 +182,17 @@ impl ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Dials these addresses after all others, in this order.
+    pub(crate) fn try_last(mut self, addresses: &[SocketAddr]) -> Self {
+        self.last = addresses.to_vec();
+        self
+    }
+
+    /// The addresses that are dialed after all others.
+    pub(crate) fn last_addresses(&self) -> &[SocketAddr] {
+        &self.last
+    }
+
     /// The TLS of the target, if there is to be any.
     pub(crate) fn connector(&self) -> Result<Option<TlsConnector>, ConnectError> {
         if self.target.is_secure() { connector(self.tls.as_ref()).map(Some) } else { Ok(None) }

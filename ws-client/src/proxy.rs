@@ -27,8 +27,8 @@ pub use wire::{Leftover, ProxyConnected};
 /// The longest user name or password for SOCKS5, in bytes (RFC 1929 §2).
 const MAX_SOCKS5_CREDENTIAL: usize = 255;
 
-/// A proxy, from a URL: `http://`, `https://`, `socks5://` or `socks5h://`, then `user:password@` if it asks for them,
-/// the host, and the port unless it is 80, 443 (`https`) or 1080 (`socks5`, `socks5h`).
+/// A proxy, from a URL: `http://`, `https://`, `socks5://` or `socks5h://` (`socks://` is the same), then `user:password@` if it
+/// asks for them, the host, and the port unless it is 80, 443 (`https`) or 1080 (`socks5`, `socks5h`).
 ///
 /// User name and password are percent-decoded. `Display` and `Debug` do not show them.
 ///
@@ -200,6 +200,10 @@ impl FromStr for Proxy {
 /// What stands before `://`. It is shown in an error only if it looks like a scheme: it might be a password.
 fn scheme(url: &str) -> Result<ProxyScheme, ProxyUrlError> {
     let (scheme, _) = url.trim_start().split_once("://").ok_or(ProxyUrlError::NoScheme)?;
+    // Desktops write `socks` into the environment; such a proxy resolves names, as all of version 5 can.
+    if scheme.eq_ignore_ascii_case("socks") {
+        return Ok(ProxyScheme::Socks5h);
+    }
     let known = ProxyScheme::ALL.into_iter().find(|known| scheme.eq_ignore_ascii_case(known.as_str()));
     known.ok_or_else(|| {
         let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);

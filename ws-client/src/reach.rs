@@ -22,6 +22,8 @@ use crate::trace::Reaching;
 pub struct Reach<T> {
     deadline: Instant,
     route: Route,
+    /// The addresses to dial after all others.
+    last: Vec<SocketAddr>,
     stage: Stage<T>,
     trace: Reaching,
 }
@@ -102,6 +104,14 @@ impl Route {
         Self { proxy: None, host: target.host().clone(), port: target.port() }
     }
 
+    /// The addresses that decide whether a transport to `peer` is of use: its own, and the one that a proxy is asked for.
+    pub(crate) fn addresses(&self, peer: SocketAddr) -> Vec<SocketAddr> {
+        match (&self.proxy, &self.host) {
+            (Some(_), Host::Address(address)) => vec![peer, SocketAddr::new(*address, self.port)],
+            _ => vec![peer],
+        }
+    }
+
     /// Whom we connect to.
     fn peer(&self) -> (&Host, u16) {
         match &self.proxy {
@@ -117,6 +127,7 @@ impl<T> Reach<T> {
         let mut reach = Self {
             deadline: now + options.time_to_open(),
             route: Route::direct(options),
+            last: options.last_addresses().to_vec(),
             stage: Stage::Over,
             trace: Reaching::new(),
         };
@@ -124,7 +135,7 @@ impl<T> Reach<T> {
             Err(error) => Stage::Failed(error),
             Ok(None) => match options.remote_addresses() {
                 [] => reach.reach_peer(),
-                addresses => Stage::Dialing(Dial::new(addresses.iter().copied())),
+                addresses => reach.dial(addresses.iter().copied()),
             },
             Ok(Some(proxy)) => {
                 let resolves_names = proxy.resolves_names();
@@ -148,13 +159,17 @@ impl<T> Reach<T> {
         self.deadline
     }
 
+    fn dial(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Stage<T> {
+        Stage::Dialing(Dial::new(addresses).try_last(&self.last))
+    }
+
     fn ask_for(&mut self, address: SocketAddr) {
         (self.route.host, self.route.port) = (Host::Address(address.ip()), address.port());
     }
 
     fn reach_peer(&self) -> Stage<T> {
         match self.route.peer() {
-            (Host::Address(address), port) => Stage::Dialing(Dial::new([SocketAddr::new(*address, port)])),
+            (Host::Address(address), port) => self.dial([SocketAddr::new(*address, port)]),
             (Host::Name(_), _) => Stage::Resolving(Whose::Peers, Asked::No),
         }
     }
@@ -219,18 +234,18 @@ impl<T> Reach<T> {
         let &Stage::Resolving(whose, Asked::Yes) = &self.stage else { return };
         self.trace.resolved(&result);
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
-        let addresses = result.and_then(|addresses| match addresses.first() {
-            Some(&first) => Ok((first, addresses)),
-            None => Err(none()),
+        let addresses = result.and_then(|addresses| {
+            let first = addresses.iter().min_by_key(|address| self.failed_at(address)).copied();
+            first.map(|first| (first, addresses)).ok_or_else(none)
         });
         self.stage = match (addresses, whose) {
             (Err(source), _) => Stage::Failed(match self.proxy(whose) {
                 Some(proxy) => ProxyError::Resolve(source).of(proxy),
                 None => ConnectError::Resolve { host: self.name(whose).0.into(), source },
             }),
-            (Ok((_, addresses)), Whose::Peers) => Stage::Dialing(Dial::new(addresses)),
+            (Ok((_, addresses)), Whose::Peers) => self.dial(addresses),
             (Ok((first, _)), Whose::Targets) => {
-                // A proxy is asked once. The resolver's first address is the one that it holds to be the best.
+                // A proxy is asked once. The resolver's first address is the one that it holds to be the best, unless it has failed.
                 self.ask_for(first);
                 self.reach_peer()
             }
@@ -243,6 +258,11 @@ impl<T> Reach<T> {
             self.trace.dialed(attempt, &result);
             dial.handle_result(attempt, result);
         }
+    }
+
+    /// The place of an address among those that have failed, from 1; 0 for an address that has not.
+    fn failed_at(&self, address: &SocketAddr) -> usize {
+        self.last.iter().position(|failed| failed == address).map_or(0, |at| at + 1)
     }
 
     /// Whether it is the proxy's, and which that is.

@@ -1,13 +1,16 @@
-//! Whether and when to come back after a connection, or an attempt at one, has ended.
+//! Whether and when to reconnect after a connection, or an attempt at one, has ended.
 
 mod attempts;
 mod backoff;
+mod cause;
 mod end;
 mod retry_after;
 
 pub use attempts::Attempts;
 pub use backoff::Backoff;
+pub use cause::{Cause, GiveUp};
 pub use end::End;
+pub(crate) use end::is_transient_status;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,25 +18,42 @@ use std::time::Duration;
 
 use ws_core::Instant;
 
-/// The longest delay that `Retry-After` can bring about, unless it is set.
+use attempts::Latest;
+use backoff::between;
+
+/// Longest time that is taken from `Retry-After`, unless it is set.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// The policy of a client that stays connected. It decides; it waits for nothing and counts nothing ([`Attempts`] does).
 ///
 /// What the user ends, by `close`, `abort` or `cancel_reconnect`, is over and not asked about.
 ///
+/// Three kinds of ends are told apart:
+///
+/// - A **transient** end ([`End::is_transient`]) passes by itself, such as a reset or a 503. [`backoff`](Self::backoff) retries it.
+/// - A **non-transient** end, such as a 404, a wrong handshake, a violation or a close code 1008. Before the first connection was
+///   open, it is a mistake, and `backoff` gives up. After that, it is taken for a passing problem (a deployment, a captive portal, a
+///   wrong clock), and retried: as a transient end is, if the latest connection was stable
+///   ([`stable_after`](Self::stable_after)), and else slowly, after a time that is uniform between half the cap and the cap.
+///   [`only_transient`](Self::only_transient) gives up in any case.
+/// - A **final** end ([`End::is_final`]) is one that no attempt with the same settings can mend. [`after`](Self::after) gives up,
+///   too.
+///
+/// A hook ([`decide`](Self::decide)) overrides all this. A client that gives up says so, with the reason
+/// ([`ClientEvent::GaveUp`](crate::ClientEvent::GaveUp)).
+///
 /// ```
 /// use std::time::Duration;
 /// use ws_client::{Backoff, Decision, End, Reconnect};
 ///
-/// // Comes back one second and a half after whatever happened.
+/// // Reconnects one second and a half after whatever happened.
 /// let fixed = Reconnect::after(Duration::from_millis(1500));
 ///
-/// // Comes back more and more rarely while there is hope, for a day, and also after the server's code 4000.
+/// // Reconnects more and more rarely, for a day, and gives up after a code 4000 of the server.
 /// let patient = Reconnect::from(Backoff::default().cap(Duration::from_secs(300)))
 ///     .max_elapsed(Duration::from_secs(24 * 60 * 60))
 ///     .decide(|end| match end {
-///         End::Closed { closed, .. } if closed.code == 4000 => Some(Decision::Retry),
+///         End::Closed { closed, .. } if closed.code == 4000 => Some(Decision::Stop),
 ///         _ => None,
 ///     });
 /// # let _ = (fixed, patient);
@@ -49,13 +69,16 @@ pub struct Reconnect {
     hook: Option<Hook>,
 }
 
-/// After what it comes back by itself.
+/// The ends that are retried without a hook.
 #[derive(Clone, Copy, Debug)]
 enum Scope {
-    Nothing,
-    /// What may be different next time: [`End::is_retried`].
+    None,
+    /// [`End::is_transient`].
     Transient,
-    Everything,
+    /// These, and all but final ones once a connection was open.
+    Passing,
+    /// All but final ones: [`End::is_final`].
+    All,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +90,7 @@ enum Schedule {
 /// What a hook of [`Reconnect::decide`] wants.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Decision {
-    /// Try again, after the delay of the policy. One that never comes back has that of [`Backoff::default`].
+    /// Try again, after the delay of the policy. One that never reconnects has that of [`Backoff::default`].
     Retry,
     /// Try again after exactly this time, whatever `Retry-After` says.
     RetryIn(Duration),
@@ -75,32 +98,20 @@ pub enum Decision {
     Stop,
 }
 
-/// Why no attempt follows.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum GiveUp {
-    /// The policy, or its hook, does not come back after such an end.
-    NotRetried,
-    /// So many attempts were made: the limit.
-    Attempts(u32),
-    /// The next attempt would begin later than this after the first: the limit.
-    Elapsed(Duration),
-}
-
 impl Reconnect {
-    /// Does not come back, unless a hook wants it.
+    /// Does not reconnect, unless a hook wants it.
     pub fn never() -> Self {
-        Self::new(Scope::Nothing, Schedule::Backoff(Backoff::default()))
+        Self::new(Scope::None, Schedule::Backoff(Backoff::default()))
     }
 
-    /// Comes back `delay` after everything, as Workerman's client does: also after code 1000, and after what cannot be
-    /// different next time. Fractions of a second count. A delay of zero is a busy loop while the server refuses.
+    /// Reconnects `delay` after everything but final ends, as Workerman's client does: also after code 1000, and before the first
+    /// connection was open. Fractions of a second count. A delay of zero is a busy loop while the server refuses.
     pub fn after(delay: Duration) -> Self {
-        Self::new(Scope::Everything, Schedule::Fixed(delay))
+        Self::new(Scope::All, Schedule::Fixed(delay))
     }
 
-    /// Comes back while there is hope ([`End::is_retried`]), after delays that grow ([`Backoff::default`]; others by
-    /// `Reconnect::from(Backoff)`). The default of a client.
+    /// Reconnects after transient ends and, once a connection was open, after all but final ones. Delays grow
+    /// ([`Backoff::default`]; others by `Reconnect::from(Backoff)`). The default of a client.
     pub fn backoff() -> Self {
         Backoff::default().into()
     }
@@ -117,14 +128,25 @@ impl Reconnect {
         }
     }
 
-    /// At most so many attempts to come back, until a connection was stable. Default: no limit.
+    /// Gives up after every end that is not transient ([`End::is_transient`]), also when a connection was open before. A policy that
+    /// [never](Self::never) reconnects stays as it is.
+    #[must_use]
+    pub fn only_transient(mut self) -> Self {
+        self.scope = match self.scope {
+            Scope::None => Scope::None,
+            Scope::Transient | Scope::Passing | Scope::All => Scope::Transient,
+        };
+        self
+    }
+
+    /// Greatest number of attempts to reconnect, until a connection was stable. Default: no limit.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// No attempt to come back begins later than this after the first attempt to connect or, once a connection was stable,
+    /// No attempt to reconnect begins later than this after the first attempt to connect or, once a connection was stable,
     /// after its end. Default: no limit.
     #[must_use]
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
@@ -140,8 +162,12 @@ impl Reconnect {
         self
     }
 
-    /// The longest delay that a server can ask for (`Retry-After`, RFC 9110 §10.2.3); it gets the policy's own if that is
-    /// longer. Zero: what it asks for is ignored. Default: one hour.
+    /// Longest delay that a server can ask for (`Retry-After`, RFC 9110 §10.2.3); a longer one counts as this. Zero ignores the
+    /// field. Default: one hour.
+    ///
+    /// To the delay that the server asks for, a random time is added, so that its clients do not all return at once: uniform between
+    /// zero and the longest delay that the policy has for this attempt, and at most as long as the server asks for. The delay of the
+    /// policy stands if it is longer than both.
     #[must_use]
     pub fn max_retry_after(mut self, delay: Duration) -> Self {
         self.max_retry_after = delay;
@@ -180,7 +206,7 @@ impl Reconnect {
         now: Instant,
     ) -> Result<Duration, GiveUp> {
         let decision = self.hook.as_ref().and_then(|hook| hook.ask(end));
-        self.next_after(decision, attempts, end, random, now)
+        self.next_after(decision, attempts, end, || Cause::from(end), random, now)
     }
 
     /// The hook, for a caller that runs it apart from the policy ([`next_after`](Self::next_after)).
@@ -194,15 +220,17 @@ impl Reconnect {
         decision: Option<Decision>,
         attempts: &mut Attempts,
         end: &End<'_>,
+        cause: impl FnOnce() -> Cause,
         random: impl FnOnce() -> u64,
         now: Instant,
     ) -> Result<Duration, GiveUp> {
         // Before everything else: what comes later counts from here, if nothing came before.
         attempts.begin_series(now);
-        let delay = match decision.unwrap_or_else(|| self.decision(end)) {
-            Decision::Stop => return Err(GiveUp::NotRetried),
-            Decision::Retry => self.delay(attempts.count(), end, random),
-            Decision::RetryIn(delay) => delay,
+        let delay = match decision {
+            Some(Decision::Stop) => return Err(GiveUp::Stopped(cause())),
+            None if !self.retries(attempts, end) => return Err(GiveUp::NotRetried(cause())),
+            Some(Decision::RetryIn(delay)) => delay,
+            Some(Decision::Retry) | None => self.delay(attempts, end, random()),
         };
         if let Some(limit) = self.max_attempts.filter(|&limit| attempts.count() >= limit) {
             return Err(GiveUp::Attempts(limit));
@@ -215,27 +243,43 @@ impl Reconnect {
         Ok(delay)
     }
 
-    fn decision(&self, end: &End<'_>) -> Decision {
+    fn retries(&self, attempts: &Attempts, end: &End<'_>) -> bool {
+        let was_open = attempts.latest() != Latest::None || matches!(end, End::Closed { .. });
         match self.scope {
-            Scope::Everything => Decision::Retry,
-            Scope::Transient if end.is_retried() => Decision::Retry,
-            Scope::Transient | Scope::Nothing => Decision::Stop,
+            Scope::None => false,
+            Scope::Transient => end.is_transient(),
+            Scope::Passing => end.is_transient() || (was_open && !end.is_final()),
+            Scope::All => !end.is_final(),
         }
     }
 
-    fn delay(&self, count: u32, end: &End<'_>, random: impl FnOnce() -> u64) -> Duration {
-        let own = match &self.schedule {
-            Schedule::Fixed(delay) => *delay,
-            Schedule::Backoff(backoff) => backoff.delay(count, random()),
+    fn delay(&self, attempts: &Attempts, end: &End<'_>, random: u64) -> Duration {
+        let (own, most) = match &self.schedule {
+            Schedule::Fixed(delay) => (*delay, *delay),
+            Schedule::Backoff(backoff) if is_slow(attempts, end) => (backoff.slow(random), backoff.longest()),
+            Schedule::Backoff(backoff) => {
+                let count = attempts.count();
+                (backoff.delay(count, random), backoff.ceiling(count))
+            }
         };
-        let asked = end.retry_after().unwrap_or_default();
-        own.max(asked.min(self.max_retry_after))
+        let asked = end.retry_after().unwrap_or_default().min(self.max_retry_after);
+        own.max(between(asked, asked.saturating_add(most.min(asked)), random))
     }
+}
+
+/// Whether there is little hope for the next attempt: the end is not transient, and the latest connection was not stable.
+fn is_slow(attempts: &Attempts, end: &End<'_>) -> bool {
+    let was_unstable = match attempts.latest() {
+        Latest::None => matches!(end, End::Closed { .. }),
+        Latest::Unstable => true,
+        Latest::Stable => false,
+    };
+    was_unstable && !end.is_transient()
 }
 
 impl From<Backoff> for Reconnect {
     fn from(backoff: Backoff) -> Self {
-        Self::new(Scope::Transient, Schedule::Backoff(backoff))
+        Self::new(Scope::Passing, Schedule::Backoff(backoff))
     }
 }
 
@@ -256,15 +300,3 @@ impl fmt::Debug for Hook {
         f.write_str("Hook(..)")
     }
 }
-
-impl fmt::Display for GiveUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotRetried => f.write_str("the policy does not reconnect after such an end"),
-            Self::Attempts(limit) => write!(f, "the limit of {limit} attempts to reconnect is reached"),
-            Self::Elapsed(limit) => write!(f, "reconnecting would take longer than the limit of {limit:?}"),
-        }
-    }
-}
-
-impl std::error::Error for GiveUp {}

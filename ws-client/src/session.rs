@@ -1,5 +1,6 @@
 //! The client that stays connected, as a machine over many connections.
 
+mod addresses;
 mod backlog;
 mod ends;
 mod event;
@@ -20,6 +21,7 @@ pub use outbox::Delivery;
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +30,8 @@ use ws_core::{Instant, Outbound, Random};
 
 use crate::opening::Opening;
 use crate::options::ConnectOptions;
-use crate::reconnect::Attempts;
+use crate::reconnect::{Attempts, GiveUp};
+use addresses::FailedAddresses;
 use backlog::Backlog;
 use ends::Ending;
 use open::Open;
@@ -52,6 +55,10 @@ use outbox::Outbox;
 /// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; waiting events by 1 MiB and the events
 /// of one message. Beyond that nothing is read, and no attempt is begun, until some are taken or
 /// [dropped](Self::discard_events). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
+///
+/// Up to 16 addresses are remembered that took TCP and then failed: before the connection was open, before it was stable
+/// ([`Reconnect::stable_after`](crate::Reconnect::stable_after)), or by a missed deadline at any time. The next attempts
+/// [try them last](crate::Dial::try_last), until another address has opened. No attempt has two requests on the wire.
 pub struct Session {
     settings: Settings,
     random: Random,
@@ -67,6 +74,7 @@ pub struct Session {
     events: Backlog,
     outbox: Outbox,
     attempts: Attempts,
+    failed_addresses: FailedAddresses,
     /// Sequence number up to which `confirm` without a mark has returned.
     confirmed_to: u64,
     /// What the user wants when this attempt or connection has ended.
@@ -120,14 +128,16 @@ struct Attempt {
     deadline: Instant,
     /// Redirects that were followed.
     redirects: u32,
+    /// The addresses that the transport leads to, once it is up.
+    addresses: Vec<SocketAddr>,
 }
 
 /// Who decides instead of the policy.
 enum Wish {
-    /// Come back after this time.
+    /// Reconnect after this time.
     Again(Duration),
-    /// Do not come back.
-    Stop,
+    /// Do not reconnect, for this reason.
+    Stop(GiveUp),
 }
 
 impl Session {
@@ -135,6 +145,7 @@ impl Session {
         Self {
             outbox: Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries),
             attempts: settings.reconnect.attempts(),
+            failed_addresses: FailedAddresses::default(),
             settings,
             random,
             state: State::New,

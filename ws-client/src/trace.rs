@@ -16,6 +16,7 @@ use crate::dial::AttemptId;
 use crate::error::{AcceptError, ConnectError, Phase};
 use crate::options::ConnectOptions;
 use crate::reach::Route;
+use crate::reconnect::GiveUp;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 use crate::tls::TlsError;
 
@@ -162,6 +163,18 @@ pub(crate) fn secured(session: &rustls::Connection) {
 /// The client that stays connected waits for its next attempt.
 pub(crate) fn reconnecting(attempt: u32, delay: Duration) {
     debug!(target: "ws_client", attempt, ?delay, "reconnecting");
+}
+
+/// The client that stays connected does not reconnect. The reason may quote the peer: only its kind is told.
+pub(crate) fn gave_up(reason: &GiveUp) {
+    let reason = match reason {
+        GiveUp::NotRetried(_) => "the end is not retried",
+        GiveUp::Stopped(_) => "the hook said stop",
+        GiveUp::Attempts(_) | GiveUp::Elapsed(_) => "a limit is reached",
+        GiveUp::Closed | GiveUp::Aborted | GiveUp::Cancelled => "the program ended it",
+        GiveUp::HookPanicked(_) => "a hook panicked",
+    };
+    debug!(target: "ws_client", reason, "gave up");
 }
 
 fn failed(span: &Span, error: &(dyn Error + 'static)) {

@@ -218,6 +218,65 @@ fn any_address() -> impl Strategy<Value = SocketAddr> {
     (any::<bool>(), 0..8u8).prop_map(|(is_v6, n)| if is_v6 { v6(n) } else { v4(n) })
 }
 
+#[test]
+fn addresses_that_have_failed_before_are_tried_last() {
+    let (a, b, c, d) = (v6(1), v4(1), v6(2), v4(2));
+    for (rule, last, fates, trace) in [
+        (
+            "the others take turns, and then come these in their own order",
+            vec![b, a],
+            vec![],
+            vec![Start(0, c), Start(250, d), Start(2250, b), Start(2500, a)],
+        ),
+        (
+            "the other family first, if the first address has failed",
+            vec![a],
+            vec![(b, Connects(30))],
+            vec![Start(0, b), Won(30, b, vec![])],
+        ),
+        (
+            "one that is slow wins against one that has failed",
+            vec![a, c, d],
+            vec![(a, Connects(1)), (b, Connects(1999))],
+            vec![Start(0, b), Won(1999, b, vec![])],
+        ),
+        (
+            "one that goes nowhere does not keep them away",
+            vec![a, c, d],
+            vec![(a, Connects(1))],
+            vec![Start(0, b), Start(2000, a), Won(2001, a, vec![b])],
+        ),
+        (
+            "when all others have failed, they start at once",
+            vec![a, b],
+            vec![(c, Fails(100)), (d, Fails(10)), (a, Fails(5)), (b, Connects(1))],
+            vec![Start(0, c), Start(100, d), Start(110, a), Start(115, b), Won(116, b, vec![])],
+        ),
+        (
+            "not when one of them has failed, and another goes on",
+            vec![a, b],
+            vec![(c, Connects(600)), (d, Fails(10)), (a, Connects(0))],
+            vec![Start(0, c), Start(250, d), Won(600, c, vec![])],
+        ),
+        (
+            "when all have failed before, the first does not wait",
+            vec![d, c, b, a],
+            vec![],
+            vec![Start(0, d), Start(250, c), Start(500, b), Start(750, a)],
+        ),
+        (
+            "addresses that are not in the race are passed over",
+            vec![v4(9), c],
+            vec![],
+            vec![Start(0, a), Start(250, b), Start(500, d), Start(2500, c)],
+        ),
+    ] {
+        let dial = Dial::new([a, c, b, d]).try_last(&last);
+        assert_eq!(run(dial, &fates.into_iter().collect()), trace, "{rule}");
+    }
+    assert!(Dial::<(), ()>::new([a]).try_last(&[a]).is_only());
+}
+
 proptest! {
     #[test]
     fn a_race_is_fair_and_ends_once(

@@ -140,6 +140,30 @@ impl From<CloseCode> for CloseFrame {
     }
 }
 
+/// The content of a peer's Close frame that breaks a rule, as far as it can be read.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct IllegalClose {
+    /// The code, which may be one that is not allowed on the wire.
+    pub code: u16,
+    /// The reason up to its first byte that is not UTF-8. After an illegal code, as much of it as has come with the code.
+    pub reason: ByteString,
+}
+
+impl IllegalClose {
+    pub(crate) fn new(code: u16, reason: &[u8]) -> Self {
+        let readable = reason.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        Self { code, reason: readable.into() }
+    }
+}
+
+impl fmt::Display for IllegalClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a Close frame with code {}", self.code)?;
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " and the reason {:?}", &*self.reason) }
+    }
+}
+
 /// RFC 6455 §7.4.1: reported for a Close frame without a code.
 const NO_STATUS: u16 = 1005;
 /// RFC 6455 §7.4.1: reported when there was no Close frame.
@@ -180,8 +204,8 @@ impl Closed {
 
     /// The rule that the peer broke with its answer to our Close frame. It is not an error: the connection has ended as we wanted,
     /// with our code.
-    pub fn violation(&self) -> Option<Violation> {
-        self.violation
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
     }
 }
 
@@ -199,8 +223,10 @@ impl fmt::Display for Closed {
         if self.unsent > 0 {
             write!(f, ", {} messages unsent", self.unsent)?;
         }
-        if let Some(Violation { kind, offset }) = self.violation() {
+        if let Some(violation) = self.violation() {
+            let Violation { kind, offset, .. } = violation;
             write!(f, "; the peer's answer was broken: {kind} at byte {offset}")?;
+            violation.write_close(f)?;
         }
         Ok(())
     }

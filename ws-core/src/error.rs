@@ -1,8 +1,9 @@
 //! How an open connection fails.
 
+use alloc::boxed::Box;
 use core::fmt;
 
-use crate::close::CloseCode;
+use crate::close::{CloseCode, IllegalClose};
 use crate::machine::Broken;
 use crate::message::Message;
 
@@ -67,7 +68,7 @@ impl fmt::Display for Timeout {
 }
 
 /// What the peer did that RFC 6455 or a limit forbids, and where.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Violation {
     /// What it did.
@@ -75,9 +76,34 @@ pub struct Violation {
     /// The position of the frame in what came since the opening handshake, in bytes; for invalid UTF-8, of the byte
     /// that makes it invalid, unless the message is compressed.
     pub offset: u64,
+    close: Option<Box<IllegalClose>>,
 }
 
 impl Violation {
+    pub(crate) fn new(kind: ViolationKind, offset: u64) -> Self {
+        Self { kind, offset, close: None }
+    }
+
+    pub(crate) fn in_close(mut self, close: IllegalClose) -> Self {
+        self.close = Some(Box::new(close));
+        self
+    }
+
+    /// What the kind does not tell of the Close frame.
+    pub(crate) fn write_close(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.close(), self.kind) {
+            (None, _) => Ok(()),
+            (Some(close), ViolationKind::CloseCode(_)) if close.reason.is_empty() => Ok(()),
+            (Some(close), ViolationKind::CloseCode(_)) => write!(f, ", with the reason {:?}", &*close.reason),
+            (Some(close), _) => write!(f, ", in {close}"),
+        }
+    }
+
+    /// The code and the readable part of the reason, if the frame is a Close frame with an illegal code or an illegal reason.
+    pub fn close(&self) -> Option<&IllegalClose> {
+        self.close.as_deref()
+    }
+
     /// The code of the Close frame that answers it.
     pub fn code(&self) -> CloseCode {
         match self.kind {
@@ -91,7 +117,9 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the peer sent {} at byte {}; closed with code {}", self.kind, self.offset, self.code())
+        write!(f, "the peer sent {} at byte {}", self.kind, self.offset)?;
+        self.write_close(f)?;
+        write!(f, "; closed with code {}", self.code())
     }
 }
 

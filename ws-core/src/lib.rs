@@ -24,7 +24,7 @@ mod time;
 mod trace;
 mod utf8;
 
-pub use close::{CloseCode, CloseFrame, Closed, InvalidClose, Side};
+pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, InvalidClose, Side};
 pub use config::Config;
 pub use connection::{Connection, Data, Reply, Visit};
 #[cfg(feature = "deflate")]

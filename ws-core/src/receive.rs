@@ -10,7 +10,7 @@ use core::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::close::{CloseCode, CloseFrame};
+use crate::close::{CloseCode, CloseFrame, IllegalClose};
 use crate::config::Config;
 use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
@@ -193,7 +193,7 @@ impl Receive {
     /// A data frame begins: checks its place in the message, and the message against the limits.
     fn begin_frame(&mut self, header: &Header) -> Result<(), Violation> {
         trace::received(|| *header);
-        let violation = |kind| Violation { kind, offset: self.position };
+        let violation = |kind| Violation::new(kind, self.position);
         let mut message = match (header.opcode(), self.message.take()) {
             (Opcode::Continuation, Some(message)) => message,
             // RFC 6455 §5.4: fragments of one message MUST NOT be interleaved with another, and begin with its opcode.
@@ -339,11 +339,13 @@ impl Receive {
             [_] => return Err(self.violation(ViolationKind::CloseTooShort)),
             [first, second, reason @ ..] => (u16::from_be_bytes([*first, *second]), reason),
         };
-        let code = CloseCode::new(code).ok_or_else(|| self.violation(ViolationKind::CloseCode(code)))?;
+        let illegal = |violation: Violation| violation.in_close(IllegalClose::new(code, reason));
+        let code =
+            CloseCode::new(code).ok_or_else(|| illegal(self.violation(ViolationKind::CloseCode(code))))?;
         let mut text = Text::default();
-        text.feed(reason).map_err(|at| self.violation_at(start + 2 + at))?;
+        text.feed(reason).map_err(|at| illegal(self.violation_at(start + 2 + at)))?;
         if is_whole && !text.is_complete() {
-            return Err(self.violation_at(start + payload.len()));
+            return Err(illegal(self.violation_at(start + payload.len())));
         }
         CloseFrame::new(code, text.into_string()).map_err(|_| self.violation(ViolationKind::ControlTooLong))
     }
@@ -356,13 +358,13 @@ impl Receive {
 
     #[cold]
     fn violation(&self, kind: ViolationKind) -> Violation {
-        Violation { kind, offset: self.position }
+        Violation::new(kind, self.position)
     }
 
     /// Invalid UTF-8 at the byte `at` of the buffer.
     #[cold]
     fn violation_at(&self, at: usize) -> Violation {
-        Violation { kind: ViolationKind::InvalidUtf8, offset: self.position + at as u64 }
+        Violation::new(ViolationKind::InvalidUtf8, self.position + at as u64)
     }
 }
 

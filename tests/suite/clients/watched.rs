@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use ws_client::{ClientBuilder, ClientEvent, Reconnect};
+use ws_client::{ClientBuilder, ClientEvent, GiveUp, Reconnect};
 
 use super::ClientAdapter;
 use crate::ends::{FAR, quiet};
@@ -17,11 +17,13 @@ pub const SOON: Duration = Duration::from_millis(1);
 /// A client whose events are compared with what is expected.
 ///
 /// Events are `connected`, `open`, `message TEXT`, `ping`, `closing CODE`, `error PHASE`, `closed CODE`, `reconnecting N`,
-/// `full`, `drained`, `undelivered TEXT`, and at last `over`. Pongs are passed over.
+/// `full`, `drained`, `undelivered TEXT`, and at last `over`, before which the client must have said why. Pongs are passed over.
 pub struct Watched<C> {
     client: C,
     /// What the last errors said.
     errors: Vec<String>,
+    /// The reason for which the client has given up.
+    pub gave_up: Option<GiveUp>,
 }
 
 /// A client that comes back at once, whatever happens, and has no deadline that a busy machine could miss.
@@ -31,7 +33,7 @@ pub fn persistent<C: ClientAdapter>(url: &str) -> ClientBuilder<C> {
 
 /// The client that a builder makes.
 pub fn watched<C: ClientAdapter>(builder: ClientBuilder<C>) -> Watched<C> {
-    Watched { client: builder.build().unwrap(), errors: Vec::new() }
+    Watched { client: builder.build().unwrap(), errors: Vec::new(), gave_up: None }
 }
 
 impl<C: ClientAdapter> Watched<C> {
@@ -92,6 +94,15 @@ impl<C: ClientAdapter> Watched<C> {
     }
 
     fn word(&mut self, event: Option<ClientEvent>) -> Option<String> {
+        match event {
+            None => assert!(self.gave_up.is_some(), "never silently over"),
+            Some(ClientEvent::GaveUp { reason }) => {
+                self.gave_up = Some(reason);
+                return None;
+            }
+            Some(ClientEvent::Reconnecting { .. }) => self.gave_up = None,
+            Some(_) => assert_eq!(self.gave_up, None, "nothing comes after it: {event:?}"),
+        }
         Some(match event {
             None => "over".into(),
             Some(ClientEvent::Connected { .. }) => "connected".into(),

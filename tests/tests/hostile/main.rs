@@ -5,5 +5,6 @@
 mod addresses;
 mod floods;
 mod handshakes;
+mod staying;
 mod testee;
 mod violations;

@@ -132,6 +132,11 @@ fn check(event: &Value) {
             ("clean", Value::is_boolean),
             ("by", |value| value == "peer" || value == "us"),
         ],
+        "connected" => &[("peer", Value::is_string), ("local", Value::is_string)],
+        "reconnecting" => {
+            &[("attempt", Value::is_u64), ("after", Value::is_f64), ("cause", Value::is_string)]
+        }
+        "gave_up" => &[("reason", Value::is_string)],
         other => panic!("no such event {other:?}: {event}"),
     };
     let names: Vec<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();

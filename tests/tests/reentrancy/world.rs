@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_async::{ClientError, ClientEvent, CloseCode, Config, ConnectOptions, Incoming, Reconnect, Status};
+use ws_async::{
+    ClientError, ClientEvent, CloseCode, Config, ConnectOptions, GiveUp, Incoming, Reconnect, Status,
+};
 
 use crate::memory::{
     Client, Handle, Listener, Memory, NEVER, Point, Receiver, Script, Sender, Transport, WebSocket, listener,
@@ -293,15 +295,16 @@ impl Life {
     pub(crate) async fn settle_panic(self, name: &str) {
         let mut client = self.client.expect("the client that has driven");
         client.try_send(INSIDE).unwrap_err();
-        let (mut errors, mut ends) = (Vec::new(), 0);
+        let (mut errors, mut ends, mut reasons) = (Vec::new(), 0, Vec::new());
         while let Some(event) = client.next().await {
             match event {
                 ClientEvent::Error(ClientError::HookPanicked { hook, .. }) => errors.push(hook),
                 ClientEvent::Closed(_) => ends += 1,
+                ClientEvent::GaveUp { reason: GiveUp::HookPanicked(hook) } => reasons.push(hook),
                 event => panic!("{event:?}"),
             }
         }
-        assert_eq!((&errors[..], ends), (&[name][..], 1));
+        assert_eq!((&errors[..], ends, &reasons[..]), (&[name][..], 1, &[name][..]));
         assert_eq!(client.status(), Status::Closed);
         assert_eq!(client.take_unsent(), []);
         client.reconnect_after(Duration::from_millis(1));

@@ -10,6 +10,7 @@ use ws_core::{Broken, Response};
 
 use super::Proxy;
 use crate::error::{ConnectError, Phase, write_failures, write_tls};
+use crate::reconnect::is_transient_status;
 use crate::tls::TlsError;
 pub use url::ProxyUrlError;
 
@@ -46,8 +47,8 @@ pub enum ProxyError {
     Refused(Box<Response>),
     /// The answer is not of HTTP/1.1 or HTTP/1.0; the beginning of its first line.
     NotHttp(Bytes),
-    /// The head of the answer is malformed.
-    Malformed(&'static str),
+    /// The head of the answer is malformed: the part, with the name of the field if that is known.
+    Malformed(String),
     /// The head of the answer is over 16 KiB.
     HeadTooLong,
     /// The head of the answer has over 100 headers.
@@ -259,15 +260,14 @@ impl ProxyError {
         }
     }
 
-    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses of a proxy that did
-    /// not reach the target (502 to 504, and those of an overloaded server, 408, 429, 500), and the replies of a SOCKS5 proxy
-    /// that say so. Not so where it refuses, or wants other credentials.
+    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses 408,
+    /// 425, 429 and 5xx except 501 and 505, as for a server, and the replies of a SOCKS5 proxy that say so. Not so where it refuses, or wants other credentials.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) | Self::Timeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
             Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
-            Self::Refused(response) => matches!(response.status(), 408 | 429 | 500 | 502..=504),
+            Self::Refused(response) => is_transient_status(response.status()),
             Self::Reply(reply) => matches!(
                 reply,
                 Socks5Reply::GeneralFailure
@@ -279,6 +279,20 @@ impl ProxyError {
             Self::Tls(error) => error.is_passing(),
             _ => false,
         }
+    }
+
+    /// Whether no attempt can succeed with the same settings: they cannot be used, or the proxy wants other credentials.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Url(_)
+                | Self::Environment { .. }
+                | Self::NameTooLong(_)
+                | Self::Name(_)
+                | Self::AuthenticationRequired { .. }
+                | Self::NoAcceptableMethod { .. }
+                | Self::CredentialsRefused(_)
+        )
     }
 
     /// Whether it is the transport below TLS with the proxy that has ended or failed.

@@ -1,4 +1,4 @@
-//! How often a client has tried to come back.
+//! The number of attempts to reconnect.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ws_core::Instant;
 /// So long a connection must have been open to be stable, unless it is set.
 pub(super) const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// The attempts to come back since a connection was stable: a series.
+/// The attempts to reconnect since a connection was stable: a series.
 ///
 /// Made by [`Reconnect::attempts`](crate::Reconnect::attempts); told of each attempt when it begins
 /// ([`begin`](Self::begin)), and how long a connection was open ([`opened_for`](Self::opened_for)) before the policy is asked
@@ -21,14 +21,32 @@ pub struct Attempts {
     /// When the series began.
     since: Option<Instant>,
     stable_after: Duration,
+    latest: Latest,
+}
+
+/// The latest connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Latest {
+    /// None was ever open.
+    None,
+    /// It ended before it was stable.
+    Unstable,
+    Stable,
 }
 
 impl Attempts {
     pub(super) fn new(stable_after: Duration) -> Self {
-        Self { count: 0, is_ahead: false, last_delay: Duration::ZERO, since: None, stable_after }
+        Self {
+            count: 0,
+            is_ahead: false,
+            last_delay: Duration::ZERO,
+            since: None,
+            stable_after,
+            latest: Latest::None,
+        }
     }
 
-    /// The number of the latest attempt to come back, or of the one that is waited for, from 1. 0 for the first attempt to
+    /// The number of the latest attempt to reconnect, or of the one that is waited for, from 1. 0 for the first attempt to
     /// connect at all, and after a stable connection.
     pub fn count(&self) -> u32 {
         self.count
@@ -43,11 +61,15 @@ impl Attempts {
     /// A connection has ended that was open for so long. A stable one ends the series: what comes next is counted from 1,
     /// and has the first delay. It was stable if it was open for the longer of 10 s
     /// ([`Reconnect::stable_after`](crate::Reconnect::stable_after)) and the last delay: a server that dies of each connection
-    /// is not asked more and more often.
-    pub fn opened_for(&mut self, open: Duration) {
-        if open >= self.stable_after.max(self.last_delay) {
-            *self = Self::new(self.stable_after);
+    /// is not asked more and more often. Says whether it was stable.
+    pub fn opened_for(&mut self, open: Duration) -> bool {
+        let is_stable = open >= self.stable_after.max(self.last_delay);
+        if is_stable {
+            *self = Self { latest: Latest::Stable, ..Self::new(self.stable_after) };
+        } else {
+            self.latest = Latest::Unstable;
         }
+        is_stable
     }
 
     /// The next attempt is made after `delay`. The policy says so by itself; this is for a user who wants it, whatever the
@@ -62,6 +84,10 @@ impl Attempts {
 
     pub(super) fn begin_series(&mut self, now: Instant) {
         self.since.get_or_insert(now);
+    }
+
+    pub(super) fn latest(&self) -> Latest {
+        self.latest
     }
 
     pub(super) fn elapsed(&self, now: Instant) -> Duration {

@@ -24,16 +24,32 @@ pub enum End<'a> {
 }
 
 impl End<'_> {
-    /// Whether things may be different next time: after failures of the name service, of TCP and of TLS, of a proxy that did not
-    /// reach the server, after time-outs and the end of the stream, after the statuses 408, 425, 429 and 5xx except 501 and 505, and after the close codes 1001, 1005,
-    /// 1006 and 1011 to 1014. Not so after a certificate, a status or a response that is wrong, after a violation of the
-    /// protocol, nor after other close codes.
-    pub fn is_retried(&self) -> bool {
+    /// Whether the end is of a kind that passes by itself: failures of the name service, of TCP and of TLS, a proxy that did not
+    /// reach the server, time-outs, the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
+    /// 425, 429 and 5xx except 501 and 505, and the close codes 1001, 1005, 1006 and 1011 to 1014. Not transient are another
+    /// failure that is about a certificate, another status, a wrong response, a violation of the protocol, and other close codes.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Failed(error) => is_passing(error),
             // We closed it, for what the peer would do again.
             Self::Closed { error: Some(Error::Violation(_)), .. } => false,
             Self::Closed { closed, .. } => matches!(closed.code, 1001 | 1005 | 1006 | 1011..=1014),
+        }
+    }
+
+    /// Whether no attempt can succeed with the same settings: a URL, a request or a TLS setting that cannot be used, and a proxy
+    /// that wants other credentials (407, and the same of SOCKS5).
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Failed(error) => match error {
+                ConnectError::Url(_)
+                | ConnectError::TlsUnsupported
+                | ConnectError::TlsConfig(_)
+                | ConnectError::Request(_) => true,
+                ConnectError::Proxy { source, .. } => source.is_final(),
+                _ => false,
+            },
+            Self::Closed { .. } => false,
         }
     }
 
@@ -67,7 +83,7 @@ fn is_passing(error: &ConnectError) -> bool {
 
 fn is_passing_in_handshake(error: &HandshakeError) -> bool {
     match error {
-        HandshakeError::Rejected(rejected) => is_passing_status(rejected.response.status()),
+        HandshakeError::Rejected(rejected) => is_transient_status(rejected.response.status()),
         HandshakeError::UnexpectedEof(_) | HandshakeError::Timeout => true,
         // In TLS 1.3 a server refuses a client's certificate when TLS is up for the client.
         HandshakeError::Transport(_) => TlsError::find(error).is_none_or(TlsError::is_passing),
@@ -78,6 +94,6 @@ fn is_passing_in_handshake(error: &HandshakeError) -> bool {
 
 /// RFC 9110 §15.5.9 (408), RFC 8470 §5.2 (425), RFC 6585 §4 (429), RFC 9110 §15.6 (5xx). The server that does not know
 /// the method (501) or the version (505) of a request will not know it next time.
-fn is_passing_status(status: u16) -> bool {
+pub(crate) fn is_transient_status(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
 }

@@ -6,6 +6,7 @@ use ws_core::HandshakeError;
 
 use super::event::{ClientError, ClientEvent};
 use crate::error::ConnectError;
+use crate::reconnect::{Cause, GiveUp};
 
 /// While events of so many bytes wait, no more are brought about.
 const LIMIT: usize = if cfg!(shuttle) { 1 << 11 } else { 1 << 20 };
@@ -73,13 +74,24 @@ impl Backlog {
         }
     }
 
-    /// Forgets that an attempt was to follow, if nobody was told yet.
+    /// Forgets whether an attempt was to follow, if nobody was told yet: another one takes its place.
+    pub(super) fn drop_outlook(&mut self) {
+        self.drop_last_if(|event| matches!(event, ClientEvent::GaveUp { .. }));
+        self.drop_last_if(|event| matches!(event, ClientEvent::Reconnecting { .. }));
+    }
+
+    /// Forgets that an attempt was to follow, if nobody was told yet. One that the user asked for is told: the user may know that
+    /// the client was over before.
     pub(super) fn drop_reconnecting(&mut self) {
-        if let Some(at) =
-            self.events.iter().rposition(|event| matches!(event, ClientEvent::Reconnecting { .. }))
-            && let Some(event) = self.events.remove(at)
-        {
-            self.size -= size(&event);
+        self.drop_last_if(
+            |event| matches!(event, ClientEvent::Reconnecting { cause, .. } if *cause != Cause::Requested),
+        );
+    }
+
+    fn drop_last_if(&mut self, is_dropped: impl FnOnce(&ClientEvent) -> bool) {
+        if self.events.back().is_some_and(is_dropped) {
+            let event = self.events.pop_back();
+            self.size -= event.as_ref().map_or(0, size);
         }
     }
 }
@@ -93,6 +105,8 @@ fn size(event: &ClientEvent) -> usize {
         ClientEvent::Error(ClientError::Connect(ConnectError::Handshake(HandshakeError::Rejected(
             rejected,
         )))) => 2 * rejected.response.head().len() + rejected.body.len(),
+        ClientEvent::Reconnecting { cause, .. } => cause.held(),
+        ClientEvent::GaveUp { reason: GiveUp::NotRetried(cause) | GiveUp::Stopped(cause) } => cause.held(),
         _ => 0,
     };
     held + size_of::<ClientEvent>()

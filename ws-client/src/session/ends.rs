@@ -9,7 +9,7 @@ use ws_core::{Closed, Instant, Message, Side};
 use super::event::{ClientError, ClientEvent};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Action, Session, State, Wish};
-use crate::reconnect::Decision;
+use crate::reconnect::{Cause, Decision, GiveUp};
 
 /// RFC 6455 §7.1.5: there was no Close frame.
 pub(super) const ABNORMAL: u16 = 1006;
@@ -28,6 +28,13 @@ pub(super) struct Ending {
 enum Verdict {
     Decided(Option<Decision>),
     Panicked,
+}
+
+/// The next attempt: so long after this time, because of this end.
+struct Next {
+    from: Instant,
+    after: Duration,
+    cause: Cause,
 }
 
 /// For drivers: hooks.
@@ -75,7 +82,8 @@ impl Session {
             self.conclude(Verdict::Panicked);
         } else {
             let error = ClientError::HookPanicked { hook: "prepare", end: None };
-            let next = self.wanted();
+            let cause = Cause::of_error(&error);
+            let next = self.wanted(cause).unwrap_or(Err(GiveUp::HookPanicked("prepare")));
             self.ended(Some(error), Closed::abrupt(ABNORMAL, Side::Us), Vec::new(), next);
         }
     }
@@ -126,15 +134,17 @@ impl Session {
 
     /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
     fn go_on(&mut self, ended: Ended, undelivered: Vec<Message>, at: Instant, verdict: Verdict) {
-        let next = match (&self.wish, verdict) {
-            (Some(_), _) | (None, Verdict::Panicked) => self.wanted(),
+        let cause = ended.cause();
+        let next = match (self.wanted(cause.clone()), verdict) {
+            (Some(next), _) => next,
+            (None, Verdict::Panicked) => Err(GiveUp::HookPanicked("decide")),
             (None, Verdict::Decided(decision)) => {
                 let (policy, random) = (&self.settings.reconnect, &mut self.random);
                 let random = || random.next_u64();
+                let reason = || cause.clone();
                 policy
-                    .next_after(decision, &mut self.attempts, &ended.end(), random, at)
-                    .ok()
-                    .map(|after| (at, after))
+                    .next_after(decision, &mut self.attempts, &ended.end(), reason, random, at)
+                    .map(|after| Next { from: at, after, cause })
             }
         };
         let (error, closed) = match ended {
@@ -157,7 +167,7 @@ impl Session {
         error: Option<ClientError>,
         closed: Closed,
         undelivered: Vec<Message>,
-        next: Option<(Instant, Duration)>,
+        next: Result<Next, GiveUp>,
     ) {
         if let Some(error) = error {
             self.events.push(ClientEvent::Error(error));
@@ -168,19 +178,19 @@ impl Session {
         }
         self.check_drained();
         match next {
-            Some((from, after)) => self.wait(from, after),
-            None => self.over(),
+            Ok(Next { from, after, cause }) => self.wait(from, after, cause),
+            Err(reason) => self.over(reason),
         }
     }
 
-    /// When the user wants the next attempt: so long after this time, if at all.
-    fn wanted(&mut self) -> Option<(Instant, Duration)> {
-        match self.wish.take() {
-            Some(Wish::Again(after)) => {
+    /// The wish of the user, if there is one: the next attempt, or the reason why none follows.
+    fn wanted(&mut self, cause: Cause) -> Option<Result<Next, GiveUp>> {
+        Some(match self.wish.take()? {
+            Wish::Again(after) => {
                 self.attempts.again(after);
-                Some((self.now, after))
+                Ok(Next { from: self.now, after, cause })
             }
-            Some(Wish::Stop) | None => None,
-        }
+            Wish::Stop(reason) => Err(reason),
+        })
     }
 }

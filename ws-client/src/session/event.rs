@@ -5,16 +5,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Bytes;
-use ws_core::{CloseFrame, Closed, Error, Message, Response, Violation};
+use ws_core::{CloseFrame, Closed, Error, Message, Response};
 
 use crate::error::{ConnectError, Phase};
+use crate::reconnect::{Cause, GiveUp};
 
 /// What a [`Session`](super::Session) reports.
 ///
 /// The order, for each attempt: `Connected`\* (again after a redirect), `Open`?, (`Message` | `Ping` | `Pong`)\*, `Closing`?,
-/// `Error`?, `Closed`, `Undelivered`\*, `Reconnecting`?. Every failure gives one `Error`, and every attempt exactly one
-/// `Closed`. There is no `Error` when Close frames were exchanged, and when the user gave up. `BufferFull` and `BufferDrained`
-/// may come anywhere.
+/// `Error`?, `Closed`, `Undelivered`\*, then `Reconnecting` or `GaveUp`. Every failure gives one `Error`, and every attempt exactly
+/// one `Closed`. There is no `Error` when Close frames were exchanged, and when the user gave up. `BufferFull` and `BufferDrained`
+/// may come anywhere before `GaveUp`.
+///
+/// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
+/// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
+/// `Reconnecting`, or in its place.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
@@ -52,6 +57,8 @@ pub enum ClientEvent {
         attempt: u32,
         /// When it is made, counted from the end of the one before, or from when the user wanted it.
         after: Duration,
+        /// The end that it follows, in short. The error itself is in the event `Error` before.
+        cause: Cause,
     },
     /// The outbox has reached its limit; sending waits, or fails, until there is room. Said once until `BufferDrained`.
     BufferFull,
@@ -61,6 +68,12 @@ pub enum ClientEvent {
     ///
     /// [`Delivery::Confirmed`]: super::Delivery::Confirmed
     Undelivered(Message),
+    /// The client does not reconnect: the last event. Messages that were not sent can be taken back
+    /// ([`take_unsent`](super::Session::take_unsent)).
+    GaveUp {
+        /// The reason: the user's own wish, a limit, or an end that is not retried.
+        reason: GiveUp,
+    },
 }
 
 /// Why a connection, or the attempt at one, failed.
@@ -88,9 +101,8 @@ impl ClientError {
     pub fn phase(&self) -> Phase {
         match self {
             Self::Connect(error) => error.phase(),
-            Self::Connection(Error::Violation(Violation { .. })) => Phase::Protocol,
-            Self::Connection(Error::Timeout(_)) | Self::Unconfirmed => Phase::Timeout,
-            Self::Connection(_) => Phase::Transport,
+            Self::Connection(error) => Phase::of(error),
+            Self::Unconfirmed => Phase::Timeout,
             Self::HookPanicked { .. } => Phase::Setup,
         }
     }

@@ -34,7 +34,10 @@ impl Session {
         }
         self.events.push(ClientEvent::Connected { peer, local });
         let random = self.new_random();
-        let State::Opening(attempt) = std::mem::replace(&mut self.state, State::Over) else { return false };
+        let State::Opening(mut attempt) = std::mem::replace(&mut self.state, State::Over) else {
+            return false;
+        };
+        attempt.addresses = route.addresses(peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
         let config = attempt.options.connection_config().clone().max_send_buffer(usize::MAX);
         let options = attempt.options.clone().config(config);

@@ -1,5 +1,7 @@
 //! What belongs to one open connection.
 
+use std::net::SocketAddr;
+
 use ws_core::{Connection, Instant};
 
 use super::event::ClientError;
@@ -8,6 +10,8 @@ use crate::channel::Channel;
 pub(super) struct Open {
     pub(super) channel: Channel<Connection>,
     pub(super) since: Instant,
+    /// The addresses that the transport leads to.
+    pub(super) addresses: Vec<SocketAddr>,
     /// What it failed of, which says more than how it was closed.
     pub(super) failure: Option<ClientError>,
     /// The user closes: the peer's Close is read for, whatever else there is.
@@ -21,12 +25,13 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(mut channel: Channel<Connection>, now: Instant) -> Self {
+    pub(super) fn new(mut channel: Channel<Connection>, addresses: Vec<SocketAddr>, now: Instant) -> Self {
         // What has not begun to leave goes out on the next connection.
         channel.inner_mut().withhold_from_a_closing_peer();
         Self {
             channel,
             since: now,
+            addresses,
             failure: None,
             is_closing: false,
             ends_pause: false,

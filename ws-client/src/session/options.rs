@@ -148,7 +148,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self
     }
 
-    /// Whether and when to come back after a connection, or an attempt at one, has ended. Default:
+    /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
     /// [`Reconnect::backoff`].
     #[must_use]
     pub fn reconnect(self, reconnect: Reconnect) -> Self {

@@ -1,5 +1,6 @@
 //! What a session goes through: attempts, connections, their ends.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
@@ -13,6 +14,7 @@ use super::{Action, Attempt, Session, State, Wish};
 use crate::error::ConnectError;
 use crate::opening::Opened;
 use crate::options::ConnectOptions;
+use crate::reconnect::{Cause, GiveUp};
 use crate::trace;
 
 /// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
@@ -34,12 +36,13 @@ impl Session {
     /// Opens the first transport of an attempt; redirects may lead to others.
     pub(super) fn dial_first(&mut self, options: ConnectOptions) {
         let deadline = self.now + options.time_to_open();
-        self.dial(Attempt { options, deadline, redirects: 0 });
+        self.dial(Attempt { options, deadline, redirects: 0, addresses: Vec::new() });
     }
 
     fn dial(&mut self, attempt: Attempt) {
         self.absent.1 = Outbound::default();
-        self.action = Some(Action::Open(Box::new(attempt.options.clone())));
+        let failed = self.failed_addresses.oldest_first();
+        self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(failed))));
         self.state = State::Opening(Box::new(attempt));
     }
 
@@ -49,7 +52,10 @@ impl Session {
             && let Some(options) = self.redirect(attempt, &error)
         {
             let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
-            return self.dial(Attempt { options, deadline, redirects });
+            return self.dial(Attempt { options, deadline, redirects, addresses: Vec::new() });
+        }
+        if let State::Handshaking(attempt, _) = &self.state {
+            self.failed_addresses.failed(&attempt.addresses);
         }
         self.end(Ended::Failed(error));
     }
@@ -66,11 +72,13 @@ impl Session {
     }
 
     /// The user gives up what is under way; no connection is open.
-    pub(super) fn give_up(&mut self) {
-        if let State::Deciding(_) = self.state {
-            return self.overrule(Wish::Stop);
+    pub(super) fn give_up(&mut self, reason: GiveUp) {
+        match self.state {
+            State::Deciding(_) => return self.overrule(Wish::Stop(reason)),
+            // It was told.
+            State::Over => return,
+            _ => self.wish = None,
         }
-        self.wish = None;
         match self.state {
             State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
                 self.action = Some(Action::Drop);
@@ -80,19 +88,22 @@ impl Session {
             State::Waiting { .. } => self.events.drop_reconnecting(),
             State::New | State::Open(_) | State::Deciding(_) | State::Over => {}
         }
-        self.over();
+        self.over(reason);
     }
 
     /// The next attempt, which is counted already, is due so long after this time.
-    pub(super) fn wait(&mut self, from: Instant, after: Duration) {
+    pub(super) fn wait(&mut self, from: Instant, after: Duration, cause: Cause) {
         self.state = State::Waiting { until: from + after };
         trace::reconnecting(self.attempts.count(), after);
-        self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after });
+        self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after, cause });
     }
 
-    pub(super) fn over(&mut self) {
+    /// No attempt follows. This is the last event.
+    pub(super) fn over(&mut self, reason: GiveUp) {
         self.state = State::Over;
         self.outbox.touch();
+        trace::gave_up(&reason);
+        self.events.push(ClientEvent::GaveUp { reason });
     }
 }
 
@@ -112,9 +123,12 @@ impl Session {
             | State::Opening(_)
             | State::Over => return false,
             State::Deciding(_) => return self.conclude_overruled(),
-            State::Handshaking(_, opening) => match opening.poll_event() {
+            State::Handshaking(attempt, opening) => match opening.poll_event() {
                 Ok(None) => return false,
-                Ok(Some(opened)) => self.open(opened),
+                Ok(Some(opened)) => {
+                    let addresses = std::mem::take(&mut attempt.addresses);
+                    self.open(opened, addresses);
+                }
                 Err(error) => {
                     self.absent.1 = last_words(opening.outbound());
                     self.failed(error);
@@ -135,10 +149,11 @@ impl Session {
     }
 
     /// The handshake is done.
-    fn open(&mut self, opened: Opened) {
+    fn open(&mut self, opened: Opened, addresses: Vec<SocketAddr>) {
         self.events.push(ClientEvent::Open(opened.response));
         self.stats.connections += 1;
-        self.state = State::Open(Box::new(Open::new(opened.connection, self.now)));
+        self.failed_addresses.opened(&addresses);
+        self.state = State::Open(Box::new(Open::new(opened.connection, addresses, self.now)));
         self.feed();
     }
 
@@ -178,7 +193,17 @@ impl Session {
     fn connection_closed(&mut self, closed: Closed) {
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
         self.absent.1 = last_words(open.channel.outbound());
-        self.attempts.opened_for(self.now - open.since);
+        let was_stable = self.attempts.opened_for(self.now - open.since);
+        // A path that loses long packets may open, and be found out by a deadline long after.
+        let has_missed = matches!(
+            open.failure,
+            Some(ClientError::Unconfirmed | ClientError::Connection(ws_core::Error::Timeout(_)))
+        );
+        if has_missed || (open.failure.is_some() && !was_stable) {
+            self.failed_addresses.failed(&open.addresses);
+        } else if was_stable {
+            self.failed_addresses.works(&open.addresses);
+        }
         self.end(Ended::Closed { closed, error: open.failure });
     }
 
@@ -191,9 +216,9 @@ impl Session {
         }
     }
 
-    /// Says so if the outbox has run empty.
+    /// Says so if the outbox has run empty. A client that is over has said its last word.
     pub(super) fn check_drained(&mut self) {
-        if self.outbox.poll_drained() {
+        if !matches!(self.state, State::Over) && self.outbox.poll_drained() {
             self.events.push(ClientEvent::BufferDrained);
         }
     }

@@ -11,7 +11,7 @@ use super::event::ClientError;
 use super::options::Prepare;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
-use crate::reconnect::{Decision, End, Hook};
+use crate::reconnect::{Cause, Decision, End, Hook};
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.
@@ -97,6 +97,15 @@ impl Ended {
                 End::Closed { closed, error: Some(error) }
             }
             Self::Closed { closed, .. } => End::Closed { closed, error: None },
+        }
+    }
+
+    /// The same for the user's eyes.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Failed(error) => Cause::of_failure(error),
+            Self::Closed { error: Some(error), .. } => Cause::of_error(error),
+            Self::Closed { closed, error: None } => Cause::of_close(closed),
         }
     }
 }

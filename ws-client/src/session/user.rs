@@ -10,6 +10,7 @@ use super::event::{ClientEvent, Stats, Status};
 use super::gauge::Gauge;
 use super::proofs::{ConfirmError, Mark, Ticket};
 use super::{Session, State, Wish};
+use crate::reconnect::{Cause, GiveUp};
 
 /// While more bytes than this wait in the connection, no ping is accepted.
 const MAX_BEFORE_PING: usize = 128 * 1024;
@@ -23,7 +24,7 @@ impl Session {
 
     /// Queues a message, also while there is no connection. Messages go out in order, right after [`ClientEvent::Open`].
     ///
-    /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not come back.
+    /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not reconnect.
     /// What is accepted is sent, or handed back by [`take_unsent`](Self::take_unsent) if no connection follows.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
@@ -41,7 +42,7 @@ impl Session {
     pub fn is_accepting(&self) -> bool {
         match &self.state {
             _ if self.is_ended() => false,
-            State::Open(open) if matches!(self.wish, Some(Wish::Stop)) => open.channel.inner().is_open(),
+            State::Open(open) if matches!(self.wish, Some(Wish::Stop(_))) => open.channel.inner().is_open(),
             _ => true,
         }
     }
@@ -60,7 +61,7 @@ impl Session {
     pub(super) fn is_ended(&self) -> bool {
         match self.state {
             State::Over => true,
-            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop)),
+            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop(_))),
             _ => false,
         }
     }
@@ -124,7 +125,7 @@ impl Session {
 /// The end, and coming back.
 impl Session {
     /// Ends the client: closes an open connection with the closing handshake, after what waits in the outbox, and gives up
-    /// everything else at once. It does not come back, unless [`reconnect_after`](Self::reconnect_after) is called later.
+    /// everything else at once. It does not reconnect, unless [`reconnect_after`](Self::reconnect_after) is called later.
     ///
     /// It ends within `close_timeout`, in which what waits is to leave and the peer to answer. If reading was
     /// paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
@@ -133,7 +134,7 @@ impl Session {
         self.now = now;
         self.has_input = true;
         if let State::Open(open) = &mut self.state {
-            self.wish = Some(Wish::Stop);
+            self.wish = Some(Wish::Stop(GiveUp::Closed));
             if open.channel.inner().is_open() {
                 let random = &mut self.random;
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
@@ -144,49 +145,49 @@ impl Session {
             open.ends_pause = true;
             self.check_reading();
         } else {
-            self.give_up();
+            self.give_up(GiveUp::Closed);
         }
     }
 
-    /// Ends the client at once, without a Close frame. What was read and not yet looked at is dropped. It does not come back,
+    /// Ends the client at once, without a Close frame. What was read and not yet looked at is dropped. It does not reconnect,
     /// unless [`reconnect_after`](Self::reconnect_after) is called later.
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
         self.has_input = true;
         if let State::Open(open) = &mut self.state {
-            self.wish = Some(Wish::Stop);
+            self.wish = Some(Wish::Stop(GiveUp::Aborted));
             open.connection().abort();
             while self.advance() {}
         } else {
-            self.give_up();
+            self.give_up(GiveUp::Aborted);
         }
     }
 
-    /// Comes back after `delay`, whatever the policy, its limits and [`close`](Self::close) say: when the attempt or the
-    /// connection under way has ended, or, if none is, from now. Fractions of a second count.
+    /// Reconnects after `delay`, whatever the policy, its limits and [`close`](Self::close) say: when the attempt or the
+    /// connection under way has ended, or, if none is, from now. Fractions of a second count. A client that has given up goes on.
     pub fn reconnect_after(&mut self, delay: Duration, now: Instant) {
         self.now = now;
         match self.state {
             State::Over | State::Waiting { .. } => {
-                if let State::Waiting { .. } = self.state {
-                    // This one takes the place of the attempt that was to follow.
-                    self.events.drop_reconnecting();
-                }
+                self.events.drop_outlook();
                 self.attempts.again(delay);
-                self.wait(now, delay);
+                self.wait(now, delay, Cause::Requested);
+                self.check_drained();
             }
             State::Deciding(_) => self.overrule(Wish::Again(delay)),
             _ => self.wish = Some(Wish::Again(delay)),
         }
     }
 
-    /// Does not come back: neither now, if it is waiting for that, nor after the attempt or the connection under way, which
-    /// goes on. The very first attempt is none to come back.
+    /// Does not reconnect: neither now, if it is waiting for that, nor after the attempt or the connection under way, which
+    /// goes on. The very first attempt goes on, too.
     pub fn cancel_reconnect(&mut self) {
         match self.state {
-            State::Waiting { .. } | State::Deciding(_) => self.give_up(),
+            // The user has closed the client already.
+            _ if matches!(self.wish, Some(Wish::Stop(_))) => {}
+            State::Waiting { .. } | State::Deciding(_) => self.give_up(GiveUp::Cancelled),
             State::Over => {}
-            _ => self.wish = Some(Wish::Stop),
+            _ => self.wish = Some(Wish::Stop(GiveUp::Cancelled)),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::dial::AttemptId;
 use crate::error::{AcceptError, ConnectError, Phase};
 use crate::options::ConnectOptions;
 use crate::reach::Route;
+use crate::reconnect::GiveUp;
 
 #[derive(Debug)]
 pub(crate) struct Reaching;
@@ -61,3 +62,5 @@ impl Phases {
 pub(crate) fn secured(_session: &rustls::Connection) {}
 
 pub(crate) fn reconnecting(_attempt: u32, _delay: Duration) {}
+
+pub(crate) fn gave_up(_reason: &GiveUp) {}

@@ -25,7 +25,11 @@ pub(crate) struct Life {
     /// The names that were resolved, and the addresses that were dialed.
     pub(crate) steps: Vec<String>,
     trace: Vec<String>,
+    /// Whether the client has given up. It stands apart from the trace, because it is always the last event.
+    has_given_up: bool,
     attempts: usize,
+    /// The number of addresses that each name has.
+    pub(crate) addresses: u8,
 }
 
 /// A client without pings of its own, so that only what a test does happens.
@@ -48,7 +52,9 @@ impl Life {
             is_connected: false,
             steps: Vec::new(),
             trace: Vec::new(),
+            has_given_up: false,
             attempts: 0,
+            addresses: 1,
         }
     }
 
@@ -90,8 +96,13 @@ impl Life {
     fn turn(&mut self) -> bool {
         let before = self.trace.len();
         while let Ok(Some(event)) = self.session.poll_event() {
-            self.trace.push(written(&event));
+            assert!(!self.has_given_up, "nothing comes after it: {event:?}");
+            self.has_given_up = matches!(event, ClientEvent::GaveUp { .. });
+            if !self.has_given_up {
+                self.trace.push(written(&event));
+            }
         }
+        assert_eq!(self.session.is_over(), self.has_given_up, "never silently over: {:?}", self.trace);
         let has_acted = self.act();
         has_acted || self.carry() || self.trace.len() > before
     }
@@ -135,7 +146,8 @@ impl Life {
         match reached {
             Err(error) => self.session.not_opened(error, self.now),
             Ok((route, far)) => {
-                let (peer, local) = (address("192.0.2.1:80"), address("192.0.2.2:4711"));
+                let peer = self.steps.last().and_then(|step| step.strip_prefix("dial ")).unwrap();
+                let (peer, local) = (address(peer), address("192.0.2.2:4711"));
                 self.is_connected = self.session.opened(&route, peer, local, self.now);
                 self.fars.push(far);
             }
@@ -148,7 +160,8 @@ impl Life {
             match reach.poll(self.now) {
                 ReachStep::Resolve { host, port } => {
                     self.steps.push(format!("resolve {host}:{port}"));
-                    reach.handle_addresses(Ok(vec![([192, 0, 2, 1], port).into()]));
+                    let all = (1..=self.addresses).map(|n| ([192, 0, 2, n], port).into());
+                    reach.handle_addresses(Ok(all.collect()));
                 }
                 ReachStep::Dial { attempt, address, .. } => {
                     self.steps.push(format!("dial {address}"));

@@ -1,9 +1,12 @@
 //! Through proxies, in the clear: what they are told, what comes through, and how they are no help.
 
-use ws_client::{ConnectError, Opening, Phase, ProxyError, ProxyStep, Socks5Reply};
+use std::time::Duration;
+
+use ws_client::{ConnectError, Opening, Phase, ProxyError, ProxyStep, Reconnect, Socks5Reply};
 use ws_core::{Broken, Event, HandshakeError, Machine, Random, ResponseError};
 
 use crate::far::{Far, Limit, Server};
+use crate::life::{Life, client};
 use crate::proxy::{Proxy, Script, guarded_socks, http, socks};
 use crate::support::{
     CUTS, DEADLINE, WHOLE, assert_over, at, check_text, failed, feed, open, opened, opening, options, route,
@@ -81,6 +84,26 @@ fn an_end_of_the_stream_right_behind_the_response_is_not_lost() {
     assert!(matches!(connection.poll_event(), Ok(Some(Event::Closed(closed))) if closed.code == 1006));
 }
 
+fn is_proxys(error: &ConnectError, check: fn(&ProxyError) -> bool) -> bool {
+    matches!(error, ConnectError::Proxy { source, .. } if check(source))
+}
+
+/// A proxy that takes addresses is asked for another one if the first was of no use; and so is another address of the proxy.
+#[test]
+fn what_failed_behind_a_proxy_is_tried_last() {
+    let builder = client("ws://server.test").reconnect(Reconnect::after(Duration::from_secs(1)));
+    let builder = builder.proxy("socks5://proxy.test");
+    let mut life = Life::new(builder, |_| Some(Far::plain().behind(Proxy::new(socks(4)))));
+    life.addresses = 2;
+    life.advance(Duration::from_secs(4));
+    let dialed: Vec<_> = life.steps.iter().filter(|step| step.starts_with("dial")).cloned().collect();
+    let turns = ["dial 192.0.2.1:1080", "dial 192.0.2.2:1080"];
+    assert_eq!(dialed[..4], [turns, turns].concat());
+    // RFC 1928 §4: after the greeting of three bytes, the request with an IPv4 address.
+    let asked: Vec<_> = life.fars.iter().map(|far| far.heard[7..11].to_vec()).collect();
+    assert_eq!(asked[..4], [[192, 0, 2, 1], [192, 0, 2, 2], [192, 0, 2, 1], [192, 0, 2, 2]]);
+}
+
 #[test]
 fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
     type Check = fn(&ProxyError) -> bool;
@@ -128,8 +151,9 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
         ),
         (socks_user, guarded_socks(1), |error| matches!(error, ProxyError::CredentialsRefused(1)), false),
     ];
-    for status in [400, 403, 404, 405, 408, 429, 500, 501, 502, 503, 504, 505] {
-        cases.push((plain, http(status), refused, matches!(status, 408 | 429 | 500 | 502..=504)));
+    for status in [400, 403, 404, 405, 408, 425, 429, 500, 501, 502, 503, 504, 505, 507, 520] {
+        let is_passing = matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 507 | 520);
+        cases.push((plain, http(status), refused, is_passing));
     }
     for code in 1..=9 {
         cases.push((socks_plain, socks(code), reply, matches!(code, 1 | 3..=6)));
@@ -141,7 +165,11 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
             let error = failed(&mut opening(&options), &mut far, cut);
             assert_eq!(error.phase(), Phase::Proxy);
             let end = ws_client::End::Failed(&error);
-            assert_eq!(end.is_retried(), is_passing, "{error}");
+            assert_eq!(end.is_transient(), is_passing, "{error}");
+            let is_final = [asks, refuses].iter().any(|check| is_proxys(&error, *check))
+                || is_proxys(&error, |error| matches!(error, ProxyError::NoAcceptableMethod { .. }))
+                || is_proxys(&error, |error| matches!(error, ProxyError::CredentialsRefused(_)));
+            assert_eq!(end.is_final(), is_final, "{error}");
             let ConnectError::Proxy { source: error, .. } = &error else { panic!("{error:?}") };
             assert!(check(error), "{script:?}: {error:?}");
             assert!(far.server.request.is_none());
@@ -163,7 +191,7 @@ fn a_proxy_or_a_server_that_dies_says_in_which_phase_at_every_byte() {
             for cut in [WHOLE, CUTS[3]] {
                 let mut far = Far::plain().behind(Proxy::new(script.clone())).limit(Limit::Ends(n));
                 let error = failed(&mut opening(&options), &mut far, cut);
-                assert!(ws_client::End::Failed(&error).is_retried(), "{error}");
+                assert!(ws_client::End::Failed(&error).is_transient(), "{error}");
                 let phase = if n < by_proxy { Phase::Proxy } else { Phase::Handshake };
                 assert_eq!(error.phase(), phase, "{url} {n}: {error}");
             }
@@ -197,7 +225,7 @@ fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
             opening.handle_timeout(DEADLINE);
             let error = opening.poll_event().unwrap_err();
             check_text(&error);
-            assert!(ws_client::End::Failed(&error).is_retried());
+            assert!(ws_client::End::Failed(&error).is_transient());
             match error {
                 ConnectError::Proxy { proxy, source: ProxyError::Timeout(step) } => {
                     assert!(far.server.request.is_none());

@@ -57,6 +57,8 @@ fn a_value_without_a_scheme_is_of_http() {
         ("[::1]:8080", "http://[::1]:8080"),
         ("socks5h://proxy.example", "socks5h://proxy.example:1080"),
         ("https://proxy.example", "https://proxy.example:443"),
+        // As GNOME writes it.
+        ("socks://127.0.0.1:1080/", "socks5h://127.0.0.1:1080"),
     ];
     for (value, expected) in cases {
         let proxy = choose("wss://example.com", &[&format!("ALL_PROXY={value}")]).unwrap();

@@ -6,24 +6,78 @@ use ws_client::{Attempts, Backoff, Decision, End, GiveUp, Reconnect};
 
 use crate::*;
 
+/// How many of these are in each tenth of the time between the two. All must be there.
+fn tenths(delays: &[Duration], least: Duration, most: Duration) -> [usize; 10] {
+    let mut counts = [0; 10];
+    for delay in delays {
+        assert!((least..most).contains(delay), "{delay:?}");
+        let part = (*delay - least).as_secs_f64() / (most - least).as_secs_f64();
+        counts[(part * 10.0) as usize] += 1;
+    }
+    counts
+}
+
+/// Uniform: each tenth has a tenth of them, give or take five standard deviations, and nearly no two are the same.
+fn assert_uniform(mut delays: Vec<Duration>, least: Duration, most: Duration) {
+    let expected = delays.len() as f64 / 10.0;
+    for count in tenths(&delays, least, most) {
+        assert!(
+            (count as f64 - expected).abs() < 5.0 * (0.9 * expected).sqrt(),
+            "{least:?} to {most:?}: {count}"
+        );
+    }
+    let all = delays.len();
+    delays.sort_unstable();
+    delays.dedup();
+    assert!(delays.len() > all - all / 100, "a point mass between {least:?} and {most:?}");
+}
+
 #[test]
-fn the_backoff_is_uniform_up_to_a_ceiling_that_doubles_to_the_cap() {
+fn the_backoff_is_uniform_from_the_floor_to_a_ceiling_that_doubles_to_the_cap() {
     let mut random = seeded();
     let backoff = Backoff::default();
     for (n, ceiling) in [(0, 500), (1, 1000), (3, 4000), (6, 32_000), (7, 60_000), (1000, 60_000)] {
-        let (floor, ceiling) = (ms(100), ms(ceiling));
-        let delays: Vec<_> = (0..10_000).map(|_| backoff.delay(n, random.next_u64())).collect();
-        let (min, max) = (*delays.iter().min().unwrap(), *delays.iter().max().unwrap());
-        assert!(min >= floor && min <= floor + ceiling / 100, "{n}: at least {min:?}");
-        assert!(max <= ceiling && max >= ceiling - ceiling / 100, "{n}: at most {max:?}");
-        // Of what is uniform between 0 and c, and raised to f: c/2 + f²/2c. Its standard error is under c/√12/100.
-        let (f, c) = (floor.as_secs_f64(), ceiling.as_secs_f64());
-        let mean = delays.iter().sum::<Duration>().as_secs_f64() / 10_000.0;
-        let off = (mean - (c / 2.0 + f * f / (2.0 * c))).abs();
-        assert!(off < 5.0 * c / 346.0, "{n}: {mean} on average");
-        let low = delays.iter().filter(|delay| **delay < (ceiling + floor) / 2).count();
-        assert!(low > 4_500, "{n}: {low} in the lower half");
+        let delays = (0..10_000).map(|_| backoff.delay(n, random.next_u64())).collect();
+        assert_uniform(delays, ms(100), ms(ceiling));
     }
+}
+
+#[test]
+fn retries_with_little_hope_are_uniform_between_half_the_cap_and_the_cap() {
+    let mut random = seeded();
+    let policy = Reconnect::backoff();
+    for error in [None, Some(&ended(&[0x83, 0]).1.expect("a violation"))] {
+        let closed = closed(1008);
+        let end = End::Closed { closed: &closed, error };
+        let delays = (0..10_000)
+            .map(|_| policy.next(&mut policy.attempts(), &end, || random.next_u64(), at(0)).unwrap())
+            .collect();
+        assert_uniform(delays, secs(30), secs(60));
+    }
+}
+
+/// 10 000 clients that a server asks to stay away for two minutes do not all return in the same instant.
+#[test]
+fn a_random_time_is_added_to_retry_after() {
+    let mut random = seeded();
+    let error = refused(503, "Retry-After: 120\r\n");
+    let mut delays = |policy: &Reconnect, count| -> Vec<Duration> {
+        let mut delay = || {
+            let mut attempts = policy.attempts();
+            (0..count).for_each(|_| {
+                attempts.again(secs(0));
+                attempts.begin(at(0));
+            });
+            policy.next(&mut attempts, &End::Failed(&error), || random.next_u64(), at(0)).unwrap()
+        };
+        (0..10_000).map(|_| delay()).collect()
+    };
+    assert_uniform(delays(&Reconnect::backoff(), 0), secs(120), secs(120) + ms(500));
+    assert_uniform(delays(&Reconnect::backoff(), 3), secs(120), secs(124));
+    assert_uniform(delays(&Reconnect::backoff(), 1000), secs(120), secs(180));
+    assert_uniform(delays(&Reconnect::after(secs(5)), 0), secs(120), secs(125));
+    // At most as much as the server asks for.
+    assert_uniform(delays(&Reconnect::backoff().max_retry_after(secs(50)), 1000), secs(50), secs(100));
 }
 
 #[test]
@@ -121,10 +175,10 @@ fn retry_after_lengthens_a_delay_and_never_shortens_it() {
         (&format!("{DATE}{DATE}Retry-After: Sun, 06 Nov 1994 12:02:00 GMT\r\n"), secs(10)),
     ] {
         let error = refused(503, fields);
-        let fixed = Reconnect::after(secs(10));
-        assert_eq!(ask(&fixed, End::Failed(&error)), Ok(delay), "{fields:?}");
-        let backoff = Reconnect::from(Backoff::default().floor(secs(10)));
-        assert_eq!(ask(&backoff, End::Failed(&error)), Ok(delay), "{fields:?}");
+        // Without a random time.
+        let ask = |policy: Reconnect| policy.next(&mut policy.attempts(), &End::Failed(&error), || 0, at(0));
+        assert_eq!(ask(Reconnect::after(secs(10))), Ok(delay), "{fields:?}");
+        assert_eq!(ask(Backoff::default().floor(secs(10)).into()), Ok(delay), "{fields:?}");
     }
 }
 
@@ -133,16 +187,14 @@ fn retry_after_has_a_limit_and_less_to_say_than_the_user() {
     let error = refused(503, "Retry-After: 1800\r\n");
     let end = End::Failed(&error);
     assert_eq!(end.retry_after(), Some(secs(1800)));
-    assert_eq!(ask(&Reconnect::after(secs(1)).max_retry_after(secs(60)), end), Ok(secs(60)));
+    assert_eq!(ask(&Reconnect::after(secs(1)).max_retry_after(secs(60)), end), Ok(ms(60_500)));
     assert_eq!(ask(&Reconnect::after(secs(1)).max_retry_after(secs(0)), end), Ok(secs(1)));
     assert_eq!(ask(&Reconnect::after(secs(7200)), end), Ok(secs(7200)));
     let hooked = Reconnect::backoff().decide(|_| Some(Decision::RetryIn(secs(2))));
     assert_eq!(ask(&hooked, end), Ok(secs(2)));
     // A status that is not retried is not retried later either.
-    assert_eq!(
-        ask(&Reconnect::backoff(), End::Failed(&refused(404, "Retry-After: 5\r\n"))),
-        Err(GiveUp::NotRetried)
-    );
+    let error = refused(404, "Retry-After: 5\r\n");
+    assert_eq!(ask(&Reconnect::backoff(), End::Failed(&error)), Err(not_retried(End::Failed(&error))));
 }
 
 #[test]

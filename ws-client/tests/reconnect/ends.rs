@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use ws_client::{ConnectError, ConnectOptions, Decision, End, GiveUp, Phase, Reconnect};
+use ws_client::{
+    Attempts, Cause, ConnectError, ConnectOptions, Decision, End, GiveUp, Phase, ProxyError, Reconnect,
+};
 use ws_core::{Broken, ClientRequest, Error, HandshakeError, Timeout};
 
 use crate::*;
@@ -48,41 +50,140 @@ fn losses() -> [Error; 6] {
     ]
 }
 
+/// What an attempt ends with that can never succeed with the same settings.
+fn final_failures() -> Vec<ConnectError> {
+    vec![
+        ConnectOptions::new("ftp://server.test").expect_err("no WebSocket"),
+        ClientRequest::new("server.test", "/#top").expect_err("a fragment").into(),
+        ConnectOptions::new("ws://server.test")
+            .expect("a URL")
+            .proxy("ftp://proxy.test")
+            .expect_err("no proxy"),
+        ConnectError::Proxy {
+            proxy: None,
+            source: ProxyError::NoAcceptableMethod { had_credentials: false },
+        },
+        ConnectError::Proxy { proxy: None, source: ProxyError::CredentialsRefused(1) },
+    ]
+}
+
+/// The count of a client whose latest connection was open for so long.
+fn after_a_connection(policy: &Reconnect, open: Duration) -> Attempts {
+    let mut attempts = policy.attempts();
+    attempts.opened_for(open);
+    attempts
+}
+
+fn ask_after(policy: &Reconnect, open: Duration, end: End<'_>) -> Result<Duration, GiveUp> {
+    policy.next(&mut after_a_connection(policy, open), &end, || 1 << 63, at(0))
+}
+
+/// The middle of the first delay, and that of a slow one.
+const FIRST: Duration = Duration::from_millis(300);
+const SLOW: Duration = Duration::from_secs(45);
+
 #[test]
-fn failures_that_pass_are_retried() {
-    for (error, is_retried) in failures() {
+fn before_a_connection_was_open_failures_that_pass_are_retried() {
+    for (error, is_transient) in failures() {
         let end = End::Failed(&error);
-        assert_eq!(end.is_retried(), is_retried, "{error:?}");
-        assert_eq!(ask(&Reconnect::backoff(), end).is_ok(), is_retried, "{error:?}");
+        assert_eq!(end.is_transient(), is_transient, "{error:?}");
+        let expected = if is_transient { Ok(FIRST) } else { Err(not_retried(end)) };
+        assert_eq!(ask(&Reconnect::backoff(), end), expected, "{error:?}");
     }
     for error in losses() {
-        assert!(
-            ask(&Reconnect::backoff(), End::Closed { closed: &closed(1006), error: Some(&error) }).is_ok()
+        let closed = closed(1006);
+        assert_eq!(
+            ask(&Reconnect::backoff(), End::Closed { closed: &closed, error: Some(&error) }),
+            Ok(FIRST)
         );
     }
 }
 
 #[test]
-fn statuses_that_are_retried() {
+fn once_a_connection_was_open_all_failures_but_final_ones_are_retried() {
+    let policy = Reconnect::backoff();
+    for (error, is_transient) in failures() {
+        let end = End::Failed(&error);
+        let expected = |slow| match end.is_final() {
+            true => Err(not_retried(end)),
+            false => Ok(if is_transient { FIRST } else { slow }),
+        };
+        assert_eq!(ask_after(&policy, ms(9_999), end), expected(SLOW), "{error:?}");
+        assert_eq!(ask_after(&policy, secs(10), end), expected(FIRST), "{error:?}");
+        let strict = policy.clone().only_transient();
+        let expected = if is_transient { Ok(FIRST) } else { Err(not_retried(end)) };
+        for open in [secs(1), secs(10)] {
+            assert_eq!(ask_after(&strict, open, end), expected, "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn final_ends_are_final_with_every_policy_and_a_hook_overrides_even_them() {
+    for error in final_failures() {
+        let end = End::Failed(&error);
+        assert!(end.is_final() && !end.is_transient(), "{error:?}");
+        for policy in [Reconnect::never(), Reconnect::backoff(), Reconnect::after(secs(1))] {
+            for open in [secs(0), secs(10)] {
+                assert_eq!(ask_after(&policy, open, end), Err(not_retried(end)), "{error:?}");
+            }
+            assert_eq!(ask(&policy, end), Err(not_retried(end)), "{error:?}");
+            let hooked = policy.decide(|_| Some(Decision::RetryIn(ms(7))));
+            assert_eq!(ask(&hooked, end), Ok(ms(7)), "{error:?}");
+        }
+    }
+}
+
+/// Delays grow from the base after a stable connection, though the failures in between are not transient.
+#[test]
+fn after_a_stable_connection_delays_grow_as_for_transient_ends() {
+    let policy = Reconnect::backoff();
+    let mut attempts = after_a_connection(&policy, secs(10));
+    let error = refused(404, "");
+    let mut delay = || {
+        let delay = policy.next(&mut attempts, &End::Failed(&error), || u64::MAX, at(0)).unwrap();
+        attempts.begin(at(0));
+        delay.as_millis() + 1
+    };
+    let delays: Vec<_> = (0..9).map(|_| delay()).collect();
+    assert_eq!(delays, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+}
+
+fn is_transient_status(status: u16) -> bool {
+    [408, 425, 429].contains(&status) || (status >= 500 && status != 501 && status != 505)
+}
+
+#[test]
+fn statuses_that_are_retried_in_either_version() {
     for status in 200..=599 {
-        let is_retried =
-            [408, 425, 429].contains(&status) || (status >= 500 && status != 501 && status != 505);
-        let error = refused(status, "");
-        assert_eq!(ask(&Reconnect::backoff(), End::Failed(&error)).is_ok(), is_retried, "{status}");
+        let old = answered(&format!("HTTP/1.0 {status} No\r\nContent-Length: 0\r\n\r\n"));
+        for error in [refused(status, ""), old] {
+            let end = End::Failed(&error);
+            assert_eq!(end.is_transient(), is_transient_status(status), "{status}");
+            assert!(!end.is_final());
+            assert_eq!(ask(&Reconnect::backoff(), end).is_ok(), is_transient_status(status), "{status}");
+        }
     }
 }
 
 #[test]
-fn close_codes_that_are_retried() {
+fn close_codes_say_how_soon_a_client_returns() {
     for code in 0..=5000 {
-        let is_retried = [1001, 1005, 1006, 1011, 1012, 1013, 1014].contains(&code);
-        let expected = if is_retried { Ok(ms(250)) } else { Err(GiveUp::NotRetried) };
-        assert_eq!(ask_after_code(&Reconnect::backoff(), code), expected, "{code}");
+        let is_transient = [1001, 1005, 1006, 1011, 1012, 1013, 1014].contains(&code);
+        let closed = closed(code);
+        let end = End::Closed { closed: &closed, error: None };
+        assert_eq!(end.is_transient(), is_transient, "{code}");
+        let slow = if is_transient { FIRST } else { SLOW };
+        assert_eq!(ask(&Reconnect::backoff(), end), Ok(slow), "{code}");
+        assert_eq!(ask_after(&Reconnect::backoff(), secs(1), end), Ok(slow), "{code}");
+        assert_eq!(ask_after(&Reconnect::backoff(), secs(10), end), Ok(FIRST), "{code}");
+        let strict = Reconnect::backoff().only_transient();
+        assert_eq!(ask_after(&strict, secs(10), end).is_ok(), is_transient, "{code}");
     }
 }
 
 #[test]
-fn violations_are_not_retried() {
+fn violations_are_not_transient() {
     // A reserved opcode, text that is not UTF-8, a message that is too big.
     let mut too_big = vec![0x82, 127];
     too_big.extend_from_slice(&(1_u64 << 40).to_be_bytes());
@@ -94,13 +195,17 @@ fn violations_are_not_retried() {
         for code in [code, 1006] {
             closed.code = code;
             let end = End::Closed { closed: &closed, error: error.as_ref() };
-            assert_eq!(ask(&Reconnect::backoff(), end), Err(GiveUp::NotRetried), "{code}");
+            assert!(!end.is_transient(), "{code}");
+            assert_eq!(ask_after(&Reconnect::backoff(), secs(1), end), Ok(SLOW), "{code}");
+            assert_eq!(ask_after(&Reconnect::backoff(), secs(10), end), Ok(FIRST), "{code}");
+            let strict = Reconnect::backoff().only_transient();
+            assert_eq!(ask_after(&strict, secs(10), end), Err(not_retried(end)), "{code}");
         }
     }
 }
 
 #[test]
-fn a_fixed_delay_comes_back_after_everything() {
+fn a_fixed_delay_follows_everything_but_final_ends() {
     let policy = Reconnect::after(ms(1500));
     for code in 1000..=5000 {
         assert_eq!(ask_after_code(&policy, code), Ok(ms(1500)), "{code}");
@@ -108,7 +213,7 @@ fn a_fixed_delay_comes_back_after_everything() {
     for status in 200..=599 {
         assert_eq!(ask(&policy, End::Failed(&refused(status, ""))), Ok(ms(1500)), "{status}");
     }
-    for (error, _) in failures() {
+    for (error, _) in failures().into_iter().filter(|(error, _)| !End::Failed(error).is_final()) {
         assert_eq!(ask(&policy, End::Failed(&error)), Ok(ms(1500)), "{error:?}");
     }
     let (closed, error) = ended(&[0x83, 0]);
@@ -116,11 +221,22 @@ fn a_fixed_delay_comes_back_after_everything() {
 }
 
 #[test]
-fn never_comes_back_after_nothing() {
+fn never_reconnects_after_nothing() {
     for (error, _) in failures() {
-        assert_eq!(ask(&Reconnect::never(), End::Failed(&error)), Err(GiveUp::NotRetried), "{error:?}");
+        let end = End::Failed(&error);
+        for policy in [Reconnect::never(), Reconnect::never().only_transient()] {
+            assert_eq!(ask(&policy, end), Err(not_retried(end)), "{error:?}");
+        }
     }
-    assert_eq!(ask_after_code(&Reconnect::never(), 1001), Err(GiveUp::NotRetried));
+    assert!(matches!(
+        ask_after_code(&Reconnect::never(), 1001),
+        Err(GiveUp::NotRetried(Cause::Closed { code: 1001, .. }))
+    ));
+}
+
+fn closed_with(code: u16) -> Cause {
+    let closed = closed(code);
+    Cause::from(&End::Closed { closed: &closed, error: None })
 }
 
 #[test]
@@ -129,9 +245,9 @@ fn a_hook_overrides_each() {
         let default = [1000, 1001].map(|code| ask_after_code(&policy, code));
         for (decision, expected) in [
             (None, default),
-            (Some(Decision::Stop), [Err(GiveUp::NotRetried); 2]),
-            (Some(Decision::RetryIn(ms(1))), [Ok(ms(1)); 2]),
-            (Some(Decision::RetryIn(Duration::MAX)), [Ok(Duration::MAX); 2]),
+            (Some(Decision::Stop), [1000, 1001].map(|code| Err(GiveUp::Stopped(closed_with(code))))),
+            (Some(Decision::RetryIn(ms(1))), [Ok(ms(1)), Ok(ms(1))]),
+            (Some(Decision::RetryIn(Duration::MAX)), [Ok(Duration::MAX), Ok(Duration::MAX)]),
         ] {
             let policy = policy.clone().decide(move |_| decision);
             let seen = [1000, 1001].map(|code| ask_after_code(&policy, code));
@@ -152,7 +268,9 @@ fn a_hook_sees_how_it_ended() {
         _ => None,
     });
     assert_eq!(ask_after_code(&policy, 4001), Ok(secs(3)));
-    assert_eq!(ask_after_code(&policy, 4002), Err(GiveUp::NotRetried));
-    assert_eq!(ask(&policy, End::Failed(&refused(503, ""))), Err(GiveUp::NotRetried));
+    assert_eq!(ask_after_code(&policy, 4002), Ok(SLOW));
+    let error = refused(503, "");
+    let cause = Cause::from(&End::Failed(&error));
+    assert_eq!(ask(&policy, End::Failed(&error)), Err(GiveUp::Stopped(cause)));
     assert!(ask(&policy, End::Failed(&refused(502, ""))).is_ok());
 }

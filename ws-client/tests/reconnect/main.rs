@@ -5,7 +5,7 @@ mod ends;
 
 use std::time::Duration;
 
-use ws_client::{ConnectError, End, GiveUp, Reconnect};
+use ws_client::{Cause, ConnectError, End, GiveUp, Reconnect};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{
     ClientHandshake, ClientRequest, Closed, Config, Connection, Error, Event, HandshakeError, Instant,
@@ -71,6 +71,11 @@ pub(crate) fn closed(code: u16) -> Closed {
     let (mut closed, _) = ended(&[]);
     closed.code = code;
     closed
+}
+
+/// The reason of a policy that does not retry this end.
+pub(crate) fn not_retried(end: End<'_>) -> GiveUp {
+    GiveUp::NotRetried(Cause::from(&end))
 }
 
 /// Asks a policy that was never asked before, with a random number right in the middle.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_client::{Reconnect, Status};
+use ws_client::{Cause, GiveUp, Phase, Reconnect, Status};
 use ws_core::{CloseCode, Config};
 
 use crate::support::{Plan, Serve, Sim, URL, client, ms, refuse, secs, serve};
@@ -45,6 +45,15 @@ fn an_attempt_that_fails_gives_one_error_and_one_closed() {
         assert!(!sim.is_connected());
         sim.advance(secs(1));
         sim.expect(&["connected", "open"]);
+    }
+}
+
+/// The delay that such an event tells.
+pub(crate) fn delay(reconnecting: &str) -> Duration {
+    let (_, delay) = reconnecting.split_once(" in ").expect(reconnecting);
+    match delay.strip_suffix("ms") {
+        Some(milliseconds) => Duration::from_secs_f64(milliseconds.parse::<f64>().expect(delay) / 1000.0),
+        None => Duration::from_secs_f64(delay.strip_suffix('s').expect(delay).parse().expect(delay)),
     }
 }
 
@@ -110,15 +119,16 @@ fn a_peer_without_pongs_is_given_up_and_one_with_pongs_is_not() {
 #[test]
 fn a_close_is_answered_and_the_code_decides() {
     for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999] {
-        let is_retried = matches!(code, 1001 | 1011..=1014);
+        let is_transient = matches!(code, 1001 | 1011..=1014);
         let plan = Plan::Serve(Serve { closes: Some(code), ..Serve::default() });
         let mut sim = Sim::new(client(), [plan]);
         sim.advance(ms(50));
         let trace = sim.trace();
         let closed = format!("closed {code} clean peer");
         assert_eq!(trace[..4], ["connected", "open", &format!("closing {code}"), &closed]);
-        assert_eq!(trace.len(), if is_retried { 5 } else { 4 }, "{code}: {trace:?}");
-        assert_eq!(sim.session.is_over(), !is_retried, "{code}");
+        // A connection that ends at once was not stable.
+        let (least, most) = if is_transient { (ms(100), ms(500)) } else { (secs(30), secs(60)) };
+        assert!((least..most).contains(&delay(&trace[4])), "{code}: {trace:?}");
         let code = CloseCode::new(code).expect("a legal code");
         let mut sim = Sim::new(client().reconnect(fixed()), []);
         sim.settle();
@@ -141,7 +151,7 @@ fn an_empty_close_is_1005_clean_and_retried() {
 }
 
 #[test]
-fn what_is_different_next_time_is_retried_and_nothing_else() {
+fn before_a_connection_was_open_only_transient_ends_are_retried() {
     for (plan, is_retried) in [
         (Plan::NoName, true),
         (Plan::Refuse, true),
@@ -172,12 +182,80 @@ fn what_is_different_next_time_is_retried_and_nothing_else() {
 }
 
 #[test]
-fn retry_after_is_honoured() {
-    let mut sim = Sim::new(client(), [refuse(503, "Retry-After: 120\r\n")]);
-    sim.advance(secs(119));
-    sim.expect(&["connected", "error handshake", "closed 1006 broken peer", "reconnecting 1 in 120s"]);
+fn once_a_connection_was_open_all_ends_are_retried() {
+    for plan in [
+        refuse(404, ""),
+        refuse(302, "Location: http://portal.test/\r\n"),
+        raw("HTTP/1.1 101 S\r\n\r\n"),
+        raw("<html>Sign in</html>\r\n\r\n"),
+    ] {
+        // What follows a stable connection begins at the base, and what follows another one is slow.
+        for (open, least, most) in [(secs(10), ms(100), ms(1000)), (ms(9_000), secs(30), secs(60))] {
+            let mut sim = Sim::new(client(), [serve(), plan.clone()]);
+            sim.advance(open);
+            sim.cut(false);
+            sim.advance(secs(1));
+            let trace = sim.trace();
+            let [.., second] = &trace[..] else { unreachable!() };
+            assert!(second.starts_with("reconnecting 2 in "), "{trace:?}");
+            assert!((least..most).contains(&delay(second)), "{trace:?}");
+            sim.advance(most);
+            sim.settle();
+            sim.expect(&["connected", "open"]);
+        }
+        let mut sim = Sim::new(client().reconnect(Reconnect::backoff().only_transient()), [serve(), plan]);
+        sim.advance(secs(10));
+        sim.cut(false);
+        sim.advance(secs(1));
+        assert!(matches!(sim.gave_up, Some(GiveUp::NotRetried(_))), "{:?}", sim.gave_up);
+    }
+}
+
+/// As a test environment starts its server late, or a proxy refuses for a server that is not there yet.
+#[test]
+fn a_refusal_in_http_1_0_is_retried_as_in_1_1() {
+    let refusal = "HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\n\r\n<h1>503</h1>\n";
+    let mut sim = Sim::new(client(), [raw(refusal)]);
     sim.advance(secs(1));
     sim.settle();
+    let trace = sim.trace();
+    assert_eq!(trace[..3], ["connected", "error handshake", "closed 1006 broken peer"]);
+    assert_eq!(trace[4..], ["connected", "open"], "{trace:?}");
+    assert!(matches!(sim.causes[..], [Cause::Failed { phase: Phase::Handshake, status: Some(503), .. }]));
+}
+
+#[test]
+fn a_sloppy_close_does_not_end_a_client() {
+    for (bytes, told) in [
+        (&[0x88, 2, 0x03, 0xED][..], "code 1005"),
+        (&[0x88, 2, 0x03, 0xEE], "code 1006"),
+        (&[0x88, 3, 0x03, 0xF3, 0xC3], "code 1011"),
+        (&[0x88, 1, 0x03], "half a code"),
+    ] {
+        let mut sim = Sim::new(client(), []);
+        sim.advance(secs(1));
+        sim.inject(bytes);
+        sim.settle();
+        sim.advance(secs(60));
+        let trace = sim.trace();
+        assert_eq!(trace[2], "error protocol", "{trace:?}");
+        assert!((secs(30)..secs(60)).contains(&delay(&trace[4])), "{trace:?}");
+        assert_eq!(trace[5..], ["connected", "open"], "{trace:?}");
+        let cause = sim.causes[0].to_string();
+        assert!(cause.contains(told), "{cause}");
+        assert!(matches!(sim.causes[0], Cause::Failed { phase: Phase::Protocol, .. }));
+    }
+}
+
+#[test]
+fn retry_after_is_honoured() {
+    let mut sim = Sim::new(client(), [refuse(503, "Retry-After: 120\r\n")]);
+    sim.advance(secs(120));
+    let trace = sim.trace();
+    assert_eq!(trace[..3], ["connected", "error handshake", "closed 1006 broken peer"]);
+    // So that all who were refused together do not return together.
+    assert!((secs(120)..secs(120) + ms(500)).contains(&delay(&trace[3])), "{trace:?}");
+    sim.advance(secs(1));
     sim.expect(&["connected", "open"]);
 }
 

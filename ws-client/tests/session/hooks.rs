@@ -5,8 +5,8 @@ use std::panic::panic_any;
 use std::sync::{Arc, Mutex};
 
 use ws_client::{
-    ClientBuilder, ClientError, ClientEvent, ConfirmError, ConnectOptions, Decision, Delivery, Reconnect,
-    Session, Status,
+    ClientBuilder, ClientError, ClientEvent, ConfirmError, ConnectOptions, Decision, Delivery, GiveUp,
+    Reconnect, Session, Status,
 };
 use ws_core::{Instant, Machine, PingError};
 
@@ -307,6 +307,7 @@ fn a_question_that_is_never_answered_does_not_keep_the_user_from_ending_it() {
     assert!(session.poll_action().is_none());
     assert!(matches!(session.poll_event(), Ok(Some(ClientEvent::Error(_)))));
     assert!(matches!(session.poll_event(), Ok(Some(ClientEvent::Closed(_)))));
+    assert!(matches!(session.poll_event(), Ok(Some(ClientEvent::GaveUp { reason: GiveUp::Closed }))));
     assert!(session.is_over());
 }
 

@@ -185,10 +185,12 @@ fn what_is_left_at_the_end_is_handed_back() {
     assert_eq!(sim.session.flushed(), Some(Err(SendError::Closed(None))), "nothing will ever be sent");
     assert_eq!(sim.session.take_unsent(), ["left over".into()]);
     assert_eq!(sim.session.take_unsent(), []);
-    assert!(!sim.session.is_over());
+    sim.expect(&["full", "error connect", "closed 1006 broken peer"]);
     sim.settle();
-    assert_eq!(sim.trace().last().map(String::as_str), Some("drained"));
-    assert!(sim.session.is_over());
+    assert!(sim.session.is_over(), "nothing comes after the last event");
+    sim.session.reconnect_after(secs(1), sim.now);
+    sim.settle();
+    sim.expect(&["reconnecting 1 in 1s", "drained"]);
     // What is not taken back goes to a connection that the user wants later.
     let mut sim = Sim::new(client().reconnect(Reconnect::never()), [Plan::Refuse]);
     sim.send("left over");

@@ -3,17 +3,19 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_client::{
-    Action, ClientBuilder, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route, Session,
-    Ticket,
+    Action, Cause, ClientBuilder, ClientEvent, ConfirmError, ConnectError, ConnectOptions, GiveUp, Phase,
+    Question, Route, Session, Ticket,
 };
 use ws_core::bytes::Buf;
 use ws_core::{
     Accept, Broken, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
 };
 
+use crate::addresses::dialed;
 use crate::deflate;
 use crate::peer::{Link, Server};
 pub(crate) use crate::peer::{Plan, Serve, refuse, serve};
@@ -48,6 +50,10 @@ pub(crate) struct Sim {
     /// What the next attempts meet, and what all after them do.
     pub(crate) plans: VecDeque<Plan>,
     pub(crate) then: Plan,
+    /// The addresses of the server's name, if it matters which is dialed, and what an attempt meets at each.
+    pub(crate) places: Vec<(SocketAddr, Plan)>,
+    /// The address that each attempt has dialed first.
+    pub(crate) peers: Vec<SocketAddr>,
     link: Option<Link>,
     opening: Option<(Plan, Instant)>,
     /// Bytes that are moved at a time.
@@ -61,6 +67,10 @@ pub(crate) struct Sim {
     /// `has_events` must tell, while events are taken, whether there is one.
     pub(crate) is_checking: bool,
     trace: Vec<String>,
+    /// The reason, if the client has given up. It stands apart from the trace, because it is always the last event.
+    pub(crate) gave_up: Option<GiveUp>,
+    /// The cause of each `Reconnecting`.
+    pub(crate) causes: Vec<Cause>,
     /// What servers got: on which connection, and what.
     pub(crate) received: Vec<(u64, String)>,
     /// The URL and the request of each transport.
@@ -85,6 +95,8 @@ impl Sim {
             now: at(0),
             plans: plans.into_iter().collect(),
             then: serve(),
+            places: Vec::new(),
+            peers: Vec::new(),
             link: None,
             opening: None,
             chunk: usize::MAX,
@@ -93,6 +105,8 @@ impl Sim {
             is_mute: false,
             is_checking: false,
             trace: Vec::new(),
+            gave_up: None,
+            causes: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
             requests: Vec::new(),
@@ -227,7 +241,13 @@ impl Sim {
             }
             Action::Drop => (self.link, self.opening) = (None, None),
             Action::Open(options) => {
-                let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
+                let plan = match dialed(&options, &self.places) {
+                    Some((peer, plan)) => {
+                        self.peers.push(peer);
+                        plan
+                    }
+                    None => self.plans.pop_front().unwrap_or_else(|| self.then.clone()),
+                };
                 (self.link, self.opening) = (None, Some((plan, self.now + options.time_to_open())));
                 self.dials.push(options.target().to_string());
                 self.options = Some(*options);
@@ -268,14 +288,25 @@ impl Sim {
             assert!(has_events || event.is_none());
             assert!(!self.is_checking || has_events == (event.is_some() || is_over));
             let Some(event) = event else { break };
+            if let ClientEvent::GaveUp { reason } = event {
+                self.gave_up = Some(reason);
+                continue;
+            }
+            if let ClientEvent::Reconnecting { cause, .. } = &event {
+                self.causes.push(cause.clone());
+                self.gave_up = None;
+            }
+            assert_eq!(self.gave_up, None, "nothing comes after it: {event:?}");
             self.trace.push(written(&event));
         }
+        assert_eq!(self.session.is_over(), self.gave_up.is_some(), "never silently over: {:?}", self.trace);
         self.trace.len() > before
     }
 
     fn finish_opening(&mut self) -> bool {
         let Some((plan, deadline)) = self.opening.take() else { return false };
-        let (peer, local) = (([192, 0, 2, 1], 80).into(), ([192, 0, 2, 9], 4711).into());
+        let peer = self.peers.last().copied().unwrap_or(([192, 0, 2, 1], 80).into());
+        let local = ([192, 0, 2, 9], 4711).into();
         let io = || io::Error::other("as planned");
         let (server, serve) = match plan {
             Plan::BlackHole => {

@@ -21,7 +21,7 @@ pub(crate) fn written(event: &ClientEvent) -> String {
             let by = if closed.by == Side::Us { "us" } else { "peer" };
             format!("closed {} {} {by}", closed.code, if closed.clean { "clean" } else { "broken" })
         }
-        ClientEvent::Reconnecting { attempt, after } => format!("reconnecting {attempt} in {after:?}"),
+        ClientEvent::Reconnecting { attempt, after, .. } => format!("reconnecting {attempt} in {after:?}"),
         ClientEvent::BufferFull => "full".into(),
         ClientEvent::BufferDrained => "drained".into(),
         ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),

@@ -2,7 +2,6 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::headers::Headers;
 use super::http::Response;
 
 /// So much of a body is kept, in bytes.
@@ -10,7 +9,7 @@ const MAX_BODY: usize = 16 * 1024;
 /// The longest line with the size of a chunk, in bytes. It may have extensions, which mean nothing here.
 const MAX_SIZE_LINE: usize = 1024;
 
-/// Collects the body of an HTTP/1.1 response (RFC 9112 §6.3), up to a limit.
+/// Collects the body of an HTTP/1.1 or HTTP/1.0 response (RFC 9112 §6.3), up to a limit.
 pub(super) struct Body {
     collected: BytesMut,
     framing: Framing,
@@ -29,12 +28,7 @@ enum Framing {
 
 impl Body {
     pub(super) fn of(response: &Response) -> Self {
-        Self { collected: BytesMut::new(), framing: Framing::of(response.status(), response.headers()) }
-    }
-
-    /// Whether only the end of the stream, or a deadline, ends it.
-    pub(super) fn is_open_ended(&self) -> bool {
-        matches!(self.framing, Framing::UntilEof)
+        Self { collected: BytesMut::new(), framing: Framing::of(response) }
     }
 
     /// Takes what came. Says whether the body is complete, or enough of it is there.
@@ -95,11 +89,13 @@ impl Body {
 }
 
 impl Framing {
-    fn of(status: u16, headers: &Headers) -> Self {
-        if matches!(status, 204 | 304) {
+    fn of(response: &Response) -> Self {
+        if matches!(response.status(), 204 | 304) {
             return Self::Length(0);
         }
-        if headers.has_token("Transfer-Encoding", "chunked") {
+        let headers = response.headers();
+        // RFC 9112 §6.1: HTTP/1.0 has no chunks.
+        if response.minor_version() > 0 && headers.has_token("Transfer-Encoding", "chunked") {
             return Self::ChunkSize(0);
         }
         match headers.get("Content-Length").map(str::parse) {

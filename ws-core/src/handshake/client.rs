@@ -22,7 +22,7 @@ use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::time::Instant;
 
-/// How long the rest of a body is waited for, if nothing says how long it is.
+/// Time in which the body of a refusal is read, however its length is given.
 const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A client that waits for the server's response, as a [`Machine`]. Its one event is the [`Response`] with status 101;
@@ -116,8 +116,8 @@ impl ClientHandshake {
                 self.state = State::Head(head);
                 return self.poll_failure();
             };
-            // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade.
-            if response.minor_version() == 0 {
+            // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade. It can refuse: proxies in front of a server do so.
+            if response.minor_version() == 0 && response.status() == 101 {
                 return Err(HeadError::NotHttp(http::start(response.head())).into());
             }
             // RFC 9110 §15.2: interim responses may come even if they are not expected. 101 is not one of them.
@@ -131,9 +131,7 @@ impl ClientHandshake {
             return Ok(Some(response));
         }
         let body = Body::of(&response);
-        if body.is_open_ended() {
-            self.deadline = self.deadline.min(self.now + BODY_PATIENCE);
-        }
+        self.deadline = self.deadline.min(self.now + BODY_PATIENCE);
         self.poll_body(response, body)
     }
 
@@ -181,7 +179,8 @@ impl Expected {
             Some(offer) => offer
                 .confirm(headers.all("Sec-WebSocket-Extensions"))
                 .map_err(ResponseError::InvalidExtension)?,
-            None if headers.get("Sec-WebSocket-Extensions").is_some() => {
+            // An empty list is one of no extensions.
+            None if headers.tokens("Sec-WebSocket-Extensions").next().is_some() => {
                 return Err(ResponseError::Extension(joined("Sec-WebSocket-Extensions")));
             }
             None => None,

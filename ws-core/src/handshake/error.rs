@@ -94,9 +94,51 @@ impl fmt::Display for Rejected {
             write!(f, ", with a redirect to {location:?}")?;
         }
         let text = String::from_utf8_lossy(&self.body);
-        let line: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
-        if line.is_empty() { Ok(()) } else { write!(f, ": {line}") }
+        let mut words = summary(&text).split(|c: char| c.is_whitespace() || c.is_control());
+        let mut left = MAX_SUMMARY;
+        let mut separator = ": ";
+        // One line, without control characters.
+        for word in words.by_ref().filter(|word| !word.is_empty()) {
+            let shown = word.char_indices().nth(left).map_or(word, |(end, _)| &word[..end]);
+            write!(f, "{separator}{shown}")?;
+            left = left.saturating_sub(word.chars().count() + 1);
+            if left == 0 {
+                break;
+            }
+            separator = " ";
+        }
+        Ok(())
     }
+}
+
+/// Longest text of a body in an error, in characters.
+const MAX_SUMMARY: usize = 80;
+
+/// The part of a body that says most: all of JSON, the title of HTML (its first heading if it has none), and else the first
+/// line that is not blank.
+fn summary(body: &str) -> &str {
+    let body = body.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}');
+    match body.as_bytes().first() {
+        Some(b'{' | b'[') => body,
+        Some(b'<') => {
+            ["title", "h1"].iter().find_map(|name| element(body, name)).unwrap_or_else(|| line(body))
+        }
+        _ => line(body),
+    }
+}
+
+fn line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The text of the first element of that name, up to the next tag, unless it is blank.
+fn element<'a>(html: &'a str, name: &str) -> Option<&'a str> {
+    let mut tags = html.match_indices('<').map(|(at, _)| &html[at + 1..]);
+    let is_name = |tag: &&str| tag.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name));
+    let tag = tags.find(|tag| is_name(tag) && tag[name.len()..].starts_with(['>', ' ', '\t', '\r', '\n']))?;
+    let (_, text) = tag.split_once('>')?;
+    let text = text.split('<').next()?.trim();
+    (!text.is_empty()).then_some(text)
 }
 
 impl core::error::Error for Rejected {}
@@ -107,8 +149,8 @@ impl core::error::Error for Rejected {}
 pub enum ResponseError {
     /// It is not HTTP/1.1; the first bytes that came.
     NotHttp(Bytes),
-    /// Its head is malformed.
-    Malformed(&'static str),
+    /// Its head is malformed: the part, with the name of the field if that is known.
+    Malformed(String),
     /// `Upgrade` is not `websocket` alone.
     Upgrade(String),
     /// `Connection` does not hold `upgrade`.

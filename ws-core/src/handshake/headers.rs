@@ -58,7 +58,7 @@ impl Headers {
 
     pub(super) fn from_parsed(parsed: &[httparse::Header<'_>]) -> Self {
         let field = |header: &httparse::Header<'_>| {
-            (String::from(header.name), String::from_utf8_lossy(header.value).into_owned())
+            (String::from(header.name), unfolded(String::from_utf8_lossy(header.value).into_owned()))
         };
         Self(parsed.iter().map(field).collect())
     }
@@ -103,6 +103,15 @@ impl Headers {
             write_field(head, name, value);
         }
     }
+}
+
+/// RFC 9112 §5.2: each line break of a folded value, and the spaces around it, become one space.
+fn unfolded(value: String) -> String {
+    if !value.contains('\n') {
+        return value;
+    }
+    let lines: Vec<&str> = value.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).collect();
+    String::from(lines.join(" ").trim_matches(' '))
 }
 
 pub(super) fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {

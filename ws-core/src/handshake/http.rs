@@ -1,11 +1,13 @@
 //! Heads of HTTP/1.1 messages: found in linear time, parsed once.
 
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use super::headers::Headers;
+use super::headers::{Headers, is_token};
 use super::{MAX_HEAD, MAX_HEADERS};
 
 /// What a client asked for in its opening handshake.
@@ -154,7 +156,7 @@ pub enum HeadError {
     /// It has over 100 headers.
     TooManyHeaders,
     /// This in it is malformed.
-    Malformed(&'static str),
+    Malformed(String),
 }
 
 impl ResponseHead {
@@ -166,12 +168,12 @@ impl ResponseHead {
         }
         let Some(len) = self.0.find(buffer).map_err(|TooLong| HeadError::TooLong)? else { return Ok(None) };
         self.0 = HeadEnd::default();
-        let start = start(buffer);
-        match response(buffer, len) {
+        let head = buffer.split_to(len).freeze();
+        match response(&head) {
             Ok(response) => Ok(Some(response)),
             Err(BadHead::TooManyHeaders) => Err(HeadError::TooManyHeaders),
-            Err(BadHead::Version) => Err(HeadError::NotHttp(start)),
-            Err(BadHead::Syntax(what)) => Err(HeadError::Malformed(describe(what))),
+            Err(BadHead::Version) => Err(HeadError::NotHttp(start(&head))),
+            Err(BadHead::Syntax(what)) => Err(HeadError::Malformed(located(what, &head))),
         }
     }
 }
@@ -231,21 +233,35 @@ impl From<httparse::Error> for BadHead {
     }
 }
 
-/// Splits a response head of `len` bytes off the buffer.
-fn response(buffer: &mut BytesMut, len: usize) -> Result<Response, BadHead> {
-    let head = buffer.split_to(len).freeze();
+fn response(head: &Bytes) -> Result<Response, BadHead> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Response::new(&mut headers);
-    match (parsed.parse(&head)?, parsed.version, parsed.code) {
+    let mut config = httparse::ParserConfig::default();
+    // RFC 9112 §5.2: a user agent must understand a folded line. The fold becomes a space (`Headers::from_parsed`).
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    // RFC 9110 §2.5: a higher minor version is understood as the highest one that is known.
+    let minor_version = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.first()).copied();
+    let known = minor_version.filter(|minor| (b'2'..=b'9').contains(minor)).map(|_| as_1_1(head));
+    let bytes = known.as_deref().unwrap_or(head);
+    match (config.parse_response(&mut parsed, bytes)?, parsed.version, parsed.code) {
         (httparse::Status::Complete(_), Some(minor_version), Some(status)) => {
             let (reason, headers) =
                 (parsed.reason.unwrap_or_default().into(), Headers::from_parsed(parsed.headers));
             // Copied, so that the few bytes which may be kept do not keep the read buffer.
-            Ok(Response { head: Bytes::copy_from_slice(&head), minor_version, status, reason, headers })
+            Ok(Response { head: Bytes::copy_from_slice(head), minor_version, status, reason, headers })
         }
         (httparse::Status::Complete(_), _, _) => Err(BadHead::Version),
         (httparse::Status::Partial, _, _) => Err(BadHead::Syntax(httparse::Error::Status)),
     }
+}
+
+/// The same head with the version HTTP/1.1.
+fn as_1_1(head: &[u8]) -> Vec<u8> {
+    let mut head = head.to_vec();
+    if let Some(minor) = head.get_mut(b"HTTP/1.".len()) {
+        *minor = b'1';
+    }
+    head
 }
 
 /// Splits a request head of `len` bytes off the buffer. Gives the method, too.
@@ -261,6 +277,22 @@ pub(super) fn request(buffer: &mut BytesMut, len: usize) -> Result<(String, Requ
         (httparse::Status::Complete(_), _, _, _) => Err(BadHead::Version),
         (httparse::Status::Partial, _, _, _) => Err(BadHead::Syntax(httparse::Error::Token)),
     }
+}
+
+/// The fault in words, with the name of the field that has it, if that is known.
+fn located(error: httparse::Error, head: &[u8]) -> String {
+    let what = describe(error);
+    if error != httparse::Error::HeaderValue {
+        return what.into();
+    }
+    // RFC 9110 §5.5: a value has no control characters but the tab.
+    let is_control = |byte: &u8| byte.is_ascii_control() && !b"\t\r".contains(byte);
+    let lines = head.split(|&byte| byte == b'\n');
+    let name = lines.filter(|line| line.iter().any(is_control)).find_map(|line| {
+        let colon = line.iter().position(|&byte| byte == b':')?;
+        core::str::from_utf8(&line[..colon]).ok().filter(|name| is_token(name))
+    });
+    name.map_or_else(|| what.into(), |name| format!("{what}, of {name}"))
 }
 
 /// What httparse found wrong, in words.

@@ -27,7 +27,7 @@ impl Receive {
     ) -> Result<Option<Received>, Violation> {
         // Where in a compressed payload something is wrong depends on how it was cut; in which frame it is does not.
         let offset = frame.start;
-        let violation = |kind| Violation { kind, offset };
+        let violation = |kind| Violation::new(kind, offset);
         let (Some(inflater), Some(mut message)) = (self.inflater.as_deref_mut(), self.message.take()) else {
             return Ok(None);
         };

@@ -79,6 +79,37 @@ fn the_body_is_read_as_far_as_its_framing_says_wherever_it_is_cut() {
 }
 
 #[test]
+fn the_error_is_one_line_that_shows_what_the_body_says() {
+    let long = "x".repeat(100);
+    for (body, told) in [
+        ("plain text\nand more", ": plain text"),
+        ("", ""),
+        (" \r\n\t\n", ""),
+        ("\n\nIP not allowed", ": IP not allowed"),
+        ("{\n  \"error\": \"token expired\"\n}", ": { \"error\": \"token expired\" }"),
+        ("\u{FEFF}[1,\n2]", ": [1, 2]"),
+        ("<!DOCTYPE html>\n<html><head><TITLE lang=en>\n Sign\nin </TITLE>", ": Sign in"),
+        ("<html><body><h1>503 Service Unavailable</h1>\n", ": 503 Service Unavailable"),
+        ("<html><title></title><h1>Busy</h1>", ": Busy"),
+        ("<html><titles>No</titles>", ": <html><titles>No</titles>"),
+        ("<html", ": <html"),
+        ("<title", ": <title"),
+        ("\x1b[2Jno\rfine\u{9b}31m", ": [2Jno fine 31m"),
+        (&long, &format!(": {}", "x".repeat(80))),
+        (&"ab ".repeat(100), &format!(": {}ab", "ab ".repeat(26))),
+        ("\u{fc}".repeat(90).as_str(), &format!(": {}", "\u{fc}".repeat(80))),
+    ] {
+        let response = format!("HTTP/1.1 401 Unauthorized\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let rejected = rejected(response.as_bytes(), usize::MAX, false).unwrap();
+        assert_eq!(rejected.body, body);
+        assert_eq!(
+            rejected.to_string(),
+            format!("the server answered 401 Unauthorized instead of 101{told}")
+        );
+    }
+}
+
+#[test]
 fn the_line_with_the_size_of_a_chunk_has_at_most_1_kib_wherever_it_is_cut() {
     for (extension, body) in [(";".repeat(1021), "abc"), (";".repeat(1022), ""), (";\n".into(), "")] {
         let head = "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -113,7 +144,7 @@ fn at_most_16_kib_of_a_body_are_kept() {
 }
 
 #[test]
-fn a_body_without_a_length_is_waited_for_one_second() {
+fn a_body_is_waited_for_one_second() {
     let mut handshake = handshake();
     feed(&mut handshake, b"HTTP/1.1 500 Oops\r\n\r\nsome", at(3));
     assert_eq!(poll(&mut handshake), None);
@@ -127,15 +158,34 @@ fn a_body_without_a_length_is_waited_for_one_second() {
 }
 
 #[test]
-fn a_body_with_a_length_is_waited_for_until_the_deadline_of_the_handshake() {
+fn a_body_with_a_length_is_waited_for_no_longer() {
     for framing in ["Content-Length: 100", "Transfer-Encoding: chunked"] {
         let mut handshake = handshake();
         let head = format!("HTTP/1.1 500 Oops\r\n{framing}\r\n\r\n5\r\n");
         feed(&mut handshake, head.as_bytes(), at(3));
         assert_eq!(poll(&mut handshake), None);
-        assert_eq!(handshake.poll_timeout(), Some(at(10)), "{framing}");
-        handshake.handle_timeout(at(10));
+        assert_eq!(handshake.poll_timeout(), Some(at(4)), "{framing}");
+        handshake.handle_timeout(at(4));
         assert!(poll(&mut handshake).is_some());
+    }
+}
+
+/// As proxies before a server send it, such as HAProxy's error file. A body in HTTP/1.0 has no chunks (RFC 9112 §6.1).
+#[test]
+fn a_refusal_in_http_1_0_is_a_refusal_like_any_other() {
+    for (head, follows, body, is_open_ended) in [
+        ("503 Service Unavailable\r\nConnection: close", "<h1>503</h1>", "<h1>503</h1>", true),
+        ("404 Not Found\r\nContent-Length: 2", "no", "no", false),
+        ("429\r\nRetry-After: 7\r\nContent-Length: 0", "", "", false),
+        ("302 Found\r\nLocation: /login\r\nContent-Length: 0", "", "", false),
+        ("500 Oops\r\nTransfer-Encoding: chunked", "1\r\na\r\n0\r\n\r\n", "1\r\na\r\n0\r\n\r\n", true),
+    ] {
+        let response = format!("HTTP/1.0 {head}\r\n\r\n{follows}");
+        for chunk in 1..=response.len() {
+            let rejected = rejected(response.as_bytes(), chunk, is_open_ended).unwrap();
+            assert_eq!(rejected.response.status().to_string(), head[..3], "in chunks of {chunk}");
+            assert_eq!(rejected.body, body, "{head} in chunks of {chunk}");
+        }
     }
 }
 

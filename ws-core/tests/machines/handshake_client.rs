@@ -136,7 +136,7 @@ fn wrong_responses(accept: &str) -> Vec<(String, IsExpected)> {
         (instead("Upgrade: websocket", "Upgrade websocket"), malformed),
         (also("Up grade: x"), malformed),
         (also("X: a\0b"), malformed),
-        (also(" folded"), malformed),
+        (instead("\r\nUpgrade", "\r\n folded\r\nUpgrade"), malformed),
         (also(&"X: y\r\n".repeat(98)), |error| matches!(error, TooManyHeaders)),
         (also(&format!("X: {}", "y".repeat(16 * 1024))), |error| matches!(error, HeadTooLong)),
         ("HTTP/1.1 101 ".to_owned() + &"x".repeat(17 * 1024), |error| matches!(error, HeadTooLong)),
@@ -170,6 +170,52 @@ fn a_wrong_response_is_a_typed_error_wherever_it_is_cut() {
             same(fails(&mut [head, tail].into_iter()));
         }
     }
+}
+
+/// RFC 9112 §5.2: a user agent must replace each fold by spaces.
+#[test]
+fn a_folded_line_is_one_value_wherever_it_is_cut() {
+    for (fold, value) in [("\r\n ", "b c"), (" \r\n\t ", "b c"), ("\n  ", "b c"), ("\r\n \r\n ", "b  c")] {
+        let mut whole = handshake(&request());
+        let head = response(&mut whole, &format!("X-A: b{fold}c\r\nX-B: d\r\n"));
+        for chunk in 1..=head.len() {
+            let mut handshake = handshake(&request());
+            let response = answer(&mut handshake, head.as_bytes().chunks(chunk)).unwrap().unwrap();
+            assert_eq!(response.headers().get("X-A"), Some(value), "{fold:?} in chunks of {chunk}");
+            assert_eq!(response.headers().get("X-B"), Some("d"));
+        }
+    }
+}
+
+/// RFC 9110 §2.5: a higher minor version is understood as the highest one that is known.
+#[test]
+fn a_higher_minor_version_is_as_good_as_1_1() {
+    for minor in ["1", "2", "9"] {
+        let mut opening = handshake(&request());
+        let head = response(&mut opening, "").replacen("HTTP/1.1", &format!("HTTP/1.{minor}"), 1);
+        for chunk in [1, 1000] {
+            let mut handshake = handshake(&request());
+            let response = answer(&mut handshake, head.as_bytes().chunks(chunk)).unwrap().unwrap();
+            assert_eq!(response.to_string(), head);
+        }
+    }
+}
+
+#[test]
+fn an_empty_list_of_extensions_is_none() {
+    for list in ["", " ", ",", " , "] {
+        let mut handshake = handshake(&request());
+        let head = response(&mut handshake, &format!("Sec-WebSocket-Extensions: {list}\r\n"));
+        assert!(answer(&mut handshake, [head.as_bytes()]).unwrap().is_some(), "{list:?}");
+    }
+}
+
+#[test]
+fn a_value_that_is_malformed_is_found_by_the_name_of_its_field() {
+    let mut handshake = handshake(&request());
+    let head = response(&mut handshake, "X-A: fine\r\nSet-Cookie: ___utmv=secret\x01OZ\r\n");
+    let error = answer(&mut handshake, [head.as_bytes()]).unwrap_err().to_string();
+    assert!(error.contains("a header value, of Set-Cookie") && !error.contains("secret"), "{error}");
 }
 
 #[test]

@@ -249,6 +249,78 @@ fn broken_closes(sender: Role) -> Vec<(Vec<u8>, Kind)> {
     ]
 }
 
+/// Close frames with an illegal code or reason: their code, and the readable part of the reason.
+fn illegal_closes() -> [(u16, &'static [u8], &'static str); 8] {
+    [
+        (1005, b"", ""),
+        (1006, b"abnormal", "abnormal"),
+        (0, b"zero", "zero"),
+        (65535, b"a\xffb", "a"),
+        (1006, b"\r\n\x1b[2J", "\r\n\x1b[2J"),
+        (1011, b"\xc3", ""),
+        (1011, b"cut \xe2\x82", "cut "),
+        (4000, b"b\xffd", "b"),
+    ]
+}
+
+#[test]
+fn the_error_of_an_illegal_close_names_its_code_and_the_readable_part_of_its_reason() {
+    for (role, (code, reason, readable)) in
+        ROLES.into_iter().flat_map(|role| illegal_closes().map(|illegal| (role, illegal)))
+    {
+        let mut connection = open(role, &quiet());
+        feed(&mut connection, &close(role.peer(), code, reason), at(0));
+        let Err(ws_core::Error::Violation(violation)) = connection.poll_event() else { panic!("{code}") };
+        let seen = violation.close().unwrap();
+        assert_eq!((seen.code, &*seen.reason), (code, readable), "{role:?}");
+        let told = violation.to_string();
+        assert!(told.contains(&format!("code {code}")), "{told}");
+        assert!(readable.is_empty() || told.contains(&format!("{readable:?}")), "{told}");
+        assert!(!told.contains(char::is_control), "{told}");
+
+        let mut connection = open(role, &quiet());
+        connection.close(ws_core::CloseCode::NORMAL, at(0));
+        write(&mut connection, at(0));
+        read(&mut connection, &close(role.peer(), code, reason), at(0));
+        connection.handle_read(0, at(0));
+        drain(&mut connection);
+        let closed = connection.closed().unwrap();
+        assert_eq!(closed.violation().and_then(|violation| violation.close()), Some(seen));
+        assert!(closed.to_string().contains(&format!("code {code}")), "{closed}");
+    }
+    for wrong in [frame(Role::Server, CLOSE, b"\x03"), frame(Role::Server, TEXT, b"\xff")] {
+        let mut connection = open(Role::Client, &quiet());
+        feed(&mut connection, &wrong, at(0));
+        let Err(ws_core::Error::Violation(violation)) = connection.poll_event() else { panic!("{wrong:?}") };
+        assert_eq!(violation.close(), None);
+    }
+}
+
+/// A code is illegal as soon as it is there, and the reason is what has come with it.
+#[test]
+fn an_illegal_close_that_is_cut_names_what_has_come() {
+    for (code, reason, readable) in illegal_closes() {
+        let whole = close(Role::Server, code, reason);
+        for cut in 4..whole.len() {
+            let mut connection = open(Role::Client, &quiet());
+            feed(&mut connection, &whole[..cut], at(0));
+            let error = match connection.poll_event() {
+                Ok(_) => {
+                    feed(&mut connection, &whole[cut..], at(0));
+                    connection.poll_event().unwrap_err()
+                }
+                Err(error) => error,
+            };
+            let ws_core::Error::Violation(violation) = error else { panic!("{error}") };
+            let seen = violation.close().unwrap();
+            assert!(
+                seen.code == code && readable.starts_with(&*seen.reason),
+                "{code}, cut at {cut}: {seen:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_broken_close_in_answer_to_ours_does_not_hide_our_code() {
     for (role, code) in [3001, 1000].iter().flat_map(|code| ROLES.map(|role| (role, *code))) {

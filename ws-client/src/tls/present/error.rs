@@ -154,11 +154,15 @@ impl TlsError {
         }
     }
 
-    /// Whether things may be different next time, as after any failure of the transport. Not so after anything that is
-    /// about certificates, nor with a peer that speaks something else.
+    /// Whether things may be different next time, as after any failure of the transport, and after a certificate that has expired
+    /// or is not valid yet: it is replaced, or a clock is set. Not so after anything else that is about certificates, nor with a
+    /// peer that speaks something else.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::UnexpectedEof | Self::Transport(_) | Self::Truncated | Self::KeysExhausted => true,
+            Self::Expired(_)
+            | Self::NotYetValid(_)
+            | Self::ClientCertificateRefused(AlertDescription::CertificateExpired) => true,
             // RFC 8446 §6.2: an error that has nothing to do with us.
             Self::Alert(alert) => *alert == AlertDescription::InternalError,
             _ => false,

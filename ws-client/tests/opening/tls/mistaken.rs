@@ -19,7 +19,7 @@ fn a_client_of_wss_is_told_that_a_server_does_not_speak_tls() {
             assert!(matches!(error, ConnectError::Tls(TlsError::NotTls(_))), "{error:?}");
             assert!(error.to_string().contains("does not speak TLS"), "{error}");
             assert!(error.to_string().contains("is it meant to be ws, not wss?"), "{error}");
-            assert!(!End::Failed(&error).is_retried());
+            assert!(!End::Failed(&error).is_transient());
             // And the server knows, too.
             let Some(AcceptError::Handshake(HandshakeError::Request(error))) = &far.server.error else {
                 panic!("{:?}", far.server.error)
@@ -46,7 +46,7 @@ fn a_client_of_ws_is_told_that_a_server_speaks_tls() {
             let error = failed(&mut opening(&options), &mut far, cut);
             assert!(matches!(error, ConnectError::Handshake(HandshakeError::Rejected(_))), "{error:?}");
             assert!(error.to_string().contains("wss"), "{error}");
-            assert!(!End::Failed(&error).is_retried());
+            assert!(!End::Failed(&error).is_transient());
             let Some(AcceptError::Tls(error @ TlsError::NotTls(start))) = &far.server.error else {
                 panic!("{:?}", far.server.error)
             };
@@ -66,7 +66,7 @@ fn an_alert_tells_a_client_of_ws_as_much() {
         let error = failed(&mut opening(&options("ws://server.test:443")), &mut far, cut);
         assert!(matches!(error, ConnectError::Handshake(HandshakeError::Response(_))), "{error:?}");
         assert!(error.to_string().contains("wss://"), "{error}");
-        assert!(!End::Failed(&error).is_retried());
+        assert!(!End::Failed(&error).is_transient());
     }
 }
 

@@ -67,7 +67,7 @@ fn a_transport_that_ends_without_close_notify_says_so_in_its_phase() {
         for n in (0..whole.said.len() - 16).step_by(37) {
             let mut far = place.far(way).limit(Limit::Ends(n));
             let error = failed(&mut opening(&place.options(way)), &mut far, WHOLE);
-            assert!(End::Failed(&error).is_retried(), "{way:?} {n}: {error:?}");
+            assert!(End::Failed(&error).is_transient(), "{way:?} {n}: {error:?}");
             match &error {
                 ConnectError::Proxy {
                     source:
@@ -107,7 +107,7 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
             opening.handle_timeout(DEADLINE);
             let error = opening.poll_event().unwrap_err();
             check_text(&error);
-            assert!(End::Failed(&error).is_retried());
+            assert!(End::Failed(&error).is_transient());
             seen.push(error.phase());
             match error {
                 ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => steps.push(step),
@@ -157,7 +157,7 @@ fn a_corrupt_record_is_told_of_the_tls_whose_it_is_at_every_step_and_an_alert_le
             let error = failed(&mut opening, &mut far, WHOLE);
             assert_eq!(error.phase(), phase, "{way:?} {turns}: {error:?}");
             assert!(TlsError::find(&error).is_some_and(|error| !error.is_passing()), "{error:?}");
-            assert!(!End::Failed(&error).is_retried(), "{error:?}");
+            assert!(!End::Failed(&error).is_transient(), "{error:?}");
             assert!(far.heard.len() > before, "an alert: {way:?} {turns}");
         }
     }
@@ -179,7 +179,7 @@ fn of_two_layers_each_says_which_it_is() {
         "{error:?}"
     );
     assert!(far.asked().is_empty(), "nothing is said to a proxy that is not believed");
-    assert!(!End::Failed(&error).is_retried());
+    assert!(!End::Failed(&error).is_transient());
 }
 
 #[test]

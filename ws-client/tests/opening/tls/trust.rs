@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rcgen::date_time_ymd;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use ws_client::{
     AcceptError, AcceptOptions, ConnectError, End, Phase, ProxyError, TlsAcceptor, TlsConnector, TlsError,
     rustls,
@@ -21,7 +21,7 @@ use crate::support::{WHOLE, at, check_text, failed, feed, opened, opening, optio
 type Check = fn(&TlsError) -> bool;
 
 #[test]
-fn a_certificate_that_is_wrong_says_what_is_wrong_and_is_not_retried() {
+fn a_certificate_that_is_wrong_says_what_is_wrong_and_only_its_dates_pass() {
     let authority = Authority::new();
     let dated = |from, to| {
         authority.issue_with(&["server.test"], |params| {
@@ -46,7 +46,10 @@ fn a_certificate_that_is_wrong_says_what_is_wrong_and_is_not_retried() {
             let mut far = Far::new(Server::new(AcceptOptions::default().tls(identity.acceptor())));
             let error = failed(&mut opening(&options), &mut far, WHOLE);
             assert_eq!(error.phase(), Phase::Tls);
-            assert!(!End::Failed(&error).is_retried(), "{error}");
+            let is_dated = check(&TlsError::Expired(CertificateError::Expired))
+                || check(&TlsError::NotYetValid(CertificateError::NotValidYet));
+            assert_eq!(End::Failed(&error).is_transient(), is_dated, "{error}");
+            assert!(!End::Failed(&error).is_final());
             let ConnectError::Tls(error) = error else { panic!("{error:?}") };
             assert!(check(&error), "{error:?}");
             // The alert that says why has come.
@@ -139,7 +142,7 @@ fn a_certificate_of_the_client_that_is_missing_or_refused_is_said_in_every_versi
                 let mut far = place.far_with(way, acceptor.clone());
                 let error = failed(&mut opening(&place.options_with(way, tls)), &mut far, WHOLE);
                 assert_eq!(error.phase(), Phase::Tls, "{error:?}");
-                assert!(!End::Failed(&error).is_retried(), "{error:?}");
+                assert!(!End::Failed(&error).is_transient(), "{error:?}");
                 let ConnectError::Tls(error) = error else { panic!("{error:?}") };
                 assert!(error.is_certificate(), "{error:?}");
                 assert!(matches!(far.server.error, Some(AcceptError::Tls(_))), "{:?}", far.server.error);
@@ -165,7 +168,7 @@ fn a_proxy_that_refuses_the_clients_certificate_is_not_asked_again() {
             }
             let error = failed(&mut opening(&options), &mut far, WHOLE);
             assert_eq!(error.phase(), Phase::Proxy);
-            assert!(!End::Failed(&error).is_retried(), "{version:?}: {error:?}");
+            assert!(!End::Failed(&error).is_transient(), "{version:?}: {error:?}");
             let ConnectError::Proxy { source: error, .. } = error else { panic!("{error:?}") };
             assert!(TlsError::find(&error).is_some_and(TlsError::is_certificate), "{error:?}");
             assert!(matches!(error, ProxyError::Tls(_)), "{version:?}: {error:?}");
