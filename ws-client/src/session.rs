@@ -11,6 +11,7 @@ mod outbox;
 mod phases;
 mod proofs;
 mod question;
+mod record;
 mod user;
 
 pub use event::{ClientError, ClientEvent, Stats, Status};
@@ -69,6 +70,8 @@ pub struct Session {
     attempts: Attempts,
     /// Sequence number up to which `confirm` without a mark has returned.
     confirmed_to: u64,
+    /// Sequence number up to which `flushed` without a mark has told about messages.
+    flushed_to: u64,
     /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
     is_paused: bool,
@@ -144,6 +147,7 @@ impl Session {
             questions: 0,
             events: Backlog::default(),
             confirmed_to: 0,
+            flushed_to: 0,
             wish: None,
             is_paused: false,
             has_input: false,

@@ -1,12 +1,14 @@
 //! The end of an attempt or a connection, and the hook that is asked about it.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Instant, Message, Side};
+use ws_core::{Closed, Instant, Side};
 
 use super::event::{ClientError, ClientEvent};
+use super::outbox::{Lost, LostBy};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Action, Session, State, Wish};
 use crate::reconnect::Decision;
@@ -19,7 +21,8 @@ pub(super) struct Ending {
     question: u64,
     /// Invariant: the question has the only other reference, and drops it before the answer is there.
     ended: Arc<Ended>,
-    undelivered: Vec<Message>,
+    /// What is to be reported about messages, behind the end.
+    messages: Vec<ClientEvent>,
     at: Instant,
 }
 
@@ -83,16 +86,22 @@ impl Session {
 
 impl Session {
     /// The attempt or the connection has ended. Its transport is of no more use, whoever decides how to go on.
-    pub(super) fn end(&mut self, ended: Ended) {
+    pub(super) fn end(&mut self, mut ended: Ended) {
         self.action = Some(Action::Drop);
-        let undelivered = self.outbox.lost();
+        let messages = reports(self.outbox.lost(ended.lost_by()), &ended);
+        if let Ended::Closed { closed, .. } = &mut ended {
+            closed.unsent = self.outbox.len();
+        }
+        if ended.is_final() {
+            return self.go_on(ended, messages, self.now, Verdict::Decided(Some(Decision::Stop)));
+        }
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();
         let Some(hook) = hook else {
-            return self.go_on(ended, undelivered, self.now, Verdict::Decided(None));
+            return self.go_on(ended, messages, self.now, Verdict::Decided(None));
         };
         let ended = Arc::new(ended);
         let question = self.ask(|id| Question::decide(id, hook, ended.clone()));
-        self.state = State::Deciding(Box::new(Ending { question, ended, undelivered, at: self.now }));
+        self.state = State::Deciding(Box::new(Ending { question, ended, messages, at: self.now }));
     }
 
     /// The user decides in place of the hook, at once unless the hook runs at this moment.
@@ -111,21 +120,21 @@ impl Session {
     /// Goes on after an end that the hook was asked about. Says whether that is possible: not while the hook has the end.
     fn conclude(&mut self, verdict: Verdict) -> bool {
         let State::Deciding(ending) = std::mem::replace(&mut self.state, State::Over) else { return false };
-        let Ending { question, ended, undelivered, at } = *ending;
+        let Ending { question, ended, messages, at } = *ending;
         match Arc::try_unwrap(ended) {
             Ok(ended) => {
-                self.go_on(ended, undelivered, at, verdict);
+                self.go_on(ended, messages, at, verdict);
                 true
             }
             Err(ended) => {
-                self.state = State::Deciding(Box::new(Ending { question, ended, undelivered, at }));
+                self.state = State::Deciding(Box::new(Ending { question, ended, messages, at }));
                 false
             }
         }
     }
 
     /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
-    fn go_on(&mut self, ended: Ended, undelivered: Vec<Message>, at: Instant, verdict: Verdict) {
+    fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: Verdict) {
         let next = match (&self.wish, verdict) {
             (Some(_), _) | (None, Verdict::Panicked) => self.wanted(),
             (None, Verdict::Decided(decision)) => {
@@ -148,24 +157,23 @@ impl Session {
             Verdict::Decided(_) => error,
             Verdict::Panicked => Some(ClientError::HookPanicked { hook: "decide", end: error.map(Box::new) }),
         };
-        self.ended(error, closed, undelivered, next);
+        self.ended(error, closed, messages, next);
     }
 
     /// The last events of the attempt or the connection; then the next attempt, so long after this time, if one follows.
     fn ended(
         &mut self,
         error: Option<ClientError>,
-        closed: Closed,
-        undelivered: Vec<Message>,
+        mut closed: Closed,
+        messages: Vec<ClientEvent>,
         next: Option<(Instant, Duration)>,
     ) {
         if let Some(error) = error {
             self.events.push(ClientEvent::Error(error));
         }
+        closed.unsent = self.outbox.len();
         self.events.push(ClientEvent::Closed(closed));
-        for message in undelivered {
-            self.events.push(ClientEvent::Undelivered(message));
-        }
+        messages.into_iter().for_each(|event| self.events.push(event));
         self.check_drained();
         match next {
             Some((from, after)) => self.wait(from, after),
@@ -181,6 +189,46 @@ impl Session {
                 Some((self.now, after))
             }
             Some(Wish::Stop) | None => None,
+        }
+    }
+}
+
+/// What is to be reported about messages that this end concerns.
+fn reports(lost: Lost, ended: &Ended) -> Vec<ClientEvent> {
+    let stuck = lost.stuck.map(|(message, failures)| ClientEvent::Stuck {
+        message,
+        failures,
+        last_end: ended.to_string(),
+    });
+    lost.given_up.into_iter().map(ClientEvent::Undelivered).chain(stuck).collect()
+}
+
+impl Ended {
+    /// Whether no policy, and no hook, reconnects after it.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Closed { error: Some(error), .. } if error.is_final())
+    }
+
+    /// The same for messages that are not proven.
+    fn lost_by(&self) -> LostBy {
+        match self {
+            Self::Closed { closed, error: None } if closed.by == Side::Us => LostBy::User,
+            // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
+            Self::Closed { closed: Closed { code: 1003 | 1007..=1009, by: Side::Peer, .. }, .. } => {
+                LostBy::Refusal
+            }
+            _ => LostBy::Failure,
+        }
+    }
+}
+
+/// In one line.
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Closed { error: Some(error), .. } => error.fmt(f),
+            Self::Closed { closed, error: None } => closed.fmt(f),
         }
     }
 }

@@ -168,8 +168,9 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.outbox = bytes)
     }
 
-    /// How often a message is sent at most, with [`Delivery::Confirmed`], until it is given up, at least 1. Default: 5. So a
-    /// message that kills its peer does not do so for ever.
+    /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
+    /// Default: 5. [`Delivery::Confirmed`] says which ends count. After as many that do not count, and in which the message was alone,
+    /// the client reports [`ClientEvent::Stuck`](super::ClientEvent::Stuck).
     #[must_use]
     pub fn max_deliveries(self, times: u32) -> Self {
         self.set(|settings| settings.max_deliveries = times)

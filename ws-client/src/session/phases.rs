@@ -75,7 +75,9 @@ impl Session {
             State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
                 self.action = Some(Action::Drop);
                 self.question = None;
-                self.events.push(ClientEvent::Closed(Closed::abrupt(ABNORMAL, Side::Us)));
+                let mut closed = Closed::abrupt(ABNORMAL, Side::Us);
+                closed.unsent = self.outbox.len();
+                self.events.push(ClientEvent::Closed(closed));
             }
             State::Waiting { .. } => self.events.drop_reconnecting(),
             State::New | State::Open(_) | State::Deciding(_) | State::Over => {}
@@ -125,7 +127,10 @@ impl Session {
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
                 Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
-                    open.failure = Some(ClientError::Unconfirmed);
+                    open.failure = Some(match self.outbox.is_unconfirmable() {
+                        true => ClientError::Unconfirmable,
+                        false => ClientError::Unconfirmed,
+                    });
                     open.connection().abort();
                 }
                 Ok(None) => return false,

@@ -47,13 +47,31 @@ impl Session {
     }
 
     /// Whether everything that was queued has been taken by a transport, or (confirmed) is proven. `None` if that is yet to be
-    /// seen; an error if the client is over before.
-    pub fn flushed(&self) -> Option<Result<(), SendError>> {
-        match self.state {
-            _ if self.outbox.is_empty() => Some(Ok(())),
-            _ if self.is_ended() => Some(Err(SendError::Closed(None))),
-            _ => None,
+    /// seen; [`SendError::Closed`] if the client is over before.
+    ///
+    /// [`SendError::Undelivered`] if a message was given up, or skipped, that the handle with this mark has sent since its
+    /// last `flush` that returned; without a mark, one that anybody has sent since the last such `flush` without a mark. Each is
+    /// told once: the next call asks about later messages only.
+    ///
+    /// To be asked again when [`has_flushed`](Self::has_flushed) is `true` or [`proofs_version`](Self::proofs_version) has changed.
+    pub fn flushed(&mut self, mark: Option<&Mark>) -> Option<Result<(), SendError>> {
+        let all = Ticket { after: self.flushed_to, newest: self.outbox.newest() };
+        let ticket = mark.map_or(all, Mark::unflushed);
+        let (told, outcome) = match self.outbox.given_up(&ticket) {
+            Some(told) => (told, Err(SendError::Undelivered)),
+            None if self.outbox.is_empty() => (ticket.newest, Ok(())),
+            None => return self.is_ended().then_some(Err(SendError::Closed(None))),
+        };
+        match mark {
+            Some(mark) => mark.settle_flush(told),
+            None => self.flushed_to = self.flushed_to.max(told),
         }
+        Some(outcome)
+    }
+
+    /// Whether the outbox is empty, or the client is over.
+    pub fn has_flushed(&self) -> bool {
+        self.outbox.is_empty() || self.is_ended()
     }
 
     /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
@@ -118,6 +136,16 @@ impl Session {
         let unsent = self.outbox.take_queued();
         self.check_drained();
         unsent
+    }
+
+    /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was
+    /// one: it may have been proven since. If it is under way on an open connection, it is dropped when that ends without a
+    /// proof. `flush` and `confirm` report the loss, unless the proof comes after all.
+    pub fn skip_stuck(&mut self) -> bool {
+        let was_stuck = self.outbox.skip_stuck();
+        self.check_drained();
+        self.feed();
+        was_stuck
     }
 }
 

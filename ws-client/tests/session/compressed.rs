@@ -58,7 +58,7 @@ fn what_the_transport_had_taken_whole_is_not_sent_again_and_all_else_is() {
             let taken = ends.by_ref().take_while(|end| *end <= cut).count();
             let expected = if is_lossy { &texts[taken..] } else { &texts[..] };
             assert_eq!(sim.texts(), expected, "cut at {cut}, {chunk} at a time");
-            assert_eq!(sim.session.flushed(), Some(Ok(())));
+            assert_eq!(sim.session.flushed(None), Some(Ok(())));
             assert_eq!(sim.session.stats().messages_sent, 10);
         }
     }
@@ -134,7 +134,7 @@ fn nothing_is_lost_over_cuts_anywhere() {
             sim.advance(ms(up_to(3) as u64));
         }
         sim.advance(secs(1));
-        assert_eq!(sim.session.flushed(), Some(Ok(())));
+        assert_eq!(sim.session.flushed(None), Some(Ok(())));
         let mut first: Vec<&str> = Vec::new();
         for (_, text) in &sim.received {
             if sent.get(first.len()) == Some(text) {

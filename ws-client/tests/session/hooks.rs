@@ -107,7 +107,7 @@ const LOOK: Act = |session, now| {
     assert_eq!(session.stats().attempts, 1);
     assert_eq!(session.ping("x"), Err(PingError::Closed));
     assert!(!session.is_over());
-    assert_eq!(session.flushed(), None);
+    assert_eq!(session.flushed(None), None);
     let ticket = session.confirm(None).expect("a ticket");
     assert_eq!(session.confirmed(&ticket, None), None);
     assert_eq!(session.take_unsent().len(), 1);
@@ -318,7 +318,7 @@ fn a_client_that_is_closed_while_decide_runs_is_closed_at_once_and_reports_the_e
             let version = session.proofs_version();
             session.close(frame(1000), now);
             assert_eq!((session.status(), session.is_over()), (Status::Closed, false));
-            assert!(matches!(session.flushed(), Some(Err(_))));
+            assert!(matches!(session.flushed(None), Some(Err(_))));
             assert_ne!(session.proofs_version(), version);
             assert_eq!(session.confirmed(&ticket, None), Some(Err(ConfirmError::Closed)));
             assert!(matches!(session.poll_event(), Ok(None)));

@@ -6,8 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use ws_client::{
-    Action, ClientBuilder, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route, Session,
-    Ticket,
+    Action, ClientBuilder, ClientEvent, ConfirmError, ConnectError, ConnectOptions, Phase, Question, Route,
+    Session, Ticket,
 };
 use ws_core::bytes::Buf;
 use ws_core::{
@@ -61,6 +61,8 @@ pub(crate) struct Sim {
     /// `has_events` must tell, while events are taken, whether there is one.
     pub(crate) is_checking: bool,
     trace: Vec<String>,
+    /// The number of unsent messages of each end.
+    pub(crate) unsent: Vec<usize>,
     /// What servers got: on which connection, and what.
     pub(crate) received: Vec<(u64, String)>,
     /// The URL and the request of each transport.
@@ -93,6 +95,7 @@ impl Sim {
             is_mute: false,
             is_checking: false,
             trace: Vec::new(),
+            unsent: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
             requests: Vec::new(),
@@ -269,6 +272,9 @@ impl Sim {
             assert!(!self.is_checking || has_events == (event.is_some() || is_over));
             let Some(event) = event else { break };
             self.trace.push(written(&event));
+            if let ClientEvent::Closed(closed) = &event {
+                self.unsent.push(closed.unsent);
+            }
         }
         self.trace.len() > before
     }

@@ -24,6 +24,9 @@ pub(crate) fn written(event: &ClientEvent) -> String {
         ClientEvent::Reconnecting { attempt, after } => format!("reconnecting {attempt} in {after:?}"),
         ClientEvent::BufferFull => "full".into(),
         ClientEvent::BufferDrained => "drained".into(),
+        ClientEvent::Stuck { message, failures, last_end } => {
+            format!("stuck {} after {failures}: {last_end}", text(message.as_bytes()))
+        }
         ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),
         other => panic!("an unknown event: {other:?}"),
     }
