@@ -136,7 +136,11 @@ enum Wish {
 impl Session {
     fn new(settings: Settings, random: Random) -> Self {
         Self {
-            outbox: Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries),
+            outbox: Outbox::new(
+                settings.delivery,
+                settings.connect.connection_config().send_buffer(),
+                settings.max_deliveries,
+            ),
             attempts: settings.reconnect.attempts(),
             settings,
             random,

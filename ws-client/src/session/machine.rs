@@ -36,8 +36,7 @@ impl Session {
         let random = self.new_random();
         let State::Opening(attempt) = std::mem::replace(&mut self.state, State::Over) else { return false };
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-        let config = attempt.options.connection_config().clone().max_send_buffer(usize::MAX);
-        let options = attempt.options.clone().config(config);
+        let options = attempt.options.clone().set_by_name(|config| config.set_max_send_buffer(usize::MAX));
         match Opening::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = State::Handshaking(attempt, Box::new(opening));

@@ -15,6 +15,7 @@ mod parsed;
 mod pausing;
 mod peer;
 mod properties;
+mod settings;
 mod support;
 mod trace;
 mod unsent;
