@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::Instant;
+use ws_core::{Closed, Instant, Side};
 
 /// The longest delay that `Retry-After` can bring about, unless it is set.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -213,6 +213,14 @@ impl Reconnect {
         }
         attempts.again(delay);
         Ok(delay)
+    }
+
+    /// Whether it is known before the end that no attempt follows a Close frame of the peer with this code. `false` means
+    /// "perhaps": a hook decides later, and the limits are looked at later.
+    pub(crate) fn surely_stops_after(&self, code: u16) -> bool {
+        let closed = Closed::abrupt(code, Side::Peer);
+        let end = End::Closed { closed: &closed, error: None };
+        self.hook.is_none() && self.decision(&end) == Decision::Stop
     }
 
     fn decision(&self, end: &End<'_>) -> Decision {

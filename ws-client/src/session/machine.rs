@@ -115,6 +115,7 @@ impl Session {
     /// closing, proofs and sending go on, however much arrives, and [`pause`](Self::pause) has no effect any more.
     pub fn discard_events(&mut self) {
         self.events.discard();
+        self.answer_peer();
         self.check_reading();
     }
 
@@ -220,6 +221,9 @@ impl Machine for Session {
         }
         let is_held = self.is_holding() && self.events.begins_with_message();
         let event = if is_held { None } else { self.events.pop() };
+        if let Some(ClientEvent::Closing(_)) = event {
+            self.answer_peer();
+        }
         self.check_reading();
         Ok(event)
     }

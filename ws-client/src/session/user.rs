@@ -154,8 +154,8 @@ impl Session {
     /// Ends the client: closes an open connection with the closing handshake, after what waits in the outbox, and gives up
     /// everything else at once. It does not come back, unless [`reconnect_after`](Self::reconnect_after) is called later.
     ///
-    /// It ends within `close_timeout`, in which what waits is to leave and the peer to answer. If reading was
-    /// paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
+    /// It ends within twice `close_timeout` after the transport has last taken bytes: what waits has `close_timeout` to leave, which
+    /// starts anew whenever the transport takes bytes, and then the peer has as long to answer. If reading was paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
     /// Close frame; what a peer that answers only the latter has got is not proven, and is handed back.
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
@@ -167,7 +167,6 @@ impl Session {
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
             }
             open.connection().close(frame, now);
-            open.connection().end_by(now + self.settings.connect.connection_config().time_to_close());
             open.is_closing = true;
             open.ends_pause = true;
             self.check_reading();

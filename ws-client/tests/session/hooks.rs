@@ -212,11 +212,23 @@ fn each_kind_of_end_is_reported_in_order_after_the_answer() {
     for (plan, before, after) in [
         (Plan::NoName, &[][..], &["error resolve", "closed 1006 broken us"][..]),
         (refuse(503, ""), &["connected"], &["error handshake", "closed 1006 broken peer"]),
-        (mute, &["connected", "open"], &["error timeout", "closed 1006 broken us", "undelivered waits"]),
+        (
+            mute,
+            &["connected", "open"],
+            &[
+                "error timeout",
+                "closed 1006 broken us",
+                "stuck waits after 1: the peer did not confirm in time what was sent",
+            ],
+        ),
         (
             poisoned,
             &["connected", "open"],
-            &["error transport", "closed 1006 broken peer", "undelivered waits"],
+            &[
+                "error transport",
+                "closed 1006 broken peer",
+                "stuck waits after 1: the peer ended the stream without a Close frame",
+            ],
         ),
         (closes, &["connected", "open", "closing 4000"], &["closed 4000 clean peer"]),
     ] {

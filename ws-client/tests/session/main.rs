@@ -1,6 +1,7 @@
 //! The client that stays connected, in virtual time.
 
 mod attempts;
+mod closing;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod confirmed;
@@ -16,6 +17,7 @@ mod pausing;
 mod peer;
 mod properties;
 mod settings;
+mod splits;
 mod support;
 mod trace;
 mod unsent;
