@@ -10,7 +10,9 @@ use crate::support::{Plan, Sim, URL, ms, secs};
 type Set = fn(ClientBuilder<Session>) -> ClientBuilder<Session>;
 
 /// A setting made by name, and the same inside a `Config`.
-const NAMED: [(&str, Set, fn(Config) -> Config); 5] = [
+type Named = (&'static str, Set, fn(Config) -> Config);
+
+const NAMED: [Named; 5] = [
     ("ping_interval", |client| client.ping_interval(secs(5)), |config| config.ping_interval(secs(5))),
     ("no ping_interval", |client| client.ping_interval(None), |config| config.ping_interval(None)),
     ("pong_timeout", |client| client.pong_timeout(secs(6)), |config| config.pong_timeout(secs(6))),
