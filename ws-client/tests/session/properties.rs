@@ -102,7 +102,7 @@ fn check_order(trace: &[String]) {
             ("closed", At::Error | At::Closing | At::Begin | At::Closed | At::Connected | At::Open) => {
                 At::Closed
             }
-            ("undelivered", At::Closed) => At::Closed,
+            ("undelivered" | "stuck", At::Closed) => At::Closed,
             ("reconnecting", At::Closed) => At::Begin,
             // In place of the one before.
             ("reconnecting", At::Begin) => At::Begin,
