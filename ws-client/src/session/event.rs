@@ -42,7 +42,8 @@ pub enum ClientEvent {
     ///
     /// If an attempt follows, or may follow, messages of the outbox that have not begun to leave wait for the next connection,
     /// because a peer that closes may throw them away. If it is known that none follows, they all leave before our Close frame, and so
-    /// do replies to the messages before it: it is answered when this event is taken, or `close_timeout` after the read that brought it.
+    /// do replies to the messages before it: it is answered when this event is taken, or `close_timeout` after the read that brought it,
+    /// or at once if a proof is waited for, as with [`Delivery::Confirmed`](super::Delivery::Confirmed): none comes any more.
     /// None follows after [`cancel_reconnect`](super::Session::cancel_reconnect), and after a code that the policy does not retry, unless
     /// there is a hook ([`decide`](crate::Reconnect::decide)). That a limit of the policy is reached is not known yet.
     Closing(CloseFrame),

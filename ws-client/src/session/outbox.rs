@@ -167,6 +167,11 @@ impl Outbox {
         self.proofs.outcome(ticket)
     }
 
+    /// Whether a caller may wait for a proof.
+    pub(super) fn awaits_proof(&self) -> bool {
+        self.delivery == Delivery::Confirmed || self.proofs.is_asked(u64::MAX)
+    }
+
     pub(super) fn told(&self, ticket: &Ticket) -> u64 {
         self.proofs.told(ticket)
     }

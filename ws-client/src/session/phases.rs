@@ -181,7 +181,8 @@ impl Session {
     }
 
     /// The peer's Close frame has come. A session that comes back keeps what has not begun to leave, and answers at once. One that
-    /// surely does not come back sends all, and replies, too: it answers when the user has taken the frame.
+    /// surely does not come back sends all, and replies, too: it answers when the user has taken the frame. A caller that waits for
+    /// a proof does not wait for that: no pong follows a Close frame.
     fn peer_closes(&mut self, frame: CloseFrame) {
         let code = frame.status();
         let is_last = self.is_last(code);
@@ -190,7 +191,7 @@ impl Session {
         if is_last {
             open.connection().accept_replies();
             open.unanswered = Some(code);
-            if self.events.is_discarding() {
+            if self.events.is_discarding() || self.outbox.awaits_proof() {
                 self.answer_peer();
             }
         } else {

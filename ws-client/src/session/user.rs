@@ -101,6 +101,9 @@ impl Session {
             None => Ticket { after: self.confirmed_to, newest: self.outbox.newest() },
         };
         self.outbox.ask(&ticket);
+        if self.outbox.awaits_proof() {
+            self.answer_peer();
+        }
         self.feed();
         Ok(ticket)
     }

@@ -159,6 +159,34 @@ fn without_anybody_who_takes_events_a_close_is_answered_at_once_or_after_its_tim
 }
 
 #[test]
+fn a_caller_that_waits_for_a_proof_does_not_wait_until_somebody_takes_a_close() {
+    let asks: fn(&mut Sim) -> ws_client::Ticket = |sim| {
+        sim.send("x");
+        sim.confirm()
+    };
+    for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
+        for is_first in [true, false] {
+            let mut sim = Sim::new(never().delivery(delivery), []);
+            sim.settle();
+            (sim.is_taking, sim.is_mute) = (false, true);
+            let early = is_first.then(|| asks(&mut sim));
+            sim.settle();
+            sim.is_mute = false;
+            sim.server().close(frame(1000), crate::support::at(0));
+            sim.settle();
+            // With confirmed delivery it is over already.
+            let late = || delivery == Delivery::AtMostOnce;
+            let ticket = early.or_else(|| late().then(|| asks(&mut sim)));
+            sim.settle();
+            assert_eq!(sim.session.status(), Status::Closed, "{delivery:?}, {is_first}");
+            if let Some(ticket) = ticket {
+                assert!(matches!(sim.outcome(&ticket), Some(Err(_))), "{delivery:?}, {is_first}");
+            }
+        }
+    }
+}
+
+#[test]
 fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_time() {
     for is_mute in [false, true] {
         let mut sim = Sim::new(client(), []);
