@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod watched;
 
 pub mod addresses;
+pub mod blame;
 pub mod compressed;
 pub mod cuts;
 pub mod ending;
@@ -59,6 +60,10 @@ macro_rules! client_scenarios {
                 confirmed_messages_come_again_and_are_proven
                 nothing_comes_while_reading_is_paused
                 a_pause_outlasts_the_connection
+            }
+            blame {
+                a_message_that_is_given_up_is_told_to_who_waits_for_it
+                a_stuck_message_can_be_skipped_while_others_wait
             }
             compressed {
                 each_connection_negotiates_anew_and_begins_afresh

@@ -113,6 +113,12 @@ impl Report {
             ClientEvent::Undelivered(message) => {
                 self.print(&json!({"event": "undelivered", "length": message.len()}));
             }
+            ClientEvent::Stuck { message, failures, last_end } => self.print(&json!({
+                "event": "stuck",
+                "length": message.len(),
+                "failures": failures,
+                "last_end": last_end.to_string(),
+            })),
             _ => {}
         }
     }

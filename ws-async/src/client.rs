@@ -54,7 +54,8 @@ impl<R: Runtime> From<Session> for Client<R> {
 
 /// Another way to a [`Client`], for other tasks. It may be cloned. It does everything but hand out events.
 ///
-/// Each handle remembers which messages it has sent, for [`confirm`](Self::confirm). A clone starts with a copy of that.
+/// Each handle remembers which messages it has sent, for [`confirm`](Self::confirm) and [`flush`](Self::flush). A clone starts with a
+/// copy of that.
 pub struct Handle<R: Runtime> {
     pub(crate) access: Access<R>,
     mark: Mark,
@@ -90,9 +91,10 @@ impl<R: Runtime> Client<R> {
         self.access.ping(payload.into()).await
     }
 
-    /// As [`Handle::flush`].
+    /// As [`Handle::flush`], where [`SendError::Undelivered`] tells of messages that any handle has sent since the last such call
+    /// that returned.
     pub async fn flush(&self) -> Result<(), SendError> {
-        self.access.flush().await
+        self.access.flush(None).await
     }
 
     /// As [`Handle::confirm`], for everything that any handle has sent since the last such call that returned. If nothing was,
@@ -139,6 +141,11 @@ impl<R: Runtime> Client<R> {
     /// As [`Handle::take_unsent`].
     pub fn take_unsent(&self) -> Vec<Message> {
         self.access.take_unsent()
+    }
+
+    /// As [`Handle::skip_stuck`].
+    pub fn skip_stuck(&self) -> bool {
+        self.access.skip_stuck()
     }
 
     /// As [`Handle::status`].
@@ -194,8 +201,11 @@ impl<R: Runtime> Handle<R> {
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
     /// if the client is over before. Cancel safe.
+    ///
+    /// [`SendError::Undelivered`], at once, if a message was given up or skipped that this handle has sent since its last `flush`
+    /// that returned. Each is told once: the next call asks about later messages.
     pub async fn flush(&self) -> Result<(), SendError> {
-        self.access.flush().await
+        self.access.flush(Some(&self.mark)).await
     }
 
     /// Waits for the proof that the next WebSocket hop has parsed every message that this handle has sent since its last
@@ -208,8 +218,9 @@ impl<R: Runtime> Handle<R> {
         self.access.confirm(Some(&self.mark)).await
     }
 
-    /// Ends the client for good: with the closing handshake if a connection is open, within `close_timeout`; else at once.
-    /// What waits in the outbox goes out first. The events to the end are still reported. Cancel safe.
+    /// Ends the client for good: with the closing handshake if a connection is open; else at once. What waits in the outbox goes out
+    /// first. It ends within twice `close_timeout` after the transport has last taken bytes. The events to the end are still
+    /// reported. Cancel safe.
     pub async fn close(&self, frame: impl Into<CloseFrame>) {
         self.access.close(frame.into()).await;
     }
@@ -250,6 +261,13 @@ impl<R: Runtime> Handle<R> {
     /// client calls.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.access.take_unsent()
+    }
+
+    /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was one:
+    /// it may have been proven since. If it is under way on an open connection, it is dropped when that ends without a proof.
+    /// `flush` and `confirm` report the loss. `false`, if the transport of this very client calls.
+    pub fn skip_stuck(&self) -> bool {
+        self.access.skip_stuck()
     }
 
     /// The state of the client. It waits for no lock: a task that is busy with the client, compressing a large message for

@@ -52,11 +52,11 @@ pub struct Client {
 }
 
 /// Another way to a [`Client`], for other threads: it does everything but take events. It may be cloned. A clone begins with a copy of
-/// what [`confirm`](Self::confirm) covers.
+/// what [`confirm`](Self::confirm) and [`flush`](Self::flush) cover.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
-    /// The messages that it has sent since its last confirmation.
+    /// The messages that it has sent since its last confirmation, and since its last flush.
     mark: Mark,
 }
 
@@ -82,9 +82,10 @@ impl Client {
         self.shared.try_send(message.into(), None)
     }
 
-    /// As [`Handle::flush`].
+    /// As [`Handle::flush`], where [`SendError::Undelivered`] tells of messages that any handle has sent since the last such call
+    /// that returned.
     pub fn flush(&self) -> Result<(), SendError> {
-        self.shared.flush()
+        self.shared.flush(None)
     }
 
     /// As [`Handle::confirm`], for the messages of all handles since the last such call that returned.
@@ -137,6 +138,11 @@ impl Client {
         self.shared.change(|session, _| session.take_unsent())
     }
 
+    /// As [`Handle::skip_stuck`].
+    pub fn skip_stuck(&self) -> bool {
+        self.shared.change(|session, _| session.skip_stuck())
+    }
+
     /// As [`Handle::status`].
     pub fn status(&self) -> Status {
         self.shared.gauge.status()
@@ -180,8 +186,11 @@ impl Handle {
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
     /// if the client is over before.
+    ///
+    /// [`SendError::Undelivered`], at once, if a message was given up or skipped that this handle has sent since its last `flush`
+    /// that returned. Each is told once: the next call asks about later messages.
     pub fn flush(&self) -> Result<(), SendError> {
-        self.shared.flush()
+        self.shared.flush(Some(&self.mark))
     }
 
     /// Waits for the proof that the next WebSocket hop has parsed every message that this handle has sent since its last `confirm`
@@ -197,8 +206,9 @@ impl Handle {
         self.shared.ping(&payload.into())
     }
 
-    /// Ends the client for good: with the closing handshake if a connection is open, within `close_timeout`; else at once.
-    /// What waits in the outbox goes out first. The events to the end are still reported.
+    /// Ends the client for good: with the closing handshake if a connection is open; else at once. What waits in the outbox goes out
+    /// first. It ends within twice `close_timeout` after the transport has last taken bytes. The events to the end are still
+    /// reported.
     pub fn close(&self, frame: impl Into<CloseFrame>) {
         self.shared.close(frame.into());
     }
@@ -238,6 +248,13 @@ impl Handle {
     /// Takes back the messages that were not sent, oldest first: for when the client is over.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.shared.change(|session, _| session.take_unsent())
+    }
+
+    /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was one:
+    /// it may have been proven since. If it is under way on an open connection, it is dropped when that ends without a proof.
+    /// `flush` and `confirm` report the loss.
+    pub fn skip_stuck(&self) -> bool {
+        self.shared.change(|session, _| session.skip_stuck())
     }
 
     /// Where the client is. It needs no lock.

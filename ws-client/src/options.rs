@@ -1,6 +1,7 @@
 //! What can be set when a connection is opened.
 
 mod accept;
+mod named;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::target::{Target, TargetError};
 use crate::tls::{self, TlsConnector};
 
 pub use accept::AcceptOptions;
+pub(crate) use named::NamedConfig;
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,7 +39,7 @@ const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 pub struct ConnectOptions {
     target: Target,
     request: ClientRequest,
-    config: Config,
+    config: NamedConfig,
     open_timeout: Duration,
     bind: Option<SocketAddr>,
     addresses: Vec<SocketAddr>,
@@ -67,7 +69,7 @@ impl ConnectOptions {
         Ok(Self {
             target,
             request,
-            config: Config::default(),
+            config: NamedConfig::default(),
             open_timeout: OPEN_TIMEOUT,
             bind: None,
             addresses: Vec::new(),
@@ -85,7 +87,7 @@ impl ConnectOptions {
         Ok(self)
     }
 
-    /// Sets `Origin`.
+    /// Sets `Origin`. The last call wins.
     pub fn origin(mut self, origin: &str) -> Result<Self, InvalidHeader> {
         self.request = self.request.origin(origin)?;
         Ok(self)
@@ -104,10 +106,18 @@ impl ConnectOptions {
         self
     }
 
-    /// Limits and deadlines of the connection.
+    /// Limits and deadlines of the connection. A setting that a [`ClientBuilder`](crate::ClientBuilder) made by name, such as
+    /// [`ping_interval`](crate::ClientBuilder::ping_interval), wins over the same setting in here, also within
+    /// [`prepare`](crate::ClientBuilder::prepare).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.config.set(config);
+        self
+    }
+
+    /// Makes settings by name.
+    pub(crate) fn set_by_name(mut self, set: impl FnOnce(&mut NamedConfig)) -> Self {
+        set(&mut self.config);
         self
     }
 
@@ -259,7 +269,7 @@ impl ConnectOptions {
 
     /// Limits and deadlines of the connection.
     pub fn connection_config(&self) -> &Config {
-        &self.config
+        self.config.as_config()
     }
 
     /// The longest time for everything up to the open connection.

@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::Instant;
+use ws_core::{Closed, Instant, Side};
 
 use attempts::Latest;
 use backoff::between;
@@ -228,7 +228,7 @@ impl Reconnect {
         attempts.begin_series(now);
         let delay = match decision {
             Some(Decision::Stop) => return Err(GiveUp::Stopped(cause())),
-            None if !self.retries(attempts, end) => return Err(GiveUp::NotRetried(cause())),
+            None if !self.retries(was_open(attempts, end), end) => return Err(GiveUp::NotRetried(cause())),
             Some(Decision::RetryIn(delay)) => delay,
             Some(Decision::Retry) | None => self.delay(attempts, end, random()),
         };
@@ -243,8 +243,16 @@ impl Reconnect {
         Ok(delay)
     }
 
-    fn retries(&self, attempts: &Attempts, end: &End<'_>) -> bool {
-        let was_open = attempts.latest() != Latest::None || matches!(end, End::Closed { .. });
+    /// Whether it is known before the end that no attempt follows a Close frame of the peer with this code. `false` means
+    /// "perhaps": a hook decides later, and the limits are looked at later.
+    pub(crate) fn surely_stops_after(&self, code: u16) -> bool {
+        let closed = Closed::abrupt(code, Side::Peer);
+        let end = End::Closed { closed: &closed, error: None };
+        self.hook.is_none() && !self.retries(true, &end)
+    }
+
+    /// Whether the policy retries this end of a client that was open before, or was not.
+    fn retries(&self, was_open: bool, end: &End<'_>) -> bool {
         match self.scope {
             Scope::None => false,
             Scope::Transient => end.is_transient(),
@@ -265,6 +273,11 @@ impl Reconnect {
         let asked = end.retry_after().unwrap_or_default().min(self.max_retry_after);
         own.max(between(asked, asked.saturating_add(most.min(asked)), random))
     }
+}
+
+/// Whether the client was ever open.
+fn was_open(attempts: &Attempts, end: &End<'_>) -> bool {
+    attempts.latest() != Latest::None || matches!(end, End::Closed { .. })
 }
 
 /// Whether there is little hope for the next attempt: the end is not transient, and the latest connection was not stable.

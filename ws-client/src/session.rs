@@ -12,6 +12,7 @@ mod outbox;
 mod phases;
 mod proofs;
 mod question;
+mod record;
 mod user;
 
 pub use event::{ClientError, ClientEvent, Stats, Status};
@@ -77,6 +78,8 @@ pub struct Session {
     failed_addresses: FailedAddresses,
     /// Sequence number up to which `confirm` without a mark has returned.
     confirmed_to: u64,
+    /// Sequence number up to which `flushed` without a mark has told about messages.
+    flushed_to: u64,
     /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
     is_paused: bool,
@@ -143,7 +146,11 @@ enum Wish {
 impl Session {
     fn new(settings: Settings, random: Random) -> Self {
         Self {
-            outbox: Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries),
+            outbox: Outbox::new(
+                settings.delivery,
+                settings.connect.connection_config().send_buffer(),
+                settings.max_deliveries,
+            ),
             attempts: settings.reconnect.attempts(),
             failed_addresses: FailedAddresses::default(),
             settings,
@@ -155,6 +162,7 @@ impl Session {
             questions: 0,
             events: Backlog::default(),
             confirmed_to: 0,
+            flushed_to: 0,
             wish: None,
             is_paused: false,
             has_input: false,

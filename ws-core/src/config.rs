@@ -105,6 +105,11 @@ impl Config {
         self
     }
 
+    /// What [`max_send_buffer`](Self::max_send_buffer) is set to.
+    pub fn send_buffer(&self) -> usize {
+        self.max_send_buffer
+    }
+
     /// How many payload bytes of whole messages are received ahead while the user waits for something else than
     /// receiving, such as sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
     #[must_use]

@@ -208,6 +208,9 @@ pub enum SendError {
     /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns. `None` if the
     /// message was accepted. Use a call that does not wait.
     WithinHook(Option<Message>),
+    /// A message that the client had accepted was given up or skipped, and is not sent any more. Said by `flush`, once for each such
+    /// message.
+    Undelivered,
 }
 
 impl SendError {
@@ -216,6 +219,7 @@ impl SendError {
         match self {
             Self::Full(message) | Self::Streaming(message) => Some(message),
             Self::Closed(message) | Self::TooLate(message) | Self::WithinHook(message) => message,
+            Self::Undelivered => None,
         }
     }
 }
@@ -228,6 +232,7 @@ impl fmt::Display for SendError {
             Self::TooLate(_) => TOO_LATE,
             Self::Streaming(_) => "a streamed message has not ended; finish it first",
             Self::WithinHook(_) => WITHIN_HOOK,
+            Self::Undelivered => "a message sent since the last flush was given up or skipped",
         })
     }
 }

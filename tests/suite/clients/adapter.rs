@@ -23,6 +23,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn pause(&self);
     fn resume(&self);
     fn take_unsent(&self) -> Vec<Message>;
+    fn skip_stuck(&self) -> bool;
     fn status(&self) -> Status;
     fn stats(&self) -> Stats;
     fn compress(&self, wanted: bool);
@@ -40,5 +41,6 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
+    fn skip_stuck(&self) -> bool;
     fn status(&self) -> Status;
 }

@@ -81,6 +81,10 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         self.inner.take_unsent()
     }
 
+    fn skip_stuck(&self) -> bool {
+        self.inner.skip_stuck()
+    }
+
     fn status(&self) -> Status {
         self.inner.status()
     }
@@ -135,6 +139,10 @@ impl<E: Executor> ClientHandle for On<E, Handle<E::Runtime>> {
 
     fn abort(&self) {
         self.inner.abort();
+    }
+
+    fn skip_stuck(&self) -> bool {
+        self.inner.skip_stuck()
     }
 
     fn status(&self) -> Status {

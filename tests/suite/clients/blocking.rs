@@ -63,6 +63,10 @@ impl ClientAdapter for Client {
         self.take_unsent()
     }
 
+    fn skip_stuck(&self) -> bool {
+        self.skip_stuck()
+    }
+
     fn status(&self) -> Status {
         self.status()
     }
@@ -111,6 +115,10 @@ impl ClientHandle for Handle {
 
     fn abort(&self) {
         self.abort();
+    }
+
+    fn skip_stuck(&self) -> bool {
+        self.skip_stuck()
     }
 
     fn status(&self) -> Status {

@@ -17,7 +17,8 @@ pub const SOON: Duration = Duration::from_millis(1);
 /// A client whose events are compared with what is expected.
 ///
 /// Events are `connected`, `open`, `message TEXT`, `ping`, `closing CODE`, `error PHASE`, `closed CODE`, `reconnecting N`,
-/// `full`, `drained`, `undelivered TEXT`, and at last `over`, before which the client must have said why. Pongs are passed over.
+/// `full`, `drained`, `undelivered TEXT`, `stuck TEXT`, and at last `over`, before which the client must have said why. Pongs are passed
+/// over.
 pub struct Watched<C> {
     client: C,
     /// What the last errors said.
@@ -122,6 +123,7 @@ impl<C: ClientAdapter> Watched<C> {
             Some(ClientEvent::Undelivered(message)) => {
                 format!("undelivered {}", message.as_text().unwrap())
             }
+            Some(ClientEvent::Stuck { message, .. }) => format!("stuck {}", message.as_text().unwrap()),
             Some(other) => format!("{other:?}"),
         })
     }

@@ -212,6 +212,10 @@ pub(crate) const HANDLE: &[Method<Handle>] = &[
         handle.cancel_reconnect();
         (Some(handle), Outcome::Done)
     }),
+    method("skip_stuck", Effect::Nothing, |handle, _| {
+        assert!(!handle.skip_stuck());
+        (Some(handle), Outcome::Done)
+    }),
     method("take_unsent", Effect::Nothing, |handle, _| {
         assert_eq!(handle.take_unsent(), []);
         (Some(handle), Outcome::Done)

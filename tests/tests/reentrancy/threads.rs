@@ -50,6 +50,7 @@ const METHODS: &[Method] = &[
     ("Handle::resume", |h| h.handle.resume(), Effect::Nothing, Effect::Nothing),
     ("Handle::reconnect_after", |h| h.handle.reconnect_after(FAR), Effect::Nothing, Effect::Nothing),
     ("Handle::cancel_reconnect", |h| h.handle.cancel_reconnect(), Effect::Nothing, Effect::Nothing),
+    ("Handle::skip_stuck", |h| assert!(!h.handle.skip_stuck()), Effect::Nothing, Effect::Nothing),
     ("Handle::take_unsent", |h| drop(h.handle.take_unsent()), Effect::Nothing, Effect::Nothing),
     ("Handle::status", |h| _ = h.handle.status(), Effect::Nothing, Effect::Nothing),
     ("Handle::stats", |h| _ = h.handle.stats(), Effect::Nothing, Effect::Nothing),

@@ -81,8 +81,8 @@ impl<R: Runtime> Access<R> {
         .await
     }
 
-    pub(crate) async fn flush(&self) -> Result<(), SendError> {
-        self.wait(Wants::FLUSHED, |line, _| line.session().flushed()).await
+    pub(crate) async fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
+        self.wait(Wants::FLUSHED, |line, _| line.session().flushed(mark)).await
     }
 
     pub(crate) async fn confirm(&self, mark: Option<&Mark>) -> Result<(), ConfirmError> {
@@ -132,6 +132,10 @@ impl<R: Runtime> Access<R> {
 
     pub(crate) fn take_unsent(&self) -> Vec<Message> {
         run(&self.handle, |line, cx| line.change(cx, |session, _| session.take_unsent())).unwrap_or_default()
+    }
+
+    pub(crate) fn skip_stuck(&self) -> bool {
+        run(&self.handle, |line, cx| line.change(cx, |session, _| session.skip_stuck())).unwrap_or_default()
     }
 
     pub(crate) fn status(&self) -> Status {

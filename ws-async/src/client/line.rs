@@ -275,7 +275,10 @@ impl<R: Runtime> Waited for Line<R> {
         let met = Wants::EVENTS.only_if(has_input || session.has_events())
             | Wants::ROOM.only_if(session.has_room() || !session.is_accepting())
             | Wants::PING.only_if(session.has_room_for_ping())
-            | Wants::FLUSHED.only_if(session.flushed().is_some() && !mutant("an empty outbox wakes nobody"))
+            // A message that was given up changes the proofs.
+            | Wants::FLUSHED.only_if(
+                (session.has_flushed() || has_proofs) && !mutant("an empty outbox wakes nobody"),
+            )
             | Wants::PROOF.only_if(has_proofs)
             | Wants::END
                 .only_if(session.status() == Status::Closed && !mutant("the end of a client wakes nobody"));

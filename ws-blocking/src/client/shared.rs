@@ -119,9 +119,15 @@ impl Shared {
         sent.unwrap_or_else(|WithinHook| Err(SendError::WithinHook(waiting)))
     }
 
-    pub(super) fn flush(&self) -> Result<(), SendError> {
-        let until = |_: &_| Until::all(|state: &mut State<Session>| state.machine.flushed().is_some());
-        let flushed = self.wait_for(until, |session| session.flushed());
+    pub(super) fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
+        let until = |state: &State<Session>| {
+            // A message that was given up changes the proofs.
+            let before = state.machine.proofs_version();
+            Until::all(move |state: &mut State<Session>| {
+                state.machine.has_flushed() || state.machine.proofs_version() != before
+            })
+        };
+        let flushed = self.wait_for(until, |session| session.flushed(mark));
         flushed.unwrap_or(Err(SendError::WithinHook(None)))
     }
 

@@ -99,7 +99,9 @@ impl Backlog {
 /// An event counts itself, so that a flood of empty ones is bounded too.
 fn size(event: &ClientEvent) -> usize {
     let held = match event {
-        ClientEvent::Message(message) | ClientEvent::Undelivered(message) => message.len(),
+        ClientEvent::Message(message)
+        | ClientEvent::Undelivered(message)
+        | ClientEvent::Stuck { message, .. } => message.len(),
         ClientEvent::Ping(payload) | ClientEvent::Pong { payload, .. } => payload.len(),
         ClientEvent::Open(response) => 2 * response.head().len(),
         ClientEvent::Error(ClientError::Connect(ConnectError::Handshake(HandshakeError::Rejected(

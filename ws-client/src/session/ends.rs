@@ -4,9 +4,10 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Instant, Message, Side};
+use ws_core::{Closed, Instant, Side};
 
 use super::event::{ClientError, ClientEvent};
+use super::outbox::{Lost, LostBy};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Action, Session, State, Wish};
 use crate::reconnect::{Cause, Decision, GiveUp};
@@ -19,7 +20,8 @@ pub(super) struct Ending {
     question: u64,
     /// Invariant: the question has the only other reference, and drops it before the answer is there.
     ended: Arc<Ended>,
-    undelivered: Vec<Message>,
+    /// What is to be reported about messages, behind the end.
+    messages: Vec<ClientEvent>,
     at: Instant,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct Ending {
 enum Verdict {
     Decided(Option<Decision>),
     Panicked,
+    /// No policy, and no hook, reconnects after it.
+    Final,
 }
 
 /// The next attempt: so long after this time, because of this end.
@@ -91,16 +95,22 @@ impl Session {
 
 impl Session {
     /// The attempt or the connection has ended. Its transport is of no more use, whoever decides how to go on.
-    pub(super) fn end(&mut self, ended: Ended) {
+    pub(super) fn end(&mut self, mut ended: Ended) {
         self.action = Some(Action::Drop);
-        let undelivered = self.outbox.lost();
+        let messages = reports(self.outbox.lost(ended.lost_by()), &ended);
+        if let Ended::Closed { closed, .. } = &mut ended {
+            closed.unsent = self.outbox.len();
+        }
+        if ended.is_final() {
+            return self.go_on(ended, messages, self.now, Verdict::Final);
+        }
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();
         let Some(hook) = hook else {
-            return self.go_on(ended, undelivered, self.now, Verdict::Decided(None));
+            return self.go_on(ended, messages, self.now, Verdict::Decided(None));
         };
         let ended = Arc::new(ended);
         let question = self.ask(|id| Question::decide(id, hook, ended.clone()));
-        self.state = State::Deciding(Box::new(Ending { question, ended, undelivered, at: self.now }));
+        self.state = State::Deciding(Box::new(Ending { question, ended, messages, at: self.now }));
     }
 
     /// The user decides in place of the hook, at once unless the hook runs at this moment.
@@ -119,25 +129,26 @@ impl Session {
     /// Goes on after an end that the hook was asked about. Says whether that is possible: not while the hook has the end.
     fn conclude(&mut self, verdict: Verdict) -> bool {
         let State::Deciding(ending) = std::mem::replace(&mut self.state, State::Over) else { return false };
-        let Ending { question, ended, undelivered, at } = *ending;
+        let Ending { question, ended, messages, at } = *ending;
         match Arc::try_unwrap(ended) {
             Ok(ended) => {
-                self.go_on(ended, undelivered, at, verdict);
+                self.go_on(ended, messages, at, verdict);
                 true
             }
             Err(ended) => {
-                self.state = State::Deciding(Box::new(Ending { question, ended, undelivered, at }));
+                self.state = State::Deciding(Box::new(Ending { question, ended, messages, at }));
                 false
             }
         }
     }
 
     /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
-    fn go_on(&mut self, ended: Ended, undelivered: Vec<Message>, at: Instant, verdict: Verdict) {
+    fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: Verdict) {
         let cause = ended.cause();
         let next = match (self.wanted(cause.clone()), verdict) {
             (Some(next), _) => next,
             (None, Verdict::Panicked) => Err(GiveUp::HookPanicked("decide")),
+            (None, Verdict::Final) => Err(GiveUp::NotRetried(cause)),
             (None, Verdict::Decided(decision)) => {
                 let (policy, random) = (&self.settings.reconnect, &mut self.random);
                 let random = || random.next_u64();
@@ -155,27 +166,26 @@ impl Session {
             Ended::Closed { closed, error } => (error, closed),
         };
         let error = match verdict {
-            Verdict::Decided(_) => error,
+            Verdict::Decided(_) | Verdict::Final => error,
             Verdict::Panicked => Some(ClientError::HookPanicked { hook: "decide", end: error.map(Box::new) }),
         };
-        self.ended(error, closed, undelivered, next);
+        self.ended(error, closed, messages, next);
     }
 
     /// The last events of the attempt or the connection; then the next attempt, so long after this time, if one follows.
     fn ended(
         &mut self,
         error: Option<ClientError>,
-        closed: Closed,
-        undelivered: Vec<Message>,
+        mut closed: Closed,
+        messages: Vec<ClientEvent>,
         next: Result<Next, GiveUp>,
     ) {
         if let Some(error) = error {
             self.events.push(ClientEvent::Error(error));
         }
+        closed.unsent = self.outbox.len();
         self.events.push(ClientEvent::Closed(closed));
-        for message in undelivered {
-            self.events.push(ClientEvent::Undelivered(message));
-        }
+        messages.into_iter().for_each(|event| self.events.push(event));
         self.check_drained();
         match next {
             Ok(Next { from, after, cause }) => self.wait(from, after, cause),
@@ -192,5 +202,34 @@ impl Session {
             }
             Wish::Stop(reason) => Err(reason),
         })
+    }
+}
+
+/// What is to be reported about messages that this end concerns.
+fn reports(lost: Lost, ended: &Ended) -> Vec<ClientEvent> {
+    let stuck = lost.stuck.map(|(message, failures)| ClientEvent::Stuck {
+        message,
+        failures,
+        last_end: ended.cause(),
+    });
+    lost.given_up.into_iter().map(ClientEvent::Undelivered).chain(stuck).collect()
+}
+
+impl Ended {
+    /// Whether no policy, and no hook, reconnects after it.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Closed { error: Some(error), .. } if error.is_final())
+    }
+
+    /// The same for messages that are not proven.
+    fn lost_by(&self) -> LostBy {
+        match self {
+            Self::Closed { closed, error: None } if closed.by == Side::Us => LostBy::User,
+            // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
+            Self::Closed { closed: Closed { code: 1003 | 1007..=1009, by: Side::Peer, .. }, .. } => {
+                LostBy::Refusal
+            }
+            _ => LostBy::Failure,
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::reconnect::{Cause, GiveUp};
 /// What a [`Session`](super::Session) reports.
 ///
 /// The order, for each attempt: `Connected`\* (again after a redirect), `Open`?, (`Message` | `Ping` | `Pong`)\*, `Closing`?,
-/// `Error`?, `Closed`, `Undelivered`\*, then `Reconnecting` or `GaveUp`. Every failure gives one `Error`, and every attempt exactly
+/// `Error`?, `Closed`, `Undelivered`\*, `Stuck`?, then `Reconnecting` or `GaveUp`. Every failure gives one `Error`, and every attempt exactly
 /// one `Closed`. There is no `Error` when Close frames were exchanged, and when the user gave up. `BufferFull` and `BufferDrained`
 /// may come anywhere before `GaveUp`.
 ///
@@ -44,11 +44,22 @@ pub enum ClientEvent {
         round_trip: Option<Duration>,
     },
     /// The peer's Close frame. It is being answered, unless we closed first.
+    ///
+    /// If an attempt follows, or may follow, messages of the outbox that have not begun to leave wait for the next connection,
+    /// because a peer that closes may throw them away. If it is known that none follows, they all leave before our Close frame, and so
+    /// do replies to the messages before it: it is answered when this event is taken, or `close_timeout` after the read that brought it,
+    /// or at once if a proof is waited for, as with [`Delivery::Confirmed`](super::Delivery::Confirmed): none comes any more.
+    /// None follows after [`cancel_reconnect`](super::Session::cancel_reconnect), and after a code that the policy does not retry, unless
+    /// there is a hook ([`decide`](crate::Reconnect::decide)). That a limit of the policy is reached is not known yet.
     Closing(CloseFrame),
     /// What went wrong. `Closed` follows.
     Error(ClientError),
-    /// The connection, or the attempt at one, has ended: with 1006, not clean, if it was never open. What `unsent` counts is
-    /// not lost: it goes to the next connection, or is handed back by [`take_unsent`](super::Session::take_unsent).
+    /// The connection, or the attempt at one, has ended: with 1006, not clean, if it was never open.
+    ///
+    /// `unsent` counts every message of the outbox: those that no connection was given yet, those that the transport has not
+    /// taken whole, and, with [`Delivery::Confirmed`](super::Delivery::Confirmed), those that are not proven. They are not lost: they
+    /// go to the next connection, or are handed back by [`take_unsent`](super::Session::take_unsent). Messages that are given up with
+    /// this end (`Undelivered`) are not among them.
     Closed(Closed),
     /// The next attempt follows. Another one takes its place if the user calls
     /// [`reconnect_after`](super::Session::reconnect_after).
@@ -64,10 +75,21 @@ pub enum ClientEvent {
     BufferFull,
     /// The outbox is empty again after it was full.
     BufferDrained,
-    /// A message was sent as often as allowed without being confirmed, and is given up ([`Delivery::Confirmed`] only).
-    ///
-    /// [`Delivery::Confirmed`]: super::Delivery::Confirmed
+    /// A message is given up: as often as allowed, it ended a connection, and there was evidence that it is at fault
+    /// ([`Delivery::Confirmed`](super::Delivery::Confirmed) only).
     Undelivered(Message),
+    /// A message does not get through, and there is no evidence that it is at fault: the server or the path may be. It stays in the
+    /// outbox and is sent again; others wait behind it. Reported after each
+    /// [`max_deliveries`](super::ClientBuilder::max_deliveries) ends of connections on which it was the only message that had begun to
+    /// leave ([`Delivery::Confirmed`](super::Delivery::Confirmed) only). [`skip_stuck`](super::Session::skip_stuck) drops it.
+    Stuck {
+        /// The message.
+        message: Message,
+        /// Number of connections that ended without a proof after the message had begun to leave.
+        failures: u32,
+        /// The last of these ends.
+        last_end: Cause,
+    },
     /// The client does not reconnect: the last event. Messages that were not sent can be taken back
     /// ([`take_unsent`](super::Session::take_unsent)).
     GaveUp {
@@ -94,9 +116,18 @@ pub enum ClientError {
         /// The failure that `decide` was asked about, if there was one.
         end: Option<Box<ClientError>>,
     },
+    /// The peer answers pings, but its pongs do not repeat the payload of the pings, as RFC 6455 §5.5.3 asks for. So nothing can
+    /// be proven, and the peer cannot be used with [`Delivery::Confirmed`](super::Delivery::Confirmed). No attempt follows, unless the
+    /// user wants one ([`reconnect_after`](super::Session::reconnect_after)).
+    Unconfirmable,
 }
 
 impl ClientError {
+    /// Whether no policy reconnects after it, because the next attempt would end in the same way.
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Unconfirmable)
+    }
+
     /// In which phase it happened.
     pub fn phase(&self) -> Phase {
         match self {
@@ -104,6 +135,7 @@ impl ClientError {
             Self::Connection(error) => Phase::of(error),
             Self::Unconfirmed => Phase::Timeout,
             Self::HookPanicked { .. } => Phase::Setup,
+            Self::Unconfirmable => Phase::Protocol,
         }
     }
 }
@@ -118,6 +150,9 @@ impl fmt::Display for ClientError {
             Self::HookPanicked { hook, end: Some(end) } => {
                 write!(f, "the hook `{hook}` panicked when it was asked about this end: {end}")
             }
+            Self::Unconfirmable => f.write_str(
+                "this peer cannot be used with confirmed delivery: its pongs do not repeat the payload of our pings",
+            ),
         }
     }
 }
@@ -127,7 +162,7 @@ impl std::error::Error for ClientError {
         match self {
             Self::Connect(error) => std::error::Error::source(error),
             Self::Connection(error) => std::error::Error::source(error),
-            Self::Unconfirmed => None,
+            Self::Unconfirmed | Self::Unconfirmable => None,
             // The end itself was told by `Display`.
             Self::HookPanicked { end, .. } => end.as_deref().and_then(std::error::Error::source),
         }

@@ -39,8 +39,7 @@ impl Session {
         };
         attempt.addresses = route.addresses(peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-        let config = attempt.options.connection_config().clone().max_send_buffer(usize::MAX);
-        let options = attempt.options.clone().config(config);
+        let options = attempt.options.clone().set_by_name(|config| config.set_max_send_buffer(usize::MAX));
         match Opening::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = State::Handshaking(attempt, Box::new(opening));
@@ -119,6 +118,7 @@ impl Session {
     /// closing, proofs and sending go on, however much arrives, and [`pause`](Self::pause) has no effect any more.
     pub fn discard_events(&mut self) {
         self.events.discard();
+        self.answer_peer();
         self.check_reading();
     }
 
@@ -224,6 +224,9 @@ impl Machine for Session {
         }
         let is_held = self.is_holding() && self.events.begins_with_message();
         let event = if is_held { None } else { self.events.pop() };
+        if let Some(ClientEvent::Closing(_)) = event {
+            self.answer_peer();
+        }
         self.check_reading();
         Ok(event)
     }

@@ -18,6 +18,8 @@ pub(super) struct Open {
     pub(super) is_closing: bool,
     /// The user has closed since the last pause: messages are handed out.
     pub(super) ends_pause: bool,
+    /// The code of the peer's Close frame, which is answered when the user has taken it.
+    pub(super) unanswered: Option<u16>,
     /// When the proof that is under way must have come.
     pub(super) confirm_by: Option<Instant>,
     /// Since when nothing is read.
@@ -35,6 +37,7 @@ impl Open {
             failure: None,
             is_closing: false,
             ends_pause: false,
+            unanswered: None,
             confirm_by: None,
             stopped: None,
         }

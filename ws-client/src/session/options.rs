@@ -9,7 +9,7 @@ use ws_core::{Config, Random};
 
 use super::{Delivery, Session};
 use crate::error::ConnectError;
-use crate::options::ConnectOptions;
+use crate::options::{ConnectOptions, NamedConfig};
 use crate::reconnect::Reconnect;
 use crate::tls::TlsConnector;
 
@@ -22,17 +22,18 @@ pub(super) struct Settings {
     pub(super) connect: ConnectOptions,
     pub(super) reconnect: Reconnect,
     pub(super) delivery: Delivery,
-    pub(super) outbox: usize,
     pub(super) max_deliveries: u32,
     pub(super) confirm_timeout: Duration,
     pub(super) max_redirects: u32,
     pub(super) prepare: Option<Prepare>,
 }
 
-/// Sets up a client that stays connected. What is wrong with a setting is said by [`build`](Self::build).
+/// Sets up a client that stays connected. Invalid settings are reported by [`build`](Self::build).
+///
+/// Of two calls of one method, the last wins. The exceptions add one more: [`header`](Self::header),
+/// [`subprotocol`](Self::subprotocol) and [`address`](Self::address).
 pub struct ClientBuilder<C> {
     settings: Result<Settings, ConnectError>,
-    config: Config,
     client: PhantomData<fn() -> C>,
 }
 
@@ -43,13 +44,12 @@ impl<C: From<Session>> ClientBuilder<C> {
             connect,
             reconnect: Reconnect::backoff(),
             delivery: Delivery::default(),
-            outbox: 1 << 20,
             max_deliveries: 5,
             confirm_timeout: Duration::from_secs(20),
             max_redirects: 0,
             prepare: None,
         });
-        Self { settings, config: Config::default(), client: PhantomData }
+        Self { settings, client: PhantomData }
     }
 
     /// Adds a header field to each opening handshake, in order; `Host` may be set. What is refused: see
@@ -59,7 +59,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.header(name, value)?))
     }
 
-    /// Sets `Origin`.
+    /// Sets `Origin`. The last call wins.
     #[must_use]
     pub fn origin(self, origin: &str) -> Self {
         self.connect(|options| Ok(options.origin(origin)?))
@@ -125,27 +125,28 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.nodelay(nodelay)))
     }
 
-    /// Limits and deadlines of each connection. [`ping_interval`](Self::ping_interval) and the like change them.
+    /// Limits and deadlines of each connection. A setting made by name ([`ping_interval`](Self::ping_interval),
+    /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)) wins over the same setting in here, whichever
+    /// is made first.
     #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
+    pub fn config(self, config: Config) -> Self {
+        self.connect(|options| Ok(options.config(config)))
     }
 
     /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. See
     /// [`Config::ping_interval`](ws_core::Config::ping_interval).
     #[must_use]
-    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.config = self.config.ping_interval(interval);
-        self
+    pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
+        let interval = interval.into();
+        self.by_name(|config| config.set_ping_interval(interval))
     }
 
     /// How long a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
     /// [`Config::pong_timeout`](ws_core::Config::pong_timeout).
     #[must_use]
-    pub fn pong_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.config = self.config.pong_timeout(timeout);
-        self
+    pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.by_name(|config| config.set_pong_timeout(timeout))
     }
 
     /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
@@ -162,14 +163,15 @@ impl<C: From<Session>> ClientBuilder<C> {
     }
 
     /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire without compression.
-    /// Default: 1 MiB. One message may go beyond it. It stands in for [`Config::max_send_buffer`].
+    /// Default: [`Config::max_send_buffer`], 1 MiB. One message may go beyond it.
     #[must_use]
     pub fn max_send_buffer(self, bytes: usize) -> Self {
-        self.set(|settings| settings.outbox = bytes)
+        self.by_name(|config| config.set_max_send_buffer(bytes))
     }
 
-    /// How often a message is sent at most, with [`Delivery::Confirmed`], until it is given up, at least 1. Default: 5. So a
-    /// message that kills its peer does not do so for ever.
+    /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
+    /// Default: 5. [`Delivery::Confirmed`] says which ends count. After as many that do not count, and in which the message was alone,
+    /// the client reports [`ClientEvent::Stuck`](super::ClientEvent::Stuck).
     #[must_use]
     pub fn max_deliveries(self, times: u32) -> Self {
         self.set(|settings| settings.max_deliveries = times)
@@ -214,9 +216,7 @@ impl<C: From<Session>> ClientBuilder<C> {
 
     /// The machine alone, with a source of randomness of its own: for drivers and simulations.
     pub fn session(self, random: Random) -> Result<Session, ConnectError> {
-        let mut settings = self.settings?;
-        settings.connect = settings.connect.config(self.config);
-        Ok(Session::new(settings, random))
+        Ok(Session::new(self.settings?, random))
     }
 
     fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -224,6 +224,10 @@ impl<C: From<Session>> ClientBuilder<C> {
             set(settings);
         }
         self
+    }
+
+    fn by_name(self, set: impl FnOnce(&mut NamedConfig)) -> Self {
+        self.connect(|options| Ok(options.set_by_name(set)))
     }
 
     fn connect(mut self, set: impl FnOnce(ConnectOptions) -> Result<ConnectOptions, ConnectError>) -> Self {

@@ -1,18 +1,15 @@
 //! The messages that wait to be sent, over as many connections as it takes.
 
+mod connected;
+
 use std::collections::VecDeque;
 
-use ws_core::bytes::Bytes;
-use ws_core::{Connection, Instant, Machine, Message, PingError};
+use ws_core::Message;
 
 use super::proofs::{ConfirmError, Proofs, Ticket};
-
-/// While so many bytes wait in the connection, messages are left in the outbox: what is there can still be taken back, and
-/// goes to the next connection whole.
-const WINDOW: usize = 64 * 1024;
-
-/// Room for so many messages is kept when there are none: a client that is idle does not hold what a burst took.
-const KEPT: usize = 64;
+use super::record::Record;
+use connected::Probe;
+pub(super) use connected::{Lost, LostBy};
 
 /// How surely messages arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -26,42 +23,28 @@ pub enum Delivery {
     /// twice. A gateway that ends the WebSocket answers for itself, and a peer may die after its pong: what must be
     /// processed needs an answer of the application.
     ///
-    /// A message that went out on a connection which ended without a proof may be what has ended it. One that did so twice, or
-    /// once if it may be sent only twice, is sent by itself from then on, so that it takes no other with it; after
-    /// [`max_deliveries`](super::ClientBuilder::max_deliveries) it is given up
+    /// A message may be what ends the connection on which it goes out. A message that began to leave on two connections which ended
+    /// without a proof, or on one that the peer closed with 1003, 1007, 1008 or 1009, is sent by itself from then on, so that it takes
+    /// no other with it. An end counts against a message only if there is evidence: the peer closed with one of these codes, and
+    /// no other message had begun to leave since the last proof; or another message was proven since the last such end. After
+    /// [`max_deliveries`](super::ClientBuilder::max_deliveries) ends that count, the message is given up
     /// ([`ClientEvent::Undelivered`](super::ClientEvent::Undelivered)).
+    ///
+    /// Without evidence, the server or the path may be at fault, and the message stays. Others wait behind it. After each
+    /// `max_deliveries` such ends in which it was alone, the client reports [`ClientEvent::Stuck`](super::ClientEvent::Stuck), and the
+    /// program may skip the message ([`skip_stuck`](super::Session::skip_stuck)).
     Confirmed,
 }
-
-/// After so many failures, a message goes by itself.
-const SUSPICIOUS: u32 = 2;
 
 struct Entry {
     sequence: u64,
     message: Message,
-    /// How often it began to leave on a connection that ended without a proof.
-    failures: u32,
+    record: Record,
     /// Where it begins in what this connection sends.
     begin: u64,
     /// Whether it is to be compressed, on whichever connection.
     #[cfg(feature = "deflate")]
     compress: bool,
-}
-
-/// Maximum number of the user's pings that are remembered at a time.
-const MAX_PINGS: usize = 64;
-
-/// A ping whose pong proves something.
-struct Probe {
-    /// A nonce, or the payload of a ping that the user sent, which need not be unique.
-    payload: Bytes,
-    is_users: bool,
-    /// The newest message that it proves.
-    newest: u64,
-    /// Where it ends in what this connection sends.
-    end: u64,
-    /// When its last byte has left.
-    left: Option<Instant>,
 }
 
 pub(super) struct Outbox {
@@ -90,6 +73,12 @@ pub(super) struct Outbox {
     /// The user has sent pings on this connection that are not among `probes`, so that a pong of an unknown payload may be late.
     is_ambiguous: bool,
     proofs: Proofs,
+    /// Number of messages that were proven, on all connections.
+    arrived: u64,
+    /// A pong has repeated a nonce of ours, on any connection.
+    has_repeated: bool,
+    /// A pong has come on this connection that repeats none, after a ping that asks for a proof had left.
+    has_strange_pong: bool,
     /// Whether messages to come are to be compressed.
     #[cfg(feature = "deflate")]
     pub(super) compress: bool,
@@ -123,6 +112,9 @@ impl Outbox {
             probes: VecDeque::new(),
             is_ambiguous: false,
             proofs: Proofs::default(),
+            arrived: 0,
+            has_repeated: false,
+            has_strange_pong: false,
             #[cfg(feature = "deflate")]
             compress: true,
         }
@@ -147,7 +139,7 @@ impl Outbox {
         self.queue.push_back(Entry {
             sequence: self.next,
             message,
-            failures: 0,
+            record: Record::default(),
             begin: 0,
             #[cfg(feature = "deflate")]
             compress: self.compress,
@@ -175,8 +167,23 @@ impl Outbox {
         self.proofs.outcome(ticket)
     }
 
+    /// Whether a caller may wait for a proof.
+    pub(super) fn awaits_proof(&self) -> bool {
+        self.delivery == Delivery::Confirmed || self.proofs.is_asked(u64::MAX)
+    }
+
     pub(super) fn told(&self, ticket: &Ticket) -> u64 {
         self.proofs.told(ticket)
+    }
+
+    /// If one of these messages was given up or skipped: the sequence number up to which this tells about them.
+    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<u64> {
+        self.proofs.given_up(ticket)
+    }
+
+    /// Number of messages that are not done with.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len() + self.given.len()
     }
 
     pub(super) fn proofs_version(&self) -> u64 {
@@ -197,193 +204,23 @@ impl Outbox {
         self.size -= taken.iter().map(weight).sum::<usize>();
         taken
     }
-}
 
-/// While a connection is open.
-impl Outbox {
-    /// Gives messages to the connection, as many as its window takes, and a probe after them where one is due.
-    pub(super) fn feed(&mut self, connection: &mut Connection, nonce: impl FnOnce() -> [u8; 8]) {
-        while connection.outbound().len() < WINDOW && !self.is_held() && self.give(connection) {}
-        self.release();
-        let newest = self.newest_given();
-        let all_given = self.queue.is_empty() || self.is_held();
-        let is_unproven = self.delivery == Delivery::Confirmed && all_given && !self.given.is_empty();
-        if self.probes().next().is_none() && (is_unproven || self.proofs.is_asked(newest)) {
-            self.probe(connection, nonce());
+    /// Drops the message that the user was told is stuck; if it is under way, when its connection ends without a proof. Says whether
+    /// there was one.
+    pub(super) fn skip_stuck(&mut self) -> bool {
+        if self.given.iter_mut().any(|entry| entry.record.skip()) {
+            return true;
         }
-    }
-
-    /// Gives everything that is left to the connection, which is about to close.
-    pub(super) fn feed_all(&mut self, connection: &mut Connection, nonce: impl FnOnce() -> [u8; 8]) {
-        while self.give(connection) {}
-        let newest = self.newest_given();
-        let is_unproven = self.delivery == Delivery::Confirmed && !self.given.is_empty();
-        let is_probed = self.probes().next_back().is_some_and(|probe| probe.newest == newest);
-        if !is_probed && (is_unproven || self.proofs.is_asked(newest)) {
-            self.probe(connection, nonce());
+        let Some(at) = self.queue.iter_mut().position(|entry| entry.record.skip()) else { return false };
+        if let Some(entry) = self.queue.remove(at) {
+            self.drop_entry(&entry);
         }
+        true
     }
 
-    fn release(&mut self) {
-        for messages in [&mut self.queue, &mut self.given] {
-            if messages.is_empty() {
-                messages.shrink_to(KEPT);
-            }
-        }
-    }
-
-    /// Gives the oldest message to the connection, if there is one, and if it takes it.
-    fn give(&mut self, connection: &mut Connection) -> bool {
-        let Some(mut entry) = self.queue.pop_front() else { return false };
-        entry.begin = self.written + connection.outbound().len() as u64;
-        #[cfg(feature = "deflate")]
-        connection.compress(entry.compress);
-        let is_taken = connection.send(entry.message.clone()).is_ok();
-        if is_taken {
-            self.given.push_back(entry);
-        } else {
-            self.queue.push_front(entry);
-        }
-        is_taken
-    }
-
-    fn probe(&mut self, connection: &mut Connection, nonce: [u8; 8]) {
-        let payload = Bytes::copy_from_slice(&nonce);
-        if connection.ping(payload.clone()).is_ok() {
-            self.remember(connection, payload, false);
-        }
-    }
-
-    /// Sends a ping of the user.
-    pub(super) fn ping(&mut self, connection: &mut Connection, payload: Bytes) -> Result<(), PingError> {
-        connection.ping(payload.clone())?;
-        if self.probes.len() < MAX_PINGS {
-            self.remember(connection, payload, true);
-        } else {
-            self.is_ambiguous = true;
-        }
-        Ok(())
-    }
-
-    fn remember(&mut self, connection: &mut Connection, payload: Bytes, is_users: bool) {
-        let end = self.written + connection.outbound().len() as u64;
-        self.probes.push_back(Probe { payload, is_users, newest: self.newest_given(), end, left: None });
-    }
-
-    /// The pings of its own, oldest first.
-    fn probes(&self) -> impl DoubleEndedIterator<Item = &Probe> {
-        self.probes.iter().filter(|probe| !probe.is_users)
-    }
-
-    /// The sequence number of the newest message that does not wait in the queue.
-    fn newest_given(&self) -> u64 {
-        self.queue.front().map_or(self.next, |entry| entry.sequence) - 1
-    }
-
-    /// A message that may have ended connections goes by itself, so that it takes no other with it.
-    fn is_held(&self) -> bool {
-        let limit = SUSPICIOUS.min(self.max_deliveries - 1);
-        let is_suspect = |entry: &Entry| entry.failures > 0 && entry.failures >= limit;
-        let is_next_suspect = self.queue.front().is_some_and(is_suspect);
-        self.given.front().is_some_and(is_suspect) || (is_next_suspect && !self.given.is_empty())
-    }
-
-    /// The transport has taken `n` bytes of the connection. Gives how many messages it has taken whole with them.
-    pub(super) fn wrote(&mut self, n: u64, connection: &Connection, now: Instant) -> u64 {
-        if connection.is_open() {
-            self.written += n;
-        }
-        for probe in self.probes.iter_mut().filter(|probe| probe.left.is_none() && probe.end <= self.written)
-        {
-            probe.left = Some(now);
-        }
-        let taken = self.given.len().saturating_sub(connection.unsent());
-        let news = taken.saturating_sub(self.taken);
-        self.taken += news;
-        if self.delivery == Delivery::AtMostOnce {
-            for entry in self.given.drain(..std::mem::take(&mut self.taken)) {
-                self.size -= weight(&entry.message);
-                self.gone = entry.sequence;
-            }
-        }
-        news as u64
-    }
-
-    /// Since when the peer could have answered the oldest probe that it has not.
-    pub(super) fn probing_since(&self) -> Option<Instant> {
-        self.probes().next().and_then(|probe| probe.left)
-    }
-
-    /// A pong came, which answers a ping that had left at `sent`. Says whether it answers a probe of its own.
-    ///
-    /// RFC 6455 §5.5.3: a peer may answer only the most recent ping. So a pong for a ping that left after a probe answers the
-    /// probe, too.
-    pub(super) fn pong(&mut self, payload: &[u8], sent: Option<Instant>) -> bool {
-        let is_older = |probe: &Probe| probe.left.is_some() && probe.left < sent;
-        // The user may send the same payload again and again. Its pong answers at least the oldest of these pings.
-        let known = self.probes.iter().position(|probe| probe.payload == payload);
-        let later = || self.probes.iter().rposition(is_older).filter(|_| !self.is_ambiguous);
-        let Some(at) = known.or_else(later) else { return false };
-        let newest = self.probes[at].newest;
-        let is_answer = self.probes.drain(..=at).any(|probe| !probe.is_users);
-        self.proofs.prove(newest);
-        let proven = self.given.partition_point(|entry| entry.sequence <= newest);
-        self.size -= self.given.drain(..proven).map(|entry| weight(&entry.message)).sum::<usize>();
-        self.taken = self.taken.saturating_sub(proven);
-        is_answer
-    }
-
-    /// The connection has ended. What it was given and is not done with comes first on the next one. Gives the messages that
-    /// are given up.
-    pub(super) fn lost(&mut self) -> Vec<Message> {
-        let mut given_up = VecDeque::new();
-        while let Some(mut entry) = self.given.pop_back() {
-            let has_begun = self.given.len() < self.taken || entry.begin < self.written;
-            if self.delivery == Delivery::Confirmed && has_begun {
-                entry.failures += 1;
-            }
-            if entry.failures >= self.max_deliveries {
-                self.size -= weight(&entry.message);
-                self.proofs.lose(entry.sequence, entry.sequence);
-                given_up.push_front(entry.message);
-            } else {
-                self.queue.push_front(entry);
-            }
-        }
-        let unproven = self.proofs.proven() + 1;
-        if self.gone >= unproven {
-            self.proofs.lose(unproven, self.gone);
-        }
-        self.probes.clear();
-        self.is_ambiguous = false;
-        (self.taken, self.gone, self.written) = (0, 0, 0);
-        given_up.into()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ws_core::bytes::BytesMut;
-    use ws_core::{Config, Random, Role};
-
-    use super::*;
-
-    #[test]
-    fn what_a_burst_took_is_given_back_when_all_has_left() {
-        let now = Instant::EPOCH;
-        let random = Random::from_seed([1; 32]);
-        let mut connection =
-            Connection::after_handshake(Role::Client, &Config::default(), random, BytesMut::new(), now);
-        let mut outbox = Outbox::new(Delivery::AtMostOnce, 1 << 20, 1);
-        while outbox.push(vec![7].into()).is_ok() {}
-        while !outbox.is_empty() {
-            outbox.feed(&mut connection, || [0; 8]);
-            let n = connection.outbound().len();
-            connection.handle_write(n, now);
-            outbox.wrote(n as u64, &connection, now);
-        }
-        outbox.feed(&mut connection, || [0; 8]);
-        let kept = outbox.queue.capacity() + outbox.given.capacity();
-        assert!(kept <= 4 * KEPT, "room for {kept} messages");
+    /// This message will not be sent any more.
+    fn drop_entry(&mut self, entry: &Entry) {
+        self.size -= weight(&entry.message);
+        self.proofs.give_up(entry.sequence);
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{Closed, Event, HandshakeError, Instant, Machine, Outbound, Random, Side};
+use ws_core::{CloseFrame, Closed, Event, HandshakeError, Instant, Machine, Outbound, Random, Side};
 
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
@@ -83,7 +83,9 @@ impl Session {
             State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
                 self.action = Some(Action::Drop);
                 self.question = None;
-                self.events.push(ClientEvent::Closed(Closed::abrupt(ABNORMAL, Side::Us)));
+                let mut closed = Closed::abrupt(ABNORMAL, Side::Us);
+                closed.unsent = self.outbox.len();
+                self.events.push(ClientEvent::Closed(closed));
             }
             State::Waiting { .. } => self.events.drop_reconnecting(),
             State::New | State::Open(_) | State::Deciding(_) | State::Over => {}
@@ -139,7 +141,10 @@ impl Session {
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
                 Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
-                    open.failure = Some(ClientError::Unconfirmed);
+                    open.failure = Some(match self.outbox.is_unconfirmable() {
+                        true => ClientError::Unconfirmable,
+                        false => ClientError::Unconfirmed,
+                    });
                     open.connection().abort();
                 }
                 Ok(None) => return false,
@@ -171,7 +176,7 @@ impl Session {
                 self.events.push(ClientEvent::Pong { payload, round_trip });
                 return self.proven(is_answer);
             }
-            Event::Closing(frame) => ClientEvent::Closing(frame),
+            Event::Closing(frame) => return self.peer_closes(frame),
             Event::Closed(closed) => return self.connection_closed(closed),
             // Pieces, which nobody asked for.
             _ => return,
@@ -188,6 +193,49 @@ impl Session {
         }
         self.check_drained();
         self.feed();
+    }
+
+    /// The peer's Close frame has come. A session that comes back keeps what has not begun to leave, and answers at once. One that
+    /// surely does not come back sends all, and replies, too: it answers when the user has taken the frame. A caller that waits for
+    /// a proof does not wait for that: no pong follows a Close frame.
+    fn peer_closes(&mut self, frame: CloseFrame) {
+        let code = frame.status();
+        let is_last = self.is_last(code);
+        self.events.push(ClientEvent::Closing(frame));
+        let State::Open(open) = &mut self.state else { return };
+        if is_last {
+            open.connection().accept_replies();
+            open.unanswered = Some(code);
+            if self.events.is_discarding() || self.outbox.awaits_proof() {
+                self.answer_peer();
+            }
+        } else {
+            open.connection().answer_closing_peer(true);
+        }
+    }
+
+    /// Nobody will reply to the messages before the peer's Close frame any more.
+    pub(super) fn answer_peer(&mut self) {
+        let State::Open(open) = &mut self.state else { return };
+        let Some(code) = open.unanswered.take() else { return };
+        let is_last = self.is_last(code);
+        let State::Open(open) = &mut self.state else { return };
+        if is_last && open.channel.inner().is_open() {
+            let random = &mut self.random;
+            self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
+        }
+        open.connection().answer_closing_peer(!is_last);
+        self.has_input = true;
+    }
+
+    /// Whether it is known already that no attempt follows if the peer closes with this code. A hook, or a limit of the policy, may
+    /// still decide so later.
+    fn is_last(&self, code: u16) -> bool {
+        match self.wish {
+            Some(Wish::Stop(_)) => true,
+            Some(Wish::Again(_)) => false,
+            None => self.settings.reconnect.surely_stops_after(code),
+        }
     }
 
     fn connection_closed(&mut self, closed: Closed) {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Maximum number of losses that are kept apart.
 const MAX_LOSSES: usize = 64;
 
-/// The messages that one handle has sent since its last `confirm` that returned: an interval of sequence numbers. Whoever else
-/// asks, a handle is told of the losses in its own interval.
+/// The messages that one handle has sent since its last `confirm`, and since its last `flush`, that returned: intervals of sequence
+/// numbers. Whoever else asks, a handle is told of the losses in its own intervals.
 ///
 /// A clone begins with the same interval. A mark belongs to one [`Session`](super::Session), and only calls of that session
 /// change it.
@@ -17,6 +17,8 @@ pub struct Mark {
     after: AtomicU64,
     /// 0 if the handle has never sent anything.
     newest: AtomicU64,
+    /// As `after`, for `flush`.
+    flushed: AtomicU64,
 }
 
 impl Mark {
@@ -26,9 +28,11 @@ impl Mark {
     }
 
     pub(super) fn sent(&self, sequence: u64) {
-        if self.after.load(Relaxed) >= self.newest.load(Relaxed) {
-            // Messages of others in between are none of its own.
-            self.after.store(sequence - 1, Relaxed);
+        for begin in [&self.after, &self.flushed] {
+            if begin.load(Relaxed) >= self.newest.load(Relaxed) {
+                // Messages of others in between are none of its own.
+                begin.store(sequence - 1, Relaxed);
+            }
         }
         self.newest.store(sequence, Relaxed);
     }
@@ -42,13 +46,23 @@ impl Mark {
     pub(super) fn settle(&self, told: u64) {
         self.after.store(self.after.load(Relaxed).max(told), Relaxed);
     }
+
+    /// The messages that `flush` tells about.
+    pub(super) fn unflushed(&self) -> Ticket {
+        Ticket { after: self.flushed.load(Relaxed), newest: self.newest.load(Relaxed) }
+    }
+
+    /// A `flush` has returned that tells about all messages up to this one.
+    pub(super) fn settle_flush(&self, told: u64) {
+        self.flushed.store(self.flushed.load(Relaxed).max(told), Relaxed);
+    }
 }
 
 impl Clone for Mark {
     fn clone(&self) -> Self {
         // The older end first: a call in between can only make the interval of the copy longer.
-        let after = self.after.load(Relaxed);
-        Self { after: after.into(), newest: self.newest.load(Relaxed).into() }
+        let (after, flushed) = (self.after.load(Relaxed), self.flushed.load(Relaxed));
+        Self { after: after.into(), newest: self.newest.load(Relaxed).into(), flushed: flushed.into() }
     }
 }
 
@@ -66,7 +80,7 @@ pub struct Ticket {
 #[non_exhaustive]
 pub enum ConfirmError {
     /// A message may not have arrived, and is not sent again: the transport had taken it when the connection ended
-    /// ([`Delivery::AtMostOnce`](super::Delivery::AtMostOnce)), it was given up, or it was taken back.
+    /// ([`Delivery::AtMostOnce`](super::Delivery::AtMostOnce)), it was given up or skipped, or it was taken back.
     Lost,
     /// The handle has never sent a message.
     NothingSent,
@@ -95,6 +109,42 @@ impl fmt::Display for ConfirmError {
 
 impl std::error::Error for ConfirmError {}
 
+/// Intervals of lost messages, ends included, oldest first. Invariant: apart, and at most `MAX_LOSSES`.
+#[derive(Default)]
+struct Losses(Vec<(u64, u64)>);
+
+impl Losses {
+    /// Adds an interval, and gives the one that it is a part of now.
+    fn add(&mut self, first: u64, last: u64) -> (u64, u64) {
+        let begin = self.0.partition_point(|loss| loss.1 < first);
+        let end = self.0.partition_point(|loss| loss.0 <= last);
+        let overlapping = &self.0[begin..end];
+        let first = overlapping.first().map_or(first, |loss| loss.0.min(first));
+        let last = overlapping.last().map_or(last, |loss| loss.1.max(last));
+        self.0.splice(begin..end, [(first, last)]);
+        if self.0.len() > MAX_LOSSES {
+            // A wrong loss is better than a wrong proof.
+            let oldest = self.0.remove(0);
+            self.0[0].0 = oldest.0;
+        }
+        (first, last)
+    }
+
+    /// Whether one of these messages was lost.
+    fn concern(&self, ticket: &Ticket) -> bool {
+        let next = self.0.partition_point(|&(_, last)| last <= ticket.after);
+        ticket.after < ticket.newest && self.0.get(next).is_some_and(|&(first, _)| first <= ticket.newest)
+    }
+
+    /// Sequence number up to which an outcome tells about the messages of this ticket. A loss tells nothing about the messages
+    /// behind it: they may wait still, and the next ticket asks about them.
+    fn told(&self, ticket: &Ticket) -> u64 {
+        let next = self.0.partition_point(|&(first, _)| first <= ticket.newest);
+        let last_lost = next.checked_sub(1).map(|last| self.0[last].1).filter(|last| *last > ticket.after);
+        last_lost.map_or(ticket.newest, |last| last.min(ticket.newest))
+    }
+}
+
 /// The knowledge about the arrival of messages, which have sequence numbers from 1.
 #[derive(Default)]
 pub(super) struct Proofs {
@@ -102,8 +152,9 @@ pub(super) struct Proofs {
     proven: u64,
     /// The newest message that somebody asked about, unless it was lost.
     asked: u64,
-    /// Intervals of lost messages, ends included, oldest first. Invariant: apart, and at most `MAX_LOSSES`.
-    losses: Vec<(u64, u64)>,
+    lost: Losses,
+    /// The part of the losses that was given up, or skipped by the user.
+    given_up: Losses,
     /// Number of changes.
     version: u64,
 }
@@ -122,25 +173,23 @@ impl Proofs {
 
     /// `None` if it is not known yet.
     pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
-        let next = self.losses.partition_point(|&(_, last)| last <= ticket.after);
-        if ticket.after >= ticket.newest {
-            Some(Ok(()))
-        } else if self.losses.get(next).is_some_and(|&(first, _)| first <= ticket.newest) {
+        if self.lost.concern(ticket) {
             Some(Err(ConfirmError::Lost))
-        } else if ticket.newest <= self.proven {
+        } else if ticket.newest <= self.proven.max(ticket.after) {
             Some(Ok(()))
         } else {
             None
         }
     }
 
-    /// Sequence number up to which the outcome of this ticket tells about its messages. A loss tells nothing about the messages
-    /// behind it: they may wait still, and the next ticket asks about them.
+    /// Sequence number up to which the outcome of this ticket tells about its messages.
     pub(super) fn told(&self, ticket: &Ticket) -> u64 {
-        let next = self.losses.partition_point(|&(first, _)| first <= ticket.newest);
-        let last_lost =
-            next.checked_sub(1).map(|last| self.losses[last].1).filter(|last| *last > ticket.after);
-        last_lost.map_or(ticket.newest, |last| last.min(ticket.newest))
+        self.lost.told(ticket)
+    }
+
+    /// If one of these messages was given up: the sequence number up to which this tells about them.
+    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<u64> {
+        self.given_up.concern(ticket).then(|| self.given_up.told(ticket))
     }
 
     pub(super) fn proven(&self) -> u64 {
@@ -155,22 +204,18 @@ impl Proofs {
 
     /// The messages from `first` to `last` will not be proven any more. Some in between may be unsent or proven.
     pub(super) fn lose(&mut self, first: u64, last: u64) {
-        let begin = self.losses.partition_point(|loss| loss.1 < first);
-        let end = self.losses.partition_point(|loss| loss.0 <= last);
-        let overlapping = &self.losses[begin..end];
-        let first = overlapping.first().map_or(first, |loss| loss.0.min(first));
-        let last = overlapping.last().map_or(last, |loss| loss.1.max(last));
-        self.losses.splice(begin..end, [(first, last)]);
-        if self.losses.len() > MAX_LOSSES {
-            // A wrong loss is better than a wrong proof.
-            let oldest = self.losses.remove(0);
-            self.losses[0].0 = oldest.0;
-        }
+        let (first, last) = self.lost.add(first, last);
         if (first..=last).contains(&self.asked) {
             // Older messages may still be asked about.
             self.asked = first - 1;
         }
         self.touch();
+    }
+
+    /// This message will not be sent any more.
+    pub(super) fn give_up(&mut self, sequence: u64) {
+        self.given_up.add(sequence, sequence);
+        self.lose(sequence, sequence);
     }
 
     pub(super) fn touch(&mut self) {

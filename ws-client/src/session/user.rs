@@ -48,13 +48,31 @@ impl Session {
     }
 
     /// Whether everything that was queued has been taken by a transport, or (confirmed) is proven. `None` if that is yet to be
-    /// seen; an error if the client is over before.
-    pub fn flushed(&self) -> Option<Result<(), SendError>> {
-        match self.state {
-            _ if self.outbox.is_empty() => Some(Ok(())),
-            _ if self.is_ended() => Some(Err(SendError::Closed(None))),
-            _ => None,
+    /// seen; [`SendError::Closed`] if the client is over before.
+    ///
+    /// [`SendError::Undelivered`] if a message was given up, or skipped, that the handle with this mark has sent since its
+    /// last `flush` that returned; without a mark, one that anybody has sent since the last such `flush` without a mark. Each is
+    /// told once: the next call asks about later messages only.
+    ///
+    /// To be asked again when [`has_flushed`](Self::has_flushed) is `true` or [`proofs_version`](Self::proofs_version) has changed.
+    pub fn flushed(&mut self, mark: Option<&Mark>) -> Option<Result<(), SendError>> {
+        let all = Ticket { after: self.flushed_to, newest: self.outbox.newest() };
+        let ticket = mark.map_or(all, Mark::unflushed);
+        let (told, outcome) = match self.outbox.given_up(&ticket) {
+            Some(told) => (told, Err(SendError::Undelivered)),
+            None if self.outbox.is_empty() => (ticket.newest, Ok(())),
+            None => return self.is_ended().then_some(Err(SendError::Closed(None))),
+        };
+        match mark {
+            Some(mark) => mark.settle_flush(told),
+            None => self.flushed_to = self.flushed_to.max(told),
         }
+        Some(outcome)
+    }
+
+    /// Whether the outbox is empty, or the client is over.
+    pub fn has_flushed(&self) -> bool {
+        self.outbox.is_empty() || self.is_ended()
     }
 
     /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
@@ -84,6 +102,9 @@ impl Session {
             None => Ticket { after: self.confirmed_to, newest: self.outbox.newest() },
         };
         self.outbox.ask(&ticket);
+        if self.outbox.awaits_proof() {
+            self.answer_peer();
+        }
         self.feed();
         Ok(ticket)
     }
@@ -120,6 +141,16 @@ impl Session {
         self.check_drained();
         unsent
     }
+
+    /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was
+    /// one: it may have been proven since. If it is under way on an open connection, it is dropped when that ends without a
+    /// proof. `flush` and `confirm` report the loss, unless the proof comes after all.
+    pub fn skip_stuck(&mut self) -> bool {
+        let was_stuck = self.outbox.skip_stuck();
+        self.check_drained();
+        self.feed();
+        was_stuck
+    }
 }
 
 /// The end, and coming back.
@@ -127,8 +158,8 @@ impl Session {
     /// Ends the client: closes an open connection with the closing handshake, after what waits in the outbox, and gives up
     /// everything else at once. It does not reconnect, unless [`reconnect_after`](Self::reconnect_after) is called later.
     ///
-    /// It ends within `close_timeout`, in which what waits is to leave and the peer to answer. If reading was
-    /// paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
+    /// It ends within twice `close_timeout` after the transport has last taken bytes: what waits has `close_timeout` to leave, which
+    /// starts anew whenever the transport takes bytes, and then the peer has as long to answer. If reading was paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
     /// Close frame; what a peer that answers only the latter has got is not proven, and is handed back.
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
@@ -140,7 +171,6 @@ impl Session {
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
             }
             open.connection().close(frame, now);
-            open.connection().end_by(now + self.settings.connect.connection_config().time_to_close());
             open.is_closing = true;
             open.ends_pause = true;
             self.check_reading();

@@ -107,7 +107,7 @@ const LOOK: Act = |session, now| {
     assert_eq!(session.stats().attempts, 1);
     assert_eq!(session.ping("x"), Err(PingError::Closed));
     assert!(!session.is_over());
-    assert_eq!(session.flushed(), None);
+    assert_eq!(session.flushed(None), None);
     let ticket = session.confirm(None).expect("a ticket");
     assert_eq!(session.confirmed(&ticket, None), None);
     assert_eq!(session.take_unsent().len(), 1);
@@ -212,11 +212,23 @@ fn each_kind_of_end_is_reported_in_order_after_the_answer() {
     for (plan, before, after) in [
         (Plan::NoName, &[][..], &["error resolve", "closed 1006 broken us"][..]),
         (refuse(503, ""), &["connected"], &["error handshake", "closed 1006 broken peer"]),
-        (mute, &["connected", "open"], &["error timeout", "closed 1006 broken us", "undelivered waits"]),
+        (
+            mute,
+            &["connected", "open"],
+            &[
+                "error timeout",
+                "closed 1006 broken us",
+                "stuck waits after 1: the peer did not confirm in time what was sent",
+            ],
+        ),
         (
             poisoned,
             &["connected", "open"],
-            &["error transport", "closed 1006 broken peer", "undelivered waits"],
+            &[
+                "error transport",
+                "closed 1006 broken peer",
+                "stuck waits after 1: the peer ended the stream without a Close frame",
+            ],
         ),
         (closes, &["connected", "open", "closing 4000"], &["closed 4000 clean peer"]),
     ] {
@@ -319,7 +331,7 @@ fn a_client_that_is_closed_while_decide_runs_is_closed_at_once_and_reports_the_e
             let version = session.proofs_version();
             session.close(frame(1000), now);
             assert_eq!((session.status(), session.is_over()), (Status::Closed, false));
-            assert!(matches!(session.flushed(), Some(Err(_))));
+            assert!(matches!(session.flushed(None), Some(Err(_))));
             assert_ne!(session.proofs_version(), version);
             assert_eq!(session.confirmed(&ticket, None), Some(Err(ConfirmError::Closed)));
             assert!(matches!(session.poll_event(), Ok(None)));

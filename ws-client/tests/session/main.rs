@@ -2,10 +2,12 @@
 
 mod addresses;
 mod attempts;
+mod closing;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod confirmed;
 mod deflate;
+mod evidence;
 mod failures;
 mod giving_up;
 mod hooks;
@@ -16,6 +18,9 @@ mod parsed;
 mod pausing;
 mod peer;
 mod properties;
+mod settings;
+mod splits;
 mod support;
 mod trace;
+mod unsent;
 mod user;

@@ -72,7 +72,7 @@ fn what_the_transport_had_taken_whole_is_not_sent_again_and_all_else_is() {
                     .count();
                 let expected = if is_lossy { &texts[taken..] } else { &texts[..] };
                 assert_eq!(sim.texts(), expected, "cut at {cut}, {chunk} at a time");
-                assert_eq!(sim.session.flushed(), Some(Ok(())));
+                assert_eq!(sim.session.flushed(None), Some(Ok(())));
                 assert_eq!(sim.session.stats().messages_sent, 10);
             }
         }
@@ -182,7 +182,7 @@ fn what_is_left_at_the_end_is_handed_back() {
     let mut sim = Sim::new(client().max_send_buffer(10).reconnect(Reconnect::never()), [Plan::Refuse]);
     sim.send("left over");
     sim.settle();
-    assert_eq!(sim.session.flushed(), Some(Err(SendError::Closed(None))), "nothing will ever be sent");
+    assert_eq!(sim.session.flushed(None), Some(Err(SendError::Closed(None))), "nothing will ever be sent");
     assert_eq!(sim.session.take_unsent(), ["left over".into()]);
     assert_eq!(sim.session.take_unsent(), []);
     sim.expect(&["full", "error connect", "closed 1006 broken peer"]);
@@ -216,7 +216,7 @@ fn what_an_open_connection_has_is_not_handed_back() {
     sim.is_blocked = false;
     sim.settle();
     assert_eq!(sim.received.len() + unsent.len(), 10);
-    assert_eq!(sim.session.flushed(), Some(Ok(())));
+    assert_eq!(sim.session.flushed(None), Some(Ok(())));
     sim.send("next");
     sim.settle();
     assert_eq!(sim.texts().last(), Some(&"next"));

@@ -184,7 +184,7 @@ fn without_a_consumer_reading_confirm_flush_and_close_go_on_however_much_arrives
         sim.settle();
         assert_eq!(sim.session.stats().messages_received, 23);
         assert_eq!(sim.outcome(&ticket), Some(Ok(())));
-        assert_eq!(sim.session.flushed(), Some(Ok(())));
+        assert_eq!(sim.session.flushed(None), Some(Ok(())));
         sim.cut(false);
         sim.advance(secs(2));
         assert_eq!(sim.session.stats().connections, 2);

@@ -102,7 +102,7 @@ fn check_order(trace: &[String]) {
             ("closed", At::Error | At::Closing | At::Begin | At::Closed | At::Connected | At::Open) => {
                 At::Closed
             }
-            ("undelivered", At::Closed) => At::Closed,
+            ("undelivered" | "stuck", At::Closed) => At::Closed,
             ("reconnecting", At::Closed) => At::Begin,
             // In place of the one before.
             ("reconnecting", At::Begin) => At::Begin,
@@ -217,7 +217,7 @@ impl Model {
         }
         self.look();
         assert_eq!(self.sim.session.status(), Status::Open);
-        assert_eq!(self.sim.session.flushed(), Some(Ok(())));
+        assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
         assert_eq!(self.fulls, 0);
         // All but the one that is open.
         let ends = self.trace.iter().filter(|event| event.starts_with("closed")).count() as u64;

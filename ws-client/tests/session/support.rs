@@ -71,6 +71,8 @@ pub(crate) struct Sim {
     pub(crate) gave_up: Option<GiveUp>,
     /// The cause of each `Reconnecting`.
     pub(crate) causes: Vec<Cause>,
+    /// The number of unsent messages of each end.
+    pub(crate) unsent: Vec<usize>,
     /// What servers got: on which connection, and what.
     pub(crate) received: Vec<(u64, String)>,
     /// The URL and the request of each transport.
@@ -107,6 +109,7 @@ impl Sim {
             trace: Vec::new(),
             gave_up: None,
             causes: Vec::new(),
+            unsent: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
             requests: Vec::new(),
@@ -298,6 +301,9 @@ impl Sim {
             }
             assert_eq!(self.gave_up, None, "nothing comes after it: {event:?}");
             self.trace.push(written(&event));
+            if let ClientEvent::Closed(closed) = &event {
+                self.unsent.push(closed.unsent);
+            }
         }
         assert_eq!(self.session.is_over(), self.gave_up.is_some(), "never silently over: {:?}", self.trace);
         self.trace.len() > before

@@ -24,7 +24,11 @@ pub(crate) fn written(event: &ClientEvent) -> String {
         ClientEvent::Reconnecting { attempt, after, .. } => format!("reconnecting {attempt} in {after:?}"),
         ClientEvent::BufferFull => "full".into(),
         ClientEvent::BufferDrained => "drained".into(),
+        ClientEvent::Stuck { message, failures, last_end } => {
+            format!("stuck {} after {failures}: {last_end}", text(message.as_bytes()))
+        }
         ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),
+        ClientEvent::GaveUp { .. } => "gave up".into(),
         other => panic!("an unknown event: {other:?}"),
     }
 }

@@ -69,7 +69,7 @@ fn an_open_connection_is_closed_with_a_handshake_after_what_waits() {
         sim.settle();
         sim.expect(&["closing 1000", "closed 1000 clean us"]);
         assert_eq!(sim.received.len(), 30);
-        assert_eq!(sim.session.flushed(), Some(Ok(())));
+        assert_eq!(sim.session.flushed(None), Some(Ok(())));
         assert_eq!(sim.session.take_unsent(), []);
         assert_over(&mut sim);
     }

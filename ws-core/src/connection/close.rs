@@ -26,15 +26,26 @@ impl Connection {
     /// For a client that sends unsent messages on its next connection: when the peer closes or ends the stream, messages and pings
     /// that have not begun to leave are dropped, and counted as unsent. Pongs leave. A peer that closes may throw away the rest.
     ///
-    /// The end is taken as soon as it is seen: there are no replies.
+    /// The end of the stream is taken as soon as it is seen: there are no replies. The peer's Close frame is answered by
+    /// [`answer_closing_peer`](Self::answer_closing_peer), after [`Event::Closing`].
     #[doc(hidden)]
     pub fn withhold_from_a_closing_peer(&mut self) {
-        self.closing.withhold();
+        self.closing.withhold(true);
+        self.closing.wait_to_answer();
     }
 
-    /// The closing handshake, once begun, ends by this time at the latest, however long what waits takes to leave.
-    pub fn end_by(&mut self, deadline: Instant) {
-        self.closing.end_by(deadline);
+    /// Accepts replies until [`answer_closing_peer`](Self::answer_closing_peer): no connection follows on which they could be sent.
+    #[doc(hidden)]
+    pub fn accept_replies(&mut self) {
+        self.closing.withhold(false);
+    }
+
+    /// Answers the peer's Close frame, if it came and is not answered: behind all that waits, or, if the connection withholds,
+    /// behind the message that has begun to leave.
+    #[doc(hidden)]
+    pub fn answer_closing_peer(&mut self, withholds: bool) {
+        self.closing.withhold(withholds);
+        self.answer_close();
     }
 
     /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees the stream break off.

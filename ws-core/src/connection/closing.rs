@@ -15,6 +15,8 @@ pub(super) struct Closing {
     timeout: Span,
     /// Messages that have not begun to leave when the peer ends are not sent.
     withholds: bool,
+    /// The peer's Close frame is not answered when the user takes it, but when the caller says so.
+    waits_to_answer: bool,
     ending: Option<Box<Ending>>,
 }
 
@@ -30,15 +32,23 @@ pub(super) enum Overdue {
 
 impl Closing {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout: timeout.into(), withholds: false, ending: None }
+        Self { timeout: timeout.into(), withholds: false, waits_to_answer: false, ending: None }
     }
 
     fn ending(&mut self) -> &mut Ending {
         self.ending.get_or_insert_default()
     }
 
-    pub(super) fn withhold(&mut self) {
-        self.withholds = true;
+    pub(super) fn withhold(&mut self, withholds: bool) {
+        self.withholds = withholds;
+    }
+
+    pub(super) fn wait_to_answer(&mut self) {
+        self.waits_to_answer = true;
+    }
+
+    pub(super) fn waits_to_answer(&self) -> bool {
+        self.waits_to_answer
     }
 
     pub(super) fn withholds(&self) -> bool {
@@ -97,11 +107,6 @@ impl Closing {
     #[inline]
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.ending.as_deref()?.deadline()
-    }
-
-    /// No deadline is later than this.
-    pub(super) fn end_by(&mut self, deadline: Instant) {
-        self.ending().end_by = Some(deadline);
     }
 
     /// Our Close frame was queued, at this place in the stream.
@@ -198,7 +203,7 @@ impl Closing {
     pub(super) fn overdue(&mut self, now: Instant) -> Overdue {
         let deadline = now + self.timeout;
         let ending = self.ending();
-        if ending.end_by.is_some_and(|end_by| end_by <= now) || !ending.can_write() {
+        if !ending.can_write() {
             return Overdue::Missed;
         }
         let sent = ending.sent.as_ref();

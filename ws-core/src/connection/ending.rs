@@ -33,8 +33,6 @@ pub(super) struct Ending {
     /// What was wrong about the answer to our Close frame.
     pub(super) broken_answer: Option<Violation>,
     pub(super) deadline: Option<Instant>,
-    /// No deadline is later.
-    pub(super) end_by: Option<Instant>,
     pub(super) closed: Option<Closed>,
     /// What went wrong, held back until the connection has ended.
     pub(super) held_back: Option<Error>,
@@ -105,8 +103,7 @@ impl Ending {
 
     #[cold]
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadline = self.deadline.filter(|_| self.closed.is_none())?;
-        Some(self.end_by.map_or(deadline, |end_by| end_by.min(deadline)))
+        self.deadline.filter(|_| self.closed.is_none())
     }
 
     /// Sets a deadline where there is none.

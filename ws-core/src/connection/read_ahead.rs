@@ -112,7 +112,7 @@ impl Connection {
         let event = if self.ahead.is_empty() { self.step_uncut() } else { self.ahead.pop() };
         match &event {
             Ok(Some(Event::Piece(piece))) => self.is_within_pieces = !piece.last,
-            Ok(Some(Event::Closing(_))) => self.answer_close(),
+            Ok(Some(Event::Closing(_))) if !self.closing.waits_to_answer() => self.answer_close(),
             Ok(None) if self.closing.take_end() => return self.step_uncut(),
             _ => {}
         }

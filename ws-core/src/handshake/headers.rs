@@ -13,6 +13,11 @@ use super::error::InvalidHeader;
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
+    /// Takes out all fields of that name.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+    }
+
     /// The value of the first field of that name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()

@@ -71,8 +71,9 @@ impl ClientRequest {
         Ok(request)
     }
 
-    /// Sets `Origin`, as a browser does for the page that connects.
-    pub fn origin(self, origin: &str) -> Result<Self, InvalidHeader> {
+    /// Sets `Origin`, as a browser does for the page that connects. It replaces an `Origin` that was set before.
+    pub fn origin(mut self, origin: &str) -> Result<Self, InvalidHeader> {
+        self.headers.remove("Origin");
         self.header("Origin", origin)
     }
 

@@ -159,6 +159,7 @@ fn when_a_connection_that_withholds_answers_only_the_message_that_has_begun_to_l
             }
             let mut sent = write_some(&mut connection, written, at(0));
             read(&mut connection, &close(role.peer(), 1000, b""), at(0));
+            connection.answer_closing_peer(true);
             sent.extend(write(&mut connection, at(0)));
             let whole = written.div_ceil(size);
             let mut expected: Vec<_> =
@@ -181,6 +182,7 @@ fn a_message_in_flight_or_in_many_frames_counts_as_begun() {
         connection.send(vec![2; 35]).unwrap();
         let taken = connection.outbound().take_out(1);
         read(&mut connection, &close(role.peer(), 1000, b""), at(0));
+        connection.answer_closing_peer(true);
         let mut sent: Vec<u8> = taken.iter().flat_map(|bytes| bytes.to_vec()).collect();
         connection.handle_write(sent.len(), at(0));
         sent.extend(write(&mut connection, at(0)));

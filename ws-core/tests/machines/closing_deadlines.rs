@@ -27,18 +27,6 @@ fn a_silent_peer_has_the_close_timeout_from_when_our_close_has_left() {
 }
 
 #[test]
-fn an_end_that_was_set_holds_however_late_our_close_leaves() {
-    let mut connection = open(Role::Client, &quiet().close_timeout(seconds(5)));
-    connection.end_by(at(15));
-    assert_eq!(connection.poll_timeout(), None, "nobody closes");
-    connection.close(CloseCode::NORMAL, at(10));
-    write(&mut connection, at(13));
-    assert_eq!(connection.poll_timeout(), Some(at(15)));
-    connection.handle_timeout(at(15));
-    assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Close));
-}
-
-#[test]
 fn a_close_that_cannot_leave_is_given_up_after_the_close_timeout() {
     for role in ROLES {
         let mut connection = open(role, &quiet());

@@ -354,6 +354,7 @@ fn the_connection_keeps_the_settings_and_a_request_that_has_not_left() {
     connection.send("x").unwrap();
     // The peer closes; the request is not cut though nothing of it has left.
     read(&mut connection, &close(ws_core::Role::Server, 1000, b""), at(2));
+    connection.answer_closing_peer(true);
     let sent = write(&mut connection, at(2));
     let request_len = sent.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
     assert_eq!(frames(ws_core::Role::Client, &sent[request_len..]), [(CLOSE, vec![0x03, 0xE8])]);

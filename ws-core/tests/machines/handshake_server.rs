@@ -271,6 +271,7 @@ fn the_response_goes_out_before_anything_else_and_is_not_cut_when_the_peer_close
     connection.withhold_from_a_closing_peer();
     connection.send("dropped").unwrap();
     drain(&mut connection);
+    connection.answer_closing_peer(true);
     let sent = write(&mut connection, at(1));
     let head = sent.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap() + 4;
     assert_eq!(frames(Role::Server, &sent[head..]), [(CLOSE, vec![0x03, 0xE8])]);

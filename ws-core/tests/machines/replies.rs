@@ -277,6 +277,7 @@ fn a_connection_that_withholds_sends_nothing_that_has_not_begun_to_a_peer_that_c
             let mut sent = write_some(&mut connection, written, at(0));
             let bytes = [frame(role.peer(), PING, b"second"), close(role.peer(), 1001, b"bye")].concat();
             read(&mut connection, &bytes, at(0));
+            connection.answer_closing_peer(true);
             assert!(!connection.is_open());
             sent.extend(write(&mut connection, at(0)));
             let sent = frames(role, &sent);

@@ -99,15 +99,6 @@ fn a_peer_that_closes_and_takes_nothing_costs_twice_the_close_timeout() {
 }
 
 #[test]
-fn an_end_that_was_set_is_the_end_of_replies_too() {
-    let mut connection = told(Role::Client);
-    connection.end_by(at(3));
-    connection.handle_timeout(at(3));
-    assert!(ends_once(&drain(&mut connection)));
-    assert_eq!(closed(&connection), (3001, "enough é", Side::Peer, false, 1));
-}
-
-#[test]
 fn the_time_for_replies_runs_from_the_read_however_late_it_is_looked_at() {
     let mut connection = open(Role::Client, &quiet().close_timeout(seconds(5)));
     connection.send("waits").unwrap();

@@ -161,6 +161,7 @@ fn when_the_peer_closes_within_a_streamed_message_its_begun_part_is_finished() {
         connection.continue_message(b"not begun").unwrap();
         let mut sent = write_some(&mut connection, 1, at(0));
         read(&mut connection, &close(role.peer(), 1000, b""), at(0));
+        connection.answer_closing_peer(true);
         assert_eq!(connection.continue_message(b"late"), Err(StreamError::Closed));
         sent.extend(write(&mut connection, at(0)));
         assert_eq!(frames(role, &sent), [(FIRST_BINARY, b"begun".to_vec()), (CLOSE, vec![0x03, 0xE8])]);

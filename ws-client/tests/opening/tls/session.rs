@@ -254,7 +254,7 @@ fn confirmed_what_is_not_proven_is_sent_again_however_much_was_taken() {
                 assert!(first + received.len() >= 4, "{way:?} {taken} {received:?}");
                 // The pong of the second connection has proven them.
                 assert!(life.session.take_unsent().is_empty());
-                assert!(life.session.flushed().is_some_and(|flushed| flushed.is_ok()));
+                assert!(life.session.flushed(None).is_some_and(|flushed| flushed.is_ok()));
             }
         }
     }
