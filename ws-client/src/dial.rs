@@ -18,7 +18,8 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 ///
 /// It follows RFC 8305 §4 and §5. The two families take turns, beginning with that of the first address; within a family the
 /// order is the resolver's. An attempt starts when the one before has had 250 ms, or at once when any of them fails. The first
-/// that connects wins. Addresses that have failed before can be [tried last](Self::try_last). `T` is what an attempt yields, such as a socket; `E` is how it fails.
+/// that connects wins. Addresses that have failed before can be [tried last](Self::try_last). `T` is what an attempt yields, such
+/// as a socket; `E` is how it fails.
 ///
 /// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the
 /// result, and asks again. Here each attempt has a thread:

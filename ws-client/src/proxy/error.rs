@@ -261,7 +261,8 @@ impl ProxyError {
     }
 
     /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses 408,
-    /// 425, 429 and 5xx except 501 and 505, as for a server, and the replies of a SOCKS5 proxy that say so. Not so where it refuses, or wants other credentials.
+    /// 425, 429 and 5xx except 501 and 505, as for a server, and the replies of a SOCKS5 proxy that say so. Not so where it refuses,
+    /// or wants other credentials.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) | Self::Timeout(_) => true,
