@@ -1,5 +1,6 @@
 //! What tokio gives: its clock, its timers, its resolver, its TCP.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -10,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time;
 use ws_async::bytes::BytesMut;
-use ws_async::{Io, Resolve, Runtime};
+use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, reset_on_close};
 
 use crate::timer::Timer;
 
@@ -36,12 +37,10 @@ impl Runtime for Tokio {
         sleep.reset(deadline);
     }
 
-    async fn connect(address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<TcpStream> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(local) = bind {
-            socket.bind(local)?;
-        }
-        socket.connect(address).await
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+        let socket = options.open(address)?;
+        socket.set_nonblocking(true)?;
+        TcpSocket::from_std_stream(socket).connect(address).await
     }
 
     async fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
@@ -52,8 +51,11 @@ impl Runtime for Tokio {
         listener.accept().await
     }
 
-    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
-        stream.set_nodelay(nodelay)
+    fn socket(stream: &TcpStream) -> Option<BorrowedSocket<'_>> {
+        #[cfg(not(windows))]
+        return Some(std::os::fd::AsFd::as_fd(stream));
+        #[cfg(windows)]
+        return Some(std::os::windows::io::AsSocket::as_socket(stream));
     }
 
     fn local_addr(stream: &TcpStream) -> io::Result<SocketAddr> {
@@ -66,7 +68,7 @@ impl Runtime for Tokio {
 }
 
 /// Whatever tokio reads from and writes to.
-impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> for Tokio {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Io<T> for Tokio {
     fn poll_read(transport: &mut T, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         pin!(transport.read_buf(buffer)).poll(cx)
     }
@@ -93,6 +95,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> for Tokio {
 
     fn poll_shutdown(transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(transport).poll_shutdown(cx)
+    }
+
+    /// A `TcpStream` is reset, whoever has opened it.
+    fn reset(transport: T) {
+        if let Some(stream) = (&transport as &dyn Any).downcast_ref::<TcpStream>() {
+            // If it cannot be set, the stream is closed as any other.
+            let _ = reset_on_close(stream, true);
+        }
     }
 }
 

@@ -90,9 +90,10 @@ fn size(event: &ClientEvent) -> usize {
         ClientEvent::Message(message) | ClientEvent::Undelivered(message) => message.len(),
         ClientEvent::Ping(payload) | ClientEvent::Pong { payload, .. } => payload.len(),
         ClientEvent::Open(response) => 2 * response.head().len(),
-        ClientEvent::Error(ClientError::Connect(ConnectError::Handshake(HandshakeError::Rejected(
-            rejected,
-        )))) => 2 * rejected.response.head().len() + rejected.body.len(),
+        ClientEvent::Error(ClientError::Connect(ConnectError::Handshake {
+            source: HandshakeError::Rejected(rejected),
+            ..
+        })) => 2 * rejected.response.head().len() + rejected.body.len(),
         _ => 0,
     };
     held + size_of::<ClientEvent>()

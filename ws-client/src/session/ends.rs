@@ -8,7 +8,7 @@ use ws_core::{Closed, Instant, Message, Side};
 
 use super::event::{ClientError, ClientEvent};
 use super::question::{Answer, Ended, Question, Said};
-use super::{Action, Session, State, Wish};
+use super::{Session, State, Wish};
 use crate::reconnect::Decision;
 
 /// RFC 6455 §7.1.5: there was no Close frame.
@@ -82,9 +82,8 @@ impl Session {
 }
 
 impl Session {
-    /// The attempt or the connection has ended. Its transport is of no more use, whoever decides how to go on.
+    /// The attempt or the connection has ended, whoever decides how to go on.
     pub(super) fn end(&mut self, ended: Ended) {
-        self.action = Some(Action::Drop);
         let undelivered = self.outbox.lost();
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();
         let Some(hook) = hook else {

@@ -21,7 +21,8 @@ impl Session {
     /// The next task of the driver, if there is one. To be asked until there is none, whenever something happened: an event, a
     /// deadline, an answer, a call of the user.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.action.take().or_else(|| self.question.take().map(Action::Ask))
+        let action = self.parting.take().or_else(|| self.action.take());
+        action.or_else(|| self.question.take().map(Action::Ask))
     }
 
     /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it

@@ -14,6 +14,7 @@ mod parsed;
 mod pausing;
 mod peer;
 mod properties;
+mod resets;
 mod support;
 mod trace;
 mod user;

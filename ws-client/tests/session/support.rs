@@ -65,6 +65,8 @@ pub(crate) struct Sim {
     pub(crate) received: Vec<(u64, String)>,
     /// The URL and the request of each transport.
     pub(crate) dials: Vec<String>,
+    /// The transports that were dropped, and whether each was reset.
+    pub(crate) partings: Vec<bool>,
     pub(crate) requests: Vec<String>,
     /// The payloads of pings that servers got.
     pub(crate) pings: Vec<Vec<u8>>,
@@ -95,6 +97,7 @@ impl Sim {
             trace: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
+            partings: Vec::new(),
             requests: Vec::new(),
             pings: Vec::new(),
             options: None,
@@ -225,7 +228,10 @@ impl Sim {
                 }
                 return true;
             }
-            Action::Drop => (self.link, self.opening) = (None, None),
+            Action::Drop | Action::Reset => {
+                self.partings.push(matches!(action, Action::Reset));
+                (self.link, self.opening) = (None, None);
+            }
             Action::Open(options) => {
                 let plan = self.plans.pop_front().unwrap_or_else(|| self.then.clone());
                 (self.link, self.opening) = (None, Some((plan, self.now + options.time_to_open())));
