@@ -9,7 +9,7 @@ use crate::dial::{AttemptId, Dial, DialStep};
 use crate::error::{ConnectError, ConnectTimeout, Phase};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
-use crate::target::Host;
+use crate::target::{Host, TargetError, is_unspecified};
 use crate::trace::Reaching;
 
 /// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
@@ -126,7 +126,10 @@ impl<T> Reach<T> {
             Err(error) => Stage::Failed(error),
             Ok(None) => match options.remote_addresses() {
                 [] => reach.reach_peer(),
-                addresses => Stage::Dialing(Dial::new(addresses.iter().copied())),
+                addresses => match addresses.iter().find(|address| is_unspecified(address.ip())) {
+                    Some(address) => Stage::Failed(ConnectError::Url(TargetError::Unspecified(address.ip()))),
+                    None => Stage::Dialing(Dial::new(addresses.iter().copied())),
+                },
             },
             Ok(Some(proxy)) => {
                 let resolves_names = proxy.resolves_names();

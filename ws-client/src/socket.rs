@@ -77,12 +77,10 @@ impl SocketOptions {
     /// The error of connecting a socket that [`open`](Self::open) has made. A port that is taken shows only then, because a port can be
     /// shared by connections to several peers.
     pub fn explain(&self, error: io::Error) -> io::Error {
+        let is_of_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable);
         match self.bind {
-            Some(local)
-                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable) =>
-            {
-                of_local(&error, local)
-            }
+            // An error of `open` names the local address already, and has no number.
+            Some(local) if is_of_port && error.raw_os_error().is_some() => of_local(&error, local),
             _ => error,
         }
     }

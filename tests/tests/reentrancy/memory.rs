@@ -216,7 +216,7 @@ impl Runtime for Memory {
     }
 
     fn reset(sleep: &mut Self::Sleep, deadline: Instant) {
-        Tokio::reset(sleep, deadline);
+        <Tokio as Runtime>::reset(sleep, deadline);
     }
 
     async fn connect(address: SocketAddr, _: &SocketOptions) -> io::Result<Transport> {
