@@ -80,6 +80,23 @@ pub struct Session {
     stats: Stats,
     /// What the driver or the user said last.
     now: Instant,
+    /// Of the attempt or the connection under way, which the hook of [`ClientBuilder::prepare`] may have changed.
+    times: Times,
+}
+
+/// The deadlines of one connection that the session itself needs.
+#[derive(Clone, Copy)]
+struct Times {
+    /// See [`Config::shortest_timeout`](ws_core::Config::shortest_timeout).
+    shortest: Duration,
+    to_close: Duration,
+}
+
+impl From<&ConnectOptions> for Times {
+    fn from(options: &ConnectOptions) -> Self {
+        let config = options.connection_config();
+        Self { shortest: config.shortest_timeout(), to_close: config.time_to_close() }
+    }
 }
 
 /// A task for the driver. A transport that is to be dropped takes before, if it can at once, what waits in
@@ -141,6 +158,7 @@ impl Session {
         Self {
             outbox: Outbox::new(settings.delivery, settings.outbox, settings.max_deliveries),
             attempts: settings.reconnect.attempts(),
+            times: Times::from(&settings.connect),
             settings,
             random,
             state: State::New,

@@ -58,12 +58,16 @@ impl Driven for Session {
     fn show(&self) {
         self.publish();
     }
+
+    fn longest_read(&self) -> Duration {
+        self.shortest_timeout()
+    }
 }
 
 impl Shared {
     pub(super) fn new(session: Session) -> Arc<Self> {
-        let (longest_read, gauge) = (session.shortest_timeout(), session.gauge());
-        let driver = Driver::new(Line::new(), session, clock::now(), longest_read);
+        let gauge = session.gauge();
+        let driver = Driver::new(Line::new(), session, clock::now(), Duration::MAX);
         Arc::new_cyclic(|me: &Weak<Self>| {
             let behind: Weak<dyn Behind> = me.clone();
             let (me, errand) = (me.clone(), Mutex::default());

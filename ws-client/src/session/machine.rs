@@ -143,11 +143,10 @@ impl Session {
         self.is_reading()
     }
 
-    /// The shortest time between anything that happens and a deadline that comes of it; see
-    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout).
+    /// The shortest time between anything that happens to the attempt or the connection under way and a deadline that comes of it; see
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout). Another attempt may have another.
     pub fn shortest_timeout(&self) -> Duration {
-        let config = self.settings.connect.connection_config();
-        config.shortest_timeout().min(self.settings.confirm_timeout)
+        self.times.shortest.min(self.settings.confirm_timeout)
     }
 }
 

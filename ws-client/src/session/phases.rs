@@ -9,7 +9,7 @@ use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
 use super::open::Open;
 use super::question::{Ended, Question};
-use super::{Action, Attempt, Session, State, Wish};
+use super::{Action, Attempt, Session, State, Times, Wish};
 use crate::error::ConnectError;
 use crate::opening::Opened;
 use crate::options::ConnectOptions;
@@ -39,6 +39,7 @@ impl Session {
 
     fn dial(&mut self, attempt: Attempt) {
         self.absent.1 = Outbound::default();
+        self.times = Times::from(&attempt.options);
         self.action = Some(Action::Open(Box::new(attempt.options.clone())));
         self.state = State::Opening(Box::new(attempt));
     }

@@ -139,7 +139,7 @@ impl Session {
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
             }
             open.connection().close(frame, now);
-            open.connection().end_by(now + self.settings.connect.connection_config().time_to_close());
+            open.connection().end_by(now + self.times.to_close);
             open.is_closing = true;
             open.ends_pause = true;
             self.check_reading();
