@@ -13,6 +13,7 @@ use tokio::time;
 use ws_async::bytes::BytesMut;
 use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, reset_on_close};
 
+use crate::resettable::Resettable;
 use crate::timer::Timer;
 
 /// Stands for tokio in the types of `ws-async`.
@@ -97,11 +98,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Io<T> for Tokio {
         Pin::new(transport).poll_shutdown(cx)
     }
 
-    /// A `TcpStream` is reset, whoever has opened it.
+    /// A `TcpStream` is reset, whoever has opened it, and so is a [`Resettable`].
     fn reset(transport: T) {
-        if let Some(stream) = (&transport as &dyn Any).downcast_ref::<TcpStream>() {
+        let mut transport = Some(transport);
+        let any: &mut dyn Any = &mut transport;
+        if let Some(Some(stream)) = any.downcast_ref::<Option<TcpStream>>() {
             // If it cannot be set, the stream is closed as any other.
             let _ = reset_on_close(stream, true);
+        } else if let Some(stream) = any.downcast_mut::<Option<Resettable>>().and_then(Option::take) {
+            stream.reset();
         }
     }
 }
