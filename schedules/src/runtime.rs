@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use ws_async::{Io, Resolve, Runtime};
+use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
 use ws_client::sync::{Clock, Mutex, lock, model};
 use ws_core::bytes::BytesMut;
 
@@ -108,11 +108,11 @@ impl Runtime for Model {
         Sleep(deadline)
     }
 
-    fn reset(sleep: &mut Sleep, deadline: Instant) {
+    fn reset_sleep(sleep: &mut Sleep, deadline: Instant) {
         sleep.0 = deadline;
     }
 
-    async fn connect(_: SocketAddr, _: Option<SocketAddr>) -> io::Result<End> {
+    async fn connect(_: SocketAddr, _: &SocketOptions) -> io::Result<End> {
         with_world(|world| world.outgoing.pop_front()).ok_or_else(|| ErrorKind::ConnectionRefused.into())
     }
 
@@ -134,8 +134,8 @@ impl Runtime for Model {
         Ok((accepted.await, address()))
     }
 
-    fn set_nodelay(_: &End, _: bool) -> io::Result<()> {
-        Ok(())
+    fn socket(_: &End) -> Option<BorrowedSocket<'_>> {
+        None
     }
 
     fn local_addr(_: &End) -> io::Result<SocketAddr> {

@@ -107,7 +107,10 @@ pub fn a_response_that_is_no_answer_to_the_offer_is_an_error<A: Adapter>() {
             A::connect(options).err()
         });
         match error {
-            Some(ConnectError::Handshake(HandshakeError::Response(ResponseError::InvalidExtension(_)))) => {}
+            Some(ConnectError::Handshake {
+                source: HandshakeError::Response(ResponseError::InvalidExtension(_)),
+                ..
+            }) => {}
             other => panic!("{response}: {other:?}"),
         }
     }

@@ -39,6 +39,7 @@ pub mod proxied;
 pub mod secure;
 pub mod sharing;
 pub mod shutdown;
+pub mod sockets;
 pub mod streams;
 
 pub use adapter::Adapter;
@@ -161,6 +162,14 @@ macro_rules! scenarios {
                 a_client_whose_request_is_awaited_is_dropped_when_the_listener_stops
                 a_waiting_accept_learns_of_the_shutdown
                 a_listener_goes_on_after_a_client_that_speaks_no_http
+            }
+            sockets {
+                a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages
+                a_peer_that_misses_close_timeout_gets_what_was_sent
+                an_attempt_that_fails_is_reset
+                the_same_fault_gives_the_same_error
+                a_port_that_is_set_is_had_again
+                each_socket_has_its_options_and_goes_through_the_hook
             }
             leaks {
                 two_hundred_connections_leave_nothing_behind

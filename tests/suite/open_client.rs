@@ -138,7 +138,7 @@ pub fn a_refusal_hands_over_status_headers_and_body<A: Adapter>() {
             peer.read_to_end();
         };
         let rejected = match connect_to::<A>(script, |options| options) {
-            Err(ConnectError::Handshake(HandshakeError::Rejected(rejected))) => rejected,
+            Err(ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. }) => rejected,
             other => panic!("{status}: {:?}", other.err()),
         };
         assert_eq!(rejected.response.status(), status);
@@ -199,7 +199,7 @@ pub fn a_silent_server_costs_open_timeout<A: Adapter>() {
     let timeout = Duration::from_millis(300);
     let error =
         takes(timeout, || connect_to::<A>(script, |options| options.open_timeout(timeout)).err().unwrap());
-    assert!(matches!(error, ConnectError::Handshake(HandshakeError::Timeout)), "{error}");
+    assert!(matches!(error, ConnectError::Handshake { source: HandshakeError::Timeout, .. }), "{error}");
 }
 
 pub fn a_refused_connection_says_to_which_address<A: Adapter>() {

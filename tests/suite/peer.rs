@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::wire::{self, CLOSE, FIN, Frame, PONG};
 
@@ -19,6 +20,15 @@ pub struct Server(TcpListener);
 impl Server {
     pub fn new() -> Self {
         Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    /// With as little room for received bytes as the system allows.
+    pub fn with_small_window() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(2048).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.listen(8).unwrap();
+        Self(socket.into())
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -243,6 +253,23 @@ impl Peer {
                 Err(error) => panic!("no end of the stream, but {error}"),
             }
         }
+    }
+
+    /// The number of bytes up to the end of the stream, and the error if it did not end but break.
+    pub fn read_to_break(&mut self) -> (usize, Option<ErrorKind>) {
+        let mut read = std::mem::take(&mut self.buffer).len();
+        loop {
+            match self.fill() {
+                Ok(true) => read += std::mem::take(&mut self.buffer).len(),
+                Ok(false) => return (read, None),
+                Err(error) => return (read, Some(error.kind())),
+            }
+        }
+    }
+
+    /// Breaks off the connection.
+    pub fn reset(self) {
+        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// Asserts that the stream ends here, and ends our side.

@@ -242,7 +242,10 @@ pub fn a_stream_that_is_cut_is_an_error_in_every_phase<A: Adapter>() {
                 println!("after {bytes} bytes: {error}");
                 assert!(
                     matches!(error, ConnectError::Tls(TlsError::UnexpectedEof | TlsError::Transport(_)))
-                        || matches!(error, ConnectError::Handshake(HandshakeError::Transport(_))),
+                        || matches!(
+                            error,
+                            ConnectError::Handshake { source: HandshakeError::Transport(_), .. }
+                        ),
                     "{error:?}"
                 );
                 error.phase()

@@ -114,7 +114,7 @@ async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report:
                 if let Some(send_every) = &mut send_every {
                     send_every.send(|text| client.try_send(text));
                     due = R::now().max(due + send_every.interval);
-                    R::reset(&mut tick, due);
+                    R::reset_sleep(&mut tick, due);
                 }
             }
             Turn::Event(None) => return,

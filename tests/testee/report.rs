@@ -139,11 +139,12 @@ impl Report {
             error,
             ConnectError::Connect(_)
                 | ConnectError::Proxy { source: ProxyError::Connect(_), .. }
-                | ConnectError::Handshake(
-                    HandshakeError::Rejected(_)
+                | ConnectError::Handshake {
+                    source: HandshakeError::Rejected(_)
                         | HandshakeError::UnexpectedEof(_)
-                        | HandshakeError::Transport(_)
-                )
+                        | HandshakeError::Transport(_),
+                    ..
+                }
         );
         let by = if by_peer { "peer" } else { "us" };
         self.print(&json!({"event": "closed", "code": 1006, "reason": "", "clean": false, "by": by}));

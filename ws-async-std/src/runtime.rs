@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use async_io::{Async, Timer};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::SockRef;
 use ws_async::bytes::BytesMut;
-use ws_async::{Io, Resolve, Runtime};
+use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
 
 use crate::transport::Transport;
 
@@ -40,14 +40,25 @@ impl Runtime for AsyncIo {
         Timer::at(deadline)
     }
 
-    fn reset(sleep: &mut Timer, deadline: Instant) {
+    fn reset_sleep(sleep: &mut Timer, deadline: Instant) {
         sleep.set_at(deadline);
     }
 
-    async fn connect(address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<Async<TcpStream>> {
-        match bind {
-            None => Async::<TcpStream>::connect(address).await,
-            Some(local) => connect_from(local, address).await,
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<Async<TcpStream>> {
+        let socket = options.open(address)?;
+        socket.set_nonblocking(true)?;
+        if let Err(error) = SockRef::from(&socket).connect(&address.into()) {
+            // The system says by these that it has begun.
+            let begun = [Errno::INPROGRESS, Errno::WOULDBLOCK];
+            if !Errno::from_io_error(&error).is_some_and(|errno| begun.contains(&errno)) {
+                return Err(error);
+            }
+        }
+        let stream = Async::new_nonblocking(socket)?;
+        stream.writable().await?;
+        match stream.get_ref().take_error()? {
+            None => Ok(stream),
+            Some(error) => Err(error),
         }
     }
 
@@ -60,8 +71,11 @@ impl Runtime for AsyncIo {
         listener.accept().await
     }
 
-    fn set_nodelay(stream: &Async<TcpStream>, nodelay: bool) -> io::Result<()> {
-        stream.get_ref().set_nodelay(nodelay)
+    fn socket(stream: &Async<TcpStream>) -> Option<BorrowedSocket<'_>> {
+        #[cfg(not(windows))]
+        return Some(std::os::fd::AsFd::as_fd(stream.get_ref()));
+        #[cfg(windows)]
+        return Some(std::os::windows::io::AsSocket::as_socket(stream.get_ref()));
     }
 
     fn local_addr(stream: &Async<TcpStream>) -> io::Result<SocketAddr> {
@@ -70,25 +84,6 @@ impl Runtime for AsyncIo {
 
     fn listening_addr(listener: &Async<TcpListener>) -> io::Result<SocketAddr> {
         listener.get_ref().local_addr()
-    }
-}
-
-async fn connect_from(local: SocketAddr, address: SocketAddr) -> io::Result<Async<TcpStream>> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.bind(&local.into())?;
-    socket.set_nonblocking(true)?;
-    if let Err(error) = socket.connect(&address.into()) {
-        // The system says by these that it has begun.
-        let begun = [Errno::INPROGRESS, Errno::WOULDBLOCK];
-        if !Errno::from_io_error(&error).is_some_and(|errno| begun.contains(&errno)) {
-            return Err(error);
-        }
-    }
-    let stream = Async::new_nonblocking(TcpStream::from(socket))?;
-    stream.writable().await?;
-    match stream.get_ref().take_error()? {
-        None => Ok(stream),
-        Some(error) => Err(error),
     }
 }
 
@@ -130,6 +125,10 @@ impl<T: Transport> Io<T> for AsyncIo {
 
     fn poll_shutdown(transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         transport.poll_shutdown(cx)
+    }
+
+    fn reset(transport: T) {
+        transport.reset();
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
+use ws_async::{AsSocket, reset_on_close};
 
 /// A stream of bytes that a connection can go over.
 ///
@@ -17,6 +18,16 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// As it is here, it does what `poll_close` does. There are streams of which that does nothing at all.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self).poll_close(cx)
+    }
+
+    /// Drops the stream, so that nothing of what it holds reaches the peer any more. It is called for a peer that has missed a
+    /// deadline, for an attempt that failed, and when a listener breaks off the connection. TCP is reset.
+    ///
+    /// The default only drops it.
+    fn reset(self)
+    where
+        Self: Sized,
+    {
     }
 }
 
@@ -29,6 +40,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Transport for Other<T> {}
 impl Transport for Async<TcpStream> {
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.get_ref().shutdown(Shutdown::Write))
+    }
+
+    fn reset(self) {
+        reset(self);
     }
 }
 
@@ -44,6 +59,10 @@ impl Transport for async_std::net::TcpStream {
     fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.shutdown(Shutdown::Write))
     }
+
+    fn reset(self) {
+        reset(self);
+    }
 }
 
 #[cfg(all(unix, feature = "async-std"))]
@@ -55,10 +74,19 @@ impl Transport for async_std::os::unix::net::UnixStream {
 
 /// Closing them ends the stream.
 #[cfg(feature = "smol")]
-impl Transport for async_net::TcpStream {}
+impl Transport for async_net::TcpStream {
+    fn reset(self) {
+        reset(self);
+    }
+}
 
 #[cfg(all(unix, feature = "smol"))]
 impl Transport for async_net::unix::UnixStream {}
+
+fn reset(stream: impl AsSocket) {
+    // If it cannot be set, the stream is closed as any other.
+    let _ = reset_on_close(&stream, true);
+}
 
 impl<T: AsyncRead + Unpin> AsyncRead for Other<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {

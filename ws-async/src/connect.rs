@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use ws_client::{AttemptId, ConnectError, ConnectOptions, Opening, Reach, ReachStep, Reached, Route, random};
+use ws_client::{
+    AttemptId, ConnectError, ConnectOptions, Opening, Reach, ReachStep, Reached, Route, random, socket,
+};
 use ws_core::{Instant, Response};
 
 use crate::clock::Clock;
@@ -44,7 +46,7 @@ pub(crate) async fn reach<R: Runtime>(
                 continue;
             }
             ReachStep::Wait(deadline) => deadline,
-            ReachStep::Done(reached) => return reached,
+            ReachStep::Done(reached) => return reached.and_then(used::<R>),
         };
         let ended = poll_fn(|cx| {
             let ended = attempts.iter_mut().enumerate().find_map(|(n, (_, attempt))| {
@@ -62,9 +64,16 @@ pub(crate) async fn reach<R: Runtime>(
 }
 
 async fn dial<R: Runtime>(options: &ConnectOptions, address: SocketAddr) -> io::Result<R::TcpStream> {
-    let transport = R::connect(address, options.local_address()).await?;
-    R::set_nodelay(&transport, options.is_nodelay())?;
-    Ok(transport)
+    let options = options.socket_options();
+    R::connect(address, options).await.map_err(|error| options.explain(error))
+}
+
+/// The attempt that has won is closed in the ordinary way from now on.
+fn used<R: Runtime>(reached: Reached<R::TcpStream>) -> Result<Reached<R::TcpStream>, ConnectError> {
+    if let Some(socket) = R::socket(&reached.transport) {
+        socket::reset_on_close(&socket, false)?;
+    }
+    Ok(reached)
 }
 
 /// The proxy, TLS and the opening handshake, as [`Opening`] says.
@@ -85,7 +94,13 @@ pub(crate) async fn open<R: Runtime + Io<T>, T>(
         }
         Poll::Ready(opened)
     });
-    let opened = opened.await?;
+    let opened = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => {
+            R::reset(transport);
+            return Err(error);
+        }
+    };
     let Ok(driver) = driver.change(|_, _| Ok::<_, Infallible>(opened.connection));
     Ok((WebSocket::new(Socket::new(transport, driver, None)), opened.response))
 }

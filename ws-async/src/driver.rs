@@ -349,7 +349,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         let sleep = self.timer.take().map(|(_, sleep)| sleep);
         self.timer = self.clock.at(deadline).map(|at| match sleep {
             Some(mut sleep) => {
-                R::reset(&mut sleep, at);
+                R::reset_sleep(&mut sleep, at);
                 (deadline, sleep)
             }
             None => (deadline, R::sleep_until(at)),

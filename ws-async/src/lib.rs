@@ -32,11 +32,12 @@ pub use split::{Half, Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
+pub use ws_client::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
 pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ConfirmError,
-    ConnectError, ConnectOptions, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError, ProxyStep,
-    ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError,
-    TlsConnector, TlsError,
+    ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError,
+    ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor,
+    TlsConfigError, TlsConnector, TlsError,
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_client::{TlsOptions, rustls};

@@ -58,7 +58,9 @@ impl<R: Runtime> Listener<R> {
             accept.as_mut().poll(cx).map_err(AcceptError::Io)
         })
         .await?;
-        R::set_nodelay(&transport, true).map_err(AcceptError::Io)?;
+        if let Some(socket) = R::socket(&transport) {
+            self.options.socket_options().accepted(&socket).map_err(AcceptError::Io)?;
+        }
         let mut incoming = Incoming::new(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
         let guard = self.shutdown.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use ws_client::socket::{BorrowedSocket, SocketOptions};
 use ws_core::bytes::BytesMut;
 
 /// What a runtime gives this library: a clock, timers, names and TCP. It is implemented by a type that stands for the runtime,
@@ -26,12 +27,12 @@ pub trait Runtime: Io<<Self as Runtime>::TcpStream> + Resolve<(String, u16)> + S
     fn sleep_until(deadline: Instant) -> Self::Sleep;
 
     /// Sets a timer anew, whether or not it has fired.
-    fn reset(sleep: &mut Self::Sleep, deadline: Instant);
+    fn reset_sleep(sleep: &mut Self::Sleep, deadline: Instant);
 
-    /// Connects to `address`, from the local address `bind` if there is one.
+    /// Connects to `address`, by a socket that [`SocketOptions::open`] makes.
     fn connect(
         address: SocketAddr,
-        bind: Option<SocketAddr>,
+        options: &SocketOptions,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send;
 
     /// Listens on the first of these addresses that is free.
@@ -42,8 +43,8 @@ pub trait Runtime: Io<<Self as Runtime>::TcpStream> + Resolve<(String, u16)> + S
         listener: &Self::TcpListener,
     ) -> impl Future<Output = io::Result<(Self::TcpStream, SocketAddr)>> + Send;
 
-    /// Sets `TCP_NODELAY`.
-    fn set_nodelay(stream: &Self::TcpStream, nodelay: bool) -> io::Result<()>;
+    /// The socket of a connection, to set options on it. `None` if the runtime's connections have no sockets of the system.
+    fn socket(stream: &Self::TcpStream) -> Option<BorrowedSocket<'_>>;
 
     /// The local address of a connection.
     fn local_addr(stream: &Self::TcpStream) -> io::Result<SocketAddr>;
@@ -77,6 +78,11 @@ pub trait Io<T> {
 
     /// Ends the stream that is written. Reading goes on.
     fn poll_shutdown(transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Drops the transport, so that nothing of what it holds reaches the peer any more: TCP is reset. The default only drops it.
+    fn reset(transport: T) {
+        drop(transport);
+    }
 }
 
 /// What a runtime takes as a name for one or several addresses, such as a host and a port.

@@ -24,7 +24,8 @@ const SMALL: usize = 1024;
 
 /// A connection and its transport.
 pub struct Socket<R: Runtime, T> {
-    pub(crate) io: T,
+    /// None once it was reset.
+    pub(crate) io: Option<T>,
     pub(crate) driver: Driver<R, Duplex>,
     /// The conditions that the last poll waits for.
     wants: Wants,
@@ -46,7 +47,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     ) -> Self {
         let Ok(driver) = driver.change(|channel, _| Ok::<_, std::convert::Infallible>(Duplex::new(channel)));
         Self {
-            io,
+            io: Some(io),
             driver,
             wants: Wants::NOTHING,
             is_told: false,
@@ -336,19 +337,33 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Writes what waits, if the transport takes it all at once.
     #[inline(always)]
     fn write_at_once(&mut self, cx: &mut Context<'_>) -> bool {
-        self.driver.write_through(&mut self.io, cx)
+        self.io.as_mut().is_none_or(|io| self.driver.write_through(io, cx))
     }
 
     fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
         if self.is_told_to_stop(cx) {
+            self.reset_if_dead();
             return Poll::Ready(());
         }
         self.is_reading = reading;
-        let result = self.driver.poll_io(&mut self.io, cx, reading);
-        if result.is_pending() {
-            self.wants = wants;
+        let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        let result = self.driver.poll_io(io, cx, reading);
+        match result {
+            Poll::Pending => self.wants = wants,
+            Poll::Ready(()) => self.reset_if_dead(),
         }
         result
+    }
+
+    /// Resets the transport if that is what is left to do with it. At once, though the user may hold the connection for long: what the
+    /// system still holds must not reach the peer.
+    #[inline]
+    fn reset_if_dead(&mut self) {
+        if self.driver.machine.must_reset()
+            && let Some(io) = self.io.take()
+        {
+            R::reset(io);
+        }
     }
 
     /// Does what the listener wants, if that is something new. From then on, its next wish wakes.
@@ -372,7 +387,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
 
     /// The last event is out: tells the transport, and the listener.
     fn ended(&mut self, cx: &mut Context<'_>) {
-        let _ = self.driver.poll_io(&mut self.io, cx, false);
+        self.reset_if_dead();
+        if let Some(io) = &mut self.io {
+            let _ = self.driver.poll_io(io, cx, false);
+        }
         self.listener = None;
     }
 }
@@ -411,6 +429,11 @@ impl<R: Runtime + Io<T>, T> Waited for Socket<R, T> {
     }
 
     fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
-        self.driver.rearm(&mut self.io, cx, self.is_reading)
+        let Some(io) = &mut self.io else { return false };
+        let will_wake = self.driver.rearm(io, cx, self.is_reading);
+        if !will_wake {
+            self.reset_if_dead();
+        }
+        will_wake
     }
 }

@@ -225,9 +225,10 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         result
     }
 
-    /// The transport. Reading from it or writing to it breaks the connection.
-    pub fn transport(&self) -> &T {
-        &self.socket.io
+    /// The transport. Reading from it or writing to it breaks the connection. `None` once it was reset, because the peer had missed a
+    /// deadline or the listener had broken off the connection.
+    pub fn transport(&self) -> Option<&T> {
+        self.socket.io.as_ref()
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
+use ws_client::socket::{SocketOptions, reset_on_close};
 use ws_client::{
     AttemptId, ConnectError, ConnectOptions, Duplex, Opened, Opening, Reach, ReachStep, Reached, Route,
     random,
@@ -31,14 +32,14 @@ pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response),
 /// from `start`.
 pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<TcpStream>, ConnectError> {
     let mut reach = Reach::new(options, Instant::EPOCH);
-    let (local, nodelay) = (options.local_address(), options.is_nodelay());
+    let socket_options = options.socket_options();
     let (tell, told) = mpsc::channel();
     loop {
         let now = Instant::since_epoch(clock::since(start));
         let left = reach.deadline() - now;
         let tell = tell.clone();
         let begun = match reach.poll(now) {
-            ReachStep::Done(result) => return result,
+            ReachStep::Done(result) => return result.and_then(used),
             ReachStep::Wait(until) => {
                 match told.recv_timeout(until - now) {
                     Ok(Told::Addresses(addresses)) => reach.handle_addresses(addresses),
@@ -49,13 +50,20 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<Tc
                 Ok(())
             }
             ReachStep::Dial { attempt, address, is_only: true } => {
-                reach.handle_result(attempt, dial(address, local, nodelay, left));
+                if let Some(result) = dial(address, socket_options, left) {
+                    reach.handle_result(attempt, result);
+                }
                 Ok(())
             }
-            ReachStep::Dial { attempt, address, .. } => in_background("ws-dial", move || {
-                // What connects after the race is dropped with the channel.
-                let _ = tell.send(Told::Dialed(attempt, dial(address, local, nodelay, left)));
-            }),
+            ReachStep::Dial { attempt, address, .. } => {
+                let socket_options = socket_options.clone();
+                in_background("ws-dial", move || {
+                    if let Some(result) = dial(address, &socket_options, left) {
+                        // A socket that connects after the race is dropped with the channel, and so reset.
+                        let _ = tell.send(Told::Dialed(attempt, result));
+                    }
+                })
+            }
             // The system's resolver cannot be called off, and nothing waits for it.
             ReachStep::Resolve { host, port } => in_background("ws-resolve", move || {
                 let addresses = (&*host, port).to_socket_addrs();
@@ -76,23 +84,25 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
-fn dial(
-    address: SocketAddr,
-    local: Option<SocketAddr>,
-    nodelay: bool,
-    patience: Duration,
-) -> io::Result<TcpStream> {
-    let transport = match local {
-        None => TcpStream::connect_timeout(&address, patience)?,
-        Some(local) => {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-            socket.bind(&local.into())?;
-            socket.connect_timeout(&address.into(), patience)?;
-            socket.into()
-        }
-    };
-    transport.set_nodelay(nodelay)?;
-    Ok(transport)
+/// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Reach`].
+fn dial(address: SocketAddr, options: &SocketOptions, patience: Duration) -> Option<io::Result<TcpStream>> {
+    match options.open(address).and_then(|socket| connect_within(socket, address, patience)) {
+        // The system's own time-out has a number.
+        Err(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => None,
+        result => Some(result.map_err(|error| options.explain(error))),
+    }
+}
+
+fn connect_within(socket: TcpStream, address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let socket = Socket::from(socket);
+    socket.connect_timeout(&address.into(), patience)?;
+    Ok(socket.into())
+}
+
+/// The attempt that has won is closed in the ordinary way from now on.
+fn used(reached: Reached<TcpStream>) -> Result<Reached<TcpStream>, ConnectError> {
+    reset_on_close(&reached.transport, false)?;
+    Ok(reached)
 }
 
 /// Everything after the transport is up. The time to open counts from `start`.
@@ -114,7 +124,12 @@ pub(crate) fn open<S: Transport>(
             Err(error) => Break(Err(error)),
         },
     );
-    let Opened { response, connection } = opened.inspect_err(|_| driver.with_urgent(|_| ()))?;
+    let opened = opened.inspect_err(|_| {
+        // Tells the peer why, as far as it leaves without waiting.
+        driver.with_urgent(|_| ());
+        driver.transport.reset();
+    });
+    let Opened { response, connection } = opened?;
     let longest_read = options.connection_config().shortest_timeout();
     let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(Duplex::new(connection)))?;
     Ok((WebSocket::new(Shared::new(driver, None)), response))

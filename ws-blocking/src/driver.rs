@@ -85,6 +85,12 @@ pub(crate) trait Driven: Machine {
     /// Shows to readers without the lock what has changed. Called before the lock is let go.
     #[inline(always)]
     fn show(&self) {}
+
+    /// No read may take longer than this, nor than the driver's own limit.
+    #[inline(always)]
+    fn longest_read(&self) -> Duration {
+        Duration::MAX
+    }
 }
 
 impl Driven for Duplex {}
@@ -161,6 +167,12 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         Ok(driver)
     }
 
+    /// A connection of a client may have other deadlines than the one before.
+    #[inline]
+    fn longest_read(&self, state: &State<M>) -> Duration {
+        self.longest_read.min(state.machine.longest_read().max(SHORTEST_READ))
+    }
+
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         Instant::since_epoch(clock::since(self.epoch))
@@ -233,7 +245,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         let reads_first = reading && (state.is_stuck || state.is_read_due());
         if state.has_to_write() && !reads_first {
             *has_written = true;
-            let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read);
+            let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read(&state));
             self.write(state, slice.min(next.longest))
         } else if reading {
             self.read(state, next.longest)

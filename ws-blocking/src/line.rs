@@ -64,23 +64,29 @@ impl Line {
     }
 
     /// Goes over no socket any more. The one before, from which nobody may be reading, nor writing to it, takes of `last` what
-    /// it can without waiting.
-    pub(crate) fn part(&self, last: &VecDeque<Bytes>) {
-        if let Some(socket) = self.lock().socket.take()
-            && !last.is_empty()
-            && socket.set_nonblocking(true).is_ok()
-        {
-            // A peer that is gone need not be told.
-            let _ = write(last, |slices| Transport::write_vectored(&*socket, slices));
+    /// it can without waiting. Then it is closed, or reset.
+    pub(crate) fn part(&self, last: &VecDeque<Bytes>, resets: bool) {
+        if let Some(socket) = self.lock().socket.take() {
+            if !last.is_empty() && socket.set_nonblocking(true).is_ok() {
+                // A peer that is gone need not be told.
+                let _ = write(last, |slices| Transport::write_vectored(&*socket, slices));
+            }
+            if resets {
+                Transport::reset(&*socket);
+            }
         }
         self.wake();
     }
 
     /// Ends the reads and writes that are under way.
-    pub(crate) fn hang_up(&self) {
-        if let Some(socket) = self.socket() {
-            // A peer that is gone needs no shutdown.
-            let _ = socket.shutdown(Shutdown::Both);
+    pub(crate) fn hang_up(&self, resets: bool) {
+        match self.socket() {
+            Some(socket) if resets => Transport::reset(&*socket),
+            Some(socket) => {
+                // A peer that is gone needs no shutdown.
+                let _ = socket.shutdown(Shutdown::Both);
+            }
+            None => {}
         }
         self.wake();
     }

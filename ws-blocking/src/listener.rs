@@ -47,7 +47,7 @@ impl Listener {
     /// on. [`AcceptError::Shutdown`] once the listener is shutting down. Several threads may wait at the same time.
     pub fn accept(&self) -> Result<(Incoming, SocketAddr), AcceptError> {
         let (transport, address) = self.accept_tcp()?;
-        transport.set_nodelay(true).map_err(AcceptError::Io)?;
+        self.options.socket_options().accepted(&transport).map_err(AcceptError::Io)?;
         let mut incoming = Incoming::new(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
         let guard = self.shutdown.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;

@@ -277,11 +277,15 @@ impl<S: Transport> Shared<S> {
     }
 
     /// The connection has ended: tells the peer, the threads that read or wait, and the listener.
-    fn end(&self) {
+    fn end(&self, resets: bool) {
         let guard = lock(&self.guard).take();
         drop(guard);
-        // A peer that is gone needs no shutdown.
-        let _ = self.driver.transport.shutdown(Shutdown::Both);
+        if resets {
+            self.driver.transport.reset();
+        } else {
+            // A peer that is gone needs no shutdown.
+            let _ = self.driver.transport.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -349,16 +353,20 @@ impl<S: Transport> Shared<S> {
         until: impl Fn(&State<Duplex>) -> Until<Duplex>,
         mut want: impl FnMut(&mut State<Duplex>) -> ControlFlow<R, Next>,
     ) -> R {
-        let (mut has_ended, mut is_open) = (false, true);
+        let (mut has_ended, mut is_open, mut resets) = (false, true, false);
         let result = self.driver.drive(until, |state| {
             self.obey(state);
             let flow = want(state);
             has_ended = state.machine.closed().is_some();
             is_open = state.machine.as_connection().is_open();
+            resets = state.machine.must_reset();
             flow
         });
         if has_ended {
-            self.end();
+            self.end(resets);
+        } else if resets {
+            // The user may not come back for the end. What the system still holds must not reach the peer.
+            self.driver.transport.reset();
         } else if !is_open {
             // The Close frame that answers the peer, or says what it did wrong: who sees an error may never come back.
             self.driver.with_urgent(|_| ());

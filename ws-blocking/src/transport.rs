@@ -6,6 +6,8 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use ws_client::socket::reset_on_close;
+
 /// A stream of bytes in both directions that one thread may read while another writes.
 ///
 /// It must be in blocking mode. The time-outs may be rounded up to the ticks of the system.
@@ -47,6 +49,16 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Ends one direction or both. A read or write under way in another thread ends, too.
     fn shutdown(&self, how: Shutdown) -> io::Result<()>;
+
+    /// Breaks off the connection, so that nothing of what the transport holds reaches the peer any more. It is called, perhaps more than
+    /// once, for a peer that has missed a deadline, for an attempt that failed, and when a listener breaks off the connection. TCP is
+    /// reset. A read or write under way in another thread ends, too.
+    ///
+    /// The default ends both directions; the transport is dropped with the connection.
+    fn reset(&self) {
+        // A peer that is gone needs no shutdown.
+        let _ = self.shutdown(Shutdown::Both);
+    }
 }
 
 impl Transport for TcpStream {
@@ -78,6 +90,15 @@ impl Transport for TcpStream {
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         Self::shutdown(self, how)
+    }
+
+    /// The reset leaves when the socket is closed. On Linux it leaves at once, unless another thread is in a system call with the socket.
+    fn reset(&self) {
+        // If this cannot be set, the stream is closed as any other.
+        let _ = reset_on_close(self, true);
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        let _ = rustix::net::connect_unspec(self);
+        let _ = Self::shutdown(self, Shutdown::Both);
     }
 }
 

@@ -183,6 +183,14 @@ impl<T, E> Dial<T, E> {
         self.running.iter().map(|&attempt| (attempt, self.addresses[attempt.0]))
     }
 
+    /// The addresses that have failed so far, each with its error, in the order in which they failed. Empty once the end was told.
+    pub fn into_failures(self) -> Vec<(SocketAddr, E)> {
+        match self.race {
+            Race::Open(failures) => failures,
+            Race::Won(..) | Race::Over => Vec::new(),
+        }
+    }
+
     /// Whether there is but one address, and so no race.
     pub fn is_only(&self) -> bool {
         self.addresses.len() == 1

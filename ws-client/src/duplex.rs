@@ -89,6 +89,12 @@ impl Duplex {
         self.channel.inner().closed()
     }
 
+    /// Whether the transport is to be reset; see [`Connection::must_reset`].
+    #[inline]
+    pub fn must_reset(&self) -> bool {
+        self.as_connection().must_reset()
+    }
+
     /// Says who takes received events from now on.
     pub fn set_consumer(&mut self, consumer: Consumer) {
         self.consumer = consumer;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{Error, HandshakeError, InvalidHeader, ResponseError, Side};
+use ws_core::{Broken, Error, HandshakeError, InvalidHeader, ResponseError, Side};
 
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;
@@ -43,9 +43,25 @@ pub enum ConnectError {
     /// TLS with the server failed.
     Tls(TlsError),
     /// The opening handshake failed.
-    Handshake(HandshakeError),
+    Handshake {
+        /// The address of the server. `None` behind a proxy, and over a transport that the user opened.
+        peer: Option<SocketAddr>,
+        /// Why.
+        source: HandshakeError,
+    },
     /// It took longer than `open_timeout`.
     Timeout(Phase),
+    /// `open_timeout` passed while addresses were tried.
+    ConnectTimeout(ConnectTimeout),
+}
+
+/// The addresses that were tried when `open_timeout` passed.
+#[derive(Debug)]
+pub struct ConnectTimeout {
+    /// Addresses that had not answered.
+    pub pending: Vec<SocketAddr>,
+    /// Addresses that had failed before, each with its error, in the order in which they failed.
+    pub failures: Vec<(SocketAddr, io::Error)>,
 }
 
 /// What a client was doing.
@@ -110,8 +126,9 @@ impl ConnectError {
             Self::Connect(_) => Phase::Connect,
             Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => Phase::Tls,
-            Self::Handshake(_) => Phase::Handshake,
+            Self::Handshake { .. } => Phase::Handshake,
             Self::Timeout(phase) => *phase,
+            Self::ConnectTimeout(_) => Phase::Connect,
         }
     }
 }
@@ -124,12 +141,21 @@ impl ConnectError {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true
             }
-            Self::Resolve { .. } | Self::Timeout(_) | Self::Handshake(HandshakeError::Timeout) => true,
+            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Handshake { source: HandshakeError::Timeout, .. } => true,
             Self::Tls(error) => error.is_refusal_of_certificate(),
             Self::Proxy { source, .. } => source.is_ours(),
-            Self::Connect(_) | Self::Handshake(_) => false,
+            Self::Connect(_) | Self::Handshake { .. } => false,
         };
         if is_ours { Side::Us } else { Side::Peer }
+    }
+
+    /// Says with which server the handshake failed, if it was that.
+    pub(crate) fn with_peer(self, peer: Option<SocketAddr>) -> Self {
+        match self {
+            Self::Handshake { source, .. } => Self::Handshake { peer, source },
+            error => error,
+        }
     }
 
     /// Says which proxy it was, if it was the proxy.
@@ -156,15 +182,66 @@ impl fmt::Display for ConnectError {
             Self::Proxy { proxy: Some(proxy), source } => write!(f, "through {proxy}: {source}"),
             Self::Proxy { proxy: None, source } => source.fmt(f),
             Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
-            Self::Handshake(HandshakeError::Response(ResponseError::NotHttp(start))) if is_tls(start) => {
-                f.write_str("the server speaks TLS; write wss:// in its URL")
+            Self::Handshake { peer, source } => {
+                if let Some(peer) = peer {
+                    write!(f, "the handshake with {peer} failed: ")?;
+                }
+                write_handshake(f, source)
             }
-            Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open in time; it got as far as: {phase}")
             }
+            Self::ConnectTimeout(timeout) => timeout.fmt(f),
         }
     }
+}
+
+impl fmt::Display for ConnectTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_timeout(f, "", self)
+    }
+}
+
+/// Each address that was tried; `whose` says whose they are.
+pub(crate) fn write_timeout(
+    f: &mut fmt::Formatter<'_>,
+    whose: &str,
+    timeout: &ConnectTimeout,
+) -> fmt::Result {
+    f.write_str("open_timeout passed while connecting to ")?;
+    for (n, address) in timeout.pending.iter().enumerate() {
+        let separator = if n == 0 { whose } else { " and " };
+        write!(f, "{separator}{address}")?;
+    }
+    if !timeout.failures.is_empty() {
+        f.write_str("; ")?;
+        write_failures(f, whose, &timeout.failures)?;
+    }
+    Ok(())
+}
+
+fn write_handshake(f: &mut fmt::Formatter<'_>, error: &HandshakeError) -> fmt::Result {
+    match error {
+        HandshakeError::Response(ResponseError::NotHttp(start)) if is_tls(start) => {
+            f.write_str("the server speaks TLS; write wss:// in its URL")
+        }
+        // So do servers that speak something else.
+        HandshakeError::Transport(broken) if is_reset(broken) => {
+            write!(f, "{error}; is this the right port and scheme (ws or wss)?")
+        }
+        error => write!(f, "{error}"),
+    }
+}
+
+/// Whether the peer has broken off the connection.
+fn is_reset(broken: &Broken) -> bool {
+    let source = std::error::Error::source(broken).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| {
+        matches!(
+            source.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    })
 }
 
 /// Each address that did not take the connection; `whose` says whose they are.
@@ -205,9 +282,16 @@ impl std::error::Error for ConnectError {
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Proxy { source, .. } => std::error::Error::source(source),
             Self::Tls(error) => std::error::Error::source(error),
-            Self::Handshake(error) => std::error::Error::source(error),
+            Self::Handshake { source, .. } => std::error::Error::source(source),
+            Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
             Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
         }
+    }
+}
+
+impl std::error::Error for ConnectTimeout {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failures.last().map(|(_, source)| source as _)
     }
 }
 
@@ -227,9 +311,10 @@ impl From<InvalidHeader> for ConnectError {
 impl From<HandshakeError> for ConnectError {
     fn from(error: HandshakeError) -> Self {
         match error {
-            HandshakeError::Transport(broken) => tls::of_transport(broken)
-                .unwrap_or_else(|broken| Self::Handshake(HandshakeError::Transport(broken))),
-            error => Self::Handshake(error),
+            HandshakeError::Transport(broken) => tls::of_transport(broken).unwrap_or_else(|broken| {
+                Self::Handshake { peer: None, source: HandshakeError::Transport(broken) }
+            }),
+            source => Self::Handshake { peer: None, source },
         }
     }
 }

@@ -13,6 +13,7 @@ mod reach;
 mod reconnect;
 mod session;
 mod shutdown;
+pub mod socket;
 pub mod spare;
 #[doc(hidden)]
 pub mod sync;
@@ -25,7 +26,7 @@ pub use accepting::Accepting;
 pub use channel::Channel;
 pub use dial::{AttemptId, Dial, DialStep};
 pub use duplex::{Consumer, Duplex, Step};
-pub use error::{AcceptError, ConnectError, Phase};
+pub use error::{AcceptError, ConnectError, ConnectTimeout, Phase};
 pub use opening::{Opened, Opening};
 pub use options::{AcceptOptions, ConnectOptions, random};
 pub use pieces::Pieces;

@@ -1,5 +1,6 @@
 //! From a connected transport to an open connection, on the client's side.
 
+use std::net::SocketAddr;
 use std::{fmt, mem};
 
 use ws_core::bytes::BytesMut;
@@ -25,6 +26,8 @@ pub struct Opening {
     stage: Stage,
     /// Without credentials, for errors.
     proxy: Option<Box<Proxy>>,
+    /// For errors.
+    server: Option<SocketAddr>,
     trace: Phases,
     /// What the driver said last.
     now: Instant,
@@ -91,7 +94,9 @@ impl Opening {
             }
         };
         let proxy = route.proxy.as_ref().map(|proxy| Box::new(proxy.without_credentials()));
-        let mut opening = Self { stage, proxy, trace: Phases::client(options, route), now: Instant::EPOCH };
+        let server = route.server;
+        let mut opening =
+            Self { stage, proxy, server, trace: Phases::client(options, route), now: Instant::EPOCH };
         opening.trace_phase();
         Ok(opening)
     }
@@ -210,7 +215,7 @@ impl Machine for Opening {
     fn poll_event(&mut self) -> Result<Option<Opened>, ConnectError> {
         let result = self.poll_stage().map_err(|error| match &self.proxy {
             Some(proxy) => error.through(proxy),
-            None => error,
+            None => error.with_peer(self.server),
         });
         match &result {
             Ok(None) => self.trace_phase(),

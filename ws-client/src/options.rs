@@ -3,13 +3,15 @@
 mod accept;
 mod named;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ws_core::{ClientRequest, Config, InvalidHeader, Random};
 
 use crate::error::ConnectError;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
+use crate::socket::SocketOptions;
 use crate::target::{Target, TargetError};
 use crate::tls::{self, TlsConnector};
 
@@ -41,10 +43,9 @@ pub struct ConnectOptions {
     request: ClientRequest,
     config: NamedConfig,
     open_timeout: Duration,
-    bind: Option<SocketAddr>,
     addresses: Vec<SocketAddr>,
     last: Vec<SocketAddr>,
-    nodelay: bool,
+    socket: SocketOptions,
     tls: Option<TlsConnector>,
     proxy: ProxyChoice,
     proxy_tls: Option<TlsConnector>,
@@ -71,10 +72,9 @@ impl ConnectOptions {
             request,
             config: NamedConfig::default(),
             open_timeout: OPEN_TIMEOUT,
-            bind: None,
             addresses: Vec::new(),
             last: Vec::new(),
-            nodelay: true,
+            socket: SocketOptions::client(),
             tls: None,
             proxy: ProxyChoice::None,
             proxy_tls: None,
@@ -128,13 +128,6 @@ impl ConnectOptions {
         self
     }
 
-    /// The local address to connect from. Port 0 lets the system choose one. Default: the system chooses.
-    #[must_use]
-    pub fn bind(mut self, address: SocketAddr) -> Self {
-        self.bind = Some(address);
-        self
-    }
-
     /// Connects to this address instead of resolving the URL's host, which still stands in `Host`. Several calls give several
     /// addresses, between which there is a race (RFC 8305), as between those of a name.
     #[must_use]
@@ -142,11 +135,65 @@ impl ConnectOptions {
         self.addresses.push(address);
         self
     }
+}
+
+/// The TCP socket of each attempt.
+impl ConnectOptions {
+    /// The local address to connect from. Port 0 lets the system choose one. Default: the system chooses.
+    ///
+    /// A port that is set is shared (`SO_REUSEADDR`), so that a reconnect and the second address of a race get it again. Two connections
+    /// from one port to the same server cannot exist at once; the error then names the local address.
+    #[must_use]
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.socket.bind = Some(address);
+        self
+    }
 
     /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.nodelay = nodelay;
+        self.socket.nodelay = nodelay;
+        self
+    }
+
+    /// Number of unsent bytes that the system holds for a connection (`TCP_NOTSENT_LOWAT`, on Linux and Android). Default: 128 KiB.
+    /// `None` leaves it to the system, which holds several megabytes.
+    ///
+    /// Bytes that the system holds lie before the next ping. A live peer is not declared dead while (`notsent_lowat` + bytes in flight) ÷
+    /// rate < [`pong_timeout`](ws_core::Config::pong_timeout). For example, 128 KiB and 64 KiB in flight at 10 KB/s take 19.7 s, which is
+    /// less than the default of 20 s. A smaller value finds a dead peer sooner, and may cost throughput.
+    #[must_use]
+    pub fn notsent_lowat(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.socket.notsent_lowat = bytes.into();
+        self
+    }
+
+    /// Time without traffic after which the system asks whether the peer is there, and time between two such questions
+    /// (`SO_KEEPALIVE`). Default: 60 s. `None` turns it off.
+    ///
+    /// It keeps the entry of a NAT alive. A dead peer is found sooner by [`ping_interval`](ws_core::Config::ping_interval).
+    #[must_use]
+    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.socket.tcp_keepalive = time.into();
+        self
+    }
+
+    /// Calls `hook` with each socket before it is bound and connects, after all other options were set. An error fails the attempt at
+    /// this address.
+    ///
+    /// The socket is not connected. It implements `AsFd` (`AsSocket` on Windows), so that a crate such as `socket2` can set any option.
+    ///
+    /// ```
+    /// let options = ws_client::ConnectOptions::new("ws://127.0.0.1:8080/")?
+    ///     .on_socket(|socket| socket.set_ttl(16));
+    /// # Ok::<(), ws_client::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn on_socket(
+        mut self,
+        hook: impl Fn(&TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.socket.hook = Some(Arc::new(hook));
         self
     }
 }
@@ -277,19 +324,14 @@ impl ConnectOptions {
         self.open_timeout
     }
 
-    /// The local address to connect from.
-    pub fn local_address(&self) -> Option<SocketAddr> {
-        self.bind
+    /// The options of each socket.
+    pub fn socket_options(&self) -> &SocketOptions {
+        &self.socket
     }
 
     /// The addresses that stand in for resolving the host, if there are any.
     pub fn remote_addresses(&self) -> &[SocketAddr] {
         &self.addresses
-    }
-
-    /// Whether small writes go out at once.
-    pub fn is_nodelay(&self) -> bool {
-        self.nodelay
     }
 }
 

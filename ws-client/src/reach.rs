@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use ws_core::Instant;
 
 use crate::dial::{AttemptId, Dial, DialStep};
-use crate::error::{ConnectError, Phase};
+use crate::error::{ConnectError, ConnectTimeout, Phase};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
-use crate::target::Host;
+use crate::target::{Host, TargetError, is_unspecified};
 use crate::trace::Reaching;
 
 /// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
@@ -68,6 +68,8 @@ pub struct Reached<T> {
 #[derive(Clone, Debug)]
 pub struct Route {
     pub(crate) proxy: Option<Proxy>,
+    /// The address of the server, if the transport was connected to it.
+    pub(crate) server: Option<SocketAddr>,
     /// What the proxy is to be asked for.
     pub(crate) host: Host,
     pub(crate) port: u16,
@@ -101,7 +103,7 @@ impl Route {
     /// Straight to the server.
     pub fn direct(options: &ConnectOptions) -> Self {
         let target = options.target();
-        Self { proxy: None, host: target.host().clone(), port: target.port() }
+        Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
     }
 
     /// The addresses that decide whether a transport to `peer` is of use: its own, and the one that a proxy is asked for.
@@ -135,7 +137,10 @@ impl<T> Reach<T> {
             Err(error) => Stage::Failed(error),
             Ok(None) => match options.remote_addresses() {
                 [] => reach.reach_peer(),
-                addresses => reach.dial(addresses.iter().copied()),
+                addresses => match addresses.iter().find(|address| is_unspecified(address.ip())) {
+                    Some(address) => Stage::Failed(ConnectError::Url(TargetError::Unspecified(address.ip()))),
+                    None => reach.dial(addresses.iter().copied()),
+                },
             },
             Ok(Some(proxy)) => {
                 let resolves_names = proxy.resolves_names();
@@ -204,8 +209,9 @@ impl<T> Reach<T> {
     fn poll_dial(&mut self, mut dial: Dial<T, io::Error>, now: Instant) -> ReachStep<T> {
         let step = match dial.poll(now) {
             DialStep::Won { transport, address, .. } => {
-                let reached = Reached { transport, peer: address, route: self.route.clone() };
-                return ReachStep::Done(Ok(reached));
+                let mut route = self.route.clone();
+                route.server = Some(address).filter(|_| route.proxy.is_none());
+                return ReachStep::Done(Ok(Reached { transport, peer: address, route }));
             }
             DialStep::Failed(failures) => {
                 return ReachStep::Done(Err(match self.proxy(Whose::Peers) {
@@ -214,9 +220,11 @@ impl<T> Reach<T> {
                 }));
             }
             _ if now >= self.deadline => {
+                let pending = dial.running().map(|(_, address)| address).collect();
+                let timeout = ConnectTimeout { pending, failures: dial.into_failures() };
                 return ReachStep::Done(Err(match self.proxy(Whose::Peers) {
-                    Some(proxy) => ProxyError::Timeout(ProxyStep::Connect).of(proxy),
-                    None => ConnectError::Timeout(Phase::Connect),
+                    Some(proxy) => ProxyError::ConnectTimeout(timeout).of(proxy),
+                    None => ConnectError::ConnectTimeout(timeout),
                 }));
             }
             DialStep::Start { attempt, address } => {

@@ -66,6 +66,8 @@ pub struct Session {
     state: State,
     /// What a driver sees while there is no transport, and what the one before may still take.
     absent: (BytesMut, Outbound),
+    /// The transport is to be dropped or reset, before anything else is done.
+    parting: Option<Action>,
     action: Option<Action>,
     /// A hook that is to be asked after the action was taken.
     question: Option<Question>,
@@ -89,6 +91,9 @@ pub struct Session {
     stats: Stats,
     /// What the driver or the user said last.
     now: Instant,
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout) of the attempt or the connection under way, which the hook of
+    /// [`ClientBuilder::prepare`] may have changed.
+    shortest: Duration,
 }
 
 /// A task for the driver. A transport that is to be dropped takes before, if it can at once, what waits in
@@ -98,11 +103,15 @@ pub enum Action {
     /// Drop the transport, if there is one still, then resolve and connect ([`Reach`](crate::Reach)), within
     /// [`ConnectOptions::time_to_open`], and tell the session by [`Session::opened`] or [`Session::not_opened`].
     Open(Box<ConnectOptions>),
-    /// Drop the transport, or give up opening one.
+    /// Drop the transport in the ordinary way: what it still holds may reach the peer.
     Drop,
     /// Run a hook of the user: release every lock, call [`Question::ask`], and give the answer to [`Session::answer`]. The
     /// transport was dropped before.
     Ask(Question),
+    /// Reset the transport (TCP RST), or give up opening one: what it still holds must not reach the peer after newer messages on the
+    /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]. A transport that cannot be
+    /// reset is dropped.
+    Reset,
 }
 
 enum State {
@@ -153,10 +162,12 @@ impl Session {
             ),
             attempts: settings.reconnect.attempts(),
             failed_addresses: FailedAddresses::default(),
+            shortest: settings.connect.connection_config().shortest_timeout(),
             settings,
             random,
             state: State::New,
             absent: (BytesMut::new(), Outbound::default()),
+            parting: None,
             action: None,
             question: None,
             questions: 0,

@@ -129,7 +129,7 @@ fn default_port(is_secure: bool) -> u16 {
     if is_secure { 443 } else { 80 }
 }
 
-fn is_unspecified(address: IpAddr) -> bool {
+pub(crate) fn is_unspecified(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address == Ipv4Addr::UNSPECIFIED,
         IpAddr::V6(address) => {

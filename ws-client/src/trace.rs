@@ -134,7 +134,7 @@ impl Phases {
     pub(crate) fn not_opened(&mut self, error: &ConnectError) {
         let span = std::mem::replace(&mut self.span, Span::none());
         match error {
-            ConnectError::Handshake(error) => not_shaken(&span, error),
+            ConnectError::Handshake { source, .. } => not_shaken(&span, source),
             #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
             ConnectError::Tls(TlsError::NotTls(_)) => not_tls(&span),
             error => failed(&span, error),

@@ -133,6 +133,14 @@ impl Connection {
         self.closing.closed()
     }
 
+    /// Whether the transport is to be reset (TCP RST, by `SO_LINGER` of zero) rather than closed: the peer has missed the deadline of a
+    /// pong or of a write, or [`abort`](Self::abort) was called. Messages that the system still holds must not reach the peer later,
+    /// after newer ones on another connection. The driver resets it as soon as this is `true`. It never becomes `false` again.
+    #[inline]
+    pub fn must_reset(&self) -> bool {
+        self.closing.resets()
+    }
+
     /// Reading is paused, because the user takes nothing. The deadline for a pong stands still, since a sign of life would not be
     /// seen. Pings go on.
     pub fn pause(&mut self, now: Instant) {

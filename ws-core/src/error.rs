@@ -107,7 +107,9 @@ impl Violation {
     /// The code of the Close frame that answers it.
     pub fn code(&self) -> CloseCode {
         match self.kind {
-            ViolationKind::InvalidUtf8 | ViolationKind::InvalidDeflate => CloseCode::INVALID_DATA,
+            ViolationKind::InvalidUtf8
+            | ViolationKind::InvalidDeflate
+            | ViolationKind::UnconfirmedDeflate => CloseCode::INVALID_DATA,
             ViolationKind::MessageTooBig(_) => CloseCode::TOO_BIG,
             ViolationKind::TooManyFragments => CloseCode::POLICY,
             _ => CloseCode::PROTOCOL_ERROR,
@@ -161,6 +163,9 @@ pub enum ViolationKind {
     MessageTooBig(u64),
     /// A message of more fragments than `max_fragments`.
     TooManyFragments,
+    /// The same as `InvalidDeflate`, from a server that did not confirm the `server_max_window_bits` or the
+    /// `server_no_context_takeover` that the client had asked for.
+    UnconfirmedDeflate,
 }
 
 impl fmt::Display for ViolationKind {
@@ -182,6 +187,10 @@ impl fmt::Display for ViolationKind {
             Self::CloseCode(code) => write!(f, "the close code {code}, which may not be sent"),
             Self::MessageTooBig(size) => write!(f, "a message of {size} bytes or more, over the limit"),
             Self::TooManyFragments => f.write_str("a message in too many fragments"),
+            Self::UnconfirmedDeflate => f.write_str(
+                "a compressed message that does not inflate, after it had not confirmed the \
+                 server_max_window_bits or server_no_context_takeover that was asked for,",
+            ),
         }
     }
 }

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod resettable;
 mod runtime;
 mod timer;
 
 use tokio::net::TcpStream;
 
+pub use resettable::Resettable;
 pub use runtime::Tokio;
 
 /// One WebSocket connection, of either role, over any transport of tokio's: whatever is its `AsyncRead` and `AsyncWrite`.

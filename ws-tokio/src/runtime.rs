@@ -1,5 +1,6 @@
 //! What tokio gives: its clock, its timers, its resolver, its TCP.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -10,8 +11,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time;
 use ws_async::bytes::BytesMut;
-use ws_async::{Io, Resolve, Runtime};
+use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, reset_on_close};
 
+use crate::resettable::Resettable;
 use crate::timer::Timer;
 
 /// Stands for tokio in the types of `ws-async`.
@@ -32,16 +34,14 @@ impl Runtime for Tokio {
         Timer::new(deadline)
     }
 
-    fn reset(sleep: &mut Self::Sleep, deadline: Instant) {
+    fn reset_sleep(sleep: &mut Self::Sleep, deadline: Instant) {
         sleep.reset(deadline);
     }
 
-    async fn connect(address: SocketAddr, bind: Option<SocketAddr>) -> io::Result<TcpStream> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        if let Some(local) = bind {
-            socket.bind(local)?;
-        }
-        socket.connect(address).await
+    async fn connect(address: SocketAddr, options: &SocketOptions) -> io::Result<TcpStream> {
+        let socket = options.open(address)?;
+        socket.set_nonblocking(true)?;
+        TcpSocket::from_std_stream(socket).connect(address).await
     }
 
     async fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
@@ -52,8 +52,11 @@ impl Runtime for Tokio {
         listener.accept().await
     }
 
-    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
-        stream.set_nodelay(nodelay)
+    fn socket(stream: &TcpStream) -> Option<BorrowedSocket<'_>> {
+        #[cfg(not(windows))]
+        return Some(std::os::fd::AsFd::as_fd(stream));
+        #[cfg(windows)]
+        return Some(std::os::windows::io::AsSocket::as_socket(stream));
     }
 
     fn local_addr(stream: &TcpStream) -> io::Result<SocketAddr> {
@@ -66,7 +69,7 @@ impl Runtime for Tokio {
 }
 
 /// Whatever tokio reads from and writes to.
-impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> for Tokio {
+impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Io<T> for Tokio {
     fn poll_read(transport: &mut T, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
         pin!(transport.read_buf(buffer)).poll(cx)
     }
@@ -93,6 +96,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Io<T> for Tokio {
 
     fn poll_shutdown(transport: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(transport).poll_shutdown(cx)
+    }
+
+    /// A `TcpStream` is reset, whoever has opened it, and so is a [`Resettable`].
+    fn reset(transport: T) {
+        let mut transport = Some(transport);
+        let any: &mut dyn Any = &mut transport;
+        if let Some(Some(stream)) = any.downcast_ref::<Option<TcpStream>>() {
+            // If it cannot be set, the stream is closed as any other.
+            let _ = reset_on_close(stream, true);
+        } else if let Some(stream) = any.downcast_mut::<Option<Resettable>>().and_then(Option::take) {
+            stream.reset();
+        }
     }
 }
 

@@ -212,14 +212,15 @@ pub fn senders_wait_while_the_peer_takes_nothing<A: ClientAdapter>() {
 
 /// The socket takes a part of them, and then nothing more.
 pub fn a_writer_that_makes_no_progress_costs_write_timeout<A: ClientAdapter>() {
-    const COUNT: usize = 24;
+    const COUNT: usize = 192;
     let witness = Witness::new(Manner::default());
     let proxy = Proxy::new(witness.address(), [HalfOpen(Up, 2000)]);
     let config = quiet().write_timeout(millis(1500));
     let mut client = watched(persistent::<A>(&proxy.url()).config(config).max_send_buffer(16_000 * KIB));
     let names: Vec<_> = (0..COUNT).map(|number| format!("m{number}")).collect();
     for name in &names {
-        client.try_send(long(name, 256 * KIB)).unwrap();
+        // A quarter of what the system holds unsent.
+        client.try_send(long(name, 32 * KIB)).unwrap();
     }
     takes(millis(1500), || {
         client.expect(&["connected", "open", "error timeout", "closed 1006", "reconnecting 1"]);

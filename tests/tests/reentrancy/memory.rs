@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use ws_async::bytes::BytesMut;
-use ws_async::{AcceptOptions, Config, Io, Resolve, Runtime};
+use ws_async::{AcceptOptions, BorrowedSocket, Config, Io, Resolve, Runtime, SocketOptions};
 use ws_tokio::Tokio;
 
 use crate::peer::Peer;
@@ -215,11 +215,11 @@ impl Runtime for Memory {
         Tokio::sleep_until(deadline)
     }
 
-    fn reset(sleep: &mut Self::Sleep, deadline: Instant) {
-        Tokio::reset(sleep, deadline);
+    fn reset_sleep(sleep: &mut Self::Sleep, deadline: Instant) {
+        Tokio::reset_sleep(sleep, deadline);
     }
 
-    async fn connect(address: SocketAddr, _: Option<SocketAddr>) -> io::Result<Transport> {
+    async fn connect(address: SocketAddr, _: &SocketOptions) -> io::Result<Transport> {
         let place = NETWORK
             .with_borrow(|network| network.places.get(usize::from(address.port()) - 1).cloned())
             .ok_or(io::ErrorKind::ConnectionRefused)?;
@@ -255,8 +255,8 @@ impl Runtime for Memory {
         .await
     }
 
-    fn set_nodelay(_: &Transport, _: bool) -> io::Result<()> {
-        Ok(())
+    fn socket(_: &Transport) -> Option<BorrowedSocket<'_>> {
+        None
     }
 
     fn local_addr(_: &Transport) -> io::Result<SocketAddr> {

@@ -1,12 +1,14 @@
 //! Deadlines, to the millisecond, on a clock that only moves when everybody waits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use suite::wire::{FIN, PING, PONG, TEXT, frame};
-use tokio::io::duplex;
+use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::{Instant, sleep};
-use ws_core::Role;
-use ws_tokio::{CloseCode, Config, ConnectOptions, Error, Event, Timeout, WebSocket};
+use ws_core::{Connection, Random, Role};
+use ws_tokio::{CloseCode, Config, ConnectOptions, Error, Event, Resettable, Timeout, WebSocket};
 
 use crate::transport::Transport;
 
@@ -29,6 +31,45 @@ async fn a_silent_peer_is_found_out_after_interval_and_timeout() {
     assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
     // The first ping leaves after half an interval to a whole one.
     between(begin, 30, 40);
+}
+
+/// Whether a transport of the user's own was reset when its connection had ended, which is still held.
+async fn was_reset(config: Config, end: impl AsyncFnOnce(&mut WebSocket<Resettable>)) -> bool {
+    let (near, mut far) = duplex(4096);
+    let was_reset = Arc::new(AtomicBool::new(false));
+    let near = Resettable::new(near, {
+        let was_reset = was_reset.clone();
+        move |stream| {
+            was_reset.store(true, Ordering::Relaxed);
+            drop(stream);
+        }
+    });
+    let random = Random::from_seed([1; 32]);
+    let connection =
+        Connection::after_handshake(Role::Client, &config, random, Default::default(), Default::default());
+    let mut socket = WebSocket::from_connection(near, connection, std::time::Instant::now());
+    end(&mut socket).await;
+    let was_reset = was_reset.load(Ordering::Relaxed);
+    assert_eq!(socket.transport().is_none(), was_reset);
+    if was_reset {
+        // It is gone.
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.unwrap();
+    }
+    was_reset
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_of_the_users_own_is_reset_with_the_error_of_a_dead_peer() {
+    let dead = was_reset(Config::default(), async |socket| {
+        let error = socket.next().await.unwrap_err();
+        assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
+    });
+    assert!(dead.await);
+    let unfinished = was_reset(Config::default().ping_interval(None), async |socket| {
+        assert!(!socket.close(CloseCode::NORMAL).await.clean);
+    });
+    assert!(!unfinished.await, "after a missed close_timeout it is closed in the ordinary way");
 }
 
 #[tokio::test(start_paused = true)]

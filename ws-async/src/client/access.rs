@@ -217,7 +217,7 @@ fn follow<R: Runtime>(handle: &SharedHandle<Line<R>>, mut left: Option<Left<R>>)
     let has_left = left.is_some();
     let mut unwinding = Unwinding::default();
     while let Some(Left { dropped, question }) = left.take() {
-        dropped.into_iter().for_each(|dropped| unwinding.run(|| drop(dropped)));
+        dropped.into_iter().for_each(|dropped| unwinding.run(|| dropped.drop()));
         let Some(question) = question else { break };
         let answer = question.ask();
         let panic = handle.run_then(|line, _| line.answer(answer), |line| left = line.leave());

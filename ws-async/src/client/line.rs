@@ -43,7 +43,19 @@ pub(crate) struct Left<R: Runtime> {
 /// A transport that is of no more use.
 pub(crate) enum Dropped<R: Runtime> {
     Transport(R::TcpStream),
+    /// It is reset.
+    Dead(R::TcpStream),
     Opening(#[expect(dead_code, reason = "it is only dropped")] Opening<R>),
+}
+
+impl<R: Runtime> Dropped<R> {
+    /// Runs code of the user.
+    pub(crate) fn drop(self) {
+        match self {
+            Self::Dead(transport) => R::reset(transport),
+            Self::Transport(_) | Self::Opening(_) => {}
+        }
+    }
 }
 
 type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
@@ -198,6 +210,7 @@ impl<R: Runtime> Line<R> {
     /// Does what the session asks for, but for what runs code of the user.
     fn act(&mut self) {
         while let Some(action) = self.driver.machine.poll_action() {
+            let resets = matches!(action, Action::Reset);
             let opening = match action {
                 Action::Ask(question) if mutant("a hook runs under the lock") => {
                     let now = self.driver.now();
@@ -208,7 +221,7 @@ impl<R: Runtime> Line<R> {
                     self.question = Some(question);
                     continue;
                 }
-                Action::Drop => None,
+                Action::Drop | Action::Reset => None,
                 Action::Open(options) => {
                     let clock = Clock::start();
                     Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)
@@ -216,7 +229,8 @@ impl<R: Runtime> Line<R> {
             };
             // What may tell the peer why, as far as it leaves without waiting.
             self.write_at_once(&mut Context::from_waker(Waker::noop()));
-            self.dropped.extend(self.transport.take().map(Dropped::Transport));
+            let dropped = if resets { Dropped::Dead } else { Dropped::Transport };
+            self.dropped.extend(self.transport.take().map(dropped));
             self.dropped.extend(std::mem::replace(&mut self.opening, opening).map(Dropped::Opening));
             self.is_stuck = false;
         }
@@ -252,7 +266,7 @@ impl<R: Runtime> Line<R> {
                     self.driver.renew();
                     self.transport = Some(transport);
                 } else {
-                    self.dropped.push(Dropped::Transport(transport));
+                    self.dropped.push(Dropped::Dead(transport));
                 }
             }
             Err(error) => self.driver.machine.not_opened(error, now),

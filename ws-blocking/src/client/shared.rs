@@ -24,6 +24,7 @@ use crate::driver::{Driven, Driver, Next};
 use crate::elapsed::Elapsed;
 use crate::line::Line;
 use crate::state::State;
+use crate::transport::Transport;
 use crate::waiters::Until;
 
 /// A session and the line that it goes over at present.
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct Errand {
     action: Option<Action>,
+    /// The transport is to be reset, not only dropped. An action that follows does not change that.
+    resets: bool,
     /// Which attempt is under way: a thread whose attempt was given up finds another number here.
     attempt: u64,
     /// To be asked by the next thread that waits.
@@ -55,12 +58,16 @@ impl Driven for Session {
     fn show(&self) {
         self.publish();
     }
+
+    fn longest_read(&self) -> Duration {
+        self.shortest_timeout()
+    }
 }
 
 impl Shared {
     pub(super) fn new(session: Session) -> Arc<Self> {
-        let (longest_read, gauge) = (session.shortest_timeout(), session.gauge());
-        let driver = Driver::new(Line::new(), session, clock::now(), longest_read);
+        let gauge = session.gauge();
+        let driver = Driver::new(Line::new(), session, clock::now(), Duration::MAX);
         Arc::new_cyclic(|me: &Weak<Self>| {
             let behind: Weak<dyn Behind> = me.clone();
             let (me, errand) = (me.clone(), Mutex::default());
@@ -310,6 +317,7 @@ impl Shared {
             match action {
                 Action::Ask(question) => errand.question = Some(question),
                 action => {
+                    errand.resets |= matches!(action, Action::Reset);
                     errand.action = Some(action);
                     errand.attempt += 1;
                 }
@@ -322,10 +330,11 @@ impl Shared {
         let is_busy = state.is_writing || (state.is_reading && self.driver.transport.is_up());
         if is_busy {
             // They come back at once, and see to the rest.
-            self.driver.transport.hang_up();
+            self.driver.transport.hang_up(errand.resets);
             return has_question;
         }
-        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX));
+        let resets = std::mem::take(&mut errand.resets);
+        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX), resets);
         state.begin_anew();
         if let Some(Action::Open(options)) = errand.action.take() {
             let (shared, attempt) = (self.me.clone(), errand.attempt);
@@ -347,6 +356,8 @@ impl Shared {
                 let local = reached.transport.local_addr()?;
                 if session.opened(&reached.route, reached.peer, local, now) {
                     self.driver.transport.connect(reached.transport)?;
+                } else {
+                    Transport::reset(&reached.transport);
                 }
                 Ok(())
             });

@@ -69,7 +69,8 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             next.longest
         } else {
             let deadline = state.machine.poll_timeout().map(|deadline| deadline - self.now());
-            let longest = deadline.unwrap_or(self.longest_read).clamp(AT_ONCE, self.longest_read);
+            let longest_read = self.longest_read(&state);
+            let longest = deadline.unwrap_or(longest_read).clamp(AT_ONCE, longest_read);
             longest.min(next.longest)
         };
         let keeps_time = !state.is_reading && !state.is_writing;

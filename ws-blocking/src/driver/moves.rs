@@ -157,7 +157,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         mut state: MutexGuard<'a, State<M>>,
         longest: Duration,
     ) -> MutexGuard<'a, State<M>> {
-        let mut longest = longest.min(self.longest_read);
+        let mut longest = longest.min(self.longest_read(&state));
         if let Some(deadline) = state.machine.poll_timeout() {
             longest = longest.min(deadline - self.now());
         }

@@ -45,7 +45,7 @@ impl<S: Transport> Nudge for Shared<S> {
     fn nudge(&self) {
         if self.wish() == Some(Stopping::Abort) {
             // Even behind a thread that has the lock: nothing leaves any more. Reads and writes under way come back.
-            self.end();
+            self.end(true);
         }
         if !self.obey_now() {
             // Whoever has the lock may need it for long. It looks at the wish when it goes on; if it leaves, the background

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{Client, ClientEvent, Listener, WebSocket};
+use ws_blocking::{Client, ClientEvent, CloseCode, Config, Handle, Listener, WebSocket};
 
 use crate::support::{TOLERANCE, bounded, quiet};
 
@@ -53,5 +53,61 @@ fn a_large_message_leaves_whole_while_another_thread_waits_for_the_peer() {
         assert!(start.elapsed() < TOLERANCE, "{:?}", start.elapsed());
         handle.abort();
         waiting.join().unwrap();
+    });
+}
+
+/// A client whose settings leave a minute for everything, and the shorter times that it prepares for each attempt. Another thread
+/// waits for its events; `act` brings about a deadline meanwhile. Gives the time until the connection has ended.
+fn ends_after(prepared: Config, act: impl FnOnce(&Handle)) -> Duration {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (url, server) = greeting(move |socket| {
+        // Nobody drives it, so that it answers nothing.
+        let _ = stopped.recv();
+        drop(socket);
+    });
+    let far = 4 * TOLERANCE;
+    let builder = Client::builder(&url).config(quiet()).open_timeout(far).confirm_timeout(far);
+    let builder = builder.reconnect(ws_blocking::Reconnect::never());
+    let mut client = builder.prepare(move |_, options| options.config(prepared.clone())).build().unwrap();
+    while !matches!(client.next(), Some(ClientEvent::Message(_))) {}
+    let handle = client.handle();
+    let waiting = thread::spawn(move || while client.next().is_some() {});
+    // So that the other thread is in a read already.
+    thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    act(&handle);
+    waiting.join().unwrap();
+    let took = start.elapsed();
+    drop(stop);
+    server.join().unwrap();
+    took
+}
+
+#[test]
+fn shorter_deadlines_that_are_prepared_are_kept_while_another_thread_reads() {
+    bounded(|| {
+        let deadline = Duration::from_millis(300);
+        let expected = deadline..deadline + TOLERANCE;
+        let took = ends_after(quiet().pong_timeout(deadline), |handle| handle.ping("there?").unwrap());
+        assert!(expected.contains(&took), "{took:?} for a pong");
+        let took = ends_after(quiet().close_timeout(deadline), |handle| {
+            handle.start_close(CloseCode::NORMAL);
+        });
+        assert!(expected.contains(&took), "{took:?} for a Close frame");
+    });
+}
+
+#[test]
+fn a_shorter_open_timeout_that_is_prepared_is_kept() {
+    bounded(|| {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/", silent.local_addr().unwrap());
+        let deadline = Duration::from_millis(300);
+        let builder = Client::builder(&url).config(quiet()).open_timeout(4 * TOLERANCE);
+        let mut client = builder.prepare(move |_, options| options.open_timeout(deadline)).build().unwrap();
+        let start = Instant::now();
+        while !matches!(client.next(), Some(ClientEvent::Closed(_))) {}
+        let took = start.elapsed();
+        assert!((deadline..deadline + TOLERANCE).contains(&took), "{took:?}");
     });
 }

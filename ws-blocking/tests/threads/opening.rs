@@ -41,7 +41,9 @@ fn a_refusal_comes_with_its_status_and_body() {
                 .err()
         });
         let error = WebSocket::connect_over(near, "ws://127.0.0.1/room?x=1").err().unwrap();
-        let ConnectError::Handshake(HandshakeError::Rejected(rejected)) = error else { panic!("{error}") };
+        let ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } = error else {
+            panic!("{error}")
+        };
         assert_eq!((rejected.response.status(), &rejected.body[..]), (403, &b"not you"[..]));
         assert!(matches!(refusing.join().unwrap(), Some(AcceptError::Rejected(403))));
     });
@@ -114,7 +116,7 @@ fn a_server_that_says_nothing_costs_open_timeout() {
         let start = Instant::now();
         let error =
             WebSocket::connect(ConnectOptions::new(&url).unwrap().open_timeout(DEADLINE)).err().unwrap();
-        assert!(matches!(error, ConnectError::Handshake(HandshakeError::Timeout)), "{error}");
+        assert!(matches!(error, ConnectError::Handshake { source: HandshakeError::Timeout, .. }), "{error}");
         assert!(
             start.elapsed() >= DEADLINE && start.elapsed() < DEADLINE + TOLERANCE,
             "{:?}",

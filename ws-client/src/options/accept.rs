@@ -5,6 +5,7 @@ use std::time::Duration;
 use ws_core::Config;
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
+use crate::socket::SocketOptions;
 use crate::tls::TlsAcceptor;
 
 /// How a server accepts.
@@ -14,11 +15,18 @@ pub struct AcceptOptions {
     open_timeout: Duration,
     subprotocols: Vec<String>,
     tls: Option<TlsAcceptor>,
+    socket: SocketOptions,
 }
 
 impl Default for AcceptOptions {
     fn default() -> Self {
-        Self { config: Config::default(), open_timeout: OPEN_TIMEOUT, subprotocols: Vec::new(), tls: None }
+        Self {
+            config: Config::default(),
+            open_timeout: OPEN_TIMEOUT,
+            subprotocols: Vec::new(),
+            tls: None,
+            socket: SocketOptions::server(),
+        }
     }
 }
 
@@ -53,6 +61,15 @@ impl AcceptOptions {
         self
     }
 
+    /// Number of unsent bytes that the system holds for a connection which a `Listener` accepts (`TCP_NOTSENT_LOWAT`, on Linux and
+    /// Android). Default: 128 KiB. `None` leaves it to the system. See
+    /// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat).
+    #[must_use]
+    pub fn notsent_lowat(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.socket.notsent_lowat = bytes.into();
+        self
+    }
+
     /// Limits and deadlines of the connection.
     pub fn connection_config(&self) -> &Config {
         &self.config
@@ -61,6 +78,11 @@ impl AcceptOptions {
     /// The longest time that a client may take for its request.
     pub fn time_to_open(&self) -> Duration {
         self.open_timeout
+    }
+
+    /// The options of each socket that is accepted.
+    pub fn socket_options(&self) -> &SocketOptions {
+        &self.socket
     }
 
     /// What there is to be of TLS.

@@ -9,7 +9,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{Broken, Response};
 
 use super::Proxy;
-use crate::error::{ConnectError, Phase, write_failures, write_tls};
+use crate::error::{ConnectError, ConnectTimeout, Phase, write_failures, write_timeout, write_tls};
 use crate::reconnect::is_transient_status;
 use crate::tls::TlsError;
 pub use url::ProxyUrlError;
@@ -83,6 +83,8 @@ pub enum ProxyError {
     Transport(Broken),
     /// TLS with an `https` proxy failed.
     Tls(TlsError),
+    /// The deadline passed while the proxy's addresses were tried.
+    ConnectTimeout(ConnectTimeout),
 }
 
 /// What a client waits for on its way through a proxy.
@@ -180,6 +182,7 @@ impl fmt::Display for ProxyError {
             }),
             Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
             Self::Tls(error) => write_tls(f, "TLS with the proxy", error, "http, not https"),
+            Self::ConnectTimeout(timeout) => write_timeout(f, "the proxy at ", timeout),
         }
     }
 }
@@ -230,6 +233,7 @@ impl std::error::Error for ProxyError {
             Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
             Self::Transport(broken) => std::error::Error::source(broken),
             Self::Tls(error) => std::error::Error::source(error),
+            Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
             _ => None,
         }
     }
@@ -245,7 +249,7 @@ impl ProxyError {
     pub(crate) fn phase(&self) -> Phase {
         match self {
             Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => Phase::Resolve,
-            Self::Connect(_) | Self::Timeout(ProxyStep::Connect) => Phase::Connect,
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => Phase::Connect,
             _ => Phase::Proxy,
         }
     }
@@ -254,7 +258,7 @@ impl ProxyError {
     pub(crate) fn is_ours(&self) -> bool {
         match self {
             Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
-            Self::Resolve(_) | Self::Timeout(_) => true,
+            Self::Resolve(_) | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
             Self::Tls(error) => error.is_refusal_of_certificate(),
             _ => false,
         }
@@ -265,7 +269,8 @@ impl ProxyError {
     /// or wants other credentials.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) | Self::Timeout(_) => true,
+            Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) => true,
+            Self::Timeout(_) | Self::ConnectTimeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
             Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
             Self::Refused(response) => is_transient_status(response.status()),

@@ -92,7 +92,9 @@ impl Cause {
 
 fn status(error: &ConnectError) -> Option<u16> {
     match error {
-        ConnectError::Handshake(HandshakeError::Rejected(rejected)) => Some(rejected.response.status()),
+        ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } => {
+            Some(rejected.response.status())
+        }
         _ => None,
     }
 }

@@ -57,7 +57,7 @@ impl End<'_> {
     /// A date counts from the response's `Date`, and says nothing without it. It may be any length.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Failed(ConnectError::Handshake(HandshakeError::Rejected(rejected))) => {
+            Self::Failed(ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. }) => {
                 retry_after(rejected.response.headers())
             }
             _ => None,
@@ -70,14 +70,15 @@ fn is_passing(error: &ConnectError) -> bool {
         ConnectError::Resolve { .. }
         | ConnectError::Connect { .. }
         | ConnectError::Local(_)
-        | ConnectError::Timeout(_) => true,
+        | ConnectError::Timeout(_)
+        | ConnectError::ConnectTimeout(_) => true,
         ConnectError::Url(_)
         | ConnectError::TlsUnsupported
         | ConnectError::TlsConfig(_)
         | ConnectError::Request(_) => false,
         ConnectError::Proxy { source, .. } => source.is_passing(),
         ConnectError::Tls(error) => error.is_passing(),
-        ConnectError::Handshake(error) => is_passing_in_handshake(error),
+        ConnectError::Handshake { source, .. } => is_passing_in_handshake(source),
     }
 }
 

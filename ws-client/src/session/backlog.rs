@@ -104,9 +104,10 @@ fn size(event: &ClientEvent) -> usize {
         | ClientEvent::Stuck { message, .. } => message.len(),
         ClientEvent::Ping(payload) | ClientEvent::Pong { payload, .. } => payload.len(),
         ClientEvent::Open(response) => 2 * response.head().len(),
-        ClientEvent::Error(ClientError::Connect(ConnectError::Handshake(HandshakeError::Rejected(
-            rejected,
-        )))) => 2 * rejected.response.head().len() + rejected.body.len(),
+        ClientEvent::Error(ClientError::Connect(ConnectError::Handshake {
+            source: HandshakeError::Rejected(rejected),
+            ..
+        })) => 2 * rejected.response.head().len() + rejected.body.len(),
         ClientEvent::Reconnecting { cause, .. } => cause.held(),
         ClientEvent::GaveUp { reason: GiveUp::NotRetried(cause) | GiveUp::Stopped(cause) } => cause.held(),
         _ => 0,

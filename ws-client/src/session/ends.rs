@@ -9,7 +9,7 @@ use ws_core::{Closed, Instant, Side};
 use super::event::{ClientError, ClientEvent};
 use super::outbox::{Lost, LostBy};
 use super::question::{Answer, Ended, Question, Said};
-use super::{Action, Session, State, Wish};
+use super::{Session, State, Wish};
 use crate::reconnect::{Cause, Decision, GiveUp};
 
 /// RFC 6455 §7.1.5: there was no Close frame.
@@ -94,9 +94,8 @@ impl Session {
 }
 
 impl Session {
-    /// The attempt or the connection has ended. Its transport is of no more use, whoever decides how to go on.
+    /// The attempt or the connection has ended, whoever decides how to go on.
     pub(super) fn end(&mut self, mut ended: Ended) {
-        self.action = Some(Action::Drop);
         let messages = reports(self.outbox.lost(ended.lost_by()), &ended);
         if let Ended::Closed { closed, .. } = &mut ended {
             closed.unsent = self.outbox.len();

@@ -21,7 +21,8 @@ impl Session {
     /// The next task of the driver, if there is one. To be asked until there is none, whenever something happened: an event, a
     /// deadline, an answer, a call of the user.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.action.take().or_else(|| self.question.take().map(Action::Ask))
+        let action = self.parting.take().or_else(|| self.action.take());
+        action.or_else(|| self.question.take().map(Action::Ask))
     }
 
     /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it
@@ -145,11 +146,10 @@ impl Session {
         self.is_reading()
     }
 
-    /// The shortest time between anything that happens and a deadline that comes of it; see
-    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout).
+    /// The shortest time between anything that happens to the attempt or the connection under way and a deadline that comes of it; see
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout). Another attempt may have another.
     pub fn shortest_timeout(&self) -> Duration {
-        let config = self.settings.connect.connection_config();
-        config.shortest_timeout().min(self.settings.confirm_timeout)
+        self.shortest.min(self.settings.confirm_timeout)
     }
 }
 

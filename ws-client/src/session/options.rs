@@ -1,7 +1,7 @@
 //! What can be set on a client that stays connected.
 
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.open_timeout(timeout)))
     }
 
-    /// The local address to connect from. Default: the system chooses.
+    /// The local address to connect from. Default: the system chooses. See [`ConnectOptions::bind`].
     #[must_use]
     pub fn bind(self, address: SocketAddr) -> Self {
         self.connect(|options| Ok(options.bind(address)))
@@ -123,6 +123,26 @@ impl<C: From<Session>> ClientBuilder<C> {
     #[must_use]
     pub fn nodelay(self, nodelay: bool) -> Self {
         self.connect(|options| Ok(options.nodelay(nodelay)))
+    }
+
+    /// Number of unsent bytes that the system holds for a connection. Default: 128 KiB. `None` leaves it to the system. See
+    /// [`ConnectOptions::notsent_lowat`].
+    #[must_use]
+    pub fn notsent_lowat(self, bytes: impl Into<Option<u32>>) -> Self {
+        self.connect(|options| Ok(options.notsent_lowat(bytes)))
+    }
+
+    /// Time without traffic after which the system asks whether the peer is there. Default: 60 s. `None` turns it off. See
+    /// [`ConnectOptions::tcp_keepalive`].
+    #[must_use]
+    pub fn tcp_keepalive(self, time: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.tcp_keepalive(time)))
+    }
+
+    /// Calls `hook` with each socket before it connects. See [`ConnectOptions::on_socket`].
+    #[must_use]
+    pub fn on_socket(self, hook: impl Fn(&TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        self.connect(|options| Ok(options.on_socket(hook)))
     }
 
     /// Limits and deadlines of each connection. A setting made by name ([`ping_interval`](Self::ping_interval),

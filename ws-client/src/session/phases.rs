@@ -41,6 +41,7 @@ impl Session {
 
     fn dial(&mut self, attempt: Attempt) {
         self.absent.1 = Outbound::default();
+        self.shortest = attempt.options.connection_config().shortest_timeout();
         let failed = self.failed_addresses.oldest_first();
         self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(failed))));
         self.state = State::Opening(Box::new(attempt));
@@ -57,18 +58,27 @@ impl Session {
         if let State::Handshaking(attempt, _) = &self.state {
             self.failed_addresses.failed(&attempt.addresses);
         }
+        self.part(true);
         self.end(Ended::Failed(error));
     }
 
     /// Where the response wants the client to go, if that is allowed, in what is left of the time to open.
     fn redirect(&self, attempt: &Attempt, error: &ConnectError) -> Option<ConnectOptions> {
-        let ConnectError::Handshake(HandshakeError::Rejected(rejected)) = error else { return None };
+        let ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } = error else {
+            return None;
+        };
         let is_redirect = matches!(rejected.response.status(), 301 | 302 | 303 | 307 | 308);
         if !is_redirect || attempt.redirects >= self.settings.max_redirects {
             return None;
         }
         let options = attempt.options.redirected(rejected.response.headers().get("Location")?).ok()?;
         Some(options.open_timeout(attempt.deadline - self.now))
+    }
+
+    /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
+    pub(super) fn part(&mut self, resets: bool) {
+        self.action = None;
+        self.parting = Some(if resets { Action::Reset } else { Action::Drop });
     }
 
     /// The user gives up what is under way; no connection is open.
@@ -81,7 +91,7 @@ impl Session {
         }
         match self.state {
             State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
-                self.action = Some(Action::Drop);
+                self.part(true);
                 self.question = None;
                 let mut closed = Closed::abrupt(ABNORMAL, Side::Us);
                 closed.unsent = self.outbox.len();
@@ -241,6 +251,7 @@ impl Session {
     fn connection_closed(&mut self, closed: Closed) {
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
         self.absent.1 = last_words(open.channel.outbound());
+        self.part(open.channel.inner().must_reset());
         let was_stable = self.attempts.opened_for(self.now - open.since);
         // A path that loses long packets may open, and be found out by a deadline long after.
         let has_missed = matches!(

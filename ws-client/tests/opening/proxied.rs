@@ -232,7 +232,9 @@ fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
                     assert_eq!(step, waited_for(url, n), "{url} {n}");
                     assert!(proxy.unwrap().credentials().is_none());
                 }
-                ConnectError::Handshake(HandshakeError::Timeout) => assert!(far.server.request.is_some()),
+                ConnectError::Handshake { source: HandshakeError::Timeout, .. } => {
+                    assert!(far.server.request.is_some());
+                }
                 other => panic!("{other:?}"),
             }
             assert_over(&mut opening);
@@ -286,7 +288,10 @@ fn a_server_that_speaks_something_else_behind_a_proxy_is_the_handshakes_matter()
     let mut far = Far::new(Server::raw("SSH-2.0-x\r\n", false)).behind(Proxy::new(http(200)));
     let options = options("ws://server.test").proxy("http://proxy.test").unwrap();
     let error = failed(&mut opening(&options), &mut far, WHOLE);
-    assert!(matches!(error, ConnectError::Handshake(HandshakeError::Response(ResponseError::NotHttp(_)))));
+    assert!(matches!(
+        error,
+        ConnectError::Handshake { source: HandshakeError::Response(ResponseError::NotHttp(_)), .. }
+    ));
 }
 
 #[test]

@@ -233,6 +233,7 @@ fn waits(step: ReachStep<u32>, until: Instant) {
 fn times_out(step: ReachStep<u32>, phase: Phase) {
     match step {
         ReachStep::Done(Err(ConnectError::Timeout(at))) => assert_eq!(at, phase),
+        ReachStep::Done(Err(ConnectError::ConnectTimeout(_))) => assert_eq!(Phase::Connect, phase),
         other => panic!("{other:?}"),
     }
 }
@@ -242,8 +243,13 @@ fn times_out_at_proxy(step: ReachStep<u32>, phase: Phase, waited_for: ProxyStep)
     check_text(&error);
     assert_eq!(error.phase(), phase);
     assert!(error.to_string().starts_with("through socks5://proxy.test:1080: "), "{error}");
-    let ConnectError::Proxy { source: ProxyError::Timeout(step), .. } = error else { panic!("{error:?}") };
-    assert_eq!(step, waited_for);
+    match error {
+        ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => assert_eq!(step, waited_for),
+        ConnectError::Proxy { source: ProxyError::ConnectTimeout(_), .. } => {
+            assert_eq!(ProxyStep::Connect, waited_for);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn refusal() -> io::Error {
 
 /// Every failure before a connection is open that is no answer, and whether it is retried.
 fn failures() -> Vec<(ConnectError, bool)> {
-    let handshake = ConnectError::Handshake;
+    let handshake = |source| ConnectError::Handshake { peer: None, source };
     let address = ([192, 0, 2, 1], 80).into();
     vec![
         (ConnectError::Resolve { host: "server.test".into(), source: io::ErrorKind::NotFound.into() }, true),
@@ -262,7 +262,7 @@ fn a_hook_overrides_each() {
 fn a_hook_sees_how_it_ended() {
     let policy = Reconnect::backoff().decide(|end| match end {
         End::Closed { closed, error: None } if closed.code == 4001 => Some(Decision::RetryIn(secs(3))),
-        End::Failed(ConnectError::Handshake(HandshakeError::Rejected(rejected))) => {
+        End::Failed(ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. }) => {
             (rejected.response.status() == 503).then_some(Decision::Stop)
         }
         _ => None,

@@ -34,12 +34,15 @@ pub(crate) fn answered(head: &str) -> ConnectError {
     let mut handshake = ClientHandshake::new(&request, Config::default(), seeded(), at(10));
     handshake.inbound().extend_from_slice(head.as_bytes());
     handshake.handle_read(head.len(), at(0));
-    ConnectError::Handshake(handshake.poll_event().expect_err("not a 101"))
+    handshake.poll_event().expect_err("not a 101").into()
 }
 
 pub(crate) fn refused(status: u16, fields: &str) -> ConnectError {
     let error = answered(&format!("HTTP/1.1 {status} No\r\n{fields}Content-Length: 0\r\n\r\n"));
-    assert!(matches!(&error, ConnectError::Handshake(HandshakeError::Rejected(_))), "{status}: {error}");
+    assert!(
+        matches!(&error, ConnectError::Handshake { source: HandshakeError::Rejected(_), .. }),
+        "{status}: {error}"
+    );
     error
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ws_client::{ClientBuilder, ConnectOptions, Reconnect, Status};
+use ws_core::Config;
 
-use crate::support::{Plan, Sim, client, ms, refuse, secs};
+use crate::support::{Plan, Sim, client, frame, ms, refuse, secs};
 
 fn to(location: &str) -> Plan {
     refuse(307, &format!("Location: {location}\r\n"))
@@ -33,6 +34,24 @@ fn the_hook_is_asked_before_each_attempt() {
         assert_eq!(request.matches("Attempt").count(), 1);
     }
     assert_eq!(seen.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn the_deadlines_that_the_hook_sets_hold_for_its_connection() {
+    let prepared = Config::default().ping_interval(None).close_timeout(secs(20));
+    let shortest = prepared.shortest_timeout();
+    let builder = client().prepare(move |_, options| options.config(prepared.clone()));
+    let mut sim = Sim::new(builder, []);
+    sim.settle();
+    sim.expect(&["connected", "open"]);
+    assert_eq!(sim.session.shortest_timeout(), shortest);
+    sim.is_blocked = true;
+    sim.session.close(frame(1000), sim.now);
+    // The client's own settings would have ended it after twice 5 s.
+    sim.advance(secs(19));
+    sim.expect(&[]);
+    sim.advance(secs(2));
+    sim.expect(&["error timeout", "closed 1006 broken us"]);
 }
 
 #[test]

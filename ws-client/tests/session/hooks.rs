@@ -307,7 +307,7 @@ fn a_question_that_is_never_answered_does_not_keep_the_user_from_ending_it() {
     let mut session = preparing(&Inside::default()).session(ws_core::Random::from_seed([9; 32])).unwrap();
     session.handle_timeout(Instant::EPOCH);
     session.abort(Instant::EPOCH);
-    assert!(matches!(session.poll_action(), Some(ws_client::Action::Drop)));
+    assert!(matches!(session.poll_action(), Some(ws_client::Action::Reset)));
     assert!(session.poll_action().is_none());
     let mut session =
         deciding(&Inside::default(), None).session(ws_core::Random::from_seed([9; 32])).unwrap();
@@ -315,7 +315,7 @@ fn a_question_that_is_never_answered_does_not_keep_the_user_from_ending_it() {
     session.poll_action();
     session.not_opened(ws_client::ConnectError::TlsUnsupported, Instant::EPOCH);
     session.close(frame(1000), Instant::EPOCH);
-    assert!(matches!(session.poll_action(), Some(ws_client::Action::Drop)));
+    assert!(matches!(session.poll_action(), Some(ws_client::Action::Reset)));
     assert!(session.poll_action().is_none());
     assert!(matches!(session.poll_event(), Ok(Some(ClientEvent::Error(_)))));
     assert!(matches!(session.poll_event(), Ok(Some(ClientEvent::Closed(_)))));

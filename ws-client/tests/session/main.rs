@@ -18,6 +18,7 @@ mod parsed;
 mod pausing;
 mod peer;
 mod properties;
+mod resets;
 mod settings;
 mod splits;
 mod support;

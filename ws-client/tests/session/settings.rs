@@ -81,8 +81,10 @@ fn the_outbox_is_bounded_by_the_name_or_else_by_the_config() {
 
 #[test]
 fn of_two_calls_of_one_setter_the_last_wins() {
-    let address = |port| ([127, 0, 0, 1], port).into();
-    let setters: [(&str, Set, Set); 12] = [
+    fn address(last: u8) -> std::net::SocketAddr {
+        ([192, 0, 2, last], 0).into()
+    }
+    let setters: [(&str, Set, Set); 15] = [
         ("origin", |b| b.origin("http://a").origin("http://b"), |b| b.origin("http://b")),
         (
             "require_subprotocol",
@@ -102,6 +104,9 @@ fn of_two_calls_of_one_setter_the_last_wins() {
             |b| b.prepare(|_, _| panic!("it was replaced")).prepare(|_, options| options.nodelay(false)),
             |b| b.nodelay(false),
         ),
+        ("bind", |b| b.bind(address(1)).bind(address(2)), |b| b.bind(address(2))),
+        ("notsent_lowat", |b| b.notsent_lowat(1).notsent_lowat(None), |b| b.notsent_lowat(None)),
+        ("tcp_keepalive", |b| b.tcp_keepalive(None).tcp_keepalive(secs(1)), |b| b.tcp_keepalive(secs(1))),
         ("max_redirects", |b| b.max_redirects(3).max_redirects(0), |b| b),
     ];
     for (name, twice, once) in setters {
@@ -111,8 +116,6 @@ fn of_two_calls_of_one_setter_the_last_wins() {
             "{name}"
         );
     }
-    let bound = options(builder().bind(address(1)).bind(address(2)));
-    assert_eq!(bound.local_address(), Some(address(2)));
     // Those that do not show in the options of an attempt.
     let policy = builder().reconnect(Reconnect::never()).reconnect(Reconnect::after(ms(7)));
     let mut sim = Sim::new(policy, [Plan::Refuse]);

@@ -77,6 +77,8 @@ pub(crate) struct Sim {
     pub(crate) received: Vec<(u64, String)>,
     /// The URL and the request of each transport.
     pub(crate) dials: Vec<String>,
+    /// The transports that were dropped, and whether each was reset.
+    pub(crate) partings: Vec<bool>,
     pub(crate) requests: Vec<String>,
     /// The payloads of pings that servers got.
     pub(crate) pings: Vec<Vec<u8>>,
@@ -112,6 +114,7 @@ impl Sim {
             unsent: Vec::new(),
             received: Vec::new(),
             dials: Vec::new(),
+            partings: Vec::new(),
             requests: Vec::new(),
             pings: Vec::new(),
             options: None,
@@ -242,7 +245,10 @@ impl Sim {
                 }
                 return true;
             }
-            Action::Drop => (self.link, self.opening) = (None, None),
+            Action::Drop | Action::Reset => {
+                self.partings.push(matches!(action, Action::Reset));
+                (self.link, self.opening) = (None, None);
+            }
             Action::Open(options) => {
                 let plan = match dialed(&options, &self.places) {
                     Some((peer, plan)) => {

@@ -48,7 +48,8 @@ impl Connection {
         self.answer_close();
     }
 
-    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees the stream break off.
+    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees a reset
+    /// ([`must_reset`](Self::must_reset)).
     pub fn abort(&mut self) {
         self.closing.abort();
         self.outbound.finish();

@@ -184,6 +184,8 @@ impl Closing {
         let ending = self.ending();
         ending.missed.get_or_insert(timeout);
         ending.deadline = None;
+        // After a missed `close_timeout`, no newer connection follows that old messages could overtake.
+        ending.resets |= timeout != Timeout::Close;
     }
 
     /// We end it at once, without telling the peer.
@@ -191,7 +193,14 @@ impl Closing {
         if self.closed().is_none() {
             self.ending().failed = Some((ABNORMAL, Side::Us));
             self.missed(Timeout::Close);
+            self.ending().resets = true;
         }
+    }
+
+    /// Whether the transport is to be reset.
+    #[inline]
+    pub(super) fn resets(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.resets)
     }
 
     /// Whether the deadline has passed.

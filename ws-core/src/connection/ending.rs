@@ -36,6 +36,8 @@ pub(super) struct Ending {
     pub(super) closed: Option<Closed>,
     /// What went wrong, held back until the connection has ended.
     pub(super) held_back: Option<Error>,
+    /// The transport is to be reset, so that nothing of what it holds reaches the peer any more.
+    pub(super) resets: bool,
 }
 
 /// Our Close frame.

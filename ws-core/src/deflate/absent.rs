@@ -5,6 +5,7 @@ mod step;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::error::ViolationKind;
 use crate::frame::Role;
 use crate::handshake::InvalidExtension;
 
@@ -24,6 +25,10 @@ type Negotiated = Result<Option<NegotiatedDeflate>, InvalidExtension>;
 
 impl Deflate {
     pub(crate) fn accept<'a>(&self, _offers: impl IntoIterator<Item = &'a str>) -> Negotiated {
+        match *self {}
+    }
+
+    pub(crate) fn wishes(&self) -> Option<&'static str> {
         match *self {}
     }
 
@@ -70,6 +75,10 @@ impl Compressor {
 
 impl Inflater {
     pub(crate) fn step(&mut self, _input: &[u8], _last: bool, _room: usize) -> Step<'_> {
+        match *self {}
+    }
+
+    pub(crate) fn violation(&self) -> ViolationKind {
         match *self {}
     }
 

@@ -5,6 +5,7 @@ mod history;
 use zlib_rs::{InflateFlush, Status};
 
 use super::{Progress, Step, TAIL};
+use crate::error::ViolationKind;
 use history::History;
 
 /// The tail, and a byte of a block behind it. An inflater that is told to stop at the end of a block stops before this byte,
@@ -15,13 +16,20 @@ const TAIL_AND_PROBE: [u8; TAIL.len() + 1] = [TAIL[0], TAIL[1], TAIL[2], TAIL[3]
 pub(crate) struct Inflater {
     bits: u8,
     takeover: bool,
+    /// The server did not agree to what the client has asked of it, and may do it unsaid.
+    is_wish_unmet: bool,
     /// Made for the first compressed message. Without takeover, there is one only within a message.
     context: Option<Context>,
 }
 
 impl Inflater {
-    pub(crate) fn new(bits: u8, takeover: bool) -> Self {
-        Self { bits, takeover, context: None }
+    pub(crate) fn new(bits: u8, takeover: bool, is_wish_unmet: bool) -> Self {
+        Self { bits, takeover, is_wish_unmet, context: None }
+    }
+
+    /// How a message that does not inflate breaks the rules.
+    pub(crate) fn violation(&self) -> ViolationKind {
+        if self.is_wish_unmet { ViolationKind::UnconfirmedDeflate } else { ViolationKind::InvalidDeflate }
     }
 
     /// Inflates `input`, the next bytes of a message and with `last` all that is left of it, to at most `room` bytes.

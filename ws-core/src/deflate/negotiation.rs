@@ -59,9 +59,20 @@ impl NegotiatedDeflate {
 
     pub(crate) fn inflater(&self, role: Role) -> Inflater {
         match role {
-            Role::Server => Inflater::new(self.client_max_window_bits(), self.client_context_takeover()),
-            Role::Client => Inflater::new(self.server_max_window_bits(), self.server_context_takeover()),
+            Role::Server => {
+                Inflater::new(self.client_max_window_bits(), self.client_context_takeover(), false)
+            }
+            Role::Client => {
+                let is_wish_unmet = self.is_wish_unmet();
+                Inflater::new(self.server_max_window_bits(), self.server_context_takeover(), is_wish_unmet)
+            }
         }
+    }
+
+    /// Whether the server did not agree to what the client has asked of it.
+    fn is_wish_unmet(&self) -> bool {
+        self.server_max_window_bits() > self.own.server_max_window_bits
+            || (self.server_context_takeover() && !self.own.server_context_takeover)
     }
 }
 
@@ -142,27 +153,31 @@ impl Deflate {
 
     fn check(&self, response: Parameters) -> Result<NegotiatedDeflate, InvalidExtension> {
         let offer = self.offer();
-        // §7.1.1.1: a server accepts an offer with this parameter by repeating it.
-        if offer.server_no_context_takeover && !response.server_no_context_takeover {
-            return Err(InvalidExtension::new(
+        // §7.1.1.1 and §7.1.2.1 let a server accept an offer with these parameters only by repeating them. Many servers accept it without,
+        // so what they do not repeat was a wish.
+        if offer.server_no_context_takeover
+            && !response.server_no_context_takeover
+            && self.requires_no_context_takeover
+        {
+            return Err(InvalidExtension::missing(
                 SERVER_NO_CONTEXT_TAKEOVER,
-                "it was offered, but not accepted",
+                "`require_server_no_context_takeover` is set",
             ));
         }
-        // §7.1.2.1: and with this one by repeating it with the same or a smaller value.
-        match (offer.server_max_window_bits, response.server_max_window_bits) {
-            (Some(offered), None) => {
-                let reason = "it was offered, but not accepted";
-                return Err(InvalidExtension::bits(SERVER_MAX_WINDOW_BITS, offered, reason));
+        if let Some(offered) = offer.server_max_window_bits.filter(|_| self.requires_window_bits) {
+            const REQUIRED: &str = "it is more than was offered, and `require_server_max_window_bits` is set";
+            match response.server_max_window_bits {
+                None => {
+                    return Err(InvalidExtension::missing(
+                        SERVER_MAX_WINDOW_BITS,
+                        "`require_server_max_window_bits` is set",
+                    ));
+                }
+                Some(bits) if bits > offered => {
+                    return Err(InvalidExtension::bits(SERVER_MAX_WINDOW_BITS, bits, REQUIRED));
+                }
+                Some(_) => {}
             }
-            (Some(offered), Some(bits)) if bits > offered => {
-                return Err(InvalidExtension::bits(
-                    SERVER_MAX_WINDOW_BITS,
-                    bits,
-                    "it is more than was offered",
-                ));
-            }
-            _ => {}
         }
         // §7.1.2.2: in a response it needs a value, and must not be there unless it was offered.
         match (self.client_max_window_bits, response.client_max_window_bits) {

@@ -30,11 +30,15 @@ pub(super) enum ClientBits {
 
 impl InvalidExtension {
     pub(super) fn new(parameter: &str, reason: &'static str) -> Self {
-        Self { parameter: parameter.into(), reason }
+        Self { parameter: parameter.into(), reason, is_missing: false }
+    }
+
+    pub(super) fn missing(parameter: &str, reason: &'static str) -> Self {
+        Self { is_missing: true, ..Self::new(parameter, reason) }
     }
 
     pub(super) fn bits(parameter: &str, bits: u8, reason: &'static str) -> Self {
-        Self { parameter: format!("{parameter}={bits}"), reason }
+        Self::new(&format!("{parameter}={bits}"), reason)
     }
 }
 
@@ -79,9 +83,7 @@ impl TryFrom<&Extension> for Parameters {
 fn flag(name: &str, value: Option<&str>) -> Result<(), InvalidExtension> {
     match value {
         None => Ok(()),
-        Some(value) => {
-            Err(InvalidExtension { parameter: format!("{name}={value}"), reason: "it has no value" })
-        }
+        Some(value) => Err(InvalidExtension::new(&format!("{name}={value}"), "it has no value")),
     }
 }
 
@@ -96,10 +98,10 @@ fn window_bits(name: &str, value: &str) -> Result<u8, InvalidExtension> {
         "13" => Ok(13),
         "14" => Ok(14),
         "15" => Ok(15),
-        _ => Err(InvalidExtension {
-            parameter: format!("{name}={value}"),
-            reason: "a window has 8 to 15 bits, written without leading zeros",
-        }),
+        _ => Err(InvalidExtension::new(
+            &format!("{name}={value}"),
+            "a window has 8 to 15 bits, written without leading zeros",
+        )),
     }
 }
 

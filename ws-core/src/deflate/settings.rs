@@ -39,6 +39,8 @@ pub struct Deflate {
     pub(super) client_max_window_bits: Option<u8>,
     pub(super) level: u8,
     pub(super) min_size: usize,
+    pub(super) requires_no_context_takeover: bool,
+    pub(super) requires_window_bits: bool,
 }
 
 impl Default for Deflate {
@@ -50,14 +52,18 @@ impl Default for Deflate {
             client_max_window_bits: Some(MAX_BITS),
             level: 6,
             min_size: 64,
+            requires_no_context_takeover: false,
+            requires_window_bits: false,
         }
     }
 }
 
 impl Deflate {
     /// Whether the server may refer to earlier messages when it compresses: smaller messages, and memory at both ends for
-    /// as long as the connection lasts. Default: yes. A client that says no asks the server not to, and fails the
-    /// handshake if the server does not agree; a server that says no does not.
+    /// as long as the connection lasts. Default: yes. A server that says no does not.
+    ///
+    /// A client that says no asks the server not to. That is a wish: many servers do not answer it, and the client then inflates with
+    /// context takeover. [`require_server_no_context_takeover`](Self::require_server_no_context_takeover) makes it a condition.
     #[must_use]
     pub fn server_context_takeover(mut self, allowed: bool) -> Self {
         self.server_context_takeover = allowed;
@@ -73,8 +79,11 @@ impl Deflate {
     }
 
     /// How far back, as a power of two of bytes, the server may refer: 8 to 15, the nearest of which is taken. Default: 15.
-    /// A client that says less asks the server for it, and fails the handshake if the server does not agree; a server
-    /// keeps to it.
+    /// A server keeps to it.
+    ///
+    /// A client that says less asks the server for it. That is a wish: many servers do not answer it, and the client then inflates with
+    /// the window that the server has, of up to 15 bits.
+    /// [`require_server_max_window_bits`](Self::require_server_max_window_bits) makes it a condition.
     #[must_use]
     pub fn server_max_window_bits(mut self, bits: u8) -> Self {
         self.server_max_window_bits = bits.clamp(8, MAX_BITS);
@@ -105,6 +114,32 @@ impl Deflate {
     pub fn min_size(mut self, bytes: usize) -> Self {
         self.min_size = bytes;
         self
+    }
+
+    /// Whether a client fails the handshake if the server does not agree to
+    /// [`server_context_takeover(false)`](Self::server_context_takeover). Default: no. A server ignores it.
+    #[must_use]
+    pub fn require_server_no_context_takeover(mut self, required: bool) -> Self {
+        self.requires_no_context_takeover = required;
+        self
+    }
+
+    /// Whether a client fails the handshake if the server does not agree to
+    /// [`server_max_window_bits`](Self::server_max_window_bits), or to fewer bits. Default: no. A server ignores it.
+    #[must_use]
+    pub fn require_server_max_window_bits(mut self, required: bool) -> Self {
+        self.requires_window_bits = required;
+        self
+    }
+
+    /// The parameters of the offer that ask something of the server, if there are any. Some servers answer them with 400.
+    pub(crate) fn wishes(&self) -> Option<&'static str> {
+        match (!self.server_context_takeover, self.server_max_window_bits < MAX_BITS) {
+            (false, false) => None,
+            (true, false) => Some("server_no_context_takeover"),
+            (false, true) => Some("server_max_window_bits"),
+            (true, true) => Some("server_no_context_takeover and server_max_window_bits"),
+        }
     }
 
     /// What a client offers.

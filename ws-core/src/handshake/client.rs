@@ -139,7 +139,9 @@ impl ClientHandshake {
         let is_complete = body.feed(&mut self.inbound);
         if is_complete || self.eof || self.timed_out {
             let body = body.into_bytes();
-            return Err(HandshakeError::Rejected(Box::new(Rejected { response, body })));
+            let refusable = self.expected.deflate.as_ref().and_then(Deflate::wishes);
+            let refusable = refusable.filter(|_| response.status() == 400);
+            return Err(HandshakeError::Rejected(Box::new(Rejected { response, body, refusable })));
         }
         self.state = State::Body(response, body);
         Ok(None)

@@ -80,6 +80,8 @@ pub struct Rejected {
     pub response: Response,
     /// The beginning of the response's body, up to 16 KiB of it.
     pub body: Bytes,
+    /// The parameters of the extension that were offered and that some servers refuse by this status.
+    pub(crate) refusable: Option<&'static str>,
 }
 
 impl fmt::Display for Rejected {
@@ -107,7 +109,14 @@ impl fmt::Display for Rejected {
             }
             separator = " ";
         }
-        Ok(())
+        match self.refusable {
+            None => Ok(()),
+            Some(parameters) => write!(
+                f,
+                "; some servers answer so to {parameters} in the offer of permessage-deflate: \
+                 try without it (`Config::deflate`)"
+            ),
+        }
     }
 }
 
@@ -267,11 +276,14 @@ pub struct InvalidExtension {
     pub parameter: String,
     /// What is wrong with it.
     pub reason: &'static str,
+    /// The parameter is not there.
+    pub(crate) is_missing: bool,
 }
 
 impl fmt::Display for InvalidExtension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is wrong: {}", self.parameter, self.reason)
+        let wrong = if self.is_missing { "missing" } else { "wrong" };
+        write!(f, "{:?} is {wrong}: {}", self.parameter, self.reason)
     }
 }
 

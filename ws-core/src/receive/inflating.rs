@@ -50,7 +50,7 @@ impl Receive {
         let ends = match progress {
             Progress::More | Progress::NeedsInput => false,
             Progress::Ended => true,
-            Progress::Invalid => return Err(violation(ViolationKind::InvalidDeflate)),
+            Progress::Invalid => return Err(violation(inflater.violation())),
         };
         if ends {
             inflater.end_message();

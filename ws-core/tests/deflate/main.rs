@@ -12,4 +12,5 @@ mod sending;
 #[allow(dead_code, reason = "shared with other tests, which use the rest")]
 #[path = "../machines/support.rs"]
 mod support;
+mod wishes;
 mod wrong;

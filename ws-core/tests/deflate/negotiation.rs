@@ -174,10 +174,10 @@ fn a_client_takes_only_an_answer_to_its_offer() {
         (d, "; server_max_window_bits=15", true),
         (d.server_max_window_bits(10), "; server_max_window_bits=10", true),
         (d.server_max_window_bits(10), "; server_max_window_bits=8", true),
-        (d.server_max_window_bits(10), "; server_max_window_bits=11", false),
-        (d.server_max_window_bits(10), "", false),
+        (d.server_max_window_bits(10), "; server_max_window_bits=11", true),
+        (d.server_max_window_bits(10), "", true),
         (no_server, "; server_no_context_takeover", true),
-        (no_server, "", false),
+        (no_server, "", true),
         (no_client, "", true),
         (no_client, "; client_no_context_takeover", true),
         (d, ", permessage-deflate", false),
@@ -189,6 +189,46 @@ fn a_client_takes_only_an_answer_to_its_offer() {
     assert_eq!(d.confirm([]), Ok(None));
     assert!(d.confirm(["permessage-deflate", "permessage-deflate"]).is_err());
     assert!(d.confirm(["x-webkit-deflate-frame"]).is_err());
+}
+
+/// Many servers accept the offer and do not repeat these parameters.
+#[test]
+fn a_wish_of_the_client_is_no_condition_and_what_was_agreed_is_told() {
+    let wish = deflate().server_max_window_bits(10).server_context_takeover(false);
+    for (response, bits, takeover) in [
+        ("", 15, true),
+        ("; server_max_window_bits=15", 15, true),
+        ("; server_max_window_bits=12", 12, true),
+        ("; server_no_context_takeover", 15, false),
+        ("; server_no_context_takeover; server_max_window_bits=9", 9, false),
+    ] {
+        let agreed = wish.confirm([&*with(response)]).unwrap().unwrap();
+        assert_eq!(agreed.to_string(), with(response));
+        assert_eq!((agreed.server_max_window_bits(), agreed.server_context_takeover()), (bits, takeover));
+    }
+}
+
+#[test]
+fn a_client_that_cannot_do_without_says_so_and_the_error_claims_nothing_that_is_not_there() {
+    let bits = deflate().server_max_window_bits(10).require_server_max_window_bits(true);
+    let fresh = deflate().server_context_takeover(false).require_server_no_context_takeover(true);
+    for (client, response, expected) in [
+        (bits, "", "\"server_max_window_bits\" is missing: `require_server_max_window_bits` is set"),
+        (
+            bits,
+            "; server_max_window_bits=11",
+            "\"server_max_window_bits=11\" is wrong: it is more than was offered, and \
+             `require_server_max_window_bits` is set",
+        ),
+        (fresh, "", "\"server_no_context_takeover\" is missing: `require_server_no_context_takeover` is set"),
+    ] {
+        assert_eq!(client.confirm([&*with(response)]).unwrap_err().to_string(), expected);
+    }
+    assert!(bits.confirm([&*with("; server_max_window_bits=10")]).is_ok());
+    assert!(fresh.confirm([&*with("; server_no_context_takeover")]).is_ok());
+    // There is nothing to require.
+    assert!(deflate().require_server_max_window_bits(true).confirm([&*with("")]).is_ok());
+    assert!(deflate().require_server_no_context_takeover(true).confirm([&*with("")]).is_ok());
 }
 
 #[test]

@@ -44,7 +44,10 @@ fn a_client_of_ws_is_told_that_a_server_speaks_tls() {
                 far = far.behind(Proxy::new(http(200)));
             }
             let error = failed(&mut opening(&options), &mut far, cut);
-            assert!(matches!(error, ConnectError::Handshake(HandshakeError::Rejected(_))), "{error:?}");
+            assert!(
+                matches!(error, ConnectError::Handshake { source: HandshakeError::Rejected(_), .. }),
+                "{error:?}"
+            );
             assert!(error.to_string().contains("wss"), "{error}");
             assert!(!End::Failed(&error).is_transient());
             let Some(AcceptError::Tls(error @ TlsError::NotTls(start))) = &far.server.error else {
@@ -64,7 +67,10 @@ fn an_alert_tells_a_client_of_ws_as_much() {
     for cut in CUTS {
         let mut far = Far::new(Server::raw(ALERT, true));
         let error = failed(&mut opening(&options("ws://server.test:443")), &mut far, cut);
-        assert!(matches!(error, ConnectError::Handshake(HandshakeError::Response(_))), "{error:?}");
+        assert!(
+            matches!(error, ConnectError::Handshake { source: HandshakeError::Response(_), .. }),
+            "{error:?}"
+        );
         assert!(error.to_string().contains("wss://"), "{error}");
         assert!(!End::Failed(&error).is_transient());
     }

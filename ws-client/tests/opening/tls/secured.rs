@@ -77,8 +77,10 @@ fn a_transport_that_ends_without_close_notify_says_so_in_its_phase() {
                     ..
                 }
                 | ConnectError::Tls(TlsError::UnexpectedEof)
-                | ConnectError::Handshake(HandshakeError::UnexpectedEof(_) | HandshakeError::Transport(_)) => {
-                }
+                | ConnectError::Handshake {
+                    source: HandshakeError::UnexpectedEof(_) | HandshakeError::Transport(_),
+                    ..
+                } => {}
                 // The proxy's TLS was cut, within which that of the server was not up.
                 ConnectError::Tls(TlsError::Transport(broken)) => {
                     assert!(matches!(TlsError::find(broken), Some(TlsError::Truncated)), "{error:?}");
@@ -111,7 +113,8 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
             seen.push(error.phase());
             match error {
                 ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => steps.push(step),
-                ConnectError::Timeout(Phase::Tls) | ConnectError::Handshake(HandshakeError::Timeout) => {}
+                ConnectError::Timeout(Phase::Tls)
+                | ConnectError::Handshake { source: HandshakeError::Timeout, .. } => {}
                 other => panic!("{other:?}"),
             }
             assert_over(&mut opening);

@@ -1,0 +1,271 @@
+//! The options of sockets, their errors, and the connections that are reset (contracts 8 and 17).
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use ws_client::{ConnectError, ConnectOptions};
+use ws_core::{CloseCode, Config, Error, Timeout};
+
+use crate::adapter::{Adapter, Receiving, Sending};
+use crate::ends::{FAR, quiet};
+use crate::nowhere::{BlackHole, Nobody};
+use crate::peer::{Peer, Server};
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn options(address: SocketAddr) -> ConnectOptions {
+    ConnectOptions::new(&format!("ws://{address}/")).unwrap().open_timeout(FAR)
+}
+
+/// Less than the system holds for a connection, and much more than fits in the window of the peer.
+const OLD: usize = 96 * 1024;
+
+/// A client whose messages lie in the queue of its socket, because the peer does not read.
+fn stuck<A: Adapter>(config: Config, length: usize) -> (A::Socket, Peer) {
+    let server = Server::with_small_window();
+    let options = options(server.address()).config(config);
+    thread::scope(|scope| {
+        let peer = scope.spawn(|| server.open());
+        let (mut socket, _) = A::connect(options).unwrap();
+        for _ in 0..length / 1024 {
+            socket.feed(vec![b'x'; 1024]).unwrap();
+        }
+        (socket, peer.join().unwrap())
+    })
+}
+
+pub fn a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages<A: Adapter>() {
+    let pong = quiet().ping_interval(millis(200)).pong_timeout(millis(400));
+    let write = quiet().write_timeout(millis(400));
+    for (config, length, timeout) in [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write)] {
+        let config = config.max_send_buffer(32 << 20);
+        let (mut socket, mut peer) = stuck::<A>(config, length);
+        let error = socket.next().expect_err("the peer is dead");
+        assert!(matches!(error, Error::Timeout(seen) if seen == timeout), "{error}");
+        // Nobody looks at the end, and the socket is not dropped.
+        let (read, how) = peer.read_to_break();
+        assert_eq!(how, Some(ErrorKind::ConnectionReset), "after {read} bytes");
+        assert!(read < OLD / 2, "{read} bytes came late");
+        drop(socket);
+    }
+}
+
+pub fn a_peer_that_misses_close_timeout_gets_what_was_sent<A: Adapter>() {
+    let (mut socket, mut peer) = stuck::<A>(quiet().close_timeout(millis(500)), OLD);
+    let closed = socket.close(CloseCode::NORMAL);
+    assert!(!closed.clean);
+    drop(socket);
+    let (read, how) = peer.read_to_break();
+    assert_eq!(how, None, "the stream ends in the ordinary way");
+    assert!(read > OLD, "only {read} bytes");
+}
+
+pub fn an_attempt_that_fails_is_reset<A: Adapter>() {
+    for answer in ["HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", "SSH-2.0-OpenSSH_9.9\r\n\r\n"] {
+        let server = Server::new();
+        thread::scope(|scope| {
+            let peer = scope.spawn(|| {
+                let mut peer = server.accept();
+                peer.read_head();
+                peer.send(answer);
+                peer.read_to_break()
+            });
+            assert!(A::connect(options(server.address())).is_err());
+            assert_eq!(peer.join().unwrap(), (0, Some(ErrorKind::ConnectionReset)), "{answer}");
+        });
+    }
+}
+
+/// What a server does with a connection.
+type Script = fn(Peer);
+
+fn refused(nobody: SocketAddr) -> String {
+    format!("connecting to {nobody} failed: Connection refused (os error 111)")
+}
+
+pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
+    const HINT: &str = "is this the right port and scheme (ws or wss)?";
+    let nobody = Nobody::default();
+    let nobody = nobody.address();
+    let hole = BlackHole::at(([127, 0, 0, 1], 0).into()).unwrap();
+    let hole = hole.address();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = taken.local_addr().unwrap();
+    let name = || ConnectOptions::new("ws://example.com/").unwrap().open_timeout(FAR);
+    let mut table: Vec<(ConnectOptions, &str, String)> = vec![
+        (options(nobody), "Connect", refused(nobody)),
+        (
+            options(hole).open_timeout(millis(400)),
+            "ConnectTimeout",
+            format!("open_timeout passed while connecting to {hole}"),
+        ),
+        (
+            name().address(nobody).address(hole).open_timeout(millis(400)),
+            "ConnectTimeout",
+            format!("open_timeout passed while connecting to {hole}; {}", refused(nobody)),
+        ),
+        (
+            options(nobody).bind("192.0.2.1:0".parse().unwrap()),
+            "Connect",
+            format!(
+                "connecting to {nobody} failed: the local address 192.0.2.1:0 cannot be used: \
+                 Cannot assign requested address (os error 99)"
+            ),
+        ),
+        (
+            options(nobody).bind(taken),
+            "Connect",
+            format!(
+                "connecting to {nobody} failed: the local address {taken} cannot be used: \
+                 Address already in use (os error 98)"
+            ),
+        ),
+        (
+            options(nobody).on_socket(|_| Err(io::Error::other("no such device"))),
+            "Connect",
+            format!("connecting to {nobody} failed: no such device"),
+        ),
+        (
+            name().address("0.0.0.0:80".parse().unwrap()),
+            "Url",
+            "0.0.0.0 is not the address of a host, so one cannot connect to it; use 127.0.0.1 or [::1] for \
+             this machine, and a Listener to accept connections"
+                .into(),
+        ),
+    ];
+    let reset: Script = |mut peer| {
+        peer.read_head();
+        peer.reset();
+    };
+    let eof: Script = |mut peer| {
+        peer.read_head();
+        peer.end();
+        peer.read_to_break();
+    };
+    let silent: Script = |mut peer| {
+        peer.read_head();
+        peer.read_to_break();
+    };
+    let forbidden: Script = |mut peer| {
+        peer.read_head();
+        peer.send("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
+        peer.read_to_break();
+    };
+    let scripts: [(Script, Duration, String); 4] = [
+        (
+            reset,
+            FAR,
+            format!("reading from the transport failed: Connection reset by peer (os error 104); {HINT}"),
+        ),
+        (eof, FAR, format!("the peer ended the stream without an answer; {HINT}")),
+        (silent, millis(400), "the peer did not finish the handshake in time".into()),
+        (forbidden, FAR, "the server answered 403 No instead of 101".into()),
+    ];
+    for (script, patience, text) in scripts {
+        let server = Server::new();
+        let address = server.address();
+        thread::spawn(move || script(server.accept()));
+        let text = format!("the handshake with {address} failed: {text}");
+        table.push((options(address).open_timeout(patience), "Handshake", text));
+    }
+    for (options, variant, text) in table {
+        let Err(error) = A::connect(options) else { panic!("{text}: connected") };
+        assert_eq!(error.to_string(), text);
+        let seen = match error {
+            ConnectError::Connect(_) => "Connect",
+            ConnectError::ConnectTimeout(_) => "ConnectTimeout",
+            ConnectError::Handshake { .. } => "Handshake",
+            ConnectError::Url(_) => "Url",
+            _ => "another",
+        };
+        assert_eq!(seen, variant, "{text}");
+    }
+}
+
+/// A port that no other test is given, as far as the system can tell.
+fn free_port() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+pub fn a_port_that_is_set_is_had_again<A: Adapter>() {
+    let local = free_port();
+    let server = Server::new();
+    let opens = |options: ConnectOptions| {
+        thread::scope(|scope| {
+            let peer = scope.spawn(|| server.open());
+            let (socket, _) = A::connect(options).unwrap_or_else(|error| panic!("{error}"));
+            let peer = peer.join().unwrap();
+            assert_eq!(peer.remote_address(), local);
+            (socket, peer)
+        })
+    };
+    // The server ends first, so that the port is not kept for the system's sake.
+    for _ in 0..8 {
+        let (mut socket, mut peer) = opens(options(server.address()).bind(local));
+        peer.end();
+        assert!(socket.recv().is_err(), "there was no Close frame");
+        drop(socket);
+        peer.expect_end();
+    }
+    // The second address of a race.
+    let hole = BlackHole::at(([127, 0, 0, 1], 0).into()).unwrap();
+    let name = ConnectOptions::new("ws://example.com/").unwrap().open_timeout(FAR);
+    let begin = Instant::now();
+    opens(name.address(hole.address()).address(server.address()).bind(local));
+    assert!(begin.elapsed() >= millis(250), "{:?}", begin.elapsed());
+}
+
+pub fn each_socket_has_its_options_and_goes_through_the_hook<A: Adapter>() {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    fn lowat(socket: &TcpStream) -> u32 {
+        SockRef::from(socket).tcp_notsent_lowat().unwrap()
+    }
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    fn lowat(_: &TcpStream) -> u32 {
+        128 * 1024
+    }
+    let server = Server::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = |check: fn(&TcpStream)| {
+        let calls = calls.clone();
+        move |socket: &TcpStream| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            assert!(socket.peer_addr().is_err(), "it has not connected");
+            check(socket);
+            socket.set_ttl(77)
+        }
+    };
+    let defaults = options(server.address()).on_socket(counted(|socket| {
+        let options = SockRef::from(socket);
+        assert!(socket.nodelay().unwrap() && options.keepalive().unwrap());
+        assert_eq!(lowat(socket), 128 * 1024);
+    }));
+    let off = options(server.address()).nodelay(false).tcp_keepalive(None).notsent_lowat(None);
+    let off = off.on_socket(counted(|socket| {
+        let options = SockRef::from(socket);
+        assert!(!socket.nodelay().unwrap() && !options.keepalive().unwrap());
+        if cfg!(any(target_os = "android", target_os = "linux")) {
+            assert_ne!(lowat(socket), 128 * 1024);
+        }
+    }));
+    let other = options(server.address()).notsent_lowat(4096).on_socket(counted(|socket| {
+        if cfg!(any(target_os = "android", target_os = "linux")) {
+            assert_eq!(lowat(socket), 4096);
+        }
+    }));
+    for options in [defaults, off, other] {
+        thread::scope(|scope| {
+            let peer = scope.spawn(|| server.open());
+            let _socket = A::connect(options).unwrap();
+            peer.join().unwrap();
+        });
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
