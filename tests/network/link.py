@@ -37,6 +37,8 @@ class Totals:
 
     up: Counters
     down: Counters
+    # Bytes that had gone up when the faults of `set_both_after` began to apply.
+    changed_at: int | None
 
     def late(self) -> float:
         """Longest time by which the emulator was behind its own promise, in seconds."""
@@ -77,6 +79,10 @@ class Link:
     async def set_both(self, faults: Faults) -> None:
         await self.set(faults, faults)
 
+    async def set_both_after(self, size: int, faults: Faults) -> None:
+        """The emulator itself begins with these faults, when `size` bytes have gone up."""
+        await self.ask({"after": size, "up": asdict(faults), "down": asdict(faults)})
+
     async def cut(self) -> None:
         await self.set_both(Faults(cut=True))
 
@@ -101,7 +107,7 @@ class Link:
         if not answer:
             raise Failure("the emulator is gone")
         counters = json.loads(answer)
-        return Totals(Counters(**counters["up"]), Counters(**counters["down"]))
+        return Totals(Counters(**counters["up"]), Counters(**counters["down"]), counters["changed_at"])
 
     def close(self) -> None:
         self.control.close()
