@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, AsyncIterator
@@ -41,7 +41,7 @@ class Totals:
     changed_at: int | None
 
     def late(self) -> float:
-        """Longest time by which the emulator was behind its own promise, in seconds."""
+        """Longest time by which the emulator was behind, in seconds."""
         return max(self.up.late, self.down.late)
 
 
@@ -61,15 +61,16 @@ class Link:
             control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             link = cls(client, server, control)
             stack.callback(link.close)
-            devices = [client.make_device(CLIENT), server.make_device(SERVER)]
-            descriptors = [theirs.fileno(), *devices]
-            emulator = subprocess.Popen(
-                [sys.executable, str(EMULATOR), *map(str, descriptors), str(seed)], pass_fds=descriptors
-            )
-            stack.push_async_callback(end, emulator)
-            theirs.close()
-            for device in devices:
-                os.close(device)
+            # The emulator has its own descriptors of all of these.
+            with theirs, ExitStack() as devices:
+                descriptors = [theirs.fileno()]
+                for host, addresses in [(client, CLIENT), (server, SERVER)]:
+                    descriptors.append(await make_device(host, addresses))
+                    devices.callback(os.close, descriptors[-1])
+                emulator = subprocess.Popen(
+                    [sys.executable, str(EMULATOR), *map(str, descriptors), str(seed)], pass_fds=descriptors
+                )
+                stack.push_async_callback(end, emulator)
             control.setblocking(False)
             yield link
 
@@ -90,9 +91,11 @@ class Link:
         """The server's host is gone with all its sockets; a new one has its addresses. It knows no connection of the old one."""
         gone, self.server = self.server, Namespace()
         gone.close()
-        device = self.server.make_device(SERVER)
-        await self.ask({}, device)
-        os.close(device)
+        device = await make_device(self.server, SERVER)
+        try:
+            await self.ask({}, device)
+        finally:
+            os.close(device)
 
     async def totals(self) -> Totals:
         return await self.ask({})
@@ -113,6 +116,11 @@ class Link:
         self.control.close()
         self.client.close()
         self.server.close()
+
+
+async def make_device(host: Namespace, addresses: list[str]) -> int:
+    """Makes a device in a thread, because other runs go on meanwhile."""
+    return await asyncio.to_thread(host.make_device, addresses)
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,7 @@ LONG_MESSAGES = (Load(count=5, size=5_000), [])
 async def play(load: Load, options: list[str], stage: Stage) -> None:
     await stage.link.set_both(HOLE)
     await stage.start_server()
-    deadlines = ["--ping-interval", "1", "--pong-timeout", "1", "--open-timeout", "2"]
+    deadlines = ["--ping-interval", "1", "--pong-timeout", "2", "--open-timeout", "2"]
     policy = ["--reconnect", "fixed:0.3", "--delivery", "confirmed"]
     client = await stage.start_client(load, *deadlines, *policy, *options, host=SERVER_NAME)
     await stage.until(lambda: bool(stage.record.connections), 10, client)

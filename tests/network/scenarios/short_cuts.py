@@ -12,7 +12,7 @@ from stage import Scenario, Stage
 GOOD = Faults(rate=1_000_000, delay=0.02, jitter=0.005)
 LOAD = Load(count=1_000, size=1_000, every=0.04)
 CUTS = 6
-OPTIONS = ["--ping-interval", "1", "--pong-timeout", "1", "--open-timeout", "1", "--reconnect", "fixed:0.2"]
+OPTIONS = ["--ping-interval", "1", "--pong-timeout", "1.5", "--open-timeout", "1", "--reconnect", "fixed:0.2"]
 
 
 async def play(delivery: str, stage: Stage) -> None:
