@@ -54,8 +54,8 @@ class Namespace:
             os.close(outside)
 
     def command(self, *words: str) -> list[str]:
-        """The command line that runs `words` in the namespace, in a process of the same id."""
-        return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self.descriptor}", "--", *words]
+        """The command line that runs `words` in the namespace, in a process of the same id. It is killed if this process ends."""
+        return ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net=/proc/{os.getpid()}/fd/{self.descriptor}", "--", *words]
 
     def make_device(self, addresses: list[str]) -> int:
         """Makes a TUN device with these addresses, and returns its descriptor. Takes the time of a program's run."""

@@ -19,6 +19,11 @@ from peer import PORT, Peer, Record
 from verdict import Verdict
 
 POLL = 0.01
+# Longest delay of a run that still proves something, in seconds. It is far below every deadline in a scenario.
+LATE = 0.3
+TICK = 0.02
+# Bytes that each connection lets the kernel hold unsent, so that a ping waits behind no more.
+NOTSENT_LOWAT = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -58,15 +63,19 @@ class Stage:
         return await self.stack.enter_async_context(start)
 
     async def start_connected(self, load: Load, *options: str) -> Client:
-        """Starts the client, and notes the `notsent_lowat` of its first connection."""
+        """Starts the client, and checks the `notsent_lowat` of its first connection."""
         client = await self.start_client(load, *options)
         await self.until(lambda: bool(self.record.opened()), 10, client)
-        self.note_lowat(client)
+        await self.check_lowat(client)
         return client
 
-    def note_lowat(self, client: Client) -> None:
-        value = sockets.notsent_lowat(client.child.process.pid, PORT)
-        self.verdict.note("notsent_lowat", value or "unset")
+    async def check_lowat(self, client: Client) -> None:
+        """Waits for a connection of the client, and looks at its socket."""
+        end = time.monotonic() + 5
+        while (value := sockets.notsent_lowat(client.child.process.pid, PORT)) is None and time.monotonic() < end:
+            client.check_life()
+            await asyncio.sleep(POLL)
+        self.verdict.equal("notsent_lowat", value, NOTSENT_LOWAT)
 
     async def until(self, is_true: Callable[[], bool], limit: float, client: Client) -> bool:
         """Whether it became true within `limit` seconds. The client has to live as long."""
@@ -130,11 +139,6 @@ class Delay:
 
 def told(error: Exception) -> str:
     return str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
-
-
-# Far below every deadline in a scenario.
-LATE = 0.3
-TICK = 0.02
 
 
 @dataclass(frozen=True)
