@@ -72,6 +72,8 @@ class Direction:
             self.queue.clear()
             self.queued = 0
             self.under_way.clear()
+            # No later packet waits for one that is lost.
+            self.last_due = 0.0
 
     def handle_packet(self, packet: bytes, now: float) -> None:
         faults = self.faults
