@@ -47,6 +47,7 @@ class Stage:
         self.record = Record()
         self.verdict = verdict
         self.server = AsyncExitStack()
+        self.client: Client | None = None
 
     async def start_server(self) -> None:
         """Starts a server on the present host. It writes to the record of the run."""
@@ -60,7 +61,8 @@ class Stage:
         # The client ends by itself, too, should nobody be there to end it.
         words = ["--load", load.argument(), "--stop-after", str(self.limit + 10), *options]
         start = Client.start(self.link.client, self.setting.testee, self.setting.runtime, url, *words)
-        return await self.stack.enter_async_context(start)
+        self.client = await self.stack.enter_async_context(start)
+        return self.client
 
     async def start_connected(self, load: Load, *options: str) -> Client:
         """Starts the client, and checks the `notsent_lowat` of its first connection."""
@@ -104,6 +106,8 @@ class Stage:
         delay = Delay()
         try:
             await asyncio.wait_for(play(self), self.limit)
+            if self.client:
+                self.client.check_life()
         except asyncio.TimeoutError:
             self.verdict.wrong(f"no end within {self.limit:.0f} s")
         except Exception as error:

@@ -55,7 +55,7 @@ def options(delivery: str) -> list[str]:
 
 
 def judge(stage: Stage, client: Client, delivery: str, gone_at: float, back_at: float) -> None:
-    ends = [event.at for event in client.ends()]
+    ends = [event["at"] for event in client.ends()]
     after = [at for at in ends if at > gone_at]
     opened = [connection.opened_at for connection in stage.record.opened() if connection.opened_at > back_at]
     arrivals = stage.record.arrivals
