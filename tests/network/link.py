@@ -57,7 +57,7 @@ class Link:
     @asynccontextmanager
     async def make(cls, seed: int) -> AsyncIterator[Link]:
         async with AsyncExitStack() as stack:
-            client, server = Namespace(), Namespace()
+            client, server = await make_namespace(), await make_namespace()
             control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             link = cls(client, server, control)
             stack.callback(link.close)
@@ -89,7 +89,7 @@ class Link:
 
     async def replace_server(self) -> None:
         """The server's host is gone with all its sockets; a new one has its addresses. It knows no connection of the old one."""
-        gone, self.server = self.server, Namespace()
+        gone, self.server = self.server, await make_namespace()
         gone.close()
         device = await make_device(self.server, SERVER)
         try:
@@ -118,8 +118,13 @@ class Link:
         self.server.close()
 
 
+async def make_namespace() -> Namespace:
+    """Makes a namespace in a thread: other runs go on while the kernel clears older namespaces away."""
+    return await asyncio.to_thread(Namespace)
+
+
 async def make_device(host: Namespace, addresses: list[str]) -> int:
-    """Makes a device in a thread, because other runs go on meanwhile."""
+    """Makes a device in a thread, too, because it runs a program."""
     return await asyncio.to_thread(host.make_device, addresses)
 
 
