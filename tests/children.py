@@ -12,7 +12,7 @@ START = 60.0
 GRACE = 5.0
 LONGEST_LINE = 1 << 20
 
-# Proxies and authorities that are set where the tests run are not meant for them.
+# The tests need no proxy and no certificate authority of the machine.
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
@@ -47,7 +47,7 @@ class Child:
             self.errors = (self.errors + chunk)[-2000:]
 
     def complaints(self) -> str:
-        """The end of what the child wrote to its standard error."""
+        """Last lines of the child's standard error."""
         return " / ".join(self.errors.decode("utf-8", "replace").split("\n")[-6:]).strip() or "(it wrote no error)"
 
     async def read_line(self) -> str | None:

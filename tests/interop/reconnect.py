@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 from checks import Check, equal, require
-from children import ENVIRONMENT, Child, Failure
+from children import ENVIRONMENT, Child
 from examples import example
-from peer import PEERS, TIMEOUT
+from peer import PEERS
 from ports import free_port
+from watched import Line, Watched, parse
 
 KINDS = {
     "websockets": [sys.executable, str(PEERS / "steady.py")],
@@ -26,52 +27,6 @@ KINDS = {
 # From the start of the client to the end that it makes itself. All servers must have had their part by then.
 STOP_AFTER = 40.0
 TEXTS = ["one", "two", "three"]
-
-Line = Any
-
-
-class Watched:
-    """A child process, and what it has said so far."""
-
-    def __init__(self, child: Child, read: Callable[[str], Line]) -> None:
-        self.child = child
-        self.lines: list[Line] = []
-        self.more = asyncio.Event()
-        self.is_over = False
-        self.reader = asyncio.ensure_future(self.read(read))
-
-    async def read(self, read: Callable[[str], Line]) -> None:
-        while (line := await self.child.read_line()) is not None:
-            self.lines.append(read(line))
-            self.more.set()
-        self.is_over = True
-        self.more.set()
-
-    async def until(self, what: str, is_true: Callable[[list[Line]], Any]) -> None:
-        async def wait() -> None:
-            while not is_true(self.lines):
-                if self.is_over:
-                    raise Failure(f"{self.child.name} ended before {what}: {self}")
-                self.more.clear()
-                await self.more.wait()
-
-        try:
-            await asyncio.wait_for(wait(), TIMEOUT)
-        except asyncio.TimeoutError:
-            raise Failure(f"{self.child.name} does not come to {what}: {self}") from None
-
-    async def end(self) -> int:
-        await self.until("its end", lambda _: self.is_over)
-        return await self.child.wait()
-
-    async def stop(self) -> None:
-        self.reader.cancel()
-        self.child.kill(signal.SIGCONT)
-        await self.child.stop()
-
-    def __str__(self) -> str:
-        lines = [line if isinstance(line, str) else json.dumps(line)[:150] for line in self.lines[-8:]]
-        return f"{' | '.join(lines) or '(nothing)'}; {self.child.complaints()}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +68,7 @@ class Scene:
         stop = ["--reconnect", "fixed:0.2", "--stop-after", str(STOP_AFTER)]
         send = [word for text in TEXTS for word in ("--send", text)]
         command = [str(self.setting.testee), "connect", self.setting.runtime, self.url, *stop, *send, *options]
-        return await self.watch("testee connect", command, json.loads)
+        return await self.watch("testee connect", command, parse)
 
     async def heartbeat(self, *options: str) -> Watched:
         program = str(example(self.setting.installed, "heartbeat", self.setting.runtime))

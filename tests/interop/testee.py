@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, AsyncIterator, Sequence
 
 from children import ENVIRONMENT, Child, Failure
-
-Event = dict[str, Any]
+from watched import Event, parse
 
 
 @dataclass
@@ -81,15 +80,6 @@ class Testee:
             yield f"{'wss' if '--cert' in arguments else 'ws'}://{on_loopback(found[1])}/", child
         finally:
             await child.stop()
-
-
-def parse(line: str) -> Event:
-    try:
-        event = json.loads(line)
-        event["event"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Failure(f"testee connect printed {line!r}, which is no event") from error
-    return dict(event)
 
 
 def on_loopback(address: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import re
 import signal
 import socket
@@ -24,9 +23,10 @@ from openssl import s_server
 from peer import Peer, Result, Step
 from ports import free_port
 from proxies import USER, Door, Proxies, Proxy
-from reconnect import ENDED, Watched
+from reconnect import ENDED
 from secure import identity, port_of, telling_is
 from testee import Outcome, Testee
+from watched import Watched, parse
 
 STEPS: list[Step] = [
     ["echo", "text", 0], ["echo", "text", 1000], ["echo", "binary", 65536], ["echo", "binary", 1 << 20],
@@ -422,7 +422,7 @@ async def dies_late(testee: Testee, stage: Stage, proxy: Proxy, door: Door, sche
 async def watch(client: Testee, url: str) -> Watched:
     """A client that stays connected to the server of this URL, by the name of loopback."""
     command = client.command(client.url(port_of(url)), [])
-    return Watched(await Child.start("testee connect", command), json.loads)
+    return Watched(await Child.start("testee connect", command), parse)
 
 
 def count(events: list[Any], name: str) -> int:

@@ -20,7 +20,7 @@ class Arrival:
 
 def parse(text: bytes, connection: int, at: float) -> Arrival:
     """Reads the number, and compares the rest byte by byte."""
-    digits = text.split(b" ", 1)[0]
+    digits = text[:20].split(b" ", 1)[0]
     is_intact = digits.isdigit() and text == (digits + b" ").ljust(len(text), b"x")
     return Arrival(int(digits) if is_intact else None, len(text), connection, at)
 

@@ -9,6 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 
 
+# Longest time from one poll to the next, in seconds, so that a stall is seen even while there is no packet.
+IDLE = 0.1
+
+
 @dataclass(frozen=True)
 class Faults:
     """Behaviour of one direction. Zero means "no such fault"."""
@@ -38,7 +42,7 @@ class Counters:
     packets: int = 0
     bytes: int = 0
     dropped: int = 0
-    # Longest time that a packet was handed over later than it was due, in seconds.
+    # Longest time from `poll_timeout` to the call of `poll_packets`, in seconds.
     late: float = 0.0
 
 
@@ -57,6 +61,8 @@ class Direction:
         self.under_way: list[tuple[float, int, bytes]] = []
         self.serial = 0
         self.last_due = 0.0
+        # Latest time of `poll_packets`; infinite before the first.
+        self.polled_at = math.inf
 
     def change(self, faults: Faults) -> None:
         """Applies from now on, also to packets that wait in the queue."""
@@ -66,6 +72,8 @@ class Direction:
             self.queue.clear()
             self.queued = 0
             self.under_way.clear()
+            # No later packet waits for one that is lost.
+            self.last_due = 0.0
 
     def handle_packet(self, packet: bytes, now: float) -> None:
         faults = self.faults
@@ -80,6 +88,8 @@ class Direction:
 
     def poll_packets(self, now: float) -> list[bytes]:
         """Packets that are due at the other host."""
+        self.counters.late = max(self.counters.late, now - self.poll_timeout())
+        self.polled_at = now
         # Times are those of an ideal link, so that a late wake-up costs no rate.
         while self.queue and (departure := self.next_departure()) <= now:
             self.free_at = departure
@@ -88,18 +98,17 @@ class Direction:
             self.start_packet(packet, departure)
         due = []
         while self.under_way and self.under_way[0][0] <= now:
-            at, _, packet = heapq.heappop(self.under_way)
+            packet = heapq.heappop(self.under_way)[2]
             self.counters.packets += 1
             self.counters.bytes += len(packet)
-            self.counters.late = max(self.counters.late, now - at)
             due.append(packet)
         return due
 
     def poll_timeout(self) -> float:
-        """Time of the next call of `poll_packets`; infinite if there is no packet."""
+        """Time of the next call of `poll_packets`; infinite before the first, unless there is a packet."""
         departure = self.next_departure() if self.queue else math.inf
         due = self.under_way[0][0] if self.under_way else math.inf
-        return min(departure, due)
+        return min(departure, due, self.polled_at + IDLE)
 
     def start_packet(self, packet: bytes, departure: float) -> None:
         faults = self.faults

@@ -1,7 +1,8 @@
 """A program: carries packets between two TUN devices, and lets each direction have its faults.
 
 The arguments are descriptors: a socket for commands, the client's device, the server's device; and a seed. Each command is a JSON
-object; the answer has the counters of both directions. The program ends when the other end of the socket is closed.
+object with the faults of "up" and "down". With "after", they apply as soon as that many bytes have gone up. The answer has the
+counters of both directions. The program ends when the other end of the socket is closed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import sys
 import time
 from dataclasses import asdict
+from typing import Any
 
 from direction import Direction, Faults
 
@@ -30,6 +32,10 @@ class Emulator:
         self.server = server
         self.up = Direction(seed)
         self.down = Direction(seed + 1)
+        # A command that waits for its bytes.
+        self.later: dict[str, Any] | None = None
+        # Bytes that had gone up when such a command was obeyed.
+        self.changed_at: int | None = None
 
     def run(self) -> None:
         while True:
@@ -44,6 +50,9 @@ class Emulator:
             if self.server in readable:
                 read_packets(self.server, self.down)
             write_packets(self.server, self.up)
+            if self.later and self.up.counters.bytes >= self.later["after"]:
+                self.change(self.later)
+                self.later, self.changed_at = None, self.up.counters.bytes
             write_packets(self.client, self.down)
 
     def handle_command(self) -> bool:
@@ -57,12 +66,18 @@ class Emulator:
             os.close(self.server)
             os.set_blocking(descriptor, False)
             self.server = descriptor
+        if "after" in command:
+            self.later = command
+        else:
+            self.change(command)
+        counters = {"up": asdict(self.up.counters), "down": asdict(self.down.counters), "changed_at": self.changed_at}
+        self.control.send(json.dumps(counters).encode())
+        return True
+
+    def change(self, command: dict[str, Any]) -> None:
         for name, direction in [("up", self.up), ("down", self.down)]:
             if name in command:
                 direction.change(Faults(**command[name]))
-        counters = {"up": asdict(self.up.counters), "down": asdict(self.down.counters)}
-        self.control.send(json.dumps(counters).encode())
-        return True
 
 
 def read_packets(device: int, direction: Direction) -> None:

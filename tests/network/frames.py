@@ -6,10 +6,11 @@ import base64
 import hashlib
 import re
 import struct
-from asyncio import StreamReader
+from asyncio import IncompleteReadError, StreamReader
 from dataclasses import dataclass
 
 CLOSE, PING, PONG = 0x8, 0x9, 0xA
+PIECE = 1 << 16
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -34,7 +35,19 @@ async def read_frame(reader: StreamReader) -> Frame:
     elif length == 127:
         (length,) = struct.unpack("!Q", await reader.readexactly(8))
     key = await reader.readexactly(4)
-    return Frame(bool(first & 0x80), first & 0x0F, unmask(await reader.readexactly(length), key))
+    return Frame(bool(first & 0x80), first & 0x0F, await read_payload(reader, length, key))
+
+
+async def read_payload(reader: StreamReader, length: int, key: bytes) -> bytes:
+    """Unmasks each piece as it comes: 15 MB at once would delay everything else in this program."""
+    payload = bytearray()
+    while len(payload) < length:
+        piece = await reader.read(min(PIECE, length - len(payload)))
+        if not piece:
+            raise IncompleteReadError(b"", length)
+        turn = len(payload) % 4
+        payload += unmask(piece, key[turn:] + key[:turn])
+    return bytes(payload)
 
 
 def unmask(payload: bytes, key: bytes) -> bytes:

@@ -13,7 +13,13 @@ from typing import NoReturn
 from link import HOSTS
 
 # Debian's packages of the programs.
-PROGRAMS = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux", "mount": "mount"}
+PROGRAMS = {
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "mount": "mount",
+}
 INSIDE = "--inside"
 
 # A mount namespace for names of our own; and a user namespace, which allows that, where this user is not root.
@@ -40,7 +46,7 @@ def go_inside(program: str, words: list[str]) -> NoReturn:
         if subprocess.run([*way, "true"], stderr=subprocess.DEVNULL).returncode == 0:
             command = [*way, sys.executable, program, INSIDE, *words]
             os.execvp(command[0], command)
-    sys.exit("run: neither root's rights nor user namespaces are to be had here")
+    sys.exit("run: this needs root's rights or user namespaces")
 
 
 def give_names() -> None:

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, AsyncIterator
@@ -37,9 +37,11 @@ class Totals:
 
     up: Counters
     down: Counters
+    # Bytes that had gone up when the faults of `set_both_after` began to apply.
+    changed_at: int | None
 
     def late(self) -> float:
-        """Longest time by which the emulator was behind its own promise, in seconds."""
+        """Longest time by which the emulator was behind, in seconds."""
         return max(self.up.late, self.down.late)
 
 
@@ -55,19 +57,20 @@ class Link:
     @asynccontextmanager
     async def make(cls, seed: int) -> AsyncIterator[Link]:
         async with AsyncExitStack() as stack:
-            client, server = Namespace(), Namespace()
+            client, server = await make_namespace(), await make_namespace()
             control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             link = cls(client, server, control)
             stack.callback(link.close)
-            devices = [client.make_device(CLIENT), server.make_device(SERVER)]
-            descriptors = [theirs.fileno(), *devices]
-            emulator = subprocess.Popen(
-                [sys.executable, str(EMULATOR), *map(str, descriptors), str(seed)], pass_fds=descriptors
-            )
-            stack.push_async_callback(end, emulator)
-            theirs.close()
-            for device in devices:
-                os.close(device)
+            # The emulator has its own descriptors of all of these.
+            with theirs, ExitStack() as devices:
+                descriptors = [theirs.fileno()]
+                for host, addresses in [(client, CLIENT), (server, SERVER)]:
+                    descriptors.append(await make_device(host, addresses))
+                    devices.callback(os.close, descriptors[-1])
+                emulator = subprocess.Popen(
+                    [sys.executable, str(EMULATOR), *map(str, descriptors), str(seed)], pass_fds=descriptors
+                )
+                stack.push_async_callback(end, emulator)
             control.setblocking(False)
             yield link
 
@@ -77,16 +80,22 @@ class Link:
     async def set_both(self, faults: Faults) -> None:
         await self.set(faults, faults)
 
+    async def set_both_after(self, size: int, faults: Faults) -> None:
+        """The emulator itself begins with these faults, when `size` bytes have gone up."""
+        await self.ask({"after": size, "up": asdict(faults), "down": asdict(faults)})
+
     async def cut(self) -> None:
         await self.set_both(Faults(cut=True))
 
     async def replace_server(self) -> None:
         """The server's host is gone with all its sockets; a new one has its addresses. It knows no connection of the old one."""
-        gone, self.server = self.server, Namespace()
+        gone, self.server = self.server, await make_namespace()
         gone.close()
-        device = self.server.make_device(SERVER)
-        await self.ask({}, device)
-        os.close(device)
+        device = await make_device(self.server, SERVER)
+        try:
+            await self.ask({}, device)
+        finally:
+            os.close(device)
 
     async def totals(self) -> Totals:
         return await self.ask({})
@@ -101,12 +110,22 @@ class Link:
         if not answer:
             raise Failure("the emulator is gone")
         counters = json.loads(answer)
-        return Totals(Counters(**counters["up"]), Counters(**counters["down"]))
+        return Totals(Counters(**counters["up"]), Counters(**counters["down"]), counters["changed_at"])
 
     def close(self) -> None:
         self.control.close()
         self.client.close()
         self.server.close()
+
+
+async def make_namespace() -> Namespace:
+    """Makes a namespace in a thread: other runs go on while the kernel clears older namespaces away."""
+    return await asyncio.to_thread(Namespace)
+
+
+async def make_device(host: Namespace, addresses: list[str]) -> int:
+    """Makes a device in a thread, too, because it runs a program."""
+    return await asyncio.to_thread(host.make_device, addresses)
 
 
 async def end(process: subprocess.Popen[bytes]) -> None:

@@ -54,21 +54,18 @@ class Namespace:
             os.close(outside)
 
     def command(self, *words: str) -> list[str]:
-        """The command line that runs `words` in the namespace, in a process of the same id."""
-        return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self.descriptor}", "--", *words]
+        """The command line that runs `words` in the namespace, in a process of the same id. It is killed if this process ends."""
+        return ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net=/proc/{os.getpid()}/fd/{self.descriptor}", "--", *words]
 
     def make_device(self, addresses: list[str]) -> int:
-        """Makes a TUN device with these addresses, and returns its descriptor."""
+        """Makes a TUN device with these addresses, and returns its descriptor. Takes the time of a program's run."""
         with self.entered():
             device = open_tun()
-            run_ip(
-                f"link set {DEVICE} mtu 1500 txqueuelen 4000 addrgenmode none",
-                *(f"address add {address} dev {DEVICE} nodad" for address in addresses),
-                f"link set {DEVICE} up",
-                "link set lo up",
-            )
-            for name, value in SETTINGS.items():
-                write_setting(name, value)
+            try:
+                set_up(addresses)
+            except BaseException:
+                os.close(device)
+                raise
         return device
 
     def close(self) -> None:
@@ -83,6 +80,18 @@ def open_tun() -> int:
     device = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
     fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH22x", DEVICE.encode(), IFF_TUN | IFF_NO_PI))
     return device
+
+
+def set_up(addresses: list[str]) -> None:
+    """Gives the device its addresses, and the namespace its settings."""
+    run_ip(
+        f"link set {DEVICE} mtu 1500 txqueuelen 4000 addrgenmode none",
+        *(f"address add {address} dev {DEVICE} nodad" for address in addresses),
+        f"link set {DEVICE} up",
+        "link set lo up",
+    )
+    for name, value in SETTINGS.items():
+        write_setting(name, value)
 
 
 def run_ip(*lines: str) -> None:

@@ -1,4 +1,4 @@
-"""A raw WebSocket server that writes down each message when its last byte has come. It answers pings and Close, no more."""
+"""A raw WebSocket server that records each message after its last byte. It answers pings and Close, no more."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 from pathlib import Path
@@ -17,18 +18,23 @@ TCP_NOTSENT_LOWAT = 25
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def notsent_lowat(process: int, port: int) -> int:
-    """`TCP_NOTSENT_LOWAT` of the process's connection to `port`, in bytes. 0 means that nobody has set it."""
+def notsent_lowat(process: int, port: int) -> int | None:
+    """
+    `TCP_NOTSENT_LOWAT` of the process's connection to `port`, in bytes. 0 means that nobody has set it, `None` that there is no such
+    connection.
+    """
     pidfd = os.pidfd_open(process)
     try:
         for entry in Path(f"/proc/{process}/fd").iterdir():
-            if is_socket(entry):
-                with borrow(pidfd, int(entry.name)) as found:
-                    if is_connected(found, port):
-                        return found.getsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT)
+            found = borrow(pidfd, int(entry.name)) if is_socket(entry) else None
+            if found is None:
+                continue
+            with found:
+                if is_connected(found, port):
+                    return found.getsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT)
     finally:
         os.close(pidfd)
-    raise Failure(f"process {process} has no connection to port {port}")
+    return None
 
 
 def is_socket(entry: Path) -> bool:
@@ -38,11 +44,14 @@ def is_socket(entry: Path) -> bool:
         return False  # closed just now
 
 
-def borrow(pidfd: int, descriptor: int) -> socket.socket:
-    """Our own descriptor of the other process's socket."""
+def borrow(pidfd: int, descriptor: int) -> socket.socket | None:
+    """Our own descriptor of the other process's socket, unless the process has closed it just now."""
     ours = LIBC.syscall(PIDFD_GETFD, pidfd, descriptor, 0)
     if ours < 0:
-        raise Failure(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+        number = ctypes.get_errno()
+        if number == errno.EBADF:
+            return None
+        raise Failure(f"pidfd_getfd: {os.strerror(number)}")
     return socket.socket(fileno=ours)
 
 

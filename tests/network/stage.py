@@ -19,6 +19,11 @@ from peer import PORT, Peer, Record
 from verdict import Verdict
 
 POLL = 0.01
+# Longest delay of a run that still proves something, in seconds. It is far below every deadline in a scenario.
+LATE = 0.3
+TICK = 0.02
+# Bytes that each connection lets the kernel hold unsent, so that a ping waits behind no more.
+NOTSENT_LOWAT = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Stage:
         self.record = Record()
         self.verdict = verdict
         self.server = AsyncExitStack()
+        self.client: Client | None = None
 
     async def start_server(self) -> None:
         """Starts a server on the present host. It writes to the record of the run."""
@@ -55,18 +61,23 @@ class Stage:
         # The client ends by itself, too, should nobody be there to end it.
         words = ["--load", load.argument(), "--stop-after", str(self.limit + 10), *options]
         start = Client.start(self.link.client, self.setting.testee, self.setting.runtime, url, *words)
-        return await self.stack.enter_async_context(start)
+        self.client = await self.stack.enter_async_context(start)
+        return self.client
 
     async def start_connected(self, load: Load, *options: str) -> Client:
-        """Starts the client, and notes the `notsent_lowat` of its first connection."""
+        """Starts the client, and checks the `notsent_lowat` of its first connection."""
         client = await self.start_client(load, *options)
         await self.until(lambda: bool(self.record.opened()), 10, client)
-        self.note_lowat(client)
+        await self.check_lowat(client)
         return client
 
-    def note_lowat(self, client: Client) -> None:
-        value = sockets.notsent_lowat(client.child.process.pid, PORT)
-        self.verdict.note("notsent_lowat", value or "unset")
+    async def check_lowat(self, client: Client) -> None:
+        """Waits for a connection of the client, and looks at its socket."""
+        end = time.monotonic() + 5
+        while (value := sockets.notsent_lowat(client.child.process.pid, PORT)) is None and time.monotonic() < end:
+            client.check_life()
+            await asyncio.sleep(POLL)
+        self.verdict.equal("notsent_lowat", value, NOTSENT_LOWAT)
 
     async def until(self, is_true: Callable[[], bool], limit: float, client: Client) -> bool:
         """Whether it became true within `limit` seconds. The client has to live as long."""
@@ -90,15 +101,48 @@ class Stage:
                 since, count = time.monotonic(), len(self.record.arrivals)
             await asyncio.sleep(POLL)
 
-    async def check_emulator(self) -> None:
-        """A run proves nothing if the emulator itself was behind."""
-        late = (await self.link.totals()).late()
-        if late > LATE:
-            self.verdict.at_most("the emulator's delay", late, LATE, " s")
+    async def play(self, play: Callable[[Stage], Awaitable[None]]) -> None:
+        """Plays to the end, to an error or to the limit. A run proves nothing if the emulator or this program was behind."""
+        delay = Delay()
+        try:
+            await asyncio.wait_for(play(self), self.limit)
+            if self.client:
+                self.client.check_life()
+        except asyncio.TimeoutError:
+            self.verdict.wrong(f"no end within {self.limit:.0f} s")
+        except Exception as error:
+            self.verdict.wrong(told(error))
+        self.verdict.at_most("this program's delay", delay.stop(), LATE, " s")
+        self.verdict.at_most("the emulator's", (await self.link.totals()).late(), LATE, " s")
 
 
-# Far below every deadline in a scenario, and above the pauses of a machine that others use, too.
-LATE = 1.0
+class Delay:
+    """Measures by how much this program wakes up late, from its start to `stop`."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self.due = time.monotonic()
+        self.task = asyncio.ensure_future(self.run())
+
+    async def run(self) -> None:
+        while True:
+            self.look()
+            self.due = time.monotonic() + TICK
+            await asyncio.sleep(TICK)
+
+    def look(self) -> None:
+        self.longest = max(self.longest, time.monotonic() - self.due)
+
+    def stop(self) -> float:
+        """The longest delay in seconds."""
+        self.task.cancel()
+        # A delay may have begun that the task has not seen.
+        self.look()
+        return self.longest
+
+
+def told(error: Exception) -> str:
+    return str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True)
@@ -120,10 +164,7 @@ class Scenario:
                 link = await stack.enter_async_context(Link.make(setting.seed))
                 stage = Stage(setting, link, self.limit, verdict, stack)
                 stack.push_async_callback(stage.stop_server)
-                await asyncio.wait_for(self.play(stage), self.limit)
-                await stage.check_emulator()
-        except asyncio.TimeoutError:
-            verdict.wrong(f"no end within {self.limit:.0f} s")
+                await stage.play(self.play)
         except Exception as error:
-            verdict.wrong(str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}")
+            verdict.wrong(told(error))
         return verdict

@@ -22,22 +22,20 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
                       [--reconnect fixed:SECONDS|backoff|backoff:BASE:CAP|never] [--send TEXT]...
                       [--send-every SECONDS:TEXT] [--delivery at-most-once|confirmed]
-                      [--stop-after SECONDS]
+                      [--stop-after SECONDS] [--load COUNT:BYTES[:SECONDS]]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
-       testee connect RUNTIME URL --load COUNT:BYTES[:SECONDS] [OPTION]...
 
-RUNTIME is tokio, async-std, smol or blocking. With any option of the last three lines, connect uses the client that stays connected:
---send is queued before there is a connection, and --stop-after closes with code 1000. --send-every queues TEXT every SECONDS, {n}
-in it being the number of the message, from 0. A message that finds no room in the outbox is tried again the next time. BASE and CAP
-are in seconds. `reconnecting` tells the `cause`, and the last line is `gave_up` with its `reason`.
+RUNTIME is tokio, async-std, smol or blocking. With --reconnect, --send, --send-every, --delivery, --stop-after or --load, connect
+uses the client that stays connected. --send is queued before there is a connection, and --stop-after closes with code 1000.
+--send-every queues TEXT every SECONDS, {n} in it being the number of the message, from 0. A message that finds no room in the outbox
+is tried again the next time. --load sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by default). Each is
+its number from 0, a space and a row of x. BASE and CAP are in seconds. `reconnecting` tells the `cause`, and the last line is
+`gave_up` with its `reason`.
 
 --deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
 is not told offers it with every default, a server does not compress.
-
---load uses the client that stays connected, too. It sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by
-default). Each is its number from 0, a space and a row of x.
 
 Files are in PEM. --ca is trusted in place of the platform's authorities, for the server alone; --proxy-ca is the same for a
 proxy https://. Other proxies are http://, socks5:// and socks5h://, with user:password@ if need be; --proxy-from-env takes that

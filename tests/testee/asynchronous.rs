@@ -165,7 +165,7 @@ async fn sleep<R: Runtime>(time: Duration) {
     poll_fn(|cx| Pin::new(&mut sleep).poll(cx).map(|_| ())).await;
 }
 
-/// Sends what it can until the client is over.
+/// Sends the messages of the load, until the client is over.
 async fn send_all<R: Runtime>(client: Handle<R>, load: Load) {
     for text in load.texts() {
         if client.send(text).await.is_err() {

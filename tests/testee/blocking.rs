@@ -101,7 +101,7 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
     }
 }
 
-/// Sends what it can until the client is over.
+/// Sends the messages of the load, until the client is over.
 fn send_all(client: &Handle, load: Load) {
     for text in load.texts() {
         if client.send(text).is_err() {

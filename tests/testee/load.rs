@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// Messages to send: each is its number from 0, a space, and as many `x` as its size wants.
+/// Messages to send. Each is its number from 0, a space, and `x` up to its size.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     count: u64,
     /// In bytes.
     size: usize,
-    /// From one message to the next; zero sends them as fast as there is room.
+    /// Pause between two messages. With zero, the next message is sent as soon as the outbox has room.
     pub(crate) every: Duration,
 }
 

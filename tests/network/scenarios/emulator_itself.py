@@ -12,7 +12,7 @@ from typing import Iterator
 from children import Failure
 from direction import Faults
 from link import SERVER_IPV4, SERVER_IPV6
-from stage import Scenario, Stage
+from stage import LATE, Scenario, Stage
 
 PORT = 9
 DELAY = 0.025
@@ -65,7 +65,6 @@ def datagrams(stage: Stage, address: str) -> Iterator[tuple[socket.socket, socke
             server = socket.socket(family, socket.SOCK_DGRAM)
         with server:
             server.setblocking(False)
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             server.bind((address, PORT))
             client.connect((address, PORT))
             yield client, server
@@ -97,18 +96,26 @@ async def round_trip(stage: Stage) -> float:
 
 async def burst(stage: Stage, address: str, size: int, count: int) -> list[int]:
     """Numbers of the datagrams that arrive, of `count` that are sent."""
+    loop = asyncio.get_running_loop()
     came = []
     with datagrams(stage, address) as (client, server):
         for number in range(count):
-            client.send(number.to_bytes(4, "big").ljust(size))
+            await loop.sock_sendall(client, number.to_bytes(4, "big").ljust(size))
             if number % 20 == 19:
                 await asyncio.sleep(0.005)
-        await asyncio.sleep(0.2)
-        try:
-            while True:
-                came.append(int.from_bytes(server.recv(size)[:4], "big"))
-        except BlockingIOError:
-            return came
+                came += drain(server, size)
+        await asyncio.sleep(2 * DELAY + LATE)
+        return came + drain(server, size)
+
+
+def drain(server: socket.socket, size: int) -> list[int]:
+    """Numbers of the datagrams that wait in the socket."""
+    came = []
+    try:
+        while True:
+            came.append(int.from_bytes(server.recv(size)[:4], "big"))
+    except BlockingIOError:
+        return came
 
 
 def overtaken(came: list[int]) -> int:

@@ -1,0 +1,3 @@
+"""The runtimes that `testee` knows."""
+
+RUNTIMES = ["tokio", "async-std", "smol", "blocking"]
