@@ -73,7 +73,7 @@ pub type Incoming<T = TcpStream> = ws_async::Incoming<AsyncIo, T>;
 /// ```
 pub type Listener = ws_async::Listener<AsyncIo>;
 
-/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
+/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
 ///
 /// ```no_run

@@ -23,7 +23,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// Drops the stream, so that nothing of what it holds reaches the peer any more. It is called for a peer that has missed a
     /// deadline, for an attempt that failed, and when a listener breaks off the connection. TCP is reset.
     ///
-    /// The default only drops it.
+    /// The default only drops it. A TCP stream of which the user holds a clone is reset when the last clone is dropped.
     fn reset(self)
     where
         Self: Sized,

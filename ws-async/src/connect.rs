@@ -46,7 +46,7 @@ pub(crate) async fn reach<R: Runtime>(
                 continue;
             }
             ReachStep::Wait(deadline) => deadline,
-            ReachStep::Done(reached) => return reached.and_then(used::<R>),
+            ReachStep::Done(reached) => return reached.map(used::<R>),
         };
         let ended = poll_fn(|cx| {
             let ended = attempts.iter_mut().enumerate().find_map(|(n, (_, attempt))| {
@@ -68,12 +68,13 @@ async fn dial<R: Runtime>(options: &ConnectOptions, address: SocketAddr) -> io::
     R::connect(address, options).await.map_err(|error| options.explain(error))
 }
 
-/// The attempt that has won is closed in the ordinary way from now on.
-fn used<R: Runtime>(reached: Reached<R::TcpStream>) -> Result<Reached<R::TcpStream>, ConnectError> {
+/// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
+/// the handshake tells of the reset.
+fn used<R: Runtime>(reached: Reached<R::TcpStream>) -> Reached<R::TcpStream> {
     if let Some(socket) = R::socket(&reached.transport) {
-        socket::reset_on_close(&socket, false)?;
+        let _ = socket::reset_on_close(&socket, false);
     }
-    Ok(reached)
+    reached
 }
 
 /// The proxy, TLS and the opening handshake, as [`Opening`] says.

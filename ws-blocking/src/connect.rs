@@ -39,7 +39,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<Tc
         let left = reach.deadline() - now;
         let tell = tell.clone();
         let begun = match reach.poll(now) {
-            ReachStep::Done(result) => return result.and_then(used),
+            ReachStep::Done(result) => return result.map(used),
             ReachStep::Wait(until) => {
                 match told.recv_timeout(until - now) {
                     Ok(Told::Addresses(addresses)) => reach.handle_addresses(addresses),
@@ -99,10 +99,11 @@ fn connect_within(socket: TcpStream, address: SocketAddr, patience: Duration) ->
     Ok(socket.into())
 }
 
-/// The attempt that has won is closed in the ordinary way from now on.
-fn used(reached: Reached<TcpStream>) -> Result<Reached<TcpStream>, ConnectError> {
-    reset_on_close(&reached.transport, false)?;
-    Ok(reached)
+/// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
+/// the handshake tells of the reset.
+fn used(reached: Reached<TcpStream>) -> Reached<TcpStream> {
+    let _ = reset_on_close(&reached.transport, false);
+    reached
 }
 
 /// Everything after the transport is up. The time to open counts from `start`.

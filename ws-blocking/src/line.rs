@@ -51,16 +51,16 @@ impl Line {
     }
 
     /// From now on it goes over this socket.
-    pub(crate) fn connect(&self, socket: TcpStream) -> io::Result<()> {
+    pub(crate) fn connect(&self, socket: TcpStream) {
         let mut state = self.lock();
-        socket.set_read_timeout(Some(state.read_timeout))?;
-        socket.set_write_timeout(Some(state.write_timeout))?;
+        // Some systems refuse that for a socket that the peer has reset. The next read tells how it has ended.
+        let _ = socket.set_read_timeout(Some(state.read_timeout));
+        let _ = socket.set_write_timeout(Some(state.write_timeout));
         state.socket = Some(Arc::new(socket));
         // Whoever waits has something to write first.
         state.is_wanted = true;
         drop(state);
         self.changed.notify_all();
-        Ok(())
     }
 
     /// Goes over no socket any more. The one before, from which nobody may be reading, nor writing to it, takes of `last` what

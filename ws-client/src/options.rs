@@ -181,7 +181,8 @@ impl ConnectOptions {
     /// Calls `hook` with each socket before it is bound and connects, after all other options were set. An error fails the attempt at
     /// this address.
     ///
-    /// The socket is not connected. It implements `AsFd` (`AsSocket` on Windows), so that a crate such as `socket2` can set any option.
+    /// The socket is not connected. It implements `AsFd` (`AsSocket` on Windows), so that a crate such as `socket2` can set its options.
+    /// `SO_LINGER` is set by the library: closing a socket before its attempt has won resets it.
     ///
     /// ```
     /// let options = ws_client::ConnectOptions::new("ws://127.0.0.1:8080/")?

@@ -60,7 +60,7 @@ pub type Incoming<T = TcpStream> = ws_async::Incoming<Tokio, T>;
 /// connections.
 pub type Listener = ws_async::Listener<Tokio>;
 
-/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and comes back
+/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
 ///
 /// ```no_run

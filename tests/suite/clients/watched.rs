@@ -27,7 +27,7 @@ pub struct Watched<C> {
     pub gave_up: Option<GiveUp>,
 }
 
-/// A client that comes back at once, whatever happens, and has no deadline that a busy machine could miss.
+/// A client that reconnects at once, whatever happens, and has no deadline that a busy machine could miss.
 pub fn persistent<C: ClientAdapter>(url: &str) -> ClientBuilder<C> {
     ClientBuilder::new(url).config(quiet()).open_timeout(FAR).reconnect(Reconnect::after(SOON))
 }

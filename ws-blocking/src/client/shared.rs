@@ -182,7 +182,7 @@ fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<
 
 /// Whether a message would be accepted, or none ever.
 fn has_room(session: &Session) -> bool {
-    session.has_room() || matches!(session.status(), Status::Closing | Status::Closed)
+    session.has_room() || !session.is_accepting()
 }
 
 fn is_closed(session: &Session) -> bool {
@@ -355,7 +355,7 @@ impl Shared {
             let taken = opened.and_then(|reached| {
                 let local = reached.transport.local_addr()?;
                 if session.opened(&reached.route, reached.peer, local, now) {
-                    self.driver.transport.connect(reached.transport)?;
+                    self.driver.transport.connect(reached.transport);
                 } else {
                     Transport::reset(&reached.transport);
                 }

@@ -1,4 +1,4 @@
-//! When a client comes back, and until when.
+//! The delays of a client that reconnects, and their limits.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! After what a client comes back, and what a hook changes.
+//! The ends after which a client reconnects, and the changes by a hook.
 
 use std::io;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The policy in virtual time: after what it comes back, when, and until when.
+//! The policy in virtual time: the ends that it retries, its delays and its limits.
 
 mod delays;
 mod ends;

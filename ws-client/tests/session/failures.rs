@@ -1,4 +1,4 @@
-//! Every phase fails in every way: what is reported, in which order, and whether the client comes back.
+//! Every phase fails in every way: the events, their order, and whether the client reconnects.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the user ends, and how the client comes back when the user wants it.
+//! Ends by the user, and the attempts that the user asks for.
 
 use ws_client::{Reconnect, Status};
 use ws_core::{CloseCode, Config, Machine, SendError};
