@@ -75,6 +75,8 @@ pub(super) struct Outbox {
     proofs: Proofs,
     /// Number of messages that were proven, on all connections.
     arrived: u64,
+    /// Number of suspects that go at a time.
+    group: usize,
     /// A pong has repeated a nonce of ours, on any connection.
     has_repeated: bool,
     /// A pong has come on this connection that repeats none, after a ping that asks for a proof had left.
@@ -113,6 +115,7 @@ impl Outbox {
             is_ambiguous: false,
             proofs: Proofs::default(),
             arrived: 0,
+            group: 1,
             has_repeated: false,
             has_strange_pong: false,
             #[cfg(feature = "deflate")]

@@ -33,7 +33,8 @@ pub(super) struct Record {
     alone: u32,
     /// The number of proven messages at the last one.
     proven: u64,
-    is_suspect: bool,
+    /// The peer refused it or another one.
+    was_refused: bool,
     standing: Standing,
 }
 
@@ -48,9 +49,14 @@ enum Standing {
 }
 
 impl Record {
-    /// Whether it goes by itself, because it may be what ends connections.
+    /// Whether it may be the reason for an end: it goes with few others, so that it takes few with it.
     pub(super) fn is_suspect(&self) -> bool {
-        self.is_suspect
+        self.was_refused || self.goes_alone()
+    }
+
+    /// Whether it goes by itself.
+    pub(super) fn goes_alone(&self) -> bool {
+        self.failures >= SUSPICIOUS
     }
 
     /// Counts a failure. It counts against the message only if there is evidence: the peer refused a message, and it can only
@@ -60,7 +66,7 @@ impl Record {
         let has_evidence = (is_refusal && is_alone) || (self.failures > 0 && proven > self.proven);
         self.failures = self.failures.saturating_add(1);
         self.proven = proven;
-        self.is_suspect |= is_refusal || self.failures >= SUSPICIOUS;
+        self.was_refused |= is_refusal;
         if has_evidence {
             self.counted += 1;
         } else if is_alone {

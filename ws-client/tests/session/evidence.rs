@@ -45,6 +45,27 @@ fn a_message_that_the_peer_refuses_is_given_up_wherever_it_waits_and_no_other_is
 }
 
 #[test]
+fn a_refusal_among_many_messages_costs_few_round_trips() {
+    // A server that sheds load closes with 1008 (here in its bytes), and no message is the reason.
+    let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
+    let mut sim = Sim::new(confirmed(), [mute]);
+    sim.settle();
+    (0..500).for_each(|n| sim.send(&n.to_string()));
+    sim.settle();
+    sim.inject(b"\x88\x02\x03\xF0");
+    sim.settle();
+    sim.cut(false);
+    let before = sim.pings.len();
+    sim.advance(secs(5));
+    assert_eq!(sim.session.flushed(None), Some(Ok(())));
+    let texts = sim.texts();
+    let expected: Vec<_> = (0..500).map(|n| n.to_string()).collect();
+    assert_eq!(texts[texts.len() - 500..], expected);
+    let proofs = sim.pings.len() - before;
+    assert!(proofs < 12, "{proofs} proofs");
+}
+
+#[test]
 fn a_server_that_crashes_again_and_again_costs_no_message() {
     // It crashes when so many bytes have come; it may have read all of them, and may have answered.
     for delivered in [0, 20, usize::MAX] {
