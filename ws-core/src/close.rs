@@ -221,7 +221,8 @@ impl fmt::Display for Closed {
             write!(f, " ({:?})", &*self.reason)?;
         }
         if self.unsent > 0 {
-            write!(f, ", {} messages unsent", self.unsent)?;
+            let s = if self.unsent == 1 { "" } else { "s" };
+            write!(f, ", {} message{s} unsent", self.unsent)?;
         }
         if let Some(violation) = self.violation() {
             let Violation { kind, offset, .. } = violation;

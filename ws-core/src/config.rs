@@ -118,12 +118,14 @@ impl Config {
         self
     }
 
-    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. The first ping is sent after a random time
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` and zero send none. The first ping is sent after a random time
     /// between half of it and all of it, so that connections which were opened at once do not ping at once.
     #[must_use]
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        // An interval of zero would never let the machine come to rest.
-        self.ping_interval = interval.into().map(|interval| interval.max(Duration::from_millis(1)));
+        // A shorter interval would never let the machine come to rest.
+        let shortest = Duration::from_millis(1);
+        self.ping_interval =
+            interval.into().filter(|interval| !interval.is_zero()).map(|interval| interval.max(shortest));
         self
     }
 

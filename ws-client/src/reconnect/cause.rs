@@ -133,7 +133,8 @@ impl fmt::Display for GiveUp {
         match self {
             Self::NotRetried(cause) => write!(f, "the policy does not reconnect after this end: {cause}"),
             Self::Attempts(limit) => {
-                write!(f, "the limit of {limit} attempts to reconnect (max_attempts) is reached")
+                let s = if *limit == 1 { "" } else { "s" };
+                write!(f, "the limit of {limit} attempt{s} to reconnect (max_attempts) is reached")
             }
             Self::Elapsed(limit) => {
                 write!(f, "reconnecting would take longer than the limit of {limit:?} (max_elapsed)")
