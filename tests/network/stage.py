@@ -19,8 +19,6 @@ from peer import PORT, Peer, Record
 from verdict import Verdict
 
 POLL = 0.01
-# Longest delay of a run that still proves something, in seconds. It is far below every deadline in a scenario.
-LATE = 0.3
 TICK = 0.02
 # Bytes that each connection lets the kernel hold unsent, so that a ping waits behind no more.
 NOTSENT_LOWAT = 128 * 1024
@@ -112,8 +110,8 @@ class Stage:
             self.verdict.wrong(f"no end within {self.limit:.0f} s")
         except Exception as error:
             self.verdict.wrong(told(error))
-        self.verdict.at_most("this program's delay", delay.stop(), LATE, " s")
-        self.verdict.at_most("the emulator's", (await self.link.totals()).late(), LATE, " s")
+        self.verdict.late("this program's delay", delay.stop())
+        self.verdict.late("the emulator's", (await self.link.totals()).late())
 
 
 class Delay:

@@ -9,7 +9,8 @@ from functools import partial
 
 from arrivals import Load, disordered, doubled
 from direction import Faults
-from stage import LATE, Scenario, Stage
+from stage import Scenario, Stage
+from verdict import LATE
 
 GOOD = Faults(rate=1_000_000, delay=0.02)
 LOAD = Load(count=200, size=1_000, every=0.1)

@@ -12,7 +12,8 @@ from typing import Iterator
 from children import Failure
 from direction import Faults
 from link import SERVER_IPV4, SERVER_IPV6
-from stage import LATE, Scenario, Stage
+from stage import Scenario, Stage
+from verdict import LATE, REPEATS_RATE
 
 PORT = 9
 DELAY = 0.025
@@ -29,7 +30,7 @@ async def play(stage: Stage) -> None:
         # The delay is short against the queue, so that TCP always has bytes in it.
         await stage.link.set(Faults(rate=rate, delay=0.005), Faults(delay=0.005))
         seen = await tcp_rate(stage, size)
-        verdict.between(f"of {rate / 1000:.0f} KB/s", seen / rate / PAYLOAD * 100, 80, 102, " %")
+        verdict.between(f"of {rate / 1000:.0f} KB/s", seen / rate / PAYLOAD * 100, 80, 102, " %", repeats=REPEATS_RATE)
     # Binomial: 2000 packets, four standard deviations.
     await stage.link.set_both(Faults(loss=0.2))
     verdict.between("lost at 20 %", 2000 - len(await burst(stage, SERVER_IPV4, 100, 2000)), 328, 472)
