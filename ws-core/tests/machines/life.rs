@@ -1,5 +1,7 @@
 //! Signs of life: only the peer can prove that the peer lives.
 
+use std::time::Duration;
+
 use ws_core::{Connection, Instant, Kind, Machine, MessageRef, Random, Role, Side, Timeout};
 
 use crate::keepalive::{config, first_ping, pong, wake};
@@ -216,6 +218,14 @@ fn pings_do_not_postpone_the_deadline_of_those_before_them() {
         }
         assert_eq!(now, first + seconds(20));
         assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong));
+    }
+}
+
+#[test]
+fn an_interval_of_none_or_zero_sends_no_ping() {
+    for interval in [None, Some(Duration::ZERO)] {
+        let connection = open(Role::Client, &config().ping_interval(interval));
+        assert_eq!(connection.poll_timeout(), None);
     }
 }
 
