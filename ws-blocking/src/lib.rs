@@ -32,9 +32,9 @@ pub use websocket::{Messages, WebSocket};
 
 pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ConfirmError,
-    ConnectError, ConnectOptions, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError, ProxyStep,
-    ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError,
-    TlsConnector, TlsError,
+    ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError,
+    ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor,
+    TlsConfigError, TlsConnector, TlsError,
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_client::{TlsOptions, rustls};
