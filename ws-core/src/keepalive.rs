@@ -109,6 +109,11 @@ impl Keepalive {
         self.unanswered.get_or_insert_default().push(payload);
     }
 
+    /// Number of pings that have left since all before were answered.
+    pub(crate) fn number_left(&self) -> u64 {
+        self.unanswered.as_ref().map_or(0, |unanswered| unanswered.leaving)
+    }
+
     /// A pong came. The round-trip time of the ping that it answers, if it answers one.
     ///
     /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it

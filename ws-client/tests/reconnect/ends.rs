@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use ws_client::{
-    Attempts, Cause, ConnectError, ConnectOptions, Decision, End, GiveUp, Phase, ProxyError, Reconnect,
+    Attempts, Cause, ClientError, ConnectError, ConnectOptions, Decision, End, GiveUp, Phase, ProxyError,
+    Reconnect,
 };
 use ws_core::{Broken, ClientRequest, Error, HandshakeError, Timeout};
 
@@ -38,16 +39,17 @@ fn failures() -> Vec<(ConnectError, bool)> {
     ]
 }
 
-/// Every failure of an open connection but a violation.
-fn losses() -> [Error; 6] {
-    [
+/// Every failure of an open connection but a violation, and one that is final.
+fn losses() -> Vec<ClientError> {
+    let errors = [
         Error::UnexpectedEof,
         Error::Timeout(Timeout::Pong),
         Error::Timeout(Timeout::Write),
         Error::Timeout(Timeout::Close),
         Error::Transport(Broken::read(refusal())),
         Error::Transport(Broken::write(refusal())),
-    ]
+    ];
+    errors.into_iter().map(ClientError::Connection).chain([ClientError::Unconfirmed]).collect()
 }
 
 /// What an attempt ends with that can never succeed with the same settings.
@@ -189,7 +191,7 @@ fn violations_are_not_transient() {
     too_big.extend_from_slice(&(1_u64 << 40).to_be_bytes());
     for (bytes, code) in [(&[0x83, 0][..], 1002), (&[0x81, 1, 0xFF], 1007), (&too_big, 1009)] {
         let (mut closed, error) = ended(bytes);
-        assert!(matches!(error, Some(Error::Violation(_))), "{error:?}");
+        assert!(matches!(error, Some(ClientError::Connection(Error::Violation(_)))), "{error:?}");
         assert_eq!(closed.code, code);
         // An abort after it does not make it better.
         for code in [code, 1006] {
