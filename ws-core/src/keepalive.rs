@@ -310,6 +310,21 @@ mod tests {
     }
 
     #[test]
+    fn pings_that_have_left_are_counted_until_all_are_answered() {
+        let mut keepalive = every_20_s();
+        assert_eq!(keepalive.number_left(), 0);
+        ping(&mut keepalive, "a", 1);
+        ping(&mut keepalive, "b", 2);
+        keepalive.pinged(Bytes::from_static(b"c"));
+        assert_eq!(keepalive.pong(b"", at(3)), None);
+        assert_eq!(keepalive.number_left(), 2);
+        keepalive.wrote(1, at(4));
+        assert_eq!(keepalive.number_left(), 3);
+        keepalive.pong(b"c", at(5));
+        assert_eq!(keepalive.number_left(), 0);
+    }
+
+    #[test]
     fn any_byte_that_comes_answers_the_pings_that_have_left_and_no_later_one() {
         let mut keepalive = every_20_s();
         ping(&mut keepalive, "a", 1);

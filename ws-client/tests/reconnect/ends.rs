@@ -156,6 +156,20 @@ fn is_transient_status(status: u16) -> bool {
 }
 
 #[test]
+fn a_peer_that_cannot_be_used_is_a_final_end_that_a_hook_overrides() {
+    let (closed, error) = (closed(1006), ClientError::Unconfirmable);
+    let end = End::Closed { closed: &closed, error: Some(&error) };
+    assert!(end.is_final() && !end.is_transient());
+    for policy in [Reconnect::never(), Reconnect::backoff(), Reconnect::after(secs(1))] {
+        for open in [secs(0), secs(10)] {
+            assert_eq!(ask_after(&policy, open, end), Err(not_retried(end)));
+            let eager = policy.clone().decide(|end| end.is_final().then_some(Decision::RetryIn(ms(7))));
+            assert_eq!(ask_after(&eager, open, end), Ok(ms(7)));
+        }
+    }
+}
+
+#[test]
 fn statuses_that_are_retried_in_either_version() {
     for status in 200..=599 {
         let old = answered(&format!("HTTP/1.0 {status} No\r\nContent-Length: 0\r\n\r\n"));
