@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use socket2::SockRef;
 use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
@@ -60,6 +61,8 @@ pub trait Socket: Sending + Receiving {
     fn split(self) -> (Self::Sender, Self::Receiver);
     /// What was negotiated, as text.
     fn deflate(&self) -> Option<String>;
+    /// Shows the socket of the system.
+    fn look_at_socket(&self, look: impl FnOnce(&SockRef<'_>));
 }
 
 pub trait Sending: Send + 'static {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use socket2::SockRef;
 use ws_async::{Incoming, Listener, Receiver, Runtime, Sender, WebSocket};
 use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
@@ -111,6 +112,11 @@ impl<E: Executor> Socket for On<E, WebSocket<E::Runtime>> {
 
     fn deflate(&self) -> Option<String> {
         self.inner.deflate().map(|deflate| deflate.to_string())
+    }
+
+    fn look_at_socket(&self, look: impl FnOnce(&SockRef<'_>)) {
+        let transport = self.inner.transport().expect("it was not reset");
+        look(&SockRef::from(&E::Runtime::socket(transport).expect("a socket of the system")));
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use socket2::SockRef;
 use ws_blocking::{Incoming, Listener, Receiver, Sender, WebSocket};
 use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
@@ -75,6 +76,10 @@ impl Socket for WebSocket {
 
     fn deflate(&self) -> Option<String> {
         self.deflate().map(|deflate| deflate.to_string())
+    }
+
+    fn look_at_socket(&self, look: impl FnOnce(&SockRef<'_>)) {
+        look(&SockRef::from(self.transport()));
     }
 }
 

@@ -170,6 +170,7 @@ macro_rules! scenarios {
                 the_same_fault_gives_the_same_error
                 a_port_that_is_set_is_had_again
                 each_socket_has_its_options_and_goes_through_the_hook
+                each_accepted_socket_has_its_options
             }
             leaks {
                 two_hundred_connections_leave_nothing_behind

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use ws_client::{ConnectError, ConnectOptions};
+use ws_client::{AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::{CloseCode, Config, Error, Timeout};
 
-use crate::adapter::{Adapter, Receiving, Sending};
+use crate::adapter::{Adapter, Listener, Receiving, Sending, Socket};
 use crate::ends::{FAR, quiet};
 use crate::nowhere::{BlackHole, Nobody};
 use crate::peer::{Peer, Server};
@@ -222,15 +222,57 @@ pub fn a_port_that_is_set_is_had_again<A: Adapter>() {
     assert!(begin.elapsed() >= millis(250), "{:?}", begin.elapsed());
 }
 
+/// Number of unsent bytes that the system holds.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn lowat(socket: &SockRef<'_>) -> Option<u32> {
+    Some(socket.tcp_notsent_lowat().unwrap())
+}
+
+/// Not every system has this option.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn lowat(_: &SockRef<'_>) -> Option<u32> {
+    None
+}
+
+/// Time without traffic before the system asks whether the peer is there, and between two such questions.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn keepalive(socket: &SockRef<'_>) -> Option<[Duration; 2]> {
+    Some([socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap()])
+}
+
+/// Not every system tells both.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+fn keepalive(_: &SockRef<'_>) -> Option<[Duration; 2]> {
+    None
+}
+
+pub fn each_accepted_socket_has_its_options<A: Adapter>() {
+    let default = AcceptOptions::default;
+    for (accept, bytes) in [
+        (default(), Some(128 * 1024)),
+        (default().notsent_lowat(4096), Some(4096)),
+        (default().notsent_lowat(None), None),
+    ] {
+        let listener = A::listen(accept);
+        thread::scope(|scope| {
+            let client = scope.spawn(|| A::connect(options(listener.address())).unwrap());
+            let (socket, _) = listener.accept().unwrap();
+            let (client, _) = client.join().unwrap();
+            socket.look_at_socket(|accepted| {
+                assert!(accepted.tcp_nodelay().unwrap() && !accepted.keepalive().unwrap());
+                match bytes {
+                    Some(bytes) => assert!(lowat(accepted).is_none_or(|seen| seen == bytes)),
+                    None => assert_ne!(lowat(accepted), Some(128 * 1024)),
+                }
+                assert_eq!(accepted.linger().unwrap(), None);
+            });
+            // The attempt was used: closing the socket resets the connection no more.
+            client.look_at_socket(|connected| assert_eq!(connected.linger().unwrap(), None));
+        });
+    }
+}
+
 pub fn each_socket_has_its_options_and_goes_through_the_hook<A: Adapter>() {
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    fn lowat(socket: &TcpStream) -> u32 {
-        SockRef::from(socket).tcp_notsent_lowat().unwrap()
-    }
-    #[cfg(not(any(target_os = "android", target_os = "linux")))]
-    fn lowat(_: &TcpStream) -> u32 {
-        128 * 1024
-    }
     let server = Server::new();
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = |check: fn(&TcpStream)| {
@@ -245,20 +287,20 @@ pub fn each_socket_has_its_options_and_goes_through_the_hook<A: Adapter>() {
     let defaults = options(server.address()).on_socket(counted(|socket| {
         let options = SockRef::from(socket);
         assert!(socket.nodelay().unwrap() && options.keepalive().unwrap());
-        assert_eq!(lowat(socket), 128 * 1024);
+        assert!(keepalive(&options).is_none_or(|times| times == [Duration::from_secs(60); 2]));
+        assert!(lowat(&options).is_none_or(|bytes| bytes == 128 * 1024));
     }));
     let off = options(server.address()).nodelay(false).tcp_keepalive(None).notsent_lowat(None);
     let off = off.on_socket(counted(|socket| {
         let options = SockRef::from(socket);
         assert!(!socket.nodelay().unwrap() && !options.keepalive().unwrap());
-        if cfg!(any(target_os = "android", target_os = "linux")) {
-            assert_ne!(lowat(socket), 128 * 1024);
-        }
+        assert_ne!(lowat(&options), Some(128 * 1024));
     }));
-    let other = options(server.address()).notsent_lowat(4096).on_socket(counted(|socket| {
-        if cfg!(any(target_os = "android", target_os = "linux")) {
-            assert_eq!(lowat(socket), 4096);
-        }
+    let other = options(server.address()).notsent_lowat(4096).tcp_keepalive(Duration::from_secs(7));
+    let other = other.on_socket(counted(|socket| {
+        let options = SockRef::from(socket);
+        assert!(lowat(&options).is_none_or(|bytes| bytes == 4096));
+        assert!(keepalive(&options).is_none_or(|times| times == [Duration::from_secs(7); 2]));
     }));
     for options in [defaults, off, other] {
         thread::scope(|scope| {

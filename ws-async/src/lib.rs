@@ -43,9 +43,10 @@ pub use ws_client::{
 pub use ws_client::{TlsOptions, rustls};
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
-    Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, IllegalClose,
-    InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply,
-    Request, Response, Role, SendError, Side, StreamError, Timeout, Violation, ViolationKind,
+    Accept, Broken, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
+    IllegalClose, InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected,
+    Reply, Request, RequestError, Response, ResponseError, Role, SendError, Side, StreamError, Timeout,
+    Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -32,17 +32,18 @@ pub use websocket::{Messages, WebSocket};
 
 pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ConfirmError,
-    ConnectError, ConnectOptions, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError, ProxyStep,
-    ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor, TlsConfigError,
-    TlsConnector, TlsError,
+    ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError,
+    ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor,
+    TlsConfigError, TlsConnector, TlsError,
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_client::{TlsOptions, rustls};
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
-    Accept, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, Headers, IllegalClose,
-    InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected, Reply,
-    Request, Response, Role, SendError, Side, StreamError, Timeout, Violation, ViolationKind,
+    Accept, Broken, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
+    IllegalClose, InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected,
+    Reply, Request, RequestError, Response, ResponseError, Role, SendError, Side, StreamError, Timeout,
+    Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

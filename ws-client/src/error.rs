@@ -57,6 +57,7 @@ pub enum ConnectError {
 
 /// The addresses that were tried when `open_timeout` passed.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ConnectTimeout {
     /// Addresses that had not answered.
     pub pending: Vec<SocketAddr>,

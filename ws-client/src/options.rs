@@ -16,7 +16,7 @@ use crate::target::{Target, TargetError};
 use crate::tls::{self, TlsConnector};
 
 pub use accept::AcceptOptions;
-pub(crate) use named::NamedConfig;
+use named::NamedConfig;
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -106,17 +106,44 @@ impl ConnectOptions {
         self
     }
 
-    /// Limits and deadlines of the connection. A setting that a [`ClientBuilder`](crate::ClientBuilder) made by name, such as
-    /// [`ping_interval`](crate::ClientBuilder::ping_interval), wins over the same setting in here, also within
-    /// [`prepare`](crate::ClientBuilder::prepare).
+    /// Limits and deadlines of the connection. A setting made by name ([`ping_interval`](Self::ping_interval),
+    /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)), here or on a
+    /// [`ClientBuilder`](crate::ClientBuilder), wins over the same setting in here, whichever is made first. Within
+    /// [`prepare`](crate::ClientBuilder::prepare), call the method of the same name to change such a setting.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config.set(config);
         self
     }
 
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. See [`Config::ping_interval`]. Of two calls,
+    /// the last wins, also if the first was made on a [`ClientBuilder`](crate::ClientBuilder).
+    #[must_use]
+    pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
+        let interval = interval.into();
+        self.set_by_name(|config| config.set_ping_interval(interval))
+    }
+
+    /// How long a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
+    /// [`Config::pong_timeout`]. Of two calls, the last wins, as for [`ping_interval`](Self::ping_interval).
+    #[must_use]
+    pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.set_by_name(|config| config.set_pong_timeout(timeout))
+    }
+
+    /// Number of bytes that may wait to be sent. Default: 1 MiB. See [`Config::max_send_buffer`]. Of two calls, the last wins, as for
+    /// [`ping_interval`](Self::ping_interval).
+    ///
+    /// The outbox of a client has the bound of its [`ClientBuilder`](crate::ClientBuilder::max_send_buffer), over all connections;
+    /// [`prepare`](crate::ClientBuilder::prepare) does not change it.
+    #[must_use]
+    pub fn max_send_buffer(self, bytes: usize) -> Self {
+        self.set_by_name(|config| config.set_max_send_buffer(bytes))
+    }
+
     /// Makes settings by name.
-    pub(crate) fn set_by_name(mut self, set: impl FnOnce(&mut NamedConfig)) -> Self {
+    fn set_by_name(mut self, set: impl FnOnce(&mut NamedConfig)) -> Self {
         set(&mut self.config);
         self
     }

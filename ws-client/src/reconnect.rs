@@ -36,8 +36,9 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 ///   wrong clock), and retried: as a transient end is, if the latest connection was stable
 ///   ([`stable_after`](Self::stable_after)), and else slowly, after a time that is uniform between half the cap and the cap.
 ///   [`only_transient`](Self::only_transient) gives up in any case.
-/// - A **final** end ([`End::is_final`]) is one that no attempt with the same settings can mend. [`after`](Self::after) gives up,
-///   too.
+/// - A **final** end ([`End::is_final`]) is one that no attempt with the same settings can mend, such as a URL that cannot be used, a
+///   407 of a proxy, or a peer that cannot be used with confirmed delivery
+///   ([`ClientError::Unconfirmable`](crate::ClientError::Unconfirmable)). [`after`](Self::after) gives up, too.
 ///
 /// A hook ([`decide`](Self::decide)) overrides all this. A client that gives up says so, with the reason
 /// ([`ClientEvent::GaveUp`](crate::ClientEvent::GaveUp)).
@@ -104,7 +105,7 @@ impl Reconnect {
         Self::new(Scope::None, Schedule::Backoff(Backoff::default()))
     }
 
-    /// Reconnects `delay` after everything but final ends, as Workerman's client does: also after code 1000, and before the first
+    /// Reconnects `delay` after everything but final ends ([`End::is_final`]), as Workerman's client does: also after code 1000, and before the first
     /// connection was open. Fractions of a second count. A delay of zero is a busy loop while the server refuses.
     pub fn after(delay: Duration) -> Self {
         Self::new(Scope::All, Schedule::Fixed(delay))
@@ -155,7 +156,7 @@ impl Reconnect {
     }
 
     /// A connection that stayed open so long, and at least as long as the last delay, was stable: after it, attempts are
-    /// counted anew. Default: 10 s.
+    /// counted anew. The time ends with the Close frame of the peer, if there is one. Default: 10 s.
     #[must_use]
     pub fn stable_after(mut self, open: Duration) -> Self {
         self.stable_after = open;
@@ -206,7 +207,7 @@ impl Reconnect {
         now: Instant,
     ) -> Result<Duration, GiveUp> {
         let decision = self.hook.as_ref().and_then(|hook| hook.ask(end));
-        self.next_after(decision, attempts, end, || Cause::from(end), random, now)
+        self.next_after(decision, attempts, end, random, now)
     }
 
     /// The hook, for a caller that runs it apart from the policy ([`next_after`](Self::next_after)).
@@ -220,35 +221,54 @@ impl Reconnect {
         decision: Option<Decision>,
         attempts: &mut Attempts,
         end: &End<'_>,
-        cause: impl FnOnce() -> Cause,
         random: impl FnOnce() -> u64,
         now: Instant,
     ) -> Result<Duration, GiveUp> {
         // Before everything else: what comes later counts from here, if nothing came before.
         attempts.begin_series(now);
         let delay = match decision {
-            Some(Decision::Stop) => return Err(GiveUp::Stopped(cause())),
-            None if !self.retries(was_open(attempts, end), end) => return Err(GiveUp::NotRetried(cause())),
+            Some(Decision::Stop) => return Err(GiveUp::Stopped(Cause::from(end))),
+            None if !self.retries(was_open(attempts, end), end) => {
+                return Err(GiveUp::NotRetried(Cause::from(end)));
+            }
             Some(Decision::RetryIn(delay)) => delay,
             Some(Decision::Retry) | None => self.delay(attempts, end, random()),
         };
-        if let Some(limit) = self.max_attempts.filter(|&limit| attempts.count() >= limit) {
-            return Err(GiveUp::Attempts(limit));
-        }
-        let elapsed = attempts.elapsed(now).saturating_add(delay);
-        if let Some(limit) = self.max_elapsed.filter(|&limit| elapsed > limit) {
-            return Err(GiveUp::Elapsed(limit));
+        if let Some(limit) = self.limit(attempts, delay, now) {
+            return Err(limit);
         }
         attempts.again(delay);
         Ok(delay)
     }
 
-    /// Whether it is known before the end that no attempt follows a Close frame of the peer with this code. `false` means
-    /// "perhaps": a hook decides later, and the limits are looked at later.
-    pub(crate) fn surely_stops_after(&self, code: u16) -> bool {
+    /// Whether it is known before the end that no attempt follows a Close frame of the peer with this code, which came after the
+    /// connection had been open for so long. `false` means "perhaps": a hook decides later, and a random delay may reach a limit.
+    pub(crate) fn surely_stops_after(
+        &self,
+        code: u16,
+        attempts: &Attempts,
+        open: Duration,
+        now: Instant,
+    ) -> bool {
+        if self.hook.is_some() {
+            return false;
+        }
         let closed = Closed::abrupt(code, Side::Peer);
         let end = End::Closed { closed: &closed, error: None };
-        self.hook.is_none() && !self.retries(true, &end)
+        let mut attempts = attempts.clone();
+        attempts.opened_for(open);
+        // The end is not earlier than now, and no random number gives a shorter delay.
+        let is_limited = || self.limit(&attempts, self.delay(&attempts, &end, 0), now).is_some();
+        !self.retries(true, &end) || is_limited()
+    }
+
+    /// The limit that an attempt after this delay would break.
+    fn limit(&self, attempts: &Attempts, delay: Duration, now: Instant) -> Option<GiveUp> {
+        if let Some(limit) = self.max_attempts.filter(|&limit| attempts.count() >= limit) {
+            return Some(GiveUp::Attempts(limit));
+        }
+        let elapsed = attempts.elapsed(now).saturating_add(delay);
+        self.max_elapsed.filter(|&limit| elapsed > limit).map(GiveUp::Elapsed)
     }
 
     /// Whether the policy retries this end of a client that was open before, or was not.

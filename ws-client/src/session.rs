@@ -146,8 +146,8 @@ struct Attempt {
 
 /// Who decides instead of the policy.
 enum Wish {
-    /// Reconnect after this time.
-    Again(Duration),
+    /// Reconnect after this time, which counts from the end of what was under way, or from the call if that is later.
+    Again { after: Duration, called: Instant },
     /// Do not reconnect, for this reason.
     Stop(GiveUp),
 }

@@ -109,6 +109,11 @@ impl Keepalive {
         self.unanswered.get_or_insert_default().push(payload);
     }
 
+    /// Number of pings that have left since all before were answered.
+    pub(crate) fn number_left(&self) -> u64 {
+        self.unanswered.as_ref().map_or(0, |unanswered| unanswered.leaving)
+    }
+
     /// A pong came. The round-trip time of the ping that it answers, if it answers one.
     ///
     /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it
@@ -302,6 +307,21 @@ mod tests {
         assert_eq!(keepalive.pong(b"a", at(1)), None);
         keepalive.wrote(1, at(2));
         assert_eq!(keepalive.pong(b"a", at(3)), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn pings_that_have_left_are_counted_until_all_are_answered() {
+        let mut keepalive = every_20_s();
+        assert_eq!(keepalive.number_left(), 0);
+        ping(&mut keepalive, "a", 1);
+        ping(&mut keepalive, "b", 2);
+        keepalive.pinged(Bytes::from_static(b"c"));
+        assert_eq!(keepalive.pong(b"", at(3)), None);
+        assert_eq!(keepalive.number_left(), 2);
+        keepalive.wrote(1, at(4));
+        assert_eq!(keepalive.number_left(), 3);
+        keepalive.pong(b"c", at(5));
+        assert_eq!(keepalive.number_left(), 0);
     }
 
     #[test]

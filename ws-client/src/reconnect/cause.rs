@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_core::bytestring::ByteString;
-use ws_core::{Closed, HandshakeError, Side};
+use ws_core::{HandshakeError, Side};
 
 use super::End;
 use crate::error::{ConnectError, Phase};
@@ -72,14 +72,6 @@ impl Cause {
         Self::Failed { phase: error.phase(), status, message: error.to_string().into() }
     }
 
-    pub(crate) fn of_failure(error: &ConnectError) -> Self {
-        Self::Failed { phase: error.phase(), status: status(error), message: error.to_string().into() }
-    }
-
-    pub(crate) fn of_close(closed: &Closed) -> Self {
-        Self::Closed { code: closed.code, reason: closed.reason.clone(), by: closed.by }
-    }
-
     /// Memory that the cause holds apart from itself, in bytes.
     pub(crate) fn held(&self) -> usize {
         match self {
@@ -102,11 +94,15 @@ fn status(error: &ConnectError) -> Option<u16> {
 impl From<&End<'_>> for Cause {
     fn from(end: &End<'_>) -> Self {
         match end {
-            End::Failed(error) => Self::of_failure(error),
-            End::Closed { error: Some(error), .. } => {
-                Self::Failed { phase: Phase::of(error), status: None, message: error.to_string().into() }
+            End::Failed(error) => Self::Failed {
+                phase: error.phase(),
+                status: status(error),
+                message: error.to_string().into(),
+            },
+            End::Closed { error: Some(error), .. } => Self::of_error(error),
+            End::Closed { closed, error: None } => {
+                Self::Closed { code: closed.code, reason: closed.reason.clone(), by: closed.by }
             }
-            End::Closed { closed, error: None } => Self::of_close(closed),
         }
     }
 }

@@ -6,6 +6,7 @@ use ws_core::{Closed, Error, HandshakeError};
 
 use super::retry_after::retry_after;
 use crate::error::ConnectError;
+use crate::session::ClientError;
 use crate::tls::TlsError;
 
 /// How an attempt to connect, or a connection, has ended.
@@ -18,8 +19,9 @@ pub enum End<'a> {
     Closed {
         /// How it was closed.
         closed: &'a Closed,
-        /// Why it failed, unless Close frames were exchanged.
-        error: Option<&'a Error>,
+        /// Why it failed: [`Connection`](ClientError::Connection), [`Unconfirmed`](ClientError::Unconfirmed) or
+        /// [`Unconfirmable`](ClientError::Unconfirmable). `None` if Close frames were exchanged.
+        error: Option<&'a ClientError>,
     },
 }
 
@@ -27,18 +29,22 @@ impl End<'_> {
     /// Whether the end is of a kind that passes by itself: failures of the name service, of TCP and of TLS, a proxy that did not
     /// reach the server, time-outs, the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
     /// 425, 429 and 5xx except 501 and 505, and the close codes 1001, 1005, 1006 and 1011 to 1014. Not transient are another
-    /// failure that is about a certificate, another status, a wrong response, a violation of the protocol, and other close codes.
+    /// failure that is about a certificate, another status, a wrong response, a violation of the protocol, and other close codes. No final end ([`is_final`](Self::is_final)) is transient.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Failed(error) => is_passing(error),
             // We closed it, for what the peer would do again.
-            Self::Closed { error: Some(Error::Violation(_)), .. } => false,
+            Self::Closed {
+                error: Some(ClientError::Connection(Error::Violation(_)) | ClientError::Unconfirmable),
+                ..
+            } => false,
             Self::Closed { closed, .. } => matches!(closed.code, 1001 | 1005 | 1006 | 1011..=1014),
         }
     }
 
-    /// Whether no attempt can succeed with the same settings: a URL, a request or a TLS setting that cannot be used, and a proxy
-    /// that wants other credentials (407, and the same of SOCKS5).
+    /// Whether no attempt can succeed with the same settings: a URL, a request or a TLS setting that cannot be used, a proxy
+    /// that wants other credentials (407, and the same of SOCKS5), and a peer that cannot be used with confirmed delivery
+    /// ([`ClientError::Unconfirmable`]).
     pub fn is_final(&self) -> bool {
         match self {
             Self::Failed(error) => match error {
@@ -49,7 +55,7 @@ impl End<'_> {
                 ConnectError::Proxy { source, .. } => source.is_final(),
                 _ => false,
             },
-            Self::Closed { .. } => false,
+            Self::Closed { error, .. } => matches!(error, Some(ClientError::Unconfirmable)),
         }
     }
 

@@ -30,8 +30,6 @@ pub(super) struct Ending {
 enum Verdict {
     Decided(Option<Decision>),
     Panicked,
-    /// No policy, and no hook, reconnects after it.
-    Final,
 }
 
 /// The next attempt: so long after this time, because of this end.
@@ -87,7 +85,7 @@ impl Session {
         } else {
             let error = ClientError::HookPanicked { hook: "prepare", end: None };
             let cause = Cause::of_error(&error);
-            let next = self.wanted(cause).unwrap_or(Err(GiveUp::HookPanicked("prepare")));
+            let next = self.wanted(cause, self.now).unwrap_or(Err(GiveUp::HookPanicked("prepare")));
             self.ended(Some(error), Closed::abrupt(ABNORMAL, Side::Us), Vec::new(), next);
         }
     }
@@ -99,9 +97,6 @@ impl Session {
         let messages = reports(self.outbox.lost(ended.lost_by()), &ended);
         if let Ended::Closed { closed, .. } = &mut ended {
             closed.unsent = self.outbox.len();
-        }
-        if ended.is_final() {
-            return self.go_on(ended, messages, self.now, Verdict::Final);
         }
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();
         let Some(hook) = hook else {
@@ -144,19 +139,18 @@ impl Session {
     /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
     fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: Verdict) {
         let cause = ended.cause();
-        let next = match (self.wanted(cause.clone()), verdict) {
-            (Some(next), _) => next,
-            (None, Verdict::Panicked) => Err(GiveUp::HookPanicked("decide")),
-            (None, Verdict::Final) => Err(GiveUp::NotRetried(cause)),
-            (None, Verdict::Decided(decision)) => {
-                let (policy, random) = (&self.settings.reconnect, &mut self.random);
-                let random = || random.next_u64();
-                let reason = || cause.clone();
-                policy
-                    .next_after(decision, &mut self.attempts, &ended.end(), reason, random, at)
-                    .map(|after| Next { from: at, after, cause })
-            }
-        };
+        let next =
+            match (self.wanted(cause.clone(), at), verdict) {
+                (Some(next), _) => next,
+                (None, Verdict::Panicked) => Err(GiveUp::HookPanicked("decide")),
+                (None, Verdict::Decided(decision)) => {
+                    let (policy, random) = (&self.settings.reconnect, &mut self.random);
+                    let random = || random.next_u64();
+                    policy
+                        .next_after(decision, &mut self.attempts, &ended.end(), random, at)
+                        .map(|after| Next { from: at, after, cause })
+                }
+            };
         let (error, closed) = match ended {
             Ended::Failed(error) => {
                 let closed = Closed::abrupt(ABNORMAL, error.side());
@@ -165,7 +159,7 @@ impl Session {
             Ended::Closed { closed, error } => (error, closed),
         };
         let error = match verdict {
-            Verdict::Decided(_) | Verdict::Final => error,
+            Verdict::Decided(_) => error,
             Verdict::Panicked => Some(ClientError::HookPanicked { hook: "decide", end: error.map(Box::new) }),
         };
         self.ended(error, closed, messages, next);
@@ -192,12 +186,12 @@ impl Session {
         }
     }
 
-    /// The wish of the user, if there is one: the next attempt, or the reason why none follows.
-    fn wanted(&mut self, cause: Cause) -> Option<Result<Next, GiveUp>> {
+    /// The wish of the user after an end, which was at this time, if there is one: the next attempt, or the reason why none follows.
+    fn wanted(&mut self, cause: Cause, ended: Instant) -> Option<Result<Next, GiveUp>> {
         Some(match self.wish.take()? {
-            Wish::Again(after) => {
+            Wish::Again { after, called } => {
                 self.attempts.again(after);
-                Ok(Next { from: self.now, after, cause })
+                Ok(Next { from: called.max(ended), after, cause })
             }
             Wish::Stop(reason) => Err(reason),
         })
@@ -215,11 +209,6 @@ fn reports(lost: Lost, ended: &Ended) -> Vec<ClientEvent> {
 }
 
 impl Ended {
-    /// Whether no policy, and no hook, reconnects after it.
-    fn is_final(&self) -> bool {
-        matches!(self, Self::Closed { error: Some(error), .. } if error.is_final())
-    }
-
     /// The same for messages that are not proven.
     fn lost_by(&self) -> LostBy {
         match self {

@@ -49,8 +49,10 @@ pub enum ClientEvent {
     /// because a peer that closes may throw them away. If it is known that none follows, they all leave before our Close frame, and so
     /// do replies to the messages before it: it is answered when this event is taken, or `close_timeout` after the read that brought it,
     /// or at once if a proof is waited for, as with [`Delivery::Confirmed`](super::Delivery::Confirmed): none comes any more.
-    /// None follows after [`cancel_reconnect`](super::Session::cancel_reconnect), and after a code that the policy does not retry, unless
-    /// there is a hook ([`decide`](crate::Reconnect::decide)). That a limit of the policy is reached is not known yet.
+    /// None follows after [`cancel_reconnect`](super::Session::cancel_reconnect), and, unless there is a hook
+    /// ([`decide`](crate::Reconnect::decide)), after a code that the policy does not retry, and when a limit of the policy
+    /// ([`max_attempts`](crate::Reconnect::max_attempts), [`max_elapsed`](crate::Reconnect::max_elapsed)) is reached. A limit of time
+    /// that only the random part of the next delay would pass counts as not reached.
     Closing(CloseFrame),
     /// What went wrong. `Closed` follows.
     Error(ClientError),
@@ -117,17 +119,17 @@ pub enum ClientError {
         end: Option<Box<ClientError>>,
     },
     /// The peer answers pings, but its pongs do not repeat the payload of the pings, as RFC 6455 §5.5.3 asks for. So nothing can
-    /// be proven, and the peer cannot be used with [`Delivery::Confirmed`](super::Delivery::Confirmed). No attempt follows, unless the
-    /// user wants one ([`reconnect_after`](super::Session::reconnect_after)).
+    /// be proven, and the peer cannot be used with [`Delivery::Confirmed`](super::Delivery::Confirmed). It is a final end
+    /// ([`End::is_final`](crate::End::is_final)): no attempt follows, unless a hook ([`decide`](crate::Reconnect::decide)) or the user
+    /// ([`reconnect_after`](super::Session::reconnect_after)) wants one.
+    ///
+    /// It takes the place of `Unconfirmed` if each ping that left on the connection was answered by such a pong, if there were no more
+    /// pongs than pings, and if the peer has never repeated a payload. One ping on one connection is not enough: there must be two, or
+    /// two such connections in a row. For example, a server with pongs of its own accord that freezes is `Unconfirmed`.
     Unconfirmable,
 }
 
 impl ClientError {
-    /// Whether no policy reconnects after it, because the next attempt would end in the same way.
-    pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::Unconfirmable)
-    }
-
     /// In which phase it happened.
     pub fn phase(&self) -> Phase {
         match self {

@@ -40,7 +40,7 @@ impl Session {
         };
         attempt.addresses = route.addresses(peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-        let options = attempt.options.clone().set_by_name(|config| config.set_max_send_buffer(usize::MAX));
+        let options = attempt.options.clone().max_send_buffer(usize::MAX);
         match Opening::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = State::Handshaking(attempt, Box::new(opening));

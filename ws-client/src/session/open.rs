@@ -24,6 +24,9 @@ pub(super) struct Open {
     pub(super) confirm_by: Option<Instant>,
     /// Since when nothing is read.
     stopped: Option<Instant>,
+    /// When the peer's Close frame came. The closing handshake does not make a connection stable, so that it is known here whether
+    /// the connection was.
+    pub(super) until: Option<Instant>,
 }
 
 impl Open {
@@ -40,6 +43,7 @@ impl Open {
             unanswered: None,
             confirm_by: None,
             stopped: None,
+            until: None,
         }
     }
 

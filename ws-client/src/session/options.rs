@@ -9,7 +9,7 @@ use ws_core::{Config, Random};
 
 use super::{Delivery, Session};
 use crate::error::ConnectError;
-use crate::options::{ConnectOptions, NamedConfig};
+use crate::options::ConnectOptions;
 use crate::reconnect::Reconnect;
 use crate::tls::TlsConnector;
 
@@ -147,7 +147,7 @@ impl<C: From<Session>> ClientBuilder<C> {
 
     /// Limits and deadlines of each connection. A setting made by name ([`ping_interval`](Self::ping_interval),
     /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)) wins over the same setting in here, whichever
-    /// is made first.
+    /// is made first. The hook of [`prepare`](Self::prepare) changes it by the method of that name of [`ConnectOptions`].
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         self.connect(|options| Ok(options.config(config)))
@@ -157,16 +157,14 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// [`Config::ping_interval`](ws_core::Config::ping_interval).
     #[must_use]
     pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
-        let interval = interval.into();
-        self.by_name(|config| config.set_ping_interval(interval))
+        self.connect(|options| Ok(options.ping_interval(interval)))
     }
 
     /// How long a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
     /// [`Config::pong_timeout`](ws_core::Config::pong_timeout).
     #[must_use]
     pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        let timeout = timeout.into();
-        self.by_name(|config| config.set_pong_timeout(timeout))
+        self.connect(|options| Ok(options.pong_timeout(timeout)))
     }
 
     /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
@@ -186,7 +184,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// Default: [`Config::max_send_buffer`], 1 MiB. One message may go beyond it.
     #[must_use]
     pub fn max_send_buffer(self, bytes: usize) -> Self {
-        self.by_name(|config| config.set_max_send_buffer(bytes))
+        self.connect(|options| Ok(options.max_send_buffer(bytes)))
     }
 
     /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
@@ -244,10 +242,6 @@ impl<C: From<Session>> ClientBuilder<C> {
             set(settings);
         }
         self
-    }
-
-    fn by_name(self, set: impl FnOnce(&mut NamedConfig)) -> Self {
-        self.connect(|options| Ok(options.set_by_name(set)))
     }
 
     fn connect(mut self, set: impl FnOnce(ConnectOptions) -> Result<ConnectOptions, ConnectError>) -> Self {

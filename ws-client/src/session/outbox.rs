@@ -1,5 +1,6 @@
 //! The messages that wait to be sent, over as many connections as it takes.
 
+mod answers;
 mod connected;
 
 use std::collections::VecDeque;
@@ -8,6 +9,7 @@ use ws_core::Message;
 
 use super::proofs::{ConfirmError, Proofs, Ticket};
 use super::record::Record;
+use answers::Answers;
 use connected::Probe;
 pub(super) use connected::{Lost, LostBy};
 
@@ -77,10 +79,7 @@ pub(super) struct Outbox {
     arrived: u64,
     /// Number of suspects that go at a time.
     group: usize,
-    /// A pong has repeated a nonce of ours, on any connection.
-    has_repeated: bool,
-    /// A pong has come on this connection that repeats none, after a ping that asks for a proof had left.
-    has_strange_pong: bool,
+    answers: Answers,
     /// Whether messages to come are to be compressed.
     #[cfg(feature = "deflate")]
     pub(super) compress: bool,
@@ -116,8 +115,7 @@ impl Outbox {
             proofs: Proofs::default(),
             arrived: 0,
             group: 1,
-            has_repeated: false,
-            has_strange_pong: false,
+            answers: Answers::default(),
             #[cfg(feature = "deflate")]
             compress: true,
         }

@@ -151,7 +151,7 @@ impl Session {
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
                 Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
-                    open.failure = Some(match self.outbox.is_unconfirmable() {
+                    open.failure = Some(match self.outbox.proof_is_missing() {
                         true => ClientError::Unconfirmable,
                         false => ClientError::Unconfirmed,
                     });
@@ -210,6 +210,9 @@ impl Session {
     /// a proof does not wait for that: no pong follows a Close frame.
     fn peer_closes(&mut self, frame: CloseFrame) {
         let code = frame.status();
+        if let State::Open(open) = &mut self.state {
+            open.until.get_or_insert(self.now);
+        }
         let is_last = self.is_last(code);
         self.events.push(ClientEvent::Closing(frame));
         let State::Open(open) = &mut self.state else { return };
@@ -238,21 +241,32 @@ impl Session {
         self.has_input = true;
     }
 
-    /// Whether it is known already that no attempt follows if the peer closes with this code. A hook, or a limit of the policy, may
-    /// still decide so later.
+    /// Whether it is known already that no attempt follows if the peer closes with this code. A hook may still decide so later.
     fn is_last(&self, code: u16) -> bool {
         match self.wish {
             Some(Wish::Stop(_)) => true,
-            Some(Wish::Again(_)) => false,
-            None => self.settings.reconnect.surely_stops_after(code),
+            Some(Wish::Again { .. }) => false,
+            None => {
+                let open = self.open_for();
+                self.settings.reconnect.surely_stops_after(code, &self.attempts, open, self.now)
+            }
+        }
+    }
+
+    /// How long the present connection has been open.
+    fn open_for(&self) -> Duration {
+        match &self.state {
+            State::Open(open) => open.until.unwrap_or(self.now) - open.since,
+            _ => Duration::ZERO,
         }
     }
 
     fn connection_closed(&mut self, closed: Closed) {
+        let open_for = self.open_for();
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
         self.absent.1 = last_words(open.channel.outbound());
         self.part(open.channel.inner().must_reset());
-        let was_stable = self.attempts.opened_for(self.now - open.since);
+        let was_stable = self.attempts.opened_for(open_for);
         // A path that loses long packets may open, and be found out by a deadline long after.
         let has_missed = matches!(
             open.failure,

@@ -93,19 +93,12 @@ impl Ended {
     pub(super) fn end(&self) -> End<'_> {
         match self {
             Self::Failed(error) => End::Failed(error),
-            Self::Closed { closed, error: Some(ClientError::Connection(error)) } => {
-                End::Closed { closed, error: Some(error) }
-            }
-            Self::Closed { closed, .. } => End::Closed { closed, error: None },
+            Self::Closed { closed, error } => End::Closed { closed, error: error.as_ref() },
         }
     }
 
     /// The same for the user's eyes.
     pub(super) fn cause(&self) -> Cause {
-        match self {
-            Self::Failed(error) => Cause::of_failure(error),
-            Self::Closed { error: Some(error), .. } => Cause::of_error(error),
-            Self::Closed { closed, error: None } => Cause::of_close(closed),
-        }
+        Cause::from(&self.end())
     }
 }

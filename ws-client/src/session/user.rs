@@ -204,8 +204,8 @@ impl Session {
                 self.wait(now, delay, Cause::Requested);
                 self.check_drained();
             }
-            State::Deciding(_) => self.overrule(Wish::Again(delay)),
-            _ => self.wish = Some(Wish::Again(delay)),
+            State::Deciding(_) => self.overrule(Wish::Again { after: delay, called: now }),
+            _ => self.wish = Some(Wish::Again { after: delay, called: now }),
         }
     }
 

@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use ws_client::{
-    Attempts, Cause, ConnectError, ConnectOptions, Decision, End, GiveUp, Phase, ProxyError, Reconnect,
+    Attempts, Cause, ClientError, ConnectError, ConnectOptions, Decision, End, GiveUp, Phase, ProxyError,
+    Reconnect,
 };
 use ws_core::{Broken, ClientRequest, Error, HandshakeError, Timeout};
 
@@ -38,16 +39,17 @@ fn failures() -> Vec<(ConnectError, bool)> {
     ]
 }
 
-/// Every failure of an open connection but a violation.
-fn losses() -> [Error; 6] {
-    [
+/// Every failure of an open connection but a violation, and one that is final.
+fn losses() -> Vec<ClientError> {
+    let errors = [
         Error::UnexpectedEof,
         Error::Timeout(Timeout::Pong),
         Error::Timeout(Timeout::Write),
         Error::Timeout(Timeout::Close),
         Error::Transport(Broken::read(refusal())),
         Error::Transport(Broken::write(refusal())),
-    ]
+    ];
+    errors.into_iter().map(ClientError::Connection).chain([ClientError::Unconfirmed]).collect()
 }
 
 /// What an attempt ends with that can never succeed with the same settings.
@@ -154,6 +156,20 @@ fn is_transient_status(status: u16) -> bool {
 }
 
 #[test]
+fn a_peer_that_cannot_be_used_is_a_final_end_that_a_hook_overrides() {
+    let (closed, error) = (closed(1006), ClientError::Unconfirmable);
+    let end = End::Closed { closed: &closed, error: Some(&error) };
+    assert!(end.is_final() && !end.is_transient());
+    for policy in [Reconnect::never(), Reconnect::backoff(), Reconnect::after(secs(1))] {
+        for open in [secs(0), secs(10)] {
+            assert_eq!(ask_after(&policy, open, end), Err(not_retried(end)));
+            let eager = policy.clone().decide(|end| end.is_final().then_some(Decision::RetryIn(ms(7))));
+            assert_eq!(ask_after(&eager, open, end), Ok(ms(7)));
+        }
+    }
+}
+
+#[test]
 fn statuses_that_are_retried_in_either_version() {
     for status in 200..=599 {
         let old = answered(&format!("HTTP/1.0 {status} No\r\nContent-Length: 0\r\n\r\n"));
@@ -189,7 +205,7 @@ fn violations_are_not_transient() {
     too_big.extend_from_slice(&(1_u64 << 40).to_be_bytes());
     for (bytes, code) in [(&[0x83, 0][..], 1002), (&[0x81, 1, 0xFF], 1007), (&too_big, 1009)] {
         let (mut closed, error) = ended(bytes);
-        assert!(matches!(error, Some(Error::Violation(_))), "{error:?}");
+        assert!(matches!(error, Some(ClientError::Connection(Error::Violation(_)))), "{error:?}");
         assert_eq!(closed.code, code);
         // An abort after it does not make it better.
         for code in [code, 1006] {

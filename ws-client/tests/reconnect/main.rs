@@ -5,11 +5,11 @@ mod ends;
 
 use std::time::Duration;
 
-use ws_client::{Cause, ConnectError, End, GiveUp, Reconnect};
+use ws_client::{Cause, ClientError, ConnectError, End, GiveUp, Reconnect};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{
-    ClientHandshake, ClientRequest, Closed, Config, Connection, Error, Event, HandshakeError, Instant,
-    Machine, Random, Role,
+    ClientHandshake, ClientRequest, Closed, Config, Connection, Event, HandshakeError, Instant, Machine,
+    Random, Role,
 };
 
 pub(crate) fn at(seconds: u64) -> Instant {
@@ -47,7 +47,7 @@ pub(crate) fn refused(status: u16, fields: &str) -> ConnectError {
 }
 
 /// The end of a connection that gets these bytes, and then no more.
-pub(crate) fn ended(bytes: &[u8]) -> (Closed, Option<Error>) {
+pub(crate) fn ended(bytes: &[u8]) -> (Closed, Option<ClientError>) {
     let config = Config::default();
     let mut connection = Connection::after_handshake(Role::Client, &config, seeded(), BytesMut::new(), at(0));
     connection.inbound().extend_from_slice(bytes);
@@ -63,7 +63,7 @@ pub(crate) fn ended(bytes: &[u8]) -> (Closed, Option<Error>) {
                 connection.handle_write(waiting, at(1));
                 connection.handle_read(0, at(1));
             }
-            Err(failure) => error = Some(failure),
+            Err(failure) => error = Some(ClientError::Connection(failure)),
         }
     }
     panic!("it does not end");

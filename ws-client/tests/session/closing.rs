@@ -1,10 +1,10 @@
 //! The end of a connection that the user or the peer closes: what still leaves, and how long it may take.
 
-use ws_client::{ClientBuilder, Delivery, Reconnect, Session, Status};
+use ws_client::{ClientBuilder, Delivery, GiveUp, Reconnect, Session, Status};
 use ws_core::bytes::Buf;
 use ws_core::{CloseCode, Config, Machine};
 
-use crate::support::{Sim, client, frame, ms, secs};
+use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
 
 /// A client without reconnecting, whose policy `change` may set.
 fn never() -> ClientBuilder<Session> {
@@ -31,7 +31,10 @@ fn a_client_that_surely_does_not_reconnect_sends_its_outbox_before_it_answers() 
     let nothing: fn(&mut Sim) = |_| ();
     let cancels: fn(&mut Sim) = |sim| sim.session.cancel_reconnect();
     let comes_back: fn(&mut Sim) = |sim| sim.session.reconnect_after(secs(60), sim.now);
+    let stays: fn(&mut Sim) = |sim| sim.advance(secs(10));
+    let nearly_stable: fn(&mut Sim) = |sim| sim.advance(ms(9_500));
     let after = || client().reconnect(Reconnect::after(secs(60)));
+    let limited = |limit: fn(Reconnect) -> Reconnect| client().reconnect(limit(Reconnect::backoff()));
     let cases = [
         ("never", never(), 1000, nothing, true),
         ("never, whatever the code", never(), 1012, nothing, true),
@@ -40,12 +43,51 @@ fn a_client_that_surely_does_not_reconnect_sends_its_outbox_before_it_answers() 
         ("the user comes back", never(), 1000, comes_back, false),
         ("a hook decides", client().reconnect(Reconnect::never().decide(|_| None)), 1000, nothing, false),
         ("a code after which it comes back", client(), 1012, nothing, false),
+        ("no attempts", limited(|policy| policy.max_attempts(0)), 1012, nothing, true),
+        ("no attempts, stable", limited(|policy| policy.max_attempts(0)), 1012, stays, true),
+        ("attempts are left", limited(|policy| policy.max_attempts(1)), 1012, nothing, false),
+        ("no time", limited(|policy| policy.max_elapsed(ms(99))), 1012, nothing, true),
+        ("no time, stable", limited(|policy| policy.max_elapsed(ms(99))), 1012, stays, true),
+        ("perhaps time", limited(|policy| policy.max_elapsed(ms(101))), 1012, nothing, false),
+        ("time is used up", limited(|policy| policy.max_elapsed(secs(9))), 1012, nearly_stable, true),
+        ("time anew", limited(|policy| policy.max_elapsed(secs(9))), 1012, stays, false),
+        ("a limit, but the user comes back", limited(|p| p.max_attempts(0)), 1012, comes_back, false),
+        (
+            "a limit, but a hook",
+            limited(|policy| policy.max_attempts(0).decide(|_| None)),
+            1012,
+            nothing,
+            false,
+        ),
     ];
     for (case, builder, code, change, is_sent) in cases {
         let sim = closed_by_the_peer(builder, code, change);
         assert_eq!(sim.received.len(), if is_sent { 5 } else { 0 }, "{case}");
         assert_eq!(sim.unsent, [if is_sent { 0 } else { 5 }], "{case}");
     }
+}
+
+#[test]
+fn a_limit_that_is_reached_on_a_later_connection_lets_the_outbox_out() {
+    // The third connection in a row that is not stable has the last attempt.
+    let policy = Reconnect::after(secs(1)).max_attempts(2);
+    let closes = || Plan::Serve(Serve { closes: Some(1012), ..Serve::default() });
+    let mut sim = Sim::new(client().reconnect(policy), [closes(), closes()]);
+    sim.advance(secs(2));
+    assert_eq!(sim.session.status(), Status::Open);
+    sim.is_blocked = true;
+    (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
+    // A closing handshake that takes longer does not make the connection stable.
+    sim.advance(ms(9_000));
+    let now = sim.now;
+    sim.server().close(frame(1012), now);
+    sim.settle();
+    sim.advance(ms(1_500));
+    sim.is_blocked = false;
+    sim.settle();
+    assert_eq!(sim.received.len(), 5);
+    assert_eq!(sim.unsent, [0, 0, 0]);
+    assert_eq!(sim.gave_up, Some(GiveUp::Attempts(2)));
 }
 
 #[test]
@@ -220,7 +262,6 @@ fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_
 
 #[test]
 fn without_an_open_connection_closing_ends_at_once() {
-    use crate::support::Plan;
     for plan in [Plan::BlackHole, Plan::Silent, Plan::Refuse] {
         let mut sim = Sim::new(client(), [plan.clone()]);
         sim.send("waits");

@@ -272,6 +272,25 @@ fn a_delay_counts_from_the_end_however_late_the_answer_is() {
 }
 
 #[test]
+fn reconnect_after_counts_from_its_call_though_a_hook_runs_on() {
+    for (answered_after, waits) in [(1, 2), (3, 0), (60, 0)] {
+        let mut sim = asked(deciding(&Inside::default(), None), [Plan::Refuse]);
+        sim.advance(secs(20));
+        // The hook has the end, and is not done with it.
+        sim.session.reconnect_after(secs(3), sim.now);
+        sim.advance(secs(answered_after));
+        sim.expect(&[]);
+        sim.hesitate(false);
+        sim.settle();
+        let events = ["error connect", "closed 1006 broken peer", "reconnecting 1 in 3s"];
+        let opens: &[&str] = if waits == 0 { &["connected", "open"] } else { &[] };
+        sim.expect(&[&events, opens].concat());
+        sim.advance(secs(waits));
+        assert_eq!(sim.session.status(), Status::Open, "{answered_after}");
+    }
+}
+
+#[test]
 fn the_time_of_prepare_is_not_counted_toward_the_time_to_open() {
     let mut sim = asked(preparing(&Inside::default()), [Plan::BlackHole]);
     sim.advance(secs(100));

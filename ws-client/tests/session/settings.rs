@@ -59,6 +59,24 @@ fn a_setting_made_by_name_wins_over_the_same_inside_a_config_in_either_order() {
 }
 
 #[test]
+fn prepare_changes_a_setting_that_was_made_by_name() {
+    let named = builder().ping_interval(secs(30)).pong_timeout(secs(20)).max_send_buffer(9);
+    let options = options(named.prepare(|_, options| {
+        let options = options.ping_interval(secs(7)).ping_interval(secs(5)).pong_timeout(None);
+        // A `Config` still sets only the rest.
+        options.config(other()).max_send_buffer(7000).config(other())
+    }));
+    let expected = other().ping_interval(secs(5)).pong_timeout(None).max_send_buffer(7000);
+    assert_eq!(inside(options.connection_config()), inside(&expected));
+    // And the time-out that was made shorter is kept.
+    let plan = Plan::Serve(crate::support::Serve { is_mute: true, ..Default::default() });
+    let named = builder().ping_interval(secs(1)).pong_timeout(secs(20));
+    let mut sim = Sim::new(named.prepare(|_, options| options.pong_timeout(secs(2))), [plan]);
+    sim.advance(ms(3_000));
+    assert!(sim.trace().contains(&"error timeout".into()));
+}
+
+#[test]
 fn without_a_setting_by_name_all_of_the_last_config_counts() {
     let first = Config::default().ping_interval(secs(9)).close_timeout(secs(9));
     let options = options(builder().config(first).config(other()));

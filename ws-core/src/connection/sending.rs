@@ -75,6 +75,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Number of pings that have left, those of `ping_interval` included, since all before were answered.
+    #[doc(hidden)]
+    pub fn pings_left(&self) -> u64 {
+        self.keepalive.number_left()
+    }
+
     pub(super) fn queue_ping(&mut self, payload: Bytes) {
         self.send.ping(&mut self.outbound, &payload);
         self.keepalive.pinged(payload);

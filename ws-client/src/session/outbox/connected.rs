@@ -137,6 +137,7 @@ impl Outbox {
         {
             probe.left = Some(now);
         }
+        self.answers.pings_left(connection.pings_left());
         let taken = self.given.len().saturating_sub(connection.unsent());
         let news = taken.saturating_sub(self.taken);
         self.taken += news;
@@ -164,8 +165,11 @@ impl Outbox {
         let known = self.probes.iter().position(|probe| probe.payload == payload);
         let later = || self.probes.iter().rposition(is_older).filter(|_| !self.is_ambiguous);
         let is_own = known.map_or(sent.is_some(), |at| !self.probes[at].is_users);
-        self.has_repeated |= is_own;
-        self.has_strange_pong |= known.is_none() && sent.is_none() && self.probing_since().is_some();
+        if is_own {
+            self.answers.repeated();
+        } else if known.is_none() {
+            self.answers.strange();
+        }
         let Some(at) = known.or_else(later) else { return false };
         let newest = self.probes[at].newest;
         let is_answer = self.probes.drain(..=at).any(|probe| !probe.is_users);
@@ -180,9 +184,10 @@ impl Outbox {
         is_answer
     }
 
-    /// Whether the peer answers pings with pongs that prove nothing: none has ever repeated a nonce.
-    pub(in crate::session) fn is_unconfirmable(&self) -> bool {
-        self.delivery == Delivery::Confirmed && self.has_strange_pong && !self.has_repeated
+    /// A proof was not there in time. Says whether the peer cannot be used with confirmed delivery: it answers pings with pongs that
+    /// prove nothing.
+    pub(in crate::session) fn proof_is_missing(&mut self) -> bool {
+        self.answers.proof_is_missing() && self.delivery == Delivery::Confirmed
     }
 
     /// The connection has ended. What it was given and is not done with comes first on the next one.
@@ -217,7 +222,8 @@ impl Outbox {
         }
         self.probes.clear();
         self.group = 1;
-        (self.is_ambiguous, self.has_strange_pong) = (false, false);
+        self.answers.lost();
+        self.is_ambiguous = false;
         (self.taken, self.gone, self.written) = (0, 0, 0);
         lost
     }
