@@ -246,7 +246,7 @@ impl Session {
     ///
     /// Messages that were read wait, and so does each event behind them, the end of the connection included. A later
     /// [`close`](Self::close), and the end of the client, let all that is left be handed out. Pings are answered, pongs and proofs count, and deadlines run on, while less than
-    /// 1 MiB of events waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
+    /// 1 MiB of messages waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
     /// proof stand still.
     pub fn pause(&mut self) {
         self.is_paused = true;

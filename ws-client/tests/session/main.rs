@@ -23,5 +23,6 @@ mod settings;
 mod splits;
 mod support;
 mod trace;
+mod unattended;
 mod unsent;
 mod user;
