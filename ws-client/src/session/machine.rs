@@ -100,9 +100,10 @@ impl Session {
         }
     }
 
-    /// Whether bytes are not looked at, because nobody takes the events that wait.
+    /// Whether bytes are not looked at, because nobody takes the messages that wait. The end behind a missed deadline waits for nobody.
     fn is_standing_still(&self) -> bool {
-        self.events.is_full() && matches!(&self.state, State::Open(open) if !open.is_closing)
+        let State::Open(open) = &self.state else { return false };
+        self.events.is_full() && !open.is_closing && !open.channel.inner().has_missed_deadline()
     }
 
     /// Whether messages wait because the user has paused. Once the user has closed the client, or it is over, they do not: what is
@@ -127,7 +128,8 @@ impl Session {
     /// Looks at what was read while somebody waits for something else than events. Messages are kept, up to 1 MiB; so are reports,
     /// which are merged beyond that ([`ClientEvent`]). Says whether to read on.
     ///
-    /// When [`close`](Self::close) was called, messages beyond the limit are dropped, so that they do not hide the end.
+    /// When [`close`](Self::close) was called, and when a deadline was missed, messages beyond the limit are dropped, so that they do
+    /// not hide the end.
     pub fn read_ahead(&mut self) -> bool {
         loop {
             if self.is_standing_still() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_client::{ClientBuilder, Delivery, Reconnect, Session, Status};
-use ws_core::SendError;
+use ws_core::{Broken, Machine, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};
 
@@ -97,4 +97,34 @@ fn pings_of_the_peer_do_not_stop_a_client() {
     sim.send("x");
     assert_eq!(flush(&mut sim, secs(2)), Some(Ok(())));
     assert_eq!(sim.session.status(), Status::Open);
+}
+
+#[test]
+fn a_connection_that_dies_while_nothing_is_read_is_noticed() {
+    for is_error in [true, false] {
+        let mut sim = unattended(client().reconnect(Reconnect::after(secs(1))), vec![]);
+        sim.settle();
+        while sim.session.is_reading() {
+            sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat().repeat(10));
+            sim.settle();
+        }
+        sim.is_blocked = true;
+        sim.send("patient");
+        if is_error {
+            sim.session.handle_error(Broken::write(std::io::Error::other("reset")), sim.now);
+        }
+        for _ in 0..70 {
+            sim.advance(ms(990));
+            sim.is_blocked &= sim.partings.is_empty();
+        }
+        assert_eq!(sim.session.stats().connections, 2);
+        assert_eq!(flush(&mut sim, secs(2)), Some(Ok(())));
+        assert_eq!(sim.texts(), ["patient"]);
+        sim.is_taking = true;
+        sim.settle();
+        let trace = sim.trace();
+        let count = |what: &str| trace.iter().filter(|event| event.starts_with(what)).count();
+        assert!((250..300).contains(&count("message")), "{}", count("message"));
+        assert_eq!((count("open"), count("closed"), count("error")), (2, 1, 1));
+    }
 }
