@@ -115,7 +115,7 @@ impl Route {
     }
 
     /// Whom we connect to.
-    fn peer(&self) -> (&Host, u16) {
+    pub(crate) fn peer(&self) -> (&Host, u16) {
         match &self.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),
             None => (&self.host, self.port),

@@ -22,7 +22,6 @@ pub use outbox::Delivery;
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ use ws_core::{Instant, Outbound, Random};
 use crate::opening::Opening;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Attempts, GiveUp};
-use addresses::FailedAddresses;
+use addresses::{Candidate, FailedAddresses};
 use backlog::Backlog;
 use ends::Ending;
 use open::Open;
@@ -53,13 +52,15 @@ use outbox::Outbox;
 /// No code of the user runs inside. A hook is a [`Question`], which the driver asks while it holds no lock, and whose
 /// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs.
 ///
-/// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; waiting events by 1 MiB and the events
-/// of one message. Beyond that nothing is read, and no attempt is begun, until some are taken or
-/// [dropped](Self::discard_events). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
+/// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; received messages that
+/// wait by 1 MiB and one message. Beyond that nothing is read until some are taken or [dropped](Self::discard_events). Reports are
+/// bounded by 1 MiB and those of two attempts, and messages that were given up by 1 MiB and those of one end: beyond that,
+/// [reports are merged](ClientEvent). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
 ///
 /// Up to 16 addresses are remembered that took TCP and then failed: before the connection was open, before it was stable
-/// ([`Reconnect::stable_after`](crate::Reconnect::stable_after)), or by a missed deadline at any time. The next attempts
-/// [try them last](crate::Dial::try_last), until another address has opened. No attempt has two requests on the wire.
+/// ([`Reconnect::stable_after`](crate::Reconnect::stable_after)), or by a missed deadline of a pong, a write or a proof at any
+/// time. The next attempts [try them last](crate::Dial::try_last), until another address of the same host, or of the same proxy, has
+/// opened. No attempt has two requests on the wire.
 pub struct Session {
     settings: Settings,
     random: Random,
@@ -109,8 +110,8 @@ pub enum Action {
     /// transport was dropped before.
     Ask(Question),
     /// Reset the transport (TCP RST), or give up opening one: what it still holds must not reach the peer after newer messages on the
-    /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]. A transport that cannot be
-    /// reset is dropped.
+    /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]; after a missed
+    /// `close_timeout` only if another attempt may follow. A transport that cannot be reset is dropped.
     Reset,
 }
 
@@ -141,7 +142,7 @@ struct Attempt {
     /// Redirects that were followed.
     redirects: u32,
     /// The addresses that the transport leads to, once it is up.
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Candidate>,
 }
 
 /// Who decides instead of the policy.

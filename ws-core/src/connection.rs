@@ -141,6 +141,12 @@ impl Connection {
         self.closing.resets()
     }
 
+    /// Whether the connection has ended because a deadline was missed, that of closing included, or by [`abort`](Self::abort).
+    #[doc(hidden)]
+    pub fn has_missed_deadline(&self) -> bool {
+        self.closing.has_missed()
+    }
+
     /// Reading is paused, because the user takes nothing. The deadline for a pong stands still, since a sign of life would not be
     /// seen. Pings go on.
     pub fn pause(&mut self, now: Instant) {

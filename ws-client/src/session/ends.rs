@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Instant, Side};
+use ws_core::{Closed, Error, Instant, Side, Timeout};
 
 use super::event::{ClientError, ClientEvent};
 use super::outbox::{Lost, LostBy};
@@ -94,7 +94,8 @@ impl Session {
 impl Session {
     /// The attempt or the connection has ended, whoever decides how to go on.
     pub(super) fn end(&mut self, mut ended: Ended) {
-        let messages = reports(self.outbox.lost(ended.lost_by()), &ended);
+        let lost_by = if let Some(Wish::Stop(_)) = self.wish { LostBy::User } else { ended.lost_by() };
+        let messages = reports(self.outbox.lost(lost_by), &ended);
         if let Ended::Closed { closed, .. } = &mut ended {
             closed.unsent = self.outbox.len();
         }
@@ -178,7 +179,7 @@ impl Session {
         }
         closed.unsent = self.outbox.len();
         self.events.push(ClientEvent::Closed(closed));
-        messages.into_iter().for_each(|event| self.events.push(event));
+        self.events.push_losses(messages);
         self.check_drained();
         match next {
             Ok(Next { from, after, cause }) => self.wait(from, after, cause),
@@ -213,6 +214,14 @@ impl Ended {
     fn lost_by(&self) -> LostBy {
         match self {
             Self::Closed { closed, error: None } if closed.by == Side::Us => LostBy::User,
+            // The user has closed it, and the peer did not answer in time, or ended the stream in place of an answer.
+            Self::Closed {
+                closed,
+                error:
+                    Some(ClientError::Connection(
+                        Error::Timeout(Timeout::Close) | Error::UnexpectedEof | Error::Transport(_),
+                    )),
+            } if closed.by == Side::Us => LostBy::User,
             // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
             Self::Closed { closed: Closed { code: 1003 | 1007..=1009, by: Side::Peer, .. }, .. } => {
                 LostBy::Refusal

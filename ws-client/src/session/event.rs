@@ -17,6 +17,12 @@ use crate::reconnect::{Cause, GiveUp};
 /// one `Closed`. There is no `Error` when Close frames were exchanged, and when the user gave up. `BufferFull` and `BufferDrained`
 /// may come anywhere before `GaveUp`.
 ///
+/// Events that nobody takes stop no attempt, no flush and no proof: only a received message waits for a consumer, by stopping the
+/// reading. So a client that waits for something else for very long forgets reports. When 1 MiB of them waits, pings, pongs, pairs of
+/// `BufferFull` and `BufferDrained`, and all that was reported between the first and the last `Reconnecting` are dropped; the
+/// number of the attempt has a gap there. Received messages stay. At most one `Stuck` waits, the latest. Messages that are given up
+/// stay, too; when 1 MiB of them waits, the oldest make room for further ones, and only a flush tells about them.
+///
 /// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
 /// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
 /// `Reconnecting`, or in its place.

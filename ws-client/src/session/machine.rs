@@ -7,6 +7,7 @@ use std::time::Duration;
 use ws_core::bytes::BytesMut;
 use ws_core::{Broken, Instant, Machine, Outbound};
 
+use super::addresses::Candidate;
 use super::event::ClientEvent;
 use super::{Action, Session, State};
 use crate::error::{ConnectError, Phase};
@@ -38,7 +39,7 @@ impl Session {
         let State::Opening(mut attempt) = std::mem::replace(&mut self.state, State::Over) else {
             return false;
         };
-        attempt.addresses = route.addresses(peer);
+        attempt.addresses = Candidate::all(route, attempt.options.target(), peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
         let options = attempt.options.clone().max_send_buffer(usize::MAX);
         match Opening::new(&options, route, random, attempt.deadline) {
@@ -65,7 +66,7 @@ impl Session {
 
 /// For drivers: reading.
 impl Session {
-    /// Whether to read. Not while too many events wait, unless the opening handshake is under way, or
+    /// Whether to read. Not while too many messages wait, unless the opening handshake is under way, or
     /// [`close`](Self::close) was called: then the peer's answer is read for. While paused, events wait up to the same limit.
     pub fn is_reading(&self) -> bool {
         match &self.state {
@@ -75,8 +76,8 @@ impl Session {
         }
     }
 
-    /// Whether so many events wait to be taken that nothing is read, and no attempt begun. Who has waited for something else goes
-    /// on when some were taken.
+    /// Whether so many messages wait to be taken that nothing is read. A caller that waits for something else goes on when some were
+    /// taken.
     pub fn is_full(&self) -> bool {
         self.events.is_full()
     }
@@ -99,9 +100,10 @@ impl Session {
         }
     }
 
-    /// Whether bytes are not looked at, because nobody takes the events that wait.
+    /// Whether bytes are not looked at, because nobody takes the messages that wait. The end behind a missed deadline waits for nobody.
     fn is_standing_still(&self) -> bool {
-        self.events.is_full() && matches!(&self.state, State::Open(open) if !open.is_closing)
+        let State::Open(open) = &self.state else { return false };
+        self.events.is_full() && !open.is_closing && !open.channel.inner().has_missed_deadline()
     }
 
     /// Whether messages wait because the user has paused. Once the user has closed the client, or it is over, they do not: what is
@@ -123,10 +125,11 @@ impl Session {
         self.check_reading();
     }
 
-    /// Looks at what was read while somebody waits for something else than events, which are kept, up to 1 MiB. Says whether
-    /// to read on.
+    /// Looks at what was read while somebody waits for something else than events. Messages are kept, up to 1 MiB; so are reports,
+    /// which are merged beyond that ([`ClientEvent`]). Says whether to read on.
     ///
-    /// When [`close`](Self::close) was called, messages beyond the limit are dropped, so that they do not hide the end.
+    /// When [`close`](Self::close) was called, and when a deadline was missed, messages beyond the limit are dropped, so that they do
+    /// not hide the end.
     pub fn read_ahead(&mut self) -> bool {
         loop {
             if self.is_standing_still() {
@@ -234,8 +237,7 @@ impl Machine for Session {
     fn poll_timeout(&self) -> Option<Instant> {
         let deadline = match &self.state {
             State::New => Some(Instant::EPOCH),
-            // While nobody takes events, attempts do not add to them for ever.
-            State::Waiting { until } => Some(*until).filter(|_| !self.events.is_full()),
+            State::Waiting { until } => Some(*until),
             State::Opening(attempt) => Some(attempt.deadline + GRACE),
             State::Handshaking(_, machine) => machine.poll_timeout(),
             State::Open(open) => {

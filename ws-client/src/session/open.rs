@@ -1,9 +1,8 @@
 //! What belongs to one open connection.
 
-use std::net::SocketAddr;
-
 use ws_core::{Connection, Instant};
 
+use super::addresses::Candidate;
 use super::event::ClientError;
 use crate::channel::Channel;
 
@@ -11,7 +10,7 @@ pub(super) struct Open {
     pub(super) channel: Channel<Connection>,
     pub(super) since: Instant,
     /// The addresses that the transport leads to.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Vec<Candidate>,
     /// What it failed of, which says more than how it was closed.
     pub(super) failure: Option<ClientError>,
     /// The user closes: the peer's Close is read for, whatever else there is.
@@ -30,7 +29,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(mut channel: Channel<Connection>, addresses: Vec<SocketAddr>, now: Instant) -> Self {
+    pub(super) fn new(mut channel: Channel<Connection>, addresses: Vec<Candidate>, now: Instant) -> Self {
         // What has not begun to leave goes out on the next connection.
         channel.inner_mut().withhold_from_a_closing_peer();
         Self {

@@ -1,11 +1,13 @@
 //! What a session goes through: attempts, connections, their ends.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{CloseFrame, Closed, Event, HandshakeError, Instant, Machine, Outbound, Random, Side};
+use ws_core::{
+    CloseFrame, Closed, Error, Event, HandshakeError, Instant, Machine, Outbound, Random, Side, Timeout,
+};
 
+use super::addresses::Candidate;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
 use super::open::Open;
@@ -43,7 +45,7 @@ impl Session {
         self.absent.1 = Outbound::default();
         self.shortest = attempt.options.connection_config().shortest_timeout();
         let failed = self.failed_addresses.oldest_first();
-        self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(failed))));
+        self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(&failed))));
         self.state = State::Opening(Box::new(attempt));
     }
 
@@ -164,7 +166,7 @@ impl Session {
     }
 
     /// The handshake is done.
-    fn open(&mut self, opened: Opened, addresses: Vec<SocketAddr>) {
+    fn open(&mut self, opened: Opened, addresses: Vec<Candidate>) {
         self.events.push(ClientEvent::Open(opened.response));
         self.stats.connections += 1;
         self.failed_addresses.opened(&addresses);
@@ -241,7 +243,7 @@ impl Session {
         self.has_input = true;
     }
 
-    /// Whether it is known already that no attempt follows if the peer closes with this code. A hook may still decide so later.
+    /// Whether it is known already that no attempt follows if the connection ends with this code. A hook may still decide so later.
     fn is_last(&self, code: u16) -> bool {
         match self.wish {
             Some(Wish::Stop(_)) => true,
@@ -262,17 +264,25 @@ impl Session {
     }
 
     fn connection_closed(&mut self, closed: Closed) {
-        let open_for = self.open_for();
+        let (open_for, is_last) = (self.open_for(), self.is_last(closed.code));
         let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
         self.absent.1 = last_words(open.channel.outbound());
-        self.part(open.channel.inner().must_reset());
+        let connection = open.channel.inner();
+        // After a missed `close_timeout`, too, the system may hold bytes that newer messages would overtake.
+        let resets = connection.must_reset() || (connection.has_missed_deadline() && !is_last);
+        self.part(resets);
         let was_stable = self.attempts.opened_for(open_for);
-        // A path that loses long packets may open, and be found out by a deadline long after.
-        let has_missed = matches!(
-            open.failure,
-            Some(ClientError::Unconfirmed | ClientError::Connection(ws_core::Error::Timeout(_)))
-        );
-        if has_missed || (open.failure.is_some() && !was_stable) {
+        let has_failed = match &open.failure {
+            // A path that loses long packets may open, and be found out by a deadline long after.
+            Some(
+                ClientError::Unconfirmed
+                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write)),
+            ) => true,
+            // A server may be slow to end a stream.
+            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,
+            Some(_) => !was_stable,
+        };
+        if has_failed {
             self.failed_addresses.failed(&open.addresses);
         } else if was_stable {
             self.failed_addresses.works(&open.addresses);

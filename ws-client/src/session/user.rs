@@ -242,12 +242,14 @@ impl Session {
 
 /// Everything else.
 impl Session {
-    /// Hands out no message from now on, on this connection and those to come, until [`resume`](Self::resume). Nothing is lost.
+    /// Hands out no message from now on, on this connection and those to come, until [`resume`](Self::resume). Nothing is lost while
+    /// the connection lives.
     ///
     /// Messages that were read wait, and so does each event behind them, the end of the connection included. A later
-    /// [`close`](Self::close), and the end of the client, let all that is left be handed out. Pings are answered, pongs and proofs count, and deadlines run on, while less than
-    /// 1 MiB of events waits. Then nothing more is read, TCP tells the peer to wait, and the deadlines of a pong and of a
-    /// proof stand still.
+    /// [`close`](Self::close), and the end of the client, let all that is left be handed out. Pings are answered, pongs and proofs
+    /// count, and deadlines run on, while less than 1 MiB of messages waits. Then nothing more is read, TCP tells the peer to wait,
+    /// and the deadlines of a pong and of a proof stand still. If the connection then misses the deadline of a write, messages that
+    /// were read and did not fit are lost with it.
     pub fn pause(&mut self) {
         self.is_paused = true;
         if let State::Open(open) = &mut self.state {

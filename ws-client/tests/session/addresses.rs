@@ -139,3 +139,39 @@ fn each_attempt_has_one_request_on_the_wire() {
     sim.advance(secs(5));
     assert_eq!((sim.requests.len(), sim.session.stats().attempts), (2, 2));
 }
+
+/// A server that ends the stream late is not one that loses packets.
+#[test]
+fn a_missed_close_timeout_says_nothing_about_an_address() {
+    for (open, by_peer) in [(secs(60), false), (secs(60), true), (secs(1), false)] {
+        let slow = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
+        let mut sim = sim(Reconnect::after(secs(1)), [slow, serve()]);
+        sim.advance(open);
+        if by_peer {
+            // The stream does not end behind the answer.
+            sim.inject(&[0x88, 2, 0x03, 0xE9]);
+        } else {
+            sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
+            sim.session.reconnect_after(secs(1), sim.now);
+        }
+        sim.advance(secs(30));
+        assert_eq!(dialed_so_far(&sim), [FIRST, FIRST], "{:?}", sim.trace());
+    }
+}
+
+#[test]
+fn a_connection_elsewhere_leaves_the_failed_addresses_of_a_redirecting_host_as_they_are() {
+    let elsewhere = ([192, 0, 2, 77], 80).into();
+    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))).max_redirects(1), []);
+    let plans = [refuse(503, ""), refuse(307, "Location: ws://192.0.2.77/feed\r\n")];
+    sim.places = addresses().into_iter().zip(plans).collect();
+    sim.places.push((elsewhere, serve()));
+    sim.advance(secs(5));
+    assert!(is_open(&sim));
+    let [first, second] = addresses();
+    assert_eq!(sim.peers, [first, second, elsewhere]);
+    assert!(sim.dials[2].contains("192.0.2.77"), "{:?}", sim.dials);
+    sim.cut(false);
+    sim.advance(secs(3));
+    assert_eq!(sim.peers[3], second, "{:?}", sim.peers);
+}

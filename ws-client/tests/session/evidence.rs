@@ -255,3 +255,42 @@ fn a_peer_that_has_ever_repeated_a_nonce_is_only_late() {
     assert!(trace.contains(&"error timeout".into()), "{trace:?}");
     assert_eq!(sim.session.status(), Status::Waiting);
 }
+
+#[test]
+fn the_users_own_close_blames_no_message() {
+    type End = fn(&mut Sim);
+    let close: End = |sim| sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
+    let close_and_reconnect: End = |sim| {
+        sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
+        sim.session.reconnect_after(secs(1), sim.now);
+    };
+    let close_and_cut: End = |sim| {
+        sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
+        sim.settle();
+        sim.cut(false);
+    };
+    let close_reconnect_and_cut: End = |sim| {
+        sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
+        sim.session.reconnect_after(secs(1), sim.now);
+        sim.settle();
+        sim.cut(true);
+    };
+    let cancel_and_cut: End = |sim| {
+        sim.session.cancel_reconnect();
+        sim.cut(false);
+    };
+    let cases = [close, close_and_reconnect, close_and_cut, close_reconnect_and_cut, cancel_and_cut];
+    for (n, end) in cases.into_iter().enumerate() {
+        let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
+        let mut sim = Sim::new(confirmed().max_deliveries(1), [mute]);
+        sim.settle();
+        sim.send("x");
+        sim.settle();
+        end(&mut sim);
+        sim.advance(secs(30));
+        let trace = sim.trace();
+        assert!(!trace.iter().any(|event| event.starts_with("stuck")), "case {n}: {trace:?}");
+        let unsent = sim.session.take_unsent().len();
+        assert!(sim.session.stats().connections > 1 || unsent == 1, "case {n}");
+    }
+}

@@ -23,6 +23,7 @@ mod settings;
 mod splits;
 mod support;
 mod trace;
+mod unattended;
 mod unproven;
 mod unsent;
 mod user;

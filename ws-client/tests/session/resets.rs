@@ -110,3 +110,60 @@ fn what_follows_a_reset_does_not_hide_it() {
     assert!(matches!(session.poll_action(), Some(Action::Open(_))));
     assert!(session.poll_action().is_none());
 }
+
+#[test]
+fn a_missed_close_timeout_resets_the_connection_if_another_may_follow() {
+    type End = fn(&mut Sim);
+    let peer_closes: End = |sim| {
+        let now = sim.now;
+        sim.server().close(frame(1012), now);
+    };
+    let peer_closes_at_a_blocked_link: End = |sim| {
+        sim.is_blocked = true;
+        sim.send(&"x".repeat(150_000));
+        let now = sim.now;
+        sim.server().close(frame(1012), now);
+    };
+    let user_closes_and_reconnects: End = |sim| {
+        sim.is_mute = true;
+        sim.send("before");
+        sim.session.close(frame(1000), sim.now);
+        sim.session.reconnect_after(secs(1), sim.now);
+    };
+    let violation: End = |sim| {
+        sim.is_blocked = true;
+        sim.send(&"x".repeat(150_000));
+        sim.inject(&[0xC1, 0]);
+    };
+    let peer_closes_and_user_cancels: End = |sim| {
+        sim.is_blocked = true;
+        sim.send(&"x".repeat(150_000));
+        let now = sim.now;
+        sim.server().close(frame(1012), now);
+        sim.session.cancel_reconnect();
+    };
+    let again = || Reconnect::after(secs(1));
+    for (n, (reconnect, resets, end)) in [
+        (again(), false, peer_closes),
+        (again(), true, peer_closes_at_a_blocked_link),
+        (again(), true, user_closes_and_reconnects),
+        (Reconnect::never(), true, user_closes_and_reconnects),
+        (again(), true, violation),
+        (Reconnect::never(), false, peer_closes_at_a_blocked_link),
+        (Reconnect::never(), false, violation),
+        (again(), false, peer_closes_and_user_cancels),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut sim = Sim::new(client().reconnect(reconnect), [serve()]);
+        sim.settle();
+        assert!(sim.has_server(), "case {n}");
+        end(&mut sim);
+        for _ in 0..20 {
+            sim.advance(secs(1));
+            sim.is_blocked &= sim.partings.is_empty();
+        }
+        assert_eq!(parting(&sim), Some(resets), "case {n}: {:?}", sim.trace());
+    }
+}

@@ -469,7 +469,7 @@ impl Sim {
         let bytes: Vec<u8> = link.coming.drain(..n).collect();
         if n > 0 {
             self.inject(&bytes);
-        } else if ends && !link.serve.is_mute {
+        } else if ends && !link.serve.is_mute && !self.is_mute {
             link.eof = true;
             self.session.handle_read(0, self.now);
         }

@@ -184,7 +184,7 @@ impl Closing {
         let ending = self.ending();
         ending.missed.get_or_insert(timeout);
         ending.deadline = None;
-        // After a missed `close_timeout`, no newer connection follows that old messages could overtake.
+        // After a missed `close_timeout`, the system may still deliver the rest. A client that reconnects resets the transport then, too.
         ending.resets |= timeout != Timeout::Close;
     }
 
