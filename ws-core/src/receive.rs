@@ -316,8 +316,12 @@ impl Receive {
             mask::apply(payload, key, 0);
         }
         if there < len {
-            // Of a Close frame, as much as is there is checked; it is short enough to be looked at again.
-            if header.opcode() == Opcode::Close && there >= 2 {
+            // Of a reason, as much as is there is checked; it is short enough to be looked at again. An illegal code waits for its
+            // reason, which the error shows, so that the error does not depend on how the bytes were split.
+            if header.opcode() == Opcode::Close
+                && let [first, second, ..] = *payload
+                && CloseCode::new(u16::from_be_bytes([first, second])).is_some()
+            {
                 self.close(payload, start, false)?;
             }
             return Ok(None);

@@ -163,6 +163,23 @@ fn a_violation_is_the_same_wherever_the_bytes_are_cut() {
 }
 
 #[test]
+fn the_error_of_an_illegal_close_is_the_same_wherever_its_bytes_are_cut() {
+    for role in ROLES {
+        let bytes = frame(role.peer(), CLOSE, b"\x03\xEDgoing away");
+        for cut in 1..bytes.len() {
+            let mut connection = open(role, &config());
+            feed(&mut connection, &bytes[..cut], at(1));
+            feed(&mut connection, &bytes[cut..], at(1));
+            let error = connection.poll_event().unwrap_err().to_string();
+            assert!(
+                error.contains("1005") && error.contains("going away"),
+                "{role:?}, cut at {cut}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_violation_is_seen_as_soon_as_its_last_needed_byte_is_there() {
     for role in ROLES {
         for Case { rule, bytes, kind, offset, .. } in cases(role.peer()) {
@@ -180,7 +197,8 @@ fn a_violation_is_seen_as_soon_as_its_last_needed_byte_is_there() {
                 Kind::Masked | Kind::Unmasked | Kind::ControlTooLong => offset + 2,
                 Kind::LengthTooLarge => offset + 3,
                 Kind::CloseTooShort => offset + head + 1,
-                Kind::CloseCode(_) => offset + head + 2,
+                // Its error shows the reason.
+                Kind::CloseCode(_) => bytes.len(),
                 _ => (offset + 14).min(bytes.len()),
             };
             assert!(needed <= latest, "{role:?}, {rule}: needed {needed} bytes, not {latest}");
