@@ -153,9 +153,6 @@ def as_client_of(testee: Testee, peer: Peer) -> Iterator[Check]:
     yield check("the testee does not offer", client_declined, ["--deflate", "off"], True)
     for offer, response in [
         (NAME, f"{NAME}; client_max_window_bits=9"),
-        (f"{NAME}; server_max_window_bits=10", f"{NAME}; server_max_window_bits=11"),
-        (f"{NAME}; server_max_window_bits=10", NAME),
-        (f"{NAME}; server_no_context_takeover", NAME),
         (str(DEFAULT), f"{NAME}; client_max_window_bits"),
         (str(DEFAULT), f"{NAME}; client_max_window_bits=16"),
         (str(DEFAULT), f"{NAME}; client_max_window_bits=010"),
@@ -168,6 +165,12 @@ def as_client_of(testee: Testee, peer: Peer) -> Iterator[Check]:
         ("off", NAME),
     ]:
         yield check(f"'{offer}' is answered with '{response}'", client_refuses, offer, response)
+    for offer, response in [
+        (f"{NAME}; server_max_window_bits=10", f"{NAME}; server_max_window_bits=11"),
+        (f"{NAME}; server_max_window_bits=10", NAME),
+        (f"{NAME}; server_no_context_takeover", NAME),
+    ]:
+        yield check(f"'{offer}' is a wish, answered with '{response}'", client_wishes, offer, response)
 
 
 async def client_meets(testee: Testee, peer: Peer, asked: Parameters, told: Parameters, large: bool) -> None:
@@ -225,6 +228,14 @@ async def client_refuses(testee: Testee, peer: Peer, offer: str, response: str) 
     require(not outcome.all("open"), f"opened all the same; {outcome}")
     said = outcome.only("error")["message"]
     require(re.search("xtension", said) is not None, f"the error does not say what is wrong: {said!r}")
+
+
+async def client_wishes(testee: Testee, peer: Peer, offer: str, response: str) -> None:
+    """The answer stands as it is, without the parameter of the server that was wished for."""
+    job = await peer.accept([NORMAL], headers=[["Sec-WebSocket-Extensions", response]])
+    outcome = await testee.connect(testee.url(job.port), ["--deflate", offer])
+    await job.result()  # how the peer takes it is its own affair
+    equal("what the testee holds to", outcome.only("open").get("deflate"), canonical(response))
 
 
 # A peer connects.
