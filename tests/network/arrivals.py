@@ -42,6 +42,10 @@ class Load:
         came = {arrival.number for arrival in arrivals}
         return [number for number in range(self.count) if number not in came]
 
+    def has_last(self, arrivals: Iterable[Arrival]) -> bool:
+        """Whether the last message has come."""
+        return any(arrival.number == self.count - 1 for arrival in arrivals)
+
     def foreign(self, arrivals: Iterable[Arrival]) -> list[Arrival]:
         """Messages that are not of this load: a wrong number, a wrong size, wrong bytes."""
         return [each for each in arrivals if each.number not in range(self.count) or each.size != self.size]

@@ -6,8 +6,9 @@ import asyncio
 import time
 from functools import partial
 
-from arrivals import Load, disordered, doubled, stale
+from arrivals import Load
 from client import Client
+from delivery import judge
 from direction import Faults
 from stage import Scenario, Stage
 
@@ -43,9 +44,11 @@ async def play(delivery: str, is_new_host: bool, stage: Stage) -> None:
         await stage.start_server()
     back_at = time.monotonic()
     await stage.link.set_both(GOOD)
-    await stage.until(lambda: LOAD.count - 1 not in LOAD.missing(stage.record.arrivals), 35, client)
+    await stage.until(lambda: LOAD.has_last(stage.record.arrivals), 35, client)
     await asyncio.sleep(max(1.0, back_at + QUIET - time.monotonic()))
-    judge(stage, client, delivery, gone_at, back_at)
+    judge_times(stage, client, gone_at, back_at)
+    # Only messages that were sent to the dead host, and those under way when it died.
+    judge(stage.verdict, LOAD, stage.record.arrivals, delivery, BELIEVED / LOAD.every + 2)
 
 
 def options(delivery: str) -> list[str]:
@@ -54,28 +57,16 @@ def options(delivery: str) -> list[str]:
     return [*words, "--reconnect", f"fixed:{RECONNECT}", "--delivery", delivery]
 
 
-def judge(stage: Stage, client: Client, delivery: str, gone_at: float, back_at: float) -> None:
+def judge_times(stage: Stage, client: Client, gone_at: float, back_at: float) -> None:
     ends = [event["at"] for event in client.ends()]
     after = [at for at in ends if at > gone_at]
     opened = [connection.opened_at for connection in stage.record.opened() if connection.opened_at > back_at]
-    arrivals = stage.record.arrivals
     verdict = stage.verdict
     verdict.equal("declared dead before", len(ends) - len(after), 0)
     verdict.at_most("death found after", after[0] - gone_at if after else None, BELIEVED, " s")
     # An attempt that began before is given up at first.
     back = opened[0] - back_at if opened else None
     verdict.at_most("connected again after", back, OPEN_TIMEOUT + RECONNECT + SLACK, " s")
-    verdict.equal("last message there", LOAD.count - 1 not in LOAD.missing(arrivals), True)
-    verdict.equal("old after new", len(stale(arrivals)), 0)
-    verdict.equal("in the wrong order", len(disordered(arrivals)), 0)
-    verdict.equal("broken", len(LOAD.foreign(arrivals)), 0)
-    if delivery == "confirmed":
-        verdict.equal("lost", len(LOAD.missing(arrivals)), 0)
-        verdict.note("doubled", len(doubled(arrivals)))
-    else:
-        # Only messages that were sent to the dead host, and those under way when it died.
-        verdict.at_most("lost", len(LOAD.missing(arrivals)), BELIEVED / LOAD.every + 2)
-        verdict.equal("doubled", len(doubled(arrivals)), 0)
 
 
 SCENARIOS = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from arrivals import Load, disordered, doubled, stale
+from arrivals import Load
+from delivery import judge
 from direction import Faults
 from stage import Scenario, Stage
 
@@ -27,21 +28,10 @@ async def play(delivery: str, stage: Stage) -> None:
         await stage.link.cut()
         await asyncio.sleep(stage.random.uniform(3.0, 4.5))
         await stage.link.set_both(GOOD)
-    await stage.until(lambda: LOAD.count - 1 not in LOAD.missing(stage.record.arrivals), 60, client)
+    await stage.until(lambda: LOAD.has_last(stage.record.arrivals), 60, client)
     await stage.until_quiet(5.0, client)
-    arrivals = stage.record.arrivals
-    verdict = stage.verdict
-    verdict.between("connections", len(stage.record.opened()), CUTS, CUTS + 1)
-    verdict.equal("last message there", LOAD.count - 1 not in LOAD.missing(arrivals), True)
-    if delivery == "confirmed":
-        verdict.equal("lost", len(LOAD.missing(arrivals)), 0)
-        verdict.note("doubled", len(doubled(arrivals)))
-    else:
-        verdict.at_most("lost", len(LOAD.missing(arrivals)), CUTS * BELIEVED / LOAD.every)
-        verdict.equal("doubled", len(doubled(arrivals)), 0)
-    verdict.equal("old after new", len(stale(arrivals)), 0)
-    verdict.equal("in the wrong order", len(disordered(arrivals)), 0)
-    verdict.equal("broken", len(LOAD.foreign(arrivals)), 0)
+    stage.verdict.between("connections", len(stage.record.opened()), CUTS, CUTS + 1)
+    judge(stage.verdict, LOAD, stage.record.arrivals, delivery, CUTS * BELIEVED / LOAD.every)
 
 
 SCENARIOS = [
