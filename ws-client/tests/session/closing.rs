@@ -172,29 +172,30 @@ fn a_reply_to_a_message_before_the_close_leaves_before_ours() {
 
 #[test]
 fn without_anybody_who_takes_events_a_close_is_answered_at_once_or_after_its_time() {
+    // The peer closes while nobody takes events.
+    let closed_by_peer = |is_consumer_gone: bool| {
+        let mut sim = Sim::new(never(), []);
+        sim.settle();
+        sim.is_taking = false;
+        if is_consumer_gone {
+            sim.session.discard_events();
+        }
+        sim.server().close(frame(1000), crate::support::at(0));
+        sim
+    };
     // The consumer is gone.
-    let mut sim = Sim::new(never(), []);
-    sim.settle();
-    sim.is_taking = false;
-    sim.session.discard_events();
-    sim.server().close(frame(1000), crate::support::at(0));
+    let mut sim = closed_by_peer(true);
     sim.settle();
     assert_eq!(sim.session.status(), Status::Closed);
     // The consumer goes while the frame waits.
-    let mut sim = Sim::new(never(), []);
-    sim.settle();
-    sim.is_taking = false;
-    sim.server().close(frame(1000), crate::support::at(0));
+    let mut sim = closed_by_peer(false);
     sim.settle();
     assert_eq!(sim.session.status(), Status::Open);
     sim.session.discard_events();
     sim.settle();
     assert_eq!(sim.session.status(), Status::Closed);
     // The consumer does something else for long.
-    let mut sim = Sim::new(never(), []);
-    sim.settle();
-    sim.is_taking = false;
-    sim.server().close(frame(1000), crate::support::at(0));
+    let mut sim = closed_by_peer(false);
     sim.advance(ms(4999));
     assert_eq!(sim.session.status(), Status::Open);
     sim.advance(ms(1));
