@@ -9,11 +9,10 @@ use ws_client::{AcceptError, AcceptOptions, Accepting, Duplex, Guard, random};
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
-use crate::driver::{Driver, Next};
+use crate::driver::{Driver, Next, Until};
 use crate::shared::Shared;
 use crate::signal::{Nudge, Signal};
 use crate::transport::Transport;
-use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
 /// How long a client that was refused is given to take the answer.

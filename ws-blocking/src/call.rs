@@ -60,18 +60,26 @@ pub(crate) fn within<T>(
     result
 }
 
-/// One call for as many buffers as it takes. Says how many bytes it took, and whether that is all that it was given.
+/// The result of a write.
+pub(crate) struct Written {
+    /// Number of bytes that the transport has taken.
+    pub(crate) n: usize,
+    /// It has taken all bytes that it was offered.
+    pub(crate) is_all: bool,
+}
+
+/// One call for as many buffers as it takes.
 pub(crate) fn write(
     taken: &VecDeque<Bytes>,
     write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
-) -> io::Result<(usize, bool)> {
+) -> io::Result<Written> {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let n = slices.iter_mut().zip(taken).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count();
     match write(&slices[..n]) {
         Ok(0) => Err(ErrorKind::WriteZero.into()),
         written => {
             let offered = slices[..n].iter().map(|slice| slice.len()).sum();
-            written.map(|n| (n, n == offered))
+            written.map(|n| Written { n, is_all: n == offered })
         }
     }
 }

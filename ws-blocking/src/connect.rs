@@ -16,10 +16,9 @@ use ws_client::{
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
-use crate::driver::{Driver, Next};
+use crate::driver::{Driver, Next, Until};
 use crate::shared::Shared;
 use crate::transport::Transport;
-use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
 pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {

@@ -15,10 +15,8 @@ mod listener;
 mod shared;
 mod signal;
 mod split;
-mod state;
 mod stream;
 mod transport;
-mod waiters;
 mod websocket;
 
 pub use accept::Incoming;

@@ -17,11 +17,9 @@ use ws_core::{
 };
 
 use crate::behind::Behind;
-use crate::driver::{Driver, Next};
+use crate::driver::{Driver, Next, State, Until};
 use crate::signal::Signal;
-use crate::state::State;
 use crate::transport::Transport;
-use crate::waiters::Until;
 
 /// A connection and its transport, shared by the threads that use it.
 pub(crate) struct Shared<S> {
@@ -54,7 +52,7 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn set_consumer(&self, consumer: Consumer) {
         let mut state = self.driver.lock();
         state.machine.set_consumer(consumer);
-        state.waiters.may_read();
+        state.let_waiters_read();
         self.driver.leave(state);
     }
 }
@@ -125,13 +123,13 @@ impl<S: Transport> Shared<S> {
     #[inline(always)]
     fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, Next>) -> R {
         let until = |state: &State<Duplex>| {
-            let before = state.changes;
-            Until::all(move |state: &mut State<Duplex>| state.changes != before)
+            let before = state.changes();
+            Until::all(move |state: &mut State<Duplex>| state.changes() != before)
         };
         self.drive(until, |state| {
             let flow = step(&mut state.machine);
             if state.machine.take_unblocked() && !mutant("room in the read-ahead lets nobody read") {
-                state.waiters.may_read();
+                state.let_waiters_read();
             }
             flow
         })
@@ -317,7 +315,7 @@ impl<S: Transport> Shared<S> {
             }
             // Before a Close frame is seen that may already be there: nothing new is sent after that. And whoever reads looks at
             // what comes, and may be about to take it.
-            if state.writes_next() || state.is_reading {
+            if state.writes_next() || state.is_reading() {
                 return Continue(Next::READ);
             }
             let next = if look(&mut state.machine) == Step::Read { Next::READ } else { Next::WRITE };
@@ -335,7 +333,7 @@ impl<S: Transport> Shared<S> {
         self.drive(
             |_| Until::anything(),
             |state| {
-                let reads = !state.is_reading
+                let reads = !state.is_reading()
                     && state.machine.look_ahead::<()>(|| self.driver.now()) == Step::Read
                     && state.is_read_due();
                 match reads {
@@ -382,7 +380,7 @@ fn until_room(_: &State<Duplex>) -> Until<Duplex> {
 
 /// Whether everything before this position has left, or never will.
 fn has_left(state: &mut State<Duplex>, target: u64) -> bool {
-    let is_over = state.write_ended || state.machine.closed().is_some();
+    let is_over = state.has_write_ended() || state.machine.closed().is_some();
     let outbound = state.machine.connection().outbound();
     outbound.written() >= target || outbound.is_empty() || is_over
 }

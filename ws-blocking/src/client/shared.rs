@@ -20,12 +20,10 @@ use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 use crate::behind::{Behind, Left};
 use crate::clock;
 use crate::connect::reach;
-use crate::driver::{Driven, Driver, Next};
+use crate::driver::{Driven, Driver, Next, State, Until};
 use crate::elapsed::Elapsed;
 use crate::line::Line;
-use crate::state::State;
 use crate::transport::Transport;
-use crate::waiters::Until;
 
 /// A session and the line that it goes over at present.
 pub(crate) struct Shared {
@@ -85,7 +83,7 @@ impl Shared {
             let was_full = state.machine.is_full();
             let Ok(event) = state.machine.poll_event();
             if was_full && !state.machine.is_full() {
-                state.waiters.may_read();
+                state.let_waiters_read();
             }
             if event.is_some() || state.machine.is_over() {
                 return Break(Ok(event));
@@ -204,8 +202,8 @@ impl Shared {
         let now = self.driver.now();
         let mut state = self.driver.lock();
         let result = f(&mut state.machine, now);
-        state.changes += 1;
-        state.waiters.may_read();
+        state.changed();
+        state.let_waiters_read();
         self.act(&mut state);
         state = self.driver.write_urgent(state);
         self.act_for_others(&mut state);
@@ -228,7 +226,7 @@ impl Shared {
             if self.is_asking() {
                 return Break(Err(WithinHook));
             }
-            if state.is_reading {
+            if state.is_reading() {
                 // Whoever reads looks at what comes, and may be about to take it.
                 return Continue(Next::READ);
             }
@@ -250,7 +248,7 @@ impl Shared {
                 }
                 if !self.driver.transport.is_up() {
                     // There is nothing that could be read before the clock is looked at.
-                    state.found_nothing = self.driver.now();
+                    state.has_no_source(self.driver.now());
                 }
                 let flow = want(state);
                 let has_question = self.act(state);
@@ -291,7 +289,7 @@ impl Shared {
     /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does, and an event to the client.
     fn act_for_others(&self, state: &mut State<Session>) {
         if self.act(state) {
-            state.waiters.wake_one();
+            state.wake_one();
         }
         self.tell(state);
     }
@@ -299,7 +297,7 @@ impl Shared {
     /// Brings the thread back that is in a read, if there are events: some come of calls and writes, not of what is read. Once,
     /// until events were asked for.
     fn tell(&self, state: &mut State<Session>) {
-        if !state.is_reading || !self.driver.transport.is_up() || self.is_told.load(Ordering::Relaxed) {
+        if !state.is_reading() || !self.driver.transport.is_up() || self.is_told.load(Ordering::Relaxed) {
             return;
         }
         // What was read was looked at before the read began: this is about the rest.
@@ -327,7 +325,7 @@ impl Shared {
         if errand.action.is_none() {
             return has_question;
         }
-        let is_busy = state.is_writing || (state.is_reading && self.driver.transport.is_up());
+        let is_busy = state.is_writing() || (state.is_reading() && self.driver.transport.is_up());
         if is_busy {
             // They come back at once, and see to the rest.
             self.driver.transport.hang_up(errand.resets);

@@ -4,8 +4,8 @@ use ws_client::{Duplex, Stopping};
 
 use super::Shared;
 use crate::behind::{self, Behind, Left};
+use crate::driver::State;
 use crate::signal::Nudge;
-use crate::state::State;
 use crate::transport::Transport;
 
 impl<S: Transport> Shared<S> {
@@ -26,7 +26,7 @@ impl<S: Transport> Shared<S> {
     fn obey_now(&self) -> bool {
         let Some(mut state) = self.driver.try_lock() else { return false };
         self.obey(&mut state);
-        state.changes += 1;
+        state.changed();
         self.driver.leave(self.driver.write_urgent(state));
         true
     }

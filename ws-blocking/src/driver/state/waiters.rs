@@ -1,10 +1,11 @@
 //! The threads that wait while others read, write, or change what they wait for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_client::sync::Condvar;
 
-use crate::state::State;
+use super::State;
 
 /// The condition that a waiting thread leaves behind, so that it is woken only if it can go on.
 ///
@@ -34,8 +35,25 @@ impl<M> Until<M> {
 
 type Holds<M> = Box<dyn FnMut(&mut State<M>) -> bool + Send>;
 
+/// The sleep of a thread that waits.
+pub(crate) struct Sleep {
+    /// Longest time of the sleep.
+    pub(crate) longest: Duration,
+    /// The thread would read if nobody else did.
+    pub(crate) reads: bool,
+    /// The thread is back by the next deadline, as of the begin of its sleep: bounded as a read is, and for the same reason.
+    pub(crate) keeps_time: bool,
+}
+
+impl Sleep {
+    /// A sleep that only another thread ends.
+    pub(crate) fn until_woken() -> Self {
+        Self { longest: Duration::MAX, reads: false, keeps_time: false }
+    }
+}
+
 /// The waiting threads, in the order in which they came.
-pub(crate) struct Waiters<M> {
+pub(super) struct Waiters<M> {
     waiting: Vec<Waiter<M>>,
     /// The number of the next one.
     next: u64,
@@ -49,9 +67,7 @@ struct Waiter<M> {
     number: u64,
     turn: Arc<Condvar>,
     until: Until<M>,
-    /// It would read if nobody else did.
     reads: bool,
-    /// It is back by the next deadline, as of when it came: bounded as a read is, and for the same reason.
     keeps_time: bool,
 }
 
@@ -64,35 +80,36 @@ pub(crate) struct Place {
 
 impl<M> Waiters<M> {
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Whether a thread that was woken is on its way.
-    pub(crate) fn is_arriving(&self) -> bool {
+    pub(super) fn is_arriving(&self) -> bool {
         self.arriving > 0
     }
 
     /// Whether one of them would read.
-    pub(crate) fn has_reader(&self) -> bool {
+    pub(super) fn has_reader(&self) -> bool {
         self.waiting.iter().any(|waiter| waiter.reads)
     }
 
     /// Whether one of them is back by the next deadline.
-    pub(crate) fn has_timekeeper(&self) -> bool {
+    pub(super) fn has_timekeeper(&self) -> bool {
         self.waiting.iter().any(|waiter| waiter.keeps_time)
     }
 
-    pub(crate) fn enter(&mut self, until: Until<M>, reads: bool, keeps_time: bool) -> Place {
+    fn enter(&mut self, until: Until<M>, sleep: &Sleep) -> Place {
         let place = Place { number: self.next, takes: until.takes, turn: Arc::new(Condvar::new()) };
         self.next += 1;
         let turn = place.turn.clone();
+        let Sleep { reads, keeps_time, .. } = *sleep;
         self.waiting.push(Waiter { number: place.number, turn, until, reads, keeps_time });
         place
     }
 
     /// A thread is back: it was woken, or its time has passed.
-    pub(crate) fn leave(&mut self, place: &Place) {
+    fn leave(&mut self, place: &Place) {
         match self.waiting.iter().position(|waiter| waiter.number == place.number) {
             Some(at) => drop(self.waiting.remove(at)),
             None => {
@@ -103,12 +120,12 @@ impl<M> Waiters<M> {
     }
 
     /// Those that stood still because nobody took what came may read again.
-    pub(crate) fn may_read(&mut self) {
+    pub(super) fn may_read(&mut self) {
         self.waiting.iter_mut().for_each(|waiter| waiter.reads = true);
     }
 
     /// Wakes one thread to read, write or keep the time: one that reads, if there is one.
-    pub(crate) fn wake_one(&mut self) {
+    pub(super) fn wake_one(&mut self) {
         if !self.waiting.is_empty() {
             let reader = self.waiting.iter().position(|waiter| waiter.reads);
             let waiter = self.waiting.remove(reader.unwrap_or(0));
@@ -124,8 +141,18 @@ impl<M> Waiters<M> {
 }
 
 impl<M> State<M> {
+    /// Enters the thread among those that wait.
+    pub(in crate::driver) fn fall_asleep(&mut self, until: Until<M>, sleep: &Sleep) -> Place {
+        self.waiters.enter(until, sleep)
+    }
+
+    /// The thread is back.
+    pub(in crate::driver) fn wake_up(&mut self, place: &Place) {
+        self.waiters.leave(place);
+    }
+
     /// Wakes the threads whose condition holds.
-    pub(crate) fn wake_ready(&mut self) {
+    pub(in crate::driver) fn wake_ready(&mut self) {
         if self.waiters.waiting.is_empty() {
             return;
         }
