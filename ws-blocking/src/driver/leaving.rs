@@ -12,7 +12,7 @@ use crate::call::AT_ONCE;
 use crate::transport::Transport;
 
 impl<S: Transport, M: Driven> Driver<S, M> {
-    /// Lets go of the lock after a change: wakes the threads that can go on, and hands over what is to be done.
+    /// Lets go of the lock after a change: wakes the threads that can go on, and hands over the roles that nobody has.
     #[inline(always)]
     pub(crate) fn leave(&self, state: MutexGuard<'_, State<M>>) {
         state.machine.show();
@@ -27,12 +27,12 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         if let (true, Some(behind)) = (is_left, &self.behind)
             && !behind::call(behind.clone())
         {
-            // There is no thread to be had. The one that reads is back in time for every deadline.
+            // The system gives no thread. The thread that reads is back in time for every deadline.
             self.lock().background_is_here();
         }
     }
 
-    /// Sleeps until the condition holds or something is to be done; while nobody reads or writes, no longer than to the deadline.
+    /// Sleeps until the condition holds or there is work to do. While no thread reads or writes, the sleep ends at the deadline.
     pub(super) fn wait<'a>(
         &'a self,
         state: MutexGuard<'a, State<M>>,
@@ -72,9 +72,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         state
     }
 
-    /// Writes what others have left behind while a thread is in a read. `act` does what the owner of the machine has to do then.
+    /// Writes the bytes that were left behind, if a thread is in a long read. `act` lets the owner of the machine act afterwards.
     pub(crate) fn write_left(&self, act: impl FnOnce(&mut State<M>)) -> Left {
-        // Whoever has the lock may need it for long, to compress for example; others are not to wait for that.
+        // A thread may hold the lock for long, to compress for example. Other connections do not wait for it.
         let Some(mut state) = self.try_lock() else { return Left::Stuck };
         state.background_is_here();
         let before = state.written();

@@ -15,14 +15,14 @@ use crate::call::{PATIENCE, Written, is_end, within, write};
 use crate::transport::Transport;
 
 thread_local! {
-    /// What is read goes here first: a connection that waits holds no buffer of its own.
+    /// Buffer of every read of the thread: a connection that waits holds no buffer of its own.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A role that a thread has. If the transport panics, the direction has failed, and the others learn of it.
-struct Busy<'a, S: Transport, M: Driven>(&'a Driver<S, M>, Direction);
+/// Holds a role during a call of the transport. If the call panics, the direction has failed, and the other threads learn of it.
+struct RoleGuard<'a, S: Transport, M: Driven>(&'a Driver<S, M>, Direction);
 
-impl<S: Transport, M: Driven> Drop for Busy<'_, S, M> {
+impl<S: Transport, M: Driven> Drop for RoleGuard<'_, S, M> {
     /// Only while a panic goes by.
     fn drop(&mut self) {
         let Self(driver, direction) = *self;
@@ -34,8 +34,8 @@ impl<S: Transport, M: Driven> Drop for Busy<'_, S, M> {
 }
 
 impl<S: Transport, M: Driven> Driver<S, M> {
-    /// Lets the transport take some bytes of those that wait, or shuts it down for writing if none will follow. Waits no
-    /// longer than `slice`. Also says whether another thread has queued something meanwhile that cannot wait.
+    /// Lets the transport take some of the bytes that wait, or shuts it down for writing if none will follow. Waits no longer
+    /// than `slice`. Also says whether another thread has queued something meanwhile that cannot wait.
     pub(super) fn write<'a>(
         &'a self,
         mut state: MutexGuard<'a, State<M>>,
@@ -45,7 +45,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             state.wake_ready();
         }
         let mut role = state.begin_write();
-        let busy = Busy(self, Direction::Write);
+        let guard = RoleGuard(self, Direction::Write);
         state.machine.show();
         drop(state);
         let result = self.call_write(&mut role, slice);
@@ -53,7 +53,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         let mut state = self.lock();
         let is_urged = state.is_urged();
         state.write_finished(role, result, now);
-        forget(busy);
+        forget(guard);
         (state, is_urged)
     }
 
@@ -86,7 +86,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             longest = longest.min(if state.is_writing() { PATIENCE } else { state.backoff() });
         }
         let mut role = state.begin_read();
-        let busy = Busy(self, Direction::Read);
+        let guard = RoleGuard(self, Direction::Read);
         state.machine.show();
         state.hand_over();
         drop(state);
@@ -105,7 +105,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         }
         state.read_finished(role, result, &scratch, now);
         SCRATCH.set(scratch);
-        forget(busy);
+        forget(guard);
         state
     }
 

@@ -18,11 +18,11 @@ const WRITES_IN_A_ROW: u32 = 64;
 /// Longest time of a write that makes no progress, before a read has its turn. It grows to `PATIENCE` while nothing moves.
 const WRITE_SLICE: Duration = Duration::from_millis(16);
 
-/// What a thread does until it asks for its condition again.
+/// The next step of a thread, before it asks its condition again.
 pub(crate) struct Next {
     /// Whether it reads, if nobody else does.
     pub(crate) reads: bool,
-    /// The longest time that it reads or waits. With zero, it does only what can be done without waiting.
+    /// Longest time that it reads or waits. With zero, it does not wait at all.
     pub(crate) longest: Duration,
 }
 
@@ -32,8 +32,8 @@ impl Next {
 }
 
 impl<S: Transport, M: Driven> Driver<S, M> {
-    /// Moves bytes and time until `want` breaks with the result of this thread. Else it says what to do next. A thread that has to
-    /// sleep for that is woken when its condition holds.
+    /// Moves bytes and time until `want` breaks with the result of this thread; else `want` gives the next step. A thread that has
+    /// to sleep is woken when the condition of `until` holds.
     #[inline(always)]
     pub(crate) fn drive<R>(
         &self,
@@ -45,7 +45,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         loop {
             let next = match want(&mut state) {
                 ControlFlow::Break(result) => {
-                    // What others left to us, and what the machine itself has queued since.
+                    // Other threads may have left bytes to us, and the machine may have queued some since.
                     if has_written {
                         state = self.write_at_once(state);
                     }
@@ -95,7 +95,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         result
     }
 
-    /// The same for what is to reach the peer: writes what the transport takes at once, or lets the thread do so that is writing.
+    /// Makes an urgent change: writes as much as the transport takes at once, or urges the thread that is writing to do so.
     pub(crate) fn with_urgent<R>(&self, change: impl FnOnce(&mut M) -> R) -> R {
         let mut state = self.lock();
         let result = change(&mut state.machine);
@@ -116,7 +116,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         self.write_at_once(state)
     }
 
-    /// Writes what waits, but no longer than until `deadline`.
+    /// Writes the bytes that wait, until `deadline` at the latest.
     pub(crate) fn write_until(&self, deadline: Clock) {
         self.drive(
             |_| Until::anything(),
@@ -127,15 +127,15 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         );
     }
 
-    /// Keeps the time, and writes what the transport takes at once.
+    /// Keeps the time, and writes as much as the transport takes at once.
     pub(crate) fn tick(&self) {
         let mut state = self.lock();
         state.keep_time(true, || self.now());
         self.leave(self.write_at_once(state));
     }
 
-    /// Writes what waits, shuts down, and reads to the end, for as long as `patience`, so that what was written reaches the
-    /// peer: a socket that is closed with bytes unread resets the connection. What comes is dropped by `discard`.
+    /// Writes all bytes, shuts down, and reads to the end, within `patience`. `discard` drops the bytes that come. Without
+    /// reading them, closing the socket would reset the connection, and the peer might lose the last bytes.
     pub(crate) fn finish(self, patience: Duration, discard: fn(&mut M)) {
         let start = clock::now();
         self.drive(
@@ -155,7 +155,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         );
     }
 
-    /// Writes what waits now, as far as the transport takes it at once. The thread does the same for threads that urge it meanwhile.
+    /// Writes the bytes that wait now, as far as the transport takes them at once; and again if other threads urge it meanwhile.
     pub(super) fn write_at_once<'a>(
         &'a self,
         mut state: MutexGuard<'a, State<M>>,

@@ -57,7 +57,7 @@ impl<M: Machine> State<M> {
         !self.waiters.is_empty() || self.is_reading()
     }
 
-    /// The threads that stood still because nobody received may read again.
+    /// The threads that could not read because the read-ahead was full may read again.
     pub(crate) fn let_waiters_read(&mut self) {
         self.waiters.may_read();
     }

@@ -22,7 +22,7 @@ impl<M> Until<M> {
         Self { holds: Box::new(holds), takes: false }
     }
 
-    /// A thread that is woken by whatever happens.
+    /// Any change wakes the thread.
     pub(crate) fn anything() -> Self {
         Self::all(|_| true)
     }
@@ -57,9 +57,9 @@ pub(super) struct Waiters<M> {
     waiting: Vec<Waiter<M>>,
     /// The number of the next one.
     next: u64,
-    /// Woken, and not yet back: each of them sees to what is to be done when it leaves or waits again.
+    /// Number of threads that were woken and are not yet back. Each of them hands over when it leaves or waits again.
     arriving: usize,
-    /// Those of them that take something.
+    /// Number of arriving threads that take something.
     taking: usize,
 }
 
@@ -119,7 +119,7 @@ impl<M> Waiters<M> {
         }
     }
 
-    /// Those that stood still because nobody took what came may read again.
+    /// The threads that could not read because the read-ahead was full may read again.
     pub(super) fn may_read(&mut self) {
         self.waiting.iter_mut().for_each(|waiter| waiter.reads = true);
     }
@@ -158,7 +158,7 @@ impl<M> State<M> {
         }
         let mut waiting = std::mem::take(&mut self.waiters.waiting);
         waiting.retain_mut(|waiter| {
-            // Whoever is on its way to take something wakes the next one.
+            // A thread on its way to take something wakes the next one.
             let is_kept = (waiter.until.takes && self.waiters.taking > 0) || !(waiter.until.holds)(self);
             if !is_kept {
                 self.waiters.wake(waiter);
