@@ -10,7 +10,7 @@ use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
 use crate::driver::{Driver, Next, Until};
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::signal::{Nudge, Signal};
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -93,7 +93,7 @@ impl<S: Transport> Incoming<S> {
         let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };
         let driver =
             driver.change(longest_read, |accepting, now| accepting.accept(&accept, now).map(Duplex::new))?;
-        let shared = Shared::new(driver, self.listener);
+        let shared = SharedConnection::new(driver, self.listener);
         if let Some(signal) = &signal {
             let connection: Weak<dyn Nudge> = Arc::downgrade(&shared) as Weak<_>;
             // From here on, what the listener wishes reaches the connection. Nothing of the response has left.

@@ -17,7 +17,7 @@ use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
 use crate::driver::{Driver, Next, Until};
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
@@ -132,5 +132,5 @@ pub(crate) fn open<S: Transport>(
     let Opened { response, connection } = opened?;
     let longest_read = options.connection_config().shortest_timeout();
     let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(Duplex::new(connection)))?;
-    Ok((WebSocket::new(Shared::new(driver, None)), response))
+    Ok((WebSocket::new(SharedConnection::new(driver, None)), response))
 }

@@ -41,7 +41,7 @@
 //!
 //! # Reading and writing
 //!
-//! At most one thread reads and at most one writes. The two may run at the same time. Each role is a value: [`State`]
+//! At most one thread reads and at most one writes. The two may run at the same time. Each role is a value: [`DriverState`]
 //! hands out one `ReadRole` and one `WriteRole`, and takes it back with the result of the call. `state/reading.rs` and
 //! `state/writing.rs` show each direction as a picture.
 //!
@@ -66,7 +66,7 @@
 //! | There is room for messages. | One thread that waits for room. It wakes the next one when it leaves. |
 //! | A thread leaves, reads or sleeps. Bytes wait and no thread writes, or no thread reads. | One thread, which takes the free role. |
 //! | A thread leaves. No thread reads, writes or sleeps up to the deadline. | One thread, which keeps the time. |
-//! | A client has events that come from a call, while a thread is in a read. | The thread in the read, on Unix (`line/waker.rs`). On other systems, the events wait for the end of the read. |
+//! | A client has events that come from a call, while a thread is in a read. | The thread in the read, on Unix (`client/socket/waker.rs`). On other systems, the events wait for the end of the read. |
 //!
 //! A woken thread counts as arriving until it has the lock again. Nobody is woken for a free role meanwhile: the arriving
 //! thread hands over in its turn when it leaves, reads or sleeps. `state/handing.rs` holds these decisions.
@@ -84,7 +84,7 @@
 //! - A *long* read began with nothing to write, or another thread has since written all bytes. It may take seconds.
 //!
 //! A thread that leaves bytes behind wakes a sleeping thread to write them. If no thread sleeps and the read is long, it
-//! calls the [background thread](crate::behind) once. That thread tries the lock, writes as much as the transport takes
+//! calls the [background thread](crate::background) once. That thread tries the lock, writes as much as the transport takes
 //! at once, and comes back after a pause until nothing is left. It never waits for a connection. A listener that shuts down
 //! calls it, too, if a thread has the lock.
 //!
@@ -149,11 +149,11 @@ use ws_client::sync::{Mutex, MutexGuard, lock};
 use ws_client::{Accepting, Duplex, Opening};
 use ws_core::{Instant, Machine};
 
-use crate::behind::Behind;
+use crate::background::WriteInBackground;
 use crate::clock::{self, Clock};
 use crate::transport::Transport;
 
-pub(crate) use state::{State, Until};
+pub(crate) use state::{DriverState, Until};
 pub(crate) use turns::Next;
 
 /// A time-out of zero must not keep a thread from ever coming to rest.
@@ -166,9 +166,9 @@ pub(crate) struct Driver<S, M> {
     /// Longest time of a read. Invariant: a deadline that another thread brings about during a read is at least this far away.
     /// So the thread that reads is back in time for it, without being woken.
     longest_read: Duration,
-    state: Mutex<State<M>>,
+    state: Mutex<DriverState<M>>,
     /// The owner of the driver, for the background thread; `None` while one thread alone uses the connection.
-    behind: Option<Weak<dyn Behind>>,
+    background: Option<Weak<dyn WriteInBackground>>,
 }
 
 /// A machine that a driver moves.
@@ -209,17 +209,17 @@ impl<S: Transport, M: Driven> Drop for Taken<'_, S, M> {
 
 impl<S: Transport, M: Driven> Driver<S, M> {
     pub(crate) fn new(transport: S, machine: M, epoch: Clock, longest_read: Duration) -> Self {
-        Self::over(Arc::new(transport), State::new(machine), epoch, longest_read)
+        Self::over(Arc::new(transport), DriverState::new(machine), epoch, longest_read)
     }
 
-    fn over(transport: Arc<S>, state: State<M>, epoch: Clock, longest_read: Duration) -> Self {
+    fn over(transport: Arc<S>, state: DriverState<M>, epoch: Clock, longest_read: Duration) -> Self {
         let longest_read = longest_read.max(SHORTEST_READ);
-        Self { transport, epoch, longest_read, state: Mutex::new(state), behind: None }
+        Self { transport, epoch, longest_read, state: Mutex::new(state), background: None }
     }
 
-    /// Several threads use it from now on. Through `behind`, the background thread writes the bytes that they leave behind.
-    pub(crate) fn shared(mut self, behind: Weak<dyn Behind>) -> Self {
-        self.behind = Some(behind);
+    /// Several threads use it from now on. Through `background`, the background thread writes the bytes that they leave behind.
+    pub(crate) fn shared(mut self, background: Weak<dyn WriteInBackground>) -> Self {
+        self.background = Some(background);
         self
     }
 
@@ -237,7 +237,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
 
     /// A connection of a client may have other deadlines than the one before.
     #[inline]
-    fn longest_read(&self, state: &State<M>) -> Duration {
+    fn longest_read(&self, state: &DriverState<M>) -> Duration {
         self.longest_read.min(state.machine.longest_read().max(SHORTEST_READ))
     }
 
@@ -247,12 +247,12 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<M>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, DriverState<M>> {
         lock(&self.state)
     }
 
     /// The lock, if nobody has it, nor the machine itself.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State<M>>> {
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, DriverState<M>>> {
         let state = match self.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -261,7 +261,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         (!state.is_machine_out()).then_some(state)
     }
 
-    /// Takes the machine out for a thread that alone uses it, until that is dropped. Meanwhile, `stand_in` lies in its place.
+    /// Takes the machine out for a thread that alone uses it, until that is dropped. Meanwhile, `stand_in` lies in its slot.
     pub(crate) fn take<'a>(&'a self, stand_in: &'a mut M) -> Taken<'a, S, M> {
         self.lock().swap_machine(stand_in);
         Taken { driver: self, machine: stand_in }

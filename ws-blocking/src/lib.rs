@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
-mod behind;
+mod background;
 mod call;
 mod client;
 mod clock;
@@ -10,7 +10,6 @@ mod compression;
 mod connect;
 mod driver;
 mod elapsed;
-mod line;
 mod listener;
 mod shared;
 mod signal;

@@ -16,26 +16,26 @@ use ws_core::{
     SendError, StreamError,
 };
 
-use crate::behind::Behind;
-use crate::driver::{Driver, Next, State, Until};
+use crate::background::WriteInBackground;
+use crate::driver::{Driver, DriverState, Next, Until};
 use crate::signal::Signal;
 use crate::transport::Transport;
 
 /// A connection and its transport, shared by the threads that use it.
-pub(crate) struct Shared<S> {
+pub(crate) struct SharedConnection<S> {
     pub(crate) driver: Driver<S, Duplex>,
-    me: Weak<dyn Behind>,
+    me: Weak<dyn WriteInBackground>,
     /// The wish of the listener that accepted it.
     signal: Option<Arc<Signal>>,
     /// Its place with that listener, until it has ended.
     guard: Mutex<Option<Guard>>,
 }
 
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     pub(crate) fn new(driver: Driver<S, Duplex>, listener: Option<(Arc<Signal>, Guard)>) -> Arc<Self> {
         let (signal, guard) = listener.unzip();
         Arc::new_cyclic(|me: &Weak<Self>| {
-            let me: Weak<dyn Behind> = me.clone();
+            let me: Weak<dyn WriteInBackground> = me.clone();
             Self { driver: driver.shared(me.clone()), me, signal, guard: Mutex::new(guard) }
         })
     }
@@ -58,7 +58,7 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Receiving.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// The next event; `None` after the last.
     pub(crate) fn next(&self) -> Result<Option<Event>, Error> {
         self.receive(|duplex| flow(duplex.next_event(|| self.driver.now())))
@@ -122,9 +122,9 @@ impl<S: Transport> Shared<S> {
     /// Waits for something that is received.
     #[inline(always)]
     fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, Next>) -> R {
-        let until = |state: &State<Duplex>| {
+        let until = |state: &DriverState<Duplex>| {
             let before = state.changes();
-            Until::all(move |state: &mut State<Duplex>| state.changes() != before)
+            Until::all(move |state: &mut DriverState<Duplex>| state.changes() != before)
         };
         self.drive(until, |state| {
             let flow = step(&mut state.machine);
@@ -137,7 +137,7 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Sending.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// Waits until a message would be accepted.
     pub(crate) fn ready(&self) -> Result<(), SendError> {
         self.wait_for(until_room, |state| state.machine.ready())
@@ -252,7 +252,7 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Closing.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// Begins to close, and lets the transport take what it takes at once: nobody may be waiting, or in a read that goes
     /// on for seconds.
     pub(crate) fn start_close(&self, frame: CloseFrame) {
@@ -264,7 +264,7 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn close(&self, frame: CloseFrame) -> Closed {
         let now = self.driver.now();
         let mut frame = Some(frame);
-        let until = |_: &_| Until::all(|state: &mut State<Duplex>| state.machine.closed().is_some());
+        let until = |_: &_| Until::all(|state: &mut DriverState<Duplex>| state.machine.closed().is_some());
         let look = |duplex: &mut Duplex| duplex.look_for_end(|| self.driver.now());
         self.wait(until, look, |state| {
             if let Some(frame) = frame.take() {
@@ -288,13 +288,13 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Waiting.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// Waits, for something else than receiving, until `done` says that it is there.
     #[inline]
     fn wait_for<R>(
         &self,
-        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
-        done: impl FnMut(&mut State<Duplex>) -> Option<R>,
+        until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
+        done: impl FnMut(&mut DriverState<Duplex>) -> Option<R>,
     ) -> R {
         self.wait(until, |duplex| duplex.look_ahead(|| self.driver.now()), done)
     }
@@ -303,9 +303,9 @@ impl<S: Transport> Shared<S> {
     #[inline]
     fn wait<R>(
         &self,
-        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
+        until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
         mut look: impl FnMut(&mut Duplex) -> Step<()>,
-        mut done: impl FnMut(&mut State<Duplex>) -> Option<R>,
+        mut done: impl FnMut(&mut DriverState<Duplex>) -> Option<R>,
     ) -> R {
         let mut is_read_due = false;
         let result = self.drive(until, |state| {
@@ -348,8 +348,8 @@ impl<S: Transport> Shared<S> {
     #[inline(always)]
     fn drive<R>(
         &self,
-        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
-        mut want: impl FnMut(&mut State<Duplex>) -> ControlFlow<R, Next>,
+        until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
+        mut want: impl FnMut(&mut DriverState<Duplex>) -> ControlFlow<R, Next>,
     ) -> R {
         let (mut has_ended, mut is_open, mut resets) = (false, true, false);
         let result = self.driver.drive(until, |state| {
@@ -374,12 +374,12 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Room for a message, or none ever.
-fn until_room(_: &State<Duplex>) -> Until<Duplex> {
-    Until::each(|state: &mut State<Duplex>| state.machine.ready().is_some())
+fn until_room(_: &DriverState<Duplex>) -> Until<Duplex> {
+    Until::each(|state: &mut DriverState<Duplex>| state.machine.ready().is_some())
 }
 
 /// Whether everything before this position has left, or never will.
-fn has_left(state: &mut State<Duplex>, target: u64) -> bool {
+fn has_left(state: &mut DriverState<Duplex>, target: u64) -> bool {
     let is_over = state.has_write_ended() || state.machine.closed().is_some();
     let outbound = state.machine.connection().outbound();
     outbound.written() >= target || outbound.is_empty() || is_over

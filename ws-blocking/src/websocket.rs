@@ -15,7 +15,7 @@ use crate::accept::Incoming;
 use crate::clock::{self, Clock};
 use crate::connect;
 use crate::driver::Driver;
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
@@ -28,7 +28,7 @@ use crate::transport::Transport;
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<S: Transport = TcpStream> {
-    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) shared: Arc<SharedConnection<S>>,
 }
 
 impl WebSocket {
@@ -71,10 +71,10 @@ impl<S: Transport> WebSocket<S> {
     pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
         let duplex = Duplex::new(Channel::plain(connection));
         let driver = Driver::new(transport, duplex, epoch, config.shortest_timeout());
-        Self::new(Shared::new(driver, None))
+        Self::new(SharedConnection::new(driver, None))
     }
 
-    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedConnection<S>>) -> Self {
         Self { shared }
     }
 
@@ -196,7 +196,7 @@ impl<'a, S: Transport> IntoIterator for &'a mut WebSocket<S> {
 }
 
 /// The messages of a connection, as they come: `for message in &mut socket`.
-pub struct Messages<'a, S: Transport>(pub(crate) &'a Shared<S>);
+pub struct Messages<'a, S: Transport>(pub(crate) &'a SharedConnection<S>);
 
 impl<S: Transport> Iterator for Messages<'_, S> {
     type Item = Result<Message, Error>;

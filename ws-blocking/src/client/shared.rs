@@ -17,17 +17,17 @@ use ws_client::{
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
-use crate::behind::{Behind, Left};
+use super::socket::ClientSocket;
+use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
 use crate::connect::reach;
-use crate::driver::{Driven, Driver, Next, State, Until};
+use crate::driver::{Driven, Driver, DriverState, Next, Until};
 use crate::elapsed::Elapsed;
-use crate::line::Line;
 use crate::transport::Transport;
 
-/// A session and the line that it goes over at present.
-pub(crate) struct Shared {
-    driver: Driver<Line, Session>,
+/// A session and its socket, shared by the handles of the client.
+pub(crate) struct SharedClient {
+    driver: Driver<ClientSocket, Session>,
     me: Weak<Self>,
     errand: Mutex<Errand>,
     /// A thread was brought back from a read for events that were not asked for since. Changed under the lock of the driver.
@@ -62,14 +62,14 @@ impl Driven for Session {
     }
 }
 
-impl Shared {
+impl SharedClient {
     pub(super) fn new(session: Session) -> Arc<Self> {
         let gauge = session.gauge();
-        let driver = Driver::new(Line::new(), session, clock::now(), Duration::MAX);
+        let driver = Driver::new(ClientSocket::new(), session, clock::now(), Duration::MAX);
         Arc::new_cyclic(|me: &Weak<Self>| {
-            let behind: Weak<dyn Behind> = me.clone();
+            let background: Weak<dyn WriteInBackground> = me.clone();
             let (me, errand) = (me.clone(), Mutex::default());
-            Self { driver: driver.shared(behind), me, errand, is_told: AtomicBool::new(false), gauge }
+            Self { driver: driver.shared(background), me, errand, is_told: AtomicBool::new(false), gauge }
         })
     }
 
@@ -77,7 +77,7 @@ impl Shared {
         let start = clock::now();
         // However short the time, a call does what can be done without waiting: a user who only ever asks is to be told at last.
         let mut turns = 0;
-        let until = |_: &_| Until::all(|state: &mut State<Session>| state.machine.has_events());
+        let until = |_: &_| Until::all(|state: &mut DriverState<Session>| state.machine.has_events());
         self.drive(until, |state| {
             self.is_told.store(false, Ordering::Relaxed);
             let was_full = state.machine.is_full();
@@ -125,10 +125,10 @@ impl Shared {
     }
 
     pub(super) fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
-        let until = |state: &State<Session>| {
+        let until = |state: &DriverState<Session>| {
             // A message that was given up changes the proofs.
             let before = state.machine.proofs_version();
-            Until::all(move |state: &mut State<Session>| {
+            Until::all(move |state: &mut DriverState<Session>| {
                 state.machine.has_flushed() || state.machine.proofs_version() != before
             })
         };
@@ -138,9 +138,9 @@ impl Shared {
 
     pub(super) fn confirm(&self, mark: Option<&Mark>) -> Result<(), ConfirmError> {
         let ticket = self.change(|session, _| session.confirm(mark))?;
-        let until = |state: &State<Session>| {
+        let until = |state: &DriverState<Session>| {
             let before = state.machine.proofs_version();
-            Until::all(move |state: &mut State<Session>| state.machine.proofs_version() != before)
+            Until::all(move |state: &mut DriverState<Session>| state.machine.proofs_version() != before)
         };
         let confirmed = self.wait_for(until, |session| session.confirmed(&ticket, mark));
         confirmed.unwrap_or(Err(ConfirmError::WithinHook))
@@ -165,7 +165,7 @@ impl Shared {
 
     pub(super) fn close(&self, frame: CloseFrame) {
         self.start_close(frame);
-        let until = |_: &_| Until::all(|state: &mut State<Session>| is_closed(&state.machine));
+        let until = |_: &_| Until::all(|state: &mut DriverState<Session>| is_closed(&state.machine));
         // Within a hook, it goes on when the hook has returned.
         let _ = self.wait_for(until, |session| is_closed(session).then_some(()));
     }
@@ -191,7 +191,7 @@ fn is_closed(session: &Session) -> bool {
 struct WithinHook;
 
 /// Changing and waiting.
-impl Shared {
+impl SharedClient {
     /// Other threads use it, too, from now on.
     pub(super) fn share(&self) {
         self.driver.transport.share();
@@ -216,7 +216,7 @@ impl Shared {
     /// Waits for something else than events.
     fn wait_for<R>(
         &self,
-        until: impl Fn(&State<Session>) -> Until<Session>,
+        until: impl Fn(&DriverState<Session>) -> Until<Session>,
         mut done: impl FnMut(&mut Session) -> Option<R>,
     ) -> Result<R, WithinHook> {
         self.drive(until, |state| {
@@ -238,15 +238,15 @@ impl Shared {
 
     fn drive<R>(
         &self,
-        until: impl Fn(&State<Session>) -> Until<Session>,
-        mut want: impl FnMut(&mut State<Session>) -> ControlFlow<R, Next>,
+        until: impl Fn(&DriverState<Session>) -> Until<Session>,
+        mut want: impl FnMut(&mut DriverState<Session>) -> ControlFlow<R, Next>,
     ) -> R {
         loop {
             let result = self.driver.drive(&until, |state| {
                 if self.act(state) && !self.is_asking() {
                     return Break(None);
                 }
-                if !self.driver.transport.is_up() {
+                if !self.driver.transport.is_connected() {
                     // There is nothing that could be read before the clock is looked at.
                     state.has_no_source(self.driver.now());
                 }
@@ -287,7 +287,7 @@ impl Shared {
     }
 
     /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does, and an event to the client.
-    fn act_for_others(&self, state: &mut State<Session>) {
+    fn act_for_others(&self, state: &mut DriverState<Session>) {
         if self.act(state) {
             state.wake_one();
         }
@@ -296,8 +296,11 @@ impl Shared {
 
     /// Brings the thread back that is in a read, if there are events: some come of calls and writes, not of what is read. Once,
     /// until events were asked for.
-    fn tell(&self, state: &mut State<Session>) {
-        if !state.is_reading() || !self.driver.transport.is_up() || self.is_told.load(Ordering::Relaxed) {
+    fn tell(&self, state: &mut DriverState<Session>) {
+        if !state.is_reading()
+            || !self.driver.transport.is_connected()
+            || self.is_told.load(Ordering::Relaxed)
+        {
             return;
         }
         // What was read was looked at before the read began: this is about the rest.
@@ -309,7 +312,7 @@ impl Shared {
     }
 
     /// Does what the session asks for, as soon as nobody reads or writes. Says whether there is a question to ask.
-    fn act(&self, state: &mut State<Session>) -> bool {
+    fn act(&self, state: &mut DriverState<Session>) -> bool {
         let mut errand = lock(&self.errand);
         while let Some(action) = state.machine.poll_action() {
             match action {
@@ -325,14 +328,14 @@ impl Shared {
         if errand.action.is_none() {
             return has_question;
         }
-        let is_busy = state.is_writing() || (state.is_reading() && self.driver.transport.is_up());
+        let is_busy = state.is_writing() || (state.is_reading() && self.driver.transport.is_connected());
         if is_busy {
             // They come back at once, and see to the rest.
             self.driver.transport.hang_up(errand.resets);
             return has_question;
         }
         let resets = std::mem::take(&mut errand.resets);
-        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX), resets);
+        self.driver.transport.disconnect(&state.machine.outbound().take_out(usize::MAX), resets);
         state.begin_anew();
         if let Some(Action::Open(options)) = errand.action.take() {
             let (shared, attempt) = (self.me.clone(), errand.attempt);
@@ -366,14 +369,14 @@ impl Shared {
     }
 }
 
-impl Behind for Shared {
-    fn write_left(&self) -> Left {
-        self.driver.write_left(|state| self.act_for_others(state))
+impl WriteInBackground for SharedClient {
+    fn write_in_background(&self) -> Remaining {
+        self.driver.write_in_background(|state| self.act_for_others(state))
     }
 }
 
 /// Runs in a thread of its own, which nothing waits for.
-fn open(options: &ConnectOptions, shared: &Weak<Shared>, attempt: u64) {
+fn open(options: &ConnectOptions, shared: &Weak<SharedClient>, attempt: u64) {
     let opened = reach(options, clock::now());
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ws_client::sync::{MutexGuard, mutant};
 use ws_core::Direction;
 
-use super::state::{CHUNK, Sleep, State, Until, WriteRole};
+use super::state::{CHUNK, DriverState, Sleep, Until, WriteRole};
 use super::{Driven, Driver};
 use crate::call::{PATIENCE, Written, is_end, within, write};
 use crate::transport::Transport;
@@ -38,9 +38,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     /// than `slice`. Also says whether another thread has queued something meanwhile that cannot wait.
     pub(super) fn write<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<M>>,
+        mut state: MutexGuard<'a, DriverState<M>>,
         slice: Duration,
-    ) -> (MutexGuard<'a, State<M>>, bool) {
+    ) -> (MutexGuard<'a, DriverState<M>>, bool) {
         if !mutant("a thread that writes wakes nobody") {
             state.wake_ready();
         }
@@ -74,9 +74,9 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     /// Reads once, for no longer than `longest`.
     pub(super) fn read<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<M>>,
+        mut state: MutexGuard<'a, DriverState<M>>,
         longest: Duration,
-    ) -> MutexGuard<'a, State<M>> {
+    ) -> MutexGuard<'a, DriverState<M>> {
         let mut longest = longest.min(self.longest_read(&state));
         if let Some(deadline) = state.machine.poll_timeout() {
             longest = longest.min(deadline - self.now());
@@ -111,10 +111,13 @@ impl<S: Transport, M: Driven> Driver<S, M> {
 
     /// Waits until the write under way is over, if there is one. The stream has ended, and the bytes that the transport still
     /// takes are to be counted before the machine judges that. It is not long: a write has a time-out of its own.
-    fn wait_for_write<'a>(&'a self, mut state: MutexGuard<'a, State<M>>) -> MutexGuard<'a, State<M>> {
+    fn wait_for_write<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, DriverState<M>>,
+    ) -> MutexGuard<'a, DriverState<M>> {
         let write = state.write_under_way();
         while write.is_some() && state.write_under_way() == write {
-            let until = Until::all(move |state: &mut State<M>| state.write_under_way() != write);
+            let until = Until::all(move |state: &mut DriverState<M>| state.write_under_way() != write);
             state = self.sleep(state, Sleep::until_woken(), until);
         }
         state

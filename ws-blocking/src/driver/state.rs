@@ -28,7 +28,7 @@ pub(crate) use writing::WriteRole;
 pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// A machine, the two roles of its transport, and the threads that wait.
-pub(crate) struct State<M> {
+pub(crate) struct DriverState<M> {
     /// Free to use for each thread that has the lock. A thread that changes it calls [`changed`](Self::changed).
     pub(crate) machine: M,
     /// A stand-in lies in the place of the machine. The thread that alone uses the connection has the machine itself, so only a
@@ -44,7 +44,7 @@ pub(crate) struct State<M> {
     waiters: Waiters<M>,
 }
 
-impl<M: Machine> State<M> {
+impl<M: Machine> DriverState<M> {
     pub(super) fn new(machine: M) -> Self {
         let (reading, writing) = (Reading::default(), Writing::default());
         Self::over(machine, reading, writing, Pace::default())
@@ -55,9 +55,9 @@ impl<M: Machine> State<M> {
         self,
         now: Instant,
         change: impl FnOnce(M) -> Result<N, E>,
-    ) -> Result<State<N>, E> {
+    ) -> Result<DriverState<N>, E> {
         let (reading, writing) = (self.reading.next_phase(now), self.writing.next_phase());
-        Ok(State::over(change(self.machine)?, reading, writing, Pace::next_phase(now)))
+        Ok(DriverState::over(change(self.machine)?, reading, writing, Pace::next_phase(now)))
     }
 
     fn over(machine: M, reading: Reading, writing: Writing, pace: Pace) -> Self {
@@ -111,7 +111,7 @@ impl<M: Machine> State<M> {
 }
 
 /// Writing.
-impl<M: Machine> State<M> {
+impl<M: Machine> DriverState<M> {
     /// Whether there is something to write, and no thread writes it.
     pub(crate) fn has_to_write(&mut self) -> bool {
         let outbound = self.machine.outbound();
@@ -219,7 +219,7 @@ impl<M: Machine> State<M> {
 }
 
 /// Reading.
-impl<M: Machine> State<M> {
+impl<M: Machine> DriverState<M> {
     /// Whether a thread may begin to read.
     pub(super) fn may_read(&self) -> bool {
         self.reading.may_begin()
@@ -297,7 +297,7 @@ impl<M: Machine> State<M> {
 }
 
 /// Time and failures.
-impl<M: Machine> State<M> {
+impl<M: Machine> DriverState<M> {
     /// Hands a deadline that has passed to the machine, but reads before, if it can: bytes that wait in the socket are a sign of
     /// life. A thread that reads keeps the time for all. Says whether a deadline has fired.
     pub(super) fn keep_time(&mut self, may_read: bool, clock: impl FnOnce() -> Instant) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ws_client::sync::{MutexGuard, mutant};
 
-use super::state::{CHUNK, State, Until};
+use super::state::{CHUNK, DriverState, Until};
 use super::{Driven, Driver};
 use crate::call::PATIENCE;
 use crate::clock::{self, Clock};
@@ -37,8 +37,8 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     #[inline(always)]
     pub(crate) fn drive<R>(
         &self,
-        until: impl Fn(&State<M>) -> Until<M>,
-        mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, Next>,
+        until: impl Fn(&DriverState<M>) -> Until<M>,
+        mut want: impl FnMut(&mut DriverState<M>) -> ControlFlow<R, Next>,
     ) -> R {
         let mut state = self.lock();
         let mut has_written = false;
@@ -63,11 +63,11 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     /// The next step of a thread that has to wait.
     fn step<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<M>>,
+        mut state: MutexGuard<'a, DriverState<M>>,
         next: &Next,
         has_written: &mut bool,
-        until: &impl Fn(&State<M>) -> Until<M>,
-    ) -> MutexGuard<'a, State<M>> {
+        until: &impl Fn(&DriverState<M>) -> Until<M>,
+    ) -> MutexGuard<'a, DriverState<M>> {
         let reading = next.reads && state.may_read();
         if state.keep_time(reading, || self.now()) {
             return state;
@@ -110,8 +110,8 @@ impl<S: Transport, M: Driven> Driver<S, M> {
 
     pub(crate) fn write_urgent<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-    ) -> MutexGuard<'a, State<M>> {
+        mut state: MutexGuard<'a, DriverState<M>>,
+    ) -> MutexGuard<'a, DriverState<M>> {
         state.urge();
         self.write_at_once(state)
     }
@@ -158,8 +158,8 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     /// Writes the bytes that wait now, as far as the transport takes them at once; and again if other threads urge it meanwhile.
     pub(super) fn write_at_once<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-    ) -> MutexGuard<'a, State<M>> {
+        mut state: MutexGuard<'a, DriverState<M>>,
+    ) -> MutexGuard<'a, DriverState<M>> {
         if !state.has_to_write() {
             return state;
         }

@@ -3,12 +3,12 @@
 use ws_client::sync::mutant;
 use ws_core::Machine;
 
-use super::State;
+use super::DriverState;
 
-impl<M: Machine> State<M> {
+impl<M: Machine> DriverState<M> {
     /// Before this thread reads or sleeps: wakes the threads that can go on, and one for a role that nobody has.
     pub(in crate::driver) fn hand_over(&mut self) {
-        self.wake_those_that_can_go_on();
+        self.wake_all_ready();
         // A thread that was woken sees to the rest when it is here.
         if !self.waiters.is_arriving() && !self.waiters.is_empty() && self.has_free_role() {
             self.waiters.wake_one();
@@ -18,7 +18,7 @@ impl<M: Machine> State<M> {
     /// Before this thread leaves: the same, and one thread must keep the time. Says whether the background thread is to be
     /// called.
     pub(in crate::driver) fn hand_over_and_leave(&mut self) -> bool {
-        self.wake_those_that_can_go_on();
+        self.wake_all_ready();
         if self.waiters.is_arriving() {
             return false;
         }
@@ -35,7 +35,7 @@ impl<M: Machine> State<M> {
         false
     }
 
-    fn wake_those_that_can_go_on(&mut self) {
+    fn wake_all_ready(&mut self) {
         if !mutant("a thread that can go on is not woken") {
             self.wake_ready();
         }
@@ -69,7 +69,7 @@ impl<M: Machine> State<M> {
 }
 
 /// The background thread.
-impl<M: Machine> State<M> {
+impl<M: Machine> DriverState<M> {
     /// It is here, or it could not be started.
     pub(in crate::driver) fn background_is_here(&mut self) {
         self.is_background_called = false;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ws_client::sync::Condvar;
 
-use super::State;
+use super::DriverState;
 
 /// The condition that a waiting thread leaves behind, so that it is woken only if it can go on.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Until<M> {
 
 impl<M> Until<M> {
     /// Any number of threads can go on once this holds.
-    pub(crate) fn all(holds: impl FnMut(&mut State<M>) -> bool + Send + 'static) -> Self {
+    pub(crate) fn all(holds: impl FnMut(&mut DriverState<M>) -> bool + Send + 'static) -> Self {
         Self { holds: Box::new(holds), takes: false }
     }
 
@@ -28,12 +28,12 @@ impl<M> Until<M> {
     }
 
     /// One thread can go on while this holds, and perhaps another after it.
-    pub(crate) fn each(holds: impl FnMut(&mut State<M>) -> bool + Send + 'static) -> Self {
+    pub(crate) fn each(holds: impl FnMut(&mut DriverState<M>) -> bool + Send + 'static) -> Self {
         Self { holds: Box::new(holds), takes: true }
     }
 }
 
-type Holds<M> = Box<dyn FnMut(&mut State<M>) -> bool + Send>;
+type Holds<M> = Box<dyn FnMut(&mut DriverState<M>) -> bool + Send>;
 
 /// The sleep of a thread that waits.
 pub(crate) struct Sleep {
@@ -71,8 +71,8 @@ struct Waiter<M> {
     keeps_time: bool,
 }
 
-/// A thread's place among those that wait.
-pub(crate) struct Place {
+/// The entry of a thread among the waiting threads.
+pub(crate) struct WaiterSlot {
     number: u64,
     takes: bool,
     pub(crate) turn: Arc<Condvar>,
@@ -99,22 +99,22 @@ impl<M> Waiters<M> {
         self.waiting.iter().any(|waiter| waiter.keeps_time)
     }
 
-    fn enter(&mut self, until: Until<M>, sleep: &Sleep) -> Place {
-        let place = Place { number: self.next, takes: until.takes, turn: Arc::new(Condvar::new()) };
+    fn enter(&mut self, until: Until<M>, sleep: &Sleep) -> WaiterSlot {
+        let slot = WaiterSlot { number: self.next, takes: until.takes, turn: Arc::new(Condvar::new()) };
         self.next += 1;
-        let turn = place.turn.clone();
+        let turn = slot.turn.clone();
         let Sleep { reads, keeps_time, .. } = *sleep;
-        self.waiting.push(Waiter { number: place.number, turn, until, reads, keeps_time });
-        place
+        self.waiting.push(Waiter { number: slot.number, turn, until, reads, keeps_time });
+        slot
     }
 
     /// A thread is back: it was woken, or its time has passed.
-    fn leave(&mut self, place: &Place) {
-        match self.waiting.iter().position(|waiter| waiter.number == place.number) {
+    fn leave(&mut self, slot: &WaiterSlot) {
+        match self.waiting.iter().position(|waiter| waiter.number == slot.number) {
             Some(at) => drop(self.waiting.remove(at)),
             None => {
                 self.arriving -= 1;
-                self.taking -= usize::from(place.takes);
+                self.taking -= usize::from(slot.takes);
             }
         }
     }
@@ -140,15 +140,15 @@ impl<M> Waiters<M> {
     }
 }
 
-impl<M> State<M> {
+impl<M> DriverState<M> {
     /// Enters the thread among those that wait.
-    pub(in crate::driver) fn fall_asleep(&mut self, until: Until<M>, sleep: &Sleep) -> Place {
+    pub(in crate::driver) fn begin_sleep(&mut self, until: Until<M>, sleep: &Sleep) -> WaiterSlot {
         self.waiters.enter(until, sleep)
     }
 
     /// The thread is back.
-    pub(in crate::driver) fn wake_up(&mut self, place: &Place) {
-        self.waiters.leave(place);
+    pub(in crate::driver) fn end_sleep(&mut self, slot: &WaiterSlot) {
+        self.waiters.leave(slot);
     }
 
     /// Wakes the threads whose condition holds.
