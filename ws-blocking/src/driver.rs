@@ -145,8 +145,8 @@ mod turns;
 use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use ws_client::sync::{Mutex, MutexGuard, lock};
-use ws_client::{Accepting, Duplex, Opening};
+use ws_common::sync::{Mutex, MutexGuard, lock};
+use ws_common::{duplex::Duplex, ServerUpgrade, ClientUpgrade};
 use ws_core::{Instant, Machine};
 
 use crate::background::WriteInBackground;
@@ -185,8 +185,8 @@ pub(crate) trait Driven: Machine {
 }
 
 impl Driven for Duplex {}
-impl Driven for Opening {}
-impl Driven for Accepting {}
+impl Driven for ClientUpgrade {}
+impl Driven for ServerUpgrade {}
 
 /// A machine that was taken out of its driver. It goes back when this is dropped.
 pub(crate) struct Taken<'a, S: Transport, M: Driven> {

@@ -6,7 +6,7 @@ use std::mem::forget;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use ws_client::sync::{MutexGuard, mutant};
+use ws_common::sync::{MutexGuard, mutant};
 use ws_core::Direction;
 
 use super::state::{CHUNK, DriverState, Sleep, Until, WriteRole};

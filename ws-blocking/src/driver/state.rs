@@ -10,9 +10,9 @@ use std::io::{self, ErrorKind};
 use std::mem::swap;
 use std::time::Duration;
 
-use ws_client::spare;
+use ws_common::system::buffer_pool;
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{Broken, Direction, Instant, Machine};
+use ws_core::{TransportError, Direction, Instant, Machine};
 
 use crate::call::{Written, is_timeout};
 use pace::Pace;
@@ -106,7 +106,7 @@ impl<M: Machine> DriverState<M> {
             *inbound = BytesMut::new();
         }
         self.machine.outbound().release();
-        spare::release();
+        buffer_pool::release();
     }
 }
 
@@ -174,7 +174,7 @@ impl<M: Machine> DriverState<M> {
             Err(error) => {
                 self.pace.finished(now);
                 self.writing.ended(role);
-                self.machine.handle_error(Broken::write(error), now);
+                self.machine.handle_error(TransportError::write(error), now);
             }
         }
         if self.writing.is_ended() || self.machine.outbound().is_empty() {
@@ -272,7 +272,7 @@ impl<M: Machine> DriverState<M> {
             Err(error) => {
                 self.pace.finished(now);
                 self.reading.ended(role);
-                self.machine.handle_error(Broken::read(error), now);
+                self.machine.handle_error(TransportError::read(error), now);
             }
         }
     }
@@ -322,11 +322,11 @@ impl<M: Machine> DriverState<M> {
         match direction {
             Direction::Read => {
                 self.reading.failed();
-                self.machine.handle_error(Broken::read(REASON), now);
+                self.machine.handle_error(TransportError::read(REASON), now);
             }
             Direction::Write => {
                 self.writing.failed();
-                self.machine.handle_error(Broken::write(REASON), now);
+                self.machine.handle_error(TransportError::write(REASON), now);
             }
         }
         self.changed();

@@ -4,7 +4,7 @@ use std::mem::take;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use ws_client::sync::{MutexGuard, mutant};
+use ws_common::sync::{MutexGuard, mutant};
 
 use super::state::{CHUNK, DriverState, Until};
 use super::{Driven, Driver};

@@ -1,6 +1,6 @@
 //! Handing over: the threads that wait are woken by every thread that gives up the lock.
 
-use ws_client::sync::mutant;
+use ws_common::sync::mutant;
 use ws_core::Machine;
 
 use super::DriverState;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_client::sync::Condvar;
+use ws_common::sync::Condvar;
 
 use super::DriverState;
 
