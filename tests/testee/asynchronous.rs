@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use ws_async::{
+use ws_async_core::{
     AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle,
     Incoming, Listener, Resolve, Runtime, WebSocket,
 };
@@ -64,7 +64,7 @@ async fn echo_until_closed<R: Runtime>(options: ConnectOptions, report: &mut Rep
         Err(error) => return report.not_connected(&error),
     };
     loop {
-        match ws.next().await {
+        match ws.next_event().await {
             Ok(Some(event)) => {
                 report.event(&event);
                 if let Event::Message(message) = event {

@@ -91,13 +91,13 @@ impl Outbound {
 
     /// Gives back the memory that it holds for reuse. A driver calls this before it waits for the peer.
     pub fn release(&mut self) {
-        drop(self.take_spare());
+        drop(self.take_buffer());
     }
 
     /// Gives back the memory that it holds for reuse, as [`release`](Self::release) does, and hands out the most of it for the next
     /// one that writes. It is empty, and without memory if there was none or something waits.
     #[inline]
-    pub fn take_spare(&mut self) -> Vec<u8> {
+    pub fn take_buffer(&mut self) -> Vec<u8> {
         if self.waiting > 0 {
             return Vec::new();
         }
@@ -105,16 +105,16 @@ impl Outbound {
             self.segments = VecDeque::new();
         }
         self.start = 0;
-        let mut spare = core::mem::take(&mut self.tail);
-        spare.clear();
-        spare
+        let mut buffer = core::mem::take(&mut self.tail);
+        buffer.clear();
+        buffer
     }
 
-    /// Uses the memory of `spare`, unless it has some. What lies in it is dropped.
-    pub fn lend(&mut self, mut spare: Vec<u8>) {
+    /// Uses the memory of `buffer`, unless this has memory of its own. The content of `buffer` is dropped.
+    pub fn adopt_buffer(&mut self, mut buffer: Vec<u8>) {
         if self.tail.capacity() == 0 {
-            spare.clear();
-            self.tail = spare;
+            buffer.clear();
+            self.tail = buffer;
         }
     }
 
@@ -240,7 +240,7 @@ impl Outbound {
     /// For the machine itself, in its [`handle_write`](crate::Machine::handle_write).
     #[inline]
     pub fn acknowledge(&mut self, n: usize) {
-        // In most cases the transport takes all that waits, and that lies in one piece.
+        // In most cases the transport takes all that waits, and that lies in one chunk.
         if n == self.waiting && self.in_flight == 0 && self.segments.is_empty() {
             self.written += n as u64;
             self.waiting = 0;

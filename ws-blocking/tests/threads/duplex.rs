@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ws_blocking::{CloseCode, Error, Event, Kind, Message, MessageRef, SendError, WebSocket};
+use ws_blocking::{CloseCode, Error, Event, Message, MessageKind, MessageRef, SendError, WebSocket};
 
 use crate::support::{bounded, pair, quiet, with_raw_client};
 
@@ -115,7 +115,7 @@ fn without_a_receiver_what_comes_is_dropped_and_the_connection_lives_on() {
                 client.send(vec![0; 256 << 10]).unwrap();
                 client.ping("p").unwrap();
             }
-            while !matches!(client.next().unwrap(), Some(Event::Closing(_))) {}
+            while !matches!(client.next_event().unwrap(), Some(Event::Closing(_))) {}
             client.recv().unwrap();
             client.closed().unwrap()
         });
@@ -144,7 +144,7 @@ fn without_a_sender_messages_still_come_and_pings_are_answered() {
         });
         server.send("one").unwrap();
         server.ping("p").unwrap();
-        assert!(matches!(server.next().unwrap(), Some(Event::Pong { .. })));
+        assert!(matches!(server.next_event().unwrap(), Some(Event::Pong { .. })));
         server.send("two").unwrap();
         assert!(server.close(CloseCode::GOING_AWAY).clean);
         let (messages, closed) = receiving.join().unwrap();
@@ -194,21 +194,21 @@ fn messages_in_parts_both_ways_and_a_dropped_writer_closes_with_1011() {
         let (mut client, mut server) = pair(&quiet().max_message_size(1000));
         let receiving = thread::spawn(move || {
             let mut reader = server.recv_stream().unwrap().unwrap();
-            assert_eq!(reader.kind(), Kind::Binary);
+            assert_eq!(reader.kind(), MessageKind::Binary);
             let mut size = 0;
-            while let Some(piece) = reader.next().unwrap() {
-                size += piece.len();
+            while let Some(chunk) = reader.next().unwrap() {
+                size += chunk.len();
             }
             drop(server.recv_stream().unwrap().unwrap());
             assert_eq!(server.recv().unwrap(), None);
             (size, server.closed().unwrap().code)
         });
-        let mut writer = client.send_stream(Kind::Binary).unwrap();
+        let mut writer = client.send_stream(MessageKind::Binary).unwrap();
         for _ in 0..100 {
             writer.write([0; 64 << 10]).unwrap();
         }
         writer.finish().unwrap();
-        let mut writer = client.send_stream(Kind::Text).unwrap();
+        let mut writer = client.send_stream(MessageKind::Text).unwrap();
         writer.write("cut").unwrap();
         drop(writer);
         assert_eq!(client.recv().unwrap(), None);
@@ -221,11 +221,11 @@ fn a_visitor_answers_messages_where_they_lie() {
     bounded(|| {
         let (mut client, mut server) = pair(&quiet());
         let visiting = thread::spawn(move || {
-            let answer = |message: MessageRef<'_>, reply: &mut ws_blocking::Reply<'_>| {
+            let answer = |message: MessageRef<'_>, reply: &mut ws_blocking::Responder<'_>| {
                 reply.send(message).unwrap();
                 std::ops::ControlFlow::Continue(())
             };
-            server.visit(answer).unwrap();
+            server.for_each_borrowed(answer).unwrap();
             server.closed().unwrap()
         });
         for n in 0..1000 {
@@ -244,7 +244,7 @@ fn the_close_frame_for_a_violation_has_left_when_the_error_comes() {
     bounded(|| {
         let (mut server, mut raw) = with_raw_client(&quiet());
         raw.write_all(b"\x83\x80\0\0\0\0").unwrap();
-        assert!(matches!(server.next(), Err(Error::Violation(_))));
+        assert!(matches!(server.next_event(), Err(Error::Violation(_))));
         drop(server);
         let mut close = [0; 4];
         raw.read_exact(&mut close).unwrap();

@@ -1,0 +1,32 @@
+#![doc = include_str!("../README.md")]
+
+mod chunks;
+mod client_upgrade;
+pub mod connector;
+pub mod duplex;
+mod error;
+pub mod happy_eyeballs;
+mod maybe_tls;
+mod options;
+pub mod proxy;
+pub mod reconnect;
+mod server_upgrade;
+pub mod session;
+#[doc(hidden)]
+pub mod sync;
+pub mod system;
+mod target;
+pub mod tls;
+#[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
+mod trace;
+
+pub use chunks::Chunks;
+pub use client_upgrade::{ClientUpgrade, Opened};
+pub use error::{AcceptError, ConnectError, ConnectTimeout, Phase};
+pub use maybe_tls::MaybeTls;
+pub use options::{AcceptOptions, ConnectOptions};
+pub use server_upgrade::ServerUpgrade;
+pub use target::{Host, Target, TargetError};
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use rustls;

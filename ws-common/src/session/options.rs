@@ -1,0 +1,254 @@
+//! What can be set on a client that stays connected.
+
+use std::marker::PhantomData;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws_core::{Config, Random};
+
+use super::{Delivery, Session};
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
+use crate::reconnect::Reconnect;
+use crate::tls::TlsConnector;
+
+/// Changes the options of an attempt, whose number is given, before it is made.
+pub(super) type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
+
+/// The settings of a [`Session`].
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) connect: ConnectOptions,
+    pub(super) reconnect: Reconnect,
+    pub(super) delivery: Delivery,
+    pub(super) max_deliveries: u32,
+    pub(super) confirm_timeout: Duration,
+    pub(super) max_redirects: u32,
+    pub(super) prepare: Option<Prepare>,
+}
+
+/// Sets up a client that stays connected. Invalid settings are reported by [`build`](Self::build).
+///
+/// Of two calls of one method, the last wins. The exceptions add one more: [`header`](Self::header),
+/// [`subprotocol`](Self::subprotocol) and [`address`](Self::address).
+pub struct ClientBuilder<C> {
+    settings: Result<Settings, ConnectError>,
+    client: PhantomData<fn() -> C>,
+}
+
+impl<C: From<Session>> ClientBuilder<C> {
+    /// A client of the server at `url`: `ws://host:port/path?query`, or `wss://`.
+    pub fn new(url: &str) -> Self {
+        let settings = ConnectOptions::new(url).map(|connect| Settings {
+            connect,
+            reconnect: Reconnect::backoff(),
+            delivery: Delivery::default(),
+            max_deliveries: 5,
+            confirm_timeout: Duration::from_secs(20),
+            max_redirects: 0,
+            prepare: None,
+        });
+        Self { settings, client: PhantomData }
+    }
+
+    /// Adds a header field to each opening handshake, in order; `Host` may be set. What is refused: see
+    /// [`ClientRequest::header`](ws_core::ClientRequest::header).
+    #[must_use]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.connect(|options| Ok(options.header(name, value)?))
+    }
+
+    /// Sets `Origin`. The last call wins.
+    #[must_use]
+    pub fn origin(self, origin: &str) -> Self {
+        self.connect(|options| Ok(options.origin(origin)?))
+    }
+
+    /// Offers a subprotocol, in order of preference.
+    #[must_use]
+    pub fn subprotocol(self, name: &str) -> Self {
+        self.connect(|options| Ok(options.subprotocol(name)?))
+    }
+
+    /// Whether a response that chooses none of the subprotocols is an error. Default: no.
+    #[must_use]
+    pub fn require_subprotocol(self, required: bool) -> Self {
+        self.connect(|options| Ok(options.require_subprotocol(required)))
+    }
+
+    /// The longest time for an attempt, from resolving the name to the open connection. Default: 10 s.
+    #[must_use]
+    pub fn open_timeout(self, timeout: Duration) -> Self {
+        self.connect(|options| Ok(options.open_timeout(timeout)))
+    }
+
+    /// The local address to connect from. Default: the system chooses. See [`ConnectOptions::bind`].
+    #[must_use]
+    pub fn bind(self, address: SocketAddr) -> Self {
+        self.connect(|options| Ok(options.bind(address)))
+    }
+
+    /// Connects to this address instead of resolving the URL's host. Several calls give several, between which there is a race.
+    #[must_use]
+    pub fn address(self, address: SocketAddr) -> Self {
+        self.connect(|options| Ok(options.address(address)))
+    }
+
+    /// The TLS of `wss`; see [`ConnectOptions::tls`].
+    #[must_use]
+    pub fn tls(self, tls: impl Into<TlsConnector>) -> Self {
+        self.connect(|options| Ok(options.tls(tls)))
+    }
+
+    /// Goes through this proxy; see [`ConnectOptions::proxy`].
+    #[must_use]
+    pub fn proxy(self, url: &str) -> Self {
+        self.connect(|options| options.proxy(url))
+    }
+
+    /// Goes through the proxy that the environment names now, if it names one; see [`ConnectOptions::proxy_from_environment`].
+    #[must_use]
+    pub fn proxy_from_environment(self) -> Self {
+        self.connect(|options| Ok(options.proxy_from_environment()))
+    }
+
+    /// The TLS that is spoken with an `https` proxy itself; see [`ConnectOptions::proxy_tls`].
+    #[must_use]
+    pub fn proxy_tls(self, tls: impl Into<TlsConnector>) -> Self {
+        self.connect(|options| Ok(options.proxy_tls(tls)))
+    }
+
+    /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
+    #[must_use]
+    pub fn nodelay(self, nodelay: bool) -> Self {
+        self.connect(|options| Ok(options.nodelay(nodelay)))
+    }
+
+    /// Number of unsent bytes that the system holds for a connection. Default: 128 KiB. `None` leaves it to the system. See
+    /// [`ConnectOptions::notsent_lowat`].
+    #[must_use]
+    pub fn notsent_lowat(self, bytes: impl Into<Option<u32>>) -> Self {
+        self.connect(|options| Ok(options.notsent_lowat(bytes)))
+    }
+
+    /// Time without traffic after which the system asks whether the peer is there. Default: 60 s. `None` turns it off. See
+    /// [`ConnectOptions::tcp_keepalive`].
+    #[must_use]
+    pub fn tcp_keepalive(self, time: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.tcp_keepalive(time)))
+    }
+
+    /// Calls `hook` with each socket before it connects. See [`ConnectOptions::on_socket`].
+    #[must_use]
+    pub fn on_socket(self, hook: impl Fn(&TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        self.connect(|options| Ok(options.on_socket(hook)))
+    }
+
+    /// Limits and deadlines of each connection. A setting made by name ([`ping_interval`](Self::ping_interval),
+    /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)) wins over the same setting in here, whichever
+    /// is made first. The hook of [`prepare`](Self::prepare) changes it by the method of that name of [`ConnectOptions`].
+    #[must_use]
+    pub fn config(self, config: Config) -> Self {
+        self.connect(|options| Ok(options.config(config)))
+    }
+
+    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. See
+    /// [`Config::ping_interval`](ws_core::Config::ping_interval).
+    #[must_use]
+    pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.ping_interval(interval)))
+    }
+
+    /// How long a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
+    /// [`Config::pong_timeout`](ws_core::Config::pong_timeout).
+    #[must_use]
+    pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.pong_timeout(timeout)))
+    }
+
+    /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
+    /// [`Reconnect::backoff`].
+    #[must_use]
+    pub fn reconnect(self, reconnect: Reconnect) -> Self {
+        self.set(|settings| settings.reconnect = reconnect)
+    }
+
+    /// How surely messages arrive. Default: at most once.
+    #[must_use]
+    pub fn delivery(self, delivery: Delivery) -> Self {
+        self.set(|settings| settings.delivery = delivery)
+    }
+
+    /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire without compression.
+    /// Default: [`Config::max_send_buffer`], 1 MiB. One message may go beyond it.
+    #[must_use]
+    pub fn max_send_buffer(self, bytes: usize) -> Self {
+        self.connect(|options| Ok(options.max_send_buffer(bytes)))
+    }
+
+    /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
+    /// Default: 5. [`Delivery::Confirmed`] says which ends count. After as many that do not count, and in which the message was alone,
+    /// the client reports [`ClientEvent::Stuck`](super::ClientEvent::Stuck).
+    #[must_use]
+    pub fn max_deliveries(self, times: u32) -> Self {
+        self.set(|settings| settings.max_deliveries = times)
+    }
+
+    /// How long a proof may take after its ping has left, whatever else comes. Default: 20 s.
+    #[must_use]
+    pub fn confirm_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.confirm_timeout = timeout)
+    }
+
+    /// How many redirects in a row an attempt follows (301, 302, 303, 307, 308), within its one `open_timeout`. Default: none.
+    /// Credentials, cookies among them, do not go along to another origin, and none leads from `wss` to `ws`. Each attempt begins
+    /// at the original URL.
+    #[must_use]
+    pub fn max_redirects(self, redirects: u32) -> Self {
+        self.set(|settings| settings.max_redirects = redirects)
+    }
+
+    /// Changes the options of each attempt before it is made, such as a token in a header or another URL. It is given the
+    /// number of the attempt since the last stable connection, from 0, and the options as they were set here.
+    ///
+    /// A client holds no lock while the hook runs. From within, every method of the client and of its handles may be called
+    /// that does not wait; `close` and `abort` overrule the hook. A hook that panics ends the client
+    /// ([`ClientError::HookPanicked`](super::ClientError::HookPanicked)), and the panic goes on to the caller that waits on the
+    /// client. The time that the hook takes does not count toward `open_timeout`.
+    #[must_use]
+    pub fn prepare(
+        self,
+        prepare: impl Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|settings| settings.prepare = Some(Arc::new(prepare)))
+    }
+
+    /// The client. It begins to connect when somebody waits for its next event.
+    ///
+    /// An error for a URL or a header that cannot be used.
+    pub fn build(self) -> Result<C, ConnectError> {
+        let random = crate::system::random().map_err(ConnectError::Local)?;
+        Ok(self.session(random)?.into())
+    }
+
+    /// The machine alone, with a source of randomness of its own: for drivers and simulations.
+    pub fn session(self, random: Random) -> Result<Session, ConnectError> {
+        Ok(Session::new(self.settings?, random))
+    }
+
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        if let Ok(settings) = &mut self.settings {
+            set(settings);
+        }
+        self
+    }
+
+    fn connect(mut self, set: impl FnOnce(ConnectOptions) -> Result<ConnectOptions, ConnectError>) -> Self {
+        self.settings = self.settings.and_then(|mut settings| {
+            settings.connect = set(settings.connect)?;
+            Ok(settings)
+        });
+        self
+    }
+}

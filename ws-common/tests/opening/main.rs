@@ -1,0 +1,26 @@
+//! From options to an open connection, through proxies and TLS, as machines: no sockets, and a clock that is turned by hand.
+#![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
+
+mod connector;
+mod far;
+mod late;
+mod life;
+mod proxied;
+mod proxy;
+mod secrets;
+mod support;
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod tls {
+    #[allow(dead_code, reason = "it is shared with the tests of TLS")]
+    #[path = "../../tls/authority.rs"]
+    pub(crate) mod authority;
+    mod mistaken;
+    mod order;
+    mod secrets;
+    mod secured;
+    mod server;
+    mod session;
+    mod trust;
+    pub(crate) mod ways;
+}
