@@ -6,7 +6,7 @@ mod socket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_common::session::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, ClientStats, Status};
+use ws_common::session::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 

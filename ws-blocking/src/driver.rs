@@ -146,7 +146,7 @@ use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
 use ws_common::sync::{Mutex, MutexGuard, lock};
-use ws_common::{duplex::Duplex, ServerUpgrade, ClientUpgrade};
+use ws_common::{ClientUpgrade, ServerUpgrade, duplex::Duplex};
 use ws_core::{Instant, Machine};
 
 use crate::background::WriteInBackground;

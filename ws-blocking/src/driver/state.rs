@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use ws_common::system::buffer_pool;
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{TransportError, Direction, Instant, Machine};
+use ws_core::{Direction, Instant, Machine, TransportError};
 
 use crate::call::{Written, is_timeout};
 use pace::Pace;
