@@ -76,7 +76,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Connected<
     }
 }
 
-/// What a thread has to say.
+/// The report of a thread.
 enum Told {
     Addresses(io::Result<Vec<SocketAddr>>),
     Dialed(AttemptId, io::Result<TcpStream>),

@@ -75,7 +75,7 @@ impl<S: Transport> SharedConnection<S> {
         })
     }
 
-    /// The next whole message. What is left of one that was begun in chunks is passed over.
+    /// The next whole message. The rest of one that was begun in chunks is passed over.
     pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
         let mut received = None;
         self.receive(|duplex| flow(duplex.message_to(&mut received, || self.driver.now())))?;
@@ -161,10 +161,10 @@ impl<S: Transport> SharedConnection<S> {
         self.wait_for(until_room, |state| state.machine.feed(&mut waiting))
     }
 
-    /// Queues the message, and writes what the transport takes at once.
+    /// Queues the message, and writes as much as the transport takes at once.
     pub(crate) fn try_send(&self, message: Message) -> Result<(), SendError> {
         match self.driver.with_urgent(|duplex| duplex.connection().send(message)) {
-            // What the transport has just taken may have made room.
+            // The write may have made room.
             Err(SendError::Full(message)) => {
                 self.driver.with_urgent(|duplex| duplex.connection().send(message))
             }
@@ -177,7 +177,7 @@ impl<S: Transport> SharedConnection<S> {
         self.queue_and_flush(|duplex| duplex.feed(&mut waiting))
     }
 
-    /// Waits until the transport has taken what is queued now. What other threads queue meanwhile is not waited for.
+    /// Waits until the transport has taken the bytes that are queued now. It does not wait for bytes that other threads queue meanwhile.
     pub(crate) fn flush(&self) -> Result<(), SendError> {
         self.queue_and_flush(|_| Some(Ok(())))
     }
@@ -302,7 +302,7 @@ impl<S: Transport> SharedConnection<S> {
         self.wait(until, |duplex| duplex.look_ahead(|| self.driver.now()), done)
     }
 
-    /// The same, and says how to look at what is received meanwhile.
+    /// The same. `look` looks at the bytes that are received meanwhile.
     #[inline]
     fn wait<R>(
         &self,
@@ -316,13 +316,13 @@ impl<S: Transport> SharedConnection<S> {
             if let Some(result) = done(state) {
                 return Break(result);
             }
-            // Before a Close frame is seen that may already be there: nothing new is sent after that. And whoever reads looks at
-            // what comes, and may be about to take it.
+            // Before a Close frame is seen that may already be there: nothing new is sent after that. And a thread that reads
+            // looks at the bytes that come, and may be about to take them.
             if state.writes_next() || state.is_reading() {
                 return Continue(Next::READ);
             }
             let next = if look(&mut state.machine) == Step::Read { Next::READ } else { Next::WRITE };
-            // What came may be what is waited for.
+            // The bytes that came may complete the operation.
             done(state).map_or(Continue(next), Break)
         });
         if is_read_due {
@@ -366,10 +366,10 @@ impl<S: Transport> SharedConnection<S> {
         if has_ended {
             self.end(resets);
         } else if resets {
-            // The user may not come back for the end. What the system still holds must not reach the peer.
+            // The user may not come back for the end. Bytes that the system still holds must not reach the peer.
             self.driver.transport.reset();
         } else if !is_open {
-            // The Close frame that answers the peer, or says what it did wrong: who sees an error may never come back.
+            // The Close frame that answers the peer, or reports its violation: a user who sees an error may never come back.
             self.driver.with_urgent(|_| ());
         }
         result

@@ -42,7 +42,7 @@ struct Errand {
     action: Option<Action>,
     /// The transport is to be reset, not only dropped. An action that follows does not change that.
     resets: bool,
-    /// Which attempt is under way: a thread whose attempt was given up finds another number here.
+    /// Number of the attempt under way: a thread whose attempt was given up finds another number here.
     attempt: u64,
     /// To be asked by the next thread that waits.
     question: Option<Question>,
@@ -76,7 +76,7 @@ impl SharedClient {
 
     pub(super) fn next(&self, timeout: Option<Duration>) -> Result<Option<ClientEvent>, Elapsed> {
         let start = clock::now();
-        // However short the time, a call does what can be done without waiting: a user who only ever asks is to be told at last.
+        // A call with no time still does the work that needs no waiting, so that a user who only ever polls gets events.
         let mut turns = 0;
         let until = |_: &_| Until::all(|state: &mut DriverState<Session>| state.machine.has_events());
         self.drive(until, |state| {
@@ -99,10 +99,10 @@ impl SharedClient {
         })
     }
 
-    /// Queues a message for the handle with this mark, or for the client, and writes what the transport takes at once.
+    /// Queues a message for the handle with this mark, or for the client, and writes as much as the transport takes at once.
     pub(super) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         match self.change(|session, _| send(session, message, mark)) {
-            // What the transport has just taken may have made room.
+            // The write may have made room.
             Err(SendError::Full(message)) => self.change(|session, _| send(session, message, mark)),
             result => result,
         }
@@ -198,7 +198,7 @@ impl SharedClient {
         self.driver.transport.share();
     }
 
-    /// Does something that others may wait for, and writes what the transport takes at once.
+    /// Does something that others may wait for, and writes as much as the transport takes at once.
     pub(crate) fn change<R>(&self, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
         let now = self.driver.now();
         let mut state = self.driver.lock();
@@ -228,11 +228,11 @@ impl SharedClient {
                 return Break(Err(WithinHook));
             }
             if state.is_reading() {
-                // Whoever reads looks at what comes, and may be about to take it.
+                // The thread that reads looks at the bytes that come, and may be about to take them.
                 return Continue(Next::READ);
             }
             let next = if state.machine.read_ahead() { Next::READ } else { Next::WRITE };
-            // What came may be what is waited for.
+            // The bytes that came may complete the operation.
             done(&mut state.machine).map_or(Continue(next), |result| Break(Ok(result)))
         })
     }
@@ -295,7 +295,7 @@ impl SharedClient {
         self.tell(state);
     }
 
-    /// Brings the thread back that is in a read, if there are events: some come of calls and writes, not of what is read. Once,
+    /// Brings back the thread in a read, if there are events: some come of calls and writes, not of bytes from the peer. Once,
     /// until events were asked for.
     fn tell(&self, state: &mut DriverState<Session>) {
         if !state.is_reading()
@@ -304,7 +304,7 @@ impl SharedClient {
         {
             return;
         }
-        // What was read was looked at before the read began: this is about the rest.
+        // The bytes of earlier reads were looked at before this read began. Other events are the reason to look now.
         state.machine.read_ahead();
         if state.machine.has_events() {
             self.is_told.store(true, Ordering::Relaxed);

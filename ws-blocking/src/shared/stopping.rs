@@ -1,4 +1,4 @@
-//! What a listener wishes of a connection, and what the background thread does for it.
+//! The wish of a listener for a connection, and the work of the background thread.
 
 use ws_common::{duplex::Duplex, system::shutdown::Stopping};
 
@@ -22,7 +22,7 @@ impl<S: Transport> SharedConnection<S> {
         }
     }
 
-    /// The same at once, and writes what the transport takes. `false` if another thread has the lock.
+    /// The same at once, and writes as much as the transport takes. `false` if another thread has the lock.
     fn obey_now(&self) -> bool {
         let Some(mut state) = self.driver.try_lock() else { return false };
         self.obey(&mut state);
@@ -48,8 +48,8 @@ impl<S: Transport> Nudge for SharedConnection<S> {
             self.end(true);
         }
         if !self.obey_now() {
-            // Whoever has the lock may need it for long. It looks at the wish when it goes on; if it leaves, the background
-            // thread does.
+            // The thread that has the lock may need it for long. It looks at the wish when it goes on; if it leaves, the
+            // background thread does.
             background::call(self.me.clone());
         }
     }

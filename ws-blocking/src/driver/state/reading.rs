@@ -84,6 +84,7 @@ impl Reading {
 
     /// A thread takes the role.
     pub(super) fn begin(&mut self, is_brief: bool) -> ReadRole {
+        debug_assert!(self.may_begin(), "a second thread reads");
         self.state = if is_brief { ReadState::Brief } else { ReadState::Long };
         ReadRole { timeout: take(&mut self.timeout) }
     }
@@ -132,6 +133,7 @@ impl Reading {
     }
 
     fn finished(&mut self, role: ReadRole, state: ReadState) {
+        debug_assert!(self.is_busy(), "no thread reads");
         self.timeout = role.timeout;
         self.state = state;
     }
@@ -178,5 +180,84 @@ impl Reading {
 
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.state, ReadState::Ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant::since_epoch(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn a_brief_read_becomes_long_when_all_bytes_are_written() {
+        let mut reading = Reading::default();
+        let role = reading.begin(true);
+        assert!(reading.is_busy() && !reading.is_long());
+        reading.all_written();
+        assert!(reading.is_busy() && reading.is_long());
+        reading.interrupted(role);
+        assert!(reading.may_begin());
+        reading.all_written();
+        assert!(!reading.is_busy(), "no thread reads");
+    }
+
+    #[test]
+    fn reading_is_due_250_ms_after_it_has_caught_up() {
+        let mut reading = Reading::default();
+        let role = reading.begin(false);
+        assert!(!reading.is_due(at(1000)), "a thread reads");
+        assert!(reading.moved(role, 10, false, at(100)));
+        assert!(!reading.is_due(at(349)));
+        assert!(reading.is_due(at(350)));
+    }
+
+    #[test]
+    fn a_peer_that_fills_every_read_is_caught_up_with_after_64() {
+        let mut reading = Reading::default();
+        let caught_up = (1..=130).filter(|n| {
+            let role = reading.begin(false);
+            reading.moved(role, CHUNK, false, at(*n))
+        });
+        assert_eq!(caught_up.collect::<Vec<_>>(), [64, 128]);
+    }
+
+    #[test]
+    fn a_deadline_is_put_off_by_64_late_reads_at_most() {
+        let mut reading = Reading::default();
+        let role = reading.begin(false);
+        reading.found_nothing(role, at(5));
+        for _ in 0..64 {
+            assert_eq!(reading.judged(), Some(at(5)));
+            let role = reading.begin(false);
+            reading.moved(role, 1, true, at(100));
+        }
+        assert_eq!(reading.judged(), None);
+        reading.deadline_fired();
+        assert_eq!(reading.judged(), Some(at(5)));
+    }
+
+    #[test]
+    fn the_end_lasts_until_there_is_another_transport() {
+        let mut reading = Reading::default();
+        let role = reading.begin(false);
+        reading.moved(role, 0, false, at(1));
+        assert!(reading.is_ended() && !reading.is_due(at(1000)));
+        reading = reading.next_phase(at(2));
+        assert!(reading.is_ended(), "the next phase has the same transport");
+        reading.begin_anew();
+        assert!(reading.may_begin());
+    }
+
+    #[test]
+    fn a_read_that_waits_for_a_transport_goes_on_with_the_next_one() {
+        let mut reading = Reading::default();
+        let role = reading.begin(false);
+        reading.begin_anew();
+        assert!(reading.is_busy());
+        reading.interrupted(role);
+        assert!(reading.may_begin());
     }
 }

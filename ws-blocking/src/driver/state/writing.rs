@@ -73,12 +73,14 @@ impl Writing {
 
     /// There is another transport, or none. No thread writes.
     pub(super) fn begin_anew(&mut self) {
+        debug_assert!(!self.is_busy(), "a thread writes");
         self.pending.clear();
         self.state = WriteState::Idle;
     }
 
     /// A thread takes the role and the next bytes, oldest first.
     pub(super) fn begin(&mut self, outbound: &mut Outbound) -> WriteRole {
+        debug_assert!(self.may_begin(), "a second thread writes");
         if self.pending.is_empty() {
             self.pending = outbound.take_out(CHUNK);
         }
@@ -122,6 +124,7 @@ impl Writing {
     }
 
     fn finished(&mut self, role: WriteRole, state: WriteState) {
+        debug_assert!(self.is_busy(), "no thread writes");
         self.pending = role.bytes;
         self.timeout = role.timeout;
         self.count += 1;
@@ -173,5 +176,85 @@ impl Writing {
     /// Number of bytes that the transport has taken.
     pub(super) fn written(&self) -> u64 {
         self.written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELLO: &[u8] = b"hello";
+
+    fn outbound() -> Outbound {
+        let mut outbound = Outbound::default();
+        outbound.push(Bytes::from_static(HELLO));
+        outbound
+    }
+
+    #[test]
+    fn bytes_that_were_refused_are_the_first_of_the_next_write() {
+        let (mut writing, mut outbound) = (Writing::default(), outbound());
+        let role = writing.begin(&mut outbound);
+        assert!(writing.is_busy() && !writing.may_begin());
+        assert_eq!(role.bytes, [HELLO]);
+        writing.moved(role, 2, false);
+        assert!(writing.is_stuck() && writing.may_begin());
+        let role = writing.begin(&mut outbound);
+        assert_eq!(role.bytes, [&HELLO[2..]]);
+        writing.moved(role, 3, true);
+        assert!(!writing.is_stuck() && !writing.has_pending());
+        assert_eq!(writing.written(), 5);
+    }
+
+    #[test]
+    fn stuck_lasts_until_a_read_has_caught_up_with_the_peer() {
+        let (mut writing, mut outbound) = (Writing::default(), outbound());
+        let role = writing.begin(&mut outbound);
+        writing.read_caught_up();
+        assert!(writing.is_busy(), "a read does not end a write");
+        writing.stuck(role);
+        assert!(writing.is_stuck());
+        writing.read_caught_up();
+        assert!(!writing.is_stuck() && writing.may_begin());
+    }
+
+    #[test]
+    fn only_the_write_under_way_is_urged() {
+        let (mut writing, mut outbound) = (Writing::default(), outbound());
+        writing.urge();
+        let role = writing.begin(&mut outbound);
+        assert!(!writing.is_urged());
+        writing.urge();
+        assert!(writing.is_urged());
+        writing.interrupted(role);
+        assert!(!writing.is_urged() && writing.has_pending());
+    }
+
+    #[test]
+    fn the_end_lasts_until_there_is_another_transport() {
+        let (mut writing, mut outbound) = (Writing::default(), outbound());
+        let role = writing.begin(&mut outbound);
+        writing.ended(role);
+        writing.read_caught_up();
+        assert!(writing.is_ended() && !writing.may_begin() && !writing.has_pending());
+        writing = writing.next_phase();
+        assert!(writing.is_ended(), "the next phase has the same transport");
+        writing.begin_anew();
+        assert!(writing.may_begin());
+    }
+
+    #[test]
+    fn each_write_has_a_number_of_its_own() {
+        let (mut writing, mut outbound) = (Writing::default(), outbound());
+        assert_eq!(writing.under_way(), None);
+        let role = writing.begin(&mut outbound);
+        let first = writing.under_way();
+        assert!(first.is_some());
+        writing.interrupted(role);
+        assert_eq!(writing.under_way(), None);
+        let _role = writing.begin(&mut outbound);
+        assert_ne!(writing.under_way(), first);
+        writing.failed();
+        assert_eq!(writing.under_way(), None);
     }
 }
