@@ -5,6 +5,8 @@
 mod bounded;
 mod closing;
 mod closing_deadlines;
+mod closing_orders;
+mod closing_run;
 mod data;
 mod handshake_bodies;
 mod handshake_client;
