@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::deadlines;
 use crate::deflate::Deflate;
 
 /// The settings of one connection. Each has a default that is safe on the open internet.
@@ -174,6 +175,6 @@ impl Config {
     /// A thread that waits no longer than this at a time meets every deadline, also one that another thread brings
     /// about while it waits.
     pub fn shortest_timeout(&self) -> Duration {
-        [self.pong_timeout, self.write_timeout].into_iter().flatten().fold(self.close_timeout, Duration::min)
+        deadlines::shortest(self)
     }
 }

@@ -6,6 +6,7 @@ extern crate alloc;
 mod close;
 mod config;
 mod connection;
+mod deadlines;
 #[cfg_attr(not(feature = "deflate"), path = "deflate/absent.rs")]
 mod deflate;
 mod error;

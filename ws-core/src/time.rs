@@ -29,7 +29,8 @@ impl Instant {
     /// The driver's epoch.
     pub const EPOCH: Self = Self(NonZero::<u64>::MIN);
 
-    const END: Self = Self(NonZero::<u64>::MAX);
+    /// The end of time, which never comes.
+    pub(crate) const NEVER: Self = Self(NonZero::<u64>::MAX);
 
     /// The instant at which `elapsed` has passed since the epoch.
     #[inline]
@@ -39,10 +40,20 @@ impl Instant {
 
     /// How long after the epoch this instant is; [`Duration::MAX`] at the end of time.
     pub const fn elapsed(self) -> Duration {
-        if self.0.get() == Self::END.0.get() {
+        if self.0.get() == Self::NEVER.0.get() {
             return Duration::MAX;
         }
         Duration::from_nanos(self.0.get() - 1)
+    }
+
+    /// The earliest of several instants, unless it is [`NEVER`](Self::NEVER).
+    #[inline]
+    pub(crate) fn earliest<const N: usize>(instants: [Option<Self>; N]) -> Option<Self> {
+        // An instant that is missing is later than all, so that there is no branch for it.
+        let later = |instant: Option<Self>| instant.map_or(0, |instant| instant.0.get()).wrapping_sub(1);
+        let earliest = instants.into_iter().map(later).fold(u64::MAX, u64::min);
+        let instant = Self(NonZero::new(earliest.wrapping_add(1))?);
+        (instant != Self::NEVER).then_some(instant)
     }
 
     /// How long after `earlier` this instant is; zero if it is not.
@@ -80,10 +91,13 @@ impl Default for Instant {
 }
 
 /// The length of a timeout, as small as an [`Instant`], for those that connections hold.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(Instant);
 
 impl Span {
+    /// An instant and this time give [`Instant::NEVER`].
+    pub(crate) const FOREVER: Self = Self(Instant::NEVER);
+
     #[inline]
     const fn nanoseconds(self) -> u64 {
         self.0.0.get() - Instant::EPOCH.0.get()
