@@ -170,10 +170,9 @@ impl Config {
         self.close_timeout
     }
 
-    /// The shortest time between anything that happens and a deadline that comes of it.
+    /// Shortest time between an input and a deadline that the input starts.
     ///
-    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread brings
-    /// about while it waits.
+    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread starts while it waits.
     pub fn shortest_timeout(&self) -> Duration {
         deadlines::shortest(self)
     }

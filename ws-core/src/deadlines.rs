@@ -23,7 +23,7 @@ use core::time::Duration;
 use crate::config::Config;
 use crate::time::{Instant, Span};
 
-/// A slot of the table. If several have passed, the first one in this order counts.
+/// A slot of the table. If several have passed, the first one in this order counts. `Ping` is last ([`Deadlines::min`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Deadline {
     Close,
@@ -31,6 +31,15 @@ pub(crate) enum Deadline {
     Write,
     Ping,
 }
+
+const _: () = {
+    let mut i = 0;
+    while i < Deadline::ALL.len() {
+        assert!(Deadline::ALL[i] as usize == i);
+        i += 1;
+    }
+    assert!(Deadline::Ping as usize + 1 == Deadline::ALL.len());
+};
 
 impl Deadline {
     /// Every slot, in the order of the enum.
@@ -137,14 +146,122 @@ impl Deadlines {
         self.at[slot as usize]
     }
 
-    /// The earliest deadline.
+    /// The earliest deadline. A slot without a limit has none.
     #[inline]
     pub(crate) fn min(&self) -> Option<Instant> {
-        Instant::earliest(self.at)
+        let [others @ .., ping] = &self.at;
+        // It is asked for with each message, when most often only the next ping is due (`send-each` and `small-reads` of `bench`).
+        if others.iter().all(Option::is_none) { *ping } else { self.min_of_all() }
+    }
+
+    fn min_of_all(&self) -> Option<Instant> {
+        self.at.into_iter().flatten().min().filter(|at| *at != Instant::NEVER)
     }
 
     /// The first slot whose deadline has passed.
     pub(crate) fn passed(&self, now: Instant) -> Option<Deadline> {
         Deadline::ALL.into_iter().find(|slot| self.get(*slot).is_some_and(|at| at <= now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::{Buf, BytesMut};
+
+    use super::*;
+    use crate::{CloseCode, Connection, Machine, Random, Role};
+
+    const SHORT: Duration = Duration::from_secs(3);
+    const LONG: Duration = Duration::from_secs(1000);
+
+    fn at(seconds: u64) -> Instant {
+        Instant::since_epoch(Duration::from_secs(seconds))
+    }
+
+    /// All times are long, except for one.
+    fn config(short: Deadline) -> Config {
+        Deadline::ALL.into_iter().fold(Config::default(), |config, slot| {
+            let time = if slot == short { SHORT } else { LONG };
+            match slot {
+                Deadline::Close => config.close_timeout(time),
+                Deadline::Pong => config.pong_timeout(time),
+                Deadline::Write => config.write_timeout(time),
+                Deadline::Ping => config.ping_interval(time),
+            }
+        })
+    }
+
+    fn write(connection: &mut Connection, now: Instant) {
+        let n = connection.outbound().remaining();
+        connection.handle_write(n, now);
+    }
+
+    /// Starts a slot at a moment that the returned instant tells.
+    fn start(slot: Deadline, connection: &mut Connection) -> Instant {
+        let now = at(10);
+        match slot {
+            Deadline::Close => connection.close(CloseCode::NORMAL, now),
+            Deadline::Pong => {
+                assert!(connection.ping("").is_ok());
+                write(connection, now);
+            }
+            Deadline::Write => {
+                assert!(connection.send("").is_ok());
+                connection.handle_write(0, now);
+            }
+            Deadline::Ping => {
+                let due = connection.poll_timeout().expect("the first ping is scheduled");
+                connection.handle_timeout(due);
+                return due;
+            }
+        }
+        now
+    }
+
+    #[test]
+    fn a_thread_that_waits_the_shortest_time_meets_the_deadline_of_each_slot() {
+        for slot in Deadline::ALL {
+            let config = config(slot);
+            let random = Random::from_seed([1; 32]);
+            let mut connection =
+                Connection::after_handshake(Role::Client, &config, random, BytesMut::new(), at(0));
+            let before = connection.poll_timeout();
+            let now = start(slot, &mut connection);
+            let deadline = connection.poll_timeout();
+            assert_eq!(deadline, Some(now + SHORT), "{slot:?}: the slot is the earliest");
+            // The thread began to wait just before the slot was started.
+            let is_back = now + config.shortest_timeout() <= now + SHORT;
+            let was_due = before.is_some_and(|before| before <= now);
+            assert!(is_back || was_due, "{slot:?}: waits {:?}", config.shortest_timeout());
+        }
+    }
+
+    #[test]
+    fn a_slot_runs_until_it_is_stopped_and_never_passes_without_a_limit() {
+        let mut deadlines = Deadlines::new(&config(Deadline::Write).pong_timeout(None));
+        assert_eq!(deadlines.min(), None);
+        deadlines.start_once(Deadline::Pong, at(0));
+        assert_eq!((deadlines.min(), deadlines.passed(at(1 << 32))), (None, None));
+        deadlines.start(Deadline::Write, at(1));
+        deadlines.start_once(Deadline::Write, at(2));
+        assert_eq!((deadlines.min(), deadlines.passed(at(3))), (Some(at(4)), None));
+        deadlines.set(Deadline::Ping, at(4));
+        assert_eq!(deadlines.passed(at(4)), Some(Deadline::Write), "the graver one");
+        deadlines.start(Deadline::Write, at(2));
+        assert_eq!((deadlines.min(), deadlines.passed(at(4))), (Some(at(4)), Some(Deadline::Ping)));
+        deadlines.start_or_advance(Deadline::Write, at(3));
+        deadlines.start_or_advance(Deadline::Close, at(3));
+        assert_eq!(deadlines.get(Deadline::Write), Some(at(5)), "it is not put off");
+        assert_eq!(deadlines.get(Deadline::Close), Some(at(1003)));
+        let left = deadlines.pause(Deadline::Write, at(4));
+        deadlines.resume(Deadline::Write, left, at(10));
+        assert_eq!(deadlines.get(Deadline::Write), Some(at(11)));
+        deadlines.stop(Deadline::Write);
+        let left = deadlines.pause(Deadline::Write, at(4));
+        deadlines.resume(Deadline::Write, left, at(10));
+        assert_eq!(deadlines.get(Deadline::Write), None);
+        deadlines.retire(Deadline::Write);
+        deadlines.start(Deadline::Write, at(0));
+        assert_eq!(deadlines.min(), Some(at(4)));
     }
 }

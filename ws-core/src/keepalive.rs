@@ -13,7 +13,7 @@ use crate::time::{Instant, Span};
 
 /// Number of unanswered pings that are remembered at either end, so that a peer which never answers costs no memory.
 ///
-/// The oldest are those that a slow peer answers next. The newest are those that a peer answers which passes over others.
+/// A slow peer answers one of the oldest next. A peer that passes over pings answers one of the newest.
 const MAX_OLDEST: usize = 16;
 const MAX_NEWEST: usize = 16;
 
@@ -22,10 +22,10 @@ const MAX_NEWEST: usize = 16;
 /// Only the peer can prove that it lives: by bytes that it sent, or by room that it made for bytes which the transport had refused.
 /// Bytes that the transport takes prove nothing, because the system takes them for a peer that is gone, too.
 pub(crate) struct Keepalive {
-    /// The pings whose round-trip time is yet to be known. Most peers that send no pong at all are alive.
+    /// Pings whose round-trip time is not known yet. Most peers that send no pong at all are alive.
     unanswered: Option<Box<Unanswered>>,
-    /// Reading is paused, so that a pong cannot be seen. When reading goes on, the peer has so much time left to give a sign of life;
-    /// [`Span::FOREVER`] if no sign is awaited.
+    /// While reading is paused, so that a pong cannot be seen: the time that the peer has left to give a sign of life when reading
+    /// goes on. It is [`Span::FOREVER`] if no sign is awaited.
     paused: Option<Span>,
 }
 
@@ -136,7 +136,7 @@ impl Keepalive {
     pub(crate) fn due(&self, deadlines: &mut Deadlines, now: Instant) -> bool {
         let Some(due) = deadlines.get(Deadline::Ping) else { return false };
         let interval = deadlines.after(Deadline::Ping);
-        // On schedule, whatever the delay of this call; what was missed altogether is not made up for.
+        // The schedule is kept, whatever the delay of this call. Pings that were missed altogether are not made up for.
         let next = due + interval;
         deadlines.set(Deadline::Ping, if next > now { next } else { now + interval });
         // A ping that has not even left says all that another could.
@@ -154,7 +154,7 @@ impl Unanswered {
         self.next += 1;
     }
 
-    /// The `pings` oldest of those that have not left have left now.
+    /// So many pings have left now, the oldest first.
     fn have_left(&mut self, pings: usize, now: Instant) {
         let left = self.leaving + pings as u64;
         let first = self.pings.partition_point(|ping| ping.number < self.leaving);

@@ -1,4 +1,4 @@
-//! The time that a machine knows: what the driver tells it.
+//! The time that a machine knows. Its driver tells it.
 
 use core::fmt;
 use core::num::NonZero;
@@ -18,7 +18,7 @@ use core::time::Duration;
 /// assert!(now >= Instant::EPOCH);
 /// ```
 ///
-/// It is exact to the nanosecond for 584 years. What is later is the end of time, which never comes.
+/// It is exact to the nanosecond for 584 years. Any later instant is the end of time, which never comes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(
     /// The nanoseconds since the epoch, and one more, so that an `Option` of it takes no more room: connections hold many of them.
@@ -38,7 +38,7 @@ impl Instant {
         Self(Self::EPOCH.0.saturating_add(nanoseconds(elapsed)))
     }
 
-    /// How long after the epoch this instant is; [`Duration::MAX`] at the end of time.
+    /// Time from the epoch to this instant; [`Duration::MAX`] at the end of time.
     pub const fn elapsed(self) -> Duration {
         if self.0.get() == Self::NEVER.0.get() {
             return Duration::MAX;
@@ -46,17 +46,7 @@ impl Instant {
         Duration::from_nanos(self.0.get() - 1)
     }
 
-    /// The earliest of several instants, unless it is [`NEVER`](Self::NEVER).
-    #[inline]
-    pub(crate) fn earliest<const N: usize>(instants: [Option<Self>; N]) -> Option<Self> {
-        // An instant that is missing is later than all, so that there is no branch for it.
-        let later = |instant: Option<Self>| instant.map_or(0, |instant| instant.0.get()).wrapping_sub(1);
-        let earliest = instants.into_iter().map(later).fold(u64::MAX, u64::min);
-        let instant = Self(NonZero::new(earliest.wrapping_add(1))?);
-        (instant != Self::NEVER).then_some(instant)
-    }
-
-    /// How long after `earlier` this instant is; zero if it is not.
+    /// Time from `earlier` to this instant; zero if `earlier` is later.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         self.elapsed().saturating_sub(earlier.elapsed())
     }
@@ -90,7 +80,7 @@ impl Default for Instant {
     }
 }
 
-/// The length of a timeout, as small as an [`Instant`], for those that connections hold.
+/// The length of a timeout, as small as an [`Instant`], for the timeouts that connections hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(Instant);
 

@@ -14,9 +14,9 @@ use super::ending::Overdue;
 /// The time at which the peer's Close frame is answered.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Answering {
-    /// Messages that have not begun to leave when the peer ends are not sent.
+    /// The answer overtakes the messages that have not begun to leave.
     pub(super) withholds: bool,
-    /// The caller of [`Connection::answer_closing_peer`] chooses it; else the user, who takes the frame.
+    /// [`Connection::answer_closing_peer`] answers the frame. Otherwise, the frame is answered when the user takes it.
     pub(super) waits: bool,
 }
 
@@ -57,7 +57,7 @@ impl Connection {
         self.answer_close();
     }
 
-    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees a reset
+    /// Ends the connection at once, without a Close frame. Queued messages are dropped, and the peer sees a reset
     /// ([`must_reset`](Self::must_reset)).
     pub fn abort(&mut self) {
         self.closing.abort(&mut self.deadlines);
@@ -93,7 +93,7 @@ impl Connection {
     #[cold]
     pub(super) fn violated(&mut self, violation: Violation) -> Error {
         if !self.closing.has_sent() {
-            // What was accepted before the violation goes out first, as when we close for any other reason.
+            // Messages that were accepted before the violation go out first, as when we close for any other reason.
             self.queue_close(violation.code().into(), Before::All, self.now);
         }
         self.closing.violated();

@@ -235,7 +235,7 @@ impl Closing {
                 let violation = failure.violation.take();
                 Closed { unsent, violation, ..Closed::abrupt(failure.code, failure.by) }
             }
-            // RFC 6455 §7.1.5 and §7.1.6: the code and the reason are those of the peer's Close frame.
+            // RFC 6455 §7.1.5 and §7.1.6: the peer's Close frame gives the code and the reason.
             (Remote::Close(frame), Local::Close(sent)) => {
                 let (code, reason) = mem::take(frame).into_status_and_reason();
                 let clean = matches!(sent.place, Place::Left);

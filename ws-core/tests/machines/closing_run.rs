@@ -83,7 +83,7 @@ impl Digest {
 pub(crate) struct Run {
     pub(crate) connection: Connection,
     role: Role,
-    now: Instant,
+    pub(crate) now: Instant,
     /// All bytes that the transport has taken.
     written: Vec<u8>,
     /// Bytes that were taken out and not reported.

@@ -8,6 +8,7 @@ mod closing_deadlines;
 mod closing_orders;
 mod closing_run;
 mod data;
+mod deadlines;
 mod handshake_bodies;
 mod handshake_client;
 mod handshake_request;
