@@ -29,11 +29,11 @@
 
 use alloc::boxed::Box;
 
-use crate::close::{CloseFrame, Closed, Side};
+use crate::close::{CloseFrame, Closed, Initiator};
 #[cfg(doc)]
 use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, Violation};
-use crate::machine::Broken;
+use crate::machine::TransportError;
 
 /// The state of the closing handshake, which an open connection does not have.
 #[derive(Default)]
@@ -78,7 +78,7 @@ pub(super) enum Local {
 pub(super) struct Sent {
     pub(super) frame: CloseFrame,
     /// The side that began. The peer began if its Close frame or the end of the stream was there before.
-    pub(super) begun_by: Side,
+    pub(super) begun_by: Initiator,
     /// As for [`Local::Late`].
     pub(super) is_late: bool,
     pub(super) place: Place,
@@ -110,7 +110,7 @@ pub(super) enum Remote {
 /// The end of a connection that fails.
 pub(super) struct Failure {
     pub(super) code: u16,
-    pub(super) by: Side,
+    pub(super) by: Initiator,
     /// The rule that the peer's answer to our Close frame breaks.
     pub(super) violation: Option<Violation>,
 }
@@ -122,19 +122,19 @@ pub(super) enum Transport {
         write: Write,
     },
     /// Nothing is read or written any more. A failed write that was not reported explains a missed `close_timeout`.
-    Over(Over, Option<Broken>),
+    Over(Over, Option<TransportError>),
 }
 
 pub(super) enum Read {
     Open,
     Eof,
-    Failed(Broken),
+    Failed(TransportError),
 }
 
 pub(super) enum Write {
     Open,
     /// Queued messages were dropped. The error of the transport, until it is reported.
-    Ended(Option<Broken>),
+    Ended(Option<TransportError>),
 }
 
 /// The cause that ends a transport before its stream has ended.
@@ -335,7 +335,7 @@ impl Local {
     }
 
     pub(super) fn has_begun(&self) -> bool {
-        matches!(self, Self::Close(Sent { begun_by: Side::Us, .. }))
+        matches!(self, Self::Close(Sent { begun_by: Initiator::Local, .. }))
     }
 
     /// No message is accepted any more.

@@ -2,10 +2,10 @@
 
 use core::mem;
 
-use crate::close::{ABNORMAL, CloseFrame, Closed, Side};
+use crate::close::{ABNORMAL, CloseFrame, Closed, Initiator};
 use crate::deadlines::{Deadline, Deadlines};
 use crate::error::{Error, Timeout, Violation};
-use crate::machine::Broken;
+use crate::machine::TransportError;
 use crate::time::Instant;
 
 use super::closing::{Closing, Failure, Handshake, Local, Over, Place, Read, Remote, Sent, Transport, Write};
@@ -34,9 +34,9 @@ impl Closing {
         let begun_by = match (remote, transport) {
             (Remote::Open, Transport::Up { read: Read::Open, .. }) => {
                 deadlines.start(Deadline::Close, now);
-                Side::Us
+                Initiator::Local
             }
-            _ => Side::Peer,
+            _ => Initiator::Remote,
         };
         let place = position.map_or(Place::Nowhere, Place::Queued);
         *local = Local::Close(Sent { frame, begun_by, is_late: local.is_late(), place });
@@ -51,7 +51,7 @@ impl Closing {
     }
 
     /// Nothing can be written any more. The peer's last frames may still come, and are waited for until the deadline.
-    pub(super) fn write_failed(&mut self, error: Broken, deadlines: &mut Deadlines, now: Instant) {
+    pub(super) fn write_failed(&mut self, error: TransportError, deadlines: &mut Deadlines, now: Instant) {
         let Some(Handshake { local, transport, .. }) = self.begin() else { return };
         match transport {
             Transport::Up { write, .. } => {
@@ -84,7 +84,7 @@ impl Closing {
         self.read_ended(Read::Eof, deadlines, now);
     }
 
-    pub(super) fn read_failed(&mut self, error: Broken, deadlines: &mut Deadlines, now: Instant) {
+    pub(super) fn read_failed(&mut self, error: TransportError, deadlines: &mut Deadlines, now: Instant) {
         self.read_ended(Read::Failed(error), deadlines, now);
     }
 
@@ -127,7 +127,7 @@ impl Closing {
             Local::Close(sent) => sent.frame.status(),
             _ => ABNORMAL,
         };
-        *remote = Remote::Failed(Failure { code, by: Side::Us, violation });
+        *remote = Remote::Failed(Failure { code, by: Initiator::Local, violation });
         local.end();
     }
 }
@@ -150,7 +150,7 @@ impl Closing {
             Remote::Failed(failure) => failure.violation.take(),
             _ => None,
         };
-        handshake.remote = Remote::Failed(Failure { code: ABNORMAL, by: Side::Us, violation });
+        handshake.remote = Remote::Failed(Failure { code: ABNORMAL, by: Initiator::Local, violation });
         handshake.be_over(Over::Aborted);
     }
 
@@ -165,7 +165,7 @@ impl Closing {
                 Remote::Close(_),
                 Local::Close(Sent {
                     frame,
-                    begun_by: Side::Peer,
+                    begun_by: Initiator::Remote,
                     is_late: false,
                     place: Place::Queued(begin),
                 }),
@@ -189,10 +189,10 @@ impl Closing {
         };
         let (error, by) = match transport {
             Transport::Over(Over::Missed(Timeout::Close), write_error) => match write_error.take() {
-                Some(error) => (Error::Transport(error), Side::Peer),
-                None => (Error::Timeout(Timeout::Close), Side::Us),
+                Some(error) => (Error::Transport(error), Initiator::Remote),
+                None => (Error::Timeout(Timeout::Close), Initiator::Local),
             },
-            Transport::Over(Over::Missed(timeout), _) => (Error::Timeout(*timeout), Side::Us),
+            Transport::Over(Over::Missed(timeout), _) => (Error::Timeout(*timeout), Initiator::Local),
             // The user knows.
             Transport::Over(Over::Aborted, _) => return None,
             Transport::Up { read: Read::Open, .. } => return None,
@@ -206,11 +206,11 @@ impl Closing {
                     (_, Write::Ended(error)) => error.take().map_or(Error::UnexpectedEof, Error::Transport),
                     (_, Write::Open) => Error::UnexpectedEof,
                 };
-                (error, Side::Peer)
+                (error, Initiator::Remote)
             }
         };
         // RFC 6455 §7.1.5: 1006 without a Close frame of the peer.
-        let by = if local.has_begun() { Side::Us } else { by };
+        let by = if local.has_begun() { Initiator::Local } else { by };
         *remote = Remote::Failed(Failure { code: ABNORMAL, by, violation: None });
         local.end();
         Some(error)
@@ -233,7 +233,7 @@ impl Closing {
         let closed = match (remote, local) {
             (Remote::Failed(failure), _) => {
                 let violation = failure.violation.take();
-                Closed { unsent, violation, ..Closed::abrupt(failure.code, failure.by) }
+                Closed { unsent, violation, ..Closed::abrupt(failure.code, failure.initiator) }
             }
             // RFC 6455 §7.1.5 and §7.1.6: the peer's Close frame gives the code and the reason.
             (Remote::Close(frame), Local::Close(sent)) => {
@@ -243,7 +243,7 @@ impl Closing {
             }
             (Remote::Close(frame), _) if over.is_some() => {
                 let (code, reason) = mem::take(frame).into_status_and_reason();
-                Closed { reason, unsent, ..Closed::abrupt(code, Side::Peer) }
+                Closed { reason, unsent, ..Closed::abrupt(code, Initiator::Remote) }
             }
             _ => return None,
         };
@@ -262,7 +262,7 @@ impl Handshake {
         if is_drained {
             sent.place = Place::Left;
         }
-        if is_drained || sent.is_late || sent.begun_by == Side::Us {
+        if is_drained || sent.is_late || sent.begun_by == Initiator::Local {
             deadlines.start(Deadline::Close, now);
         }
     }

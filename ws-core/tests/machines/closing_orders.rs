@@ -3,7 +3,7 @@
 //! A changed digest means that an order of inputs has another result: another event, error, deadline, byte or fact of the end.
 //! The other tests of closing say which results are right. This test finds the orders that they do not name.
 
-use ws_core::Side;
+use ws_core::Initiator;
 
 use crate::closing_run::Input::{self, *};
 use crate::closing_run::{Digest, Run};
@@ -88,7 +88,7 @@ fn walk(before: &[Input], inputs: &[Input], depth: usize) -> (Vec<u32>, Count) {
                 count.orders += 1;
                 match run.connection.closed() {
                     Some(closed) if closed.clean => count.clean += 1,
-                    Some(closed) if closed.by == Side::Us => count.broken_by_us += 1,
+                    Some(closed) if closed.initiator == Initiator::Local => count.broken_by_us += 1,
                     Some(_) => count.broken_by_peer += 1,
                     None => {}
                 }
@@ -99,7 +99,7 @@ fn walk(before: &[Input], inputs: &[Input], depth: usize) -> (Vec<u32>, Count) {
     (digests, count)
 }
 
-fn visit(inputs: &[Input], depth: usize, order: &mut Vec<Input>, run: &mut impl FnMut(&[Input])) {
+fn for_each_borrowed(inputs: &[Input], depth: usize, order: &mut Vec<Input>, run: &mut impl FnMut(&[Input])) {
     run(order);
     if order.len() < depth {
         for input in inputs {

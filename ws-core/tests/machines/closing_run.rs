@@ -2,8 +2,8 @@
 
 use ws_core::bytes::Buf;
 use ws_core::{
-    Broken, CloseCode, CloseFrame, Closed, Config, Connection, Data, Error, Event, Instant, Kind, Machine,
-    Role, SendError, Side, Timeout,
+    TransportError, CloseCode, CloseFrame, Closed, Config, Connection, DataPoll, Error, Event, Instant, MessageKind, Machine,
+    Role, SendError, Initiator, Timeout,
 };
 
 use crate::support::*;
@@ -67,7 +67,7 @@ impl Digest {
     fn closed(&mut self, closed: &Closed) {
         self.number(closed.code);
         self.string(closed.reason.as_bytes());
-        self.number(closed.by == Side::Us);
+        self.number(closed.initiator == Initiator::Local);
         self.number(closed.clean);
         self.number(closed.unsent);
         self.number(closed.violation().map_or(0, |violation| 1 + violation.offset));
@@ -116,8 +116,8 @@ impl Run {
             PeerClose => feed(&mut self.connection, &close(peer, 3001, b"theirs"), now),
             IllegalClose => feed(&mut self.connection, &close(peer, 999, b"theirs"), now),
             Eof => self.connection.handle_read(0, now),
-            ReadError => self.connection.handle_error(Broken::read("reset"), now),
-            WriteError => self.connection.handle_error(Broken::write("broken pipe"), now),
+            ReadError => self.connection.handle_error(TransportError::read("reset"), now),
+            WriteError => self.connection.handle_error(TransportError::write("broken pipe"), now),
             WriteSome => self.write(3),
             WriteAll => self.write(usize::MAX),
             Deadline => self.deadline(),
@@ -142,7 +142,7 @@ impl Run {
                 self.digest.number(result.map_or_else(|error| number_of_refusal(&error), |()| 0));
             }
             Stream => {
-                if self.connection.start_message(Kind::Binary).is_ok() {
+                if self.connection.start_message(MessageKind::Binary).is_ok() {
                     self.connection.continue_message(b"part").unwrap();
                 }
             }
@@ -195,9 +195,9 @@ impl Run {
 
     fn take_data(&mut self) -> bool {
         match self.connection.poll_data() {
-            Ok(Data::Message(message)) => self.event(&Event::Message(message)),
-            Ok(Data::Pending) => return false,
-            Ok(Data::Ended) => {
+            Ok(DataPoll::Message(message)) => self.event(&Event::Message(message)),
+            Ok(DataPoll::Pending) => return false,
+            Ok(DataPoll::Ended) => {
                 self.digest.number(30);
                 return false;
             }
