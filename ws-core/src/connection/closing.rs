@@ -78,7 +78,7 @@ pub(super) enum Local {
 pub(super) struct Sent {
     pub(super) frame: CloseFrame,
     /// The side that began. The peer began if its Close frame or the end of the stream was there before.
-    pub(super) begun_by: Initiator,
+    pub(super) initiator: Initiator,
     /// As for [`Local::Late`].
     pub(super) is_late: bool,
     pub(super) place: Place,
@@ -110,7 +110,7 @@ pub(super) enum Remote {
 /// The end of a connection that fails.
 pub(super) struct Failure {
     pub(super) code: u16,
-    pub(super) by: Initiator,
+    pub(super) initiator: Initiator,
     /// The rule that the peer's answer to our Close frame breaks.
     pub(super) violation: Option<Violation>,
 }
@@ -335,7 +335,7 @@ impl Local {
     }
 
     pub(super) fn has_begun(&self) -> bool {
-        matches!(self, Self::Close(Sent { begun_by: Initiator::Local, .. }))
+        matches!(self, Self::Close(Sent { initiator: Initiator::Local, .. }))
     }
 
     /// No message is accepted any more.

@@ -31,7 +31,7 @@ impl Closing {
         now: Instant,
     ) {
         let Some(Handshake { local, remote, transport }) = self.begin() else { return };
-        let begun_by = match (remote, transport) {
+        let initiator = match (remote, transport) {
             (Remote::Open, Transport::Up { read: Read::Open, .. }) => {
                 deadlines.start(Deadline::Close, now);
                 Initiator::Local
@@ -39,7 +39,7 @@ impl Closing {
             _ => Initiator::Remote,
         };
         let place = position.map_or(Place::Nowhere, Place::Queued);
-        *local = Local::Close(Sent { frame, begun_by, is_late: local.is_late(), place });
+        *local = Local::Close(Sent { frame, initiator, is_late: local.is_late(), place });
     }
 
     /// The transport has made progress. If nothing waits any more, our Close frame has left.
@@ -127,7 +127,7 @@ impl Closing {
             Local::Close(sent) => sent.frame.status(),
             _ => ABNORMAL,
         };
-        *remote = Remote::Failed(Failure { code, by: Initiator::Local, violation });
+        *remote = Remote::Failed(Failure { code, initiator: Initiator::Local, violation });
         local.end();
     }
 }
@@ -150,7 +150,7 @@ impl Closing {
             Remote::Failed(failure) => failure.violation.take(),
             _ => None,
         };
-        handshake.remote = Remote::Failed(Failure { code: ABNORMAL, by: Initiator::Local, violation });
+        handshake.remote = Remote::Failed(Failure { code: ABNORMAL, initiator: Initiator::Local, violation });
         handshake.be_over(Over::Aborted);
     }
 
@@ -165,7 +165,7 @@ impl Closing {
                 Remote::Close(_),
                 Local::Close(Sent {
                     frame,
-                    begun_by: Initiator::Remote,
+                    initiator: Initiator::Remote,
                     is_late: false,
                     place: Place::Queued(begin),
                 }),
@@ -187,7 +187,7 @@ impl Closing {
         let Handshake { local, remote: remote @ Remote::Open, transport } = self.begun()? else {
             return None;
         };
-        let (error, by) = match transport {
+        let (error, initiator) = match transport {
             Transport::Over(Over::Missed(Timeout::Close), write_error) => match write_error.take() {
                 Some(error) => (Error::Transport(error), Initiator::Remote),
                 None => (Error::Timeout(Timeout::Close), Initiator::Local),
@@ -210,8 +210,8 @@ impl Closing {
             }
         };
         // RFC 6455 §7.1.5: 1006 without a Close frame of the peer.
-        let by = if local.has_begun() { Initiator::Local } else { by };
-        *remote = Remote::Failed(Failure { code: ABNORMAL, by, violation: None });
+        let initiator = if local.has_begun() { Initiator::Local } else { initiator };
+        *remote = Remote::Failed(Failure { code: ABNORMAL, initiator, violation: None });
         local.end();
         Some(error)
     }
@@ -239,7 +239,7 @@ impl Closing {
             (Remote::Close(frame), Local::Close(sent)) => {
                 let (code, reason) = mem::take(frame).into_status_and_reason();
                 let clean = matches!(sent.place, Place::Left);
-                Closed { reason, clean, unsent, ..Closed::abrupt(code, sent.begun_by) }
+                Closed { reason, clean, unsent, ..Closed::abrupt(code, sent.initiator) }
             }
             (Remote::Close(frame), _) if over.is_some() => {
                 let (code, reason) = mem::take(frame).into_status_and_reason();
@@ -262,7 +262,7 @@ impl Handshake {
         if is_drained {
             sent.place = Place::Left;
         }
-        if is_drained || sent.is_late || sent.begun_by == Initiator::Local {
+        if is_drained || sent.is_late || sent.initiator == Initiator::Local {
             deadlines.start(Deadline::Close, now);
         }
     }

@@ -79,7 +79,7 @@ fn walk(before: &[Input], inputs: &[Input], depth: usize) -> (Vec<u32>, Count) {
         let mut digest = Digest::EMPTY;
         for role in ROLES {
             let mut order = vec![*first];
-            visit(inputs, depth, &mut order, &mut |order| {
+            walk_from(inputs, depth, &mut order, &mut |order| {
                 let mut run = Run::new(role, &config);
                 before.iter().chain(order).for_each(|input| run.input(*input));
                 run.look();
@@ -99,12 +99,12 @@ fn walk(before: &[Input], inputs: &[Input], depth: usize) -> (Vec<u32>, Count) {
     (digests, count)
 }
 
-fn for_each_borrowed(inputs: &[Input], depth: usize, order: &mut Vec<Input>, run: &mut impl FnMut(&[Input])) {
+fn walk_from(inputs: &[Input], depth: usize, order: &mut Vec<Input>, run: &mut impl FnMut(&[Input])) {
     run(order);
     if order.len() < depth {
         for input in inputs {
             order.push(*input);
-            visit(inputs, depth, order, run);
+            walk_from(inputs, depth, order, run);
             order.pop();
         }
     }

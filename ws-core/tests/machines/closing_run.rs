@@ -2,8 +2,8 @@
 
 use ws_core::bytes::Buf;
 use ws_core::{
-    TransportError, CloseCode, CloseFrame, Closed, Config, Connection, DataPoll, Error, Event, Instant, MessageKind, Machine,
-    Role, SendError, Initiator, Timeout,
+    CloseCode, CloseFrame, Closed, Config, Connection, DataPoll, Error, Event, Initiator, Instant, Machine,
+    MessageKind, Role, SendError, Timeout, TransportError,
 };
 
 use crate::support::*;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
+mod borrowing;
 mod bounded;
+mod chunks;
 mod closing;
 mod closing_deadlines;
 mod closing_orders;
@@ -15,7 +17,6 @@ mod handshake_request;
 mod handshake_server;
 mod keepalive;
 mod life;
-mod chunks;
 mod properties;
 mod replies;
 mod replies_deadlines;
@@ -24,4 +25,3 @@ mod streaming;
 mod support;
 mod utf8;
 mod violations;
-mod borrowing;
