@@ -110,13 +110,13 @@ pub type Handle = ws_async::Handle<AsyncIo>;
 
 pub use ws_async::{
     Accept, AcceptError, AcceptOptions, Backoff, Broken, Cause, ClientBuilder, ClientError, ClientEvent,
-    CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError, ConnectOptions, ConnectTimeout,
-    Decision, Delivery, End, Error, Event, GiveUp, HandshakeError, HeadError, Headers, IllegalClose,
-    InvalidClose, InvalidHeader, Kind, Message, MessageReader, MessageRef, MessageWriter, Phase, Piece,
-    PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject, Rejected, Reply, Request,
-    RequestError, Response, ResponseError, Role, SendError, Side, Socks5Reply, Stats, Status, StreamError,
-    Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Violation,
-    ViolationKind,
+    ClientStats, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError, ConnectOptions,
+    ConnectTimeout, Decision, Delivery, End, Error, Event, GiveUp, HandshakeError, HeadError, Headers,
+    IllegalClose, InvalidClose, InvalidHeader, Kind, Message, MessageReader, MessageRef, MessageWriter,
+    Phase, Piece, PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject, Rejected, Reply,
+    Request, RequestError, Response, ResponseError, Role, SendError, Side, Socks5Reply, Stats, Status,
+    StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Traffic,
+    Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async::{Deflate, InvalidExtension, NegotiatedDeflate};

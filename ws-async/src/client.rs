@@ -5,7 +5,7 @@ mod line;
 
 use std::time::Duration;
 
-use ws_client::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, Stats, Status};
+use ws_client::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
@@ -154,7 +154,7 @@ impl<R: Runtime> Client<R> {
     }
 
     /// As [`Handle::stats`].
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> ClientStats {
         self.access.stats()
     }
 
@@ -276,8 +276,9 @@ impl<R: Runtime> Handle<R> {
         self.access.status()
     }
 
-    /// The counts of everything so far, over all connections. It waits for no lock, as [`status`](Self::status).
-    pub fn stats(&self) -> Stats {
+    /// The totals over all connections, and the counts of the present one. It waits for no lock, as [`status`](Self::status), and tells
+    /// the counts at the end of the last call that used the client.
+    pub fn stats(&self) -> ClientStats {
         self.access.stats()
     }
 }

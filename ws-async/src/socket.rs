@@ -10,7 +10,7 @@ use ws_client::{Channel, Consumer, Duplex, Guard, Step, Stopping};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, Data, Error, Event, Machine, Message, MessageRef, PingError,
-    Reply, SendError, StreamError,
+    Reply, SendError, Stats, StreamError,
 };
 
 use crate::driver::{Driver, Progress};
@@ -69,6 +69,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
 
     pub(crate) fn signal(&self) -> Option<&Signal> {
         self.listener.as_ref().map(|(signal, _)| &**signal)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.driver.machine.as_connection().stats()
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {

@@ -10,7 +10,7 @@ use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOption
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply, Request,
-    Response, SendError, StreamError,
+    Response, SendError, Stats, StreamError,
 };
 
 use crate::clock::Clock;
@@ -201,6 +201,11 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// How the connection ended, once it has.
     pub fn closed(&self) -> Option<&Closed> {
         self.socket.closed()
+    }
+
+    /// The counts of this connection so far: frames, messages and bytes in each direction, and round-trip times.
+    pub fn stats(&self) -> Stats {
+        self.socket.stats()
     }
 
     /// Two halves, to send in one task and receive in another.

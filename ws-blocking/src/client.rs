@@ -5,7 +5,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_client::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, Stats, Status};
+use ws_client::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// As [`Handle::stats`].
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> ClientStats {
         self.shared.gauge.stats()
     }
 
@@ -262,8 +262,9 @@ impl Handle {
         self.shared.gauge.status()
     }
 
-    /// What the client has done so far, over all connections. It needs no lock.
-    pub fn stats(&self) -> Stats {
+    /// The totals over all connections, and the counts of the present one. It waits for no lock, and tells the counts at the end of the
+    /// last call that used the client.
+    pub fn stats(&self) -> ClientStats {
         self.shared.gauge.stats()
     }
 }

@@ -31,10 +31,10 @@ pub use transport::Transport;
 pub use websocket::{Messages, WebSocket};
 
 pub use ws_client::{
-    AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ConfirmError,
-    ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError,
-    ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor,
-    TlsConfigError, TlsConnector, TlsError,
+    AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ClientStats,
+    ConfirmError, ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase,
+    Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Status, Target, TargetError,
+    TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_client::{TlsOptions, rustls};
@@ -42,8 +42,8 @@ pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, Broken, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
     IllegalClose, InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected,
-    Reply, Request, RequestError, Response, ResponseError, Role, SendError, Side, StreamError, Timeout,
-    Violation, ViolationKind,
+    Reply, Request, RequestError, Response, ResponseError, Role, SendError, Side, Stats, StreamError,
+    Timeout, Traffic, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

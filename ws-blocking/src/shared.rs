@@ -13,7 +13,7 @@ use ws_client::{Consumer, Duplex, Guard, Step};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef, PingError, Reply,
-    SendError, StreamError,
+    SendError, Stats, StreamError,
 };
 
 use crate::behind::Behind;
@@ -49,6 +49,10 @@ impl<S: Transport> Shared<S> {
 
     pub(crate) fn closed(&self) -> Option<Closed> {
         self.driver.lock().machine.closed().cloned()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.driver.lock().machine.as_connection().stats()
     }
 
     pub(crate) fn set_consumer(&self, consumer: Consumer) {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ws_client::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
+    CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, Stats,
+    StreamError,
 };
 
 use crate::shared::Shared;
@@ -74,6 +75,11 @@ impl<S: Transport> Sender<S> {
         self.0.start_close(frame.into());
     }
 
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream). What clones send meanwhile is refused.
     pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.0, kind)
@@ -115,6 +121,11 @@ impl<S: Transport> Receiver<S> {
     /// As [`WebSocket::closed`](crate::WebSocket::closed).
     pub fn closed(&self) -> Option<Closed> {
         self.0.closed()
+    }
+
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
     }
 }
 

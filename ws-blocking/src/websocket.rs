@@ -8,7 +8,7 @@ use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOption
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Config, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply,
-    Request, Response, SendError, StreamError,
+    Request, Response, SendError, Stats, StreamError,
 };
 
 use crate::accept::Incoming;
@@ -172,6 +172,11 @@ impl<S: Transport> WebSocket<S> {
     /// How the connection ended, once it has.
     pub fn closed(&self) -> Option<Closed> {
         self.shared.closed()
+    }
+
+    /// The counts of this connection so far: frames, messages and bytes in each direction, and round-trip times.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
     }
 
     /// Two halves, to send in some threads and receive in another.

@@ -37,8 +37,8 @@ pub use proxy::{
 pub use reach::{Reach, ReachStep, Reached, Route};
 pub use reconnect::{Attempts, Backoff, Cause, Decision, End, GiveUp, Reconnect};
 pub use session::{
-    Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Gauge, Mark, Question,
-    Session, Stats, Status, Ticket,
+    Action, Answer, ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Gauge,
+    Mark, Question, Session, Status, Ticket,
 };
 pub use shutdown::{Guard, Shutdown, Stop, Stopping, Waiting};
 pub use target::{Host, Target, TargetError};

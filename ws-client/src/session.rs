@@ -13,14 +13,16 @@ mod phases;
 mod proofs;
 mod question;
 mod record;
+mod stats;
 mod user;
 
-pub use event::{ClientError, ClientEvent, Stats, Status};
+pub use event::{ClientError, ClientEvent, Status};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
 pub use outbox::Delivery;
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
+pub use stats::ClientStats;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +91,7 @@ pub struct Session {
     /// The machine of the transport may have something to report.
     has_input: bool,
     gauge: Arc<Gauge>,
-    stats: Stats,
+    stats: ClientStats,
     /// What the driver or the user said last.
     now: Instant,
     /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout) of the attempt or the connection under way, which the hook of
@@ -179,7 +181,7 @@ impl Session {
             is_paused: false,
             has_input: false,
             gauge: Arc::default(),
-            stats: Stats::default(),
+            stats: ClientStats::default(),
             now: Instant::EPOCH,
         }
     }

@@ -11,6 +11,7 @@ mod deflate;
 mod error;
 pub mod frame;
 mod handshake;
+mod inbound;
 mod keepalive;
 mod machine;
 pub mod mask;
@@ -19,6 +20,7 @@ mod outbound;
 mod random;
 mod receive;
 mod send;
+mod stats;
 mod time;
 #[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
 mod trace;
@@ -41,6 +43,7 @@ pub use machine::{Broken, Direction, Machine};
 pub use message::{Event, Kind, Message, MessageRef, Piece};
 pub use outbound::Outbound;
 pub use random::Random;
+pub use stats::{Stats, Traffic};
 pub use time::Instant;
 
 pub use {bytes, bytestring};

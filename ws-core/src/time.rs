@@ -80,13 +80,17 @@ impl Default for Instant {
 }
 
 /// The length of a timeout, as small as an [`Instant`], for those that connections hold.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span(Instant);
 
 impl Span {
     #[inline]
     const fn nanoseconds(self) -> u64 {
         self.0.0.get() - Instant::EPOCH.0.get()
+    }
+
+    pub(crate) fn duration(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use ws_client::sync::{Unwinding, mutant};
-use ws_client::{ClientEvent, ConfirmError, Gauge, Mark, Session, Stats, Status};
+use ws_client::{ClientEvent, ClientStats, ConfirmError, Gauge, Mark, Session, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
@@ -142,7 +142,7 @@ impl<R: Runtime> Access<R> {
         self.gauge.status()
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> ClientStats {
         self.gauge.stats()
     }
 
