@@ -12,6 +12,7 @@ mod driver;
 mod elapsed;
 mod line;
 mod listener;
+mod messages;
 mod shared;
 mod signal;
 mod split;
@@ -25,10 +26,11 @@ pub use accept::Incoming;
 pub use client::{Client, Handle};
 pub use elapsed::Elapsed;
 pub use listener::Listener;
+pub use messages::Messages;
 pub use split::{Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
-pub use websocket::{Messages, WebSocket};
+pub use websocket::WebSocket;
 
 pub use ws_client::{
     AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ClientStats,

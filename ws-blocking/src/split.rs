@@ -10,10 +10,10 @@ use ws_core::{
     StreamError,
 };
 
+use crate::messages::Messages;
 use crate::shared::Shared;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
-use crate::websocket::Messages;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split). Clones send on the same
 /// connection, each in a thread of its own.

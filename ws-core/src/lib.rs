@@ -4,11 +4,13 @@
 extern crate alloc;
 
 mod close;
+mod close_frame;
 mod config;
 mod connection;
-#[cfg_attr(not(feature = "deflate"), path = "deflate/absent.rs")]
+#[cfg_attr(not(feature = "deflate"), path = "deflate/disabled.rs")]
 mod deflate;
 mod error;
+mod extensions;
 pub mod frame;
 mod handshake;
 mod inbound;
@@ -20,9 +22,11 @@ mod outbound;
 mod random;
 mod receive;
 mod send;
+mod send_error;
 mod stats;
 mod time;
-#[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
+mod token;
+#[cfg_attr(not(feature = "tracing"), path = "trace/disabled.rs")]
 mod trace;
 mod utf8;
 
@@ -31,11 +35,12 @@ pub use config::Config;
 pub use connection::{Connection, Data, Reply, Visit};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, NegotiatedDeflate};
-pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
+pub use error::{Error, Timeout, Violation, ViolationKind};
+pub use extensions::InvalidExtension;
 pub use frame::Role;
 pub use handshake::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidExtension, InvalidHeader, Reject,
-    Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
+    Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};
@@ -43,6 +48,7 @@ pub use machine::{Broken, Direction, Machine};
 pub use message::{Event, Kind, Message, MessageRef, Piece};
 pub use outbound::Outbound;
 pub use random::Random;
+pub use send_error::{PingError, SendError, StreamError};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;
 

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::close::CloseCode;
-use crate::error::{PingError, SendError, StreamError};
 use crate::frame::Header;
 use crate::message::{Kind, Message, MessageRef};
 use crate::send::Refusal;
+use crate::send_error::{PingError, SendError, StreamError};
 use crate::time::Instant;
 
 use super::Connection;

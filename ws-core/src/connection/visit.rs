@@ -3,10 +3,11 @@
 use core::ops::ControlFlow;
 
 use crate::close::Closed;
-use crate::error::{Error, StreamError};
+use crate::error::Error;
 use crate::message::{Event, MessageRef};
 use crate::outbound::Outbound;
 use crate::send::Send;
+use crate::send_error::StreamError;
 
 use super::Connection;
 
