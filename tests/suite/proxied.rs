@@ -4,8 +4,10 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{
-    AcceptOptions, ConnectError, ConnectOptions, Phase, ProxyError, ProxyStep, Socks5Reply, TlsOptions,
+use ws_common::{
+    AcceptOptions, ConnectError, ConnectOptions, Phase,
+    proxy::{ProxyError, ProxyStep, Socks5Reply},
+    tls::TlsOptions,
 };
 use ws_core::{CloseCode, Request};
 

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, date_time_ymd};
-use ws_client::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase, TlsAcceptor, TlsConnector, TlsError,
-    TlsOptions,
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase,
+    tls::{TlsAcceptor, TlsConnector, TlsError, TlsOptions},
 };
 use ws_core::{CloseCode, Error, HandshakeError, Message, Response};
 

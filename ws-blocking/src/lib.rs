@@ -32,20 +32,21 @@ pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
 pub use websocket::WebSocket;
 
-pub use ws_client::{
-    AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ClientStats,
-    ConfirmError, ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase,
-    Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Status, Target, TargetError,
-    TlsAcceptor, TlsConfigError, TlsConnector, TlsError,
+pub use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
+    proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
+    reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Status},
+    tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use ws_client::{TlsOptions, rustls};
+pub use ws_common::{rustls, tls::TlsOptions};
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
-    Accept, Broken, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
-    IllegalClose, InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected,
-    Reply, Request, RequestError, Response, ResponseError, Role, SendError, Side, Stats, StreamError,
-    Timeout, Traffic, Violation, ViolationKind,
+    Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
+    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError, Stats,
+    StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 
 /// The bytes that were received, from the first that was not taken on.
 ///
-/// The straight path only counts what it takes: moving the beginning of the buffer for each message would cost as much as finding it.
+/// The fast path only counts what it takes: moving the beginning of the buffer for each message would cost as much as finding it.
 #[derive(Default)]
 pub(crate) struct Inbound {
     buffer: BytesMut,

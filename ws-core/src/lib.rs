@@ -30,9 +30,9 @@ mod token;
 mod trace;
 mod utf8;
 
-pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, InvalidClose, Side};
+pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, Initiator, InvalidClose};
 pub use config::Config;
-pub use connection::{Connection, Data, Reply, Visit};
+pub use connection::{Connection, Data, ForEachEnd, Responder};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, NegotiatedDeflate};
 pub use error::{Error, Timeout, Violation, ViolationKind};
@@ -44,8 +44,8 @@ pub use handshake::{
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};
-pub use machine::{Broken, Direction, Machine};
-pub use message::{Event, Kind, Message, MessageRef, Piece};
+pub use machine::{Direction, Machine, TransportError};
+pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;
 pub use random::Random;
 pub use send_error::{PingError, SendError, StreamError};

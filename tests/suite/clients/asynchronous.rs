@@ -5,8 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use ws_async::{Client, Handle, Runtime};
-use ws_client::{ClientEvent, ClientStats, ConfirmError, Session, Status};
+use ws_async_core::{Client, Handle, Runtime};
+use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Session, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};

@@ -1,7 +1,7 @@
 //! Receiving of owned messages.
 
 use crate::error::Error;
-use crate::message::{Event, Message, Piece};
+use crate::message::{Chunk, Event, Message};
 
 use super::Connection;
 
@@ -11,8 +11,8 @@ use super::Connection;
 pub enum Data {
     /// A whole message.
     Message(Message),
-    /// A part of one, while [receiving in pieces](Connection::receive_pieces).
-    Piece(Piece),
+    /// A part of one, while [receiving in chunks](Connection::receive_chunks).
+    Chunk(Chunk),
     /// More bytes or time are needed.
     Pending,
     /// The connection has ended.
@@ -24,7 +24,7 @@ impl Connection {
     ///
     /// An error comes when the connection has ended: as such a user drops the connection with the first error, the Close frame
     /// that tells the peer what it did wrong is on its way by then.
-    // A call for the straight path, and none around it: so the message is moved once.
+    // A call for the fast path, and none around it: so the message is moved once.
     #[inline(always)]
     pub fn poll_data(&mut self) -> Result<Data, Error> {
         match self.poll_whole() {
@@ -39,7 +39,7 @@ impl Connection {
         loop {
             match self.poll_to_end()? {
                 Some(Event::Message(message)) => return Ok(Data::Message(message)),
-                Some(Event::Piece(piece)) => return Ok(Data::Piece(piece)),
+                Some(Event::Chunk(chunk)) => return Ok(Data::Chunk(chunk)),
                 Some(Event::Closed(_)) => return Ok(Data::Ended),
                 None if self.closed().is_some() => return Ok(Data::Ended),
                 None => return Ok(Data::Pending),
@@ -74,16 +74,16 @@ impl Connection {
         self.inbound.release();
     }
 
-    /// Hand out messages in pieces as they come, from the one under way on; or whole again, from the next one on.
+    /// Hand out messages in chunks as they come, from the one under way on; or whole again, from the next one on.
     ///
-    /// Pieces are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each
-    /// other. A piece is never larger than what was read at once, or than 16 KiB if the message is compressed.
-    pub fn receive_pieces(&mut self, in_pieces: bool) {
-        self.receive.set_pieces(in_pieces);
+    /// Chunks are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each
+    /// other. A chunk is never larger than what was read at once, or than 16 KiB if the message is compressed.
+    pub fn receive_chunks(&mut self, in_chunks: bool) {
+        self.receive.set_chunks(in_chunks);
     }
 
-    /// Whether the rest of a message is still to come in pieces, of which some were handed out.
-    pub fn is_within_pieces(&self) -> bool {
-        self.is_within_pieces
+    /// Whether the rest of a message is still to come in chunks, of which some were handed out.
+    pub fn is_within_chunks(&self) -> bool {
+        self.is_within_chunks
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::frame::Header;
 use crate::mask::{self, MaskKey};
-use crate::message::{Kind, Message};
+use crate::message::{Message, MessageKind};
 use crate::utf8::{Text, Utf8};
 
 use super::gate::Load;
@@ -29,7 +29,7 @@ pub(super) struct Frame {
 
 /// A message under assembly.
 pub(super) struct Partial {
-    pub(super) kind: Kind,
+    pub(super) kind: MessageKind,
     pub(super) compressed: bool,
     /// Announced by the headers so far, in bytes; inflated so far, if it is compressed.
     pub(super) size: u64,
@@ -41,7 +41,7 @@ pub(super) enum Assembly {
     Binary(Vec<u8>),
     Text(Text),
     /// Handed out as it comes; text is checked on its way.
-    Pieces {
+    Chunks {
         utf8: Option<Utf8>,
         begun: bool,
     },
@@ -82,13 +82,13 @@ impl Frame {
 }
 
 impl Assembly {
-    pub(super) fn pieces(utf8: Option<Utf8>) -> Self {
-        Self::Pieces { utf8, begun: false }
+    pub(super) fn chunks(utf8: Option<Utf8>) -> Self {
+        Self::Chunks { utf8, begun: false }
     }
 }
 
 impl Partial {
-    pub(super) fn new(kind: Kind, compressed: bool, data: Assembly) -> Self {
+    pub(super) fn new(kind: MessageKind, compressed: bool, data: Assembly) -> Self {
         Self { kind, compressed, size: 0, fragments: 0, data }
     }
 
@@ -99,14 +99,14 @@ impl Partial {
         }
         self.fragments = self.fragments.saturating_add(1);
         // Of a message that is not kept, only fragments that bring nothing are counted.
-        if matches!(self.data, Assembly::Pieces { .. }) && header.payload_len() > 0 {
+        if matches!(self.data, Assembly::Chunks { .. }) && header.payload_len() > 0 {
             self.fragments = 0;
         }
     }
 
     /// The load that the limits are checked against. A message that is not kept has no limit on its size.
     pub(super) fn load(&self) -> Load {
-        let is_kept = !matches!(self.data, Assembly::Pieces { .. });
+        let is_kept = !matches!(self.data, Assembly::Chunks { .. });
         Load { size: if is_kept { self.size } else { 0 }, fragments: self.fragments }
     }
 
@@ -114,7 +114,7 @@ impl Partial {
         match self.data {
             Assembly::Text(text) => Message::Text(text.into_string().into()),
             Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
-            Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
+            Assembly::Chunks { .. } => Message::Binary(Bytes::new()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The straight path: messages in one frame that are whole in the buffer, as nearly all are.
+//! The fast path: messages in one frame that are whole in the buffer, as nearly all are.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,7 +10,7 @@ use bytestring::ByteString;
 
 use crate::frame::{Header, Role, Whole};
 use crate::inbound::Inbound;
-use crate::message::{Kind, Message, MessageRef};
+use crate::message::{Message, MessageKind, MessageRef};
 use crate::utf8::Utf8;
 
 use super::gate::Load;
@@ -39,7 +39,7 @@ impl Receive {
         let mut whole = self.next_whole(bytes)?;
         self.admit_whole(&whole)?;
         let (start, len) = (whole.start, whole.len());
-        if whole.kind != Kind::Binary || whole.payload.len() > SMALL {
+        if whole.kind != MessageKind::Binary || whole.payload.len() > SMALL {
             return self.text_or_large(inbound);
         }
         let payload = if len == there {
@@ -60,14 +60,14 @@ impl Receive {
         let mut whole = self.next_whole(bytes)?;
         let (start, len) = (whole.start, whole.len());
         let message = match whole.kind {
-            Kind::Binary => {
+            MessageKind::Binary => {
                 whole.unmask();
                 let mut frame = inbound.buffer().split_to(len).freeze();
                 frame.advance(start);
                 self.took(start, len);
                 return Some(Message::Binary(frame));
             }
-            Kind::Text if whole.payload.len() < SHORT => {
+            MessageKind::Text if whole.payload.len() < SHORT => {
                 let payload = self.copied(bytes, start, len);
                 match ByteString::try_from(payload) {
                     Ok(text) => Message::Text(text),
@@ -78,7 +78,7 @@ impl Receive {
                     }
                 }
             }
-            Kind::Text => {
+            MessageKind::Text => {
                 whole.unmask();
                 match simdutf8::basic::from_utf8(whole.payload) {
                     Ok(text) => Message::Text(String::from(text).into()),
@@ -101,8 +101,8 @@ impl Receive {
         let (start, len) = (whole.start, whole.len());
         let payload: &[u8] = whole.payload;
         let message = match whole.kind {
-            Kind::Binary => MessageRef::Binary(payload),
-            Kind::Text => MessageRef::Text(self.checked(payload, start)?),
+            MessageKind::Binary => MessageRef::Binary(payload),
+            MessageKind::Text => MessageRef::Text(self.checked(payload, start)?),
         };
         *taken += len;
         self.took(start, len);
@@ -113,7 +113,7 @@ impl Receive {
     /// copied, and makes room for its rest; text is checked as it comes, so that what is invalid is found in time.
     pub(crate) fn waits_in_place(&mut self, inbound: &mut BytesMut) -> bool {
         let is_binary = inbound.first() == Some(&Whole::BINARY);
-        if !is_binary || self.message.is_some() || self.in_pieces || self.violation.is_some() {
+        if !is_binary || self.message.is_some() || self.in_chunks || self.violation.is_some() {
             return false;
         }
         let Ok(Some((header, start))) = Header::decode(inbound, self.rules) else { return false };
@@ -153,7 +153,7 @@ impl Receive {
 
     #[inline(always)]
     fn next_whole<'a>(&self, bytes: &'a mut [u8]) -> Option<Whole<'a>> {
-        if self.message.is_some() || self.in_pieces || self.violation.is_some() {
+        if self.message.is_some() || self.in_chunks || self.violation.is_some() {
             return None;
         }
         Whole::decode(bytes, self.rules.sender)

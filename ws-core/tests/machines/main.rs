@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
+mod borrowing;
 mod bounded;
+mod chunks;
 mod closing;
 mod closing_deadlines;
 mod data;
@@ -12,7 +14,6 @@ mod handshake_request;
 mod handshake_server;
 mod keepalive;
 mod life;
-mod pieces;
 mod properties;
 mod replies;
 mod replies_deadlines;
@@ -22,4 +23,3 @@ mod streaming;
 mod support;
 mod utf8;
 mod violations;
-mod visiting;

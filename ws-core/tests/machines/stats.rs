@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ws_core::{
-    Accept, Config, Connection, Event, Kind, Machine, Message, Random, Role, ServerHandshake, Stats,
+    Accept, Config, Connection, Event, Machine, Message, MessageKind, Random, Role, ServerHandshake, Stats,
 };
 
 use crate::support::*;
@@ -14,7 +14,7 @@ fn send_all(connection: &mut Connection) {
     connection.send_ref(Message::binary(vec![1; 200]).as_ref()).unwrap();
     connection.send(vec![2; 5000]).unwrap();
     connection.ping("ping").unwrap();
-    connection.start_message(Kind::Text).unwrap();
+    connection.start_message(MessageKind::Text).unwrap();
     for part in ["abcd", "efgh", "ij"] {
         connection.continue_message(part.as_bytes()).unwrap();
     }
@@ -62,10 +62,10 @@ fn ends(pair: &mut Pair, sender: Role) -> (&mut Connection, &mut Connection) {
 fn every_way_to_receive_counts_the_same() {
     let ways: [fn(&mut Connection); 4] = [
         |connection| _ = drain(connection),
-        |connection| _ = connection.visit(|_, _| ControlFlow::Continue(())),
+        |connection| _ = connection.for_each_borrowed(|_, _| ControlFlow::Continue(())),
         |connection| while !matches!(connection.poll_data(), Ok(ws_core::Data::Pending)) {},
         |connection| {
-            connection.receive_pieces(true);
+            connection.receive_chunks(true);
             drain(connection);
         },
     ];

@@ -1,0 +1,53 @@
+#![doc = include_str!("../README.md")]
+
+#[doc = include_str!("../ADAPTERS.md")]
+pub mod how_to_write_an_adapter {}
+
+mod accept;
+mod client;
+mod clock;
+#[cfg(feature = "deflate")]
+mod compression;
+mod connect;
+mod driver;
+mod listener;
+mod operations;
+mod runtime;
+mod shared;
+mod signal;
+mod slots;
+mod socket;
+mod split;
+mod stream;
+mod transfer;
+mod wake_list;
+mod wakers;
+mod websocket;
+
+pub use accept::Incoming;
+pub use client::{Client, Handle};
+pub use listener::Listener;
+pub use runtime::{Io, Resolve, Runtime};
+pub use split::{Half, Receiver, Sender};
+pub use stream::{MessageReader, MessageWriter};
+pub use websocket::WebSocket;
+
+pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
+pub use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
+    proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
+    reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Status},
+    tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
+};
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use ws_common::{rustls, tls::TlsOptions};
+pub use ws_core::{self, bytes, bytestring};
+pub use ws_core::{
+    Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
+    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError, Stats,
+    StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
+};
+#[cfg(feature = "deflate")]
+pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};
