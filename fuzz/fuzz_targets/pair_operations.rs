@@ -9,7 +9,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use ws_core::{
-    TransportError, CloseCode, CloseFrame, Config, Connection, Event, Instant, MessageKind, Machine, Message, Role,
+    CloseCode, CloseFrame, Config, Connection, Event, Instant, Machine, Message, MessageKind, Role,
+    TransportError,
 };
 use ws_fuzz::{at, feed, open};
 

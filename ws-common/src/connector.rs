@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use ws_core::Instant;
 
-use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::error::{ConnectError, ConnectTimeout, Phase};
+use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::target::{Host, TargetError, is_unspecified};
@@ -231,7 +231,9 @@ impl<T> Connector<T> {
                 self.trace.dialing(attempt, address);
                 ConnectorStep::Dial { attempt, address, is_only: dial.is_only() }
             }
-            HappyEyeballsStep::Wait(due) => ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline))),
+            HappyEyeballsStep::Wait(due) => {
+                ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline)))
+            }
         };
         self.stage = Stage::Dialing(dial);
         step

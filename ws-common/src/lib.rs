@@ -2,12 +2,12 @@
 
 mod accepting;
 mod channel;
+mod chunks;
 mod dial;
 mod duplex;
 mod error;
 mod opening;
 mod options;
-mod chunks;
 mod proxy;
 mod reach;
 mod reconnect;
@@ -24,18 +24,18 @@ mod trace;
 
 pub use accepting::ServerUpgrade;
 pub use channel::MaybeTls;
+pub use chunks::Chunks;
 pub use dial::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 pub use duplex::{Consumer, Duplex, Step};
 pub use error::{AcceptError, ConnectError, ConnectTimeout, Phase};
-pub use opening::{Opened, ClientUpgrade};
+pub use opening::{ClientUpgrade, Opened};
 pub use options::{AcceptOptions, ConnectOptions, random};
-pub use chunks::Chunks;
 pub use proxy::{
     Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyStep,
     ProxyUrlError, Socks5, Socks5Reply,
 };
-pub use reach::{Connector, ConnectorStep, Connected, Route};
-pub use reconnect::{Attempts, Backoff, Cause, RetryDecision, DisconnectReason, GiveUp, Reconnect};
+pub use reach::{Connected, Connector, ConnectorStep, Route};
+pub use reconnect::{Attempts, Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision};
 pub use session::{
     Action, Answer, ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Gauge,
     Mark, Question, Session, Status, Ticket,

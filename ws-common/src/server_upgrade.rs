@@ -2,12 +2,12 @@
 
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
-    Accept, TransportError, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request,
-    ServerHandshake,
+    Accept, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request, ServerHandshake,
+    TransportError,
 };
 
-use crate::maybe_tls::MaybeTls;
 use crate::error::{AcceptError, Phase};
+use crate::maybe_tls::MaybeTls;
 use crate::options::AcceptOptions;
 use crate::tls::TlsFailure;
 use crate::trace::Phases;

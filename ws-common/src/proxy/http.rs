@@ -5,7 +5,7 @@ use std::{fmt, mem};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, HeadError, Instant, Machine, Outbound, ResponseHead};
+use ws_core::{HeadError, Instant, Machine, Outbound, ResponseHead, TransportError};
 
 use super::error::{ProxyError, ProxyStep};
 use super::wire::{Leftover, ProxyConnected, Wire};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::{fmt, mem};
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::error::{ProxyError, ProxyStep, Socks5Reply};
 use super::wire::{Leftover, ProxyConnected, Wire};

@@ -4,13 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Error, Instant, Initiator, Timeout};
+use ws_core::{Closed, Error, Initiator, Instant, Timeout};
 
 use super::event::{ClientError, ClientEvent};
 use super::outbox::{Lost, LostBy};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Session, State, Wish};
-use crate::reconnect::{Cause, RetryDecision, GiveUp};
+use crate::reconnect::{Cause, GiveUp, RetryDecision};
 
 /// RFC 6455 §7.1.5: there was no Close frame.
 pub(super) const ABNORMAL: u16 = 1006;
@@ -223,9 +223,9 @@ impl Ended {
                     )),
             } if closed.initiator == Initiator::Local => LostBy::User,
             // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
-            Self::Closed { closed: Closed { code: 1003 | 1007..=1009, by: Initiator::Remote, .. }, .. } => {
-                LostBy::Refusal
-            }
+            Self::Closed {
+                closed: Closed { code: 1003 | 1007..=1009, by: Initiator::Remote, .. }, ..
+            } => LostBy::Refusal,
             _ => LostBy::Failure,
         }
     }

@@ -86,7 +86,9 @@ fn numbers(stats: &ClientStats) -> [u64; NUMBERS] {
     [a, b, c, d, e, f, g, h, i, j, k, l, bytes, messages, last, min]
 }
 
-fn from_numbers([a, b, c, d, e, f, g, h, i, j, k, l, bytes, messages, last, min]: [u64; NUMBERS]) -> ClientStats {
+fn from_numbers(
+    [a, b, c, d, e, f, g, h, i, j, k, l, bytes, messages, last, min]: [u64; NUMBERS],
+) -> ClientStats {
     let mut stats = ClientStats::default();
     stats.sent = traffic([a, b, c, d, e, f]);
     stats.received = traffic([g, h, i, j, k, l]);

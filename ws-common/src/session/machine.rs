@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::addresses::Candidate;
 use super::event::ClientEvent;
 use super::{Action, Session, State};
-use crate::error::{ConnectError, Phase};
 use crate::client_upgrade::ClientUpgrade;
 use crate::connector::Route;
+use crate::error::{ConnectError, Phase};
 
 /// A driver keeps the time to open, and knows in which phase it passes. So much later the session does without it.
 const GRACE: Duration = Duration::from_secs(1);

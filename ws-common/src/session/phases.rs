@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::bytes::Buf;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, HandshakeError, Instant, Machine, Outbound, Random, Initiator, Timeout,
+    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Random, Timeout,
 };
 
 use super::addresses::Candidate;
@@ -13,8 +13,8 @@ use super::event::{ClientError, ClientEvent};
 use super::open::Open;
 use super::question::{Ended, Question};
 use super::{Action, Attempt, Session, State, Wish};
-use crate::error::ConnectError;
 use crate::client_upgrade::Opened;
+use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, GiveUp};
 use crate::trace;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use rustls::Connection;
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Direction, Instant, Machine, Outbound};
+use ws_core::{Direction, Instant, Machine, Outbound, TransportError};
 
 use super::error::TlsError;
 use super::records::Records;

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use rustls::Connection;
 use ws_core::bytes::Bytes;
-use ws_core::{TransportError, Instant, Machine};
+use ws_core::{Instant, Machine, TransportError};
 
 use super::error::TlsError;
 use super::machine::{Phase, Tls};

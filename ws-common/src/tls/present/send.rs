@@ -4,7 +4,7 @@ use std::io::{IoSlice, Write};
 
 use rustls::{Connection, ProtocolVersion, SupportedCipherSuite};
 use ws_core::bytes::Buf;
-use ws_core::{TransportError, Machine};
+use ws_core::{Machine, TransportError};
 
 use super::error::TlsError;
 use super::machine::{Phase, Tls};

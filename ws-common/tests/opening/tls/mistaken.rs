@@ -1,6 +1,6 @@
 //! Plain text where TLS was expected, and TLS where plain text was.
 
-use ws_common::{proxy::ProxyError, tls::TlsError, AcceptError, AcceptOptions, ConnectError, End};
+use ws_common::{AcceptError, AcceptOptions, ConnectError, End, proxy::ProxyError, tls::TlsError};
 use ws_core::{HandshakeError, RequestError};
 
 use super::ways::{DIRECT, Place, Way};

@@ -1,7 +1,7 @@
 //! However bytes are cut, and in whatever order a driver writes, reads and asks, the same things happen.
 
 use proptest::prelude::*;
-use ws_common::{ServerUpgrade, MaybeTls, ClientUpgrade};
+use ws_common::{ClientUpgrade, MaybeTls, ServerUpgrade};
 use ws_core::{Accept, CloseCode, Connection, Event, Machine, Message, Random};
 
 use super::authority::VERSIONS;

@@ -6,8 +6,13 @@ use rcgen::date_time_ymd;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion};
-use ws_common::{proxy::ProxyError, tls::{TlsAcceptor, TlsConnector, TlsError}, AcceptError, AcceptOptions, ConnectError, End, Phase, rustls};
-use ws_core::{TransportError, Machine};
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, End, Phase,
+    proxy::ProxyError,
+    rustls,
+    tls::{TlsAcceptor, TlsConnector, TlsError},
+};
+use ws_core::{Machine, TransportError};
 
 use super::authority::{Authority, Identity, VERSIONS, provider};
 use super::ways::{DIRECT, NESTED, Place, Way};
