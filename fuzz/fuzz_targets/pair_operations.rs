@@ -262,7 +262,7 @@ impl End {
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match visit {
-            Ok(ws_core::Visit::Closed(closed)) => self.take(Event::Closed(closed)),
+            Ok(ws_core::ForEachEnd::Closed(closed)) => self.take(Event::Closed(closed)),
             Ok(_) => {}
             // In place of the end.
             Err(_) => {

@@ -190,7 +190,7 @@ macro_rules! receiving {
             }
 
             fn next(&mut self) -> Result<Option<Event>, Error> {
-                E::block_on(self.inner.next())
+                E::block_on(self.inner.next_event())
             }
 
             fn for_each_borrowed(

@@ -151,7 +151,7 @@ macro_rules! receiving {
             }
 
             fn next(&mut self) -> Result<Option<Event>, Error> {
-                self.next()
+                self.next_event()
             }
 
             fn for_each_borrowed(

@@ -87,7 +87,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                 let mut socket = Socket::new(self.transport, driver, self.listener);
                 let begin = socket.driver.machine.outbound().written();
                 // The client waits for the response. Whether it still does shows when the connection is used.
-                let deadline = Instant::EPOCH + self.options.time_to_open();
+                let deadline = Instant::EPOCH + self.options.open_timeout;
                 return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
                     Some(Err(error)) => Err(error),
                     _ => Ok((WebSocket::new(socket), request)),

@@ -120,7 +120,7 @@ async fn open<R: Runtime + Io<T>, T>(
     clock: Clock<R>,
 ) -> Result<(WebSocket<R, T>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
-    let deadline = Instant::EPOCH + options.time_to_open();
+    let deadline = Instant::EPOCH + options.open_timeout;
     let mut driver = Driver::new(ClientUpgrade::new(options, route, random, deadline)?, clock);
     let opened = poll_fn(|cx| {
         let opened = ready!(driver.poll_event(&mut transport, cx));

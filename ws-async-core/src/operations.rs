@@ -84,7 +84,7 @@ where
 
 // Functions that give a future, not `async` ones: a state less to keep for each message.
 
-pub(crate) fn next<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Event>, Error>> {
+pub(crate) fn next_event<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Event>, Error>> {
     wait(access, Socket::poll_next)
 }
 

@@ -130,8 +130,8 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
     }
 
     /// As [`WebSocket::next`](crate::WebSocket::next).
-    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
-        operations::next(&mut self.0).await
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        operations::next_event(&mut self.0).await
     }
 
     /// Shows each message to `visitor`, which may answer, and says whether to go on. Ends when it breaks off, or with the

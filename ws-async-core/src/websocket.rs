@@ -79,8 +79,8 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     }
 
     /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too. Cancel safe.
-    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
-        operations::next(self).await
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        operations::next_event(self).await
     }
 
     /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per

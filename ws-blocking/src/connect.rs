@@ -145,7 +145,7 @@ fn open<S: Transport>(
     start: Clock,
 ) -> Result<(WebSocket<S>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
-    let deadline = Instant::since_epoch(options.time_to_open());
+    let deadline = Instant::since_epoch(options.open_timeout);
     let opening = ClientUpgrade::new(options, route, random, deadline)?;
     let driver = Driver::new(transport, opening, start, Duration::MAX);
     let opened = driver.drive(

@@ -69,7 +69,7 @@ impl<S: Transport> Shared<S> {
 /// Receiving.
 impl<S: Transport> Shared<S> {
     /// The next event; `None` after the last.
-    pub(crate) fn next(&self) -> Result<Option<Event>, Error> {
+    pub(crate) fn next_event(&self) -> Result<Option<Event>, Error> {
         self.receive(|duplex| flow(duplex.next_event(|| self.driver.now())))
     }
 

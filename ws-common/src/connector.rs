@@ -127,7 +127,7 @@ impl<T> Connector<T> {
     /// A way to the target of these options, which must be found within their time to open, from `now` on.
     pub fn new(options: &ConnectOptions, now: Instant) -> Self {
         let mut reach = Self {
-            deadline: now + options.time_to_open(),
+            deadline: now + options.open_timeout,
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
             stage: Stage::Over,

@@ -10,7 +10,7 @@ pub use attempts::Attempts;
 pub use backoff::Backoff;
 pub use cause::{Cause, GiveUp};
 pub use disconnect_reason::DisconnectReason;
-pub(crate) use end::is_transient_status;
+pub(crate) use disconnect_reason::is_transient_status;
 
 use std::fmt;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ impl ServerUpgrade {
     /// What was set for TLS cannot be used.
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
-        let handshake = ServerHandshake::new(config, random, now + options.time_to_open());
+        let handshake = ServerHandshake::new(config, random, now + options.open_timeout);
         let channel = MaybeTls::server(handshake, options.acceptor())?;
         let mut trace = Phases::server();
         trace.go_on(channel.phase());

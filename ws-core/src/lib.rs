@@ -32,7 +32,7 @@ mod utf8;
 
 pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, Initiator, InvalidClose};
 pub use config::Config;
-pub use connection::{Connection, Data, ForEachEnd, Responder};
+pub use connection::{Connection, DataPoll, ForEachEnd, Responder};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, NegotiatedDeflate};
 pub use error::{Error, Timeout, Violation, ViolationKind};

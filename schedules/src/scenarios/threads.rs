@@ -263,7 +263,7 @@ fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
         let more = match cell.operation {
             Operation::Recv => receiver.recv().map(|message| message.is_some_and(|m| operate::check(&m))),
             Operation::Next => loop {
-                match receiver.next() {
+                match receiver.next_event() {
                     Ok(Some(Received::Message(message))) => break Ok(operate::check(&message)),
                     Ok(Some(Received::Pong { .. })) => has_pong = true,
                     Ok(Some(_)) => {}

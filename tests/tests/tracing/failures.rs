@@ -27,13 +27,8 @@ fn lines_for<M: Machine>(machine: impl FnOnce() -> M, said: &[u8]) -> Vec<String
 }
 
 fn opening(options: &ConnectOptions, route: &Route) -> ClientUpgrade {
-    ClientUpgrade::new(
-        options,
-        route,
-        Random::from_seed([1; 32]),
-        Instant::since_epoch(options.time_to_open()),
-    )
-    .unwrap()
+    ClientUpgrade::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.open_timeout))
+        .unwrap()
 }
 
 #[test]

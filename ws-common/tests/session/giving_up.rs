@@ -184,7 +184,9 @@ fn reconnecting_tells_its_cause() {
         .iter()
         .map(|cause| match cause {
             Cause::Failed { phase, status, .. } => format!("{phase} {status:?}"),
-            Cause::Closed { code, reason, by } => format!("{code} {reason} {}", *by == Initiator::Remote),
+            Cause::Closed { code, reason, initiator } => {
+                format!("{code} {reason} {}", *initiator == Initiator::Remote)
+            }
             _ => String::new(),
         })
         .collect();

@@ -75,7 +75,7 @@ impl Connection {
                 if !self.has_room() {
                     return Ok(ForEachEnd::Full);
                 }
-                let lent = if is_fast { self.receive.lend(&mut self.inbound) } else { None };
+                let lent = if is_fast { self.receive.borrow_message(&mut self.inbound) } else { None };
                 let (owned, is_lent);
                 let message = match lent {
                     Some(message) => {

@@ -93,7 +93,7 @@ impl Receive {
 
     /// The next message, lent, under the same conditions as [`whole`](Self::whole).
     #[inline(always)]
-    pub(crate) fn lend<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
+    pub(crate) fn borrow_message<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
         let (bytes, taken) = inbound.bytes_and_taken();
         let mut whole = self.next_whole(bytes)?;
         self.admit_whole(&whole)?;
