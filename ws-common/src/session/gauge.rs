@@ -4,7 +4,7 @@ use std::array;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ws_core::{ClientStats, Traffic};
+use ws_core::{Stats, Traffic};
 
 use super::event::Status;
 use super::stats::ClientStats;
@@ -24,7 +24,7 @@ pub struct Gauge {
     connection: [AtomicU64; NUMBERS],
 }
 
-/// Number of numbers in [`ClientStats`].
+/// Number of numbers in [`Stats`].
 const NUMBERS: usize = 16;
 
 /// By their numbers in a gauge. The first is that of a client that was never driven.
@@ -77,7 +77,7 @@ impl Gauge {
     }
 }
 
-fn numbers(stats: &ClientStats) -> [u64; NUMBERS] {
+fn numbers(stats: &Stats) -> [u64; NUMBERS] {
     let [a, b, c, d, e, f] = traffic_numbers(&stats.sent);
     let [g, h, i, j, k, l] = traffic_numbers(&stats.received);
     let last = nanoseconds(stats.last_round_trip);
@@ -86,10 +86,8 @@ fn numbers(stats: &ClientStats) -> [u64; NUMBERS] {
     [a, b, c, d, e, f, g, h, i, j, k, l, bytes, messages, last, min]
 }
 
-fn from_numbers(
-    [a, b, c, d, e, f, g, h, i, j, k, l, bytes, messages, last, min]: [u64; NUMBERS],
-) -> ClientStats {
-    let mut stats = ClientStats::default();
+fn from_numbers([a, b, c, d, e, f, g, h, i, j, k, l, bytes, messages, last, min]: [u64; NUMBERS]) -> Stats {
+    let mut stats = Stats::default();
     stats.sent = traffic([a, b, c, d, e, f]);
     stats.received = traffic([g, h, i, j, k, l]);
     stats.queued_bytes = bytes as usize;

@@ -22,5 +22,5 @@ pub struct ClientStats {
     /// Number of connections that were open.
     pub connections: u64,
     /// The counts of the connection that is open or closing; `None` while there is none.
-    pub connection: Option<ClientStats>,
+    pub connection: Option<Stats>,
 }

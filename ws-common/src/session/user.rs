@@ -315,7 +315,7 @@ impl Session {
     /// The totals over all connections, and the counts of the present one.
     pub fn stats(&self) -> ClientStats {
         let connection = match &self.state {
-            State::Open(open) => Some(open.channel.inner().stats()),
+            SessionState::Open(open) => Some(open.channel.inner().stats()),
             _ => None,
         };
         ClientStats { connection, ..self.stats }

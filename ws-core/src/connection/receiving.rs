@@ -5,13 +5,13 @@ use crate::message::{Chunk, Event, Message};
 
 use super::Connection;
 
-/// What a user who wants only messages is given.
+/// The next message, or the reason that there is none, from [`Connection::poll_data`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DataPoll {
     /// A whole message.
     Message(Message),
-    /// A part of one, while [receiving in chunks](Connection::receive_chunks).
+    /// A chunk of a message, while [receiving in chunks](Connection::receive_chunks).
     Chunk(Chunk),
     /// More bytes or time are needed.
     Pending,
@@ -20,10 +20,10 @@ pub enum DataPoll {
 }
 
 impl Connection {
-    /// The next message, for a user who wants nothing else.
+    /// Returns the next message, and passes over all other events.
     ///
-    /// An error comes when the connection has ended: as such a user drops the connection with the first error, the Close frame
-    /// that tells the peer what it did wrong is on its way by then.
+    /// An error comes when the connection has ended. A user of this method drops the connection with the first error, and by then the
+    /// Close frame that tells the peer its violation has left.
     // A call for the fast path, and none around it: so the message is moved once.
     #[inline(always)]
     pub fn poll_data(&mut self) -> Result<DataPoll, Error> {
@@ -48,9 +48,7 @@ impl Connection {
         }
     }
 
-    /// The next event of a user who wants only messages: an error comes at the very end, in place of
-    /// [`Event::Closed`]. Such a user drops the connection with the first error, and by then the Close frame that tells the
-    /// peer why must have left.
+    /// The next event, where an error comes at the very end, in place of [`Event::Closed`].
     #[inline]
     pub(super) fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
         if self.is_at_rest() { Ok(None) } else { self.poll_all_to_end() }

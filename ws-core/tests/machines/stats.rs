@@ -63,7 +63,7 @@ fn every_way_to_receive_counts_the_same() {
     let ways: [fn(&mut Connection); 4] = [
         |connection| _ = drain(connection),
         |connection| _ = connection.for_each_borrowed(|_, _| ControlFlow::Continue(())),
-        |connection| while !matches!(connection.poll_data(), Ok(ws_core::Data::Pending)) {},
+        |connection| while !matches!(connection.poll_data(), Ok(ws_core::DataPoll::Pending)) {},
         |connection| {
             connection.receive_chunks(true);
             drain(connection);
