@@ -26,7 +26,6 @@ pub struct SocketOptions {
     pub(crate) nodelay: bool,
     pub(crate) notsent_lowat: Option<u32>,
     pub(crate) tcp_keepalive: Option<Duration>,
-    #[cfg_attr(not(any(unix, windows)), expect(dead_code))]
     pub(crate) hook: Option<Hook>,
 }
 
