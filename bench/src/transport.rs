@@ -63,10 +63,10 @@ impl Pipe {
         let mut wanted = room.min(self.most).min(self.remaining);
         self.remaining -= wanted;
         while wanted > 0 {
-            let piece = wanted.min(self.frames.len() - self.position);
-            put(&self.frames[self.position..self.position + piece]);
-            wanted -= piece;
-            self.position += piece;
+            let chunk = wanted.min(self.frames.len() - self.position);
+            put(&self.frames[self.position..self.position + chunk]);
+            wanted -= chunk;
+            self.position += chunk;
             if self.position == self.frames.len() {
                 self.position = 0;
             }
@@ -74,12 +74,12 @@ impl Pipe {
     }
 
     #[inline]
-    fn push(&mut self, pieces: &[IoSlice<'_>]) -> usize {
-        let len = pieces.iter().map(|piece| piece.len()).sum();
+    fn push(&mut self, chunks: &[IoSlice<'_>]) -> usize {
+        let len = chunks.iter().map(|chunk| chunk.len()).sum();
         self.outlet.bytes.set(self.outlet.bytes.get() + len);
         self.outlet.writes.set(self.outlet.writes.get() + 1);
         if let Some(kept) = self.outlet.kept.borrow_mut().as_mut() {
-            pieces.iter().for_each(|piece| kept.extend_from_slice(piece));
+            chunks.iter().for_each(|chunk| kept.extend_from_slice(chunk));
         }
         len
     }
@@ -115,7 +115,7 @@ impl AsyncRead for Pipe {
             return Poll::Pending;
         }
         let room = buf.remaining();
-        self.pull(room, |piece| buf.put_slice(piece));
+        self.pull(room, |chunk| buf.put_slice(chunk));
         Poll::Ready(Ok(()))
     }
 }
@@ -158,9 +158,9 @@ impl Read for Pipe {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut filled = 0;
-        self.pull(buf.len(), |piece| {
-            buf[filled..filled + piece.len()].copy_from_slice(piece);
-            filled += piece.len();
+        self.pull(buf.len(), |chunk| {
+            buf[filled..filled + chunk.len()].copy_from_slice(chunk);
+            filled += chunk.len();
         });
         Ok(filled)
     }
@@ -204,7 +204,7 @@ impl wtx::stream::StreamWriter for Pipe {
         match bytes {
             [one] => self.push(&[IoSlice::new(one)]),
             [one, two] => self.push(&[IoSlice::new(one), IoSlice::new(two)]),
-            more => more.iter().map(|piece| self.push(&[IoSlice::new(piece)])).sum(),
+            more => more.iter().map(|chunk| self.push(&[IoSlice::new(chunk)])).sum(),
         };
         Ok(())
     }

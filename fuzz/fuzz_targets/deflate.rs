@@ -1,10 +1,10 @@
 //! With compression agreed, any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent
-//! or in pieces, and never more than the limit.
+//! or in chunks, and never more than the limit.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_core::{Config, Connection, Deflate, Event, Kind, Machine, Message, Role};
+use ws_core::{Config, Connection, Deflate, Event, MessageKind, Machine, Message, Role};
 use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
 
 #[derive(Arbitrary, Debug)]
@@ -134,23 +134,23 @@ fn run(
     (seen, sent)
 }
 
-/// Messages put together from pieces, and whether a message was under way at the end.
-fn pieced(input: &Input, bytes: &[u8], lengths: &[u8]) -> (Seen, bool) {
+/// Messages put together from chunks, and whether a message was under way at the end.
+fn chunkd(input: &Input, bytes: &[u8], lengths: &[u8]) -> (Seen, bool) {
     let mut begun = Vec::new();
     let (seen, _) = run(input, bytes, lengths, |connection| {
-        connection.receive_pieces(true);
+        connection.receive_chunks(true);
         let mut seen = drain(connection);
         seen.retain_mut(|seen| {
-            let Ok(Event::Piece(piece)) = seen else { return true };
-            assert!(piece.bytes.len() <= bytes.len().max(16 * 1024));
-            begun.extend_from_slice(&piece.bytes);
-            if !piece.last {
+            let Ok(Event::Chunk(chunk)) = seen else { return true };
+            assert!(chunk.bytes.len() <= bytes.len().max(16 * 1024));
+            begun.extend_from_slice(&chunk.bytes);
+            if !chunk.last {
                 return false;
             }
             let whole = std::mem::take(&mut begun);
-            *seen = Ok(Event::Message(match piece.kind {
-                Kind::Text => Message::text(String::from_utf8(whole).expect("it was checked")),
-                Kind::Binary => Message::binary(whole),
+            *seen = Ok(Event::Message(match chunk.kind {
+                MessageKind::Text => Message::text(String::from_utf8(whole).expect("it was checked")),
+                MessageKind::Binary => Message::binary(whole),
             }));
             true
         });
@@ -173,12 +173,12 @@ fuzz_target!(|input: Input| {
     assert_eq!(run(&input, &bytes, &input.lengths, drain), whole, "cut");
     assert_eq!(run(&input, &bytes, &[1], drain), whole, "byte by byte");
 
-    let (in_pieces, _) = pieced(&input, &bytes, &input.lengths);
-    let (in_one, _) = pieced(&input, &bytes, &[]);
-    assert_eq!(in_pieces, in_one, "pieces");
+    let (in_chunks, _) = chunkd(&input, &bytes, &input.lengths);
+    let (in_one, _) = chunkd(&input, &bytes, &[]);
+    assert_eq!(in_chunks, in_one, "chunks");
     // Without an error that only one of them has, such as a limit, both are the same.
-    if whole.0.iter().chain(&in_pieces).all(Result::is_ok) {
-        assert_eq!(in_pieces, whole.0, "pieces and whole");
+    if whole.0.iter().chain(&in_chunks).all(Result::is_ok) {
+        assert_eq!(in_chunks, whole.0, "chunks and whole");
     }
 
     let (seen, sent) = (to_visitor(whole.0), whole.1);

@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_core::{Config, Deflate, Event, Kind, Message, Role};
+use ws_core::{Config, Deflate, Event, MessageKind, Message, Role};
 use ws_fuzz::{arrive, at, drain, open, write};
 
 #[derive(Arbitrary, Debug)]
@@ -54,7 +54,7 @@ fuzz_target!(|input: Input| {
                 expected.push(message);
             }
             Step::Stream(parts) => {
-                from.start_message(Kind::Binary).unwrap();
+                from.start_message(MessageKind::Binary).unwrap();
                 parts.iter().for_each(|part| from.continue_message(part).unwrap());
                 from.finish_message(b"").unwrap();
                 expected.push(Message::binary(parts.concat()));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use ws_core::{
-    Broken, CloseCode, CloseFrame, Config, Connection, Event, Instant, Kind, Machine, Message, Role,
+    TransportError, CloseCode, CloseFrame, Config, Connection, Event, Instant, MessageKind, Machine, Message, Role,
 };
 use ws_fuzz::{at, feed, open};
 
@@ -30,7 +30,7 @@ enum Operation {
     Events { n: u8 },
     ReadAhead,
     Visit { n: u8 },
-    Pieces { on: bool },
+    Chunks { on: bool },
     Pause,
     Resume,
     Wait { milliseconds: u16 },
@@ -51,7 +51,7 @@ struct End {
     connection: Connection,
     accepted: Vec<Message>,
     /// The message that is being sent as a stream.
-    streaming: Option<(Kind, Vec<u8>)>,
+    streaming: Option<(MessageKind, Vec<u8>)>,
     flight: VecDeque<u8>,
     wire: VecDeque<u8>,
     wire_ends: bool,
@@ -59,8 +59,8 @@ struct End {
     /// Bytes left that had been taken out when the machine gave up, so that it does not know of them.
     uncertain: bool,
     got: Vec<Message>,
-    pieces: Vec<u8>,
-    in_pieces: bool,
+    chunks: Vec<u8>,
+    in_chunks: bool,
     errors: usize,
     closed: usize,
 }
@@ -90,8 +90,8 @@ impl End {
             write_broken: false,
             uncertain: false,
             got: Vec::new(),
-            pieces: Vec::new(),
-            in_pieces: false,
+            chunks: Vec::new(),
+            in_chunks: false,
             errors: 0,
             closed: 0,
         }
@@ -113,7 +113,7 @@ impl End {
                 }
             }
             Operation::Start { text } => {
-                let kind = if text { Kind::Text } else { Kind::Binary };
+                let kind = if text { MessageKind::Text } else { MessageKind::Binary };
                 if self.connection.start_message(kind).is_ok() {
                     assert!(self.streaming.replace((kind, Vec::new())).is_none());
                 }
@@ -134,16 +134,16 @@ impl End {
                 let _ = (0..n).take_while(|_| self.event()).count();
             }
             Operation::ReadAhead => drop(self.connection.read_ahead()),
-            Operation::Visit { n } => self.visit(n),
-            Operation::Pieces { on } => {
-                self.in_pieces |= on;
-                self.connection.receive_pieces(on);
+            Operation::Visit { n } => self.for_each_borrowed(n),
+            Operation::Chunks { on } => {
+                self.in_chunks |= on;
+                self.connection.receive_chunks(on);
             }
             Operation::Pause => self.connection.pause(now),
             Operation::Resume => self.connection.resume(now),
             Operation::Wait { .. } => self.connection.handle_timeout(now),
             Operation::BreakWrite => self.break_write(now),
-            Operation::BreakRead => self.connection.handle_error(Broken::read("reset"), now),
+            Operation::BreakRead => self.connection.handle_error(TransportError::read("reset"), now),
         }
         assert!(self.connection.outbound().len() <= BOUND, "{}", self.connection.outbound().len());
     }
@@ -161,7 +161,7 @@ impl End {
         bytes.extend_from_slice(&part);
         if !last {
             self.streaming = Some((kind, bytes));
-        } else if kind == Kind::Text {
+        } else if kind == MessageKind::Text {
             self.accepted.push(Message::text(String::from_utf8(bytes).expect("it was taken")));
         } else {
             self.accepted.push(Message::binary(bytes));
@@ -195,7 +195,7 @@ impl End {
         self.wire_ends = true;
         self.uncertain |= !self.flight.is_empty();
         self.flight.clear();
-        self.connection.handle_error(Broken::write("broken pipe"), now);
+        self.connection.handle_error(TransportError::write("broken pipe"), now);
     }
 
     /// Brings up to `n` bytes of what is on its way, or its end, to the other.
@@ -227,13 +227,13 @@ impl End {
     fn take(&mut self, event: Event) {
         match event {
             Event::Message(message) => self.got.push(message),
-            Event::Piece(piece) => {
-                self.pieces.extend_from_slice(&piece.bytes);
-                if piece.last {
-                    let bytes = std::mem::take(&mut self.pieces);
-                    self.got.push(match piece.kind {
-                        Kind::Text => Message::text(String::from_utf8(bytes).expect("it was checked")),
-                        Kind::Binary => Message::binary(bytes),
+            Event::Chunk(chunk) => {
+                self.chunks.extend_from_slice(&chunk.bytes);
+                if chunk.last {
+                    let bytes = std::mem::take(&mut self.chunks);
+                    self.got.push(match chunk.kind {
+                        MessageKind::Text => Message::text(String::from_utf8(bytes).expect("it was checked")),
+                        MessageKind::Binary => Message::binary(bytes),
                     });
                 }
             }
@@ -245,14 +245,14 @@ impl End {
         }
     }
 
-    /// Is shown up to `n` messages. Pieces are not shown, so it is not for who asked for those.
-    fn visit(&mut self, n: u8) {
-        if self.in_pieces {
+    /// Is shown up to `n` messages. Chunks are not shown, so it is not for who asked for those.
+    fn for_each_borrowed(&mut self, n: u8) {
+        if self.in_chunks {
             return;
         }
         let mut left = n;
         let got = &mut self.got;
-        let visit = self.connection.visit(|message, _| {
+        let visit = self.connection.for_each_borrowed(|message, _| {
             got.push(match message {
                 ws_core::MessageRef::Text(text) => Message::text(text.to_owned()),
                 ws_core::MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),

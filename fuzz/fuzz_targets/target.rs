@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ws_client::Target;
+use ws_common::Target;
 
 fuzz_target!(|url: &str| {
     let Ok(target) = url.parse::<Target>() else { return };

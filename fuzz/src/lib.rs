@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, MessageRef, Random, Role, Visit};
+use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, MessageRef, Random, Role, ForEachEnd};
 
 /// The `n`th second.
 pub fn at(n: u64) -> Instant {
@@ -126,7 +126,7 @@ pub fn echo_shown(connection: &mut Connection) -> Seen {
 fn visited(connection: &mut Connection, echoes: bool) -> Seen {
     let mut seen = Seen::new();
     loop {
-        let visit = connection.visit(|message, reply| {
+        let visit = connection.for_each_borrowed(|message, reply| {
             if echoes {
                 let _ = reply.send(message);
             }
@@ -137,7 +137,7 @@ fn visited(connection: &mut Connection, echoes: bool) -> Seen {
             ControlFlow::Continue(())
         });
         match visit {
-            Ok(Visit::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
+            Ok(ForEachEnd::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
             Ok(_) => return seen,
             Err(error) => seen.push(Err(describe(&error))),
         }

@@ -13,7 +13,7 @@ use crate::check::{Choice, check};
 use crate::scenarios::Scenario;
 use crate::worker::{Failed, Outcome, Task};
 use crate::{mutants, table, worker};
-use ws_client::sync::break_rule;
+use ws_common::sync::break_rule;
 
 /// Number of schedules of each scenario, with each way of choosing, where nothing else is said.
 const COUNT: usize = 250;

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use ws_client::sync::{Mutex, lock};
+use ws_common::sync::{Mutex, lock};
 
 /// A moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

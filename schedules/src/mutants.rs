@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The crates whose code is under test.
-const CRATES: [&str; 3] = ["ws-client", "ws-async", "ws-blocking"];
+const CRATES: [&str; 3] = ["ws-common", "ws-async-core", "ws-blocking"];
 
 /// The names of all mutants, in the order of their places in the source.
 pub fn all() -> Vec<String> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_client::sync::{Clock, Condvar, Mutex, MutexGuard, lock};
+use ws_common::sync::{Clock, Condvar, Mutex, MutexGuard, lock};
 
 /// Room of each direction, in bytes, unless it was set otherwise.
 pub const CAPACITY: usize = 64;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
-use ws_client::sync::{Clock, Mutex, lock, model};
+use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
+use ws_common::sync::{Clock, Mutex, lock, model};
 use ws_core::bytes::BytesMut;
 
 use crate::pipe::End;

@@ -17,8 +17,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use shuttle::future::{block_on, spawn, yield_now};
-use ws_async::{Listener, WebSocket};
-use ws_client::AcceptOptions;
+use ws_async_core::{Listener, WebSocket};
+use ws_common::AcceptOptions;
 use ws_core::bytes::BytesMut;
 use ws_core::{Config, Connection, Instant, Random, Role};
 
@@ -113,7 +113,7 @@ fn over(near: End) -> WebSocket<Model> {
     let random = Random::from_seed([7; 32]);
     let connection =
         Connection::after_handshake(Role::Client, &config(), random, BytesMut::new(), Instant::EPOCH);
-    WebSocket::from_connection(near, connection, <Model as ws_async::Runtime>::now())
+    WebSocket::from_connection(near, connection, <Model as ws_async_core::Runtime>::now())
 }
 
 /// A connection under test, its peer, and the listener that accepted it if a listener has to do with the event.

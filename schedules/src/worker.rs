@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::check::{Choice, check};
 use crate::scenarios::Scenario;
-use ws_client::sync::break_rule;
+use ws_common::sync::break_rule;
 
 /// The scenarios that a process runs, and how often.
 #[derive(Clone, Default)]

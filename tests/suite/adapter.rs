@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use socket2::SockRef;
-use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    Accept, CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reject, Reply, Request,
+    Accept, CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Reject, Responder, Request,
     Response, SendError, StreamError,
 };
 
@@ -80,7 +80,7 @@ pub trait Sending: Send + 'static {
     /// Sends a message in parts, and finishes it or drops the writer.
     fn send_parts(
         &mut self,
-        kind: Kind,
+        kind: MessageKind,
         parts: impl IntoIterator<Item = Vec<u8>>,
         end: End,
     ) -> Result<(), StreamError>;
@@ -96,12 +96,12 @@ pub enum End {
 pub trait Receiving: Send + 'static {
     fn recv(&mut self) -> Result<Option<Message>, Error>;
     fn next(&mut self) -> Result<Option<Event>, Error>;
-    fn visit(
+    fn for_each_borrowed(
         &mut self,
-        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+        visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error>;
-    /// Shows the pieces of the next message as they come; if `take` breaks off, the reader is dropped. Whether there was
+    /// Shows the chunks of the next message as they come; if `take` breaks off, the reader is dropped. Whether there was
     /// a message.
-    fn recv_pieces(&mut self, take: impl FnMut(Kind, &[u8]) -> ControlFlow<()>) -> Result<bool, Error>;
+    fn recv_chunks(&mut self, take: impl FnMut(MessageKind, &[u8]) -> ControlFlow<()>) -> Result<bool, Error>;
     fn closed(&mut self) -> Option<Closed>;
 }

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use socket2::SockRef;
-use ws_async::{Incoming, Listener, Receiver, Runtime, Sender, WebSocket};
-use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_async_core::{Incoming, Listener, Receiver, Runtime, Sender, WebSocket};
+use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    Accept, CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reject, Reply, Request,
+    Accept, CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Reject, Responder, Request,
     Response, SendError, StreamError,
 };
 
@@ -166,7 +166,7 @@ macro_rules! sending {
 
             fn send_parts(
                 &mut self,
-                kind: Kind,
+                kind: MessageKind,
                 parts: impl IntoIterator<Item = Vec<u8>>,
                 end: End,
             ) -> Result<(), StreamError> {
@@ -193,22 +193,22 @@ macro_rules! receiving {
                 E::block_on(self.inner.next())
             }
 
-            fn visit(
+            fn for_each_borrowed(
                 &mut self,
-                visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+                visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
             ) -> Result<(), Error> {
-                E::block_on(self.inner.visit(visitor))
+                E::block_on(self.inner.for_each_borrowed(visitor))
             }
 
-            fn recv_pieces(
+            fn recv_chunks(
                 &mut self,
-                mut take: impl FnMut(Kind, &[u8]) -> ControlFlow<()>,
+                mut take: impl FnMut(MessageKind, &[u8]) -> ControlFlow<()>,
             ) -> Result<bool, Error> {
                 E::block_on(async {
                     let Some(mut reader) = self.inner.recv_stream().await? else { return Ok(false) };
                     let kind = reader.kind();
-                    while let Some(piece) = reader.next().await? {
-                        if take(kind, &piece).is_break() {
+                    while let Some(chunk) = reader.next().await? {
+                        if take(kind, &chunk).is_break() {
                             break;
                         }
                     }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ws_core::{CloseCode, CloseFrame, Error, Event, Message, SendError, Side, Timeout};
+use ws_core::{CloseCode, CloseFrame, Error, Event, Message, SendError, Initiator, Timeout};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, end, failure, quiet, server};
@@ -26,7 +26,7 @@ pub fn closing_by_us<A: Adapter>() {
         });
         let closed = socket.close(frame(CloseCode::GOING_AWAY, "leaving"));
         assert_eq!((closed.code, &*closed.reason), (1001, "so be it"));
-        assert_eq!((closed.by, closed.clean, closed.unsent), (Side::Us, true, 0));
+        assert_eq!((closed.initiator, closed.clean, closed.unsent), (Initiator::Local, true, 0));
     });
 }
 
@@ -45,7 +45,7 @@ pub fn closing_by_the_peer<A: Adapter>() {
         assert_eq!(socket.next().unwrap(), Some(Event::Closing(frame(code, "enough"))));
         let closed = end(&mut socket);
         assert_eq!((closed.code, &*closed.reason), (3001, "enough"));
-        assert_eq!((closed.by, closed.clean), (Side::Peer, true));
+        assert_eq!((closed.initiator, closed.clean), (Initiator::Remote, true));
     });
 }
 
@@ -60,33 +60,33 @@ pub fn closing_without_a_code<A: Adapter>() {
         });
         assert_eq!(socket.next().unwrap(), Some(Event::Closing(CloseFrame::EMPTY)));
         let closed = end(&mut socket);
-        assert_eq!((closed.code, closed.by, closed.clean), (1005, Side::Peer, true));
+        assert_eq!((closed.code, closed.initiator, closed.clean), (1005, Initiator::Remote, true));
     });
 }
 
 pub fn the_server_ends_tcp_first<A: Adapter>() {
-    for begins in [Side::Us, Side::Peer] {
+    for begins in [Initiator::Local, Initiator::Remote] {
         let (mut socket, mut peer) = server::<A>(quiet());
         thread::scope(|scope| {
             scope.spawn(move || {
-                if begins == Side::Peer {
+                if begins == Initiator::Remote {
                     peer.close(1000, "");
                 }
                 assert_eq!(peer.receive_close().0, 1000);
-                if begins == Side::Us {
+                if begins == Initiator::Local {
                     peer.close(1000, "");
                 }
                 // The client has not ended anything yet.
                 peer.expect_end();
             });
             let closed = match begins {
-                Side::Us => socket.close(CloseCode::NORMAL),
-                Side::Peer => {
+                Initiator::Local => socket.close(CloseCode::NORMAL),
+                Initiator::Remote => {
                     assert_eq!(socket.recv().unwrap(), None);
                     socket.closed().unwrap()
                 }
             };
-            assert_eq!((closed.code, closed.by, closed.clean), (1000, begins, true));
+            assert_eq!((closed.code, closed.initiator, closed.clean), (1000, begins, true));
         });
     }
 }
@@ -120,7 +120,7 @@ pub fn crossing_close_frames<A: Adapter>() {
         assert_eq!(closing, Some(Event::Closing(frame(CloseCode::GOING_AWAY, "me too"))));
         let closed = end(&mut socket);
         assert_eq!((closed.code, &*closed.reason), (1001, "me too"));
-        assert_eq!((closed.by, closed.clean), (Side::Us, true));
+        assert_eq!((closed.initiator, closed.clean), (Initiator::Local, true));
     });
 }
 
@@ -218,7 +218,7 @@ pub fn a_close_that_comes_while_we_write_wins_over_the_reset<A: Adapter>() {
         let closing = socket.next().unwrap();
         assert_eq!(closing, Some(Event::Closing(frame(CloseCode::POLICY, "too much"))));
         let closed = end(&mut socket);
-        assert_eq!((closed.code, &*closed.reason, closed.by), (1008, "too much", Side::Peer));
+        assert_eq!((closed.code, &*closed.reason, closed.initiator), (1008, "too much", Initiator::Remote));
     });
 }
 
@@ -231,7 +231,7 @@ pub fn an_end_without_close_is_an_error_and_1006<A: Adapter>() {
         assert_eq!(socket.recv().unwrap(), Some("first".into()));
         let (error, closed) = failure(&mut socket);
         assert!(matches!(error, Error::UnexpectedEof), "{error}");
-        assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Peer, false));
+        assert_eq!((closed.code, closed.initiator, closed.clean), (1006, Initiator::Remote, false));
     }
 }
 
@@ -240,7 +240,7 @@ pub fn a_silent_peer_costs_close_timeout<A: Adapter>() {
     for ends in [client::<A>, server::<A>] {
         let (mut socket, mut peer) = ends(quiet().close_timeout(timeout));
         let closed = takes(timeout, || socket.close(CloseCode::NORMAL));
-        assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Us, false));
+        assert_eq!((closed.code, closed.initiator, closed.clean), (1006, Initiator::Local, false));
         let (error, _) = failure(&mut socket);
         assert!(matches!(error, Error::Timeout(Timeout::Close)), "{error}");
         assert_eq!(peer.receive_close().0, 1000);

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use ws_client::{ConnectError, ConnectOptions};
-use ws_core::{CloseCode, Config, Deflate, HandshakeError, Kind, Message, ResponseError};
+use ws_common::{ConnectError, ConnectOptions};
+use ws_core::{CloseCode, Config, Deflate, HandshakeError, MessageKind, Message, ResponseError};
 
 use crate::adapter::{Adapter, End, Receiving, Sending, Socket};
 use crate::ends::{client_with, pair, pair_of, quiet, server_with};
@@ -144,7 +144,7 @@ pub fn an_echo_of_every_size_with_every_setting<A: Adapter>() {
     }
 }
 
-pub fn streamed_messages_are_compressed_and_inflated_in_pieces<A: Adapter>() {
+pub fn streamed_messages_are_compressed_and_inflated_in_chunks<A: Adapter>() {
     let (client, server) = pair::<A>(eager().max_message_size(100_000));
     let text = lines(400_000);
     let whole = lines(90_000);
@@ -155,16 +155,16 @@ pub fn streamed_messages_are_compressed_and_inflated_in_pieces<A: Adapter>() {
                 let send = |socket: &mut A::Socket| {
                     for size in [1000, 65_536, 400_000] {
                         let parts = text.as_bytes().chunks(size).map(<[u8]>::to_vec);
-                        socket.send_parts(Kind::Text, parts, End::Finished).unwrap();
+                        socket.send_parts(MessageKind::Text, parts, End::Finished).unwrap();
                         socket.send(whole.clone()).unwrap();
                     }
                 };
                 let receive = |socket: &mut A::Socket| {
                     for _ in 0..3 {
                         let mut seen = Vec::new();
-                        let any = socket.recv_pieces(|kind, piece| {
-                            assert_eq!(kind, Kind::Text);
-                            seen.extend_from_slice(piece);
+                        let any = socket.recv_chunks(|kind, chunk| {
+                            assert_eq!(kind, MessageKind::Text);
+                            seen.extend_from_slice(chunk);
                             ControlFlow::Continue(())
                         });
                         assert!(any.unwrap() && seen == text.as_bytes());

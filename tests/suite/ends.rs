@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{AcceptOptions, ConnectOptions};
+use ws_common::{AcceptOptions, ConnectOptions};
 use ws_core::{Closed, Config, Error, Event};
 
 use crate::adapter::{Adapter, Receiving};

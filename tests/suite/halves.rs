@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ws_core::{CloseCode, Error, Kind, MessageRef, Timeout};
+use ws_core::{CloseCode, Error, MessageKind, MessageRef, Timeout};
 
 use crate::adapter::{Adapter, End, Receiving, Sending, Socket};
 use crate::ends::{client, failure, pair, quiet, server};
@@ -168,12 +168,12 @@ pub fn streamed_messages_pass_through_halves<A: Adapter>() {
     thread::scope(|scope| {
         scope.spawn(move || {
             let parts = (0..100).map(|i| vec![i; 50_000]);
-            sender.send_parts(Kind::Binary, parts, End::Finished).unwrap();
+            sender.send_parts(MessageKind::Binary, parts, End::Finished).unwrap();
         });
         let mut received = Vec::new();
         receiver
-            .recv_pieces(|_, piece| {
-                received.extend_from_slice(piece);
+            .recv_chunks(|_, chunk| {
+                received.extend_from_slice(chunk);
                 ControlFlow::Continue(())
             })
             .unwrap();
@@ -193,15 +193,15 @@ pub fn a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>
         scope.spawn(move || while pinging.ping(vec![7; 100]).is_ok() {});
         let mut received = 0;
         let any = scope.spawn(move || {
-            let any = reading.recv_pieces(|_, piece| {
-                received += piece.len();
+            let any = reading.recv_chunks(|_, chunk| {
+                received += chunk.len();
                 ControlFlow::Continue(())
             });
             assert!(any.unwrap());
             assert_eq!(received, 3 * PARTS);
             assert_eq!(reading.recv().unwrap(), None);
         });
-        let sent = sender.send_parts(Kind::Binary, (0..PARTS).map(|_| vec![7; 3]), End::Finished);
+        let sent = sender.send_parts(MessageKind::Binary, (0..PARTS).map(|_| vec![7; 3]), End::Finished);
         sender.close(CloseCode::NORMAL);
         assert_eq!(sent, Ok(()));
         any.join().unwrap();
@@ -217,7 +217,7 @@ pub fn a_writer_that_is_dropped_is_noticed_by_the_waiting_receiver<A: Adapter>()
             receiver.closed().unwrap()
         });
         thread::sleep(Duration::from_millis(50));
-        sender.send_parts(Kind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+        sender.send_parts(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
         // Nobody but the receiver can send the Close frame.
         peer.answer_close();
         assert_eq!(waiting.join().unwrap().code, 1011);
@@ -271,7 +271,7 @@ pub fn the_receiver_visits<A: Adapter>() {
             peer.end();
         });
         receiver
-            .visit(|message, reply| {
+            .for_each_borrowed(|message, reply| {
                 assert_eq!(message, MessageRef::Text("ping me"));
                 reply.send(MessageRef::Text("pong")).unwrap();
                 ControlFlow::Continue(())

@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use ws_client::ConnectOptions;
-use ws_core::{CloseCode, Error, Event, Kind, Message, ViolationKind};
+use ws_common::ConnectOptions;
+use ws_core::{CloseCode, Error, Event, MessageKind, Message, ViolationKind};
 
 use crate::adapter::{Adapter, End, Receiving, Sending};
 use crate::compressed::{FIELD, eager, echo, lines};
@@ -94,7 +94,7 @@ pub fn a_bomb_ends_with_1009_and_flat_memory<A: Adapter>() {
     });
 }
 
-pub fn a_bomb_in_pieces_passes_with_flat_memory<A: Adapter>() {
+pub fn a_bomb_in_chunks_passes_with_flat_memory<A: Adapter>() {
     alone(|| {
         let (mut socket, mut peer) = server_with::<A>(eager(), FIELD);
         thread::scope(|scope| {
@@ -104,8 +104,8 @@ pub fn a_bomb_in_pieces_passes_with_flat_memory<A: Adapter>() {
             });
             let before = proc_status("self", "VmHWM:");
             let mut size = 0;
-            let any = socket.recv_pieces(|_, piece| {
-                size += piece.len();
+            let any = socket.recv_chunks(|_, chunk| {
+                size += chunk.len();
                 ControlFlow::Continue(())
             });
             assert!(any.unwrap());
@@ -247,14 +247,14 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
         scope.spawn(|| {
             let transport = listener.accept().unwrap().0;
             transport.set_nodelay(true).unwrap();
-            let options = ws_client::AcceptOptions::default().config(eager());
+            let options = ws_common::AcceptOptions::default().config(eager());
             echo(A::accept(transport, options).unwrap().0);
         });
         let mut socket = A::connect(options).unwrap().0;
         let messages = [lines(2000), String::new(), "x".into(), lines(2000), lines(500)];
         for message in messages {
             let parts = message.as_bytes().chunks(300).map(<[u8]>::to_vec);
-            socket.send_parts(Kind::Text, parts, End::Finished).unwrap();
+            socket.send_parts(MessageKind::Text, parts, End::Finished).unwrap();
             assert_eq!(socket.recv().unwrap(), Some(message.into()));
         }
         socket.ping("still there").unwrap();

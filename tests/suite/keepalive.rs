@@ -162,7 +162,7 @@ pub fn a_pong_is_not_late_while_the_peer_takes_no_answers<A: Adapter>() {
         socket.ping("are you there").unwrap();
         socket.flush().unwrap();
         let answer = vec![0; ANSWER];
-        let visited = socket.visit(|_, reply| {
+        let visited = socket.for_each_borrowed(|_, reply| {
             reply.send(MessageRef::Binary(&answer)).unwrap();
             ControlFlow::Continue(())
         });

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use ws_client::ConnectOptions;
+use ws_common::ConnectOptions;
 use ws_core::CloseCode;
 
 use crate::adapter::{Adapter, Receiving, Sending, Socket};

@@ -80,7 +80,7 @@ macro_rules! scenarios {
                 nothing_comes_after_closed
             }
             streams {
-                a_message_of_64_mib_passes_in_pieces_with_flat_memory
+                a_message_of_64_mib_passes_in_chunks_with_flat_memory
                 a_writer_that_is_dropped_closes_with_1011
                 a_reader_that_is_dropped_passes_the_rest_over
                 a_message_that_is_cut_off_does_not_look_whole_to_its_reader
@@ -179,7 +179,7 @@ macro_rules! scenarios {
                 both_ends_hold_to_the_same
                 a_response_that_is_no_answer_to_the_offer_is_an_error
                 an_echo_of_every_size_with_every_setting
-                streamed_messages_are_compressed_and_inflated_in_pieces
+                streamed_messages_are_compressed_and_inflated_in_chunks
                 both_halves_compress_at_once
                 messages_are_compressed_or_not_at_will
                 what_is_queued_is_compressed_and_goes_out_before_close
@@ -187,7 +187,7 @@ macro_rules! scenarios {
             inflated {
                 a_visitor_is_lent_inflated_messages_and_replies
                 a_bomb_ends_with_1009_and_flat_memory
-                a_bomb_in_pieces_passes_with_flat_memory
+                a_bomb_in_chunks_passes_with_flat_memory
                 what_does_not_inflate_is_1007_and_an_illegal_rsv1_is_1002
                 messages_of_every_form_come_out_right
                 bytes_may_come_one_by_one
@@ -225,13 +225,13 @@ macro_rules! scenarios {
                     both_ends_over_the_mark_at_once_do_not_lock_up
                 }
                 streams {
-                    a_message_of_64_mib_passes_in_pieces_with_flat_memory
+                    a_message_of_64_mib_passes_in_chunks_with_flat_memory
                     text_may_be_cut_within_a_character
                     no_message_comes_between_the_parts_of_another
                 }
                 compressed {
                     an_echo_of_every_size_with_every_setting
-                    streamed_messages_are_compressed_and_inflated_in_pieces
+                    streamed_messages_are_compressed_and_inflated_in_chunks
                     both_halves_compress_at_once
                 }
                 leaks {

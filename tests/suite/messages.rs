@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use ws_core::{CloseCode, Error, Event, Message, MessageRef, Side, ViolationKind};
+use ws_core::{CloseCode, Error, Event, Message, MessageRef, Initiator, ViolationKind};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, end, failure, pair, quiet, server};
@@ -61,7 +61,7 @@ pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {
 pub(crate) fn answered_until_stop(socket: &mut impl Receiving) -> Vec<String> {
     let mut seen = Vec::new();
     socket
-        .visit(|message, reply| {
+        .for_each_borrowed(|message, reply| {
             let MessageRef::Text(text) = message else { panic!("{message:?}") };
             seen.push(text.to_owned());
             reply.send(MessageRef::Text(&text.to_uppercase())).unwrap();
@@ -105,8 +105,8 @@ pub fn a_visit_that_ends_with_the_connection_says_so<A: Adapter>() {
             count += 1;
             ControlFlow::Continue(())
         };
-        socket.visit(|message, _| visitor(message)).unwrap();
-        socket.visit(|message, _| visitor(message)).unwrap();
+        socket.for_each_borrowed(|message, _| visitor(message)).unwrap();
+        socket.for_each_borrowed(|message, _| visitor(message)).unwrap();
         assert_eq!(count, 1);
         let closed = socket.closed().unwrap();
         assert_eq!((closed.code, &*closed.reason, closed.clean), (1001, "bye", true));
@@ -140,7 +140,7 @@ pub fn after_a_violation_the_peer_knows_and_the_user_gets_one_error<A: Adapter>(
                 }
                 other => panic!("{other}"),
             }
-            assert_eq!((closed.code, closed.clean, closed.by), (code, false, Side::Us));
+            assert_eq!((closed.code, closed.clean, closed.initiator), (code, false, Initiator::Local));
         });
     }
 }
@@ -157,7 +157,7 @@ pub fn nothing_comes_after_closed<A: Adapter>() {
         assert!(matches!(socket.next().unwrap(), Some(Event::Closing(_))));
         assert!(end(&mut socket).clean);
         assert_eq!(socket.recv().unwrap(), None);
-        assert!(!socket.recv_pieces(|_, _| ControlFlow::Continue(())).unwrap());
+        assert!(!socket.recv_chunks(|_, _| ControlFlow::Continue(())).unwrap());
         assert_eq!(socket.close(CloseCode::GOING_AWAY).code, 1000);
     });
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{ConnectError, ConnectOptions, Phase};
+use ws_common::{ConnectError, ConnectOptions, Phase};
 use ws_core::{CloseCode, HandshakeError, Response};
 
 use crate::adapter::{Adapter, Receiving, Sending};

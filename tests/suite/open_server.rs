@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions, ConnectOptions};
+use ws_common::{AcceptError, AcceptOptions, ConnectOptions};
 use ws_core::{Accept, CloseCode, HandshakeError, Reject, Request};
 
 use crate::adapter::{Adapter, Receiving, Sending};

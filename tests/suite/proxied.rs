@@ -4,9 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{
-    AcceptOptions, ConnectError, ConnectOptions, Phase, ProxyError, ProxyStep, Socks5Reply, TlsOptions,
-};
+use ws_common::{proxy::{ProxyError, ProxyStep, Socks5Reply}, tls::TlsOptions, AcceptOptions, ConnectError, ConnectOptions, Phase};
 use ws_core::{CloseCode, Request};
 
 use crate::adapter::{Adapter, Receiving, Sending};

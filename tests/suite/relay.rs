@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ws_client::rustls::{ServerConnection, StreamOwned};
+use ws_common::rustls::{ServerConnection, StreamOwned};
 
 use crate::tls::Identity;
 

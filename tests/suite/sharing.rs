@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions};
-use ws_core::{CloseCode, Kind, MessageRef, SendError, StreamError};
+use ws_common::{AcceptError, AcceptOptions};
+use ws_core::{CloseCode, MessageKind, MessageRef, SendError, StreamError};
 
 use crate::adapter::{Adapter, End, Listener, Receiving, Sending, Socket};
 use crate::ends::{FAR, client, pair, quiet};
@@ -36,7 +36,7 @@ pub fn a_visitor_receives_while_the_other_half_feeds<A: Adapter>() {
         });
         let mut echoes = 0;
         receiver
-            .visit(|message, _| {
+            .for_each_borrowed(|message, _| {
                 assert!(message.as_bytes().iter().all(|&byte| byte == echoes as u8));
                 echoes += 1;
                 if echoes == MESSAGES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -55,7 +55,7 @@ pub fn a_visitor_of_a_half_hears_that_there_is_no_room<A: Adapter>() {
     while sender.try_send(vec![0; 1 << 20]).is_ok() {}
     peer.text("hello");
     receiver
-        .visit(|message, reply| {
+        .for_each_borrowed(|message, reply| {
             assert_eq!(message, MessageRef::Text("hello"));
             assert_eq!(reply.send(message), Err(StreamError::Full));
             ControlFlow::Break(())
@@ -119,7 +119,7 @@ pub fn a_part_leaves_while_the_receiver_waits<A: Adapter>() {
                     (0..i).for_each(|_| told.recv().unwrap());
                     vec![i; 10]
                 });
-                sender.send_parts(Kind::Binary, parts, End::Finished).unwrap();
+                sender.send_parts(MessageKind::Binary, parts, End::Finished).unwrap();
             });
             assert_eq!(peer.receive().payload, [0; 10]);
             tell.send(()).unwrap();

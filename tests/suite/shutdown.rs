@@ -4,8 +4,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions};
-use ws_core::{Accept, Side};
+use ws_common::{AcceptError, AcceptOptions};
+use ws_core::{Accept, Initiator};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending};
 use crate::ends::quiet;
@@ -63,7 +63,7 @@ pub fn a_peer_that_does_not_answer_is_broken_off<A: Adapter>() {
         let serving = scope.spawn(move || {
             assert_eq!(socket.recv().unwrap(), None);
             let closed = socket.closed().unwrap();
-            assert_eq!((closed.code, closed.by, closed.clean), (1006, Side::Us, false));
+            assert_eq!((closed.code, closed.initiator, closed.clean), (1006, Initiator::Local, false));
         });
         let mut peer = client.join().unwrap();
         // Who serves must have sent Close by then.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use ws_client::{AcceptOptions, ConnectError, ConnectOptions};
+use ws_common::{AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::{CloseCode, Config, Error, Timeout};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending, Socket};

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use ws_core::{CloseCode, Error, Kind, StreamError, ViolationKind};
+use ws_core::{CloseCode, Error, MessageKind, StreamError, ViolationKind};
 
 use crate::adapter::{Adapter, End, Receiving, Sending};
 use crate::ends::{client, pair, quiet};
 use crate::watch::{alone, proc_status};
 use crate::wire::{BINARY, CONTINUATION, FIN, TEXT};
 
-pub fn a_message_of_64_mib_passes_in_pieces_with_flat_memory<A: Adapter>() {
+pub fn a_message_of_64_mib_passes_in_chunks_with_flat_memory<A: Adapter>() {
     const PART: usize = 128 * 1024;
     const PARTS: usize = 512;
     alone(|| {
@@ -19,18 +19,18 @@ pub fn a_message_of_64_mib_passes_in_pieces_with_flat_memory<A: Adapter>() {
         thread::scope(|scope| {
             scope.spawn(move || {
                 let parts = (0..PARTS).map(|i| vec![i as u8; PART]);
-                client.send_parts(Kind::Binary, parts, End::Finished).unwrap();
+                client.send_parts(MessageKind::Binary, parts, End::Finished).unwrap();
                 client.send("the next one").unwrap();
                 assert_eq!(client.recv().unwrap(), None);
             });
             let mut received = 0;
-            let any = server.recv_pieces(|kind, piece| {
-                assert_eq!(kind, Kind::Binary);
-                for byte in piece.chunks(PART) {
+            let any = server.recv_chunks(|kind, chunk| {
+                assert_eq!(kind, MessageKind::Binary);
+                for byte in chunk.chunks(PART) {
                     // The first byte of what may be the end of one part and the beginning of the next.
                     assert_eq!(byte[0], (received / PART) as u8);
                 }
-                received += piece.len();
+                received += chunk.len();
                 ControlFlow::Continue(())
             });
             assert!(any.unwrap());
@@ -53,7 +53,7 @@ pub fn a_writer_that_is_dropped_closes_with_1011<A: Adapter>() {
             let [frame] = &before[..] else { panic!("{before:?}") };
             assert_eq!((frame.fin, frame.opcode, &*frame.payload), (false, TEXT, &b"half"[..]));
         });
-        socket.send_parts(Kind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+        socket.send_parts(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
         assert_eq!(socket.recv().unwrap(), None);
         assert_eq!(socket.closed().unwrap().code, 1011);
     });
@@ -70,15 +70,15 @@ pub fn a_reader_that_is_dropped_passes_the_rest_over<A: Adapter>() {
                 peer.text("whole");
             }
         });
-        let mut first = || socket.recv_pieces(|_, _| ControlFlow::Break(())).unwrap();
+        let mut first = || socket.recv_chunks(|_, _| ControlFlow::Break(())).unwrap();
         assert!(first());
         assert_eq!(socket.recv().unwrap(), Some("whole".into()));
-        let mut first = || socket.recv_pieces(|_, _| ControlFlow::Break(())).unwrap();
+        let mut first = || socket.recv_chunks(|_, _| ControlFlow::Break(())).unwrap();
         assert!(first());
         let mut text = Vec::new();
-        let any = socket.recv_pieces(|kind, piece| {
-            assert_eq!(kind, Kind::Text);
-            text.extend_from_slice(piece);
+        let any = socket.recv_chunks(|kind, chunk| {
+            assert_eq!(kind, MessageKind::Text);
+            text.extend_from_slice(chunk);
             ControlFlow::Continue(())
         });
         assert!(any.unwrap());
@@ -90,12 +90,12 @@ pub fn a_message_that_is_cut_off_does_not_look_whole_to_its_reader<A: Adapter>()
     let (mut client, mut server) = pair::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {
-            client.send_parts(Kind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+            client.send_parts(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
             assert_eq!(client.recv().unwrap(), None);
         });
         let mut text = Vec::new();
-        let result = server.recv_pieces(|_, piece| {
-            text.extend_from_slice(piece);
+        let result = server.recv_chunks(|_, chunk| {
+            text.extend_from_slice(chunk);
             ControlFlow::Continue(())
         });
         assert!(matches!(result, Err(Error::Unfinished)), "{result:?}");
@@ -111,18 +111,18 @@ pub fn text_may_be_cut_within_a_character<A: Adapter>() {
     thread::scope(|scope| {
         scope.spawn(move || {
             let bytes = text.bytes().map(|byte| vec![byte]);
-            client.send_parts(Kind::Text, bytes, End::Finished).unwrap();
-            client.send_parts(Kind::Text, text.bytes().map(|byte| vec![byte]), End::Finished).unwrap();
+            client.send_parts(MessageKind::Text, bytes, End::Finished).unwrap();
+            client.send_parts(MessageKind::Text, text.bytes().map(|byte| vec![byte]), End::Finished).unwrap();
         });
         assert_eq!(server.recv().unwrap(), Some(text.into()));
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         server
-            .recv_pieces(|_, piece| {
-                pieces.extend_from_slice(piece);
+            .recv_chunks(|_, chunk| {
+                chunks.extend_from_slice(chunk);
                 ControlFlow::Continue(())
             })
             .unwrap();
-        assert_eq!(pieces, text.as_bytes());
+        assert_eq!(chunks, text.as_bytes());
     });
 }
 
@@ -133,7 +133,7 @@ pub fn a_text_that_ends_within_a_character_is_not_finished<A: Adapter>() {
             let before = peer.answer_close();
             assert!(before.iter().all(|frame| !frame.fin), "{before:?}");
         });
-        let error = socket.send_parts(Kind::Text, ["ü".as_bytes()[..1].to_vec()], End::Finished);
+        let error = socket.send_parts(MessageKind::Text, ["ü".as_bytes()[..1].to_vec()], End::Finished);
         assert_eq!(error, Err(StreamError::InvalidUtf8));
         assert_eq!(socket.recv().unwrap(), None);
         assert_eq!(socket.closed().unwrap().code, 1011);
@@ -150,16 +150,16 @@ pub fn a_received_text_that_ends_within_a_character_is_1007<A: Adapter>() {
             assert_eq!(peer.receive_close().0, 1007);
             peer.end();
         });
-        let mut pieces = Vec::new();
-        let result = socket.recv_pieces(|_, piece| {
-            pieces.extend_from_slice(piece);
+        let mut chunks = Vec::new();
+        let result = socket.recv_chunks(|_, chunk| {
+            chunks.extend_from_slice(chunk);
             ControlFlow::Continue(())
         });
         match result {
             Err(Error::Violation(violation)) => assert_eq!(violation.kind, ViolationKind::InvalidUtf8),
             other => panic!("{other:?}"),
         }
-        assert!("你".as_bytes().starts_with(&pieces), "{pieces:?}");
+        assert!("你".as_bytes().starts_with(&chunks), "{chunks:?}");
         assert_eq!(socket.recv().unwrap(), None);
         assert_eq!(socket.closed().unwrap().code, 1007);
     });
@@ -170,7 +170,7 @@ pub fn no_message_comes_between_the_parts_of_another<A: Adapter>() {
     thread::scope(|scope| {
         scope.spawn(move || {
             for i in 0..100u8 {
-                client.send_parts(Kind::Binary, [vec![i], vec![i], vec![i]], End::Finished).unwrap();
+                client.send_parts(MessageKind::Binary, [vec![i], vec![i], vec![i]], End::Finished).unwrap();
                 client.feed(vec![i; 2]).unwrap();
             }
             client.flush().unwrap();

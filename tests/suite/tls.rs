@@ -4,16 +4,16 @@ use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::sync::{Arc, LazyLock};
 
-use ws_client::rustls::pki_types::pem::PemObject;
-use ws_client::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use ws_client::rustls::{self, ServerConfig};
-use ws_client::{AcceptError, AcceptOptions, ConnectError, ConnectOptions, TlsAcceptor, TlsConnector};
+use ws_common::rustls::pki_types::pem::PemObject;
+use ws_common::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use ws_common::rustls::{self, ServerConfig};
+use ws_common::{tls::{TlsAcceptor, TlsConnector}, AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::{Accept, Reject, Request, Response};
 
 use crate::adapter::Adapter;
 
 #[allow(dead_code, reason = "it is shared with the tests of TLS as a machine")]
-#[path = "../../ws-client/tests/tls/certificate_authority.rs"]
+#[path = "../../ws-common/tests/tls/certificate_authority.rs"]
 mod certificate_authority;
 
 pub(crate) use certificate_authority::{Authority, Identity};

@@ -1,14 +1,12 @@
 //! The command line.
 
-mod reach;
+mod destination;
 
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use reach::{Identity, Reach};
-use ws_client::{
-    AcceptOptions, Backoff, ClientBuilder, ConnectError, ConnectOptions, Delivery, Reconnect, Session,
-};
+use destination::{Identity, Destination};
+use ws_common::{reconnect::{Backoff, Reconnect}, session::{ClientBuilder, Delivery, Session}, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::{Config, Deflate};
 
 use crate::load::Load;
@@ -75,7 +73,7 @@ pub(crate) struct Stay {
     subprotocols: Vec<String>,
     config: Config,
     pub(crate) load: Option<Load>,
-    reach: Reach,
+    reach: Destination,
     reconnect: Reconnect,
     delivery: Delivery,
     pub(crate) send: Vec<String>,
@@ -132,7 +130,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut headers: Vec<(String, String)> = Vec::new();
     let mut subprotocols: Vec<String> = Vec::new();
     let mut config = Config::default();
-    let (mut reach, mut identity) = (Reach::default(), Identity::default());
+    let (mut reach, mut identity) = (Destination::default(), Identity::default());
     let mut load = None;
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
@@ -259,7 +257,7 @@ fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
 fn options(
     url: &str,
     config: Config,
-    reach: &Reach,
+    reach: &Destination,
     headers: &[(String, String)],
     subprotocols: &[String],
 ) -> Result<ConnectOptions, ConnectError> {

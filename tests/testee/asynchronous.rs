@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use ws_async::{
+use ws_async_core::{
     AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle,
     Incoming, Listener, Resolve, Runtime, WebSocket,
 };

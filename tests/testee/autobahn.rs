@@ -1,6 +1,6 @@
 //! Every case of an Autobahn fuzzing server.
 
-use ws_client::ConnectOptions;
+use ws_common::ConnectOptions;
 use ws_core::Config;
 
 use crate::Runtime;

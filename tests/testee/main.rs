@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use args::{Command, Stay};
 use asynchronous::{Executor, On};
 use report::Report;
-use ws_client::{AcceptOptions, ConnectOptions};
+use ws_common::{AcceptOptions, ConnectOptions};
 
 /// What a runtime can do here. Adding an asynchronous one is a type in [`executors`], and a line in [`runtime`].
 #[derive(Clone, Copy)]

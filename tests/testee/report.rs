@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use ws_client::{ClientEvent, ConnectError, GiveUp, ProxyError};
-use ws_core::{Closed, Error, Event, HandshakeError, Message, NegotiatedDeflate, Response, Side};
+use ws_common::{session::ClientEvent, reconnect::GiveUp, proxy::ProxyError, ConnectError};
+use ws_core::{Closed, Error, Event, HandshakeError, Message, NegotiatedDeflate, Response, Initiator};
 
 /// The longest text that is printed, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -169,9 +169,9 @@ impl Report {
 
     fn closed(&mut self, closed: &Closed) {
         self.is_clean = closed.clean;
-        let by = match closed.by {
-            Side::Us => "us",
-            Side::Peer => "peer",
+        let by = match closed.initiator {
+            Initiator::Local => "us",
+            Initiator::Remote => "peer",
         };
         self.print(&json!({
             "event": "closed",

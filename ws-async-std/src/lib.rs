@@ -29,7 +29,7 @@ pub type TcpStream = async_io::Async<std::net::TcpStream>;
 /// | To | there is |
 /// | --- | --- |
 /// | open one | [`connect`](WebSocket::connect), [`connect_over`](WebSocket::connect_over) a stream that is open already, [`accept`](WebSocket::accept) |
-/// | receive | [`recv`](WebSocket::recv) a message, [`next`](WebSocket::next) event of any kind, [`visit`](WebSocket::visit) messages where they lie, [`recv_stream`](WebSocket::recv_stream); it is a `Stream` |
+/// | receive | [`recv`](WebSocket::recv) a message, [`next`](WebSocket::next) event of any kind, [`for_each_borrowed`](WebSocket::for_each_borrowed) messages where they lie, [`recv_stream`](WebSocket::recv_stream); it is a `Stream` |
 /// | send | [`send`](WebSocket::send); [`feed`](WebSocket::feed) and [`flush`](WebSocket::flush); [`ready`](WebSocket::ready) and [`try_send`](WebSocket::try_send); [`send_stream`](WebSocket::send_stream); [`ping`](WebSocket::ping); it is a `Sink` |
 /// | end it | [`close`](WebSocket::close), or [`start_close`](WebSocket::start_close) and go on receiving |
 /// | do both at once | [`split`](WebSocket::split) |
@@ -39,20 +39,20 @@ pub type TcpStream = async_io::Async<std::net::TcpStream>;
 /// sends only now and then should [`split`](WebSocket::split) the connection and receive in another task meanwhile.
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
-pub type WebSocket<T = TcpStream> = ws_async::WebSocket<AsyncIo, T>;
+pub type WebSocket<T = TcpStream> = ws_async_core::WebSocket<AsyncIo, T>;
 
 /// The sending half of a [`WebSocket`], from [`split`](WebSocket::split), with the same methods.
-pub type Sender<T = TcpStream> = ws_async::Sender<AsyncIo, T>;
+pub type Sender<T = TcpStream> = ws_async_core::Sender<AsyncIo, T>;
 
 /// The receiving half of a [`WebSocket`], from [`split`](WebSocket::split), with the same methods.
-pub type Receiver<T = TcpStream> = ws_async::Receiver<AsyncIo, T>;
+pub type Receiver<T = TcpStream> = ws_async_core::Receiver<AsyncIo, T>;
 
 /// What the two halves have in common.
-pub type Half<T = TcpStream> = ws_async::Half<AsyncIo, T>;
+pub type Half<T = TcpStream> = ws_async_core::Half<AsyncIo, T>;
 
 /// A client that has connected, and whose request is still to be read: [`accept`](Incoming::accept) it, or look at the
 /// request before, and perhaps refuse it, with [`accept_with`](Incoming::accept_with). Dropped, it is disconnected.
-pub type Incoming<T = TcpStream> = ws_async::Incoming<AsyncIo, T>;
+pub type Incoming<T = TcpStream> = ws_async_core::Incoming<AsyncIo, T>;
 
 /// Accepts clients on a TCP port. The [crate page](crate) shows a server.
 ///
@@ -71,7 +71,7 @@ pub type Incoming<T = TcpStream> = ws_async::Incoming<AsyncIo, T>;
 /// }
 /// # assert!(ws_async_std::async_io::block_on(listen("127.0.0.1:0")).is_ok());
 /// ```
-pub type Listener = ws_async::Listener<AsyncIo>;
+pub type Listener = ws_async_core::Listener<AsyncIo>;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
@@ -103,23 +103,23 @@ pub type Listener = ws_async::Listener<AsyncIo>;
 /// nothing happens.
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
-pub type Client = ws_async::Client<AsyncIo>;
+pub type Client = ws_async_core::Client<AsyncIo>;
 
 /// Another way to a [`Client`], to send from other tasks. It may be cloned.
-pub type Handle = ws_async::Handle<AsyncIo>;
+pub type Handle = ws_async_core::Handle<AsyncIo>;
 
-pub use ws_async::{
-    Accept, AcceptError, AcceptOptions, Backoff, Broken, Cause, ClientBuilder, ClientError, ClientEvent,
+pub use ws_async_core::{
+    Accept, AcceptError, AcceptOptions, Backoff, TransportError, Cause, ClientBuilder, ClientError, ClientEvent,
     CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError, ConnectOptions, ConnectTimeout,
-    Decision, Delivery, End, Error, Event, GiveUp, HandshakeError, HeadError, Headers, IllegalClose,
-    InvalidClose, InvalidHeader, Kind, Message, MessageReader, MessageRef, MessageWriter, Phase, Piece,
-    PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject, Rejected, Reply, Request,
-    RequestError, Response, ResponseError, Role, SendError, Side, Socks5Reply, Stats, Status, StreamError,
+    RetryDecision, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError, HeadError, Headers, IllegalClose,
+    InvalidClose, InvalidHeader, MessageKind, Message, MessageReader, MessageRef, MessageWriter, Phase, Chunk,
+    PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject, Rejected, Responder, Request,
+    RequestError, Response, ResponseError, Role, SendError, Initiator, Socks5Reply, ClientStats, Status, StreamError,
     Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Violation,
     ViolationKind,
 };
 #[cfg(feature = "deflate")]
-pub use ws_async::{Deflate, InvalidExtension, NegotiatedDeflate};
+pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use ws_async::{TlsOptions, rustls};
-pub use ws_async::{bytes, bytestring, ws_core};
+pub use ws_async_core::{TlsOptions, rustls};
+pub use ws_async_core::{bytes, bytestring, ws_core};

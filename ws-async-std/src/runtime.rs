@@ -10,8 +10,8 @@ use std::time::Instant;
 use async_io::{Async, Timer};
 use rustix::io::Errno;
 use socket2::SockRef;
-use ws_async::bytes::BytesMut;
-use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
+use ws_async_core::bytes::BytesMut;
+use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
 
 use crate::transport::Transport;
 
@@ -23,7 +23,7 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Stands for async-io, the reactor of smol and of async-std, in the types of `ws-async`.
+/// Stands for async-io, the reactor of smol and of async-std, in the types of `ws-async-core`.
 #[derive(Clone, Copy, Debug)]
 pub enum AsyncIo {}
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
-use ws_async::{AsSocket, reset_on_close};
+use ws_async_core::{AsSocket, reset_on_close};
 
 /// A stream of bytes that a connection can go over.
 ///

@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ws_client::{AcceptError, AcceptOptions, Accepting, Duplex, Guard, random};
+use ws_common::{duplex::Duplex, system::shutdown::Guard, system::random, AcceptError, AcceptOptions, ServerUpgrade};
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
@@ -54,7 +54,7 @@ impl<S: Transport> Incoming<S> {
         let start = clock::now();
         let longest_read = self.options.connection_config().shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
-        let machine = Accepting::new(&self.options, random, Instant::EPOCH)?;
+        let machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
         let driver = Driver::new(self.transport, machine, start, Duration::MAX);
         let signal = self.listener.as_ref().map(|(signal, _)| signal.clone());
         let is_stopping = || signal.as_ref().is_some_and(|signal| signal.wish().is_some());
@@ -76,7 +76,7 @@ impl<S: Transport> Incoming<S> {
             // Nothing was asked.
             Err(AcceptError::Shutdown) => return Err(AcceptError::Shutdown),
             Err(error) => {
-                driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
+                driver.finish(REFUSAL_TIMEOUT, ServerUpgrade::discard);
                 return Err(error);
             }
         };
@@ -88,7 +88,7 @@ impl<S: Transport> Incoming<S> {
         };
         if let Some((reject, error)) = refusal {
             driver.lock().machine.reject(&reject);
-            driver.finish(REFUSAL_TIMEOUT, Accepting::discard);
+            driver.finish(REFUSAL_TIMEOUT, ServerUpgrade::discard);
             return Err(error);
         }
         let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::{PoisonError, Weak};
 use std::time::Duration;
 
-use ws_client::sync::{Condvar, Mutex, MutexGuard, lock, thread};
+use ws_common::sync::{Condvar, Mutex, MutexGuard, lock, thread};
 
 use crate::clock::{self, Clock};
 
@@ -57,7 +57,7 @@ fn background() -> &'static Background {
 /// The one of this schedule of the model checker.
 #[cfg(shuttle)]
 fn background() -> &'static Background {
-    use ws_client::sync::model::Lazy;
+    use ws_common::sync::model::Lazy;
     static BACKGROUND: Lazy<Background> = Lazy::new(Background::new);
     BACKGROUND.get()
 }

@@ -5,7 +5,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_client::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, Stats, Status};
+use ws_common::session::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, ClientStats, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// As [`Handle::stats`].
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> ClientStats {
         self.shared.gauge.stats()
     }
 
@@ -263,7 +263,7 @@ impl Handle {
     }
 
     /// What the client has done so far, over all connections. It needs no lock.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> ClientStats {
         self.shared.gauge.stats()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use ws_client::sync::Clock;
+pub(crate) use ws_common::sync::Clock;
 
 /// The present moment.
 #[inline]

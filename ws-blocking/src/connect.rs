@@ -8,11 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use socket2::Socket;
-use ws_client::socket::{SocketOptions, reset_on_close};
-use ws_client::{
-    AttemptId, ConnectError, ConnectOptions, Duplex, Opened, Opening, Reach, ReachStep, Reached, Route,
-    random,
-};
+use ws_common::system::socket::{SocketOptions, reset_on_close};
+use ws_common::{happy_eyeballs::AttemptId, duplex::Duplex, connector::{Connector, ConnectorStep, Connected, Route}, system::random, ConnectError, ConnectOptions, Opened, ClientUpgrade};
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
@@ -30,8 +27,8 @@ pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response),
 
 /// Resolves and dials, each name in a thread of its own, and each address that is not the only one. The time to open counts
 /// from `start`.
-pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<TcpStream>, ConnectError> {
-    let mut reach = Reach::new(options, Instant::EPOCH);
+pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Connected<TcpStream>, ConnectError> {
+    let mut reach = Connector::new(options, Instant::EPOCH);
     let socket_options = options.socket_options();
     let (tell, told) = mpsc::channel();
     loop {
@@ -39,8 +36,8 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<Tc
         let left = reach.deadline() - now;
         let tell = tell.clone();
         let begun = match reach.poll(now) {
-            ReachStep::Done(result) => return result.map(used),
-            ReachStep::Wait(until) => {
+            ConnectorStep::Done(result) => return result.map(used),
+            ConnectorStep::Wait(until) => {
                 match told.recv_timeout(until - now) {
                     Ok(Told::Addresses(addresses)) => reach.handle_addresses(addresses),
                     Ok(Told::Dialed(attempt, result)) => reach.handle_result(attempt, result),
@@ -49,13 +46,13 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<Tc
                 }
                 Ok(())
             }
-            ReachStep::Dial { attempt, address, is_only: true } => {
+            ConnectorStep::Dial { attempt, address, is_only: true } => {
                 if let Some(result) = dial(address, socket_options, left) {
                     reach.handle_result(attempt, result);
                 }
                 Ok(())
             }
-            ReachStep::Dial { attempt, address, .. } => {
+            ConnectorStep::Dial { attempt, address, .. } => {
                 let socket_options = socket_options.clone();
                 in_background("ws-dial", move || {
                     if let Some(result) = dial(address, &socket_options, left) {
@@ -65,7 +62,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Reached<Tc
                 })
             }
             // The system's resolver cannot be called off, and nothing waits for it.
-            ReachStep::Resolve { host, port } => in_background("ws-resolve", move || {
+            ConnectorStep::Resolve { host, port } => in_background("ws-resolve", move || {
                 let addresses = (&*host, port).to_socket_addrs();
                 let _ = tell.send(Told::Addresses(addresses.map(Vec::from_iter)));
             }),
@@ -84,7 +81,7 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
-/// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Reach`].
+/// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Connector`].
 fn dial(address: SocketAddr, options: &SocketOptions, patience: Duration) -> Option<io::Result<TcpStream>> {
     match options.open(address).and_then(|socket| connect_within(socket, address, patience)) {
         // The system's own time-out has a number.
@@ -101,7 +98,7 @@ fn connect_within(socket: TcpStream, address: SocketAddr, patience: Duration) ->
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used(reached: Reached<TcpStream>) -> Reached<TcpStream> {
+fn used(reached: Connected<TcpStream>) -> Connected<TcpStream> {
     let _ = reset_on_close(&reached.transport, false);
     reached
 }
@@ -115,7 +112,7 @@ pub(crate) fn open<S: Transport>(
 ) -> Result<(WebSocket<S>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
     let deadline = Instant::since_epoch(options.time_to_open());
-    let opening = Opening::new(options, route, random, deadline)?;
+    let opening = ClientUpgrade::new(options, route, random, deadline)?;
     let driver = Driver::new(transport, opening, start, Duration::MAX);
     let opened = driver.drive(
         |_| Until::anything(),

@@ -42,8 +42,8 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use ws_client::sync::{Mutex, MutexGuard, lock, mutant};
-use ws_client::{Accepting, Duplex, Opening};
+use ws_common::sync::{Mutex, MutexGuard, lock, mutant};
+use ws_common::{duplex::Duplex, ServerUpgrade, ClientUpgrade};
 use ws_core::{Instant, Machine};
 
 use crate::behind::Behind;
@@ -94,8 +94,8 @@ pub(crate) trait Driven: Machine {
 }
 
 impl Driven for Duplex {}
-impl Driven for Opening {}
-impl Driven for Accepting {}
+impl Driven for ClientUpgrade {}
+impl Driven for ServerUpgrade {}
 
 /// A machine that was taken out of its driver. Dropped, it goes back.
 pub(crate) struct Taken<'a, S: Transport, M: Driven> {

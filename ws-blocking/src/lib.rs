@@ -30,19 +30,14 @@ pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
 pub use websocket::{Messages, WebSocket};
 
-pub use ws_client::{
-    AcceptError, AcceptOptions, Backoff, Cause, ClientBuilder, ClientError, ClientEvent, ConfirmError,
-    ConnectError, ConnectOptions, ConnectTimeout, Decision, Delivery, End, GiveUp, Phase, Proxy, ProxyError,
-    ProxyStep, ProxyUrlError, Reconnect, Socks5Reply, Stats, Status, Target, TargetError, TlsAcceptor,
-    TlsConfigError, TlsConnector, TlsError,
-};
+pub use ws_common::{reconnect::{Backoff, Cause, RetryDecision, DisconnectReason, GiveUp, Reconnect}, session::{ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, ClientStats, Status}, proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply}, tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError}, AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use ws_client::{TlsOptions, rustls};
+pub use ws_common::{tls::TlsOptions, rustls};
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
-    Accept, Broken, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
-    IllegalClose, InvalidClose, InvalidHeader, Kind, Message, MessageRef, Piece, PingError, Reject, Rejected,
-    Reply, Request, RequestError, Response, ResponseError, Role, SendError, Side, StreamError, Timeout,
+    Accept, TransportError, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
+    IllegalClose, InvalidClose, InvalidHeader, MessageKind, Message, MessageRef, Chunk, PingError, Reject, Rejected,
+    Responder, Request, RequestError, Response, ResponseError, Role, SendError, Initiator, StreamError, Timeout,
     Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use ws_client::sync::{Condvar, Mutex, MutexGuard, lock};
+use ws_common::sync::{Condvar, Mutex, MutexGuard, lock};
 use ws_core::bytes::Bytes;
 
 use crate::call::write;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, T
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_client::sync::atomic::{AtomicUsize, Ordering};
-use ws_client::{AcceptError, AcceptOptions, Shutdown};
+use ws_common::sync::atomic::{AtomicUsize, Ordering};
+use ws_common::{system::shutdown::Shutdown, AcceptError, AcceptOptions};
 
 use crate::accept::Incoming;
 use crate::signal::Signal;

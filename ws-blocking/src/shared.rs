@@ -8,11 +8,11 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ws_client::sync::{Mutex, lock, mutant};
-use ws_client::{Consumer, Duplex, Guard, Step};
+use ws_common::sync::{Mutex, lock, mutant};
+use ws_common::{duplex::{Consumer, Duplex, Step}, system::shutdown::Guard};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Connection, Data, Error, Event, Kind, Machine, Message, MessageRef, PingError, Reply,
+    CloseFrame, Closed, Connection, DataPoll, Error, Event, MessageKind, Machine, Message, MessageRef, PingError, Responder,
     SendError, StreamError,
 };
 
@@ -66,15 +66,15 @@ impl<S: Transport> Shared<S> {
         self.receive(|duplex| flow(duplex.next_event(|| self.driver.now())))
     }
 
-    /// The next piece of a message, or a whole one that had come before; [`Data::Ended`] at the end.
-    pub(crate) fn next_piece(&self) -> Result<Data, Error> {
+    /// The next chunk of a message, or a whole one that had come before; [`DataPoll::Ended`] at the end.
+    pub(crate) fn next_chunk(&self) -> Result<DataPoll, Error> {
         self.receive(|duplex| {
-            duplex.connection().receive_pieces(true);
+            duplex.connection().receive_chunks(true);
             flow(duplex.data(|| self.driver.now()))
         })
     }
 
-    /// The next whole message. What is left of one that was begun in pieces is passed over.
+    /// The next whole message. What is left of one that was begun in chunks is passed over.
     pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
         let mut received = None;
         self.receive(|duplex| flow(duplex.message_to(&mut received, || self.driver.now())))?;
@@ -83,13 +83,13 @@ impl<S: Transport> Shared<S> {
 
     /// Shows messages to `visitor` until it breaks off or the connection ends. While it runs, nothing is locked. Other threads may
     /// use the connection: so messages are owned, and do not wait for room for an answer.
-    pub(crate) fn visit(
+    pub(crate) fn for_each_borrowed(
         &self,
-        mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut queue = |answer: MessageRef<'_>| self.with(|connection| connection.send_ref(answer));
         while let Some(message) = self.recv()? {
-            if visitor(message.as_ref(), &mut Reply::through(&mut queue)).is_break() {
+            if visitor(message.as_ref(), &mut Responder::through(&mut queue)).is_break() {
                 break;
             }
         }
@@ -98,15 +98,15 @@ impl<S: Transport> Shared<S> {
 
     /// The same for a thread that alone uses the connection: messages are lent, each when there is room for an answer to it. The
     /// machine is taken out of the lock meanwhile.
-    pub(crate) fn visit_alone(
+    pub(crate) fn for_each_alone(
         &self,
-        mut visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut stand_in = Duplex::stand_in();
-        self.with(|connection| connection.receive_pieces(false));
+        self.with(|connection| connection.receive_chunks(false));
         loop {
             let mut own = self.driver.take(&mut stand_in);
-            let step = own.machine().visit(&mut visitor, || self.driver.now());
+            let step = own.machine().for_each_borrowed(&mut visitor, || self.driver.now());
             drop(own);
             let next = match flow(step) {
                 Continue(next) => next,
@@ -193,7 +193,7 @@ impl<S: Transport> Shared<S> {
         result.map_err(|_| refused.unwrap_or(PingError::Closed))
     }
 
-    pub(crate) fn start_message(&self, kind: Kind) -> Result<(), StreamError> {
+    pub(crate) fn start_message(&self, kind: MessageKind) -> Result<(), StreamError> {
         self.with(|connection| connection.start_message(kind))
     }
 

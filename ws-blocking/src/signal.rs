@@ -3,9 +3,9 @@
 use std::net::Shutdown;
 use std::sync::Weak;
 
-use ws_client::sync::atomic::{AtomicU8, Ordering};
-use ws_client::sync::{Mutex, lock};
-use ws_client::{Stop, Stopping};
+use ws_common::sync::atomic::{AtomicU8, Ordering};
+use ws_common::sync::{Mutex, lock};
+use ws_common::system::shutdown::{Stop, Stopping};
 
 use crate::transport::Transport;
 

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ws_client::Consumer;
+use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, Kind, Message, MessageRef, PingError, Reply, SendError, StreamError,
+    CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Responder, SendError, StreamError,
 };
 
 use crate::shared::Shared;
@@ -75,7 +75,7 @@ impl<S: Transport> Sender<S> {
     }
 
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream). What clones send meanwhile is refused.
-    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, S>, StreamError> {
+    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.0, kind)
     }
 }
@@ -98,13 +98,13 @@ impl<S: Transport> Receiver<S> {
         self.0.next()
     }
 
-    /// As [`WebSocket::visit`](crate::WebSocket::visit), but without waiting for room to answer: [`StreamError::Full`] says that
+    /// As [`WebSocket::for_each_borrowed`](crate::WebSocket::for_each_borrowed), but without waiting for room to answer: [`StreamError::Full`] says that
     /// there is none. The visitor may call any method of any sender.
-    pub fn visit(
+    pub fn for_each_borrowed(
         &mut self,
-        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+        visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.0.visit(visitor)
+        self.0.for_each_borrowed(visitor)
     }
 
     /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).

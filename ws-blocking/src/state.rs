@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ws_client::spare;
+use ws_common::system::buffer_pool;
 use ws_core::bytes::{Buf, Bytes, BytesMut};
 use ws_core::{Instant, Machine};
 
@@ -146,6 +146,6 @@ impl<M: Machine> State<M> {
             *inbound = BytesMut::new();
         }
         self.machine.outbound().release();
-        spare::release();
+        buffer_pool::release();
     }
 }

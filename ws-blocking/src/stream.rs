@@ -1,8 +1,8 @@
 //! Messages that are never whole in memory.
 
-use ws_client::Pieces;
+use ws_common::Chunks;
 use ws_core::bytes::Bytes;
-use ws_core::{Data, Error, Kind, StreamError};
+use ws_core::{DataPoll, Error, MessageKind, StreamError};
 
 use crate::shared::Shared;
 use crate::transport::Transport;
@@ -16,7 +16,7 @@ pub struct MessageWriter<'a, S: Transport> {
 }
 
 impl<'a, S: Transport> MessageWriter<'a, S> {
-    pub(crate) fn new(shared: &'a Shared<S>, kind: Kind) -> Result<Self, StreamError> {
+    pub(crate) fn new(shared: &'a Shared<S>, kind: MessageKind) -> Result<Self, StreamError> {
         shared.start_message(kind)?;
         Ok(Self { shared, is_finished: false })
     }
@@ -47,44 +47,44 @@ impl<S: Transport> Drop for MessageWriter<'_, S> {
     }
 }
 
-/// A message that is being received in pieces; see [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
+/// A message that is being received in chunks; see [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
 ///
 /// Dropped before its end, the rest of the message is passed over.
 pub struct MessageReader<'a, S: Transport> {
     shared: &'a Shared<S>,
-    pieces: Pieces,
+    chunks: Chunks,
 }
 
 impl<'a, S: Transport> MessageReader<'a, S> {
     pub(crate) fn begin(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
         // What is left of a message whose reader was dropped.
-        while shared.with(|connection| connection.is_within_pieces()) {
-            if shared.next_piece()? == Data::Ended {
+        while shared.with(|connection| connection.is_within_chunks()) {
+            if shared.next_chunk()? == DataPoll::Ended {
                 return Ok(None);
             }
         }
-        let pieces = Pieces::begin(shared.next_piece()?);
-        Ok(pieces.map(|pieces| Self { shared, pieces }))
+        let chunks = Chunks::begin(shared.next_chunk()?);
+        Ok(chunks.map(|chunks| Self { shared, chunks }))
     }
 
     /// The type of the message.
-    pub fn kind(&self) -> Kind {
-        self.pieces.kind()
+    pub fn kind(&self) -> MessageKind {
+        self.chunks.kind()
     }
 
-    /// The next piece, at most as large as what was read at once; `None` after the last.
+    /// The next chunk, at most as large as what was read at once; `None` after the last.
     ///
-    /// Text was checked as far as it came, but a character may be cut in two by the border of two pieces.
+    /// Text was checked as far as it came, but a character may be cut in two by the border of two chunks.
     ///
     /// An error if the message was cut off: why the connection failed, or [`Error::Unfinished`] if it was closed in order.
     #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
     pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        if let Some(first) = self.pieces.take_first() {
+        if let Some(first) = self.chunks.take_first() {
             return Ok(Some(first));
         }
-        if self.pieces.is_complete() {
+        if self.chunks.is_complete() {
             return Ok(None);
         }
-        self.pieces.next(self.shared.next_piece())
+        self.chunks.next(self.shared.next_chunk())
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use ws_client::socket::reset_on_close;
+use ws_common::system::socket::reset_on_close;
 
 /// A stream of bytes in both directions that one thread may read while another writes.
 ///

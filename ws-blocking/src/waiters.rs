@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ws_client::sync::Condvar;
+use ws_common::sync::Condvar;
 
 use crate::state::State;
 

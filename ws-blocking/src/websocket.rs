@@ -4,10 +4,10 @@ use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ws_client::{AcceptError, AcceptOptions, Channel, ConnectError, ConnectOptions, Duplex, Route};
+use ws_common::{duplex::Duplex, connector::Route, AcceptError, AcceptOptions, MaybeTls, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Config, Connection, Error, Event, Kind, Message, MessageRef, PingError, Reply,
+    CloseFrame, Closed, Config, Connection, Error, Event, MessageKind, Message, MessageRef, PingError, Responder,
     Request, Response, SendError, StreamError,
 };
 
@@ -69,7 +69,7 @@ impl<S: Transport> WebSocket<S> {
     /// `config` is the one that the connection was made with: it says how long a read may take at most. `epoch` is the
     /// moment that the connection's [`Instant`](ws_core::Instant)s count from.
     pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
-        let duplex = Duplex::new(Channel::plain(connection));
+        let duplex = Duplex::new(MaybeTls::plain(connection));
         let driver = Driver::new(transport, duplex, epoch, config.shortest_timeout());
         Self::new(Shared::new(driver, None))
     }
@@ -98,14 +98,14 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// Before a message is shown, there is room for an answer to it; until then, messages are read ahead within
     /// `max_read_ahead`. Nothing is locked while the visitor runs. If it panics, the connection can be used as before.
-    pub fn visit(
+    pub fn for_each_borrowed(
         &mut self,
-        visitor: impl FnMut(MessageRef<'_>, &mut Reply<'_>) -> ControlFlow<()>,
+        visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        self.shared.visit_alone(visitor)
+        self.shared.for_each_alone(visitor)
     }
 
-    /// Receives the next message in pieces, as they come: of any size, without ever being whole in memory. `None` once the
+    /// Receives the next message in chunks, as they come: of any size, without ever being whole in memory. `None` once the
     /// connection has ended in order.
     pub fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
         MessageReader::begin(&self.shared)
@@ -151,7 +151,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is
     /// finished, no other message can be sent.
-    pub fn send_stream(&mut self, kind: Kind) -> Result<MessageWriter<'_, S>, StreamError> {
+    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.shared, kind)
     }
 

@@ -171,11 +171,11 @@ pub(crate) const ABNORMAL: u16 = 1006;
 
 /// One of the two ends of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Side {
+pub enum Initiator {
     /// This end.
-    Us,
+    Local,
     /// The other end.
-    Peer,
+    Remote,
 }
 
 /// How a connection ended: the last thing that it reports.
@@ -188,7 +188,7 @@ pub struct Closed {
     /// The reason in the peer's Close frame.
     pub reason: ByteString,
     /// The side that began to close, or broke the connection. A deadline that the peer missed is ours.
-    pub by: Side,
+    pub initiator: Initiator,
     /// Whether both Close frames were exchanged.
     pub clean: bool,
     /// How many messages were accepted for sending, of which the transport has not taken all bytes.
@@ -198,7 +198,7 @@ pub struct Closed {
 
 impl Closed {
     /// The end of something that was not closed in order, and has lost nothing.
-    pub fn abrupt(code: u16, by: Side) -> Self {
+    pub fn abrupt(code: u16, by: Initiator) -> Self {
         Self { code, reason: ByteString::new(), by, clean: false, unsent: 0, violation: None }
     }
 
@@ -211,9 +211,9 @@ impl Closed {
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = match self.by {
-            Side::Us => "us",
-            Side::Peer => "the peer",
+        let by = match self.initiator {
+            Initiator::Local => "us",
+            Initiator::Remote => "the peer",
         };
         let how = if self.clean { "closed" } else { "broken off" };
         write!(f, "{how} by {by} with code {}", self.code)?;

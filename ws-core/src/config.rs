@@ -50,7 +50,7 @@ impl Default for Config {
 
 impl Config {
     /// The largest message that is received whole, in payload bytes, inflated if it is compressed. Default: 16 MiB. A
-    /// larger one is answered with Close 1009 as soon as a header announces it, or as soon as it inflates to more. Messages received in pieces are exempt.
+    /// larger one is answered with Close 1009 as soon as a header announces it, or as soon as it inflates to more. Messages received in chunks are exempt.
     #[must_use]
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = bytes;

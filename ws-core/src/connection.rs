@@ -7,7 +7,7 @@ mod compression;
 mod ending;
 mod read_ahead;
 mod sending;
-mod visit;
+mod borrowed;
 
 use bytes::{Bytes, BytesMut};
 
@@ -17,7 +17,7 @@ use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout};
 use crate::frame::Role;
 use crate::keepalive::{Due, Keepalive, earliest};
-use crate::machine::{Broken, Direction, Machine};
+use crate::machine::{TransportError, Direction, Machine};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
@@ -27,15 +27,15 @@ use crate::time::Instant;
 
 use closing::Closing;
 use read_ahead::ReadAhead;
-pub use visit::{Data, Reply, Visit};
+pub use borrowed::{DataPoll, Responder, ForEachEnd};
 
 /// One end of an open WebSocket connection, as a [`Machine`].
 ///
 /// It comes out of [`ClientHandshake::open`](crate::ClientHandshake::open) or
 /// [`ServerHandshake::accept`](crate::ServerHandshake::accept).
 ///
-/// - **Receiving**: [`poll_event`](Machine::poll_event) gives owned messages; [`visit`](Self::visit) lends them;
-///   [`receive_pieces`](Self::receive_pieces) gives messages of any size as they come.
+/// - **Receiving**: [`poll_event`](Machine::poll_event) gives owned messages; [`for_each_borrowed`](Self::for_each_borrowed) lends them;
+///   [`receive_chunks`](Self::receive_chunks) gives messages of any size as they come.
 /// - **Sending**: [`send`](Self::send), [`send_ref`](Self::send_ref), [`ping`](Self::ping), and in parts
 ///   [`start_message`](Self::start_message). Nothing leaves before the driver writes [`outbound`](Machine::outbound).
 /// - **Closing**: [`close`](Self::close) begins the closing handshake. A Close frame from the peer, a violation or a
@@ -52,9 +52,9 @@ pub struct Connection {
     keepalive: Keepalive,
     closing: Closing,
     ahead: ReadAhead,
-    /// A piece of a message was handed out, and was not its last.
-    is_within_pieces: bool,
-    /// A piece was dropped while we wait for the end.
+    /// A chunk of a message was handed out, and was not its last.
+    is_within_chunks: bool,
+    /// A chunk was dropped while we wait for the end.
     is_cut: bool,
     /// What the driver said last.
     now: Instant,
@@ -91,7 +91,7 @@ impl Connection {
             send: Send::new(role, config, random, &outbound),
             closing: Closing::new(config.close_timeout),
             ahead: ReadAhead::new(config.max_read_ahead),
-            is_within_pieces: false,
+            is_within_chunks: false,
             is_cut: false,
             inbound: inbound.into(),
             outbound,
@@ -160,7 +160,7 @@ impl Connection {
         self.keepalive.resume(now);
     }
 
-    /// The straight path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
+    /// The fast path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
     /// message moves through the layers of an adapter for a fraction of what the result of an event costs there.
     #[inline(always)]
     fn poll_whole(&mut self) -> Option<Message> {
@@ -203,7 +203,7 @@ impl Connection {
     fn received(&mut self, received: Received) -> Event {
         match received {
             Received::Message(message) => Event::Message(message),
-            Received::Piece(piece) => Event::Piece(piece),
+            Received::Chunk(chunk) => Event::Chunk(chunk),
             Received::Ping(payload) => {
                 // RFC 6455 §5.5.2: a ping is answered, unless a Close frame was already received; and §5.5.1: nothing
                 // follows our own Close frame.
@@ -284,7 +284,7 @@ impl Machine for Connection {
         self.closing.wrote(false, now);
     }
 
-    fn handle_error(&mut self, error: Broken, now: Instant) {
+    fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
             Direction::Read => self.closing.read_failed(error, now),

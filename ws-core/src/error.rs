@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::close::{CloseCode, IllegalClose};
-use crate::machine::Broken;
+use crate::machine::TransportError;
 use crate::message::Message;
 
 /// Why a connection failed. It is reported once; [`Event::Closed`](crate::Event::Closed) follows.
@@ -18,9 +18,9 @@ pub enum Error {
     /// The peer missed a deadline.
     Timeout(Timeout),
     /// The transport failed.
-    Transport(Broken),
-    /// The connection ended in order, within a message that was being received in pieces. What says so is who hands out the
-    /// pieces, not the connection.
+    Transport(TransportError),
+    /// The connection ended in order, within a message that was being received in chunks. What says so is who hands out the
+    /// chunks, not the connection.
     Unfinished,
 }
 

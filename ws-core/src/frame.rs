@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::error::ViolationKind;
 use crate::mask::{self, MaskKey};
-use crate::message::Kind;
+use crate::message::MessageKind;
 
 /// Which end of a connection: it decides who masks (RFC 6455 §5.1) and who ends the TCP connection (§7.1.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -73,11 +73,11 @@ impl Opcode {
     }
 }
 
-impl From<Kind> for Opcode {
-    fn from(kind: Kind) -> Self {
+impl From<MessageKind> for Opcode {
+    fn from(kind: MessageKind) -> Self {
         match kind {
-            Kind::Text => Self::Text,
-            Kind::Binary => Self::Binary,
+            MessageKind::Text => Self::Text,
+            MessageKind::Binary => Self::Binary,
         }
     }
 }
@@ -278,7 +278,7 @@ impl Header {
 
 /// A data message in one frame, not compressed, that lies whole in a buffer: what nearly every frame is.
 pub(crate) struct Whole<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     pub(crate) mask: Option<MaskKey>,
     /// The length of its header.
     pub(crate) start: usize,
@@ -297,8 +297,8 @@ impl<'a> Whole<'a> {
     pub(crate) fn decode(bytes: &'a mut [u8], sender: Role) -> Option<Self> {
         let &mut [first, second, ..] = bytes else { return None };
         let kind = match first {
-            Self::BINARY => Kind::Binary,
-            Self::TEXT => Kind::Text,
+            Self::BINARY => MessageKind::Binary,
+            Self::TEXT => MessageKind::Text,
             _ => return None,
         };
         // If the mask bit is as it has to be, the length is left.

@@ -24,9 +24,9 @@ mod time;
 mod trace;
 mod utf8;
 
-pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, InvalidClose, Side};
+pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, InvalidClose, Initiator};
 pub use config::Config;
-pub use connection::{Connection, Data, Reply, Visit};
+pub use connection::{Connection, Data, Responder, ForEachEnd};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, NegotiatedDeflate};
 pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
@@ -37,8 +37,8 @@ pub use handshake::{
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};
-pub use machine::{Broken, Direction, Machine};
-pub use message::{Event, Kind, Message, MessageRef, Piece};
+pub use machine::{TransportError, Direction, Machine};
+pub use message::{Event, MessageKind, Message, MessageRef, Chunk};
 pub use outbound::Outbound;
 pub use random::Random;
 pub use time::Instant;

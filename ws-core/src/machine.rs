@@ -56,7 +56,7 @@ pub trait Machine {
 
     /// The transport failed. After a failure to write, the driver reads on until the end of the stream: what the
     /// peer said last is worth more than a broken pipe. A failure to read is the end of the stream.
-    fn handle_error(&mut self, error: Broken, now: Instant);
+    fn handle_error(&mut self, error: TransportError, now: Instant);
 
     /// The next event, or `None` if the machine needs bytes or time first.
     fn poll_event(&mut self) -> Result<Option<Self::Event>, Self::Error>;
@@ -80,12 +80,12 @@ pub enum Direction {
 /// The transport failed: what a driver tells the machine, and what the machine tells the user if nothing better
 /// explains the end.
 #[derive(Debug)]
-pub struct Broken {
+pub struct TransportError {
     direction: Direction,
     source: Box<dyn Error + Send + Sync>,
 }
 
-impl Broken {
+impl TransportError {
     /// A read failed with `source`.
     pub fn read(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { direction: Direction::Read, source: source.into() }
@@ -118,7 +118,7 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.direction {
             Direction::Read => "reading from",
@@ -128,7 +128,7 @@ impl fmt::Display for Broken {
     }
 }
 
-impl Error for Broken {
+impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.source)
     }

@@ -11,7 +11,7 @@ use crate::close::{CloseFrame, Closed};
 
 /// The type of a data message (RFC 6455 §5.6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
+pub enum MessageKind {
     /// UTF-8 text, opcode 0x1.
     Text,
     /// Any bytes, opcode 0x2.
@@ -39,10 +39,10 @@ impl Message {
     }
 
     /// Which of the two it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MessageKind {
         match self {
-            Self::Text(_) => Kind::Text,
-            Self::Binary(_) => Kind::Binary,
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
         }
     }
 
@@ -136,10 +136,10 @@ pub enum MessageRef<'a> {
 
 impl<'a> MessageRef<'a> {
     /// Which of the two it is.
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> MessageKind {
         match self {
-            Self::Text(_) => Kind::Text,
-            Self::Binary(_) => Kind::Binary,
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
         }
     }
 
@@ -152,36 +152,36 @@ impl<'a> MessageRef<'a> {
     }
 }
 
-/// A part of a message that is received in pieces.
+/// A part of a message that is received in chunks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Piece {
+pub struct Chunk {
     /// The type of the message that it belongs to.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// The next bytes of the payload; may be empty when `last`. Text was checked up to here, but a character may be
-    /// cut in two by the border of two pieces.
+    /// cut in two by the border of two chunks.
     pub bytes: Bytes,
     /// Whether the message ends here.
     pub last: bool,
 }
 
-impl Piece {
-    pub(crate) fn new(kind: Kind, bytes: Bytes, last: bool) -> Self {
+impl Chunk {
+    pub(crate) fn new(kind: MessageKind, bytes: Bytes, last: bool) -> Self {
         Self { kind, bytes, last }
     }
 }
 
 /// What a [`Connection`](crate::Connection) reports.
 ///
-/// The order is (`Message` | `Piece` | `Ping` | `Pong`)\*, `Closing`?, `Closed`. A failure comes as one error in between,
+/// The order is (`Message` | `Chunk` | `Ping` | `Pong`)\*, `Closing`?, `Closed`. A failure comes as one error in between,
 /// before `Closed`, which always comes, once, and last.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A whole data message.
     Message(Message),
-    /// A part of a data message, while [receiving in pieces](crate::Connection::receive_pieces).
-    Piece(Piece),
+    /// A part of a data message, while [receiving in chunks](crate::Connection::receive_chunks).
+    Chunk(Chunk),
     /// A ping, which is being answered.
     Ping(Bytes),
     /// A pong.

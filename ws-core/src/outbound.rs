@@ -91,13 +91,13 @@ impl Outbound {
 
     /// Gives back the memory that it holds for reuse. A driver calls this before it waits for the peer.
     pub fn release(&mut self) {
-        drop(self.take_spare());
+        drop(self.take_buffer());
     }
 
     /// Gives back the memory that it holds for reuse, as [`release`](Self::release) does, and hands out the most of it for the next
     /// one that writes. It is empty, and without memory if there was none or something waits.
     #[inline]
-    pub fn take_spare(&mut self) -> Vec<u8> {
+    pub fn take_buffer(&mut self) -> Vec<u8> {
         if self.waiting > 0 {
             return Vec::new();
         }
@@ -240,7 +240,7 @@ impl Outbound {
     /// For the machine itself, in its [`handle_write`](crate::Machine::handle_write).
     #[inline]
     pub fn acknowledge(&mut self, n: usize) {
-        // In most cases the transport takes all that waits, and that lies in one piece.
+        // In most cases the transport takes all that waits, and that lies in one chunk.
         if n == self.waiting && self.in_flight == 0 && self.segments.is_empty() {
             self.written += n as u64;
             self.waiting = 0;

@@ -16,7 +16,7 @@ use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
 use crate::mask;
-use crate::message::{Kind, Message, Piece};
+use crate::message::{MessageKind, Message, Chunk};
 use crate::trace;
 use crate::utf8::{Text, Utf8};
 use partial::{Assembly, Frame, Partial};
@@ -29,7 +29,7 @@ const CLOSE: u8 = 0x8;
 /// What came in.
 pub(crate) enum Received {
     Message(Message),
-    Piece(Piece),
+    Chunk(Chunk),
     Ping(Bytes),
     Pong(Bytes),
     Close(CloseFrame),
@@ -45,9 +45,9 @@ pub(crate) struct Receive {
     /// The data frame whose payload is coming in.
     frame: Option<Frame>,
     /// The message that has begun and not ended.
-    /// Invariant: a binary message of one frame that is not compressed comes here only in pieces.
+    /// Invariant: a binary message of one frame that is not compressed comes here only in chunks.
     message: Option<Partial>,
-    in_pieces: bool,
+    in_chunks: bool,
     /// Invariant: from where it ends on, nothing was taken.
     block: Block,
     /// The violation that was found is one of a Close frame.
@@ -67,7 +67,7 @@ impl Receive {
             position: 0,
             frame: None,
             message: None,
-            in_pieces: false,
+            in_chunks: false,
             block: Block::default(),
             is_close_broken: false,
             violation: None,
@@ -81,19 +81,19 @@ impl Receive {
         self.inflater = Some(Box::new(inflater));
     }
 
-    /// Hand out messages in pieces, from the one under way on; or whole again, from the next one on.
-    pub(crate) fn set_pieces(&mut self, in_pieces: bool) {
-        self.in_pieces = in_pieces;
+    /// Hand out messages in chunks, from the one under way on; or whole again, from the next one on.
+    pub(crate) fn set_chunks(&mut self, in_chunks: bool) {
+        self.in_chunks = in_chunks;
     }
 
-    pub(crate) fn is_in_pieces(&self) -> bool {
-        self.in_pieces
+    pub(crate) fn is_in_chunks(&self) -> bool {
+        self.in_chunks
     }
 
-    /// The message under way is to be assembled. This is what has come of it in pieces, none of which was handed out.
+    /// The message under way is to be assembled. This is what has come of it in chunks, none of which was handed out.
     pub(crate) fn take_back(&mut self, bytes: Vec<u8>) -> Result<(), Violation> {
         let Some(message) = &mut self.message else { return Ok(()) };
-        if let Assembly::Pieces { utf8, .. } = &mut message.data {
+        if let Assembly::Chunks { utf8, .. } = &mut message.data {
             message.data = match utf8.take() {
                 Some(utf8) => Assembly::Text(Text::from_parts(bytes, utf8)),
                 None => Assembly::Binary(bytes),
@@ -103,12 +103,12 @@ impl Receive {
         self.check_size(size)
     }
 
-    /// A message that has come in pieces, none of which was handed out.
-    pub(crate) fn joined(&self, kind: Kind, bytes: Vec<u8>) -> Result<Message, Violation> {
+    /// A message that has come in chunks, none of which was handed out.
+    pub(crate) fn joined(&self, kind: MessageKind, bytes: Vec<u8>) -> Result<Message, Violation> {
         self.check_size(bytes.len() as u64)?;
         Ok(match kind {
-            Kind::Text => Message::Text(Text::from_parts(bytes, Utf8::default()).into_string().into()),
-            Kind::Binary => Message::Binary(bytes.into()),
+            MessageKind::Text => Message::Text(Text::from_parts(bytes, Utf8::default()).into_string().into()),
+            MessageKind::Binary => Message::Binary(bytes.into()),
         })
     }
 
@@ -140,9 +140,9 @@ impl Receive {
         Header::decode(inbound, self.rules).map_err(|kind| self.violation(kind))
     }
 
-    /// The next message, piece or control frame; `None` if more bytes are needed.
+    /// The next message, chunk or control frame; `None` if more bytes are needed.
     ///
-    /// It knows all frames. Those on the [straight path](Self::whole) only pass by, if anything is unusual about them.
+    /// It knows all frames. Those on the [fast path](Self::whole) only pass by, if anything is unusual about them.
     pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
         let received = if self.waits_in_place(inbound) { Ok(None) } else { self.poll_frames(inbound) };
         if let Ok(None) = received {
@@ -156,8 +156,8 @@ impl Receive {
             return Err(*violation);
         }
         loop {
-            if let Some(piece) = self.apply_mode()? {
-                return Ok(Some(piece));
+            if let Some(chunk) = self.apply_mode()? {
+                return Ok(Some(chunk));
             }
             if self.frame.is_none() {
                 let decoded = self.decode(inbound);
@@ -200,25 +200,25 @@ impl Receive {
             (Opcode::Continuation, None) => return Err(violation(ViolationKind::UnexpectedContinuation)),
             (_, Some(_)) => return Err(violation(ViolationKind::UnfinishedMessage)),
             (Opcode::Text, None) => Partial::new(
-                Kind::Text,
+                MessageKind::Text,
                 header.rsv1(),
-                if self.in_pieces {
-                    Assembly::pieces(Some(Utf8::default()))
+                if self.in_chunks {
+                    Assembly::chunks(Some(Utf8::default()))
                 } else {
                     Assembly::Text(Text::default())
                 },
             ),
             (_, None) => Partial::new(
-                Kind::Binary,
+                MessageKind::Binary,
                 header.rsv1(),
-                if self.in_pieces { Assembly::pieces(None) } else { Assembly::Binary(Vec::new()) },
+                if self.in_chunks { Assembly::chunks(None) } else { Assembly::Binary(Vec::new()) },
             ),
         };
         if !message.compressed {
             message.size = message.size.saturating_add(header.payload_len());
         }
         message.fragments = message.fragments.saturating_add(1);
-        if matches!(message.data, Assembly::Pieces { .. }) {
+        if matches!(message.data, Assembly::Chunks { .. }) {
             // A message that is not kept has no limit on its size; only fragments that bring nothing are counted.
             if header.payload_len() > 0 {
                 message.fragments = 0;
@@ -252,7 +252,7 @@ impl Receive {
                     return Err(self.violation_at(there));
                 }
             }
-            Assembly::Pieces { utf8, begun } => {
+            Assembly::Chunks { utf8, begun } => {
                 *begun |= there > 0;
                 if let Some(utf8) = utf8 {
                     utf8.feed(&inbound[..there], |_| ()).map_err(|at| self.violation_at(at))?;
@@ -262,11 +262,11 @@ impl Receive {
                 }
                 frame.took(there);
                 self.position += there as u64;
-                let piece = Piece::new(message.kind, inbound.split_to(there).freeze(), ends);
+                let chunk = Chunk::new(message.kind, inbound.split_to(there).freeze(), ends);
                 if !ends {
                     self.message = Some(message);
                 }
-                return Ok((there > 0 || ends).then_some(Received::Piece(piece)));
+                return Ok((there > 0 || ends).then_some(Received::Chunk(chunk)));
             }
         }
         frame.took(there);
@@ -279,23 +279,23 @@ impl Receive {
     }
 
     /// If the message under way is not wanted in the way in which it was begun, changes that. What was assembled becomes
-    /// the first piece; a message that was to come in pieces, of which none was handed out, is assembled.
+    /// the first chunk; a message that was to come in chunks, of which none was handed out, is assembled.
     fn apply_mode(&mut self) -> Result<Option<Received>, Violation> {
         let Some(message) = &mut self.message else { return Ok(None) };
-        match (&mut message.data, self.in_pieces) {
-            (Assembly::Pieces { begun: false, .. }, false) => self.take_back(Vec::new()).map(|()| None),
-            (Assembly::Pieces { .. }, _) | (_, false) => Ok(None),
+        match (&mut message.data, self.in_chunks) {
+            (Assembly::Chunks { begun: false, .. }, false) => self.take_back(Vec::new()).map(|()| None),
+            (Assembly::Chunks { .. }, _) | (_, false) => Ok(None),
             (data, true) => {
-                let (bytes, utf8) = match mem::replace(data, Assembly::pieces(None)) {
+                let (bytes, utf8) = match mem::replace(data, Assembly::chunks(None)) {
                     Assembly::Text(text) => {
                         let (bytes, utf8) = text.into_parts();
                         (bytes.into(), Some(utf8))
                     }
                     Assembly::Binary(bytes) => (bytes.into(), None),
-                    Assembly::Pieces { .. } => (Bytes::new(), None),
+                    Assembly::Chunks { .. } => (Bytes::new(), None),
                 };
-                *data = Assembly::Pieces { utf8, begun: !bytes.is_empty() };
-                Ok((!bytes.is_empty()).then(|| Received::Piece(Piece::new(message.kind, bytes, false))))
+                *data = Assembly::Chunks { utf8, begun: !bytes.is_empty() };
+                Ok((!bytes.is_empty()).then(|| Received::Chunk(Chunk::new(message.kind, bytes, false))))
             }
         }
     }

@@ -13,7 +13,7 @@ pub(crate) fn sending(header: &Header) {
     }
 }
 
-/// A frame has come, or its header has, if the rest is looked at as it comes. On the straight path there is no header yet.
+/// A frame has come, or its header has, if the rest is looked at as it comes. On the fast path there is no header yet.
 #[inline(always)]
 pub(crate) fn received(header: impl FnOnce() -> Header) {
     if is_wanted() {

@@ -138,7 +138,7 @@ impl Text {
     }
 
     /// What there is, a character that is cut off included, and the check that goes on behind it: for a message that is
-    /// handed out in pieces from now on.
+    /// handed out in chunks from now on.
     pub(crate) fn into_parts(self) -> (Vec<u8>, Utf8) {
         let mut bytes = self.text.into_bytes();
         bytes.extend_from_slice(self.utf8.cut());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{Config, Connection, Deflate, Error, Event, Instant, Kind, Machine, Random, Role};
+use ws_core::{Config, Connection, Deflate, Error, Event, Instant, MessageKind, Machine, Random, Role};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -45,15 +45,15 @@ fn feed(connection: &mut Connection, bytes: &[u8]) {
     connection.handle_read(bytes.len(), at(0));
 }
 
-/// Takes every event; the bytes of the pieces, and the error if there was one.
+/// Takes every event; the bytes of the chunks, and the error if there was one.
 fn drain(connection: &mut Connection) -> (usize, Option<Error>) {
-    let mut pieces = 0;
+    let mut chunks = 0;
     loop {
         match connection.poll_event() {
-            Ok(Some(Event::Piece(piece))) => pieces += piece.bytes.len(),
+            Ok(Some(Event::Chunk(chunk))) => chunks += chunk.bytes.len(),
             Ok(Some(_)) => {}
-            Ok(None) => return (pieces, None),
-            Err(error) => return (pieces, Some(error)),
+            Ok(None) => return (chunks, None),
+            Err(error) => return (chunks, Some(error)),
         }
     }
 }
@@ -69,7 +69,7 @@ fn held<T>(case: impl FnOnce() -> T) -> (usize, usize, T) {
 /// A message of 64 MiB of zeros, compressed.
 fn bomb() -> Vec<u8> {
     let mut peer = open(Role::Server, &Config::default(), &Deflate::default());
-    peer.start_message(Kind::Binary).unwrap();
+    peer.start_message(MessageKind::Binary).unwrap();
     let mut bytes = Vec::new();
     for n in 1..=64 {
         let part = vec![0; KIB * KIB];
@@ -93,21 +93,21 @@ fn a_bomb_is_not_inflated_beyond_the_limit(bomb: &[u8]) {
     assert!(peak < 700 * KIB, "{peak} bytes for a message of 256 KiB");
 }
 
-fn in_pieces_a_bomb_is_never_there_at_once(bomb: &[u8]) {
-    let (_, peak, pieces) = held(|| {
+fn in_chunks_a_bomb_is_never_there_at_once(bomb: &[u8]) {
+    let (_, peak, chunks) = held(|| {
         let mut connection = open(Role::Client, &Config::default(), &Deflate::default());
-        connection.receive_pieces(true);
-        let mut pieces = 0;
+        connection.receive_chunks(true);
+        let mut chunks = 0;
         for part in bomb.chunks(4 * KIB) {
             feed(&mut connection, part);
             let (inflated, error) = drain(&mut connection);
             assert!(error.is_none(), "{error:?}");
-            pieces += inflated;
+            chunks += inflated;
         }
-        pieces
+        chunks
     });
-    assert_eq!(pieces, 64 * KIB * KIB);
-    assert!(peak < 192 * KIB, "{peak} bytes for pieces");
+    assert_eq!(chunks, 64 * KIB * KIB);
+    assert!(peak < 192 * KIB, "{peak} bytes for chunks");
 }
 
 fn agreement_alone_costs_next_to_nothing() {
@@ -158,7 +158,7 @@ fn contexts_take_what_is_documented() {
 fn compression_takes_no_more_memory_than_it_says() {
     let bomb = bomb();
     a_bomb_is_not_inflated_beyond_the_limit(&bomb);
-    in_pieces_a_bomb_is_never_there_at_once(&bomb);
+    in_chunks_a_bomb_is_never_there_at_once(&bomb);
     agreement_alone_costs_next_to_nothing();
     what_need_not_be_kept_is_given_back();
     contexts_take_what_is_documented();

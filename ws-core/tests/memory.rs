@@ -8,7 +8,7 @@ use std::time::Duration;
 use peak_alloc::PeakAlloc;
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, Kind, Machine, MessageRef,
+    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, MessageKind, Machine, MessageRef,
     Random, Role,
 };
 
@@ -74,10 +74,10 @@ const SMALL: [(&str, Queue); 6] = [
     ("borrowed messages", |connection, n| connection.send_ref(MessageRef::Binary(&[7][..n % 2])).is_ok()),
     ("pings", |connection, _| connection.ping("").is_ok()),
     ("parts of a stream", |connection, n| {
-        (n > 0 || connection.start_message(Kind::Binary).is_ok()) && connection.continue_message(&[7]).is_ok()
+        (n > 0 || connection.start_message(MessageKind::Binary).is_ok()) && connection.continue_message(&[7]).is_ok()
     }),
     ("streams", |connection, _| {
-        connection.start_message(Kind::Text).is_ok() && connection.finish_message(b"").is_ok()
+        connection.start_message(MessageKind::Text).is_ok() && connection.finish_message(b"").is_ok()
     }),
 ];
 
@@ -172,7 +172,7 @@ fn a_peer_that_never_answers_a_ping() {
 
 fn a_message_without_end_sent_as_a_stream() {
     let mut connection = open(Config::default());
-    connection.start_message(Kind::Binary).unwrap();
+    connection.start_message(MessageKind::Binary).unwrap();
     let part = [7; 16 * KIB];
     for _ in 0..1 << 10 {
         connection.continue_message(&part).unwrap();
@@ -180,9 +180,9 @@ fn a_message_without_end_sent_as_a_stream() {
     }
 }
 
-fn a_message_without_end_received_in_pieces() {
+fn a_message_without_end_received_in_chunks() {
     let mut connection = open(Config::default());
-    connection.receive_pieces(true);
+    connection.receive_chunks(true);
     feed(&mut connection, &[0x81, 127, 0, 0, 1, 0, 0, 0, 0, 0]);
     let part = [b'x'; 16 * KIB];
     for _ in 0..1 << 10 {
@@ -279,7 +279,7 @@ fn memory_is_bounded() {
         ("an announced length", 4 * KIB, a_header_that_announces_16_mib),
         ("no pong", 16 * KIB, a_peer_that_never_answers_a_ping),
         ("streamed out", 64 * KIB, a_message_without_end_sent_as_a_stream),
-        ("streamed in", 64 * KIB, a_message_without_end_received_in_pieces),
+        ("streamed in", 64 * KIB, a_message_without_end_received_in_chunks),
         ("after the end", 64 * KIB, what_follows_a_violation_or_a_close),
         ("read ahead", 256 * KIB, a_flood_of_empty_messages_while_the_user_sends),
         ("small parts", 3 * KIB * KIB, a_message_of_a_mebibyte_that_comes_in_small_parts),

@@ -10,13 +10,13 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time;
-use ws_async::bytes::BytesMut;
-use ws_async::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, reset_on_close};
+use ws_async_core::bytes::BytesMut;
+use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, reset_on_close};
 
 use crate::resettable::Resettable;
 use crate::timer::Timer;
 
-/// Stands for tokio in the types of `ws-async`.
+/// Stands for tokio in the types of `ws-async-core`.
 #[derive(Clone, Copy, Debug)]
 pub enum Tokio {}
 

@@ -64,7 +64,7 @@ impl Receiver for Lent {
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
-        let visited = self.0.visit(|message, _| {
+        let visited = self.0.for_each_borrowed(|message, _| {
             take_lent(message, tally);
             if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

@@ -6,7 +6,7 @@ use std::time;
 
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncReadExt;
-use ws_core::{Connection, Event, Instant, Machine, Message, SendError, Visit};
+use ws_core::{Connection, Event, Instant, Machine, Message, SendError, ForEachEnd};
 
 use super::{Receiver, Sender, ours};
 use crate::scenario::{Kind, Role};
@@ -99,13 +99,13 @@ impl Receiver for Lent {
 
     async fn receive(&mut self, tally: &mut Tally) {
         loop {
-            let visit = self.0.connection.visit(|message, _| {
+            let visit = self.0.connection.for_each_borrowed(|message, _| {
                 ours::take_lent(message, tally);
                 if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             match visit.expect("no violation") {
-                Visit::Drained => self.0.read().await,
-                Visit::Stopped => return,
+                ForEachEnd::Drained => self.0.read().await,
+                ForEachEnd::Stopped => return,
                 other => panic!("unexpected {other:?}"),
             }
         }

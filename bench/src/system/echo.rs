@@ -10,7 +10,7 @@ use std::thread;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 
-use ws_core::{MessageRef, Reply};
+use ws_core::{MessageRef, Responder};
 use ws_tokio::Message;
 
 use super::child::{self, Run};
@@ -207,7 +207,7 @@ fn echo<W: Open<tokio::net::TcpStream>>(spec: Spec) -> Passed {
 fn lent(spec: Spec) -> Passed {
     let serve = async |stream| {
         // The client ends it without a word.
-        let _ = Ours::open(Role::Server, stream).await.visit(answer).await;
+        let _ = Ours::open(Role::Server, stream).await.for_each_borrowed(answer).await;
     };
     two_ends_on_tokio(serve, async |stream| {
         let mut socket = Ours::open(Role::Client, stream).await;
@@ -217,13 +217,13 @@ fn lent(spec: Spec) -> Passed {
                 Socket::feed(&mut socket, Message::Binary(payload.clone())).await;
             }
             let mut due = spec.under_way;
-            socket.visit(|message, _| count(message, &mut due, spec)).await.expect("echoes");
+            socket.for_each_borrowed(|message, _| count(message, &mut due, spec)).await.expect("echoes");
         })
         .await
     })
 }
 
-fn answer(message: MessageRef<'_>, reply: &mut Reply<'_>) -> ControlFlow<()> {
+fn answer(message: MessageRef<'_>, reply: &mut Responder<'_>) -> ControlFlow<()> {
     reply.send(message).expect("there is room");
     ControlFlow::Continue(())
 }

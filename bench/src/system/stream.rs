@@ -3,7 +3,7 @@
 use std::io;
 
 use ws_core::bytes::Bytes;
-use ws_tokio::Kind;
+use ws_tokio::MessageKind;
 
 use super::child::{self, Run};
 use super::echo::two_ends_on_tokio;
@@ -20,7 +20,7 @@ pub const COMMAND: Command = Command {
 usage: ws-bench stream [--rounds N]
 
 A client on tokio sends one binary message in parts of 64 KiB (`send_stream`), each of which is a frame, to a server in the
-same process, which receives it in pieces (`recv_stream`), over loopback TCP. Prints the most memory that the process has had in RAM
+same process, which receives it in chunks (`recv_stream`), over loopback TCP. Prints the most memory that the process has had in RAM
 (VmHWM), of which the first row is what it has without a message, and the processor time of both ends per byte. Ours only.",
     run,
 };
@@ -42,7 +42,7 @@ fn run(options: &Options, words: &[String]) -> io::Result<()> {
     print!(
         "{}",
         Grid {
-            title: "One message in fragments of 64 KiB, sent and received in pieces".into(),
+            title: "One message in fragments of 64 KiB, sent and received in chunks".into(),
             unit: "both ends in one process".into(),
             columns: vec!["peak memory, KiB".into(), "processor time, ns per KiB".into()],
             rows: rows.collect(),
@@ -57,8 +57,8 @@ fn streamed(bytes: usize) -> io::Result<[f64; 2]> {
         let mut socket = Ours::open(Role::Server, stream).await;
         let mut reader = socket.recv_stream().await.expect("no violation").expect("a message");
         let mut came = 0;
-        while let Some(piece) = reader.next().await.expect("no violation") {
-            came += Bytes::len(&piece);
+        while let Some(chunk) = reader.next().await.expect("no violation") {
+            came += Bytes::len(&chunk);
         }
         assert_eq!(came, bytes);
         // The client waits for an answer, so that all is over when the clock stops.
@@ -68,7 +68,7 @@ fn streamed(bytes: usize) -> io::Result<[f64; 2]> {
         let mut socket = Ours::open(Role::Client, stream).await;
         let part = payload(PART);
         let clock = Clock::start();
-        let mut writer = socket.send_stream(Kind::Binary).expect("none is under way");
+        let mut writer = socket.send_stream(MessageKind::Binary).expect("none is under way");
         for _ in 0..bytes / PART {
             writer.write(&part).await.expect("sent");
         }

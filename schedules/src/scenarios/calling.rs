@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use shuttle::future::{spawn, yield_now};
 use shuttle::rand::{RngCore, thread_rng};
-use ws_async::{Client, Handle, Receiver, Reconnect, Sender};
-use ws_client::sync::{Mutex, lock};
+use ws_async_core::{Client, Handle, Receiver, Reconnect, Sender};
+use ws_common::sync::{Mutex, lock};
 use ws_core::{CloseCode, Message, Role};
 
 use super::client::{builder, open, serve_over};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shuttle::future::{JoinHandle, spawn, yield_now};
-use ws_async::{Client, ClientEvent, Handle, Reconnect};
+use ws_async_core::{Client, ClientEvent, Handle, Reconnect};
 use ws_core::{CloseCode, Message, Role};
 
 use super::{config, give_up, is_over, script};
@@ -70,7 +70,7 @@ pub(super) async fn connect(steps: Vec<Step>, flags: &Flags) -> (Client<Model>, 
     (client, peer)
 }
 
-pub(super) fn builder() -> ws_async::ClientBuilder<Client<Model>> {
+pub(super) fn builder() -> ws_async_core::ClientBuilder<Client<Model>> {
     Client::builder("ws://192.0.2.1/").config(config()).max_send_buffer(200)
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use shuttle::future::{JoinHandle, spawn};
-use ws_async::{ClientEvent, Receiver};
-use ws_core::{CloseCode, Kind, Message, Role};
+use ws_async_core::{ClientEvent, Receiver};
+use ws_core::{CloseCode, MessageKind, Message, Role};
 
 use super::client::connect;
 use super::{is_over, over, rest};
@@ -17,7 +17,7 @@ use crate::runtime::{self, Model};
 /// The longest of all deadlines.
 const LONG: Duration = Duration::from_secs(60);
 
-fn peer(steps: Vec<Step>, flags: &Flags) -> (ws_async::WebSocket<Model>, JoinHandle<Vec<Vec<u8>>>) {
+fn peer(steps: Vec<Step>, flags: &Flags) -> (ws_async_core::WebSocket<Model>, JoinHandle<Vec<Vec<u8>>>) {
     let (near, far) = pipe();
     (over(near), spawn(Peer::new(far, Role::Server).play(steps, flags.clone())))
 }
@@ -54,7 +54,7 @@ pub(super) async fn cut() {
     let (socket, peer) = peer(vec![], &flags);
     let (mut sender, receiver) = socket.split();
     let receiving = drain(receiver);
-    let mut writer = sender.send_stream(Kind::Binary).expect("the connection is open");
+    let mut writer = sender.send_stream(MessageKind::Binary).expect("the connection is open");
     writer.write(MARKER).await.expect("there is room");
     writer.flush().await.expect("the transport takes it");
     rest().await;

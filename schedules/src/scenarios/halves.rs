@@ -1,7 +1,7 @@
 //! The two halves of a connection, in tasks.
 
 use shuttle::future::{spawn, yield_now};
-use ws_async::{Receiver, Sender};
+use ws_async_core::{Receiver, Sender};
 use ws_core::{Message, Role};
 
 use super::{connect, give_up, is_over, operate, over, play, rest, script, stop};

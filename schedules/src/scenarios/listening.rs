@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use shuttle::future::spawn;
-use ws_async::Listener;
-use ws_client::AcceptOptions;
+use ws_async_core::Listener;
+use ws_common::AcceptOptions;
 use ws_core::Role;
 
 use super::{config, is_over};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_async::{Event as Received, MessageRef, Receiver, Reply, Sender, WebSocket};
+use ws_async_core::{Event as Received, MessageRef, Receiver, Responder, Sender, WebSocket};
 use ws_core::{CloseCode, Error, Message, SendError};
 
 use crate::flags::{Flag, Flags};
@@ -77,12 +77,12 @@ macro_rules! receive {
                     },
                     Operation::Visit => {
                         let mut has_come = false;
-                        let visitor = |message: MessageRef<'_>, _: &mut Reply<'_>| {
+                        let visitor = |message: MessageRef<'_>, _: &mut Responder<'_>| {
                             assert!(matches!(message, MessageRef::Binary(bytes) if bytes.len() == MESSAGE));
                             has_come = true;
                             ControlFlow::Break(())
                         };
-                        handle.visit(visitor).await.map(|()| has_come)
+                        handle.for_each_borrowed(visitor).await.map(|()| has_come)
                     }
                     _ => match handle.recv_stream().await {
                         Ok(Some(mut reader)) => loop {

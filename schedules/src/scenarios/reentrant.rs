@@ -11,8 +11,8 @@ use std::thread::panicking;
 use std::time::Duration;
 
 use shuttle::future::spawn;
-use ws_async::{Client, ClientEvent, Handle, MessageRef, Reconnect, Reply, Sender};
-use ws_client::sync::{Mutex, lock};
+use ws_async_core::{Client, ClientEvent, Handle, MessageRef, Reconnect, Responder, Sender};
+use ws_common::sync::{Mutex, lock};
 use ws_core::{CloseCode, Message, SendError};
 
 use super::client::{builder, open, serve};
@@ -36,12 +36,12 @@ pub(super) async fn visitor() {
     let peer = spawn(peer.play(steps, flags.clone()));
     let sender = Arc::new(Mutex::new(sender));
     let (mut seen, other) = (0, sender.clone());
-    let visitor = |_: MessageRef<'_>, _: &mut Reply<'_>| {
+    let visitor = |_: MessageRef<'_>, _: &mut Responder<'_>| {
         seen += 1;
         lock(&other).try_send(Message::binary(MARKER)).expect("there is room");
         if seen == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    receiver.visit(visitor).await.expect("the connection is open");
+    receiver.for_each_borrowed(visitor).await.expect("the connection is open");
     is_over(&flags);
     drop((sender, other, receiver));
     peer.await.expect("it ends");
@@ -62,11 +62,11 @@ pub(super) async fn echo() {
         sender
     });
     let mut seen = 0;
-    let visitor = |_: MessageRef<'_>, _: &mut Reply<'_>| {
+    let visitor = |_: MessageRef<'_>, _: &mut Responder<'_>| {
         seen += 1;
         if seen == ECHOES { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    receiver.visit(visitor).await.expect("the connection is open");
+    receiver.for_each_borrowed(visitor).await.expect("the connection is open");
     is_over(&flags);
     drop((sending.await, receiver));
     peer.await.expect("it ends");
@@ -81,8 +81,8 @@ pub(super) async fn panics() {
     let peer = spawn(peer.play(vec![Step::Send(2), Step::Answer], flags.clone()));
     let sending = spawn(async move { sender.flush().await });
     {
-        let visitor = |_: MessageRef<'_>, _: &mut Reply<'_>| panic!("the visitor's own");
-        let mut visiting = pin!(receiver.visit(visitor));
+        let visitor = |_: MessageRef<'_>, _: &mut Responder<'_>| panic!("the visitor's own");
+        let mut visiting = pin!(receiver.for_each_borrowed(visitor));
         let panicked = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| visiting.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(_)) => Poll::Ready(false),
@@ -105,7 +105,7 @@ pub(super) async fn hooks() {
     let (preparing, deciding) = (handle.clone(), handle.clone());
     let policy = Reconnect::never().decide(move |_| {
         call(lock(&deciding).as_ref().expect("it is built"));
-        Some(ws_client::Decision::RetryIn(Duration::ZERO))
+        Some(ws_common::reconnect::RetryDecision::RetryIn(Duration::ZERO))
     });
     let mut client: Client<Model> = builder()
         .reconnect(policy)

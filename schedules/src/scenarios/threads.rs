@@ -13,10 +13,10 @@ use shuttle::future::block_on;
 use shuttle::rand::{RngCore, thread_rng};
 use shuttle::thread;
 use ws_blocking::{Receiver, Sender, Transport, WebSocket};
-use ws_client::sync::{Clock, Mutex, lock, model};
+use ws_common::sync::{Clock, Mutex, lock, model};
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    CloseCode, Connection, Event as Received, Instant, Message, MessageRef, Random, Reply, Role, SendError,
+    CloseCode, Connection, Event as Received, Instant, Message, MessageRef, Random, Responder, Role, SendError,
 };
 
 use super::{config, operate, script};
@@ -272,12 +272,12 @@ fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
             },
             Operation::Visit => {
                 let mut has_come = false;
-                let visitor = |message: MessageRef<'_>, _: &mut Reply<'_>| {
+                let visitor = |message: MessageRef<'_>, _: &mut Responder<'_>| {
                     assert!(matches!(message, MessageRef::Binary(bytes) if bytes.len() == MESSAGE));
                     has_come = true;
                     ControlFlow::Break(())
                 };
-                receiver.visit(visitor).map(|()| has_come)
+                receiver.for_each_borrowed(visitor).map(|()| has_come)
             }
             _ => match receiver.recv_stream() {
                 Ok(Some(mut reader)) => loop {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_core::Stream;
 use futures_sink::Sink;
 use shuttle::future::spawn;
-use ws_async::WebSocket;
-use ws_client::sync::{Mutex, lock};
+use ws_async_core::WebSocket;
+use ws_common::sync::{Mutex, lock};
 use ws_core::{Message, SendError};
 
 use super::{connect, give_up, is_over, operate, play, script, stop};

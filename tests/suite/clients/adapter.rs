@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_client::{ClientEvent, ConfirmError, Session, Stats, Status};
+use ws_common::session::{ClientEvent, ConfirmError, Session, ClientStats, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
@@ -25,7 +25,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn take_unsent(&self) -> Vec<Message>;
     fn skip_stuck(&self) -> bool;
     fn status(&self) -> Status;
-    fn stats(&self) -> Stats;
+    fn stats(&self) -> ClientStats;
     fn compress(&self, wanted: bool);
     fn release_compressor(&self);
     fn handle(&self) -> Self::Handle;

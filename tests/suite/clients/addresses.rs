@@ -3,7 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use ws_client::ConnectError;
+use ws_common::ConnectError;
 
 use super::ClientAdapter;
 use super::watched::{persistent, watched};

@@ -5,8 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use ws_async::{Client, Handle, Runtime};
-use ws_client::{ClientEvent, ConfirmError, Session, Stats, Status};
+use ws_async_core::{Client, Handle, Runtime};
+use ws_common::session::{ClientEvent, ConfirmError, Session, ClientStats, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -89,7 +89,7 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         self.inner.status()
     }
 
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> ClientStats {
         self.inner.stats()
     }
 

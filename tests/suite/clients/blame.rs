@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use ws_client::{ConfirmError, Delivery};
+use ws_common::session::{ConfirmError, Delivery};
 use ws_core::SendError;
 
 use super::watched::{persistent, watched};

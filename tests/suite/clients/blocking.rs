@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
-use ws_client::{ClientEvent, ConfirmError, Stats, Status};
+use ws_common::session::{ClientEvent, ConfirmError, ClientStats, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -71,7 +71,7 @@ impl ClientAdapter for Client {
         self.status()
     }
 
-    fn stats(&self) -> Stats {
+    fn stats(&self) -> ClientStats {
         self.stats()
     }
 

@@ -1,6 +1,6 @@
 //! A short conversation that is cut at every byte of it.
 
-use ws_client::Delivery;
+use ws_common::session::Delivery;
 use ws_core::Deflate;
 
 use super::ClientAdapter;

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_client::{ClientBuilder, Reconnect, Status};
+use ws_common::{session::{ClientBuilder, Status}, reconnect::Reconnect};
 use ws_core::{CloseCode, SendError};
 
 use super::watched::{persistent, watched};

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use ws_client::Delivery;
+use ws_common::session::Delivery;
 use ws_core::{CloseCode, SendError};
 
 use super::watched::{persistent, watched};
@@ -68,7 +68,7 @@ pub fn handles_drive_the_client_too<A: ClientAdapter>() {
     });
     in_order_of_each(&witness.texts(), 3, 20);
     client.handle().close(CloseCode::NORMAL);
-    assert_eq!(client.handle().status(), ws_client::Status::Closed);
+    assert_eq!(client.handle().status(), ws_common::session::Status::Closed);
     assert!(matches!(client.handle().try_send("late"), Err(SendError::Closed(Some(_)))));
 }
 

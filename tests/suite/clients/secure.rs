@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::thread;
 
-use ws_client::rustls::{HandshakeKind, ServerConnection, StreamOwned};
-use ws_client::{ClientBuilder, Reconnect};
+use ws_common::rustls::{HandshakeKind, ServerConnection, StreamOwned};
+use ws_common::{session::ClientBuilder, reconnect::Reconnect};
 use ws_core::CloseCode;
 
 use super::watched::{persistent, watched};

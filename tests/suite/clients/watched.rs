@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use ws_client::{ClientBuilder, ClientEvent, GiveUp, Reconnect};
+use ws_common::{session::{ClientBuilder, ClientEvent}, reconnect::{GiveUp, Reconnect}};
 
 use super::ClientAdapter;
 use crate::ends::{FAR, quiet};

@@ -62,7 +62,7 @@ fn table() -> Vec<(Vec<u8>, u16, &'static str)> {
     table
 }
 
-/// Sends the bytes in one piece, in two at each of some places, and each by itself.
+/// Sends the bytes in one chunk, in two at each of some places, and each by itself.
 fn cuts(bytes: &[u8]) -> Vec<Vec<&[u8]>> {
     let two = (1..bytes.len().min(4)).map(|at| vec![&bytes[..at], &bytes[at..]]);
     let mut cuts: Vec<_> = two.collect();
@@ -73,13 +73,13 @@ fn cuts(bytes: &[u8]) -> Vec<Vec<&[u8]>> {
     cuts
 }
 
-fn violate(runtime: &str, pieces: &[&[u8]], code: u16, says: &str) {
+fn violate(runtime: &str, chunks: &[&[u8]], code: u16, says: &str) {
     let (testee, mut peer) = Testee::open(runtime, &[]);
     peer.text("before");
     assert_eq!(peer.receive_text(), "before");
-    for piece in pieces {
+    for chunk in chunks {
         // What comes behind a violation may meet a connection that has ended.
-        if peer.send_while_taken(piece, piece.len()) < piece.len() {
+        if peer.send_while_taken(chunk, chunk.len()) < chunk.len() {
             break;
         }
     }
@@ -104,8 +104,8 @@ fn every_violation_at_every_cut_is_answered_with_its_code() {
     bounded(|| {
         for_every_runtime(|runtime| {
             for (bytes, code, says) in table() {
-                for pieces in cuts(&bytes) {
-                    violate(runtime, &pieces, code, says);
+                for chunks in cuts(&bytes) {
+                    violate(runtime, &chunks, code, says);
                 }
             }
         });

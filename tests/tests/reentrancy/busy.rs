@@ -93,7 +93,7 @@ fn a_listener_does_not_wait_for_a_visitor_that_sleeps() {
         runtime.spawn(async move {
             let (incoming, _) = accepting.accept().await.unwrap();
             let (mut socket, _) = incoming.accept().await.unwrap();
-            let visit = socket.visit(|_, _| {
+            let visit = socket.for_each_borrowed(|_, _| {
                 asleep.send(()).unwrap();
                 thread::sleep(SLEEP);
                 ControlFlow::Continue(())

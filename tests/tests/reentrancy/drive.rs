@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::FutureExt;
-use ws_async::{CloseCode, Message};
+use ws_async_core::{CloseCode, Message};
 
 use crate::cell::Inside;
 use crate::memory::{Client, Handle, Point, Receiver, Sender, WebSocket};
@@ -23,7 +23,7 @@ impl Inside {
             }
             Point::Visit => {
                 self.provoke();
-                let visit = receiver.visit(|_, _| {
+                let visit = receiver.for_each_borrowed(|_, _| {
                     self.act();
                     ControlFlow::Break(())
                 });
@@ -43,7 +43,7 @@ impl Inside {
             Point::Wake | Point::WakeByCall | Point::WakerDrop => drop(self.with_waker(socket.recv()).await),
             Point::Visit => {
                 self.provoke();
-                let visit = socket.visit(|_, _| {
+                let visit = socket.for_each_borrowed(|_, _| {
                     self.act();
                     ControlFlow::Break(())
                 });

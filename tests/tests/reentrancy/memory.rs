@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use ws_async::bytes::BytesMut;
-use ws_async::{AcceptOptions, BorrowedSocket, Config, Io, Resolve, Runtime, SocketOptions};
+use ws_async_core::bytes::BytesMut;
+use ws_async_core::{AcceptOptions, BorrowedSocket, Config, Io, Resolve, Runtime, SocketOptions};
 use ws_tokio::Tokio;
 
 use crate::peer::Peer;
 
-pub(crate) type WebSocket = ws_async::WebSocket<Memory, Transport>;
-pub(crate) type Sender = ws_async::Sender<Memory, Transport>;
-pub(crate) type Receiver = ws_async::Receiver<Memory, Transport>;
-pub(crate) type Client = ws_async::Client<Memory>;
-pub(crate) type Handle = ws_async::Handle<Memory>;
-pub(crate) type Listener = ws_async::Listener<Memory>;
+pub(crate) type WebSocket = ws_async_core::WebSocket<Memory, Transport>;
+pub(crate) type Sender = ws_async_core::Sender<Memory, Transport>;
+pub(crate) type Receiver = ws_async_core::Receiver<Memory, Transport>;
+pub(crate) type Client = ws_async_core::Client<Memory>;
+pub(crate) type Handle = ws_async_core::Handle<Memory>;
+pub(crate) type Listener = ws_async_core::Listener<Memory>;
 
 /// A place where the library calls the user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

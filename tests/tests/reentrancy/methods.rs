@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_async::{CloseCode, ConfirmError, Kind, PingError, SendError};
+use ws_async_core::{CloseCode, ConfirmError, MessageKind, PingError, SendError};
 
 use crate::memory::{Handle, Listener, Receiver, Sender};
 
@@ -129,7 +129,7 @@ pub(crate) const SENDER: &[Method<Sender>] = &[
     }),
     method("send_stream", Effect::Closes, |mut sender, manner| {
         // A writer that is dropped closes the connection.
-        let outcome = match sender.send_stream(Kind::Text) {
+        let outcome = match sender.send_stream(MessageKind::Text) {
             Ok(mut writer) => once(writer.write("part")).map_or(Outcome::Done, |_| Outcome::Done),
             Err(error) => {
                 assert!(manner.is_within || manner.is_ending, "{error}");

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use ws_async::{CloseCode, Incoming};
+use ws_async_core::{CloseCode, Incoming};
 
 use crate::memory::{Memory, Transport, WebSocket, accept_options};
 

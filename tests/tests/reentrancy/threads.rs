@@ -149,7 +149,7 @@ fn cell(point: Point, method: Method, by_thread: bool) {
         Point::Visit => {
             peer.send("hello").unwrap();
             let receiver = own_receiver.as_mut().unwrap();
-            let visited = receiver.visit(|_, _| {
+            let visited = receiver.for_each_borrowed(|_, _| {
                 script.reach(Point::Visit);
                 ControlFlow::Break(())
             });

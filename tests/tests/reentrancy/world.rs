@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_async::{
+use ws_async_core::{
     ClientError, ClientEvent, CloseCode, Config, ConnectOptions, GiveUp, Incoming, Reconnect, Status,
 };
 
@@ -147,7 +147,7 @@ fn apply<H>(method: Method<H>, handle: &mut Option<H>, manner: Manner) -> Option
     Some(outcome)
 }
 
-async fn connect(url: &str) -> Result<WebSocket, ws_async::ConnectError> {
+async fn connect(url: &str) -> Result<WebSocket, ws_async_core::ConnectError> {
     let options = ConnectOptions::new(url)?;
     let options = options.open_timeout(NEVER).config(Config::default().ping_interval(None));
     Ok(WebSocket::connect(options).await?.0)

@@ -83,7 +83,7 @@ async fn an_error_is_reported_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn visit() {
+async fn for_each_borrowed() {
     at_every_poll(async |polls| {
         let transport = conversation();
         // Little room, so that replies have to be written before more is shown.
@@ -91,12 +91,12 @@ async fn visit() {
         let mut seen = Vec::new();
         polls
             .again(async || {
-                let visitor = |message: MessageRef<'_>, reply: &mut ws_tokio::Reply<'_>| {
+                let visitor = |message: MessageRef<'_>, reply: &mut ws_tokio::Responder<'_>| {
                     seen.push(format!("{message:?}"));
                     reply.send(message).unwrap();
                     ControlFlow::Continue(())
                 };
-                socket.visit(visitor).await
+                socket.for_each_borrowed(visitor).await
             })
             .await
             .unwrap();
@@ -124,8 +124,8 @@ async fn recv_stream_and_its_reader() {
                 }
             };
             let mut message = Vec::new();
-            while let Some(piece) = polls.again(async || reader.next().await).await.unwrap() {
-                message.extend_from_slice(&piece);
+            while let Some(chunk) = polls.again(async || reader.next().await).await.unwrap() {
+                message.extend_from_slice(&chunk);
             }
             messages.push((reader.kind(), message));
         }

@@ -2,7 +2,7 @@
 
 use suite::wire::{BINARY, CLOSE, PING};
 use ws_core::Role;
-use ws_tokio::{Config, Kind, WebSocket};
+use ws_tokio::{Config, MessageKind, WebSocket};
 
 use crate::polls::{Polls, at_every_poll};
 use crate::transport::Transport;
@@ -80,7 +80,7 @@ async fn ping() {
 async fn a_part_of_a_streamed_message() {
     at_every_poll(async |polls| {
         let (transport, mut socket) = connection();
-        let mut writer = socket.send_stream(Kind::Binary).unwrap();
+        let mut writer = socket.send_stream(MessageKind::Binary).unwrap();
         let mut sent = Vec::new();
         for i in 0..MESSAGES {
             let part = polls.cut(writer.write(vec![i; 90])).await;
@@ -103,7 +103,7 @@ async fn a_part_of_a_streamed_message() {
 async fn the_end_of_a_streamed_message() {
     at_every_poll(async |polls| {
         let (transport, mut socket) = connection();
-        let mut writer = socket.send_stream(Kind::Binary).unwrap();
+        let mut writer = socket.send_stream(MessageKind::Binary).unwrap();
         for i in 0..5 {
             writer.write(vec![i; 200]).await.unwrap();
         }

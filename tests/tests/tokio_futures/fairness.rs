@@ -42,7 +42,7 @@ async fn endless_pongs() {
 
     let transport = flooded(pongs.clone());
     let mut socket = transport.connection(Role::Client, &Config::default());
-    yields(socket.visit(|_, _| ControlFlow::Continue(())), &transport).await;
+    yields(socket.for_each_borrowed(|_, _| ControlFlow::Continue(())), &transport).await;
 
     let transport = flooded(pongs.clone());
     let mut socket = transport.connection(Role::Client, &Config::default());

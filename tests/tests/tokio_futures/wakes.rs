@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::{Sink, Stream};
 use suite::wire::{BINARY, CLOSE, FIN, PING, frame};
 use ws_core::{MessageRef, Role, StreamError};
-use ws_tokio::{CloseCode, Config, Kind, Message, Receiver, SendError, Sender};
+use ws_tokio::{CloseCode, Config, MessageKind, Message, Receiver, SendError, Sender};
 
 use crate::transport::Transport;
 
@@ -114,7 +114,7 @@ async fn parts_of_a_streamed_message_give_one_wake_up_and_one_write() {
     let sending = Waiter::new();
     let mut recv = pin!(receiver.recv());
     assert!(receiving.poll(&mut recv).is_pending());
-    let mut writer = sender.send_stream(Kind::Binary).unwrap();
+    let mut writer = sender.send_stream(MessageKind::Binary).unwrap();
     for _ in 0..64 {
         assert!(sending.poll(&mut pin!(writer.write("part"))).is_ready());
     }
@@ -164,7 +164,7 @@ async fn room_after_a_partial_write_is_seen_at_once() {
     let mut sink = Pin::new(&mut socket);
     assert_eq!(sink.as_mut().poll_ready(&mut Context::from_waker(&task.waker)), Poll::Ready(Ok(())));
     let (mut socket, task) = full();
-    let mut writer = socket.send_stream(Kind::Text).unwrap();
+    let mut writer = socket.send_stream(MessageKind::Text).unwrap();
     assert_eq!(task.poll(&mut pin!(writer.write("part"))), Poll::Ready(Ok(())));
     drop(writer);
     // Those that flush as well have queued theirs, and wait for the rest to leave.
@@ -319,7 +319,7 @@ async fn a_visitor_of_a_half_may_use_the_other_and_never_waits_for_room() {
     let mut answers = Vec::new();
     let task = Waiter::new();
     {
-        let mut visit = pin!(receiver.visit(|_, reply| {
+        let mut visit = pin!(receiver.for_each_borrowed(|_, reply| {
             answers.push((reply.send(MessageRef::Binary(&[1; 20])), sender.try_send("by itself").is_ok()));
             ControlFlow::Continue(())
         }));
@@ -336,7 +336,7 @@ async fn a_visitor_that_panics_leaves_the_connection_usable() {
     transport.give(message(3));
     transport.give(message(4));
     let visiting = tokio::spawn(async move {
-        let visiting = std::panic::AssertUnwindSafe(receiver.visit(|_, _| panic!("on purpose")));
+        let visiting = std::panic::AssertUnwindSafe(receiver.for_each_borrowed(|_, _| panic!("on purpose")));
         let panicked = futures_util::FutureExt::catch_unwind(visiting).await.is_err();
         (panicked, receiver)
     });

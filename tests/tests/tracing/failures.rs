@@ -1,6 +1,6 @@
 //! How a phase fails is told in its span, without what quotes the peer.
 
-use ws_client::{AcceptOptions, Accepting, ConnectOptions, Opening, Reach, ReachStep, Reached, Route};
+use ws_common::{connector::{Connector, ConnectorStep, Connected, Route}, AcceptOptions, ServerUpgrade, ConnectOptions, ClientUpgrade};
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine, Random};
 
@@ -23,8 +23,8 @@ fn lines_for<M: Machine>(machine: impl FnOnce() -> M, said: &[u8]) -> Vec<String
     .0
 }
 
-fn opening(options: &ConnectOptions, route: &Route) -> Opening {
-    Opening::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.time_to_open()))
+fn opening(options: &ConnectOptions, route: &Route) -> ClientUpgrade {
+    ClientUpgrade::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.time_to_open()))
         .unwrap()
 }
 
@@ -53,22 +53,22 @@ fn a_response_that_is_no_handshake_is_not_quoted() {
 #[test]
 fn a_request_without_tls_is_not_quoted_where_there_should_be_some() {
     let options = AcceptOptions::default().tls(SITE.acceptor.clone());
-    let accepting = || Accepting::new(&options, Random::from_seed([1; 32]), NOW).unwrap();
+    let accepting = || ServerUpgrade::new(&options, Random::from_seed([1; 32]), NOW).unwrap();
     let lines = lines_for(accepting, b"GET /feed?token=1 HTTP/1.1\r\n\r\n");
     assert_eq!(lines, ["tls begins", "tls: debug: failed error=the peer does not speak TLS", "tls ends"]);
 }
 
 /// A transport to the proxy, as a driver would find one.
-fn reached(options: &ConnectOptions) -> Reached<()> {
-    let mut reach = Reach::new(options, NOW);
+fn reached(options: &ConnectOptions) -> Connected<()> {
+    let mut reach = Connector::new(options, NOW);
     loop {
         match reach.poll(NOW) {
-            ReachStep::Resolve { port, .. } => {
+            ConnectorStep::Resolve { port, .. } => {
                 reach.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
             }
-            ReachStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
-            ReachStep::Done(reached) => return reached.unwrap(),
-            ReachStep::Wait(_) => unreachable!("every step was done"),
+            ConnectorStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
+            ConnectorStep::Done(reached) => return reached.unwrap(),
+            ConnectorStep::Wait(_) => unreachable!("every step was done"),
         }
     }
 }
@@ -114,12 +114,12 @@ fn a_proxy_that_refuses_says_why() {
 fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
     let options = ConnectOptions::new("ws://example.com/").unwrap();
     let (lines, ()) = lines_of(|| {
-        let mut reach = Reach::<()>::new(&options, NOW);
-        let ReachStep::Resolve { .. } = reach.poll(NOW) else { panic!("a name is to be resolved") };
+        let mut reach = Connector::<()>::new(&options, NOW);
+        let ConnectorStep::Resolve { .. } = reach.poll(NOW) else { panic!("a name is to be resolved") };
         reach.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
-        let ReachStep::Dial { attempt, .. } = reach.poll(NOW) else { panic!("an address is to be dialed") };
+        let ConnectorStep::Dial { attempt, .. } = reach.poll(NOW) else { panic!("an address is to be dialed") };
         reach.handle_result(attempt, Err(std::io::ErrorKind::ConnectionRefused.into()));
-        let ReachStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
+        let ConnectorStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
     });
     let expected = [
         "resolve{host=example.com} begins",

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{CloseCode, Config, Connection, Data, Instant, Kind, Machine, MessageRef, Random, Role};
+use ws_core::{CloseCode, Config, Connection, DataPoll, Instant, MessageKind, Machine, MessageRef, Random, Role};
 
 use crate::record::lines_of;
 
@@ -27,11 +27,11 @@ fn take_events(connection: &mut Connection) {
 }
 
 fn take_data(connection: &mut Connection) {
-    while let Ok(Data::Message(_)) = connection.poll_data() {}
+    while let Ok(DataPoll::Message(_)) = connection.poll_data() {}
 }
 
-fn visit(connection: &mut Connection) {
-    let _ = connection.visit(|_, _| ControlFlow::Continue(()));
+fn for_each_borrowed(connection: &mut Connection) {
+    let _ = connection.for_each_borrowed(|_, _| ControlFlow::Continue(()));
 }
 
 /// What a client and a server tell of frames that `from` sends, and of those that answer them.
@@ -133,7 +133,7 @@ fn a_frame_with_an_invalid_payload_is_told_once() {
 fn parts_of_a_streamed_message_are_frames() {
     let (lines, _) = lines_of(|| {
         let mut client = connection(Role::Client, &Config::default());
-        client.start_message(Kind::Binary).unwrap();
+        client.start_message(MessageKind::Binary).unwrap();
         client.continue_message(&[0; 5]).unwrap();
         client.finish_message(&[0; 6]).unwrap();
     });

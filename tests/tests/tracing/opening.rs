@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use suite::tls::SITE;
-use ws_client::{AcceptOptions, ConnectOptions};
+use ws_common::{AcceptOptions, ConnectOptions};
 use ws_core::{CloseCode, Config, Deflate};
 use ws_tokio::{Client, ClientEvent, Reconnect};
 

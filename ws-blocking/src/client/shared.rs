@@ -8,12 +8,9 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
 
-use ws_client::sync::atomic::{AtomicBool, Ordering};
-use ws_client::sync::{Mutex, lock};
-use ws_client::{
-    Action, ClientEvent, ConfirmError, ConnectError, ConnectOptions, Gauge, Mark, Question, Reached, Session,
-    Status,
-};
+use ws_common::sync::atomic::{AtomicBool, Ordering};
+use ws_common::sync::{Mutex, lock};
+use ws_common::{session::{Action, ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Status}, connector::Connected, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
@@ -347,7 +344,7 @@ impl Shared {
         has_question
     }
 
-    fn opened(&self, attempt: u64, opened: Result<Reached<TcpStream>, ConnectError>) {
+    fn opened(&self, attempt: u64, opened: Result<Connected<TcpStream>, ConnectError>) {
         self.change(|session, now| {
             if lock(&self.errand).attempt != attempt {
                 return;

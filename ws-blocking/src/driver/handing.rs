@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use ws_client::sync::{MutexGuard, mutant};
+use ws_common::sync::{MutexGuard, mutant};
 
 use super::{Driven, Driver, Next};
 use crate::behind::{self, Left};

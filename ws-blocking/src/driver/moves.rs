@@ -6,8 +6,8 @@ use std::mem::{forget, take};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use ws_client::sync::{MutexGuard, mutant};
-use ws_core::{Broken, Direction};
+use ws_common::sync::{MutexGuard, mutant};
+use ws_core::{TransportError, Direction};
 
 use super::{CHUNK, Driven, Driver, READS_IN_A_ROW, WRITES_IN_A_ROW};
 use crate::call::{PATIENCE, advance, is_end, is_timeout, within, write};
@@ -34,13 +34,13 @@ impl<S: Transport, M: Driven> Drop for Busy<'_, S, M> {
             Direction::Read => {
                 state.is_reading = false;
                 state.read_ended = true;
-                state.machine.handle_error(Broken::read(REASON), now);
+                state.machine.handle_error(TransportError::read(REASON), now);
             }
             Direction::Write => {
                 state.is_writing = false;
                 state.write_ended = true;
                 state.taken.clear();
-                state.machine.handle_error(Broken::write(REASON), now);
+                state.machine.handle_error(TransportError::write(REASON), now);
             }
         }
         state.changes += 1;
@@ -138,7 +138,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 state.write_ended = true;
-                state.machine.handle_error(Broken::write(error), now);
+                state.machine.handle_error(TransportError::write(error), now);
             }
         }
         state.taken = taken;
@@ -218,7 +218,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 state.read_ended = true;
-                state.machine.handle_error(Broken::read(error), now);
+                state.machine.handle_error(TransportError::read(error), now);
             }
         }
         SCRATCH.set(scratch);

@@ -1,6 +1,6 @@
 //! What a listener wishes of a connection, and what the background thread does for it.
 
-use ws_client::{Duplex, Stopping};
+use ws_common::{duplex::Duplex, system::shutdown::Stopping};
 
 use super::Shared;
 use crate::behind::{self, Behind, Left};

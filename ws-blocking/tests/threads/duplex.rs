@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ws_blocking::{CloseCode, Error, Event, Kind, Message, MessageRef, SendError, WebSocket};
+use ws_blocking::{CloseCode, Error, Event, MessageKind, Message, MessageRef, SendError, WebSocket};
 
 use crate::support::{bounded, pair, quiet, with_raw_client};
 
@@ -194,21 +194,21 @@ fn messages_in_parts_both_ways_and_a_dropped_writer_closes_with_1011() {
         let (mut client, mut server) = pair(&quiet().max_message_size(1000));
         let receiving = thread::spawn(move || {
             let mut reader = server.recv_stream().unwrap().unwrap();
-            assert_eq!(reader.kind(), Kind::Binary);
+            assert_eq!(reader.kind(), MessageKind::Binary);
             let mut size = 0;
-            while let Some(piece) = reader.next().unwrap() {
-                size += piece.len();
+            while let Some(chunk) = reader.next().unwrap() {
+                size += chunk.len();
             }
             drop(server.recv_stream().unwrap().unwrap());
             assert_eq!(server.recv().unwrap(), None);
             (size, server.closed().unwrap().code)
         });
-        let mut writer = client.send_stream(Kind::Binary).unwrap();
+        let mut writer = client.send_stream(MessageKind::Binary).unwrap();
         for _ in 0..100 {
             writer.write([0; 64 << 10]).unwrap();
         }
         writer.finish().unwrap();
-        let mut writer = client.send_stream(Kind::Text).unwrap();
+        let mut writer = client.send_stream(MessageKind::Text).unwrap();
         writer.write("cut").unwrap();
         drop(writer);
         assert_eq!(client.recv().unwrap(), None);
@@ -221,11 +221,11 @@ fn a_visitor_answers_messages_where_they_lie() {
     bounded(|| {
         let (mut client, mut server) = pair(&quiet());
         let visiting = thread::spawn(move || {
-            let answer = |message: MessageRef<'_>, reply: &mut ws_blocking::Reply<'_>| {
+            let answer = |message: MessageRef<'_>, reply: &mut ws_blocking::Responder<'_>| {
                 reply.send(message).unwrap();
                 std::ops::ControlFlow::Continue(())
             };
-            server.visit(answer).unwrap();
+            server.for_each_borrowed(answer).unwrap();
             server.closed().unwrap()
         });
         for n in 0..1000 {

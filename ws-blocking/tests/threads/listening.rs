@@ -181,7 +181,7 @@ fn a_visitor_that_sleeps_holds_nothing_up() {
             client.send("hello").unwrap();
             let tell = tell.clone();
             thread::spawn(move || {
-                let _ = socket.visit(|_, _| {
+                let _ = socket.for_each_borrowed(|_, _| {
                     tell.send(()).unwrap();
                     thread::sleep(SLEEP);
                     ControlFlow::Break(())

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
-    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Decision, Error, Incoming, Listener,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, RetryDecision, Error, Incoming, Listener,
     Reconnect, Status, Transport, WebSocket,
 };
 
@@ -113,13 +113,13 @@ fn a_visitor_that_panics_leaves_the_connection_usable() {
             };
             if is_split {
                 let (mut sender, mut receiver) = server.split();
-                assert!(catch_unwind(AssertUnwindSafe(|| receiver.visit(|m, _| visitor(m)))).is_err());
+                assert!(catch_unwind(AssertUnwindSafe(|| receiver.for_each_borrowed(|m, _| visitor(m)))).is_err());
                 assert_eq!(receiver.recv().unwrap(), Some("two".into()));
                 sender.send("three").unwrap();
                 assert_eq!(client.recv().unwrap(), Some("three".into()));
             } else {
                 let mut server = server;
-                assert!(catch_unwind(AssertUnwindSafe(|| server.visit(|m, _| visitor(m)))).is_err());
+                assert!(catch_unwind(AssertUnwindSafe(|| server.for_each_borrowed(|m, _| visitor(m)))).is_err());
                 assert_eq!(server.recv().unwrap(), Some("two".into()));
                 server.send("three").unwrap();
                 assert_eq!(client.recv().unwrap(), Some("three".into()));
@@ -136,7 +136,7 @@ fn a_hook_may_use_its_client_but_not_wait_for_it() {
         let url = format!("ws://{}/", listener.local_addr().unwrap());
         let slot: Arc<std::sync::Mutex<Option<ws_blocking::Handle>>> = Arc::default();
         let own = slot.clone();
-        let decide = move |_: &ws_blocking::End<'_>| {
+        let decide = move |_: &ws_blocking::DisconnectReason<'_>| {
             let handle = own.lock().unwrap().take().unwrap();
             handle.try_send("from within").unwrap();
             handle.send("from within").unwrap();
@@ -149,7 +149,7 @@ fn a_hook_may_use_its_client_but_not_wait_for_it() {
             assert!(handle.ping("p").is_err());
             assert_eq!(handle.take_unsent().len(), 2);
             handle.close(CloseCode::NORMAL);
-            Some(Decision::Retry)
+            Some(RetryDecision::Retry)
         };
         drop(listener);
         let reconnect = Reconnect::after(Duration::from_millis(10)).decide(decide);

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-use ws_blocking::{CloseCode, Kind, MessageRef};
+use ws_blocking::{CloseCode, MessageKind, MessageRef};
 
 use crate::support::{bounded, pair, quiet};
 
@@ -15,7 +15,7 @@ fn a_visitor_of_a_half_may_call_every_method_of_a_sender() {
         let (mut sender, mut receiver) = server.split();
         let mut other = sender.clone();
         let serving = thread::spawn(move || {
-            receiver.visit(|message, reply| {
+            receiver.for_each_borrowed(|message, reply| {
                 assert_eq!(message, MessageRef::Text("hello"));
                 reply.send(MessageRef::Text("reply")).unwrap();
                 sender.try_send("tried").unwrap();
@@ -24,7 +24,7 @@ fn a_visitor_of_a_half_may_call_every_method_of_a_sender() {
                 sender.send("sent").unwrap();
                 sender.flush().unwrap();
                 sender.ping("ping").unwrap();
-                sender.send_stream(Kind::Text).unwrap().finish().unwrap();
+                sender.send_stream(MessageKind::Text).unwrap().finish().unwrap();
                 // In another thread, too.
                 thread::scope(|scope| scope.spawn(|| other.send("elsewhere").unwrap()).join().unwrap());
                 sender.start_close(CloseCode::NORMAL);
@@ -49,7 +49,7 @@ fn senders_do_not_wait_for_a_visitor() {
         thread::scope(|scope| {
             let (tell, told) = std::sync::mpsc::channel::<()>();
             scope.spawn(move || {
-                receiver.visit(|_, _| {
+                receiver.for_each_borrowed(|_, _| {
                     // Until the sender has been served.
                     told.recv_timeout(Duration::from_secs(60)).unwrap();
                     ControlFlow::Break(())

@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::close::{ABNORMAL, CloseFrame, Closed, Side};
+use crate::close::{ABNORMAL, CloseFrame, Closed, Initiator};
 use crate::error::{Error, Timeout, Violation};
-use crate::machine::Broken;
+use crate::machine::TransportError;
 use crate::time::{Instant, Span};
 
 use super::ending::{Ending, ReadEnd, Replies, Sent};
@@ -149,7 +149,7 @@ impl Closing {
         self.read_ended(ReadEnd::Eof, now);
     }
 
-    pub(super) fn read_failed(&mut self, error: Broken, now: Instant) {
+    pub(super) fn read_failed(&mut self, error: TransportError, now: Instant) {
         self.read_ended(ReadEnd::Error(error), now);
     }
 
@@ -172,7 +172,7 @@ impl Closing {
     }
 
     /// Nothing can be written any more. What the peer said may still be on its way, but is not waited for for ever.
-    pub(super) fn write_failed(&mut self, error: Broken, now: Instant) {
+    pub(super) fn write_failed(&mut self, error: TransportError, now: Instant) {
         let deadline = now + self.timeout;
         let ending = self.ending();
         ending.write_error.get_or_insert(error);
@@ -191,7 +191,7 @@ impl Closing {
     /// We end it at once, without telling the peer.
     pub(super) fn abort(&mut self) {
         if self.closed().is_none() {
-            self.ending().failed = Some((ABNORMAL, Side::Us));
+            self.ending().failed = Some((ABNORMAL, Initiator::Local));
             self.missed(Timeout::Close);
             self.ending().resets = true;
         }
@@ -238,7 +238,7 @@ impl Closing {
     pub(super) fn violated(&mut self) {
         let ending = self.ending();
         let code = ending.sent.as_ref().map_or(ABNORMAL, |sent| sent.frame.status());
-        ending.failed = Some((code, Side::Us));
+        ending.failed = Some((code, Initiator::Local));
     }
 
     /// The peer's answer to our Close frame breaks a rule. It is an answer all the same.
@@ -281,20 +281,20 @@ impl Closing {
         let write_error = |ending: &mut Ending| ending.write_error.take().map(Error::Transport);
         let (error, side) = match ending.missed {
             Some(Timeout::Close) => match write_error(ending) {
-                Some(error) => (error, Side::Peer),
-                None => (Error::Timeout(Timeout::Close), Side::Us),
+                Some(error) => (error, Initiator::Remote),
+                None => (Error::Timeout(Timeout::Close), Initiator::Local),
             },
-            Some(timeout) => (Error::Timeout(timeout), Side::Us),
+            Some(timeout) => (Error::Timeout(timeout), Initiator::Local),
             None if is_stream_over => {
                 let error = match ending.read.replace(ReadEnd::Eof) {
                     Some(ReadEnd::Error(error)) => Error::Transport(error),
                     _ => write_error(ending).unwrap_or(Error::UnexpectedEof),
                 };
-                (error, Side::Peer)
+                (error, Initiator::Remote)
             }
             None => return None,
         };
-        let side = if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Side::Us } else { side };
+        let side = if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Initiator::Local } else { side };
         ending.failed = Some((ABNORMAL, side));
         Some(error)
     }
@@ -312,7 +312,7 @@ impl Closing {
             None => {
                 let (code, reason) = ending.received.clone().unwrap_or_default().into_status_and_reason();
                 let sent = ending.sent.as_ref();
-                let by = if sent.is_some_and(|sent| sent.initiated) { Side::Us } else { Side::Peer };
+                let by = if sent.is_some_and(|sent| sent.initiated) { Initiator::Local } else { Initiator::Remote };
                 let clean = sent.is_some_and(|sent| sent.left);
                 Closed { reason, clean, unsent, ..Closed::abrupt(code, by) }
             }

@@ -1,8 +1,8 @@
 //! The facts about an end, and what follows from them.
 
-use crate::close::{CloseFrame, Closed, Side};
+use crate::close::{CloseFrame, Closed, Initiator};
 use crate::error::{Error, Timeout, Violation};
-use crate::machine::Broken;
+use crate::machine::TransportError;
 use crate::time::Instant;
 
 /// Two facts make a clean end, a Close frame sent and one received; everything else is a way in which it can fail.
@@ -25,11 +25,11 @@ pub(super) struct Ending {
     pub(super) read: Option<ReadEnd>,
     pub(super) replies: Replies,
     /// The transport takes nothing any more.
-    pub(super) write_error: Option<Broken>,
+    pub(super) write_error: Option<TransportError>,
     /// A deadline that the peer missed.
     pub(super) missed: Option<Timeout>,
     /// The error was reported: with which code, and by whom the connection was broken.
-    pub(super) failed: Option<(u16, Side)>,
+    pub(super) failed: Option<(u16, Initiator)>,
     /// What was wrong about the answer to our Close frame.
     pub(super) broken_answer: Option<Violation>,
     pub(super) deadline: Option<Instant>,
@@ -67,7 +67,7 @@ pub(super) enum Replies {
 
 pub(super) enum ReadEnd {
     Eof,
-    Error(Broken),
+    Error(TransportError),
 }
 
 /// What is asked for each message: of an open connection not here, so that it is kept out of the way of messages.

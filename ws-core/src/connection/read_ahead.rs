@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::message::{Event, Kind};
+use crate::message::{Event, MessageKind};
 
 use super::Connection;
 
@@ -61,42 +61,42 @@ impl ReadAhead {
         waiting.events.push_front(event);
     }
 
-    fn begins_with_piece(&self) -> bool {
+    fn begins_with_chunk(&self) -> bool {
         let first = self.waiting.as_ref().and_then(|waiting| waiting.events.front());
-        matches!(first, Some(Ok(Event::Piece(_))))
+        matches!(first, Some(Ok(Event::Chunk(_))))
     }
 
-    /// Takes the pieces out of the message that the first one belongs to.
-    fn take_pieces(&mut self) -> Pieces {
-        let mut pieces = Pieces::default();
-        while pieces.end.is_none() && !self.is_empty() {
+    /// Takes the chunks out of the message that the first one belongs to.
+    fn take_chunks(&mut self) -> Chunks {
+        let mut chunks = Chunks::default();
+        while chunks.end.is_none() && !self.is_empty() {
             match self.pop() {
-                Ok(Some(Event::Piece(piece))) => {
-                    pieces.bytes.extend_from_slice(&piece.bytes);
-                    pieces.end = piece.last.then_some(piece.kind);
+                Ok(Some(Event::Chunk(chunk))) => {
+                    chunks.bytes.extend_from_slice(&chunk.bytes);
+                    chunks.end = chunk.last.then_some(chunk.kind);
                 }
-                other => pieces.between.extend(other.transpose()),
+                other => chunks.between.extend(other.transpose()),
             }
         }
-        pieces
+        chunks
     }
 }
 
-/// The pieces of a message, put together.
+/// The chunks of a message, put together.
 #[derive(Default)]
-struct Pieces {
+struct Chunks {
     bytes: Vec<u8>,
     /// What came between them.
     between: Vec<Result<Event, Error>>,
-    /// The type of the message, if its last piece is there.
-    end: Option<Kind>,
+    /// The type of the message, if its last chunk is there.
+    end: Option<MessageKind>,
 }
 
 /// An event counts itself, so that a flood of empty ones is bounded too.
 fn size(event: &Event) -> usize {
     let payload = match event {
         Event::Message(message) => message.len(),
-        Event::Piece(piece) => piece.bytes.len(),
+        Event::Chunk(chunk) => chunk.bytes.len(),
         Event::Ping(payload) | Event::Pong { payload, .. } => payload.len(),
         Event::Closing(_) | Event::Closed(_) => 0,
     };
@@ -106,12 +106,12 @@ fn size(event: &Event) -> usize {
 impl Connection {
     /// The next event, of those that were read ahead first.
     pub(super) fn poll_ahead(&mut self) -> Result<Option<Event>, Error> {
-        if self.ahead.begins_with_piece() && !self.is_within_pieces && !self.receive.is_in_pieces() {
+        if self.ahead.begins_with_chunk() && !self.is_within_chunks && !self.receive.is_in_chunks() {
             self.reassemble()?;
         }
         let event = if self.ahead.is_empty() { self.step_uncut() } else { self.ahead.pop() };
         match &event {
-            Ok(Some(Event::Piece(piece))) => self.is_within_pieces = !piece.last,
+            Ok(Some(Event::Chunk(chunk))) => self.is_within_chunks = !chunk.last,
             Ok(Some(Event::Closing(_))) if !self.closing.waits_to_answer() => self.answer_close(),
             Ok(None) if self.closing.take_end() => return self.step_uncut(),
             _ => {}
@@ -119,19 +119,19 @@ impl Connection {
         event
     }
 
-    /// The next event, of those that were not yet read ahead: no piece behind one that was dropped.
+    /// The next event, of those that were not yet read ahead: no chunk behind one that was dropped.
     fn step_uncut(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.step() {
-                Ok(Some(Event::Piece(_))) if self.is_cut => {}
+                Ok(Some(Event::Chunk(_))) if self.is_cut => {}
                 event => return event,
             }
         }
     }
 
-    /// The message that comes next was read ahead in pieces, of which none was handed out, and is now wanted whole.
+    /// The message that comes next was read ahead in chunks, of which none was handed out, and is now wanted whole.
     fn reassemble(&mut self) -> Result<(), Error> {
-        let Pieces { bytes, between, end } = self.ahead.take_pieces();
+        let Chunks { bytes, between, end } = self.ahead.take_chunks();
         let message = match end {
             Some(kind) => self.receive.joined(kind, bytes).map(Some),
             // The rest of it does not come.
@@ -171,7 +171,7 @@ impl Connection {
 
     /// As [`read_ahead`](Self::read_ahead), for a driver that waits for the end, with nobody there to receive meanwhile: once we
     /// have begun to close, messages beyond the limit are dropped, so that they do not hide the peer's Close frame. A message of which
-    /// a piece was dropped does not go on, nor does another in pieces follow it.
+    /// a chunk was dropped does not go on, nor does another in chunks follow it.
     ///
     /// Nobody is there to reply either: the peer's Close frame is answered at once.
     pub fn read_to_close(&mut self) -> bool {
@@ -188,7 +188,7 @@ impl Connection {
                 return false;
             }
             match self.step() {
-                Ok(Some(Event::Piece(_))) if is_full || self.is_cut => self.is_cut = true,
+                Ok(Some(Event::Chunk(_))) if is_full || self.is_cut => self.is_cut = true,
                 Ok(Some(Event::Message(_) | Event::Ping(_) | Event::Pong { .. })) if is_full => {}
                 Ok(Some(event)) => self.ahead.push(Ok(event)),
                 Ok(None) => return self.closed().is_none(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::close::CloseCode;
 use crate::error::{PingError, SendError, StreamError};
 use crate::frame::Header;
-use crate::message::{Kind, Message, MessageRef};
+use crate::message::{MessageKind, Message, MessageRef};
 use crate::send::Refusal;
 use crate::time::Instant;
 
@@ -40,7 +40,7 @@ impl Connection {
 
     /// Queues a message of which its sender was told that there is [room](Self::has_room). What the connection has queued by itself
     /// since then, such as pongs, does not count. An error hands it back.
-    pub fn send_promised(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn send_reserved(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         if !self.is_open() {
             return Err(self.refused(Some(message)));
@@ -87,7 +87,7 @@ impl Connection {
     }
 
     /// Begins a message that is sent in parts, of any total size. Until it is finished, no other message may be sent.
-    pub fn start_message(&mut self, kind: Kind) -> Result<(), StreamError> {
+    pub fn start_message(&mut self, kind: MessageKind) -> Result<(), StreamError> {
         if !self.is_open() {
             return Err(self.stream_refused());
         }

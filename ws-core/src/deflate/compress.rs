@@ -1,6 +1,6 @@
 //! Compressed payloads from messages (RFC 7692 §7.2.1).
 
-mod spare;
+mod cache;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use zlib_rs::DeflateFlush;
 
 use super::{Deflate, NegotiatedDeflate, TAIL};
-use spare::Spare;
+use cache::CachedCompressor;
 
 /// RFC 7692 §7.2.3.6: an empty message is the header of an empty block, of which the tail was removed.
 const EMPTY: u8 = 0x00;
@@ -29,7 +29,7 @@ pub(crate) struct Compressor {
     /// What the user says of the messages to come.
     is_wanted: bool,
     /// Made for the first compressed message. Without takeover, there is one only within a message.
-    context: Option<Spare>,
+    context: Option<CachedCompressor>,
 }
 
 impl Compressor {
@@ -74,7 +74,7 @@ impl Compressor {
                 compressed.truncate(compressed.len().saturating_sub(TAIL.len()));
             }
             if !self.takeover {
-                self.context.take().into_iter().for_each(Spare::give_back);
+                self.context.take().into_iter().for_each(CachedCompressor::give_back);
             }
         }
         compressed
@@ -83,7 +83,7 @@ impl Compressor {
     /// Compresses all of `input`, which is not empty, so that the tail is at the end.
     fn flushed(&mut self, input: &[u8]) -> Vec<u8> {
         let (bits, level) = (self.bits, self.level);
-        let make = if self.takeover { Spare::new } else { Spare::take };
+        let make = if self.takeover { CachedCompressor::new } else { CachedCompressor::take };
         let deflate = &mut self.context.get_or_insert_with(|| make(level, bits)).deflate;
         let mut output = Vec::new();
         let mut used = 0;

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::deflate::{Deflate, NegotiatedDeflate};
 use crate::frame::Role;
-use crate::machine::{Broken, Direction, Machine};
+use crate::machine::{TransportError, Direction, Machine};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::time::Instant;
@@ -36,7 +36,7 @@ pub struct ClientHandshake {
     /// What the driver said last.
     now: Instant,
     eof: bool,
-    broken: Option<Broken>,
+    broken: Option<TransportError>,
     timed_out: bool,
     expected: Expected,
     state: State,
@@ -221,13 +221,13 @@ impl Machine for ClientHandshake {
         self.outbound.acknowledge(n);
     }
 
-    fn handle_error(&mut self, error: Broken, now: Instant) {
+    fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
             Direction::Read => self.eof = true,
             Direction::Write => self.outbound.clear(),
         }
-        self.broken = Some(Broken::or_better(self.broken.take(), error));
+        self.broken = Some(TransportError::or_better(self.broken.take(), error));
     }
 
     fn poll_event(&mut self) -> Result<Option<Response>, HandshakeError> {

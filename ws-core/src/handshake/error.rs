@@ -7,7 +7,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::http::{HeadError, Response};
-use crate::machine::Broken;
+use crate::machine::TransportError;
 
 /// Why the opening handshake failed, of either role.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub enum HandshakeError {
     /// The handshake was not finished by its deadline.
     Timeout,
     /// The transport failed.
-    Transport(Broken),
+    Transport(TransportError),
 }
 
 impl fmt::Display for HandshakeError {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::deflate::{Deflate, NegotiatedDeflate};
 use crate::frame::Role;
-use crate::machine::{Broken, Direction, Machine};
+use crate::machine::{TransportError, Direction, Machine};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::time::Instant;
@@ -35,7 +35,7 @@ pub struct ServerHandshake {
     random: Random,
     deadline: Instant,
     eof: bool,
-    broken: Option<Broken>,
+    broken: Option<TransportError>,
     timed_out: bool,
     state: State,
 }
@@ -293,12 +293,12 @@ impl Machine for ServerHandshake {
         self.outbound.acknowledge(n);
     }
 
-    fn handle_error(&mut self, error: Broken, _now: Instant) {
+    fn handle_error(&mut self, error: TransportError, _now: Instant) {
         match error.direction() {
             Direction::Read => self.eof = true,
             Direction::Write => self.outbound.clear(),
         }
-        self.broken = Some(Broken::or_better(self.broken.take(), error));
+        self.broken = Some(TransportError::or_better(self.broken.take(), error));
     }
 
     fn poll_event(&mut self) -> Result<Option<Request>, HandshakeError> {

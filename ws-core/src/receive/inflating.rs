@@ -6,19 +6,19 @@ use bytes::BytesMut;
 
 use crate::deflate::{Progress, Step};
 use crate::error::{Violation, ViolationKind};
-use crate::message::Piece;
+use crate::message::Chunk;
 
 use super::partial::{Assembly, Frame, Partial};
 use super::{Receive, Received};
 
-/// The largest piece of a compressed message, in bytes.
+/// The largest chunk of a compressed message, in bytes.
 const PIECE: usize = 16 * 1024;
 
 impl Receive {
     /// The first `there` bytes of the buffer are payload of `frame`, unmasked, in a compressed message.
     ///
-    /// A message is inflated as it comes, and never beyond the byte that is over the limit; one in pieces, as far as one
-    /// piece goes.
+    /// A message is inflated as it comes, and never beyond the byte that is over the limit; one in chunks, as far as one
+    /// chunk goes.
     pub(super) fn inflate(
         &mut self,
         inbound: &mut BytesMut,
@@ -32,16 +32,16 @@ impl Receive {
             return Ok(None);
         };
         let last = frame.fin && there as u64 == frame.left;
-        let mut piece = Vec::new();
+        let mut chunk = Vec::new();
         let mut taken = 0;
         let progress = loop {
-            let room = message.room(self.max_message_size, piece.len());
+            let room = message.room(self.max_message_size, chunk.len());
             if room == 0 {
                 break Progress::More;
             }
             let Step { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
             taken += used;
-            message.inflated(output, self.max_message_size, &mut piece).map_err(violation)?;
+            message.inflated(output, self.max_message_size, &mut chunk).map_err(violation)?;
             if !matches!(progress, Progress::More) {
                 break progress;
             }
@@ -60,10 +60,10 @@ impl Receive {
         }
         frame.took(taken);
         self.consume(inbound, taken);
-        let in_pieces = matches!(message.data, Assembly::Pieces { .. });
-        let received = if in_pieces {
-            let piece = Piece::new(message.kind, piece.into(), ends);
-            (ends || !piece.bytes.is_empty()).then_some(Received::Piece(piece))
+        let in_chunks = matches!(message.data, Assembly::Chunks { .. });
+        let received = if in_chunks {
+            let chunk = Chunk::new(message.kind, chunk.into(), ends);
+            (ends || !chunk.bytes.is_empty()).then_some(Received::Chunk(chunk))
         } else if ends {
             return Ok(Some(Received::Message(message.finish())));
         } else {
@@ -75,10 +75,10 @@ impl Receive {
 }
 
 impl Partial {
-    /// How many bytes more may be inflated: up to the first that is over the limit, or as many as a piece may have.
-    fn room(&self, max_message_size: u64, piece: usize) -> usize {
+    /// How many bytes more may be inflated: up to the first that is over the limit, or as many as a chunk may have.
+    fn room(&self, max_message_size: u64, chunk: usize) -> usize {
         match self.data {
-            Assembly::Pieces { .. } => PIECE - piece,
+            Assembly::Chunks { .. } => PIECE - chunk,
             _ => usize::try_from(max_message_size.saturating_sub(self.size))
                 .unwrap_or(usize::MAX)
                 .saturating_add(1),
@@ -86,15 +86,15 @@ impl Partial {
     }
 
     /// Takes what was inflated.
-    fn inflated(&mut self, output: &[u8], max: u64, piece: &mut Vec<u8>) -> Result<(), ViolationKind> {
+    fn inflated(&mut self, output: &[u8], max: u64, chunk: &mut Vec<u8>) -> Result<(), ViolationKind> {
         let before = self.size;
         self.size = self.size.saturating_add(output.len() as u64);
         let fitting =
             usize::try_from(max.saturating_sub(before)).map_or(output.len(), |room| room.min(output.len()));
         match &mut self.data {
-            Assembly::Pieces { utf8, begun } => {
+            Assembly::Chunks { utf8, begun } => {
                 *begun |= !output.is_empty();
-                piece.extend_from_slice(output);
+                chunk.extend_from_slice(output);
                 return match utf8 {
                     Some(utf8) => utf8.feed(output, |_| ()).map_err(|_| ViolationKind::InvalidUtf8),
                     None => Ok(()),
@@ -113,7 +113,7 @@ impl Partial {
     fn is_complete(&self) -> bool {
         match &self.data {
             Assembly::Text(text) => text.is_complete(),
-            Assembly::Pieces { utf8: Some(utf8), .. } => utf8.is_complete(),
+            Assembly::Chunks { utf8: Some(utf8), .. } => utf8.is_complete(),
             _ => true,
         }
     }

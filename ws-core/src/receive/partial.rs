@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::frame::Header;
 use crate::mask::{self, MaskKey};
-use crate::message::{Kind, Message};
+use crate::message::{MessageKind, Message};
 use crate::utf8::{Text, Utf8};
 
 /// A data frame, from its header to the last byte of its payload.
@@ -27,7 +27,7 @@ pub(super) struct Frame {
 
 /// A message under assembly.
 pub(super) struct Partial {
-    pub(super) kind: Kind,
+    pub(super) kind: MessageKind,
     pub(super) compressed: bool,
     /// Announced by the headers so far, in bytes; inflated so far, if it is compressed.
     pub(super) size: u64,
@@ -39,7 +39,7 @@ pub(super) enum Assembly {
     Binary(Vec<u8>),
     Text(Text),
     /// Handed out as it comes; text is checked on its way.
-    Pieces {
+    Chunks {
         utf8: Option<Utf8>,
         begun: bool,
     },
@@ -80,13 +80,13 @@ impl Frame {
 }
 
 impl Assembly {
-    pub(super) fn pieces(utf8: Option<Utf8>) -> Self {
-        Self::Pieces { utf8, begun: false }
+    pub(super) fn chunks(utf8: Option<Utf8>) -> Self {
+        Self::Chunks { utf8, begun: false }
     }
 }
 
 impl Partial {
-    pub(super) fn new(kind: Kind, compressed: bool, data: Assembly) -> Self {
+    pub(super) fn new(kind: MessageKind, compressed: bool, data: Assembly) -> Self {
         Self { kind, compressed, size: 0, fragments: 0, data }
     }
 
@@ -94,7 +94,7 @@ impl Partial {
         match self.data {
             Assembly::Text(text) => Message::Text(text.into_string().into()),
             Assembly::Binary(bytes) => Message::Binary(shrunk(bytes)),
-            Assembly::Pieces { .. } => Message::Binary(Bytes::new()),
+            Assembly::Chunks { .. } => Message::Binary(Bytes::new()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The straight path: messages in one frame that are whole in the buffer, as nearly all are.
+//! The fast path: messages in one frame that are whole in the buffer, as nearly all are.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::frame::{Header, Role, Whole};
-use crate::message::{Kind, Message, MessageRef};
+use crate::message::{MessageKind, Message, MessageRef};
 use crate::trace;
 use crate::utf8::Utf8;
 
@@ -29,7 +29,7 @@ const ROOM: usize = 16 * 1024;
 
 /// The bytes that were received, from the first that was not yet taken on.
 ///
-/// The straight path only counts what it takes: moving the beginning of the buffer for each message would cost as much as finding it.
+/// The fast path only counts what it takes: moving the beginning of the buffer for each message would cost as much as finding it.
 #[derive(Default)]
 pub(crate) struct Inbound {
     buffer: BytesMut,
@@ -75,7 +75,7 @@ impl Receive {
         let mut whole = self.next_whole(bytes)?;
         trace::received(|| whole.header());
         let (start, len) = (whole.start, whole.len());
-        if whole.kind != Kind::Binary || whole.payload.len() > SMALL {
+        if whole.kind != MessageKind::Binary || whole.payload.len() > SMALL {
             return self.text_or_large(inbound);
         }
         let payload = if len == there {
@@ -95,14 +95,14 @@ impl Receive {
         let mut whole = self.next_whole(bytes)?;
         let (start, len) = (whole.start, whole.len());
         let message = match whole.kind {
-            Kind::Binary => {
+            MessageKind::Binary => {
                 whole.unmask();
                 let mut frame = inbound.buffer().split_to(len).freeze();
                 frame.advance(start);
                 self.position += len as u64;
                 return Some(Message::Binary(frame));
             }
-            Kind::Text if whole.payload.len() < SHORT => {
+            MessageKind::Text if whole.payload.len() < SHORT => {
                 let payload = self.copied(bytes, start, len);
                 match ByteString::try_from(payload) {
                     Ok(text) => Message::Text(text),
@@ -113,7 +113,7 @@ impl Receive {
                     }
                 }
             }
-            Kind::Text => {
+            MessageKind::Text => {
                 whole.unmask();
                 match simdutf8::basic::from_utf8(whole.payload) {
                     Ok(text) => Message::Text(String::from(text).into()),
@@ -134,8 +134,8 @@ impl Receive {
         let (start, len) = (whole.start, whole.len());
         let payload: &[u8] = whole.payload;
         let message = match whole.kind {
-            Kind::Binary => MessageRef::Binary(payload),
-            Kind::Text => MessageRef::Text(self.checked(payload, start)?),
+            MessageKind::Binary => MessageRef::Binary(payload),
+            MessageKind::Text => MessageRef::Text(self.checked(payload, start)?),
         };
         inbound.taken += len;
         self.position += len as u64;
@@ -146,7 +146,7 @@ impl Receive {
     /// copied, and makes room for its rest; text is checked as it comes, so that what is invalid is found in time.
     pub(crate) fn waits_in_place(&mut self, inbound: &mut BytesMut) -> bool {
         let is_binary = inbound.first() == Some(&Whole::BINARY);
-        if !is_binary || self.message.is_some() || self.in_pieces || self.violation.is_some() {
+        if !is_binary || self.message.is_some() || self.in_chunks || self.violation.is_some() {
             return false;
         }
         let Ok(Some((header, start))) = Header::decode(inbound, self.rules) else { return false };
@@ -178,7 +178,7 @@ impl Receive {
 
     #[inline(always)]
     fn next_whole<'a>(&self, bytes: &'a mut [u8]) -> Option<Whole<'a>> {
-        if self.message.is_some() || self.in_pieces || self.violation.is_some() {
+        if self.message.is_some() || self.in_chunks || self.violation.is_some() {
             return None;
         }
         Whole::decode(bytes, self.rules.sender)

@@ -1,7 +1,7 @@
 //! Messages that are sent in parts.
 
 use crate::frame::Opcode;
-use crate::message::Kind;
+use crate::message::MessageKind;
 use crate::outbound::Outbound;
 use crate::utf8::Utf8;
 
@@ -16,11 +16,11 @@ pub(super) struct Stream {
 
 impl Send {
     /// Begins a message that is sent in parts.
-    pub(crate) fn begin_stream(&mut self, kind: Kind) -> Result<(), Refusal> {
+    pub(crate) fn begin_stream(&mut self, kind: MessageKind) -> Result<(), Refusal> {
         if self.stream.is_some() {
             return Err(Refusal::Streaming);
         }
-        let utf8 = (kind == Kind::Text).then(Utf8::default);
+        let utf8 = (kind == MessageKind::Text).then(Utf8::default);
         let compressed = self.compressor.as_ref().is_some_and(|compressor| compressor.is_wanted());
         self.stream = Some(Stream { lead: Lead { opcode: kind.into(), compressed }, utf8 });
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ws_core::{Deflate, Event, Machine, Message, MessageRef, Role, Side, Visit};
+use ws_core::{Deflate, Event, Machine, Message, MessageRef, Role, Initiator, ForEachEnd};
 
 use crate::agreed::*;
 use crate::support::*;
@@ -138,28 +138,28 @@ fn owned(connection: &mut ws_core::Connection) -> Vec<Message> {
 /// Messages as a visitor is shown them.
 fn lent(connection: &mut ws_core::Connection) -> Vec<Message> {
     let mut shown = Vec::new();
-    let visit = connection.visit(|message, _| {
+    let visit = connection.for_each_borrowed(|message, _| {
         shown.push(match message {
             MessageRef::Text(text) => Message::text(text.to_owned()),
             MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
         });
         ControlFlow::Continue(())
     });
-    assert_eq!(visit.unwrap(), Visit::Drained);
+    assert_eq!(visit.unwrap(), ForEachEnd::Drained);
     shown
 }
 
-/// Messages put together from pieces.
-fn pieced(begun: &mut Vec<u8>) -> impl FnMut(&mut ws_core::Connection) -> Vec<Message> {
+/// Messages put together from chunks.
+fn chunkd(begun: &mut Vec<u8>) -> impl FnMut(&mut ws_core::Connection) -> Vec<Message> {
     |connection| {
-        connection.receive_pieces(true);
+        connection.receive_chunks(true);
         let mut messages = Vec::new();
         for seen in drain(connection) {
             match seen {
-                Seen::Event(Event::Piece(piece)) => {
-                    assert!(piece.last || !piece.bytes.is_empty());
-                    begun.extend_from_slice(&piece.bytes);
-                    if piece.last {
+                Seen::Event(Event::Chunk(chunk)) => {
+                    assert!(chunk.last || !chunk.bytes.is_empty());
+                    begun.extend_from_slice(&chunk.bytes);
+                    if chunk.last {
                         messages.push(Message::text(String::from_utf8(std::mem::take(begun)).unwrap()));
                     }
                 }
@@ -185,8 +185,8 @@ fn every_legal_payload_is_inflated_wherever_it_is_cut_and_whatever_comes_between
                     assert_eq!(received(role, deflate, [&bytes[..]], lent), expected, "{rule}, lent");
                     assert_eq!(received(role, deflate, bytes.chunks(3), lent), expected, "{rule}, lent");
                     for n in [1, 2, usize::MAX] {
-                        let pieces = received(role, deflate, bytes.chunks(n), pieced(&mut Vec::new()));
-                        assert_eq!(pieces, expected, "{rule}, in pieces");
+                        let chunks = received(role, deflate, bytes.chunks(n), chunkd(&mut Vec::new()));
+                        assert_eq!(chunks, expected, "{rule}, in chunks");
                     }
                     for cut in 1..bytes.len() {
                         let (head, tail) = bytes.split_at(cut);
@@ -243,7 +243,7 @@ fn a_message_larger_than_the_window_is_inflated_in_any_cut_after_a_final_block_t
             for chunk in [1, 100, 4096, usize::MAX] {
                 let messages = received(role, &deflate, bytes.chunks(chunk), owned);
                 assert!(messages == [Message::from(text.clone()), Message::from(again.clone())], "{bits}");
-                let messages = received(role, &deflate, bytes.chunks(chunk), pieced(&mut Vec::new()));
+                let messages = received(role, &deflate, bytes.chunks(chunk), chunkd(&mut Vec::new()));
                 assert!(messages == [Message::from(text.clone()), Message::from(again.clone())], "{bits}");
             }
         }
@@ -251,19 +251,19 @@ fn a_message_larger_than_the_window_is_inflated_in_any_cut_after_a_final_block_t
 }
 
 #[test]
-fn a_piece_has_at_most_16_kib_and_others_wait_for_it() {
+fn a_chunk_has_at_most_16_kib_and_others_wait_for_it() {
     let deflate = takeover().min_size(0);
     for role in ROLES {
         let mut peer = open_deflate(role.peer(), &quiet(), &deflate);
         peer.send(vec![7; 100_000]).unwrap();
         peer.ping("after").unwrap();
         let mut connection = open_deflate(role, &quiet().max_message_size(10), &deflate);
-        connection.receive_pieces(true);
+        connection.receive_chunks(true);
         let seen = read(&mut connection, &write(&mut peer, at(0)), at(0));
         let lengths: Vec<(usize, bool)> = seen
             .iter()
             .filter_map(|seen| match seen {
-                Seen::Event(Event::Piece(piece)) => Some((piece.bytes.len(), piece.last)),
+                Seen::Event(Event::Chunk(chunk)) => Some((chunk.bytes.len(), chunk.last)),
                 _ => None,
             })
             .collect();
@@ -285,16 +285,16 @@ fn the_mode_may_change_within_a_compressed_message() {
         peer.send(text.clone()).unwrap();
         let bytes = write(&mut peer, at(0));
         for cut in [1, 2, 10, 100, bytes.len() / 2, bytes.len() - 1] {
-            for first_in_pieces in [false, true] {
+            for first_in_chunks in [false, true] {
                 let mut connection = open_deflate(role, &quiet(), &deflate);
-                connection.receive_pieces(first_in_pieces);
+                connection.receive_chunks(first_in_chunks);
                 let mut seen = read(&mut connection, &bytes[..cut], at(0));
-                connection.receive_pieces(!first_in_pieces);
+                connection.receive_chunks(!first_in_chunks);
                 seen.extend(read(&mut connection, &bytes[cut..], at(0)));
                 let mut whole = Vec::new();
                 for seen in seen {
                     match seen {
-                        Seen::Event(Event::Piece(piece)) => whole.extend_from_slice(&piece.bytes),
+                        Seen::Event(Event::Chunk(chunk)) => whole.extend_from_slice(&chunk.bytes),
                         Seen::Event(Event::Message(message)) => whole.extend_from_slice(message.as_bytes()),
                         other => panic!("{other:?}"),
                     }
@@ -323,7 +323,7 @@ fn a_compressed_message_that_comes_while_the_user_sends_is_read_ahead() {
 fn closing_is_as_ever() {
     for role in ROLES {
         let mut connection = open_deflate(role, &quiet(), &takeover());
-        connection.start_message(ws_core::Kind::Text).unwrap();
+        connection.start_message(ws_core::MessageKind::Text).unwrap();
         connection.continue_message(b"never finished").unwrap();
         let bytes =
             [frame(role.peer(), FIRST_COMPRESSED, &HELLO[..3]), close(role.peer(), 1000, b"bye")].concat();
@@ -331,7 +331,7 @@ fn closing_is_as_ever() {
         connection.handle_read(0, at(0));
         write(&mut connection, at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1000, "bye", Side::Peer, true, 1));
+        assert_eq!(closed(&connection), (1000, "bye", Initiator::Remote, true, 1));
     }
 }
 

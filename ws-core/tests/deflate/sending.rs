@@ -1,6 +1,6 @@
 //! What goes over the wire when messages are compressed (RFC 7692 §6.1 and §7.2.1).
 
-use ws_core::{Config, Connection, Deflate, Kind, MessageRef, Role, SendError, StreamError};
+use ws_core::{Config, Connection, Deflate, MessageKind, MessageRef, Role, SendError, StreamError};
 
 use crate::agreed::*;
 use crate::oracle::Decoder;
@@ -71,7 +71,7 @@ fn what_is_small_or_not_to_be_compressed_goes_out_as_it_is() {
         connection.compress(false);
         connection.send("x".repeat(64)).unwrap();
         connection.send_ref(MessageRef::Binary(&[0; 5000])).unwrap();
-        connection.start_message(Kind::Text).unwrap();
+        connection.start_message(MessageKind::Text).unwrap();
         // What has begun goes on as it began.
         connection.compress(true);
         connection.finish_message(b"part").unwrap();
@@ -142,9 +142,9 @@ fn each_part_of_a_streamed_message_can_be_inflated_as_soon_as_it_is_there() {
         for deflate in [all(), forgetful()] {
             let mut connection = open(role, &deflate);
             let mut peer = open(role.peer(), &deflate);
-            peer.receive_pieces(true);
+            peer.receive_chunks(true);
             for _ in 0..2 {
-                connection.start_message(Kind::Text).unwrap();
+                connection.start_message(MessageKind::Text).unwrap();
                 let mut firsts = Vec::new();
                 for (part, last) in [("é".repeat(50), false), ("part".into(), false), (String::new(), true)]
                 {
@@ -157,19 +157,19 @@ fn each_part_of_a_streamed_message_can_be_inflated_as_soon_as_it_is_there() {
                         }
                         let bytes = write(&mut connection, at(0));
                         firsts.extend(frames(role, &bytes).iter().map(|(first, _)| *first));
-                        let pieces: Vec<u8> = read(&mut peer, &bytes, at(0))
+                        let chunks: Vec<u8> = read(&mut peer, &bytes, at(0))
                             .into_iter()
                             .flat_map(|seen| match seen {
-                                Seen::Event(ws_core::Event::Piece(piece)) => piece.bytes.to_vec(),
+                                Seen::Event(ws_core::Event::Chunk(chunk)) => chunk.bytes.to_vec(),
                                 other => panic!("{other:?}"),
                             })
                             .collect();
-                        assert_eq!(pieces, part);
+                        assert_eq!(chunks, part);
                     }
                 }
                 assert_eq!(firsts, [FIRST_COMPRESSED_TEXT, CONTINUATION, CONTINUATION, CONTINUATION, LAST]);
             }
-            assert_eq!((connection.unsent(), peer.is_within_pieces()), (0, false));
+            assert_eq!((connection.unsent(), peer.is_within_chunks()), (0, false));
         }
     }
 }
@@ -213,7 +213,7 @@ fn what_waits_is_counted_as_it_goes_over_the_wire() {
         connection.send(crate::pairs::noise(1, 50_000)).unwrap();
         assert!(!connection.has_room());
         assert!(matches!(connection.send("more"), Err(SendError::Full(_))));
-        connection.start_message(Kind::Text).unwrap();
+        connection.start_message(MessageKind::Text).unwrap();
         assert_eq!(connection.continue_message(b"more"), Err(StreamError::Full));
         let mut bytes = write_some(&mut connection, 500, at(0));
         assert!(connection.unsent() < 11);
@@ -231,7 +231,7 @@ fn what_waits_is_counted_as_it_goes_over_the_wire() {
 fn a_streamed_text_that_is_not_utf_8_is_refused_before_it_is_compressed() {
     for role in ROLES {
         let mut connection = open(role, &all());
-        connection.start_message(Kind::Text).unwrap();
+        connection.start_message(MessageKind::Text).unwrap();
         connection.continue_message(b"abc").unwrap();
         assert_eq!(connection.continue_message(b"\xff"), Err(StreamError::InvalidUtf8));
         connection.finish_message(b"def").unwrap();

@@ -1,6 +1,6 @@
 //! What a peer must not send once compression is agreed, and what is too much: each at every cut.
 
-use ws_core::{Config, Deflate, Event, Machine, Role, Side, ViolationKind as Kind};
+use ws_core::{Config, Deflate, Event, Machine, Role, Initiator, ViolationKind as Kind};
 
 use crate::agreed::*;
 use crate::inflating::{COMPRESSED, FIRST_COMPRESSED, HELLO};
@@ -133,7 +133,7 @@ fn a_violation_is_reported_with_its_frame_and_answered_with_its_code() {
                 panic!("{role:?}, {rule}: {seen:?}");
             };
             assert_eq!((*seen_kind, *seen_offset), (kind, offset as u64), "{role:?}, {rule}");
-            assert_eq!((closed.code, closed.by, closed.clean), (code, Side::Us, false), "{role:?}, {rule}");
+            assert_eq!((closed.code, closed.initiator, closed.clean), (code, Initiator::Local, false), "{role:?}, {rule}");
             let last = frames(role, &sent).pop();
             assert_eq!(last, Some((CLOSE, code.to_be_bytes().to_vec())), "{role:?}, {rule}");
         }
@@ -157,9 +157,9 @@ fn a_violation_is_the_same_wherever_the_bytes_are_cut() {
 #[test]
 fn text_that_is_not_utf_8_is_seen_before_its_message_ends() {
     for role in ROLES {
-        for in_pieces in [false, true] {
+        for in_chunks in [false, true] {
             let mut connection = open_deflate(role, &quiet(), &Deflate::default());
-            connection.receive_pieces(in_pieces);
+            connection.receive_chunks(in_chunks);
             let mut payload = compressed(b"abc\xe2\x82\xff");
             payload.extend([0x00, 0x00, 0xff, 0xff]);
             let seen = read(&mut connection, &frame(role.peer(), FIRST_COMPRESSED, &payload), at(0));
@@ -193,7 +193,7 @@ fn a_limit_counts_what_is_inflated_not_what_comes() {
 
 #[test]
 fn a_bomb_costs_no_more_than_what_reaches_the_limit() {
-    // A gibibyte of zeros, piece by piece.
+    // A gibibyte of zeros, chunk by chunk.
     let mut bomb = zlib_rs::Deflate::new(9, false, 15);
     let zeros = vec![0; 1 << 20];
     for role in ROLES {

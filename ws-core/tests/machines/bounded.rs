@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use ws_core::{
     ClientHandshake, ClientRequest, CloseCode, Config, Event, Machine, Message, MessageRef, PingError,
-    Random, Role, SendError, Side, StreamError, Visit,
+    Random, Role, SendError, Initiator, StreamError, ForEachEnd,
 };
 
 use crate::support::*;
@@ -120,7 +120,7 @@ fn messages_beyond_the_limit_do_not_hide_the_peers_close_once_we_have_begun_to_c
         assert!(connection.read_to_close());
         connection.handle_read(0, at(0));
         assert!(!connection.read_to_close());
-        assert_eq!(closed(&connection), (1000, "", Side::Us, true, 0));
+        assert_eq!(closed(&connection), (1000, "", Initiator::Local, true, 0));
         let seen = drain(&mut connection);
         assert!(seen.len() >= 10 && ends_once(&seen), "{}", seen.len());
     }
@@ -134,14 +134,14 @@ fn a_visitor_that_answers_is_stopped_at_the_mark_and_goes_on_after_a_write() {
         let mut shown = 0;
         let mut answered = 0;
         loop {
-            let visit = connection.visit(|message, reply| {
+            let visit = connection.for_each_borrowed(|message, reply| {
                 shown += 1;
                 reply.send(message).unwrap();
                 ControlFlow::Continue(())
             });
             assert!(connection.outbound().len() <= 1000 + 308);
             answered += frames(role, &write(&mut connection, at(0))).len();
-            if visit.unwrap() == Visit::Drained {
+            if visit.unwrap() == ForEachEnd::Drained {
                 break;
             }
         }
@@ -228,10 +228,10 @@ fn a_thousand_messages_lent_while_closing_change_nothing() {
     connection.close(CloseCode::NORMAL, at(0));
     feed(&mut connection, &frame(Role::Client, TEXT, b"x").repeat(1000), at(0));
     let mut shown = 0;
-    let visit = connection.visit(|_, reply| {
+    let visit = connection.for_each_borrowed(|_, reply| {
         shown += 1;
         assert_eq!(reply.send(MessageRef::Text("late")), Err(StreamError::Closed));
         ControlFlow::Continue(())
     });
-    assert_eq!((visit.unwrap(), shown), (Visit::Drained, 1000));
+    assert_eq!((visit.unwrap(), shown), (ForEachEnd::Drained, 1000));
 }

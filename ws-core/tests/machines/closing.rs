@@ -1,7 +1,7 @@
 //! The closing handshake (RFC 6455 §5.5.1 and §7): who begins, what still goes out, and what is told at the end.
 
 use ws_core::{
-    Broken, CloseCode, CloseFrame, Event, InvalidClose, Kind, Machine, Message, Role, SendError, Side,
+    TransportError, CloseCode, CloseFrame, Event, InvalidClose, MessageKind, Machine, Message, Role, SendError, Initiator,
     StreamError,
 };
 
@@ -38,7 +38,7 @@ fn a_close_with_a_valid_code_is_echoed_and_reported() {
         assert_eq!(connection.outbound().is_finished(), role == Role::Server);
         connection.handle_read(0, at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (value, "so it is é", Side::Peer, true, 0));
+        assert_eq!(closed(&connection), (value, "so it is é", Initiator::Remote, true, 0));
         nobody_is_told_twice(&mut connection);
     }
 }
@@ -53,7 +53,7 @@ fn a_close_without_payload_is_answered_without_payload_and_is_1005_and_clean() {
         assert_eq!(frames(role, &sent), [(CLOSE, vec![])]);
         connection.handle_read(0, at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1005, "", Side::Peer, true, 0));
+        assert_eq!(closed(&connection), (1005, "", Initiator::Remote, true, 0));
     }
 }
 
@@ -119,7 +119,7 @@ fn when_we_begin_what_waits_goes_out_first_and_messages_still_come_in() {
         assert_eq!(connection.outbound().is_finished(), role == Role::Server);
         connection.handle_read(0, at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (3001, "ok", Side::Us, true, 0));
+        assert_eq!(closed(&connection), (3001, "ok", Initiator::Local, true, 0));
         nobody_is_told_twice(&mut connection);
     }
 }
@@ -142,7 +142,7 @@ fn when_we_answer_what_waits_goes_out_first_too() {
             assert_eq!(frames(role, &sent), expected, "{role:?} after {written} bytes");
             connection.handle_read(0, at(0));
             drain(&mut connection);
-            assert_eq!(closed(&connection), (1000, "", Side::Peer, true, 0), "after {written} bytes");
+            assert_eq!(closed(&connection), (1000, "", Initiator::Remote, true, 0), "after {written} bytes");
         }
     }
 }
@@ -168,7 +168,7 @@ fn when_a_connection_that_withholds_answers_only_the_message_that_has_begun_to_l
             assert_eq!(frames(role, &sent), expected, "{role:?} after {written} bytes");
             connection.handle_read(0, at(0));
             drain(&mut connection);
-            assert_eq!(closed(&connection), (1000, "", Side::Peer, true, 3 - whole), "after {written} bytes");
+            assert_eq!(closed(&connection), (1000, "", Initiator::Remote, true, 3 - whole), "after {written} bytes");
         }
     }
 }
@@ -203,7 +203,7 @@ fn after_our_close_neither_data_nor_pongs_go_out() {
         assert_eq!(seen, [Seen::Event(Event::Ping("p".into()))]);
         assert!(matches!(connection.send("late"), Err(SendError::Closed(..))));
         assert_eq!(connection.send_ref(Message::from("late").as_ref()), Err(StreamError::Closed));
-        assert_eq!(connection.start_message(Kind::Text), Err(StreamError::Closed));
+        assert_eq!(connection.start_message(MessageKind::Text), Err(StreamError::Closed));
         assert!(connection.ping("late").is_err());
         let sent = write(&mut connection, at(0));
         assert_eq!(frames(role, &sent), [(CLOSE, vec![])]);
@@ -220,10 +220,10 @@ fn closes_that_cross_are_not_answered_and_both_sides_end_clean() {
         pair.server.close(CloseFrame::new(code(3002), "s").unwrap(), at(0));
         pair.settle();
         assert!(ends_once(&pair.client_seen));
-        assert_eq!(closed(&pair.client), (3002, "s", Side::Us, true, 0));
+        assert_eq!(closed(&pair.client), (3002, "s", Initiator::Local, true, 0));
         // The server ends the stream first and then waits for the client to do so.
         assert!(ends_once(&pair.server_seen));
-        assert_eq!(closed(&pair.server), (3001, "c", Side::Us, true, 0));
+        assert_eq!(closed(&pair.server), (3001, "c", Initiator::Local, true, 0));
     }
 }
 
@@ -235,7 +235,7 @@ fn whoever_begins_the_server_ends_the_stream_first() {
         begins.close(CloseCode::NORMAL, at(0));
         pair.settle();
         let [client, server] = [&pair.client, &pair.server].map(closed);
-        let by = |role| if role == beginner { Side::Us } else { Side::Peer };
+        let by = |role| if role == beginner { Initiator::Local } else { Initiator::Remote };
         assert_eq!(client, (1000, "", by(Role::Client), true, 0));
         assert_eq!(server, (1000, "", by(Role::Server), true, 0));
     }
@@ -248,14 +248,14 @@ fn the_end_of_the_stream_at_every_point() {
         name: &'static str,
         before: fn(&mut ws_core::Connection, Role),
         error: Option<Seen>,
-        end: (u16, &'static str, Side, bool, usize),
+        end: (u16, &'static str, Initiator, bool, usize),
     }
     let cases = [
         Case {
             name: "at once",
             before: |_, _| (),
             error: Some(Seen::Eof),
-            end: (1006, "", Side::Peer, false, 0),
+            end: (1006, "", Initiator::Remote, false, 0),
         },
         Case {
             name: "within a frame",
@@ -264,7 +264,7 @@ fn the_end_of_the_stream_at_every_point() {
                 read(connection, &bytes[..bytes.len() - 1], at(0));
             },
             error: Some(Seen::Eof),
-            end: (1006, "", Side::Peer, false, 0),
+            end: (1006, "", Initiator::Remote, false, 0),
         },
         Case {
             name: "with a message that cannot leave",
@@ -274,7 +274,7 @@ fn the_end_of_the_stream_at_every_point() {
                 connection.handle_timeout(at(6));
             },
             error: Some(Seen::Eof),
-            end: (1006, "", Side::Peer, false, 1),
+            end: (1006, "", Initiator::Remote, false, 1),
         },
         Case {
             name: "after our Close was queued, which then leaves",
@@ -285,7 +285,7 @@ fn the_end_of_the_stream_at_every_point() {
                 write(connection, at(0));
             },
             error: Some(Seen::Eof),
-            end: (1006, "", Side::Us, false, 0),
+            end: (1006, "", Initiator::Local, false, 0),
         },
         Case {
             name: "after our Close has left",
@@ -294,7 +294,7 @@ fn the_end_of_the_stream_at_every_point() {
                 write(connection, at(0));
             },
             error: Some(Seen::Eof),
-            end: (1006, "", Side::Us, false, 0),
+            end: (1006, "", Initiator::Local, false, 0),
         },
         Case {
             name: "after half of the peer's Close",
@@ -303,7 +303,7 @@ fn the_end_of_the_stream_at_every_point() {
                 read(connection, &bytes[..bytes.len() - 1], at(0));
             },
             error: Some(Seen::Eof),
-            end: (1006, "", Side::Peer, false, 0),
+            end: (1006, "", Initiator::Remote, false, 0),
         },
         Case {
             name: "after both",
@@ -313,7 +313,7 @@ fn the_end_of_the_stream_at_every_point() {
                 read(connection, &close(role.peer(), 1001, b"why"), at(0));
             },
             error: None,
-            end: (1001, "why", Side::Us, true, 0),
+            end: (1001, "why", Initiator::Local, true, 0),
         },
     ];
     for (role, case) in cases.iter().flat_map(|case| ROLES.map(|role| (role, case))) {
@@ -343,7 +343,7 @@ fn what_came_before_the_end_of_the_stream_is_reported_before_it() {
         assert_eq!(drain(&mut connection), [message("a"), closing(1000, "")], "our answer is still to leave");
         write(&mut connection, at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1000, "", Side::Peer, true, 0));
+        assert_eq!(closed(&connection), (1000, "", Initiator::Remote, true, 0));
     }
 }
 
@@ -352,7 +352,7 @@ fn after_a_write_error_the_peers_close_wins_over_the_broken_pipe() {
     for role in ROLES {
         let mut connection = open(role, &quiet());
         connection.send("lost").unwrap();
-        connection.handle_error(Broken::write("broken pipe"), at(1));
+        connection.handle_error(TransportError::write("broken pipe"), at(1));
         assert_eq!(drain(&mut connection), [], "what the peer said last may still come");
         assert!(matches!(connection.send("late"), Err(SendError::Closed(..))));
         let sender = role.peer();
@@ -361,7 +361,7 @@ fn after_a_write_error_the_peers_close_wins_over_the_broken_pipe() {
         assert_eq!(write(&mut connection, at(2)), []);
         connection.handle_read(0, at(2));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1008, "policy", Side::Peer, false, 1));
+        assert_eq!(closed(&connection), (1008, "policy", Initiator::Remote, false, 1));
     }
 }
 
@@ -370,11 +370,11 @@ fn a_write_error_without_a_close_is_reported_at_the_end_of_the_stream() {
     for role in ROLES {
         for end in ["end", "error", "deadline"] {
             let mut connection = open(role, &quiet());
-            connection.handle_error(Broken::write("broken pipe"), at(1));
+            connection.handle_error(TransportError::write("broken pipe"), at(1));
             assert_eq!(drain(&mut connection), []);
             match end {
                 "end" => connection.handle_read(0, at(2)),
-                "error" => connection.handle_error(Broken::read("reset"), at(2)),
+                "error" => connection.handle_error(TransportError::read("reset"), at(2)),
                 _ => connection.handle_timeout(connection.poll_timeout().unwrap()),
             }
             let seen = drain(&mut connection);
@@ -391,10 +391,10 @@ fn a_write_error_on_the_answer_to_a_close_leaves_its_code() {
     for role in ROLES {
         let mut connection = open(role, &quiet());
         read(&mut connection, &close(role.peer(), 1008, b"policy"), at(0));
-        connection.handle_error(Broken::write("broken pipe"), at(0));
-        connection.handle_error(Broken::read("reset"), at(0));
+        connection.handle_error(TransportError::write("broken pipe"), at(0));
+        connection.handle_error(TransportError::read("reset"), at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1008, "policy", Side::Peer, false, 0));
+        assert_eq!(closed(&connection), (1008, "policy", Initiator::Remote, false, 0));
     }
 }
 
@@ -403,11 +403,11 @@ fn a_read_error_is_the_end_of_the_stream_with_its_reason() {
     for role in ROLES {
         let mut connection = open(role, &quiet());
         feed(&mut connection, &frame(role.peer(), TEXT, b"a"), at(0));
-        connection.handle_error(Broken::read("reset"), at(0));
+        connection.handle_error(TransportError::read("reset"), at(0));
         let seen = drain(&mut connection);
         assert_eq!(seen[0], message("a"));
         assert_eq!(seen[1], Seen::Transport("reading from the transport failed: reset".into()));
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 0));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Remote, false, 0));
     }
 }

@@ -1,6 +1,6 @@
 //! A silent peer costs `close_timeout`, counted from when our Close has left, and no more.
 
-use ws_core::{Broken, CloseCode, Event, Machine, Role, Side, Timeout};
+use ws_core::{TransportError, CloseCode, Event, Machine, Role, Initiator, Timeout};
 
 use crate::support::*;
 
@@ -21,7 +21,7 @@ fn a_silent_peer_has_the_close_timeout_from_when_our_close_has_left() {
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Timeout(Timeout::Close));
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 0));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 0));
         assert_eq!(connection.poll_timeout(), None);
     }
 }
@@ -37,7 +37,7 @@ fn a_close_that_cannot_leave_is_given_up_after_the_close_timeout() {
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Timeout(Timeout::Close));
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
         assert!(connection.outbound().is_empty() && connection.outbound().is_finished());
     }
 }
@@ -65,7 +65,7 @@ fn a_peer_that_does_not_end_the_stream_is_waited_for_no_longer_than_the_close_ti
         connection.handle_timeout(at(8));
         let seen = drain(&mut connection);
         assert!(ends_once(&seen) && seen.len() == 1, "both Closes were exchanged: no error, {seen:?}");
-        assert_eq!(closed(&connection), (1000, "bye", Side::Peer, true, 0));
+        assert_eq!(closed(&connection), (1000, "bye", Initiator::Remote, true, 0));
         assert_eq!(connection.poll_timeout(), None);
     }
 }
@@ -83,7 +83,7 @@ fn an_answer_that_cannot_leave_leaves_the_peers_code_but_not_clean() {
         );
         connection.handle_timeout(at(10));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (4000, "", Side::Peer, false, 0));
+        assert_eq!(closed(&connection), (4000, "", Initiator::Remote, false, 0));
     }
 }
 
@@ -91,7 +91,7 @@ fn an_answer_that_cannot_leave_leaves_the_peers_code_but_not_clean() {
 fn a_peer_that_goes_on_after_a_write_error_is_listened_to_for_the_close_timeout() {
     for role in ROLES {
         let mut connection = open(role, &quiet());
-        connection.handle_error(Broken::write("broken pipe"), at(3));
+        connection.handle_error(TransportError::write("broken pipe"), at(3));
         assert_eq!(connection.poll_timeout(), Some(at(8)));
         assert_eq!(read(&mut connection, &frame(role.peer(), TEXT, b"on"), at(7)), [message("on")]);
         connection.handle_timeout(at(8));
@@ -122,8 +122,8 @@ fn after_the_end_nothing_has_a_deadline_and_no_call_does_harm() {
         let mut connection = open(role, &quiet());
         connection.handle_read(0, at(0));
         drain(&mut connection);
-        connection.handle_error(Broken::write("broken pipe"), at(1));
-        connection.handle_error(Broken::read("reset"), at(1));
+        connection.handle_error(TransportError::write("broken pipe"), at(1));
+        connection.handle_error(TransportError::read("reset"), at(1));
         connection.close(CloseCode::NORMAL, at(1));
         connection.abort_message(at(1));
         connection.handle_write(0, at(1));
@@ -164,7 +164,7 @@ fn a_close_that_was_read_when_the_close_timeout_passed_is_not_too_late() {
         let seen = drain(&mut connection);
         assert!(matches!(seen[0], Seen::Event(Event::Closing(_))));
         assert!(ends_once(&seen) && seen.len() == 2, "{seen:?}");
-        assert_eq!(closed(&connection), (1000, "bye", Side::Us, true, 0));
+        assert_eq!(closed(&connection), (1000, "bye", Initiator::Local, true, 0));
     }
 }
 
@@ -179,7 +179,7 @@ fn an_abort_ends_at_once_and_tells_the_peer_nothing() {
         assert!(connection.send("late").is_err());
         let seen = drain(&mut connection);
         assert!(ends_once(&seen) && seen.len() == 1, "the user knows why: {seen:?}");
-        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
         connection.abort();
         assert_eq!((drain(&mut connection), connection.poll_timeout()), (vec![], None));
     }
@@ -195,7 +195,7 @@ fn an_answer_of_which_a_part_was_in_flight_when_the_deadline_passed_is_not_clean
         connection.handle_timeout(at(10));
         connection.handle_write(taken, at(11));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1000, "", Side::Peer, false, 0));
+        assert_eq!(closed(&connection), (1000, "", Initiator::Remote, false, 0));
         assert_eq!(connection.poll_timeout(), None);
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 use ws_core::{
-    Broken, ClientHandshake, CloseCode, Config, Event, HandshakeError, Machine, Random, Response,
+    TransportError, ClientHandshake, CloseCode, Config, Event, HandshakeError, Machine, Random, Response,
     ResponseError,
 };
 
@@ -315,7 +315,7 @@ fn a_server_that_does_not_answer_is_an_error_that_says_how() {
         assert!(matches!(error, HandshakeError::UnexpectedEof(n) if n == sent.len()), "{error:?}");
     }
 
-    for broken in [Broken::read("reset"), Broken::write("reset")] {
+    for broken in [TransportError::read("reset"), TransportError::write("reset")] {
         let mut failed = handshake(&request());
         failed.handle_error(broken, at(0));
         failed.handle_read(0, at(0));
@@ -326,7 +326,7 @@ fn a_server_that_does_not_answer_is_an_error_that_says_how() {
 #[test]
 fn a_response_that_came_before_the_request_could_be_written_is_worth_more_than_the_broken_pipe() {
     let mut refused = handshake(&request());
-    refused.handle_error(Broken::write("broken pipe"), at(0));
+    refused.handle_error(TransportError::write("broken pipe"), at(0));
     assert!(matches!(refused.poll_event(), Ok(None)));
     feed(&mut refused, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", at(0));
     assert!(

@@ -1,7 +1,7 @@
 //! The server's opening handshake (RFC 6455 §4.2): which requests it reports, and how it answers the others.
 
 use ws_core::{
-    Accept, Broken, Config, Event, HandshakeError, Machine, Random, Reject, Request, RequestError, Role,
+    Accept, TransportError, Config, Event, HandshakeError, Machine, Random, Reject, Request, RequestError, Role,
     ServerHandshake,
 };
 
@@ -234,7 +234,7 @@ fn a_client_that_goes_away_is_not_answered() {
         assert!(gone.outbound().is_finished() && gone.outbound().is_empty());
     }
     let mut broken = handshake();
-    broken.handle_error(Broken::read("reset"), at(0));
+    broken.handle_error(TransportError::read("reset"), at(0));
     assert!(matches!(broken.poll_event(), Err(HandshakeError::Transport(_))));
     assert!(broken.outbound().is_finished() && broken.outbound().is_empty());
 }

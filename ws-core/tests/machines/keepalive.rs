@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_core::{Config, Connection, Event, Machine, Role, Side, Timeout};
+use ws_core::{Config, Connection, Event, Machine, Role, Initiator, Timeout};
 
 use crate::support::*;
 
@@ -187,7 +187,7 @@ fn a_write_that_makes_no_progress_has_its_own_deadline_from_the_first_refusal_on
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Timeout(Timeout::Write));
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_core::{Connection, Instant, Kind, Machine, MessageRef, Random, Role, Side, Timeout};
+use ws_core::{Connection, Instant, MessageKind, Machine, MessageRef, Random, Role, Initiator, Timeout};
 
 use crate::keepalive::{config, first_ping, pong, wake};
 use crate::support::*;
@@ -31,7 +31,7 @@ fn the_deadline_of_a_pong_starts_when_the_ping_has_left_and_any_received_byte_an
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Timeout(Timeout::Pong));
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
         assert!(connection.outbound().is_empty() && connection.outbound().is_finished());
         assert_eq!(connection.poll_timeout(), None);
     }
@@ -70,7 +70,7 @@ fn a_dead_peer_is_found_in_time_however_much_our_system_takes() {
         assert_eq!(end, Some(Seen::Timeout(Timeout::Pong)), "a message every {every} s");
         // One second more is a step of this test.
         assert!(found <= at(41), "found at {found:?}");
-        assert_eq!(closed(&connection).2, Side::Us);
+        assert_eq!(closed(&connection).2, Initiator::Local);
     }
 }
 
@@ -78,7 +78,7 @@ fn a_dead_peer_is_found_in_time_however_much_our_system_takes() {
 #[test]
 fn a_dead_peer_is_found_however_slowly_we_send() {
     let mut connection = open(Role::Client, &config());
-    connection.start_message(Kind::Binary).unwrap();
+    connection.start_message(MessageKind::Binary).unwrap();
     let (found, end) = live(&mut connection, DAY, |connection, second| {
         if second % 5 == 0 {
             connection.continue_message(b"x").unwrap();

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ws_core::frame::{Header, Opcode, Rules};
 use ws_core::{
-    CloseCode, Config, Connection, Event, Kind, Machine, Message, MessageRef, Piece, Role, SendError, Visit,
+    CloseCode, Config, Connection, Event, MessageKind, Machine, Message, MessageRef, Chunk, Role, SendError, ForEachEnd,
 };
 
 use crate::support::*;
@@ -76,7 +76,7 @@ fn chunks<'a>(mut bytes: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item =
 fn to_bytes(sender: Role, all: &[Sent]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for Sent { message, fragments } in all {
-        let mut first = u8::from(message.kind() == Kind::Text) + 2 * u8::from(message.kind() == Kind::Binary);
+        let mut first = u8::from(message.kind() == MessageKind::Text) + 2 * u8::from(message.kind() == MessageKind::Binary);
         let mut start = 0;
         for (n, (controls, end)) in fragments.iter().enumerate() {
             for control in controls {
@@ -107,16 +107,16 @@ fn to_events(all: &[Sent]) -> Vec<Seen> {
     events
 }
 
-/// Puts pieces together to messages; everything else stays as it is.
+/// Puts chunks together to messages; everything else stays as it is.
 fn assembled(seen: Vec<Seen>) -> Vec<Seen> {
     let mut bytes = Vec::new();
     let join = |seen| match seen {
-        Seen::Event(Event::Piece(Piece { kind, bytes: piece, last, .. })) => {
-            bytes.extend_from_slice(&piece);
+        Seen::Event(Event::Chunk(Chunk { kind, bytes: chunk, last, .. })) => {
+            bytes.extend_from_slice(&chunk);
             let whole = last.then(|| std::mem::take(&mut bytes))?;
             Some(match kind {
-                Kind::Text => message(String::from_utf8(whole).unwrap()),
-                Kind::Binary => message(whole),
+                MessageKind::Text => message(String::from_utf8(whole).unwrap()),
+                MessageKind::Binary => message(whole),
             })
         }
         other => Some(other),
@@ -127,14 +127,14 @@ fn assembled(seen: Vec<Seen>) -> Vec<Seen> {
 /// Shows the visitor what there is; gives what it was shown.
 fn visited(connection: &mut Connection) -> Vec<Seen> {
     let mut shown = Vec::new();
-    let visit = connection.visit(|lent, _| {
+    let visit = connection.for_each_borrowed(|lent, _| {
         shown.push(match lent {
             MessageRef::Text(text) => message(text.to_owned()),
             MessageRef::Binary(bytes) => message(bytes.to_vec()),
         });
         ControlFlow::Continue(())
     });
-    assert_eq!(visit.unwrap(), Visit::Drained);
+    assert_eq!(visit.unwrap(), ForEachEnd::Drained);
     shown
 }
 
@@ -157,9 +157,9 @@ fn any_way() -> impl Strategy<Value = Way> {
 
 impl Way {
     fn take(self, connection: &mut Connection) -> Vec<Seen> {
-        let is_in_pieces = matches!(self, Way::InPieces | Way::SomePieces(_));
+        let is_in_chunks = matches!(self, Way::InPieces | Way::SomePieces(_));
         if !matches!(self, Way::Ahead) {
-            connection.receive_pieces(is_in_pieces);
+            connection.receive_chunks(is_in_chunks);
         }
         match self {
             Way::Ahead => {
@@ -167,7 +167,7 @@ impl Way {
                 vec![]
             }
             // Whoever is shown messages is not shown the rest of one.
-            Way::Lent if !connection.is_within_pieces() => visited(connection),
+            Way::Lent if !connection.is_within_chunks() => visited(connection),
             Way::SomePieces(most) => {
                 (0..most).map_while(|_| connection.poll_event().unwrap().map(Seen::Event)).collect()
             }
@@ -186,9 +186,9 @@ proptest! {
         let bytes = to_bytes(role.peer(), &all);
         let expected = to_events(&all);
         let mut answers = Vec::new();
-        for path in ["owned", "pieces", "ahead", "lent"] {
+        for path in ["owned", "chunks", "ahead", "lent"] {
             let mut connection = open(role, &quiet());
-            connection.receive_pieces(path == "pieces");
+            connection.receive_chunks(path == "chunks");
             let mut seen = Vec::new();
             let mut sent = Vec::new();
             for chunk in chunks(&bytes, &lengths) {
@@ -232,7 +232,7 @@ proptest! {
             seen.into_iter().filter(|seen| matches!(seen, Seen::Event(Event::Message(_)))).collect()
         };
         prop_assert_eq!(messages(assembled(seen)), messages(to_events(&all)));
-        prop_assert!(connection.inbound().is_empty() && !connection.is_within_pieces());
+        prop_assert!(connection.inbound().is_empty() && !connection.is_within_chunks());
     }
 
     #[test]

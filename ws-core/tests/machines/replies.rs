@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use ws_core::{
-    Broken, CloseCode, CloseFrame, Config, Connection, Data, Event, Machine, Message, PingError, Role,
-    SendError, Side, StreamError,
+    TransportError, CloseCode, CloseFrame, Config, Connection, DataPoll, Event, Machine, Message, PingError, Role,
+    SendError, Initiator, StreamError,
 };
 
 use crate::support::*;
@@ -50,12 +50,12 @@ impl Way {
                 }
             }
             Self::Data => {
-                while let Data::Message(message) = connection.poll_data().unwrap() {
+                while let DataPoll::Message(message) = connection.poll_data().unwrap() {
                     connection.send(message).unwrap();
                 }
             }
             Self::Visit => {
-                let visit = connection.visit(|message, reply| {
+                let visit = connection.for_each_borrowed(|message, reply| {
                     reply.send(message).unwrap();
                     ControlFlow::Continue(())
                 });
@@ -82,7 +82,7 @@ fn answers(role: Role, parts: &[&[u8]], limit: usize, way: Way) -> Vec<(u8, Vec<
     connection.handle_read(0, at(0));
     way.echo(&mut connection);
     let end = closed(&connection);
-    assert_eq!(end, (3001, "enough é", Side::Peer, true, 0));
+    assert_eq!(end, (3001, "enough é", Initiator::Remote, true, 0));
     frames(role, &sent)
 }
 
@@ -173,7 +173,7 @@ fn a_user_that_closes_before_it_takes_the_peers_close_sends_its_own_code() {
             let (code, reason, by, clean, unsent) = closed(&connection);
             assert_eq!((code, reason, clean, unsent), (3001, "enough é", true, 0));
             // If its Close was seen before ours, the peer has begun.
-            assert_eq!(by, if is_ahead { Side::Peer } else { Side::Us });
+            assert_eq!(by, if is_ahead { Initiator::Remote } else { Initiator::Local });
         }
     }
 }
@@ -240,7 +240,7 @@ fn the_end_of_the_stream_does_not_refuse_replies_to_what_came_before_it() {
             assert_eq!(connection.send("late"), Err(SendError::Closed(Some("late".into()))));
             assert_eq!(frames(role, &write(&mut connection, at(1))), echoes());
             assert_eq!(drain(&mut connection)[0], Seen::Eof);
-            assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 0));
+            assert_eq!(closed(&connection), (1006, "", Initiator::Remote, false, 0));
         }
     }
 }
@@ -250,13 +250,13 @@ fn a_read_error_does_not_refuse_replies_either_until_it_is_taken() {
     for role in ROLES {
         let mut connection = open(role, &quiet());
         feed(&mut connection, &frame(role.peer(), TEXT, b"one"), at(0));
-        connection.handle_error(Broken::read("reset"), at(0));
+        connection.handle_error(TransportError::read("reset"), at(0));
         assert_eq!(connection.poll_event().unwrap(), Some(Event::Message("one".into())));
         connection.send("two").unwrap();
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Transport("reading from the transport failed: reset".into()));
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Remote, false, 1));
     }
 }
 
@@ -291,7 +291,7 @@ fn a_connection_that_withholds_sends_nothing_that_has_not_begun_to_a_peer_that_c
             drain(&mut connection);
             assert_eq!(
                 closed(&connection),
-                (1001, "bye", Side::Peer, true, 3 - texts),
+                (1001, "bye", Initiator::Remote, true, 3 - texts),
                 "after {written} bytes"
             );
             let first = frame(role, PONG, b"first").len();
@@ -312,7 +312,7 @@ fn a_connection_that_withholds_ends_at_once_with_the_stream() {
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Eof);
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Remote, false, 1));
         assert!(connection.outbound().is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The time for replies to a peer that has begun to close: `close_timeout`, from the read that brought its Close frame.
 
 use ws_core::{
-    CloseCode, Connection, Event, Machine, Message, PingError, Role, SendError, Side, StreamError, Timeout,
+    CloseCode, Connection, Event, Machine, Message, PingError, Role, SendError, Initiator, StreamError, Timeout,
 };
 
 use crate::replies::{closes, goodbye};
@@ -31,7 +31,7 @@ fn when_the_time_for_replies_has_passed_the_frame_under_way_is_finished_and_our_
             assert!(!connection.is_open());
             let late = Message::from("late");
             assert_eq!(connection.send(late.clone()), Err(SendError::TooLate(Some(late.clone()))));
-            assert_eq!(connection.send_promised(late.clone()), Err(SendError::TooLate(Some(late.clone()))));
+            assert_eq!(connection.send_reserved(late.clone()), Err(SendError::TooLate(Some(late.clone()))));
             assert_eq!(connection.send_ref(late.as_ref()), Err(StreamError::TooLate));
             assert_eq!(connection.ping("late"), Err(PingError::TooLate));
             sent.extend(write(&mut connection, at(5)));
@@ -46,7 +46,7 @@ fn when_the_time_for_replies_has_passed_the_frame_under_way_is_finished_and_our_
             connection.handle_read(0, at(6));
             assert!(ends_once(&drain(&mut connection)));
             let unsent = if written > 0 { 1 } else { 2 };
-            assert_eq!(closed(&connection), (3001, "enough é", Side::Peer, true, unsent));
+            assert_eq!(closed(&connection), (3001, "enough é", Initiator::Remote, true, unsent));
             assert_eq!(connection.send(late.clone()), Err(SendError::Closed(Some(late))));
         }
     }
@@ -72,7 +72,7 @@ fn an_answer_that_waits_behind_messages_when_the_time_has_passed_overtakes_those
         assert_eq!(frames(role, &sent), [(BINARY, vec![1; 10_000]), closes(1001, "bye")]);
         connection.handle_read(0, at(14));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1001, "bye", Side::Peer, true, 1));
+        assert_eq!(closed(&connection), (1001, "bye", Initiator::Remote, true, 1));
     }
 }
 
@@ -92,7 +92,7 @@ fn a_peer_that_closes_and_takes_nothing_costs_twice_the_close_timeout() {
             let seen = drain(&mut connection);
             assert!(ends_once(&seen), "{seen:?}");
             assert!(seen.iter().all(|seen| matches!(seen, Seen::Event(_))), "its code is known: {seen:?}");
-            assert_eq!(closed(&connection), (3001, "enough é", Side::Peer, false, 1));
+            assert_eq!(closed(&connection), (3001, "enough é", Initiator::Remote, false, 1));
             assert_eq!(connection.poll_timeout(), None);
         }
     }
@@ -124,7 +124,7 @@ fn the_end_of_the_stream_waits_for_what_is_to_leave_no_longer_than_the_close_tim
         let seen = drain(&mut connection);
         assert_eq!(seen[0], Seen::Eof, "that is why it ended");
         assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 1));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Remote, false, 1));
         assert_eq!((write(&mut connection, at(7)), connection.poll_timeout()), (vec![], None));
     }
 }
@@ -143,7 +143,7 @@ fn an_end_of_the_stream_that_nobody_takes_refuses_what_comes_too_late() {
     let seen = drain(&mut connection);
     assert_eq!(seen[..2], [message("one"), Seen::Eof]);
     assert!(ends_once(&seen));
-    assert_eq!(closed(&connection), (1006, "", Side::Peer, false, 1));
+    assert_eq!(closed(&connection), (1006, "", Initiator::Remote, false, 1));
 }
 
 /// It was there when the stream ended, but nobody has looked.
@@ -159,7 +159,7 @@ fn a_close_that_is_found_when_what_waits_was_dropped_is_not_answered() {
         let seen = drain(&mut connection);
         assert!(ends_once(&seen) && seen.len() == 6, "{seen:?}");
         assert_eq!(write(&mut connection, at(6)), []);
-        assert_eq!(closed(&connection), (3001, "enough é", Side::Peer, false, 1));
+        assert_eq!(closed(&connection), (3001, "enough é", Initiator::Remote, false, 1));
         assert_eq!(connection.poll_timeout(), None);
     }
 }
@@ -183,6 +183,6 @@ fn while_we_close_progress_of_the_write_starts_the_close_timeout_anew() {
         assert_eq!(connection.poll_timeout(), Some(at(29)));
         connection.handle_timeout(at(29));
         assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Close));
-        assert_eq!(closed(&connection), (1006, "", Side::Us, false, 0));
+        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 0));
     }
 }

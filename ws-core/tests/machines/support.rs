@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{
-    Closed, Config, Connection, Error, Event, Instant, Machine, Message, Random, Role, Side, Timeout,
+    Closed, Config, Connection, Error, Event, Instant, Machine, Message, Random, Role, Initiator, Timeout,
     ViolationKind,
 };
 
@@ -172,9 +172,9 @@ pub(crate) fn write<M: Machine>(machine: &mut M, now: Instant) -> Vec<u8> {
 }
 
 /// What a connection has to say about its end.
-pub(crate) fn closed(connection: &Connection) -> (u16, &str, Side, bool, usize) {
-    let Closed { code, reason, by, clean, unsent, .. } = connection.closed().expect("it has ended");
-    (*code, reason, *by, *clean, *unsent)
+pub(crate) fn closed(connection: &Connection) -> (u16, &str, Initiator, bool, usize) {
+    let Closed { code, reason, initiator, clean, unsent, .. } = connection.closed().expect("it has ended");
+    (*code, reason, *initiator, *clean, *unsent)
 }
 
 /// Whether the trace ends with `Closed`, and has no other.

@@ -1,6 +1,6 @@
 //! What a peer must not send (RFC 6455 §5 and §7.4): each rule, at every cut of the bytes that break it.
 
-use ws_core::{Config, Event, Machine, Role, SendError, Side, ViolationKind as Kind};
+use ws_core::{Config, Event, Machine, Role, SendError, Initiator, ViolationKind as Kind};
 
 use crate::support::*;
 
@@ -139,7 +139,7 @@ fn a_violation_is_reported_once_answered_with_its_code_and_everything_after_it_i
             let before = &seen[..seen.len() - 2];
             let is_harmless = |seen: &Seen| matches!(seen, Seen::Event(Event::Ping(_) | Event::Message(_)));
             assert!(before.iter().all(is_harmless), "{role:?}, {rule}: {before:?}");
-            assert_eq!((closed.code, closed.by, closed.clean), (code, Side::Us, false), "{role:?}, {rule}");
+            assert_eq!((closed.code, closed.initiator, closed.clean), (code, Initiator::Local, false), "{role:?}, {rule}");
             let mut sent = frames(role, &sent);
             assert_eq!(sent.pop(), Some((CLOSE, code.to_be_bytes().to_vec())), "{role:?}, {rule}");
             assert!(sent.iter().all(|(first, _)| *first == PONG), "{role:?}, {rule}: {sent:?}");
@@ -216,7 +216,7 @@ fn after_a_violation_the_peer_has_the_close_timeout_to_end_the_stream() {
         assert_eq!(drain(&mut connection), []);
         connection.handle_timeout(at(7));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (1002, "", Side::Us, false, 0));
+        assert_eq!(closed(&connection), (1002, "", Initiator::Local, false, 0));
     }
 }
 
@@ -235,14 +235,14 @@ fn what_was_accepted_before_a_violation_goes_out_before_the_close_and_is_counted
         assert_eq!(frames(role, &sent), expected);
         connection.handle_read(0, at(1));
         drain(&mut connection);
-        assert_eq!(closed(&connection), (1002, "", Side::Us, false, 0));
+        assert_eq!(closed(&connection), (1002, "", Initiator::Local, false, 0));
 
         let mut blocked = open(role, &config());
         blocked.send("one").unwrap();
         read(&mut blocked, &[0xFF, 0xFF], at(1));
         blocked.handle_timeout(at(6));
         assert!(ends_once(&drain(&mut blocked)));
-        assert_eq!(closed(&blocked), (1002, "", Side::Us, false, 1));
+        assert_eq!(closed(&blocked), (1002, "", Initiator::Local, false, 1));
     }
 }
 
@@ -355,7 +355,7 @@ fn a_broken_close_in_answer_to_ours_does_not_hide_our_code() {
                 connection.handle_read(0, at(2));
                 let seen = drain(&mut connection);
                 assert!(ends_once(&seen) && seen.len() == 1, "{kind:?}: {seen:?}");
-                assert_eq!(closed(&connection), (code, "", Side::Us, false, 0), "{kind:?}");
+                assert_eq!(closed(&connection), (code, "", Initiator::Local, false, 0), "{kind:?}");
                 let violation = connection.closed().unwrap().violation();
                 assert_eq!(violation.map(|violation| violation.kind), Some(kind));
                 let told = connection.closed().unwrap().to_string();
@@ -393,6 +393,6 @@ fn data_that_breaks_a_rule_while_we_close_is_an_error_and_the_code_is_the_one_th
         assert!(matches!(seen[..], [Seen::Violation(Kind::InvalidUtf8, _)]), "{seen:?}");
         connection.handle_read(0, at(0));
         assert!(ends_once(&drain(&mut connection)));
-        assert_eq!(closed(&connection), (3001, "", Side::Us, false, 0));
+        assert_eq!(closed(&connection), (3001, "", Initiator::Local, false, 0));
     }
 }

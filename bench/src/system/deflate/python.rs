@@ -34,11 +34,11 @@ impl Peer {
 
     /// The time of a message.
     pub fn measure(&self, spec: Spec) -> io::Result<Duration> {
-        let (direction, pieces) = match spec.direction {
+        let (direction, chunks) = match spec.direction {
             Direction::Send => ("send", spec.content.messages(spec.count)),
             Direction::Receive => ("receive", vec![contender::frames(spec)]),
         };
-        let file = File::of(&pieces, spec.content)?;
+        let file = File::of(&chunks, spec.content)?;
         let mut python = Command::new("python3");
         python.args([
             "-c",
@@ -53,17 +53,17 @@ impl Peer {
     }
 }
 
-/// What is handed over, each piece behind its length. It is removed in the end.
+/// What is handed over, each chunk behind its length. It is removed in the end.
 struct File(std::path::PathBuf);
 
 impl File {
-    fn of(pieces: &[bytes::Bytes], content: Content) -> io::Result<Self> {
+    fn of(chunks: &[bytes::Bytes], content: Content) -> io::Result<Self> {
         let name = format!("ws-bench-{}-{}", std::process::id(), content.name());
         let file = File(std::env::temp_dir().join(name));
         let mut writer = io::BufWriter::new(fs::File::create_new(&file.0)?);
-        for piece in pieces {
-            writer.write_all(&(piece.len() as u32).to_be_bytes())?;
-            writer.write_all(piece)?;
+        for chunk in chunks {
+            writer.write_all(&(chunk.len() as u32).to_be_bytes())?;
+            writer.write_all(chunk)?;
         }
         writer.flush()?;
         Ok(file)

@@ -78,7 +78,7 @@ pub fn ours(spec: Spec) -> Passed {
 pub fn ours_lent(spec: Spec) -> Passed {
     let serve = |stream| {
         // The client ends it without a word.
-        let _ = open(Role::Server, stream).visit(answer);
+        let _ = open(Role::Server, stream).for_each_borrowed(answer);
     };
     two_ends(serve, |stream| {
         let mut socket = open(Role::Client, stream);
@@ -86,7 +86,7 @@ pub fn ours_lent(spec: Spec) -> Passed {
         measured(spec, || {
             (0..spec.under_way).for_each(|_| socket.feed(payload.clone()).expect("queued"));
             let mut due = spec.under_way;
-            socket.visit(|message, _| count(message, &mut due, spec)).expect("echoes");
+            socket.for_each_borrowed(|message, _| count(message, &mut due, spec)).expect("echoes");
         })
     })
 }

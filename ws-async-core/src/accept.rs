@@ -1,0 +1,153 @@
+//! From a transport to an open connection, on the server's side.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ws_common::{system::shutdown::{Guard, Stopping}, system::random, AcceptError, AcceptOptions, ServerUpgrade};
+use ws_core::{Accept, Instant, Machine, Reject, Request};
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::runtime::{Io, Runtime};
+use crate::signal::Signal;
+use crate::socket::Socket;
+use crate::websocket::WebSocket;
+
+/// How long a client that was refused is given to take the answer.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A client that has connected, and whose request is still to be read. Dropped, it is disconnected.
+pub struct Incoming<R: Runtime, T = <R as Runtime>::TcpStream> {
+    runtime: PhantomData<fn() -> R>,
+    transport: T,
+    options: AcceptOptions,
+    pub(crate) listener: Option<(Arc<Signal>, Guard)>,
+}
+
+impl<R: Runtime + Io<T>, T> Incoming<R, T> {
+    /// A client on a transport that is open already.
+    pub fn new(transport: T, options: AcceptOptions) -> Self {
+        Self { runtime: PhantomData, transport, options, listener: None }
+    }
+
+    /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
+    pub fn accept(self) -> impl Future<Output = Result<(WebSocket<R, T>, Request), AcceptError>> {
+        let subprotocols: Vec<String> = self.options.subprotocols().map(String::from).collect();
+        self.accept_with(move |request| {
+            Ok(Accept::new().first_subprotocol(request, subprotocols.iter().map(|s| &**s)))
+        })
+    }
+
+    /// Reads the request and lets `decide` look at it: its path, its `Origin`, its credentials.
+    ///
+    /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
+    /// seconds more if the client is refused and slow to take the answer.
+    ///
+    /// Once [`Listener::shutdown`](crate::Listener::shutdown) was called, the client is not accepted: it is answered with 503, or
+    /// dropped if its request has not come, and this is [`AcceptError::Shutdown`].
+    pub fn accept_with(
+        self,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> impl Future<Output = Result<(WebSocket<R, T>, Request), AcceptError>> {
+        // Boxed, with all that it is given: a task is as large as the largest future that it ever waits for, as long as it
+        // lasts, and this one is three times as large as a connection.
+        Box::pin(self.handshake(decide))
+    }
+
+    async fn handshake(
+        mut self,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
+        let clock = Clock::<R>::start();
+        let random = random().map_err(AcceptError::Io)?;
+        let mut driver = Driver::new(ServerUpgrade::new(&self.options, random, Instant::EPOCH)?, clock);
+        let io = &mut self.transport;
+        let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
+        let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {
+            Ok(request) => request,
+            Err(error) => {
+                // There is no answer to a request that has not come.
+                if !matches!(error, AcceptError::Shutdown) {
+                    finish(&mut driver, io, clock, signal).await;
+                }
+                return Err(error);
+            }
+        };
+        let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
+        let error = match decided {
+            Ok(accept) if !is_stopping(signal) => {
+                let driver = driver.change(|accepting, now| accepting.accept(&accept, now))?;
+                let mut socket = Socket::new(self.transport, driver, self.listener);
+                let begin = socket.driver.machine.outbound().written();
+                // The client waits for the response. Whether it still does shows when the connection is used.
+                let deadline = Instant::EPOCH + self.options.time_to_open();
+                return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
+                    Some(Err(error)) => Err(error),
+                    _ => Ok((WebSocket::new(socket), request)),
+                };
+            }
+            Ok(_) => driver.machine.shut_down(),
+            Err(reject) => {
+                driver.machine.reject(&reject);
+                AcceptError::Rejected(reject.status())
+            }
+        };
+        finish(&mut driver, io, clock, signal).await;
+        Err(error)
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Socket<R, T> {
+    /// Lets the response leave, unless the listener stops before anything behind the position `begin` has left.
+    fn poll_response(&mut self, begin: u64, cx: &mut Context<'_>) -> Poll<Result<(), AcceptError>> {
+        if is_stopping(self.signal()) && self.driver.machine.outbound().written() == begin {
+            return Poll::Ready(Err(AcceptError::Shutdown));
+        }
+        self.poll_flush(cx).map(|_| Ok(()))
+    }
+}
+
+/// The request. If the listener stops, only one that is there already, which can be answered.
+fn poll_request<R: Runtime + Io<T>, T>(
+    driver: &mut Driver<R, ServerUpgrade>,
+    io: &mut T,
+    signal: Option<&Signal>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Request, AcceptError>> {
+    let wish = poll_wish(signal, cx);
+    if wish == Some(Stopping::Abort) {
+        return Poll::Ready(Err(AcceptError::Shutdown));
+    }
+    match driver.poll_event(io, cx) {
+        Poll::Pending if wish.is_some() => Poll::Ready(Err(AcceptError::Shutdown)),
+        polled => polled,
+    }
+}
+
+/// Lets the client have the answer, as long as the listener has patience.
+async fn finish<R: Runtime + Io<T>, T>(
+    driver: &mut Driver<R, ServerUpgrade>,
+    io: &mut T,
+    clock: Clock<R>,
+    signal: Option<&Signal>,
+) {
+    let finished = poll_fn(|cx| match poll_wish(signal, cx) {
+        Some(Stopping::Abort) => Poll::Ready(()),
+        _ => driver.poll_finish(io, cx, ServerUpgrade::discard),
+    });
+    let _ = clock.until(clock.now() + REFUSAL_TIMEOUT, finished).await;
+}
+
+/// What the listener wishes. The next wish wakes the task.
+fn poll_wish(signal: Option<&Signal>, cx: &Context<'_>) -> Option<Stopping> {
+    let signal = signal?;
+    let _ = signal.poll(cx);
+    signal.wish()
+}
+
+fn is_stopping(signal: Option<&Signal>) -> bool {
+    signal.is_some_and(|signal| signal.wish().is_some())
+}

@@ -1,0 +1,323 @@
+//! A session and the transport that it uses at present.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use ws_common::sync::mutant;
+use ws_common::{session::{Action, Answer, ClientEvent, Question, Session, Status}, connector::Connected, ConnectError};
+use ws_core::{Instant, Machine};
+
+use crate::clock::Clock;
+use crate::connect::reach;
+use crate::driver::{Driver, Progress};
+use crate::runtime::Runtime;
+use crate::slots::{News, Wants};
+use crate::wakers::Waited;
+
+pub(crate) struct SessionDriver<R: Runtime> {
+    driver: Driver<R, Session>,
+    /// Nothing, for most of the time that a client waits to reconnect.
+    transport: Option<R::TcpStream>,
+    opening: Option<Opening<R>>,
+    /// A hook of the user is to be run, which needs the lock to be released.
+    question: Option<Question>,
+    /// The user's transports to be dropped, which needs the same.
+    dropped: Vec<Dropped<R>>,
+    /// The conditions that the last poll waits for.
+    wants: Wants,
+    /// There is something to do for one who waits.
+    needs_driver: bool,
+    /// The transport did not take all that waits, and one who waits knows.
+    is_stuck: bool,
+    /// The version of the proofs that everybody was told of.
+    proofs: u64,
+}
+
+/// Something that runs code of the user, for a caller that has unlocked the line.
+pub(crate) struct Left<R: Runtime> {
+    /// To be dropped first.
+    pub(crate) dropped: Vec<Dropped<R>>,
+    pub(crate) question: Option<Question>,
+}
+
+/// A transport that is of no more use.
+pub(crate) enum Dropped<R: Runtime> {
+    Transport(R::TcpStream),
+    /// It is reset.
+    Dead(R::TcpStream),
+    Opening(#[expect(dead_code, reason = "it is only dropped")] Opening<R>),
+}
+
+impl<R: Runtime> Dropped<R> {
+    /// Runs code of the user.
+    pub(crate) fn drop(self) {
+        match self {
+            Self::Dead(transport) => R::reset(transport),
+            Self::Transport(_) | Self::Opening(_) => {}
+        }
+    }
+}
+
+type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
+type Opened<R> = Result<Connected<<R as Runtime>::TcpStream>, ConnectError>;
+
+impl<R: Runtime> SessionDriver<R> {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            driver: Driver::new(session, Clock::start()),
+            transport: None,
+            opening: None,
+            question: None,
+            dropped: Vec::new(),
+            wants: Wants::NOTHING,
+            needs_driver: false,
+            is_stuck: false,
+            proofs: 0,
+        }
+    }
+
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.driver.machine
+    }
+
+    /// Does what a user wants, and as much of what follows from it as needs no waiting.
+    pub(crate) fn change<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Session, Instant) -> O,
+    ) -> O {
+        let now = self.driver.now();
+        let output = f(&mut self.driver.machine, now);
+        // Nobody may be waiting who would see to it.
+        self.act();
+        self.write_at_once(cx);
+        self.needs_driver = !mutant("a user's wish wakes nobody");
+        output
+    }
+
+    /// Queues something, and lets the transport take what it takes at once. A refusal moves nothing: a caller that waits would not
+    /// see the room that this makes.
+    pub(crate) fn queue<O, E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Session) -> Result<O, E>,
+    ) -> Result<O, E> {
+        let output = f(&mut self.driver.machine);
+        if output.is_ok() || mutant("a refusal makes room that nobody sees") {
+            self.act();
+            self.write_at_once(cx);
+        }
+        output
+    }
+
+    /// Lets the transport take what it takes at once.
+    pub(crate) fn write(&mut self, cx: &mut Context<'_>) {
+        self.act();
+        self.write_at_once(cx);
+    }
+
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        loop {
+            let was_full = self.driver.machine.is_full();
+            let Ok(event) = self.driver.machine.poll_event();
+            if event.is_some() {
+                // One who waits elsewhere may read on.
+                let has_unblocked = was_full && !self.driver.machine.is_full();
+                self.needs_driver |= has_unblocked && !mutant("room for events wakes nobody");
+                // What goes with it may be an action, such as dropping the transport.
+                self.act();
+                return Poll::Ready(event);
+            }
+            if self.driver.machine.is_over() {
+                self.act();
+                return Poll::Ready(None);
+            }
+            ready!(self.poll_io(cx, Wants::EVENTS, true));
+        }
+    }
+
+    /// Waits for something else than events. Whatever moved, the condition is checked again.
+    pub(crate) fn poll_wait<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        mut done: impl FnMut(&mut Self, &mut Context<'_>) -> Option<O>,
+    ) -> Poll<O> {
+        loop {
+            // First: what came may be what is waited for.
+            let reading = self.session().read_ahead();
+            if let Some(output) = done(self, cx) {
+                // What goes with it may be an action, such as dropping the transport.
+                self.act();
+                return Poll::Ready(output);
+            }
+            self.driver.has_written = false;
+            if self.poll_io(cx, wants, reading).is_ready() {
+                continue;
+            }
+            if !self.driver.has_written || mutant("a part that leaves is not looked at") {
+                return Poll::Pending;
+            }
+            // The transport has taken a part, which may be what is waited for.
+            if let Some(output) = done(self, cx) {
+                self.act();
+                return Poll::Ready(output);
+            }
+            if reading == self.session().read_ahead() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
+        self.act();
+        let result = if self.question.is_some() || !self.dropped.is_empty() {
+            // The caller runs that first: the next connection may need the port of the last one.
+            Poll::Pending
+        } else {
+            self.poll_transport(cx, reading)
+        };
+        if result.is_pending() {
+            self.wants = wants;
+        }
+        result
+    }
+
+    fn poll_transport(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
+        if let Some(opening) = &mut self.opening
+            && let Poll::Ready(opened) = opening.as_mut().poll(cx)
+        {
+            self.opening = None;
+            self.opened(opened);
+            return Poll::Ready(());
+        }
+        let reading = reading && self.driver.machine.is_reading();
+        match &mut self.transport {
+            Some(transport) => self.driver.poll_io(transport, cx, reading),
+            None => self.driver.poll_timer(cx),
+        }
+    }
+
+    fn write_at_once(&mut self, cx: &mut Context<'_>) {
+        if let Some(transport) = &mut self.transport {
+            let is_stuck = !self.driver.write_through(transport, cx);
+            // Once told, one who waits writes on by itself.
+            self.needs_driver |= is_stuck && !self.is_stuck;
+            self.is_stuck = is_stuck;
+        }
+    }
+
+    /// Does what the session asks for, but for what runs code of the user.
+    fn act(&mut self) {
+        while let Some(action) = self.driver.machine.poll_action() {
+            let resets = matches!(action, Action::Reset);
+            let opening = match action {
+                Action::Ask(question) if mutant("a hook runs under the lock") => {
+                    let now = self.driver.now();
+                    drop(self.driver.machine.answer(question.ask(), now));
+                    continue;
+                }
+                Action::Ask(question) => {
+                    self.question = Some(question);
+                    continue;
+                }
+                Action::Drop | Action::Reset => None,
+                Action::Open(options) => {
+                    let clock = Clock::start();
+                    Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)
+                }
+            };
+            // What may tell the peer why, as far as it leaves without waiting.
+            self.write_at_once(&mut Context::from_waker(Waker::noop()));
+            let dropped = if resets { Dropped::Dead } else { Dropped::Transport };
+            self.dropped.extend(self.transport.take().map(dropped));
+            self.dropped.extend(std::mem::replace(&mut self.opening, opening).map(Dropped::Opening));
+            self.is_stuck = false;
+        }
+    }
+
+    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user.
+    pub(crate) fn leave(&mut self) -> Option<Left<R>> {
+        self.session().publish();
+        let is_idle = self.question.is_none() && self.dropped.is_empty();
+        (!is_idle)
+            .then(|| Left { dropped: std::mem::take(&mut self.dropped), question: self.question.take() })
+    }
+
+    /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.
+    pub(crate) fn answer(&mut self, answer: Answer) -> Option<Box<dyn std::any::Any + Send>> {
+        let now = self.driver.now();
+        let panic = self.driver.machine.answer(answer, now);
+        self.act();
+        self.needs_driver = !mutant("an answer is not acted on");
+        panic
+    }
+
+    fn opened(&mut self, opened: Opened<R>) {
+        let now = self.driver.now();
+        self.driver.progress = Progress::Disarmed;
+        let with_local = |reached: Connected<R::TcpStream>| {
+            let local = R::local_addr(&reached.transport).map_err(ConnectError::Local)?;
+            Ok((reached, local))
+        };
+        match opened.and_then(with_local) {
+            Ok((Connected { transport, peer, route }, local)) => {
+                if self.driver.machine.opened(&route, peer, local, now) {
+                    self.driver.renew();
+                    self.transport = Some(transport);
+                } else {
+                    self.dropped.push(Dropped::Dead(transport));
+                }
+            }
+            Err(error) => self.driver.machine.not_opened(error, now),
+        }
+    }
+}
+
+impl<R: Runtime> Waited for SessionDriver<R> {
+    fn wants(&self) -> Wants {
+        self.wants
+    }
+
+    fn news(&mut self) -> News {
+        let has_input = std::mem::take(&mut self.driver.progress) != Progress::Nothing;
+        let needs_driver = std::mem::take(&mut self.needs_driver) || self.question.is_some();
+        let session = &mut self.driver.machine;
+        let has_proofs = self.proofs != session.proofs_version();
+        self.proofs = session.proofs_version();
+        let has_proofs = has_proofs && !mutant("a proof wakes nobody");
+        let met = Wants::EVENTS.only_if(has_input || session.has_events())
+            | Wants::ROOM.only_if(session.has_room() || !session.is_accepting())
+            | Wants::PING.only_if(session.has_room_for_ping())
+            // A message that was given up changes the proofs.
+            | Wants::FLUSHED.only_if(
+                (session.has_flushed() || has_proofs) && !mutant("an empty outbox wakes nobody"),
+            )
+            | Wants::PROOF.only_if(has_proofs)
+            | Wants::END
+                .only_if(session.status() == Status::Closed && !mutant("the end of a client wakes nobody"));
+        News { met, needs_driver }
+    }
+
+    fn forget_news(&mut self) {
+        self.driver.progress = Progress::Nothing;
+        self.needs_driver = false;
+        self.proofs = self.driver.machine.proofs_version();
+    }
+
+    fn is_disarmed(&self) -> bool {
+        self.driver.progress == Progress::Disarmed
+    }
+
+    fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
+        match (&mut self.transport, &self.opening) {
+            (Some(transport), _) => {
+                let reading = self.driver.machine.is_reading();
+                self.driver.rearm(transport, cx, reading)
+            }
+            (None, None) => self.driver.poll_timer(cx).is_pending(),
+            // It was not polled yet.
+            (None, Some(_)) => false,
+        }
+    }
+}

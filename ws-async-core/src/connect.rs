@@ -1,0 +1,105 @@
+//! From options to an open connection.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Poll, ready};
+
+use ws_common::{happy_eyeballs::AttemptId, connector::{Connector, ConnectorStep, Connected, Route}, system::{random, socket}, ConnectError, ConnectOptions, ClientUpgrade};
+use ws_core::{Instant, Response};
+
+use crate::clock::Clock;
+use crate::driver::Driver;
+use crate::runtime::{Io, Runtime};
+use crate::socket::Socket;
+use crate::websocket::WebSocket;
+
+pub(crate) async fn connect<R: Runtime>(
+    options: &ConnectOptions,
+) -> Result<(WebSocket<R>, Response), ConnectError> {
+    let clock = Clock::start();
+    let reached = reach::<R>(options, clock).await?;
+    open(reached.transport, options, &reached.route, clock).await
+}
+
+/// Resolves and dials, as [`Connector`] says. What was begun and is under way still is dropped with this.
+pub(crate) async fn reach<R: Runtime>(
+    options: &ConnectOptions,
+    clock: Clock<R>,
+) -> Result<Connected<R::TcpStream>, ConnectError> {
+    let mut reach = Connector::new(options, Instant::EPOCH);
+    let mut attempts: Vec<(AttemptId, Pin<Box<_>>)> = Vec::new();
+    loop {
+        let deadline = match reach.poll(clock.now()) {
+            ConnectorStep::Resolve { host, port } => {
+                if let Some(addresses) = clock.until(reach.deadline(), R::resolve((host, port))).await {
+                    reach.handle_addresses(addresses);
+                }
+                continue;
+            }
+            ConnectorStep::Dial { attempt, address, .. } => {
+                attempts.push((attempt, Box::pin(dial::<R>(options, address))));
+                continue;
+            }
+            ConnectorStep::Wait(deadline) => deadline,
+            ConnectorStep::Done(reached) => return reached.map(used::<R>),
+        };
+        let ended = poll_fn(|cx| {
+            let ended = attempts.iter_mut().enumerate().find_map(|(n, (_, attempt))| {
+                match attempt.as_mut().poll(cx) {
+                    Poll::Ready(result) => Some((n, result)),
+                    Poll::Pending => None,
+                }
+            });
+            ended.map_or(Poll::Pending, Poll::Ready)
+        });
+        if let Some((n, result)) = clock.until(deadline, ended).await {
+            reach.handle_result(attempts.swap_remove(n).0, result);
+        }
+    }
+}
+
+async fn dial<R: Runtime>(options: &ConnectOptions, address: SocketAddr) -> io::Result<R::TcpStream> {
+    let options = options.socket_options();
+    R::connect(address, options).await.map_err(|error| options.explain(error))
+}
+
+/// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
+/// the handshake tells of the reset.
+fn used<R: Runtime>(reached: Connected<R::TcpStream>) -> Connected<R::TcpStream> {
+    if let Some(socket) = R::socket(&reached.transport) {
+        let _ = socket::reset_on_close(&socket, false);
+    }
+    reached
+}
+
+/// The proxy, TLS and the opening handshake, as [`ClientUpgrade`] says.
+pub(crate) async fn open<R: Runtime + Io<T>, T>(
+    mut transport: T,
+    options: &ConnectOptions,
+    route: &Route,
+    clock: Clock<R>,
+) -> Result<(WebSocket<R, T>, Response), ConnectError> {
+    let random = random().map_err(ConnectError::Local)?;
+    let deadline = Instant::EPOCH + options.time_to_open();
+    let mut driver = Driver::new(ClientUpgrade::new(options, route, random, deadline)?, clock);
+    let opened = poll_fn(|cx| {
+        let opened = ready!(driver.poll_event(&mut transport, cx));
+        if opened.is_err() {
+            // What tells the peer why, as far as it leaves without waiting.
+            driver.write_through(&mut transport, cx);
+        }
+        Poll::Ready(opened)
+    });
+    let opened = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => {
+            R::reset(transport);
+            return Err(error);
+        }
+    };
+    let Ok(driver) = driver.change(|_, _| Ok::<_, Infallible>(opened.connection));
+    Ok((WebSocket::new(Socket::new(transport, driver, None)), opened.response))
+}

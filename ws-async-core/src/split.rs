@@ -1,0 +1,203 @@
+//! The two halves of a connection.
+
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use ws_common::duplex::Consumer;
+use ws_core::bytes::Bytes;
+use ws_core::{
+    CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Responder, SendError, StreamError,
+};
+
+use crate::operations::{self, Access};
+use crate::runtime::{Io, Runtime};
+use crate::shared::SharedHandle;
+use crate::socket::Socket;
+use crate::stream::{MessageReader, MessageWriter};
+
+/// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
+///
+/// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
+/// If the receiving half is dropped, what comes is dropped too.
+pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) Half<R, T>);
+
+/// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
+///
+/// While it waits, it also writes what the sending half has queued.
+pub struct Receiver<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(Half<R, T>);
+
+pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<R, T>, Receiver<R, T>) {
+    socket.duplex().set_consumer(Consumer::OtherHalf);
+    let handle = SharedHandle::new(socket);
+    (Sender(Half(handle.clone())), Receiver(Half(handle)))
+}
+
+/// One half of a connection: the common part of both. It stands in the types of [`MessageWriter`] and [`MessageReader`].
+pub struct Half<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(SharedHandle<Socket<R, T>>);
+
+impl<R: Runtime + Io<T>, T> Access for Half<R, T> {
+    type Runtime = R;
+    type Transport = T;
+
+    fn run<O>(&mut self, f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> O) -> Option<O> {
+        self.0.run(f)
+    }
+
+    fn run_or_defer(&mut self, f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) + Send + 'static) {
+        self.0.run_or_defer(f);
+    }
+
+    fn poll<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O> {
+        self.0.poll(cx, f)
+    }
+
+    fn give_up(&mut self) {
+        self.0.give_up();
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Sender<R, T> {
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::send(&mut self.0, message.into()).await
+    }
+
+    /// As [`WebSocket::try_send`](crate::WebSocket::try_send).
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::try_send(&mut self.0, message.into())
+    }
+
+    /// As [`WebSocket::ready`](crate::WebSocket::ready).
+    pub async fn ready(&mut self) -> Result<(), SendError> {
+        operations::ready(&mut self.0).await
+    }
+
+    /// As [`WebSocket::feed`](crate::WebSocket::feed).
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        operations::feed(&mut self.0, message.into()).await
+    }
+
+    /// As [`WebSocket::flush`](crate::WebSocket::flush).
+    pub async fn flush(&mut self) -> Result<(), SendError> {
+        operations::flush(&mut self.0).await
+    }
+
+    /// As [`WebSocket::ping`](crate::WebSocket::ping).
+    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+        operations::ping(&mut self.0, payload.into()).await
+    }
+
+    /// As [`WebSocket::close`](crate::WebSocket::close). The receiving half goes on to its end, too.
+    pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
+        operations::close(&mut self.0, frame.into()).await
+    }
+
+    /// As [`WebSocket::start_close`](crate::WebSocket::start_close).
+    pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
+        operations::start_close(&mut self.0, frame.into());
+    }
+
+    /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
+    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, Half<R, T>>, StreamError> {
+        MessageWriter::new(&mut self.0, kind)
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Receiver<R, T> {
+    /// As [`WebSocket::recv`](crate::WebSocket::recv).
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        operations::recv(&mut self.0).await
+    }
+
+    /// As [`WebSocket::next`](crate::WebSocket::next).
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        operations::next(&mut self.0).await
+    }
+
+    /// Shows each message to `visitor`, which may answer, and says whether to go on. Ends when it breaks off, or with the
+    /// connection. Cancel safe.
+    ///
+    /// The visitor may use the sending half. Receiving never waits for room to send: an answer for which there is none is
+    /// refused with [`StreamError::Full`].
+    pub async fn for_each_borrowed(
+        &mut self,
+        mut visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        // What a visitor has answered last is written by one who waits, if this ends.
+        let leaving = Leaving(self);
+        while let Some(message) = operations::recv(&mut leaving.0.0).await? {
+            let handle = &leaving.0.0.0;
+            let mut answer = |answer: MessageRef<'_>| {
+                handle.look(|socket| socket.answer(answer)).unwrap_or(Err(StreamError::Full))
+            };
+            // Nothing is locked here: the visitor is the user's code.
+            if visitor(message.as_ref(), &mut Responder::through(&mut answer)).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Half<R, T>>>, Error> {
+        MessageReader::begin(&mut self.0).await
+    }
+
+    /// As [`WebSocket::closed`](crate::WebSocket::closed).
+    pub fn closed(&mut self) -> Option<Closed> {
+        self.0.0.look(|socket| socket.closed().cloned()).flatten()
+    }
+}
+
+/// A visit under way.
+struct Leaving<'a, R: Runtime + Io<T>, T>(&'a mut Receiver<R, T>);
+
+impl<R: Runtime + Io<T>, T> Drop for Leaving<'_, R, T> {
+    fn drop(&mut self) {
+        self.0.0.run(|_, _| {});
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Drop for Receiver<R, T> {
+    fn drop(&mut self) {
+        // Nobody takes what comes any more; it must not stand in the way of pongs and of the peer's Close frame.
+        self.0.run_or_defer(|socket, _| socket.discard());
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Stream for Receiver<R, T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_message).map(Result::transpose)
+    }
+}
+
+impl<R: Runtime + Io<T>, T> Sink<Message> for Sender<R, T> {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_reserve)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        let mut message = Some(message);
+        let sent = self.get_mut().0.run(|socket, _| message.take().map_or(Ok(()), |m| socket.start_send(m)));
+        sent.unwrap_or_else(|| message.map_or(Ok(()), |message| Err(SendError::Full(message))))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_flush)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_close)
+    }
+}

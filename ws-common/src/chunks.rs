@@ -1,0 +1,57 @@
+//! The chunks of one message, as a reader hands them out.
+
+use ws_core::bytes::Bytes;
+use ws_core::{DataPoll, Error, MessageKind};
+
+/// How far a message is that is received in chunks: what an adapter's reader keeps, apart from its way to the connection.
+#[derive(Debug)]
+pub struct Chunks {
+    kind: MessageKind,
+    first: Option<Bytes>,
+    is_last: bool,
+}
+
+impl Chunks {
+    /// A message of which this came first; `None` at the end of the connection. A message that was read ahead whole is a
+    /// single chunk.
+    pub fn begin(data: DataPoll) -> Option<Self> {
+        match data {
+            DataPoll::Message(message) => {
+                let kind = message.kind();
+                Some(Self { kind, first: Some(message.into_bytes()), is_last: true })
+            }
+            DataPoll::Chunk(chunk) => {
+                Some(Self { kind: chunk.kind, first: Some(chunk.bytes), is_last: chunk.last })
+            }
+            _ => None,
+        }
+    }
+
+    /// The type of the message.
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// The chunk that is there already, if it was not handed out.
+    pub fn take_first(&mut self) -> Option<Bytes> {
+        self.first.take()
+    }
+
+    /// Whether no chunk follows that is yet to come.
+    pub fn is_complete(&self) -> bool {
+        self.is_last
+    }
+
+    /// The chunk that came next. A failure is told once; so is an end of the connection within the message, which must not look
+    /// like the message's: [`Error::Unfinished`].
+    pub fn next(&mut self, data: Result<DataPoll, Error>) -> Result<Option<Bytes>, Error> {
+        self.is_last = true;
+        match data? {
+            DataPoll::Chunk(chunk) => {
+                self.is_last = chunk.last;
+                Ok(Some(chunk.bytes))
+            }
+            _ => Err(Error::Unfinished),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! From a connected transport to an open connection, on the client's side.
+
+use std::net::SocketAddr;
+use std::{fmt, mem};
+
+use ws_core::bytes::BytesMut;
+use ws_core::{
+    TransportError, ClientHandshake, Connection, Direction, HandshakeError, Instant, Machine, Outbound, Random,
+    Response,
+};
+
+use crate::maybe_tls::MaybeTls;
+use crate::error::{ConnectError, Phase};
+use crate::options::ConnectOptions;
+use crate::proxy::{Proxy, ProxyError, ProxyScheme, ProxyStep, Tunnel};
+use crate::connector::Route;
+use crate::tls::{TlsConnector, TlsFailure};
+use crate::trace::Phases;
+
+/// What a client does with a transport until its connection is open, as a [`Machine`]: it asks the proxy for a tunnel, begins
+/// TLS, and makes the opening handshake, as far as each is needed.
+///
+/// Its one event gives the connection, which is the next machine on the transport. After an error, what still waits in
+/// [`outbound`](Machine::outbound) tells the peer why, and is worth one attempt to write it.
+pub struct ClientUpgrade {
+    stage: Stage,
+    /// Without credentials, for errors.
+    proxy: Option<Box<Proxy>>,
+    /// For errors.
+    server: Option<SocketAddr>,
+    trace: Phases,
+    /// What the driver said last.
+    now: Instant,
+}
+
+/// The server has agreed.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it said.
+    pub response: Response,
+    /// The open connection.
+    pub connection: MaybeTls<Connection>,
+}
+
+enum Stage {
+    Proxy(Box<(MaybeTls<Tunnel>, Rest)>),
+    Handshake(Box<MaybeTls<ClientHandshake>>),
+    /// There is nothing to be done any more, whatever a driver does.
+    Over(BytesMut, Outbound),
+}
+
+/// What follows once the transport leads to the target.
+struct Rest {
+    handshake: ClientHandshake,
+    tls: Option<TlsConnector>,
+    host: String,
+}
+
+impl ClientUpgrade {
+    /// Begins on a transport that leads where `route` says, and fails at `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// What was set for TLS or for the proxy cannot be used.
+    pub fn new(
+        options: &ConnectOptions,
+        route: &Route,
+        random: Random,
+        deadline: Instant,
+    ) -> Result<Self, ConnectError> {
+        let config = options.connection_config().clone();
+        #[cfg(feature = "deflate")]
+        let config = config.deflate_unless_set(ws_core::Deflate::default());
+        let rest = Rest {
+            handshake: ClientHandshake::new(options.request(), config, random, deadline),
+            tls: options.connector()?,
+            host: options.target().host().to_string(),
+        };
+        let stage = match &route.proxy {
+            None => {
+                let security = rest.tls.as_ref().map(|tls| (tls, &*rest.host));
+                Stage::Handshake(Box::new(MaybeTls::client(rest.handshake, security)?))
+            }
+            Some(proxy) => {
+                let tunnel = Tunnel::new(proxy, &route.host, route.port, deadline);
+                let tunnel = tunnel.map_err(|error| error.of(proxy))?;
+                let tls = match proxy.scheme() {
+                    ProxyScheme::Https => Some(options.proxy_connector()?),
+                    _ => None,
+                };
+                let host = proxy.host().to_string();
+                let tunnel = MaybeTls::with_proxy(tunnel, tls.as_ref().map(|tls| (tls, &*host)))?;
+                Stage::Proxy(Box::new((tunnel, rest)))
+            }
+        };
+        let proxy = route.proxy.as_ref().map(|proxy| Box::new(proxy.without_credentials()));
+        let server = route.server;
+        let mut opening =
+            Self { stage, proxy, server, trace: Phases::client(options, route), now: Instant::EPOCH };
+        opening.trace_phase();
+        Ok(opening)
+    }
+
+    fn trace_phase(&mut self) {
+        match &self.stage {
+            Stage::Proxy(_) => self.trace.go_on(Phase::Proxy),
+            Stage::Handshake(channel) => self.trace.go_on(channel.phase()),
+            Stage::Over(..) => {}
+        }
+    }
+
+    /// The transport leads to the target now.
+    fn enter_tunnel(&mut self) -> Result<(), ConnectError> {
+        if let Stage::Proxy(proxy) = self.leave()
+            && let (tunnel, rest) = *proxy
+            && let Some(leftover) = tunnel.try_map(|tunnel| tunnel.into_leftover().ok())
+        {
+            let security = rest.tls.as_ref().map(|tls| (tls, &*rest.host));
+            let channel = leftover.succeed(rest.handshake, security, self.now)?;
+            self.stage = Stage::Handshake(Box::new(channel));
+        }
+        Ok(())
+    }
+
+    /// The server has agreed.
+    fn open(&mut self, response: Response) -> Option<Opened> {
+        let Stage::Handshake(channel) = self.leave() else { return None };
+        let connection = channel.try_map(|handshake| handshake.open(self.now).ok())?;
+        Some(Opened { response, connection })
+    }
+
+    fn poll_stage(&mut self) -> Result<Option<Opened>, ConnectError> {
+        if let Stage::Proxy(proxy) = &mut self.stage {
+            match proxy.0.poll_event() {
+                Ok(None) => return Ok(None),
+                Ok(Some(_)) => self.enter_tunnel()?,
+                Err(TlsFailure::Tls(error)) => return Err(ProxyError::Tls(error).into()),
+                Err(TlsFailure::Inner(ProxyError::Timeout(_))) if proxy.0.is_securing() => {
+                    return Err(ProxyError::Timeout(ProxyStep::Tls).into());
+                }
+                Err(TlsFailure::Inner(error)) => return Err(error.into()),
+            }
+        }
+        let Stage::Handshake(channel) = &mut self.stage else { return Ok(None) };
+        match channel.poll_event() {
+            Ok(None) => Ok(None),
+            Ok(Some(response)) => Ok(self.open(response)),
+            Err(TlsFailure::Tls(error)) => Err(error.into()),
+            Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.phase() == Phase::Tls => {
+                Err(ConnectError::Timeout(Phase::Tls))
+            }
+            Err(TlsFailure::Inner(error)) => Err(error.into()),
+        }
+    }
+
+    /// Nothing is to be done any more but to write what waits.
+    fn fail(&mut self) {
+        let outbound = mem::take(self.outbound());
+        self.stage = Stage::Over(BytesMut::new(), outbound);
+    }
+
+    fn leave(&mut self) -> Stage {
+        mem::replace(&mut self.stage, Stage::Over(BytesMut::new(), Outbound::default()))
+    }
+}
+
+impl Machine for ClientUpgrade {
+    type Event = Opened;
+    type Error = ConnectError;
+
+    fn inbound(&mut self) -> &mut BytesMut {
+        match &mut self.stage {
+            Stage::Proxy(proxy) => proxy.0.inbound(),
+            Stage::Handshake(channel) => channel.inbound(),
+            Stage::Over(inbound, _) => inbound,
+        }
+    }
+
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        self.trace.within(|| match &mut self.stage {
+            Stage::Proxy(proxy) => proxy.0.handle_read(n, now),
+            Stage::Handshake(channel) => channel.handle_read(n, now),
+            Stage::Over(inbound, _) => *inbound = BytesMut::new(),
+        });
+    }
+
+    fn outbound(&mut self) -> &mut Outbound {
+        match &mut self.stage {
+            Stage::Proxy(proxy) => proxy.0.outbound(),
+            Stage::Handshake(channel) => channel.outbound(),
+            Stage::Over(_, outbound) => outbound,
+        }
+    }
+
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.now = now;
+        match &mut self.stage {
+            Stage::Proxy(proxy) => proxy.0.handle_write(n, now),
+            Stage::Handshake(channel) => channel.handle_write(n, now),
+            Stage::Over(_, outbound) => outbound.acknowledge(n),
+        }
+    }
+
+    fn handle_error(&mut self, error: TransportError, now: Instant) {
+        self.now = now;
+        match &mut self.stage {
+            Stage::Proxy(proxy) => proxy.0.handle_error(error, now),
+            Stage::Handshake(channel) => channel.handle_error(error, now),
+            Stage::Over(_, outbound) if error.direction() == Direction::Write => outbound.clear(),
+            Stage::Over(..) => {}
+        }
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Opened>, ConnectError> {
+        let result = self.poll_stage().map_err(|error| match &self.proxy {
+            Some(proxy) => error.through(proxy),
+            None => error.with_peer(self.server),
+        });
+        match &result {
+            Ok(None) => self.trace_phase(),
+            Ok(Some(_)) => self.trace.opened(),
+            Err(error) => {
+                self.trace.not_opened(error);
+                self.fail();
+            }
+        }
+        result
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Proxy(proxy) => proxy.0.poll_timeout(),
+            Stage::Handshake(channel) => channel.poll_timeout(),
+            Stage::Over(..) => None,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        match &mut self.stage {
+            Stage::Proxy(proxy) => proxy.0.handle_timeout(now),
+            Stage::Handshake(channel) => channel.handle_timeout(now),
+            Stage::Over(..) => {}
+        }
+    }
+}
+
+impl fmt::Debug for ClientUpgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.stage {
+            Stage::Proxy(proxy) => f.debug_tuple("ClientUpgrade").field(&proxy.0).finish(),
+            Stage::Handshake(channel) => f.debug_tuple("ClientUpgrade").field(channel).finish(),
+            Stage::Over(..) => f.write_str("ClientUpgrade"),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! From options to a connected transport.
+
+use std::io;
+use std::net::SocketAddr;
+
+use ws_core::Instant;
+
+use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
+use crate::error::{ConnectError, ConnectTimeout, Phase};
+use crate::options::ConnectOptions;
+use crate::proxy::{Proxy, ProxyError, ProxyStep};
+use crate::target::{Host, TargetError, is_unspecified};
+use crate::trace::Reaching;
+
+/// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
+/// clock. It says which names to resolve and which addresses to dial, in the order and at the pace of [`HappyEyeballs`].
+///
+/// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the result by
+/// [`handle_addresses`](Self::handle_addresses) or [`handle_result`](Self::handle_result), and asks again. `T` is what dialing
+/// yields, such as a socket.
+#[derive(Debug)]
+pub struct Connector<T> {
+    deadline: Instant,
+    route: Route,
+    /// The addresses to dial after all others.
+    last: Vec<SocketAddr>,
+    stage: Stage<T>,
+    trace: Reaching,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum ConnectorStep<T> {
+    /// Resolve this name, and hand in the addresses, with the port, or why there are none.
+    Resolve {
+        /// The name.
+        host: String,
+        /// The port that the addresses are to have.
+        port: u16,
+    },
+    /// Begin to connect to this address.
+    Dial {
+        /// The name under which the result is to be handed in.
+        attempt: AttemptId,
+        /// Where to connect to.
+        address: SocketAddr,
+        /// Whether there is no other, so that it need not be raced against anything.
+        is_only: bool,
+    },
+    /// Wait for a result, and no longer than until this instant.
+    Wait(Instant),
+    /// There is a transport, or there is none. Whatever was begun and is under way still is to be called off.
+    Done(Result<Connected<T>, ConnectError>),
+}
+
+/// A transport that is connected.
+#[derive(Debug)]
+pub struct Connected<T> {
+    /// What dialing yielded.
+    pub transport: T,
+    /// The address that was dialed. A socket that was reset meanwhile does not know it any more.
+    pub peer: SocketAddr,
+    /// Where the transport leads.
+    pub route: Route,
+}
+
+/// Where a transport leads: to the server, or to a proxy that is still to be asked for the rest of the way.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub(crate) proxy: Option<Proxy>,
+    /// The address of the server, if the transport was connected to it.
+    pub(crate) server: Option<SocketAddr>,
+    /// What the proxy is to be asked for.
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+}
+
+#[derive(Debug)]
+enum Stage<T> {
+    /// The options are no good.
+    Failed(ConnectError),
+    Resolving(Whose, Asked),
+    Dialing(HappyEyeballs<T, io::Error>),
+    Over,
+}
+
+/// Whose name is resolved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    /// The target's, for a proxy that takes only addresses.
+    Targets,
+    /// That of whom we connect to.
+    Peers,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    No,
+    Yes,
+}
+
+impl Route {
+    /// Straight to the server.
+    pub fn direct(options: &ConnectOptions) -> Self {
+        let target = options.target();
+        Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
+    }
+
+    /// The addresses that decide whether a transport to `peer` is of use: its own, and the one that a proxy is asked for.
+    pub(crate) fn addresses(&self, peer: SocketAddr) -> Vec<SocketAddr> {
+        match (&self.proxy, &self.host) {
+            (Some(_), Host::Address(address)) => vec![peer, SocketAddr::new(*address, self.port)],
+            _ => vec![peer],
+        }
+    }
+
+    /// Whom we connect to.
+    pub(crate) fn peer(&self) -> (&Host, u16) {
+        match &self.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (&self.host, self.port),
+        }
+    }
+}
+
+impl<T> Connector<T> {
+    /// A way to the target of these options, which must be found within their time to open, from `now` on.
+    pub fn new(options: &ConnectOptions, now: Instant) -> Self {
+        let mut reach = Self {
+            deadline: now + options.time_to_open(),
+            route: Route::direct(options),
+            last: options.last_addresses().to_vec(),
+            stage: Stage::Over,
+            trace: Reaching::new(),
+        };
+        reach.stage = match options.chosen_proxy() {
+            Err(error) => Stage::Failed(error),
+            Ok(None) => match options.remote_addresses() {
+                [] => reach.reach_peer(),
+                addresses => match addresses.iter().find(|address| is_unspecified(address.ip())) {
+                    Some(address) => Stage::Failed(ConnectError::Url(TargetError::Unspecified(address.ip()))),
+                    None => reach.dial(addresses.iter().copied()),
+                },
+            },
+            Ok(Some(proxy)) => {
+                let resolves_names = proxy.resolves_names();
+                reach.route.proxy = Some(proxy);
+                // An address that was set stands in for the name towards the proxy, too.
+                match (options.remote_addresses().first(), &reach.route.host) {
+                    (Some(address), _) => {
+                        reach.ask_for(*address);
+                        reach.reach_peer()
+                    }
+                    (None, Host::Name(_)) if !resolves_names => Stage::Resolving(Whose::Targets, Asked::No),
+                    _ => reach.reach_peer(),
+                }
+            }
+        };
+        reach
+    }
+
+    /// By when a connection must be open.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn dial(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Stage<T> {
+        Stage::Dialing(HappyEyeballs::new(addresses).try_last(&self.last))
+    }
+
+    fn ask_for(&mut self, address: SocketAddr) {
+        (self.route.host, self.route.port) = (Host::Address(address.ip()), address.port());
+    }
+
+    fn reach_peer(&self) -> Stage<T> {
+        match self.route.peer() {
+            (Host::Address(address), port) => self.dial([SocketAddr::new(*address, port)]),
+            (Host::Name(_), _) => Stage::Resolving(Whose::Peers, Asked::No),
+        }
+    }
+
+    /// What is to be done next. [`ConnectorStep::Done`] is told once.
+    pub fn poll(&mut self, now: Instant) -> ConnectorStep<T> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Failed(error) => ConnectorStep::Done(Err(error)),
+            Stage::Over => ConnectorStep::Wait(self.deadline),
+            Stage::Resolving(whose, _) if now >= self.deadline => {
+                ConnectorStep::Done(Err(match self.proxy(whose) {
+                    Some(proxy) => ProxyError::Timeout(ProxyStep::Resolve).of(proxy),
+                    None => ConnectError::Timeout(Phase::Resolve),
+                }))
+            }
+            Stage::Resolving(whose, asked) => {
+                self.stage = Stage::Resolving(whose, Asked::Yes);
+                match asked {
+                    Asked::No => {
+                        let (host, port) = self.name(whose);
+                        let host = String::from(host);
+                        self.trace.resolving(&host);
+                        ConnectorStep::Resolve { host, port }
+                    }
+                    Asked::Yes => ConnectorStep::Wait(self.deadline),
+                }
+            }
+            Stage::Dialing(dial) => self.poll_dial(dial, now),
+        }
+    }
+
+    fn poll_dial(&mut self, mut dial: HappyEyeballs<T, io::Error>, now: Instant) -> ConnectorStep<T> {
+        let step = match dial.poll(now) {
+            HappyEyeballsStep::Won { transport, address, .. } => {
+                let mut route = self.route.clone();
+                route.server = Some(address).filter(|_| route.proxy.is_none());
+                return ConnectorStep::Done(Ok(Connected { transport, peer: address, route }));
+            }
+            HappyEyeballsStep::Failed(failures) => {
+                return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {
+                    Some(proxy) => ProxyError::Connect(failures).of(proxy),
+                    None => ConnectError::Connect(failures),
+                }));
+            }
+            _ if now >= self.deadline => {
+                let pending = dial.running().map(|(_, address)| address).collect();
+                let timeout = ConnectTimeout { pending, failures: dial.into_failures() };
+                return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {
+                    Some(proxy) => ProxyError::ConnectTimeout(timeout).of(proxy),
+                    None => ConnectError::ConnectTimeout(timeout),
+                }));
+            }
+            HappyEyeballsStep::Start { attempt, address } => {
+                self.trace.dialing(attempt, address);
+                ConnectorStep::Dial { attempt, address, is_only: dial.is_only() }
+            }
+            HappyEyeballsStep::Wait(due) => ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline))),
+        };
+        self.stage = Stage::Dialing(dial);
+        step
+    }
+
+    /// What became of [`ConnectorStep::Resolve`].
+    pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
+        let &Stage::Resolving(whose, Asked::Yes) = &self.stage else { return };
+        self.trace.resolved(&result);
+        let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
+        let addresses = result.and_then(|addresses| {
+            let first = addresses.iter().min_by_key(|address| self.failed_at(address)).copied();
+            first.map(|first| (first, addresses)).ok_or_else(none)
+        });
+        self.stage = match (addresses, whose) {
+            (Err(source), _) => Stage::Failed(match self.proxy(whose) {
+                Some(proxy) => ProxyError::Resolve(source).of(proxy),
+                None => ConnectError::Resolve { host: self.name(whose).0.into(), source },
+            }),
+            (Ok((_, addresses)), Whose::Peers) => self.dial(addresses),
+            (Ok((first, _)), Whose::Targets) => {
+                // A proxy is asked once. The resolver's first address is the one that it holds to be the best, unless it has failed.
+                self.ask_for(first);
+                self.reach_peer()
+            }
+        };
+    }
+
+    /// What became of [`ConnectorStep::Dial`].
+    pub fn handle_result(&mut self, attempt: AttemptId, result: io::Result<T>) {
+        if let Stage::Dialing(dial) = &mut self.stage {
+            self.trace.dialed(attempt, &result);
+            dial.handle_result(attempt, result);
+        }
+    }
+
+    /// The place of an address among those that have failed, from 1; 0 for an address that has not.
+    fn failed_at(&self, address: &SocketAddr) -> usize {
+        self.last.iter().position(|failed| failed == address).map_or(0, |at| at + 1)
+    }
+
+    /// Whether it is the proxy's, and which that is.
+    fn proxy(&self, whose: Whose) -> Option<&Proxy> {
+        self.route.proxy.as_ref().filter(|_| whose == Whose::Peers)
+    }
+
+    fn name(&self, whose: Whose) -> (&str, u16) {
+        let (host, port) = match whose {
+            Whose::Targets => (&self.route.host, self.route.port),
+            Whose::Peers => self.route.peer(),
+        };
+        match host {
+            Host::Name(name) => (name, port),
+            Host::Address(_) => unreachable!("only names are resolved"),
+        }
+    }
+}

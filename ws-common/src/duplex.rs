@@ -1,0 +1,399 @@
+//! One connection as its handles use it, without I/O.
+//!
+//! An adapter asks for the next [`Step`] of an operation, moves bytes as the step says, and asks again. Every decision about a
+//! connection that several handles share is made here: who receives, how far to read ahead, when reading is paused, and what a
+//! waiting operation waits for.
+
+use std::ops::ControlFlow;
+
+use ws_core::bytes::{Bytes, BytesMut};
+use ws_core::{
+    TransportError, CloseFrame, Closed, Config, Connection, DataPoll, Error, Event, Instant, Machine, Message,
+    MessageRef, Outbound, PingError, Random, Responder, Role, SendError, StreamError, ForEachEnd,
+};
+
+use crate::maybe_tls::MaybeTls;
+use crate::sync::mutant;
+use crate::tls::TlsFailure;
+
+/// The next step of an operation on a [`Duplex`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<T> {
+    /// The operation is complete.
+    Done(T),
+    /// Write what waits, and read: the operation needs bytes or time.
+    Read,
+    /// Write what waits, but do not read: nobody takes what would come.
+    Write,
+}
+
+/// The party that takes received events while an operation waits for something else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consumer {
+    /// The caller itself, after the operation that it waits for now.
+    Caller,
+    /// Another half of the connection, at any time.
+    OtherHalf,
+    /// Nobody: the receiving half was dropped. Received events are dropped too.
+    Nobody,
+}
+
+/// A connection and the decisions about it. It is a [`Machine`], so that a driver moves its bytes as those of any other.
+pub struct Duplex {
+    channel: MaybeTls<Connection>,
+    consumer: Consumer,
+    /// Reading is paused because the read-ahead is full.
+    is_paused: bool,
+    /// The sink was told that there is room for its next message.
+    is_reserved: bool,
+    /// The receiver has made room in a read-ahead that was full, so that a waiting sender can read on.
+    has_unblocked: bool,
+}
+
+impl Duplex {
+    /// A connection that its caller alone uses.
+    pub fn new(channel: MaybeTls<Connection>) -> Self {
+        Self {
+            channel,
+            consumer: Consumer::Caller,
+            is_paused: false,
+            is_reserved: false,
+            has_unblocked: false,
+        }
+    }
+
+    /// A connection that does nothing, to lie where another was taken out for a while.
+    pub fn stand_in() -> Self {
+        let random = Random::from_seed([0; 32]);
+        let config = Config::default().ping_interval(None);
+        let connection =
+            Connection::after_handshake(Role::Server, &config, random, BytesMut::new(), Instant::EPOCH);
+        Self::new(MaybeTls::plain(connection))
+    }
+
+    /// The connection, below all layers.
+    #[inline]
+    pub fn connection(&mut self) -> &mut Connection {
+        self.channel.inner_mut()
+    }
+
+    /// The connection, below all layers.
+    #[inline]
+    pub fn as_connection(&self) -> &Connection {
+        self.channel.inner()
+    }
+
+    /// How the connection ended, once it has.
+    #[inline]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.channel.inner().closed()
+    }
+
+    /// Whether the transport is to be reset; see [`Connection::must_reset`].
+    #[inline]
+    pub fn must_reset(&self) -> bool {
+        self.as_connection().must_reset()
+    }
+
+    /// Says who takes received events from now on.
+    pub fn set_consumer(&mut self, consumer: Consumer) {
+        self.consumer = consumer;
+    }
+
+    /// Whether another half takes received events.
+    pub fn is_shared(&self) -> bool {
+        self.consumer == Consumer::OtherHalf
+    }
+
+    /// Whether the receiver has made room in a full read-ahead since the last call: a waiting sender can read on.
+    #[inline]
+    pub fn take_unblocked(&mut self) -> bool {
+        std::mem::take(&mut self.has_unblocked)
+    }
+}
+
+/// Receiving. Each of these resumes reading before it asks for bytes.
+impl Duplex {
+    /// The next event; `None` after the last.
+    pub fn next_event(&mut self, now: impl FnOnce() -> Instant) -> Step<Result<Option<Event>, Error>> {
+        self.connection().receive_chunks(false);
+        match self.connection().poll_event() {
+            Ok(None) => self.read_on(now, Ok(None)),
+            result => {
+                self.taken();
+                Step::Done(result)
+            }
+        }
+    }
+
+    /// The next message, whole or the next chunk of it: [`DataPoll::Ended`] at the end.
+    #[inline]
+    pub fn data(&mut self, now: impl FnOnce() -> Instant) -> Step<Result<DataPoll, Error>> {
+        match self.connection().poll_data() {
+            Ok(DataPoll::Pending) => self.read_on(now, Ok(DataPoll::Ended)),
+            data => {
+                self.taken();
+                Step::Done(data)
+            }
+        }
+    }
+
+    /// The next whole message; `None` at the end. The rest of a message that was begun in chunks is passed over.
+    #[inline]
+    pub fn message(&mut self, now: impl FnOnce() -> Instant) -> Step<Result<Option<Message>, Error>> {
+        let mut received = None;
+        match self.message_to(&mut received, now) {
+            Step::Done(result) => Step::Done(result.map(|()| received)),
+            Step::Read => Step::Read,
+            Step::Write => Step::Write,
+        }
+    }
+
+    /// The same, for an adapter with layers through which a message would be moved: that costs more than to receive it.
+    #[inline(always)]
+    pub fn message_to(
+        &mut self,
+        received: &mut Option<Message>,
+        now: impl FnOnce() -> Instant,
+    ) -> Step<Result<(), Error>> {
+        self.connection().receive_chunks(false);
+        loop {
+            let result = match self.connection().poll_data() {
+                Ok(DataPoll::Pending) => return self.read_on(now, Ok(())),
+                Ok(DataPoll::Message(message)) => {
+                    *received = Some(message);
+                    Ok(())
+                }
+                Ok(DataPoll::Chunk(_)) => {
+                    self.taken();
+                    continue;
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            self.taken();
+            return Step::Done(result);
+        }
+    }
+
+    /// Shows messages to `visitor` until it breaks off or the connection ends, for a caller who alone uses the connection. Each
+    /// message is shown only when there is room for one answer. Until then nothing is read: the end of the stream, or a Close
+    /// frame, must not keep the messages before it from being answered.
+    pub fn for_each_borrowed(
+        &mut self,
+        visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
+        now: impl FnOnce() -> Instant,
+    ) -> Step<Result<(), Error>> {
+        self.connection().receive_chunks(false);
+        match self.connection().for_each_borrowed(visitor) {
+            Err(error) => Step::Done(Err(error)),
+            Ok(ForEachEnd::Stopped | ForEachEnd::Closed(_)) => Step::Done(Ok(())),
+            Ok(ForEachEnd::Full) => {
+                self.pause(now);
+                Step::Write
+            }
+            Ok(_) => self.read_on(now, Ok(())),
+        }
+    }
+
+    /// There is no event: the end, or bytes are needed.
+    fn read_on<T>(&mut self, now: impl FnOnce() -> Instant, end: T) -> Step<T> {
+        if self.closed().is_some() {
+            return Step::Done(end);
+        }
+        self.resume(now);
+        Step::Read
+    }
+
+    /// Something was received. (An adapter that takes it from the connection itself says so.)
+    #[inline(always)]
+    pub fn taken(&mut self) {
+        if self.is_paused
+            && !self.channel.inner().is_read_ahead_full()
+            && !mutant("room in the read-ahead is not seen")
+        {
+            self.has_unblocked = true;
+        }
+    }
+}
+
+/// Waiting for something else than receiving.
+impl Duplex {
+    /// Asks `done`, and if it is not, looks at what was received meanwhile, and asks again: a Close frame may be what `done` waits
+    /// for.
+    #[inline]
+    pub fn wait_for<T>(
+        &mut self,
+        mut done: impl FnMut(&mut Self) -> Option<T>,
+        now: impl FnOnce() -> Instant,
+    ) -> Step<T> {
+        if let Some(result) = done(self) {
+            return Step::Done(result);
+        }
+        let step = self.look_ahead(now);
+        done(self).map_or(step, Step::Done)
+    }
+
+    /// Looks at what was received, within `max_read_ahead`, so that pings are answered and a Close frame is seen. Says whether to
+    /// read on. It never completes.
+    pub fn look_ahead<T>(&mut self, now: impl FnOnce() -> Instant) -> Step<T> {
+        self.look(Connection::read_ahead, now)
+    }
+
+    /// As [`look_ahead`](Self::look_ahead), for a caller who waits for the end. If nobody else receives, messages beyond
+    /// `max_read_ahead` are dropped, so that they do not hide the peer's Close frame.
+    pub fn look_for_end<T>(&mut self, now: impl FnOnce() -> Instant) -> Step<T> {
+        match self.consumer {
+            Consumer::Caller => self.look(Connection::read_to_close, now),
+            Consumer::OtherHalf | Consumer::Nobody => self.look_ahead(now),
+        }
+    }
+
+    fn look<T>(&mut self, look: fn(&mut Connection) -> bool, now: impl FnOnce() -> Instant) -> Step<T> {
+        if self.consumer == Consumer::Nobody && !mutant("what nobody receives is kept") {
+            while !matches!(self.connection().poll_event(), Ok(None)) {}
+        }
+        if look(self.connection()) {
+            self.resume(now);
+            Step::Read
+        } else {
+            self.pause(now);
+            Step::Write
+        }
+    }
+
+    fn pause(&mut self, now: impl FnOnce() -> Instant) {
+        if !self.is_paused {
+            self.is_paused = true;
+            self.connection().pause(now());
+        }
+    }
+
+    /// Reading goes on.
+    #[inline]
+    pub fn resume(&mut self, now: impl FnOnce() -> Instant) {
+        if self.is_paused {
+            self.is_paused = false;
+            self.connection().resume(now());
+        }
+    }
+}
+
+/// The conditions to wait for, each for [`wait_for`](Duplex::wait_for). `None` says: not yet.
+impl Duplex {
+    /// Room for a message.
+    #[inline]
+    pub fn ready(&mut self) -> Option<Result<(), SendError>> {
+        match self.as_connection() {
+            connection if !connection.is_open() => Some(Err(connection.refused(None))),
+            connection => connection.has_room().then_some(Ok(())),
+        }
+    }
+
+    /// Room for the next message of a sink, which is kept for it until [`start_send`](Self::start_send).
+    pub fn reserve(&mut self) -> Option<Result<(), SendError>> {
+        if self.is_reserved && self.as_connection().is_open() {
+            return Some(Ok(()));
+        }
+        let ready = self.ready()?;
+        self.is_reserved = ready.is_ok();
+        Some(ready)
+    }
+
+    /// Queues the message of a sink.
+    pub fn start_send(&mut self, message: Message) -> Result<(), SendError> {
+        match std::mem::take(&mut self.is_reserved) {
+            true => self.connection().send_reserved(message),
+            false => self.connection().send(message),
+        }
+    }
+
+    /// Queues the message if there is room. Does nothing if it was queued before.
+    #[inline]
+    pub fn feed(&mut self, message: &mut Option<Message>) -> Option<Result<(), SendError>> {
+        let Some(untried) = message.take() else { return Some(Ok(())) };
+        match self.connection().send(untried) {
+            Err(SendError::Full(refused)) => {
+                *message = Some(refused);
+                None
+            }
+            result => Some(result),
+        }
+    }
+
+    /// Queues a ping if there is room.
+    pub fn ping(&mut self, payload: &Bytes) -> Option<Result<(), PingError>> {
+        Some(self.connection().ping(payload.clone())).filter(|result| *result != Err(PingError::Full))
+    }
+
+    /// Queues a part of a streamed message if there is room.
+    pub fn part(&mut self, part: &[u8], is_last: bool) -> Option<Result<(), StreamError>> {
+        let result = match is_last {
+            false => self.connection().continue_message(part),
+            true => self.connection().finish_message(part),
+        };
+        Some(result).filter(|result| *result != Err(StreamError::Full))
+    }
+
+    /// The end of the connection.
+    pub fn ended(&mut self) -> Option<Closed> {
+        self.closed().cloned()
+    }
+
+    /// The outcome of a flush that has nothing left to wait for.
+    #[inline]
+    pub fn flushed(&mut self) -> Result<(), SendError> {
+        if self.connection().outbound().has_lost() { Err(SendError::Closed(None)) } else { Ok(()) }
+    }
+
+    /// Begins the closing handshake.
+    pub fn start_close(&mut self, frame: CloseFrame, now: Instant) {
+        self.connection().close(frame, now);
+    }
+}
+
+impl Machine for Duplex {
+    type Event = Event;
+    type Error = TlsFailure<Error>;
+
+    #[inline(always)]
+    fn inbound(&mut self) -> &mut BytesMut {
+        self.channel.inbound()
+    }
+
+    #[inline(always)]
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.channel.handle_read(n, now);
+    }
+
+    #[inline(always)]
+    fn outbound(&mut self) -> &mut Outbound {
+        self.channel.outbound()
+    }
+
+    #[inline(always)]
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.channel.handle_write(n, now);
+    }
+
+    fn handle_progress(&mut self, now: Instant) {
+        self.channel.handle_progress(now);
+    }
+
+    fn handle_error(&mut self, error: TransportError, now: Instant) {
+        self.channel.handle_error(error, now);
+    }
+
+    fn poll_event(&mut self) -> Result<Option<Event>, TlsFailure<Error>> {
+        self.channel.poll_event()
+    }
+
+    #[inline(always)]
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.channel.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.channel.handle_timeout(now);
+    }
+}

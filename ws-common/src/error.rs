@@ -1,0 +1,421 @@
+//! How opening a connection fails.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::{fmt, io};
+
+use ws_core::{TransportError, Error, HandshakeError, InvalidHeader, ResponseError, Initiator};
+
+use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
+use crate::target::TargetError;
+use crate::tls::{self, TlsConfigError, TlsError};
+
+/// Why a client has no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL cannot be connected to.
+    Url(TargetError),
+    /// `wss`, or an `https` proxy, in a build without TLS.
+    TlsUnsupported,
+    /// TLS cannot be set up as it was asked for. Nothing was sent.
+    TlsConfig(TlsConfigError),
+    /// The request cannot be made.
+    Request(InvalidHeader),
+    /// The server's name was not resolved to any address.
+    Resolve {
+        /// The name.
+        host: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No address of the server took the connection: each with its error, in the order in which they failed, and at least one.
+    Connect(Vec<(SocketAddr, io::Error)>),
+    /// Not even the connecting began: no local socket, or no random numbers.
+    Local(io::Error),
+    /// The proxy is no help, or not there.
+    Proxy {
+        /// Which one, without its user name and password. None if what was set for it is no URL of a proxy.
+        proxy: Option<Box<Proxy>>,
+        /// Why not.
+        source: ProxyError,
+    },
+    /// TLS with the server failed.
+    Tls(TlsError),
+    /// The opening handshake failed.
+    Handshake {
+        /// The address of the server. `None` behind a proxy, and over a transport that the user opened.
+        peer: Option<SocketAddr>,
+        /// Why.
+        source: HandshakeError,
+    },
+    /// It took longer than `open_timeout`.
+    Timeout(Phase),
+    /// `open_timeout` passed while addresses were tried.
+    ConnectTimeout(ConnectTimeout),
+}
+
+/// The addresses that were tried when `open_timeout` passed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectTimeout {
+    /// Addresses that had not answered.
+    pub pending: Vec<SocketAddr>,
+    /// Addresses that had failed before, each with its error, in the order in which they failed.
+    pub failures: Vec<(SocketAddr, io::Error)>,
+}
+
+/// What a client was doing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Checking what it was given.
+    Setup,
+    /// Resolving the name.
+    Resolve,
+    /// Connecting.
+    Connect,
+    /// The proxy, TLS with it included.
+    Proxy,
+    /// TLS with the server.
+    Tls,
+    /// The opening handshake.
+    Handshake,
+    /// The open connection: the peer broke the protocol.
+    Protocol,
+    /// The open connection: the peer missed a deadline.
+    Timeout,
+    /// The open connection: the transport failed, or ended without a Close frame.
+    Transport,
+}
+
+impl Phase {
+    /// The phase in which an open connection failed.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Violation(_) => Self::Protocol,
+            Error::Timeout(_) => Self::Timeout,
+            _ => Self::Transport,
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Setup => "setup",
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
+            Self::Handshake => "handshake",
+            Self::Protocol => "protocol",
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
+        })
+    }
+}
+
+impl ConnectError {
+    /// In which phase it happened.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
+                Phase::Setup
+            }
+            Self::Resolve { .. } => Phase::Resolve,
+            Self::Connect(_) => Phase::Connect,
+            Self::Proxy { source, .. } => source.phase(),
+            Self::Tls(_) => Phase::Tls,
+            Self::Handshake { .. } => Phase::Handshake,
+            Self::Timeout(phase) => *phase,
+            Self::ConnectTimeout(_) => Phase::Connect,
+        }
+    }
+}
+
+impl ConnectError {
+    /// The side that gave up the attempt: ours after a deadline, a name that does not resolve, a certificate that we refuse, and where
+    /// nothing was sent.
+    pub(crate) fn side(&self) -> Initiator {
+        let is_ours = match self {
+            Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
+                true
+            }
+            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Handshake { source: HandshakeError::Timeout, .. } => true,
+            Self::Tls(error) => error.is_refusal_of_certificate(),
+            Self::Proxy { source, .. } => source.is_ours(),
+            Self::Connect(_) | Self::Handshake { .. } => false,
+        };
+        if is_ours { Initiator::Local } else { Initiator::Remote }
+    }
+
+    /// Says with which server the handshake failed, if it was that.
+    pub(crate) fn with_peer(self, peer: Option<SocketAddr>) -> Self {
+        match self {
+            Self::Handshake { source, .. } => Self::Handshake { peer, source },
+            error => error,
+        }
+    }
+
+    /// Says which proxy it was, if it was the proxy.
+    pub(crate) fn through(self, proxy: &Proxy) -> Self {
+        match self {
+            Self::Proxy { source, .. } => {
+                Self::Proxy { proxy: Some(Box::new(proxy.without_credentials())), source }
+            }
+            error => error,
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(error) => error.fmt(f),
+            Self::TlsUnsupported => f.write_str("this build has no TLS; choose the feature `tls`"),
+            Self::TlsConfig(error) => error.fmt(f),
+            Self::Request(error) => error.fmt(f),
+            Self::Resolve { host, source } => write!(f, "the name {host:?} was not resolved: {source}"),
+            Self::Connect(failures) => write_failures(f, "", failures),
+            Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
+            Self::Proxy { proxy: Some(proxy), source } => write!(f, "through {proxy}: {source}"),
+            Self::Proxy { proxy: None, source } => source.fmt(f),
+            Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
+            Self::Handshake { peer, source } => {
+                if let Some(peer) = peer {
+                    write!(f, "the handshake with {peer} failed: ")?;
+                }
+                write_handshake(f, source)
+            }
+            Self::Timeout(phase) => {
+                write!(f, "the connection was not open in time; it got as far as: {phase}")
+            }
+            Self::ConnectTimeout(timeout) => timeout.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ConnectTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_timeout(f, "", self)
+    }
+}
+
+/// Each address that was tried; `whose` says whose they are.
+pub(crate) fn write_timeout(
+    f: &mut fmt::Formatter<'_>,
+    whose: &str,
+    timeout: &ConnectTimeout,
+) -> fmt::Result {
+    f.write_str("open_timeout passed while connecting to ")?;
+    for (n, address) in timeout.pending.iter().enumerate() {
+        let separator = if n == 0 { whose } else { " and " };
+        write!(f, "{separator}{address}")?;
+    }
+    if !timeout.failures.is_empty() {
+        f.write_str("; ")?;
+        write_failures(f, whose, &timeout.failures)?;
+    }
+    Ok(())
+}
+
+fn write_handshake(f: &mut fmt::Formatter<'_>, error: &HandshakeError) -> fmt::Result {
+    match error {
+        HandshakeError::Response(ResponseError::NotHttp(start)) if is_tls(start) => {
+            f.write_str("the server speaks TLS; write wss:// in its URL")
+        }
+        // So do servers that speak something else.
+        HandshakeError::Transport(broken) if is_reset(broken) => {
+            write!(f, "{error}; is this the right port and scheme (ws or wss)?")
+        }
+        error => write!(f, "{error}"),
+    }
+}
+
+/// Whether the peer has broken off the connection.
+fn is_reset(broken: &TransportError) -> bool {
+    let source = std::error::Error::source(broken).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| {
+        matches!(
+            source.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    })
+}
+
+/// Each address that did not take the connection; `whose` says whose they are.
+pub(crate) fn write_failures(
+    f: &mut fmt::Formatter<'_>,
+    whose: &str,
+    failures: &[(SocketAddr, io::Error)],
+) -> fmt::Result {
+    for (n, (address, source)) in failures.iter().enumerate() {
+        let separator = if n == 0 { "" } else { "; " };
+        write!(f, "{separator}connecting to {whose}{address} failed: {source}")?;
+    }
+    Ok(())
+}
+
+/// A failure of TLS; `meant` are the scheme that a peer without TLS has, and the one that was taken for it.
+pub(crate) fn write_tls(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    error: &TlsError,
+    meant: &str,
+) -> fmt::Result {
+    write!(f, "{what}: {error}")?;
+    if error.is_not_tls() { write!(f, "; is it meant to be {meant}?") } else { Ok(()) }
+}
+
+/// RFC 8446 §5.1: whether it begins as an alert or a handshake of TLS does, as far as it came.
+fn is_tls(start: &[u8]) -> bool {
+    matches!(start, [0x15 | 0x16] | [0x15 | 0x16, 3, ..])
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Url(error) => std::error::Error::source(error),
+            Self::Resolve { source, .. } | Self::Local(source) => Some(source),
+            Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
+            Self::TlsConfig(error) => std::error::Error::source(error),
+            Self::Proxy { source, .. } => std::error::Error::source(source),
+            Self::Tls(error) => std::error::Error::source(error),
+            Self::Handshake { source, .. } => std::error::Error::source(source),
+            Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
+            Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
+        }
+    }
+}
+
+impl std::error::Error for ConnectTimeout {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.failures.last().map(|(_, source)| source as _)
+    }
+}
+
+impl From<TargetError> for ConnectError {
+    fn from(error: TargetError) -> Self {
+        Self::Url(error)
+    }
+}
+
+impl From<InvalidHeader> for ConnectError {
+    fn from(error: InvalidHeader) -> Self {
+        Self::Request(error)
+    }
+}
+
+/// A failure of TLS below the handshake is one of TLS.
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::Transport(broken) => tls::of_transport(broken).unwrap_or_else(|broken| {
+                Self::Handshake { peer: None, source: HandshakeError::Transport(broken) }
+            }),
+            source => Self::Handshake { peer: None, source },
+        }
+    }
+}
+
+/// A failure of TLS below the proxy's answer is one of TLS.
+impl From<ProxyError> for ConnectError {
+    fn from(error: ProxyError) -> Self {
+        let of_proxy = |source| Self::Proxy { proxy: None, source };
+        match error {
+            ProxyError::Transport(broken) => {
+                tls::of_transport(broken).unwrap_or_else(|broken| of_proxy(ProxyError::Transport(broken)))
+            }
+            error => of_proxy(error),
+        }
+    }
+}
+
+impl From<ProxyUrlError> for ConnectError {
+    fn from(error: ProxyUrlError) -> Self {
+        ProxyError::Url(error).into()
+    }
+}
+
+impl From<TlsConfigError> for ConnectError {
+    fn from(error: TlsConfigError) -> Self {
+        Self::TlsConfig(error)
+    }
+}
+
+/// What a local call says, such as that for the addresses of a socket.
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Local(error)
+    }
+}
+
+/// Options that were made before cannot fail to be options.
+impl From<Infallible> for ConnectError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Why a server has no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// No connection was taken from the system, or no random numbers. The listener can go on.
+    Io(io::Error),
+    /// TLS cannot be set up as it was asked for.
+    TlsConfig(TlsConfigError),
+    /// TLS with the client failed.
+    Tls(TlsError),
+    /// The opening handshake failed; the client was answered as fits.
+    Handshake(HandshakeError),
+    /// The client did not come so far in `open_timeout`.
+    Timeout(Phase),
+    /// The server refused the request with this status.
+    Rejected(u16),
+    /// The listener is shutting down.
+    Shutdown,
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(source) => write!(f, "accepting a connection failed: {source}"),
+            Self::TlsConfig(error) => error.fmt(f),
+            Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
+            Self::Handshake(HandshakeError::UnexpectedEof(0)) => {
+                f.write_str("the client ended the stream without a request")
+            }
+            Self::Handshake(error) => error.fmt(f),
+            Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
+            Self::Rejected(status) => write!(f, "the request was refused with {status}"),
+            Self::Shutdown => f.write_str("the listener is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for AcceptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(source) => Some(source),
+            Self::TlsConfig(error) => std::error::Error::source(error),
+            Self::Tls(error) => std::error::Error::source(error),
+            Self::Handshake(error) => std::error::Error::source(error),
+            Self::Timeout(_) | Self::Rejected(_) | Self::Shutdown => None,
+        }
+    }
+}
+
+impl From<TlsConfigError> for AcceptError {
+    fn from(error: TlsConfigError) -> Self {
+        Self::TlsConfig(error)
+    }
+}
+
+impl From<HandshakeError> for AcceptError {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}

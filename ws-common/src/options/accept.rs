@@ -1,0 +1,97 @@
+//! What can be set when a connection is accepted.
+
+use std::time::Duration;
+
+use ws_core::Config;
+
+use super::{FOR_EVER, OPEN_TIMEOUT};
+use crate::system::socket::SocketOptions;
+use crate::tls::TlsAcceptor;
+
+/// How a server accepts.
+#[derive(Clone, Debug)]
+pub struct AcceptOptions {
+    config: Config,
+    open_timeout: Duration,
+    subprotocols: Vec<String>,
+    tls: Option<TlsAcceptor>,
+    socket: SocketOptions,
+}
+
+impl Default for AcceptOptions {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            open_timeout: OPEN_TIMEOUT,
+            subprotocols: Vec::new(),
+            tls: None,
+            socket: SocketOptions::server(),
+        }
+    }
+}
+
+impl AcceptOptions {
+    /// Limits and deadlines of the connection.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The longest time that a client may take for its request. Default: 10 s.
+    #[must_use]
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.open_timeout = timeout.min(FOR_EVER);
+        self
+    }
+
+    /// Adds a subprotocol that the server speaks, best first. The first one that the client offers too is chosen; none
+    /// if it offers none of them.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Speaks TLS (`wss`), with a certificate and its key: [`TlsAcceptor::new`](crate::tls::TlsAcceptor), or a `rustls::ServerConfig` of
+    /// one's own, in an `Arc`. Default: plain `ws`.
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<TlsAcceptor>) -> Self {
+        self.tls = Some(tls.into());
+        self
+    }
+
+    /// Number of unsent bytes that the system holds for a connection which a `Listener` accepts (`TCP_NOTSENT_LOWAT`, on Linux and
+    /// Android). Default: 128 KiB. `None` leaves it to the system. See
+    /// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat).
+    #[must_use]
+    pub fn notsent_lowat(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.socket.notsent_lowat = bytes.into();
+        self
+    }
+
+    /// Limits and deadlines of the connection.
+    pub fn connection_config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The longest time that a client may take for its request.
+    pub fn time_to_open(&self) -> Duration {
+        self.open_timeout
+    }
+
+    /// The options of each socket that is accepted.
+    pub fn socket_options(&self) -> &SocketOptions {
+        &self.socket
+    }
+
+    /// What there is to be of TLS.
+    pub(crate) fn acceptor(&self) -> Option<&TlsAcceptor> {
+        self.tls.as_ref()
+    }
+
+    /// The subprotocols that the server speaks, best first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.subprotocols.iter().map(String::as_str)
+    }
+}

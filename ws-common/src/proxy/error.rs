@@ -1,0 +1,373 @@
+//! How a proxy is no help.
+
+mod url;
+
+use std::net::SocketAddr;
+use std::{fmt, io};
+
+use ws_core::bytes::Bytes;
+use ws_core::{TransportError, Response};
+
+use super::Proxy;
+use crate::error::{ConnectError, ConnectTimeout, Phase, write_failures, write_timeout, write_tls};
+use crate::reconnect::is_transient_status;
+use crate::tls::TlsError;
+pub use url::ProxyUrlError;
+
+/// Why there is no tunnel through a proxy. No text of it shows user name or password.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// What was set for the proxy cannot be used.
+    Url(ProxyUrlError),
+    /// What a variable of the environment says cannot be used.
+    Environment {
+        /// Its name, as it was found.
+        variable: &'static str,
+        /// What is wrong with its value.
+        source: ProxyUrlError,
+    },
+    /// The proxy's name was not resolved to any address.
+    Resolve(io::Error),
+    /// None of the proxy's addresses took the connection: each with its error, in the order in which they failed, and at least
+    /// one.
+    Connect(Vec<(SocketAddr, io::Error)>),
+    /// The target's name is over 255 bytes; its length.
+    NameTooLong(usize),
+    /// The target's name is not one that a proxy can be given.
+    Name(String),
+    /// The proxy asks for authentication (407).
+    AuthenticationRequired {
+        /// Its answer.
+        response: Box<Response>,
+        /// Whether it was told user name and password.
+        had_credentials: bool,
+    },
+    /// The proxy's status is neither 2xx nor 407.
+    Refused(Box<Response>),
+    /// The answer is not of HTTP/1.1 or HTTP/1.0; the beginning of its first line.
+    NotHttp(Bytes),
+    /// The head of the answer is malformed: the part, with the name of the field if that is known.
+    Malformed(String),
+    /// The head of the answer is over 16 KiB.
+    HeadTooLong,
+    /// The head of the answer has over 100 headers.
+    TooManyHeaders,
+    /// The answer is not of SOCKS5: the first byte of a message is not its version.
+    Version {
+        /// The byte.
+        seen: u8,
+        /// 5, or 1 in the negotiation of user name and password.
+        expected: u8,
+    },
+    /// The SOCKS5 proxy takes none of the ways to authenticate that it was offered.
+    NoAcceptableMethod {
+        /// Whether user name and password were offered.
+        had_credentials: bool,
+    },
+    /// The SOCKS5 proxy chose a way to authenticate that it was not offered; its number.
+    Method(u8),
+    /// The SOCKS5 proxy refused user name and password; the status, which has no defined meaning but is not 0.
+    CredentialsRefused(u8),
+    /// The SOCKS5 proxy did not connect to the target.
+    Reply(Socks5Reply),
+    /// The SOCKS5 proxy is bound to an address of a type that does not exist.
+    AddressType(u8),
+    /// The proxy sent over 16 KiB before it had the whole request.
+    Early,
+    /// The stream ended before the answer, after this many bytes of it.
+    UnexpectedEof(usize),
+    /// The deadline passed before this was done.
+    Timeout(ProxyStep),
+    /// The transport to the proxy failed.
+    Transport(TransportError),
+    /// TLS with an `https` proxy failed.
+    Tls(TlsError),
+    /// The deadline passed while the proxy's addresses were tried.
+    ConnectTimeout(ConnectTimeout),
+}
+
+/// What a client waits for on its way through a proxy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum ProxyStep {
+    /// The addresses for the proxy's name.
+    Resolve,
+    /// A connection to the proxy.
+    Connect,
+    /// TLS with an `https` proxy.
+    Tls,
+    /// An HTTP proxy's response to CONNECT.
+    Response,
+    /// A SOCKS5 proxy's answer to the greeting: how to authenticate (RFC 1928 §3).
+    Method,
+    /// A SOCKS5 proxy's answer to user name and password (RFC 1929 §2).
+    Credentials,
+    /// A SOCKS5 proxy's reply to the request: whether it has connected to the target (RFC 1928 §6).
+    Reply,
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(error) => error.fmt(f),
+            Self::Environment { variable, source } => write!(f, "the variable {variable}: {source}"),
+            Self::Resolve(source) => write!(f, "the proxy's name was not resolved: {source}"),
+            Self::Connect(failures) => write_failures(f, "the proxy at ", failures),
+            Self::NameTooLong(n) => {
+                write!(f, "a host name of {n} bytes is over the limit of 255 that a proxy can be given")
+            }
+            Self::Name(name) => write!(f, "{name:?} is not a host name that a proxy can be given"),
+            Self::AuthenticationRequired { response, had_credentials } => {
+                write_authentication(f, response, *had_credentials)
+            }
+            Self::Refused(response) => write_refused(f, response),
+            Self::NotHttp(start) => {
+                let start = String::from_utf8_lossy(start);
+                write!(
+                    f,
+                    "the proxy does not speak HTTP/1.1, but begins with {start:?}; \
+                     is it a SOCKS proxy, or one over TLS?"
+                )
+            }
+            Self::Malformed(what) => write!(f, "the head of the proxy's answer is malformed ({what})"),
+            Self::HeadTooLong => f.write_str("the head of the proxy's answer is over the limit of 16 KiB"),
+            Self::TooManyHeaders => f.write_str("the proxy's answer has over 100 headers"),
+            Self::Version { seen: b'H', .. } => f.write_str(
+                "the proxy does not speak SOCKS5, but perhaps HTTP; write http:// in its URL then",
+            ),
+            Self::Version { seen, expected: 5 } => {
+                write!(f, "the proxy does not speak SOCKS5: its answer begins with {seen}, not with 5")
+            }
+            Self::Version { seen, expected } => {
+                write!(
+                    f,
+                    "the proxy's answer to user name and password begins with {seen}, not with {expected}"
+                )
+            }
+            Self::NoAcceptableMethod { had_credentials: false } => f.write_str(
+                "the proxy asks for authentication; \
+                 write user name and password in its URL, as in socks5://user:password@host",
+            ),
+            Self::NoAcceptableMethod { had_credentials: true } => f.write_str(
+                "the proxy asks for another authentication than by user name and password, and there is none",
+            ),
+            Self::Method(method) => {
+                write!(f, "the proxy chose to authenticate by method {method}, which it was not offered")
+            }
+            Self::CredentialsRefused(status) => {
+                write!(f, "the proxy refused user name and password (status {status}); check them")
+            }
+            Self::Reply(reply) => write!(f, "the proxy did not connect: {reply}"),
+            Self::AddressType(kind) => {
+                write!(f, "the proxy's answer has an address of type {kind}, which does not exist")
+            }
+            Self::Early => f.write_str("the proxy sent data before it had the whole request"),
+            Self::UnexpectedEof(0) => f.write_str("the proxy ended the stream without an answer"),
+            Self::UnexpectedEof(n) => {
+                write!(f, "the proxy ended the stream after {n} bytes, within its answer")
+            }
+            Self::Timeout(step) => f.write_str(match step {
+                ProxyStep::Resolve => "the proxy's name was not resolved in time",
+                ProxyStep::Connect => "the proxy took no connection in time; is it there?",
+                ProxyStep::Tls => "TLS with the proxy was not up in time; does it speak TLS at this port?",
+                ProxyStep::Response => {
+                    "the proxy did not answer CONNECT in time; is it an HTTP proxy, and does it reach the target?"
+                }
+                ProxyStep::Method => {
+                    "the proxy did not answer the greeting of SOCKS5 in time; is it a SOCKS proxy?"
+                }
+                ProxyStep::Credentials => "the proxy did not answer user name and password in time",
+                ProxyStep::Reply => "the proxy did not connect to the target in time",
+            }),
+            Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
+            Self::Tls(error) => write_tls(f, "TLS with the proxy", error, "http, not https"),
+            Self::ConnectTimeout(timeout) => write_timeout(f, "the proxy at ", timeout),
+        }
+    }
+}
+
+fn write_authentication(
+    f: &mut fmt::Formatter<'_>,
+    response: &Response,
+    had_credentials: bool,
+) -> fmt::Result {
+    let mut schemes: Vec<&str> = Vec::new();
+    for challenge in response.headers().all("Proxy-Authenticate") {
+        schemes.extend(challenge.split([' ', ',']).next());
+    }
+    if !schemes.is_empty() && !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic")) {
+        let schemes: String = schemes.join(", ").chars().take(80).collect();
+        return write!(f, "the proxy asks for authentication by {schemes:?} (407), and there is only Basic");
+    }
+    f.write_str(if had_credentials {
+        "the proxy refused user name and password (407); check them"
+    } else {
+        "the proxy asks for authentication (407); \
+         write user name and password in its URL, as in http://user:password@host"
+    })
+}
+
+fn write_refused(f: &mut fmt::Formatter<'_>, response: &Response) -> fmt::Result {
+    write!(f, "the proxy did not connect, but answered {}", response.status())?;
+    let reason: String = response.reason().chars().take(80).collect();
+    if !reason.is_empty() {
+        write!(f, " {reason}")?;
+    }
+    match response.status() {
+        // Some proxies say this of credentials that are wrong, in place of 407.
+        401 => f.write_str("; check user name and password in its URL"),
+        403 | 405 => f.write_str("; does it allow CONNECT to this host and port?"),
+        400 | 404 | 501 => f.write_str("; is it a proxy?"),
+        502..=504 => f.write_str("; it could not reach the target"),
+        _ => Ok(()),
+    }
+}
+
+impl std::error::Error for ProxyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Url(error) => std::error::Error::source(error),
+            Self::Environment { source, .. } => Some(source),
+            Self::Resolve(source) => Some(source),
+            Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
+            Self::Transport(broken) => std::error::Error::source(broken),
+            Self::Tls(error) => std::error::Error::source(error),
+            Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
+            _ => None,
+        }
+    }
+}
+
+impl ProxyError {
+    /// The error of a client that goes through this proxy.
+    pub(crate) fn of(self, proxy: &Proxy) -> ConnectError {
+        ConnectError::from(self).through(proxy)
+    }
+
+    /// In which phase of opening it happened.
+    pub(crate) fn phase(&self) -> Phase {
+        match self {
+            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => Phase::Resolve,
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => Phase::Connect,
+            _ => Phase::Proxy,
+        }
+    }
+
+    /// Whether we gave up, as [`ConnectError::side`] tells.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
+            Self::Resolve(_) | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Tls(error) => error.is_refusal_of_certificate(),
+            _ => false,
+        }
+    }
+
+    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses 408,
+    /// 425, 429 and 5xx except 501 and 505, as for a server, and the replies of a SOCKS5 proxy that say so. Not so where it refuses,
+    /// or wants other credentials.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) => true,
+            Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
+            Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
+            Self::Refused(response) => is_transient_status(response.status()),
+            Self::Reply(reply) => matches!(
+                reply,
+                Socks5Reply::GeneralFailure
+                    | Socks5Reply::NetworkUnreachable
+                    | Socks5Reply::HostUnreachable
+                    | Socks5Reply::ConnectionRefused
+                    | Socks5Reply::TtlExpired
+            ),
+            Self::Tls(error) => error.is_passing(),
+            _ => false,
+        }
+    }
+
+    /// Whether no attempt can succeed with the same settings: they cannot be used, or the proxy wants other credentials.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Url(_)
+                | Self::Environment { .. }
+                | Self::NameTooLong(_)
+                | Self::Name(_)
+                | Self::AuthenticationRequired { .. }
+                | Self::NoAcceptableMethod { .. }
+                | Self::CredentialsRefused(_)
+        )
+    }
+
+    /// Whether it is the transport below TLS with the proxy that has ended or failed.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Tls(error) if error.is_end())
+    }
+}
+
+impl From<ProxyUrlError> for ProxyError {
+    fn from(error: ProxyUrlError) -> Self {
+        Self::Url(error)
+    }
+}
+
+/// Why a SOCKS5 proxy did not connect (RFC 1928 §6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Socks5Reply {
+    /// 1: general SOCKS server failure.
+    GeneralFailure,
+    /// 2: connection not allowed by ruleset.
+    NotAllowed,
+    /// 3: network unreachable.
+    NetworkUnreachable,
+    /// 4: host unreachable.
+    HostUnreachable,
+    /// 5: connection refused.
+    ConnectionRefused,
+    /// 6: TTL expired.
+    TtlExpired,
+    /// 7: command not supported.
+    CommandNotSupported,
+    /// 8: address type not supported.
+    AddressTypeNotSupported,
+    /// A number without a meaning.
+    Unknown(u8),
+}
+
+impl From<u8> for Socks5Reply {
+    fn from(reply: u8) -> Self {
+        match reply {
+            1 => Self::GeneralFailure,
+            2 => Self::NotAllowed,
+            3 => Self::NetworkUnreachable,
+            4 => Self::HostUnreachable,
+            5 => Self::ConnectionRefused,
+            6 => Self::TtlExpired,
+            7 => Self::CommandNotSupported,
+            8 => Self::AddressTypeNotSupported,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+impl fmt::Display for Socks5Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::GeneralFailure => "it failed without saying why (1)",
+            Self::NotAllowed => "its rules do not allow this target (2)",
+            Self::NetworkUnreachable => "it does not reach the target's network (3)",
+            Self::HostUnreachable => "it does not reach the target, or cannot resolve its name (4)",
+            Self::ConnectionRefused => "the target refused the connection (5)",
+            Self::TtlExpired => "the way to the target is too long, or it took too much time (6)",
+            Self::CommandNotSupported => "it does not support CONNECT (7)",
+            Self::AddressTypeNotSupported => {
+                "it does not support this type of address (8); \
+                 socks5h:// gives it the name, socks5:// an address"
+            }
+            Self::Unknown(reply) => return write!(f, "it answered {reply}, which has no meaning"),
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! What a policy decides about.
+
+use std::time::Duration;
+
+use ws_core::{Closed, Error, HandshakeError};
+
+use super::retry_after::retry_after;
+use crate::error::ConnectError;
+use crate::session::ClientError;
+use crate::tls::TlsError;
+
+/// How an attempt to connect, or a connection, has ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum DisconnectReason<'a> {
+    /// It was never open.
+    Failed(&'a ConnectError),
+    /// It was open.
+    Closed {
+        /// How it was closed.
+        closed: &'a Closed,
+        /// Why it failed: [`Connection`](ClientError::Connection), [`Unconfirmed`](ClientError::Unconfirmed) or
+        /// [`Unconfirmable`](ClientError::Unconfirmable). `None` if Close frames were exchanged.
+        error: Option<&'a ClientError>,
+    },
+}
+
+impl DisconnectReason<'_> {
+    /// Whether the end is of a kind that passes by itself: failures of the name service, of TCP and of TLS, a proxy that did not
+    /// reach the server, time-outs, the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
+    /// 425, 429 and 5xx except 501 and 505, and the close codes 1001, 1005, 1006 and 1011 to 1014. Not transient are another
+    /// failure that is about a certificate, another status, a wrong response, a violation of the protocol, and other close codes. No final end ([`is_final`](Self::is_final)) is transient.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Failed(error) => is_passing(error),
+            // We closed it, for what the peer would do again.
+            Self::Closed {
+                error: Some(ClientError::Connection(Error::Violation(_)) | ClientError::Unconfirmable),
+                ..
+            } => false,
+            Self::Closed { closed, .. } => matches!(closed.code, 1001 | 1005 | 1006 | 1011..=1014),
+        }
+    }
+
+    /// Whether no attempt can succeed with the same settings: a URL, a request or a TLS setting that cannot be used, a proxy
+    /// that wants other credentials (407, and the same of SOCKS5), and a peer that cannot be used with confirmed delivery
+    /// ([`ClientError::Unconfirmable`]).
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Failed(error) => match error {
+                ConnectError::Url(_)
+                | ConnectError::TlsUnsupported
+                | ConnectError::TlsConfig(_)
+                | ConnectError::Request(_) => true,
+                ConnectError::Proxy { source, .. } => source.is_final(),
+                _ => false,
+            },
+            Self::Closed { error, .. } => matches!(error, Some(ClientError::Unconfirmable)),
+        }
+    }
+
+    /// How long the server asks to be left alone, if it refused the handshake with a valid `Retry-After` (RFC 9110 §10.2.3).
+    /// A date counts from the response's `Date`, and says nothing without it. It may be any length.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. }) => {
+                retry_after(rejected.response.headers())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_passing(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::Resolve { .. }
+        | ConnectError::Connect { .. }
+        | ConnectError::Local(_)
+        | ConnectError::Timeout(_)
+        | ConnectError::ConnectTimeout(_) => true,
+        ConnectError::Url(_)
+        | ConnectError::TlsUnsupported
+        | ConnectError::TlsConfig(_)
+        | ConnectError::Request(_) => false,
+        ConnectError::Proxy { source, .. } => source.is_passing(),
+        ConnectError::Tls(error) => error.is_passing(),
+        ConnectError::Handshake { source, .. } => is_passing_in_handshake(source),
+    }
+}
+
+fn is_passing_in_handshake(error: &HandshakeError) -> bool {
+    match error {
+        HandshakeError::Rejected(rejected) => is_transient_status(rejected.response.status()),
+        HandshakeError::UnexpectedEof(_) | HandshakeError::Timeout => true,
+        // In TLS 1.3 a server refuses a client's certificate when TLS is up for the client.
+        HandshakeError::Transport(_) => TlsError::find(error).is_none_or(TlsError::is_passing),
+        // What is left is a server that does not speak the protocol.
+        _ => false,
+    }
+}
+
+/// RFC 9110 §15.5.9 (408), RFC 8470 §5.2 (425), RFC 6585 §4 (429), RFC 9110 §15.6 (5xx). The server that does not know
+/// the method (501) or the version (505) of a request will not know it next time.
+pub(crate) fn is_transient_status(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
+}

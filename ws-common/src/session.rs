@@ -1,0 +1,195 @@
+//! The client that stays connected, as a machine over many connections.
+
+mod addresses;
+mod backlog;
+mod ends;
+mod event;
+mod gauge;
+mod machine;
+mod open;
+mod options;
+mod outbox;
+mod phases;
+mod proofs;
+mod question;
+mod record;
+mod user;
+
+pub use event::{ClientError, ClientEvent, ClientStats, Status};
+pub use gauge::Gauge;
+pub use options::ClientBuilder;
+pub use outbox::Delivery;
+pub use proofs::{ConfirmError, Mark, Ticket};
+pub use question::{Answer, Question};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws_core::bytes::BytesMut;
+use ws_core::{Instant, Outbound, Random};
+
+use crate::client_upgrade::ClientUpgrade;
+use crate::options::ConnectOptions;
+use crate::reconnect::{Attempts, GiveUp};
+use addresses::{Candidate, FailedAddresses};
+use backlog::Backlog;
+use ends::Ending;
+use open::Open;
+use options::Settings;
+use outbox::Outbox;
+
+/// The long-lived client, without I/O: it holds the outbox, the reconnect policy and the order of events, and asks its driver
+/// to open and to drop transports ([`poll_action`](Self::poll_action)). [`ClientBuilder`] makes one.
+///
+/// It is a [`Machine`](ws_core::Machine) all the time: while a transport is up, bytes move as for any other; while none is,
+/// only its deadlines are kept. Its events come from [`poll_event`](ws_core::Machine::poll_event), which never fails: a
+/// failure is an event. The order of events stands with [`ClientEvent`].
+///
+/// A driver's turn is that of any machine, with one more step: after events were taken, after a deadline, after an answer and
+/// after anything that the user did, it asks `poll_action` until there is nothing more to do. The [crate page](crate) shows such
+/// a driver.
+///
+/// No code of the user runs inside. A hook is a [`Question`], which the driver asks while it holds no lock, and whose
+/// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs.
+///
+/// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; received messages that
+/// wait by 1 MiB and one message. Beyond that nothing is read until some are taken or [dropped](Self::discard_events). Reports are
+/// bounded by 1 MiB and those of two attempts, and messages that were given up by 1 MiB and those of one end: beyond that,
+/// [reports are merged](ClientEvent). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
+///
+/// Up to 16 addresses are remembered that took TCP and then failed: before the connection was open, before it was stable
+/// ([`Reconnect::stable_after`](crate::reconnect::Reconnect::stable_after)), or by a missed deadline of a pong, a write or a proof at any
+/// time. The next attempts [try them last](crate::happy_eyeballs::HappyEyeballs::try_last), until another address of the same host, or of the same proxy, has
+/// opened. No attempt has two requests on the wire.
+pub struct Session {
+    settings: Settings,
+    random: Random,
+    state: State,
+    /// What a driver sees while there is no transport, and what the one before may still take.
+    absent: (BytesMut, Outbound),
+    /// The transport is to be dropped or reset, before anything else is done.
+    parting: Option<Action>,
+    action: Option<Action>,
+    /// A hook that is to be asked after the action was taken.
+    question: Option<Question>,
+    /// The number of the latest question.
+    questions: u64,
+    /// Events that wait to be taken.
+    events: Backlog,
+    outbox: Outbox,
+    attempts: Attempts,
+    failed_addresses: FailedAddresses,
+    /// Sequence number up to which `confirm` without a mark has returned.
+    confirmed_to: u64,
+    /// Sequence number up to which `flushed` without a mark has told about messages.
+    flushed_to: u64,
+    /// What the user wants when this attempt or connection has ended.
+    wish: Option<Wish>,
+    is_paused: bool,
+    /// The machine of the transport may have something to report.
+    has_input: bool,
+    gauge: Arc<Gauge>,
+    stats: ClientStats,
+    /// What the driver or the user said last.
+    now: Instant,
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout) of the attempt or the connection under way, which the hook of
+    /// [`ClientBuilder::prepare`] may have changed.
+    shortest: Duration,
+}
+
+/// A task for the driver. A transport that is to be dropped takes before, if it can at once, what waits in
+/// [`outbound`](ws_core::Machine::outbound): it tells the peer why.
+#[derive(Debug)]
+pub enum Action {
+    /// Drop the transport, if there is one still, then resolve and connect ([`Connector`](crate::connector::Connector)), within
+    /// [`ConnectOptions::time_to_open`], and tell the session by [`Session::opened`] or [`Session::not_opened`].
+    Open(Box<ConnectOptions>),
+    /// Drop the transport in the ordinary way: what it still holds may reach the peer.
+    Drop,
+    /// Run a hook of the user: release every lock, call [`Question::ask`], and give the answer to [`Session::answer`]. The
+    /// transport was dropped before.
+    Ask(Question),
+    /// Reset the transport (TCP RST), or give up opening one: what it still holds must not reach the peer after newer messages on the
+    /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]; after a missed
+    /// `close_timeout` only if another attempt may follow. A transport that cannot be reset is dropped.
+    Reset,
+}
+
+enum State {
+    /// Nothing was begun. The first attempt is due at once.
+    New,
+    /// Waits for the next attempt.
+    Waiting {
+        until: Instant,
+    },
+    /// An attempt has begun, and the hook of [`ClientBuilder::prepare`] is asked for its options.
+    Preparing {
+        question: u64,
+    },
+    /// The driver resolves and connects.
+    ClientUpgrade(Box<Attempt>),
+    Handshaking(Box<Attempt>, Box<ClientUpgrade>),
+    Open(Box<Open>),
+    /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::reconnect::Reconnect::decide) is asked about it.
+    Deciding(Box<Ending>),
+    Over,
+}
+
+/// An attempt to connect, the redirects that it follows included.
+struct Attempt {
+    options: ConnectOptions,
+    deadline: Instant,
+    /// Redirects that were followed.
+    redirects: u32,
+    /// The addresses that the transport leads to, once it is up.
+    addresses: Vec<Candidate>,
+}
+
+/// Who decides instead of the policy.
+enum Wish {
+    /// Reconnect after this time, which counts from the end of what was under way, or from the call if that is later.
+    Again { after: Duration, called: Instant },
+    /// Do not reconnect, for this reason.
+    Stop(GiveUp),
+}
+
+impl Session {
+    fn new(settings: Settings, random: Random) -> Self {
+        Self {
+            outbox: Outbox::new(
+                settings.delivery,
+                settings.connect.connection_config().send_buffer(),
+                settings.max_deliveries,
+            ),
+            attempts: settings.reconnect.attempts(),
+            failed_addresses: FailedAddresses::default(),
+            shortest: settings.connect.connection_config().shortest_timeout(),
+            settings,
+            random,
+            state: State::New,
+            absent: (BytesMut::new(), Outbound::default()),
+            parting: None,
+            action: None,
+            question: None,
+            questions: 0,
+            events: Backlog::default(),
+            confirmed_to: 0,
+            flushed_to: 0,
+            wish: None,
+            is_paused: false,
+            has_input: false,
+            gauge: Arc::default(),
+            stats: ClientStats::default(),
+            now: Instant::EPOCH,
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("status", &self.status())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,232 @@
+//! The end of an attempt or a connection, and the hook that is asked about it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws_core::{Closed, Error, Instant, Initiator, Timeout};
+
+use super::event::{ClientError, ClientEvent};
+use super::outbox::{Lost, LostBy};
+use super::question::{Answer, Ended, Question, Said};
+use super::{Session, State, Wish};
+use crate::reconnect::{Cause, RetryDecision, GiveUp};
+
+/// RFC 6455 §7.1.5: there was no Close frame.
+pub(super) const ABNORMAL: u16 = 1006;
+
+/// An end about which the hook of the policy is asked. Nothing of it is reported yet.
+pub(super) struct Ending {
+    question: u64,
+    /// Invariant: the question has the only other reference, and drops it before the answer is there.
+    ended: Arc<Ended>,
+    /// What is to be reported about messages, behind the end.
+    messages: Vec<ClientEvent>,
+    at: Instant,
+}
+
+/// The hook's part in a decision.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Decided(Option<RetryDecision>),
+    Panicked,
+}
+
+/// The next attempt: so long after this time, because of this end.
+struct Next {
+    from: Instant,
+    after: Duration,
+    cause: Cause,
+}
+
+/// For drivers: hooks.
+impl Session {
+    /// Goes on with the answer to a question, however late. An answer that is out of date is ignored: the user has called
+    /// [`close`](Self::close), [`abort`](Self::abort), [`reconnect_after`](Self::reconnect_after) or the like meanwhile.
+    ///
+    /// Gives back the payload of a panic, if the hook panicked. The driver resumes it
+    /// ([`resume_unwind`](std::panic::resume_unwind)) when it holds no lock any more. A hook that panicked ends the attempt
+    /// or the connection that it was asked about: one [`ClientEvent::Error`], one [`ClientEvent::Closed`], and no attempt
+    /// follows unless the user has called `reconnect_after`.
+    #[must_use = "the payload of a panic is to be resumed"]
+    pub fn answer(&mut self, answer: Answer, now: Instant) -> Option<Box<dyn Any + Send>> {
+        self.now = now;
+        let is_current = match &self.state {
+            State::Preparing { question } => *question == answer.id,
+            State::Deciding(ending) => ending.question == answer.id,
+            _ => false,
+        };
+        match answer.said {
+            Ok(Said::Prepared(options)) if is_current => self.dial_first(*options),
+            Ok(Said::Decided(decision)) if is_current => {
+                self.conclude(Verdict::Decided(decision));
+            }
+            Ok(_) => {}
+            Err(panic) => {
+                if is_current {
+                    self.hook_panicked();
+                }
+                return Some(panic);
+            }
+        }
+        None
+    }
+
+    /// Has the hook asked. Gives the number of the question.
+    pub(super) fn ask(&mut self, question: impl FnOnce(u64) -> Question) -> u64 {
+        self.questions += 1;
+        self.question = Some(question(self.questions));
+        self.questions
+    }
+
+    fn hook_panicked(&mut self) {
+        if let State::Deciding(_) = self.state {
+            self.conclude(Verdict::Panicked);
+        } else {
+            let error = ClientError::HookPanicked { hook: "prepare", end: None };
+            let cause = Cause::of_error(&error);
+            let next = self.wanted(cause, self.now).unwrap_or(Err(GiveUp::HookPanicked("prepare")));
+            self.ended(Some(error), Closed::abrupt(ABNORMAL, Initiator::Local), Vec::new(), next);
+        }
+    }
+}
+
+impl Session {
+    /// The attempt or the connection has ended, whoever decides how to go on.
+    pub(super) fn end(&mut self, mut ended: Ended) {
+        let lost_by = if let Some(Wish::Stop(_)) = self.wish { LostBy::User } else { ended.lost_by() };
+        let messages = reports(self.outbox.lost(lost_by), &ended);
+        if let Ended::Closed { closed, .. } = &mut ended {
+            closed.unsent = self.outbox.len();
+        }
+        let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();
+        let Some(hook) = hook else {
+            return self.go_on(ended, messages, self.now, Verdict::Decided(None));
+        };
+        let ended = Arc::new(ended);
+        let question = self.ask(|id| Question::decide(id, hook, ended.clone()));
+        self.state = State::Deciding(Box::new(Ending { question, ended, messages, at: self.now }));
+    }
+
+    /// The user decides in place of the hook, at once unless the hook runs at this moment.
+    pub(super) fn overrule(&mut self, wish: Wish) {
+        self.wish = Some(wish);
+        self.question = None;
+        self.outbox.touch();
+        self.conclude(Verdict::Decided(None));
+    }
+
+    /// Goes on where the hook was overruled while it ran, and its answer is not there. Says whether it could.
+    pub(super) fn conclude_overruled(&mut self) -> bool {
+        self.wish.is_some() && self.conclude(Verdict::Decided(None))
+    }
+
+    /// Goes on after an end that the hook was asked about. Says whether that is possible: not while the hook has the end.
+    fn conclude(&mut self, verdict: Verdict) -> bool {
+        let State::Deciding(ending) = std::mem::replace(&mut self.state, State::Over) else { return false };
+        let Ending { question, ended, messages, at } = *ending;
+        match Arc::try_unwrap(ended) {
+            Ok(ended) => {
+                self.go_on(ended, messages, at, verdict);
+                true
+            }
+            Err(ended) => {
+                self.state = State::Deciding(Box::new(Ending { question, ended, messages, at }));
+                false
+            }
+        }
+    }
+
+    /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
+    fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: Verdict) {
+        let cause = ended.cause();
+        let next =
+            match (self.wanted(cause.clone(), at), verdict) {
+                (Some(next), _) => next,
+                (None, Verdict::Panicked) => Err(GiveUp::HookPanicked("decide")),
+                (None, Verdict::Decided(decision)) => {
+                    let (policy, random) = (&self.settings.reconnect, &mut self.random);
+                    let random = || random.next_u64();
+                    policy
+                        .next_after(decision, &mut self.attempts, &ended.end(), random, at)
+                        .map(|after| Next { from: at, after, cause })
+                }
+            };
+        let (error, closed) = match ended {
+            Ended::Failed(error) => {
+                let closed = Closed::abrupt(ABNORMAL, error.side());
+                (Some(ClientError::Connect(error)), closed)
+            }
+            Ended::Closed { closed, error } => (error, closed),
+        };
+        let error = match verdict {
+            Verdict::Decided(_) => error,
+            Verdict::Panicked => Some(ClientError::HookPanicked { hook: "decide", end: error.map(Box::new) }),
+        };
+        self.ended(error, closed, messages, next);
+    }
+
+    /// The last events of the attempt or the connection; then the next attempt, so long after this time, if one follows.
+    fn ended(
+        &mut self,
+        error: Option<ClientError>,
+        mut closed: Closed,
+        messages: Vec<ClientEvent>,
+        next: Result<Next, GiveUp>,
+    ) {
+        if let Some(error) = error {
+            self.events.push(ClientEvent::Error(error));
+        }
+        closed.unsent = self.outbox.len();
+        self.events.push(ClientEvent::Closed(closed));
+        self.events.push_losses(messages);
+        self.check_drained();
+        match next {
+            Ok(Next { from, after, cause }) => self.wait(from, after, cause),
+            Err(reason) => self.over(reason),
+        }
+    }
+
+    /// The wish of the user after an end, which was at this time, if there is one: the next attempt, or the reason why none follows.
+    fn wanted(&mut self, cause: Cause, ended: Instant) -> Option<Result<Next, GiveUp>> {
+        Some(match self.wish.take()? {
+            Wish::Again { after, called } => {
+                self.attempts.again(after);
+                Ok(Next { from: called.max(ended), after, cause })
+            }
+            Wish::Stop(reason) => Err(reason),
+        })
+    }
+}
+
+/// What is to be reported about messages that this end concerns.
+fn reports(lost: Lost, ended: &Ended) -> Vec<ClientEvent> {
+    let stuck = lost.stuck.map(|(message, failures)| ClientEvent::Stuck {
+        message,
+        failures,
+        last_end: ended.cause(),
+    });
+    lost.given_up.into_iter().map(ClientEvent::Undelivered).chain(stuck).collect()
+}
+
+impl Ended {
+    /// The same for messages that are not proven.
+    fn lost_by(&self) -> LostBy {
+        match self {
+            Self::Closed { closed, error: None } if closed.initiator == Initiator::Local => LostBy::User,
+            // The user has closed it, and the peer did not answer in time, or ended the stream in place of an answer.
+            Self::Closed {
+                closed,
+                error:
+                    Some(ClientError::Connection(
+                        Error::Timeout(Timeout::Close) | Error::UnexpectedEof | Error::Transport(_),
+                    )),
+            } if closed.initiator == Initiator::Local => LostBy::User,
+            // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
+            Self::Closed { closed: Closed { code: 1003 | 1007..=1009, by: Initiator::Remote, .. }, .. } => {
+                LostBy::Refusal
+            }
+            _ => LostBy::Failure,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a client that stays connected reports.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ws_core::bytes::Bytes;
+use ws_core::{CloseFrame, Closed, Error, Message, Response};
+
+use crate::error::{ConnectError, Phase};
+use crate::reconnect::{Cause, GiveUp};
+
+/// What a [`Session`](super::Session) reports.
+///
+/// The order, for each attempt: `Connected`\* (again after a redirect), `Open`?, (`Message` | `Ping` | `Pong`)\*, `Closing`?,
+/// `Error`?, `Closed`, `Undelivered`\*, `Stuck`?, then `Reconnecting` or `GaveUp`. Every failure gives one `Error`, and every attempt exactly
+/// one `Closed`. There is no `Error` when Close frames were exchanged, and when the user gave up. `BufferFull` and `BufferDrained`
+/// may come anywhere before `GaveUp`.
+///
+/// Events that nobody takes stop no attempt, no flush and no proof: only a received message waits for a consumer, by stopping the
+/// reading. So a client that waits for something else for very long forgets reports. When 1 MiB of them waits, pings, pongs, pairs of
+/// `BufferFull` and `BufferDrained`, and all that was reported between the first and the last `Reconnecting` are dropped; the
+/// number of the attempt has a gap there. Received messages stay. At most one `Stuck` waits, the latest. Messages that are given up
+/// stay, too; when 1 MiB of them waits, the oldest make room for further ones, and only a flush tells about them.
+///
+/// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
+/// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
+/// `Reconnecting`, or in its place.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// TCP is up; the opening handshake begins.
+    Connected {
+        /// The address of the server, or of what stands between.
+        peer: SocketAddr,
+        /// Our own address.
+        local: SocketAddr,
+    },
+    /// The WebSocket connection is open. What waits in the outbox goes out.
+    Open(Response),
+    /// A whole data message. It is not handed out while the client is [paused](super::Session::pause).
+    Message(Message),
+    /// A ping, which is being answered.
+    Ping(Bytes),
+    /// A pong.
+    Pong {
+        /// Its payload.
+        payload: Bytes,
+        /// The time since the ping that it answers had left; `None` if it answers none of those that wait.
+        round_trip: Option<Duration>,
+    },
+    /// The peer's Close frame. It is being answered, unless we closed first.
+    ///
+    /// If an attempt follows, or may follow, messages of the outbox that have not begun to leave wait for the next connection,
+    /// because a peer that closes may throw them away. If it is known that none follows, they all leave before our Close frame, and so
+    /// do replies to the messages before it: it is answered when this event is taken, or `close_timeout` after the read that brought it,
+    /// or at once if a proof is waited for, as with [`Delivery::Confirmed`](super::Delivery::Confirmed): none comes any more.
+    /// None follows after [`cancel_reconnect`](super::Session::cancel_reconnect), and, unless there is a hook
+    /// ([`decide`](crate::reconnect::Reconnect::decide)), after a code that the policy does not retry, and when a limit of the policy
+    /// ([`max_attempts`](crate::reconnect::Reconnect::max_attempts), [`max_elapsed`](crate::reconnect::Reconnect::max_elapsed)) is reached. A limit of time
+    /// that only the random part of the next delay would pass counts as not reached.
+    Closing(CloseFrame),
+    /// What went wrong. `Closed` follows.
+    Error(ClientError),
+    /// The connection, or the attempt at one, has ended: with 1006, not clean, if it was never open.
+    ///
+    /// `unsent` counts every message of the outbox: those that no connection was given yet, those that the transport has not
+    /// taken whole, and, with [`Delivery::Confirmed`](super::Delivery::Confirmed), those that are not proven. They are not lost: they
+    /// go to the next connection, or are handed back by [`take_unsent`](super::Session::take_unsent). Messages that are given up with
+    /// this end (`Undelivered`) are not among them.
+    Closed(Closed),
+    /// The next attempt follows. Another one takes its place if the user calls
+    /// [`reconnect_after`](super::Session::reconnect_after).
+    Reconnecting {
+        /// Its number since the last connection that was stable, from 1.
+        attempt: u32,
+        /// When it is made, counted from the end of the one before, or from when the user wanted it.
+        after: Duration,
+        /// The end that it follows, in short. The error itself is in the event `Error` before.
+        cause: Cause,
+    },
+    /// The outbox has reached its limit; sending waits, or fails, until there is room. Said once until `BufferDrained`.
+    BufferFull,
+    /// The outbox is empty again after it was full.
+    BufferDrained,
+    /// A message is given up: as often as allowed, it ended a connection, and there was evidence that it is at fault
+    /// ([`Delivery::Confirmed`](super::Delivery::Confirmed) only).
+    Undelivered(Message),
+    /// A message does not get through, and there is no evidence that it is at fault: the server or the path may be. It stays in the
+    /// outbox and is sent again; others wait behind it. Reported after each
+    /// [`max_deliveries`](super::ClientBuilder::max_deliveries) ends of connections on which it was the only message that had begun to
+    /// leave ([`Delivery::Confirmed`](super::Delivery::Confirmed) only). [`skip_stuck`](super::Session::skip_stuck) drops it.
+    Stuck {
+        /// The message.
+        message: Message,
+        /// Number of connections that ended without a proof after the message had begun to leave.
+        failures: u32,
+        /// The last of these ends.
+        last_end: Cause,
+    },
+    /// The client does not reconnect: the last event. Messages that were not sent can be taken back
+    /// ([`take_unsent`](super::Session::take_unsent)).
+    GaveUp {
+        /// The reason: the user's own wish, a limit, or an end that is not retried.
+        reason: GiveUp,
+    },
+}
+
+/// Why a connection, or the attempt at one, failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There was no connection yet.
+    Connect(ConnectError),
+    /// The open connection broke.
+    Connection(Error),
+    /// The peer did not confirm what was sent within `confirm_timeout`.
+    Unconfirmed,
+    /// A hook of the user panicked. No attempt follows, unless the user wants one
+    /// ([`reconnect_after`](super::Session::reconnect_after)).
+    HookPanicked {
+        /// The method that set the hook: `prepare` or `decide`.
+        hook: &'static str,
+        /// The failure that `decide` was asked about, if there was one.
+        end: Option<Box<ClientError>>,
+    },
+    /// The peer answers pings, but its pongs do not repeat the payload of the pings, as RFC 6455 §5.5.3 asks for. So nothing can
+    /// be proven, and the peer cannot be used with [`Delivery::Confirmed`](super::Delivery::Confirmed). It is a final end
+    /// ([`DisconnectReason::is_final`](crate::reconnect::DisconnectReason::is_final)): no attempt follows, unless a hook ([`decide`](crate::reconnect::Reconnect::decide)) or the user
+    /// ([`reconnect_after`](super::Session::reconnect_after)) wants one.
+    ///
+    /// It takes the place of `Unconfirmed` if each ping that left on the connection was answered by such a pong, if there were no more
+    /// pongs than pings, and if the peer has never repeated a payload. One ping on one connection is not enough: there must be two, or
+    /// two such connections in a row. For example, a server with pongs of its own accord that freezes is `Unconfirmed`.
+    Unconfirmable,
+}
+
+impl ClientError {
+    /// In which phase it happened.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Connect(error) => error.phase(),
+            Self::Connection(error) => Phase::of(error),
+            Self::Unconfirmed => Phase::Timeout,
+            Self::HookPanicked { .. } => Phase::Setup,
+            Self::Unconfirmable => Phase::Protocol,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => error.fmt(f),
+            Self::Connection(error) => error.fmt(f),
+            Self::Unconfirmed => f.write_str("the peer did not confirm in time what was sent"),
+            Self::HookPanicked { hook, end: None } => write!(f, "the hook `{hook}` panicked"),
+            Self::HookPanicked { hook, end: Some(end) } => {
+                write!(f, "the hook `{hook}` panicked when it was asked about this end: {end}")
+            }
+            Self::Unconfirmable => f.write_str(
+                "this peer cannot be used with confirmed delivery: its pongs do not repeat the payload of our pings",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(error) => std::error::Error::source(error),
+            Self::Connection(error) => std::error::Error::source(error),
+            Self::Unconfirmed | Self::Unconfirmable => None,
+            // The end itself was told by `Display`.
+            Self::HookPanicked { end, .. } => end.as_deref().and_then(std::error::Error::source),
+        }
+    }
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Status {
+    /// Asking the hook of `prepare`, resolving, connecting or shaking hands; or about to, for the first time.
+    Connecting,
+    /// Open.
+    Open,
+    /// In the closing handshake.
+    Closing,
+    /// Waiting for the next attempt, or for the decision of a hook whether one follows.
+    Waiting,
+    /// Over, unless `reconnect_after` is called.
+    Closed,
+}
+
+/// What a client has done so far, over all its connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct ClientStats {
+    /// Bytes read from transports.
+    pub bytes_read: u64,
+    /// Bytes that transports have taken.
+    pub bytes_written: u64,
+    /// Messages received.
+    pub messages_received: u64,
+    /// Messages that a transport has taken whole.
+    pub messages_sent: u64,
+    /// Attempts to connect; redirects that one follows are a part of it.
+    pub attempts: u64,
+    /// Connections that were open.
+    pub connections: u64,
+}

@@ -1,0 +1,72 @@
+//! What belongs to one open connection.
+
+use ws_core::{Connection, Instant};
+
+use super::addresses::Candidate;
+use super::event::ClientError;
+use crate::maybe_tls::MaybeTls;
+
+pub(super) struct Open {
+    pub(super) channel: MaybeTls<Connection>,
+    pub(super) since: Instant,
+    /// The addresses that the transport leads to.
+    pub(super) addresses: Vec<Candidate>,
+    /// What it failed of, which says more than how it was closed.
+    pub(super) failure: Option<ClientError>,
+    /// The user closes: the peer's Close is read for, whatever else there is.
+    pub(super) is_closing: bool,
+    /// The user has closed since the last pause: messages are handed out.
+    pub(super) ends_pause: bool,
+    /// The code of the peer's Close frame, which is answered when the user has taken it.
+    pub(super) unanswered: Option<u16>,
+    /// When the proof that is under way must have come.
+    pub(super) confirm_by: Option<Instant>,
+    /// Since when nothing is read.
+    stopped: Option<Instant>,
+    /// When the peer's Close frame came. The closing handshake does not make a connection stable, so that it is known here whether
+    /// the connection was.
+    pub(super) until: Option<Instant>,
+}
+
+impl Open {
+    pub(super) fn new(mut channel: MaybeTls<Connection>, addresses: Vec<Candidate>, now: Instant) -> Self {
+        // What has not begun to leave goes out on the next connection.
+        channel.inner_mut().withhold_from_a_closing_peer();
+        Self {
+            channel,
+            since: now,
+            addresses,
+            failure: None,
+            is_closing: false,
+            ends_pause: false,
+            unanswered: None,
+            confirm_by: None,
+            stopped: None,
+            until: None,
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        self.channel.inner_mut()
+    }
+
+    /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.
+    pub(super) fn confirm_deadline(&self) -> Option<Instant> {
+        self.confirm_by.filter(|_| self.stopped.is_none() && self.channel.inner().is_open())
+    }
+
+    pub(super) fn set_reading(&mut self, is_reading: bool, now: Instant) {
+        match (is_reading, self.stopped) {
+            (false, None) => {
+                self.stopped = Some(now);
+                self.connection().pause(now);
+            }
+            (true, Some(since)) => {
+                self.stopped = None;
+                self.connection().resume(now);
+                self.confirm_by = self.confirm_by.map(|deadline| deadline + (now - since));
+            }
+            (false, Some(_)) | (true, None) => {}
+        }
+    }
+}

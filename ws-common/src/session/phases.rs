@@ -1,0 +1,331 @@
+//! What a session goes through: attempts, connections, their ends.
+
+use std::time::Duration;
+
+use ws_core::bytes::Buf;
+use ws_core::{
+    CloseFrame, Closed, Error, Event, HandshakeError, Instant, Machine, Outbound, Random, Initiator, Timeout,
+};
+
+use super::addresses::Candidate;
+use super::ends::ABNORMAL;
+use super::event::{ClientError, ClientEvent};
+use super::open::Open;
+use super::question::{Ended, Question};
+use super::{Action, Attempt, Session, State, Wish};
+use crate::error::ConnectError;
+use crate::client_upgrade::Opened;
+use crate::options::ConnectOptions;
+use crate::reconnect::{Cause, GiveUp};
+use crate::trace;
+
+/// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
+const LAST_WORDS: usize = 4096;
+
+/// Attempts.
+impl Session {
+    /// Begins the next attempt.
+    pub(super) fn attempt(&mut self) {
+        self.stats.attempts += 1;
+        self.attempts.begin(self.now);
+        let options = self.settings.connect.clone();
+        let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
+        let count = self.attempts.count();
+        let question = self.ask(|id| Question::prepare(id, hook, count, options));
+        self.state = State::Preparing { question };
+    }
+
+    /// Opens the first transport of an attempt; redirects may lead to others.
+    pub(super) fn dial_first(&mut self, options: ConnectOptions) {
+        let deadline = self.now + options.time_to_open();
+        self.dial(Attempt { options, deadline, redirects: 0, addresses: Vec::new() });
+    }
+
+    fn dial(&mut self, attempt: Attempt) {
+        self.absent.1 = Outbound::default();
+        self.shortest = attempt.options.connection_config().shortest_timeout();
+        let failed = self.failed_addresses.oldest_first();
+        self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(&failed))));
+        self.state = State::Opening(Box::new(attempt));
+    }
+
+    /// The attempt has failed, unless it goes on elsewhere.
+    pub(super) fn failed(&mut self, error: ConnectError) {
+        if let State::Handshaking(attempt, _) = &self.state
+            && let Some(options) = self.redirect(attempt, &error)
+        {
+            let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
+            return self.dial(Attempt { options, deadline, redirects, addresses: Vec::new() });
+        }
+        if let State::Handshaking(attempt, _) = &self.state {
+            self.failed_addresses.failed(&attempt.addresses);
+        }
+        self.part(true);
+        self.end(Ended::Failed(error));
+    }
+
+    /// Where the response wants the client to go, if that is allowed, in what is left of the time to open.
+    fn redirect(&self, attempt: &Attempt, error: &ConnectError) -> Option<ConnectOptions> {
+        let ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } = error else {
+            return None;
+        };
+        let is_redirect = matches!(rejected.response.status(), 301 | 302 | 303 | 307 | 308);
+        if !is_redirect || attempt.redirects >= self.settings.max_redirects {
+            return None;
+        }
+        let options = attempt.options.redirected(rejected.response.headers().get("Location")?).ok()?;
+        Some(options.open_timeout(attempt.deadline - self.now))
+    }
+
+    /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
+    pub(super) fn part(&mut self, resets: bool) {
+        self.action = None;
+        self.parting = Some(if resets { Action::Reset } else { Action::Drop });
+    }
+
+    /// The user gives up what is under way; no connection is open.
+    pub(super) fn give_up(&mut self, reason: GiveUp) {
+        match self.state {
+            State::Deciding(_) => return self.overrule(Wish::Stop(reason)),
+            // It was told.
+            State::Over => return,
+            _ => self.wish = None,
+        }
+        match self.state {
+            State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
+                self.part(true);
+                self.question = None;
+                let mut closed = Closed::abrupt(ABNORMAL, Initiator::Local);
+                closed.unsent = self.outbox.len();
+                self.events.push(ClientEvent::Closed(closed));
+            }
+            State::Waiting { .. } => self.events.drop_reconnecting(),
+            State::New | State::Open(_) | State::Deciding(_) | State::Over => {}
+        }
+        self.over(reason);
+    }
+
+    /// The next attempt, which is counted already, is due so long after this time.
+    pub(super) fn wait(&mut self, from: Instant, after: Duration, cause: Cause) {
+        self.state = State::Waiting { until: from + after };
+        trace::reconnecting(self.attempts.count(), after);
+        self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after, cause });
+    }
+
+    /// No attempt follows. This is the last event.
+    pub(super) fn over(&mut self, reason: GiveUp) {
+        self.state = State::Over;
+        self.outbox.touch();
+        trace::gave_up(&reason);
+        self.events.push(ClientEvent::GaveUp { reason });
+    }
+}
+
+/// Connections.
+impl Session {
+    /// Takes the next event of the transport's machine. Says whether anything came of it; if so, there may be more.
+    pub(super) fn advance(&mut self) -> bool {
+        self.has_input = self.step();
+        self.has_input
+    }
+
+    fn step(&mut self) -> bool {
+        match &mut self.state {
+            State::New
+            | State::Waiting { .. }
+            | State::Preparing { .. }
+            | State::Opening(_)
+            | State::Over => return false,
+            State::Deciding(_) => return self.conclude_overruled(),
+            State::Handshaking(attempt, opening) => match opening.poll_event() {
+                Ok(None) => return false,
+                Ok(Some(opened)) => {
+                    let addresses = std::mem::take(&mut attempt.addresses);
+                    self.open(opened, addresses);
+                }
+                Err(error) => {
+                    self.absent.1 = last_words(opening.outbound());
+                    self.failed(error);
+                }
+            },
+            State::Open(open) => match open.connection().poll_event() {
+                Ok(Some(event)) => self.report(event),
+                Err(error) => open.failure = Some(ClientError::Connection(error)),
+                // Only now the clock: all that came was looked at, and the proof was not among it.
+                Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
+                    open.failure = Some(match self.outbox.proof_is_missing() {
+                        true => ClientError::Unconfirmable,
+                        false => ClientError::Unconfirmed,
+                    });
+                    open.connection().abort();
+                }
+                Ok(None) => return false,
+            },
+        }
+        true
+    }
+
+    /// The handshake is done.
+    fn open(&mut self, opened: Opened, addresses: Vec<Candidate>) {
+        self.events.push(ClientEvent::Open(opened.response));
+        self.stats.connections += 1;
+        self.failed_addresses.opened(&addresses);
+        self.state = State::Open(Box::new(Open::new(opened.connection, addresses, self.now)));
+        self.feed();
+    }
+
+    fn report(&mut self, event: Event) {
+        let event = match event {
+            Event::Message(message) => {
+                self.stats.messages_received += 1;
+                ClientEvent::Message(message)
+            }
+            Event::Ping(payload) => ClientEvent::Ping(payload),
+            Event::Pong { payload, round_trip } => {
+                let sent =
+                    round_trip.map(|time| Instant::since_epoch(self.now.elapsed().saturating_sub(time)));
+                let is_answer = self.outbox.pong(&payload, sent);
+                self.events.push(ClientEvent::Pong { payload, round_trip });
+                return self.proven(is_answer);
+            }
+            Event::Closing(frame) => return self.peer_closes(frame),
+            Event::Closed(closed) => return self.connection_closed(closed),
+            // Chunks, which nobody asked for.
+            _ => return,
+        };
+        self.events.push(event);
+    }
+
+    /// A pong may have proven something. If it answers a probe, the time for the next proof begins when its ping has left.
+    fn proven(&mut self, is_answer: bool) {
+        if let State::Open(open) = &mut self.state
+            && is_answer
+        {
+            open.confirm_by = None;
+        }
+        self.check_drained();
+        self.feed();
+    }
+
+    /// The peer's Close frame has come. A session that comes back keeps what has not begun to leave, and answers at once. One that
+    /// surely does not come back sends all, and replies, too: it answers when the user has taken the frame. A caller that waits for
+    /// a proof does not wait for that: no pong follows a Close frame.
+    fn peer_closes(&mut self, frame: CloseFrame) {
+        let code = frame.status();
+        if let State::Open(open) = &mut self.state {
+            open.until.get_or_insert(self.now);
+        }
+        let is_last = self.is_last(code);
+        self.events.push(ClientEvent::Closing(frame));
+        let State::Open(open) = &mut self.state else { return };
+        if is_last {
+            open.connection().accept_replies();
+            open.unanswered = Some(code);
+            if self.events.is_discarding() || self.outbox.awaits_proof() {
+                self.answer_peer();
+            }
+        } else {
+            open.connection().answer_closing_peer(true);
+        }
+    }
+
+    /// Nobody will reply to the messages before the peer's Close frame any more.
+    pub(super) fn answer_peer(&mut self) {
+        let State::Open(open) = &mut self.state else { return };
+        let Some(code) = open.unanswered.take() else { return };
+        let is_last = self.is_last(code);
+        let State::Open(open) = &mut self.state else { return };
+        if is_last && open.channel.inner().is_open() {
+            let random = &mut self.random;
+            self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
+        }
+        open.connection().answer_closing_peer(!is_last);
+        self.has_input = true;
+    }
+
+    /// Whether it is known already that no attempt follows if the connection ends with this code. A hook may still decide so later.
+    fn is_last(&self, code: u16) -> bool {
+        match self.wish {
+            Some(Wish::Stop(_)) => true,
+            Some(Wish::Again { .. }) => false,
+            None => {
+                let open = self.open_for();
+                self.settings.reconnect.surely_stops_after(code, &self.attempts, open, self.now)
+            }
+        }
+    }
+
+    /// How long the present connection has been open.
+    fn open_for(&self) -> Duration {
+        match &self.state {
+            State::Open(open) => open.until.unwrap_or(self.now) - open.since,
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn connection_closed(&mut self, closed: Closed) {
+        let (open_for, is_last) = (self.open_for(), self.is_last(closed.code));
+        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
+        self.absent.1 = last_words(open.channel.outbound());
+        let connection = open.channel.inner();
+        // After a missed `close_timeout`, too, the system may hold bytes that newer messages would overtake.
+        let resets = connection.must_reset() || (connection.has_missed_deadline() && !is_last);
+        self.part(resets);
+        let was_stable = self.attempts.opened_for(open_for);
+        let has_failed = match &open.failure {
+            // A path that loses long packets may open, and be found out by a deadline long after.
+            Some(
+                ClientError::Unconfirmed
+                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write)),
+            ) => true,
+            // A server may be slow to end a stream.
+            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,
+            Some(_) => !was_stable,
+        };
+        if has_failed {
+            self.failed_addresses.failed(&open.addresses);
+        } else if was_stable {
+            self.failed_addresses.works(&open.addresses);
+        }
+        self.end(Ended::Closed { closed, error: open.failure });
+    }
+
+    /// Gives the connection what it takes of the outbox.
+    pub(super) fn feed(&mut self) {
+        let State::Open(open) = &mut self.state else { return };
+        if open.channel.inner().is_open() {
+            let random = &mut self.random;
+            self.outbox.feed(open.connection(), || random.next_u64().to_ne_bytes());
+        }
+    }
+
+    /// Says so if the outbox has run empty. A client that is over has said its last word.
+    pub(super) fn check_drained(&mut self) {
+        if !matches!(self.state, State::Over) && self.outbox.poll_drained() {
+            self.events.push(ClientEvent::BufferDrained);
+        }
+    }
+
+    /// Tells the connection whether it is read.
+    pub(super) fn check_reading(&mut self) {
+        let (is_reading, now) = (self.is_reading(), self.now);
+        if let State::Open(open) = &mut self.state {
+            open.set_reading(is_reading, now);
+        }
+    }
+
+    pub(super) fn new_random(&mut self) -> Random {
+        let mut seed = [0; 32];
+        seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = self.random.next_u64().to_ne_bytes());
+        Random::from_seed(seed)
+    }
+}
+
+/// What tells the peer why it ends.
+fn last_words(outbound: &mut Outbound) -> Outbound {
+    let mut last = Outbound::default();
+    if outbound.remaining() <= LAST_WORDS {
+        outbound.take_out(LAST_WORDS).into_iter().for_each(|bytes| last.push(bytes));
+    }
+    last
+}

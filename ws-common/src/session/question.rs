@@ -1,0 +1,104 @@
+//! The user's hooks, which run outside of the session.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ws_core::Closed;
+
+use super::event::ClientError;
+use super::options::Prepare;
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
+use crate::reconnect::{Cause, RetryDecision, DisconnectReason, Hook};
+
+/// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
+/// every method of the session must be callable.
+///
+/// A question that is dropped stays open: the session waits, and ends by [`close`](super::Session::close),
+/// [`abort`](super::Session::abort) and the like.
+pub struct Question {
+    pub(super) id: u64,
+    asked: Asked,
+}
+
+enum Asked {
+    Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
+    Decide { hook: Hook, ended: Arc<Ended> },
+}
+
+/// The answer of a hook, for [`Session::answer`](super::Session::answer).
+pub struct Answer {
+    pub(super) id: u64,
+    pub(super) said: Result<Said, Box<dyn Any + Send>>,
+}
+
+pub(super) enum Said {
+    Prepared(Box<ConnectOptions>),
+    Decided(Option<RetryDecision>),
+}
+
+impl Question {
+    pub(super) fn prepare(id: u64, hook: Prepare, attempt: u32, options: ConnectOptions) -> Self {
+        Self { id, asked: Asked::Prepare { hook, attempt, options: Box::new(options) } }
+    }
+
+    pub(super) fn decide(id: u64, hook: Hook, ended: Arc<Ended>) -> Self {
+        Self { id, asked: Asked::Decide { hook, ended } }
+    }
+
+    /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
+    pub fn ask(self) -> Answer {
+        let Self { id, asked } = self;
+        // The session is not touched by the hook through anything that a panic could leave half-changed. `asked` is gone
+        // afterwards, so that the end belongs to the session alone again.
+        let said = catch_unwind(AssertUnwindSafe(move || match asked {
+            Asked::Prepare { hook, attempt, options } => Said::Prepared(Box::new(hook(attempt, *options))),
+            Asked::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+        }));
+        Answer { id, said }
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.asked {
+            Asked::Prepare { .. } => "Question(prepare)",
+            Asked::Decide { .. } => "Question(decide)",
+        })
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.said {
+            Ok(Said::Prepared(_)) => "Answer(prepare)",
+            Ok(Said::Decided(_)) => "Answer(decide)",
+            Err(_) => "Answer(panic)",
+        })
+    }
+}
+
+/// The end of an attempt or a connection. Owned, so that it can go to a hook and come back.
+pub(super) enum Ended {
+    /// It was never open.
+    Failed(ConnectError),
+    /// It was open.
+    Closed { closed: Closed, error: Option<ClientError> },
+}
+
+impl Ended {
+    /// The same for the policy.
+    pub(super) fn end(&self) -> DisconnectReason<'_> {
+        match self {
+            Self::Failed(error) => DisconnectReason::Failed(error),
+            Self::Closed { closed, error } => DisconnectReason::Closed { closed, error: error.as_ref() },
+        }
+    }
+
+    /// The same for the user's eyes.
+    pub(super) fn cause(&self) -> Cause {
+        Cause::from(&self.end())
+    }
+}

@@ -1,0 +1,133 @@
+//! From ciphertext to the machine inside.
+
+use std::io::BufRead;
+
+use rustls::Connection;
+use ws_core::bytes::Bytes;
+use ws_core::{TransportError, Instant, Machine};
+
+use super::error::TlsError;
+use super::machine::{Phase, Tls};
+use super::send::records_left;
+use crate::system::buffer_pool;
+use crate::trace;
+
+/// What came of some ciphertext.
+struct Decrypted {
+    /// So many bytes of plaintext.
+    plaintext: usize,
+    /// Whether a close_notify came, after which nothing counts.
+    result: Result<bool, rustls::Error>,
+}
+
+impl<M: Machine> Tls<M> {
+    pub(super) fn received(&mut self, now: Instant) {
+        if !self.has_heard
+            && let Err(error) = self.check_start()
+        {
+            return self.fail(error, now);
+        }
+        let Decrypted { plaintext, result } = self.decrypt();
+        if self.phase == Phase::Handshake && !self.session.is_handshaking() {
+            self.phase = Phase::Open;
+            trace::secured(&self.session);
+            self.records_left = records_left(&self.session);
+        }
+        if plaintext > 0 {
+            self.inner.handle_read(plaintext, now);
+            buffer_pool::take_into_outbound(self.inner.outbound());
+        }
+        match result {
+            Err(error) => self.fail(self.explain(error), now),
+            Ok(true) if self.is_reading => self.peer_closed(now),
+            Ok(_) => {}
+        }
+    }
+
+    /// The peer's close_notify came.
+    fn peer_closed(&mut self, now: Instant) {
+        if self.phase == Phase::Handshake {
+            return self.fail(TlsError::UnexpectedEof, now);
+        }
+        self.is_reading = false;
+        self.inner.handle_read(0, now);
+    }
+
+    /// The transport has ended without a close_notify.
+    pub(super) fn stream_ended(&mut self, now: Instant) {
+        if !std::mem::take(&mut self.is_reading) {
+            return;
+        }
+        if self.phase == Phase::Closed {
+            // Nobody is interested in whether it was cut.
+            self.inner.handle_read(0, now);
+        } else if self.phase == Phase::Handshake {
+            let error = self.broken.take().map_or(TlsError::UnexpectedEof, TlsError::Transport);
+            self.fail(error, now);
+        } else {
+            let reason = self.reason(TlsError::Truncated);
+            self.inner.handle_error(TransportError::read(reason), now);
+        }
+    }
+
+    /// Decrypts all that came, at most a few KiB at a time, each byte once.
+    fn decrypt(&mut self) -> Decrypted {
+        let ciphertext = std::mem::take(&mut self.inbound);
+        let mut rest = &ciphertext[..];
+        let mut decrypted = Decrypted { plaintext: 0, result: Ok(false) };
+        while !rest.is_empty() && matches!(decrypted.result, Ok(false)) {
+            decrypted.result = match self.session.read_tls(&mut rest) {
+                Ok(_) => self.session.process_new_packets().map(|state| state.peer_has_closed()),
+                // There is room, as all records that are whole were taken out.
+                Err(_) => Err(rustls::Error::PeerSentOversizedRecord),
+            };
+            decrypted.plaintext += self.take_plaintext(ciphertext.capacity(), rest.len());
+        }
+        self.inbound = ciphertext;
+        self.inbound.clear();
+        decrypted
+    }
+
+    fn explain(&self, error: rustls::Error) -> TlsError {
+        TlsError::new(error, matches!(*self.session, Connection::Client(_)))
+    }
+
+    /// Gives to the machine inside what was decrypted, of a read into a buffer of `size` of which `rest` bytes are to be decrypted yet.
+    fn take_plaintext(&mut self, size: usize, rest: usize) -> usize {
+        let mut reader = self.session.reader();
+        let mut taken = 0;
+        while let Ok(chunk) = reader.fill_buf() {
+            let n = chunk.len();
+            if n == 0 {
+                break;
+            }
+            let plaintext = self.inner.inbound();
+            if plaintext.is_empty() {
+                buffer_pool::take_into(plaintext, size);
+                // Once for all that may follow in this read.
+                plaintext.reserve(n + rest);
+            }
+            plaintext.extend_from_slice(chunk);
+            taken += n;
+            reader.consume(n);
+        }
+        taken
+    }
+
+    /// A peer that does not speak TLS is told apart by its first byte, so that its user can be told what it said.
+    fn check_start(&mut self) -> Result<(), TlsError> {
+        // RFC 8446 §5.1: a handshake record, or an alert that says why there is none.
+        match self.inbound.first() {
+            Some(0x15 | 0x16) => self.has_heard = true,
+            Some(_) if !self.has_heard => return Err(TlsError::NotTls(self.start())),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The beginning of the first line.
+    fn start(&self) -> Bytes {
+        let line = self.inbound[..].split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+        Bytes::copy_from_slice(&line[..line.len().min(64)])
+    }
+}

@@ -1,0 +1,381 @@
+//! Which names are resolved, in which order, what is dialed, and what a proxy is to be asked for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ws_common::{happy_eyeballs::AttemptId, proxy::{ProxyError, ProxyStep}, connector::{Connector, ConnectorStep}, ConnectError, ConnectOptions, Phase};
+use ws_core::Instant;
+
+use crate::support::{address, at, check_text, child_url, options, run_child, tell_parent};
+
+const NAMES: [(&str, &[&str]); 3] =
+    [("server.test", &["2001:db8::1", "192.0.2.1"]), ("proxy.test", &["192.0.2.9"]), ("empty.test", &[])];
+
+/// A driver whose resolver knows [`NAMES`], and of whose dials all are refused that `refuses` names.
+fn walk(options: &ConnectOptions, refuses: &[&str]) -> (Vec<String>, Result<String, ConnectError>) {
+    let mut reach = Connector::new(options, at(0));
+    let (mut trace, mut now) = (Vec::new(), at(0));
+    loop {
+        match reach.poll(now) {
+            ConnectorStep::Resolve { host, port } => {
+                trace.push(format!("resolve {host}:{port}"));
+                let known = NAMES.iter().find(|(name, _)| *name == host);
+                let addresses = known.map(|(_, addresses)| {
+                    addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect()
+                });
+                reach.handle_addresses(addresses.ok_or_else(|| io::Error::other("unknown")));
+            }
+            ConnectorStep::Dial { attempt, address, is_only } => {
+                trace.push(format!("dial {address}{}", if is_only { " only" } else { "" }));
+                let is_refused = refuses.contains(&&*address.ip().to_string());
+                let result = if is_refused { Err(io::Error::other("refused")) } else { Ok(()) };
+                reach.handle_result(attempt, result);
+            }
+            ConnectorStep::Wait(until) => now = until,
+            ConnectorStep::Done(Ok(reached)) => {
+                assert!(!format!("{:?}", reached.route).contains("secret"));
+                return (trace, Ok(format!("{} for {}", reached.peer, asked(&reached.route))));
+            }
+            ConnectorStep::Done(Err(error)) => {
+                check_text(&error);
+                return (trace, Err(error));
+            }
+        }
+    }
+}
+
+/// What is to be asked for, out of the `Debug` of a route.
+fn asked(route: &ws_common::connector::Route) -> String {
+    let shown = format!("{route:?}");
+    let (_, host) = shown.split_once("host: ").unwrap();
+    host.trim_end_matches(" }")
+        .replace(", port: ", ":")
+        .replace("Name(\"", "")
+        .replace("Address(", "")
+        .replace("\")", "")
+        .replace(')', "")
+}
+
+#[test]
+fn a_server_is_reached_by_its_name_its_address_or_those_that_were_set() {
+    let with = |url: &str, set: &[&str]| {
+        set.iter().fold(options(url), |options, text| options.address(address(text)))
+    };
+    for (options, refuses, expected, reached) in [
+        (
+            with("ws://server.test/a", &[]),
+            &[][..],
+            &["resolve server.test:80", "dial [2001:db8::1]:80"][..],
+            "[2001:db8::1]:80 for server.test:80",
+        ),
+        (
+            with("ws://server.test:8080/a", &[]),
+            &["2001:db8::1"],
+            &["resolve server.test:8080", "dial [2001:db8::1]:8080", "dial 192.0.2.1:8080"],
+            "192.0.2.1:8080 for server.test:8080",
+        ),
+        (with("ws://192.0.2.7", &[]), &[], &["dial 192.0.2.7:80 only"], "192.0.2.7:80 for 192.0.2.7:80"),
+        (with("ws://[::1]:9", &[]), &[], &["dial [::1]:9 only"], "[::1]:9 for ::1:9"),
+        // No name is resolved, and the port is that of the address.
+        (
+            with("ws://nowhere.test", &["192.0.2.5:81"]),
+            &[],
+            &["dial 192.0.2.5:81 only"],
+            "192.0.2.5:81 for nowhere.test:80",
+        ),
+        (
+            with("ws://nowhere.test", &["192.0.2.5:81", "192.0.2.6:82"]),
+            &["192.0.2.5"],
+            &["dial 192.0.2.5:81", "dial 192.0.2.6:82"],
+            "192.0.2.6:82 for nowhere.test:80",
+        ),
+    ] {
+        let (trace, result) = walk(&options, refuses);
+        assert_eq!(trace, expected);
+        assert_eq!(result.unwrap(), reached);
+    }
+}
+
+#[test]
+fn of_a_proxy_and_a_target_those_names_are_resolved_that_must_be() {
+    for (url, proxy, expected, reached) in [
+        (
+            "ws://server.test/a",
+            "http://user:secret@proxy.test:3128",
+            &["resolve proxy.test:3128", "dial 192.0.2.9:3128 only"][..],
+            "192.0.2.9:3128 for server.test:80",
+        ),
+        (
+            "ws://server.test:81/a",
+            "http://192.0.2.8",
+            &["dial 192.0.2.8:80 only"],
+            "192.0.2.8:80 for server.test:81",
+        ),
+        (
+            "ws://nowhere.test",
+            "socks5h://proxy.test",
+            &["resolve proxy.test:1080", "dial 192.0.2.9:1080 only"],
+            "192.0.2.9:1080 for nowhere.test:80",
+        ),
+        // The target's first, since the proxy is to be given an address: the resolver's first one.
+        (
+            "ws://server.test:81",
+            "socks5://proxy.test",
+            &["resolve server.test:81", "resolve proxy.test:1080", "dial 192.0.2.9:1080 only"],
+            "192.0.2.9:1080 for 2001:db8::1:81",
+        ),
+        (
+            "ws://server.test",
+            "socks5://[::1]:1081",
+            &["resolve server.test:80", "dial [::1]:1081 only"],
+            "[::1]:1081 for 2001:db8::1:80",
+        ),
+        (
+            "ws://192.0.2.7",
+            "socks5://proxy.test",
+            &["resolve proxy.test:1080", "dial 192.0.2.9:1080 only"],
+            "192.0.2.9:1080 for 192.0.2.7:80",
+        ),
+    ] {
+        let options = options(url).proxy(proxy).unwrap();
+        let (trace, result) = walk(&options, &[]);
+        assert_eq!(trace, expected, "{url} {proxy}");
+        assert_eq!(result.unwrap(), reached, "{url} {proxy}");
+        // An address that was set is what the proxy is asked for, whichever proxy that is.
+        let (trace, result) = walk(&options.address(address("192.0.2.5:82")), &[]);
+        assert!(!trace.iter().any(|step| step.contains("server.test")), "{trace:?}");
+        assert!(result.unwrap().ends_with(" for 192.0.2.5:82"));
+    }
+}
+
+#[test]
+fn what_is_not_resolved_or_not_reached_says_so_in_its_phase() {
+    let of_server =
+        "connecting to [2001:db8::1]:80 failed: refused; connecting to 192.0.2.1:80 failed: refused";
+    let of_proxy =
+        "through socks5h://proxy.test:1080: connecting to the proxy at 192.0.2.9:1080 failed: refused";
+    for (url, proxy, refuses, phase, text) in [
+        (
+            "ws://unknown.test",
+            None,
+            &[][..],
+            Phase::Resolve,
+            "the name \"unknown.test\" was not resolved: unknown",
+        ),
+        (
+            "ws://empty.test",
+            None,
+            &[],
+            Phase::Resolve,
+            "the name \"empty.test\" was not resolved: it has no address",
+        ),
+        (
+            "ws://server.test",
+            Some("http://user:secret@unknown.test"),
+            &[],
+            Phase::Resolve,
+            "through http://unknown.test:80: the proxy's name was not resolved: unknown",
+        ),
+        (
+            "ws://server.test",
+            Some("socks5://empty.test"),
+            &[],
+            Phase::Resolve,
+            "through socks5://empty.test:1080: the proxy's name was not resolved: it has no address",
+        ),
+        // The target's, which a proxy of this scheme is not given.
+        (
+            "ws://unknown.test",
+            Some("socks5://proxy.test"),
+            &[],
+            Phase::Resolve,
+            "the name \"unknown.test\" was not resolved: unknown",
+        ),
+        ("ws://server.test", None, &["2001:db8::1", "192.0.2.1"], Phase::Connect, of_server),
+        (
+            "ws://server.test",
+            Some("socks5h://user:secret@proxy.test"),
+            &["192.0.2.9"],
+            Phase::Connect,
+            of_proxy,
+        ),
+    ] {
+        let options = options(url);
+        let options = match proxy {
+            Some(proxy) => options.proxy(proxy).unwrap(),
+            None => options,
+        };
+        let error = walk(&options, refuses).1.unwrap_err();
+        assert_eq!(error.phase(), phase, "{error}");
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+fn resolve(step: ConnectorStep<u32>) -> String {
+    match step {
+        ConnectorStep::Resolve { host, .. } => host,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn dial(step: ConnectorStep<u32>) -> AttemptId {
+    match step {
+        ConnectorStep::Dial { attempt, .. } => attempt,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn waits(step: ConnectorStep<u32>, until: Instant) {
+    assert!(matches!(step, ConnectorStep::Wait(at) if at == until), "{step:?}");
+}
+
+fn times_out(step: ConnectorStep<u32>, phase: Phase) {
+    match step {
+        ConnectorStep::Done(Err(ConnectError::Timeout(at))) => assert_eq!(at, phase),
+        ConnectorStep::Done(Err(ConnectError::ConnectTimeout(_))) => assert_eq!(Phase::Connect, phase),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn times_out_at_proxy(step: ConnectorStep<u32>, phase: Phase, waited_for: ProxyStep) {
+    let ConnectorStep::Done(Err(error)) = step else { panic!("{step:?}") };
+    check_text(&error);
+    assert_eq!(error.phase(), phase);
+    assert!(error.to_string().starts_with("through socks5://proxy.test:1080: "), "{error}");
+    match error {
+        ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => assert_eq!(step, waited_for),
+        ConnectError::Proxy { source: ProxyError::ConnectTimeout(_), .. } => {
+            assert_eq!(ProxyStep::Connect, waited_for);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_time_to_open_passes_in_the_phase_in_which_it_is() {
+    let target = options("ws://server.test").open_timeout(Duration::from_secs(3));
+    let just_before = Instant::since_epoch(Duration::from_nanos(3_999_999_999));
+    let mut reach = Connector::new(&target, at(1));
+    assert_eq!(reach.deadline(), at(4));
+    assert_eq!(resolve(reach.poll(at(1))), "server.test");
+    waits(reach.poll(just_before), at(4));
+    times_out(reach.poll(at(4)), Phase::Resolve);
+
+    let proxied = target.clone().proxy("socks5://user:secret@proxy.test").unwrap();
+    let mut reach = Connector::new(&proxied, at(1));
+    assert_eq!(resolve(reach.poll(at(1))), "server.test");
+    reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
+    assert_eq!(resolve(reach.poll(at(2))), "proxy.test");
+    waits(reach.poll(just_before), at(4));
+    times_out_at_proxy(reach.poll(at(4)), Phase::Resolve, ProxyStep::Resolve);
+
+    let mut reach = Connector::new(&proxied.address(address("192.0.2.1:80")), at(1));
+    assert_eq!(resolve(reach.poll(at(1))), "proxy.test");
+    reach.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
+    dial(reach.poll(at(2)));
+    waits(reach.poll(just_before), at(4));
+    times_out_at_proxy(reach.poll(at(4)), Phase::Connect, ProxyStep::Connect);
+
+    let mut reach = Connector::new(&target.address(address("192.0.2.1:80")), at(1));
+    dial(reach.poll(at(1)));
+    waits(reach.poll(just_before), at(4));
+    times_out(reach.poll(at(4)), Phase::Connect);
+}
+
+#[test]
+fn a_transport_that_is_there_at_the_deadline_counts_and_so_does_why_there_is_none() {
+    let options = options("ws://192.0.2.1");
+    let mut reach = Connector::new(&options, at(0));
+    let attempt = dial(reach.poll(at(0)));
+    reach.handle_result(attempt, Ok(7));
+    assert!(matches!(reach.poll(at(11)), ConnectorStep::Done(Ok(reached)) if reached.transport == 7));
+    let mut reach = Connector::new(&options, at(0));
+    let attempt = dial(reach.poll(at(0)));
+    reach.handle_result(attempt, Err(io::Error::other("refused")));
+    assert!(matches!(reach.poll(at(11)), ConnectorStep::Done(Err(ConnectError::Connect(_)))));
+}
+
+#[test]
+fn what_is_handed_in_late_twice_or_unasked_changes_nothing() {
+    let options = options("ws://server.test").proxy("socks5://proxy.test").unwrap();
+    let mut reach = Connector::new(&options, at(0));
+    reach.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
+    assert_eq!(resolve(reach.poll(at(0))), "server.test");
+    reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
+    reach.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
+    assert_eq!(resolve(reach.poll(at(0))), "proxy.test");
+    reach.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
+    reach.handle_addresses(Err(io::Error::other("late")));
+    let attempt = dial(reach.poll(at(0)));
+    reach.handle_addresses(Err(io::Error::other("late")));
+    reach.handle_result(attempt, Ok(1));
+    reach.handle_result(attempt, Ok(2));
+    reach.handle_result(attempt, Err(io::Error::other("late")));
+    let ConnectorStep::Done(Ok(reached)) = reach.poll(at(0)) else { panic!("it was reached") };
+    assert_eq!((reached.transport, asked(&reached.route)), (1, "192.0.2.1:80".into()));
+    reach.handle_result(attempt, Ok(3));
+    reach.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
+    waits(reach.poll(at(0)), at(10));
+    waits(reach.poll(at(11)), at(10));
+
+    // After a failure, too.
+    let mut reach = Connector::new(&options, at(0));
+    resolve(reach.poll(at(0)));
+    times_out(reach.poll(at(10)), Phase::Resolve);
+    reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
+    waits(reach.poll(at(10)), at(10));
+}
+
+/// In a process of its own.
+fn walk_through_the_environment(url: &str) {
+    let (trace, result) = walk(&options(url).proxy_from_environment(), &[]);
+    let end = match result {
+        Ok(reached) => reached,
+        Err(ConnectError::Proxy { source: error @ ProxyError::Environment { .. }, .. }) => {
+            format!("error {error}")
+        }
+        Err(error) => format!("other error {error:?}"),
+    };
+    tell_parent(&format!("{}; {end}", trace.join(", ")));
+}
+
+#[test]
+fn the_environment_names_the_proxy_when_it_is_asked() {
+    if let Some(url) = child_url() {
+        return walk_through_the_environment(&url);
+    }
+    let proxy = ("http_proxy", "http://proxy.test:3128");
+    let direct = "resolve server.test:80, dial [2001:db8::1]:80; [2001:db8::1]:80 for server.test:80";
+    let through = "resolve proxy.test:3128, dial 192.0.2.9:3128 only; 192.0.2.9:3128 for server.test:80";
+    for (variables, expected) in [
+        (&[][..], direct),
+        (&[proxy][..], through),
+        (&[proxy, ("NO_PROXY", "server.test")], direct),
+        (&[proxy, ("NO_PROXY", ".test:80")], direct),
+        (&[proxy, ("NO_PROXY", "test:81")], through),
+        (&[("ALL_PROXY", "192.0.2.9")], "dial 192.0.2.9:80 only; 192.0.2.9:80 for server.test:80"),
+        (
+            &[("ALL_PROXY", "socks5://192.0.2.9")],
+            "resolve server.test:80, dial 192.0.2.9:1080 only; 192.0.2.9:1080 for 2001:db8::1:80",
+        ),
+        (&[("HTTPS_PROXY", "http://proxy.test")], direct),
+    ] {
+        assert_eq!(run_child("ws://server.test", variables), expected, "{variables:?}");
+    }
+    let bad = run_child("ws://server.test", &[("ALL_PROXY", "ftp://user:secret@proxy.test")]);
+    assert!(bad.starts_with("; error the variable ALL_PROXY:"), "{bad}");
+}
+
+#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+#[test]
+fn a_build_without_tls_says_so_before_anything_is_sent() {
+    if let Some(url) = child_url() {
+        return walk_through_the_environment(&url);
+    }
+    assert!(matches!(ConnectOptions::new("wss://server.test"), Err(ConnectError::TlsUnsupported)));
+    let proxied = options("ws://server.test").proxy("https://proxy.test");
+    assert!(matches!(proxied, Err(ConnectError::TlsUnsupported)));
+    let way = run_child("ws://server.test", &[("ALL_PROXY", "https://proxy.test")]);
+    assert_eq!(way, "; other error TlsUnsupported");
+}

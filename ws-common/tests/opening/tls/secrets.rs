@@ -1,0 +1,178 @@
+//! Who is told what, where there is TLS.
+
+use std::time::Duration;
+
+use ws_common::{tls::TlsOptions, ConnectOptions};
+
+use super::authority::Authority;
+use super::ways::{NESTED, Place, WAYS};
+use crate::far::{Far, Server};
+use crate::life::{Life, client};
+use crate::proxy::{Proxy, http};
+use crate::support::{WHOLE, opened};
+
+fn holds(bytes: &[u8], part: &str) -> bool {
+    bytes.windows(part.len()).any(|window| window == part.as_bytes())
+}
+
+#[test]
+fn within_tls_nothing_of_the_request_and_to_an_https_proxy_not_even_its_own_credentials_can_be_seen() {
+    let place = Place::new();
+    for way in WAYS {
+        let options: ConnectOptions = place.options(way).header("Cookie", "cookie-secret").unwrap();
+        let mut far = place.far(way);
+        opened(&options, &mut far, WHOLE);
+        for part in ["cookie-secret", "GET /feed", "HTTP/1.1 101", "Sec-WebSocket"] {
+            assert!(!holds(&far.heard, part) && !holds(&far.said, part), "{way:?} {part}");
+        }
+        let is_hidden = way.proxy.is_none_or(|proxy| proxy.starts_with("https"));
+        assert_eq!(
+            holds(&far.heard, "CONNECT") || holds(&far.heard, "user"),
+            !is_hidden && !far.heard.starts_with(&[5, 1]),
+            "{way:?}"
+        );
+        assert!(!far.asked().contains("cookie-secret"));
+        assert_eq!(far.server.header("Host"), Some("server.test"));
+        assert_eq!(far.server.header("Proxy-Authorization"), None);
+        // The name in the clear is that of whom TLS is spoken with first.
+        assert_eq!(
+            holds(&far.heard, "proxy.test"),
+            way.proxy.is_some_and(|url| url.starts_with("https")),
+            "{way:?}"
+        );
+    }
+}
+
+#[test]
+fn from_wss_to_ws_is_refused_and_from_ws_to_wss_is_not() {
+    let place = Place::new();
+    let secure = |place: &Place| Server::new(ws_common::AcceptOptions::default().tls(place.acceptor.clone()));
+    let acceptor = place.acceptor.clone();
+    let tls = || place.authority.options().build().unwrap();
+    for location in ["ws://server.test/b", "http://other.test/b", "ws://server.test:443/b"] {
+        let first = Far::new(secure(&place)).redirect(location);
+        let mut first = Some(first);
+        let mut life =
+            Life::new(client("wss://server.test/a").tls(tls()).max_redirects(3), move |_| first.take());
+        life.settle();
+        assert_eq!(life.trace(), ["connected", "error handshake", "closed 1006 broken peer"]);
+        assert_eq!(life.fars.len(), 1);
+    }
+    for (location, keeps) in [("wss://server.test/b", false), ("/b", true)] {
+        let acceptor = acceptor.clone();
+        let mut life = Life::new(
+            client("ws://server.test/a").tls(tls()).header("Cookie", "c").max_redirects(3),
+            move |n| match n {
+                0 => Some(Far::plain().redirect(location)),
+                _ if keeps => Some(Far::plain()),
+                _ => Some(Far::new(Server::new(ws_common::AcceptOptions::default().tls(acceptor.clone())))),
+            },
+        );
+        life.settle();
+        assert_eq!(life.trace(), ["connected", "connected", "open"]);
+        assert_eq!(life.fars[1].server.header("Cookie").is_some(), keeps);
+    }
+}
+
+/// A server that takes certificates of clients, and wants none, so that it can be seen who shows one.
+fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsAcceptor {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use ws_common::rustls;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der.clone().into()).unwrap();
+    let provider = super::authority::provider();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let identity = authority.issue(&[name]);
+    let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).map(Result::unwrap).collect();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
+        .with_single_cert(chain, PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap())
+        .unwrap();
+    std::sync::Arc::new(config).into()
+}
+
+#[test]
+fn a_certificate_and_a_name_of_tls_are_for_the_first_origin_only() {
+    let authority = Authority::new();
+    let identity = authority.issue_with(&["client"], |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "who-I-am");
+    });
+    // The certificates of the servers: the first is not for its own name, but for the one that was set.
+    let (first, other) = (curious(&authority, "inner.test"), curious(&authority, "other.test"));
+    let tls = TlsOptions::new()
+        .ca(authority.pem.as_bytes())
+        .unwrap()
+        .client_certificate(identity.chain.as_bytes(), identity.key.as_bytes())
+        .unwrap()
+        .server_name("inner.test")
+        .unwrap()
+        .build()
+        .unwrap();
+    for other_first in [false, true] {
+        let (first, other) = (first.clone(), other.clone());
+        let mut life = Life::new(client("wss://server.test/a").tls(tls.clone()).max_redirects(3), move |n| {
+            let server = |acceptor: &ws_common::tls::TlsAcceptor| {
+                Far::new(Server::new(ws_common::AcceptOptions::default().tls(acceptor.clone())))
+            };
+            Some(match n {
+                0 if other_first => server(&first).redirect("wss://other.test/b"),
+                0 => server(&first).redirect("/b"),
+                _ if other_first => server(&other),
+                _ => server(&first),
+            })
+        });
+        life.settle();
+        assert_eq!(life.trace(), ["connected", "connected", "open"], "{other_first}");
+        // TLS 1.2 shows certificates in the clear. A session that is resumed shows none, but stands for one.
+        if other_first {
+            assert!(!holds(&life.fars[1].heard, "who-I-am"), "it was shown to another origin");
+            assert!(holds(&life.fars[1].heard, "other.test"));
+            assert!(!holds(&life.fars[1].heard, "inner.test"));
+        } else {
+            assert!(holds(&life.fars[0].heard, "who-I-am"));
+            assert!(holds(&life.fars[1].heard, "inner.test"));
+        }
+    }
+}
+
+#[test]
+fn what_is_set_for_the_target_is_not_used_with_the_proxy() {
+    let place = Place::new();
+    let identity = place.authority.issue_with(&["client"], |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "who-I-am");
+    });
+    let tls = place
+        .authority
+        .options()
+        .client_certificate(identity.chain.as_bytes(), identity.key.as_bytes())
+        .unwrap()
+        .server_name("server.test")
+        .unwrap()
+        .build()
+        .unwrap();
+    let options = place.options_with(NESTED, tls);
+    let mut far = place.far(NESTED).behind(Proxy::secure(&curious(&place.proxys, "proxy.test"), http(200)));
+    opened(&options, &mut far, WHOLE);
+    assert!(!holds(&far.heard, "who-I-am"));
+    assert!(!holds(&far.heard, "server.test"), "the name of the target is within the TLS of the proxy");
+    assert!(far.asked().starts_with("CONNECT server.test:443 "));
+}
+
+#[test]
+fn every_attempt_begins_with_what_was_set() {
+    let place = Place::new();
+    let tls = place.authority.options().build().unwrap();
+    let acceptor = place.acceptor.clone();
+    let mut life = Life::new(client("wss://server.test").tls(tls).header("Cookie", "c"), move |_| {
+        Some(Far::new(Server::new(ws_common::AcceptOptions::default().tls(acceptor.clone()))))
+    });
+    life.settle();
+    life.cut();
+    life.advance(Duration::from_secs(60));
+    assert_eq!(life.fars.len(), 2);
+    assert_eq!(life.fars[1].server.header("Cookie"), Some("c"));
+}

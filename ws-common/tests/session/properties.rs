@@ -1,0 +1,304 @@
+//! Whatever the user, the network and the clock do, in any order.
+
+use proptest::prelude::*;
+use ws_common::{session::{Delivery, Status}, reconnect::Reconnect};
+use ws_core::CloseCode;
+
+use crate::deflate::{self, compressing};
+use crate::support::{Plan, Serve, Sim, client, frame, ms, refuse, secs, serve};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(usize),
+    Confirm,
+    Wait(u64),
+    Cut(bool),
+    Inject(Vec<u8>),
+    ServerSends,
+    ServerCloses(u16),
+    Close,
+    Abort,
+    ReconnectAfter(u64),
+    CancelReconnect,
+    Pause,
+    Resume,
+    /// Hooks are asked later.
+    Hesitate(bool),
+    Take(bool),
+    Block(bool),
+    TakeUnsent,
+    Deflate(Option<bool>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        8 => prop_oneof![0..200_usize, 0..70_000_usize].prop_map(Step::Send),
+        2 => Just(Step::Confirm),
+        8 => prop_oneof![0..20_u64, 0..30_000_u64].prop_map(Step::Wait),
+        2 => any::<bool>().prop_map(Step::Cut),
+        1 => proptest::collection::vec(any::<u8>(), 1..20).prop_map(Step::Inject),
+        2 => Just(Step::ServerSends),
+        1 => prop_oneof![Just(1000), Just(1001), Just(1011), Just(4000)].prop_map(Step::ServerCloses),
+        1 => Just(Step::Close),
+        1 => Just(Step::Abort),
+        2 => (0..2000_u64).prop_map(Step::ReconnectAfter),
+        1 => Just(Step::CancelReconnect),
+        1 => Just(Step::Pause),
+        2 => Just(Step::Resume),
+        2 => any::<bool>().prop_map(Step::Hesitate),
+        2 => any::<bool>().prop_map(Step::Take),
+        2 => any::<bool>().prop_map(Step::Block),
+        1 => Just(Step::TakeUnsent),
+        2 => any::<Option<bool>>().prop_map(Step::Deflate),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    let cut = (0..400_usize, 0..400_usize).prop_map(|(takes, delivers)| {
+        Plan::Serve(Serve { takes: Some(takes), delivers: Some(delivers.min(takes)), ..Serve::default() })
+    });
+    let whole =
+        (0..400_usize).prop_map(|takes| Plan::Serve(Serve { takes: Some(takes), ..Serve::default() }));
+    let mute = Just(Plan::Serve(Serve { is_mute: true, ..Serve::default() }));
+    let plan = prop_oneof![
+        Just(Plan::NoName),
+        Just(Plan::Refuse),
+        Just(Plan::BlackHole),
+        Just(Plan::Silent),
+        Just(refuse(503, "Retry-After: 3\r\n")),
+        Just(refuse(302, "Location: /there\r\n")),
+        Just(Plan::Raw("garbage\r\n\r\n".into(), true)),
+        cut,
+        whole,
+        mute,
+        Just(serve()),
+        Just(serve()),
+    ];
+    proptest::collection::vec(plan, 0..20)
+}
+
+/// The order of events, as it stands with `ClientEvent`.
+fn check_order(trace: &[String]) {
+    #[derive(Clone, Copy, PartialEq, Debug)]
+    enum At {
+        Begin,
+        Connected,
+        Open,
+        Closing,
+        Error,
+        Closed,
+    }
+    let mut at = At::Begin;
+    for (n, event) in trace.iter().enumerate() {
+        let next = match (event.split(' ').next().unwrap_or_default(), at) {
+            ("full" | "drained", at) => at,
+            ("connected", At::Begin | At::Connected | At::Closed) => At::Connected,
+            ("open", At::Connected) => At::Open,
+            ("message" | "ping" | "pong", At::Open) => At::Open,
+            ("closing", At::Open) => At::Closing,
+            ("error", At::Begin | At::Connected | At::Open | At::Closed) => At::Error,
+            // Without an error: an attempt or a connection that the user gave up, or one that was closed in order.
+            ("closed", At::Error | At::Closing | At::Begin | At::Closed | At::Connected | At::Open) => {
+                At::Closed
+            }
+            ("undelivered" | "stuck", At::Closed) => At::Closed,
+            ("reconnecting", At::Closed) => At::Begin,
+            // In place of the one before.
+            ("reconnecting", At::Begin) => At::Begin,
+            _ => panic!("{event} after {at:?}: {:?}", &trace[n.saturating_sub(9)..=n]),
+        };
+        at = next;
+    }
+}
+
+struct Model {
+    sim: Sim,
+    sent: Vec<String>,
+    taken_back: Vec<usize>,
+    trace: Vec<String>,
+    fulls: usize,
+    is_paused: bool,
+}
+
+impl Model {
+    fn apply(&mut self, step: &Step) {
+        let sim = &mut self.sim;
+        let has_server = sim.has_server();
+        match step {
+            Step::Send(size) => {
+                let text = format!("{} {}", self.sent.len(), "x".repeat(*size));
+                let had_room = sim.session.has_room();
+                match sim.session.send(text.clone()) {
+                    Ok(()) => {
+                        assert!(had_room);
+                        self.sent.push(text);
+                    }
+                    Err(error) => assert_eq!(error.into_message(), Some(text.into())),
+                }
+            }
+            Step::Confirm => {
+                sim.confirm();
+            }
+            Step::Wait(time) => sim.advance(ms(*time)),
+            Step::Cut(reset) if sim.is_connected() => sim.cut(*reset),
+            Step::Inject(bytes) => sim.inject(bytes),
+            Step::ServerSends if has_server => drop(sim.server().send("hello")),
+            Step::ServerCloses(code) if has_server => {
+                let now = sim.now;
+                sim.server().close(frame(*code), now);
+            }
+            Step::Close => {
+                sim.session.close(CloseCode::NORMAL.into(), sim.now);
+                // What is left is handed out.
+                self.is_paused = false;
+            }
+            Step::Abort => sim.session.abort(sim.now),
+            Step::ReconnectAfter(time) => sim.session.reconnect_after(ms(*time), sim.now),
+            Step::CancelReconnect => sim.session.cancel_reconnect(),
+            Step::Pause => {
+                sim.session.pause();
+                self.is_paused = true;
+            }
+            Step::Resume => {
+                sim.session.resume(sim.now);
+                self.is_paused = false;
+            }
+            Step::Hesitate(is_hesitating) => sim.hesitate(*is_hesitating),
+            Step::Take(taking) => sim.is_taking = *taking,
+            Step::Block(blocked) => sim.is_blocked = *blocked,
+            Step::TakeUnsent => self.take_unsent(),
+            Step::Deflate(wanted) => deflate::say(&mut sim.session, *wanted),
+            _ => {}
+        }
+        self.look();
+    }
+
+    fn take_unsent(&mut self) {
+        let unsent = self.sim.session.take_unsent();
+        let numbers = unsent.iter().map(|message| number(message.as_text().expect("a text")));
+        assert!(numbers.clone().is_sorted());
+        self.taken_back.extend(numbers);
+    }
+
+    fn look(&mut self) {
+        let news = self.sim.trace();
+        self.is_paused &= self.sim.session.status() != Status::Closed;
+        for event in &news {
+            // Each once, in turns.
+            match &**event {
+                "full" => self.fulls += 1,
+                "drained" => self.fulls -= 1,
+                event => assert!(!self.is_paused || !event.starts_with("message"), "after pause: {event}"),
+            }
+            assert!(self.fulls <= 1);
+        }
+        self.trace.extend(news);
+        check_order(&self.trace);
+    }
+
+    /// The network is well again and the user looks: everything comes to rest.
+    fn settle(&mut self) {
+        let sim = &mut self.sim;
+        (sim.is_taking, sim.is_blocked) = (true, false);
+        sim.plans.clear();
+        sim.session.resume(sim.now);
+        self.is_paused = false;
+        sim.hesitate(false);
+        if sim.session.status() == Status::Closed {
+            sim.session.reconnect_after(ms(1), sim.now);
+        }
+        // Past all deadlines and delays.
+        for _ in 0..40 {
+            self.sim.advance(secs(60));
+            if self.sim.session.status() == Status::Closed {
+                self.sim.session.reconnect_after(ms(1), self.sim.now);
+            }
+        }
+        self.look();
+        assert_eq!(self.sim.session.status(), Status::Open);
+        assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
+        assert_eq!(self.fulls, 0);
+        // All but the one that is open.
+        let ends = self.trace.iter().filter(|event| event.starts_with("closed")).count() as u64;
+        assert_eq!(ends + 1, self.sim.session.stats().attempts);
+    }
+}
+
+fn run(delivery: Delivery, compresses: bool, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Model {
+    let reconnect = Reconnect::after(ms(50));
+    // Hooks that change nothing, or none, as the plans have it.
+    let reconnect = if plans.len().is_multiple_of(2) { reconnect } else { reconnect.decide(|_| None) };
+    // Servers that do and servers that do not, in turns.
+    let plans = plans.into_iter().enumerate().map(|(n, plan)| match plan {
+        Plan::Serve(serve) => Plan::Serve(Serve { compresses: n % 3 != 0, ..serve }),
+        other => other,
+    });
+    let builder = if compresses { compressing() } else { client() };
+    let builder = builder.reconnect(reconnect).delivery(delivery).max_send_buffer(100_000).max_redirects(1);
+    let builder = if steps.len().is_multiple_of(2) { builder } else { builder.prepare(|_, options| options) };
+    let sim = Sim::new(builder.max_deliveries(1000), plans);
+    let mut model = Model {
+        sim,
+        sent: Vec::new(),
+        taken_back: Vec::new(),
+        trace: Vec::new(),
+        fulls: 0,
+        is_paused: false,
+    };
+    model.sim.then = Plan::Serve(Serve { compresses, ..Serve::default() });
+    model.sim.chunk = chunk;
+    steps.iter().for_each(|step| model.apply(step));
+    model.settle();
+    model
+}
+
+/// Where in the order of what was sent.
+fn number(text: &str) -> usize {
+    text.split(' ').next().and_then(|number| number.parse().ok()).expect("a message of ours")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn at_most_once_and_in_order(
+        compresses in any::<bool>(),
+        chunk in prop_oneof![1..40_usize, Just(usize::MAX)],
+        plans in plans(),
+        steps in steps(),
+    ) {
+        let model = run(Delivery::AtMostOnce, compresses, chunk, plans, &steps);
+        let got: Vec<_> = model.sim.texts().into_iter().map(number).collect();
+        prop_assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
+        let back = &model.taken_back;
+        prop_assert!(got.iter().all(|n| !back.contains(n)), "{got:?}, {back:?}");
+        // Each was taken by a transport, or handed back.
+        let taken = model.sim.session.stats().messages_sent as usize;
+        prop_assert_eq!(taken + back.len(), model.sent.len());
+    }
+
+    #[test]
+    fn at_least_once_and_each_for_the_first_time_in_order(
+        compresses in any::<bool>(),
+        chunk in prop_oneof![1..40_usize, Just(usize::MAX)],
+        plans in plans(),
+        steps in steps(),
+    ) {
+        let mut model = run(Delivery::Confirmed, compresses, chunk, plans, &steps);
+        let mut first = Vec::new();
+        for n in model.sim.texts().into_iter().map(number) {
+            if !first.contains(&n) {
+                first.push(n);
+            }
+        }
+        let mut all: Vec<_> = first.iter().chain(&model.taken_back).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        prop_assert!(first.is_sorted(), "{first:?}");
+        prop_assert_eq!(all, (0..model.sent.len()).collect::<Vec<_>>());
+        let ticket = model.sim.confirm();
+        let first = model.sim.outcome(&ticket);
+        prop_assert_ne!(first, None);
+    }
+}

@@ -1,0 +1,135 @@
+//! The answer to a peer does not depend on how its bytes were split into reads.
+
+use ws_common::{session::{ClientBuilder, Delivery, Session}, reconnect::Reconnect};
+use ws_core::Machine;
+use ws_core::bytes::Buf;
+
+use crate::support::{Plan, Serve, Sim, client, secs};
+
+/// A frame of a server.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, payload.len() as u8], payload].concat()
+}
+
+/// Opcode and payload of each frame that a client has sent, without the nonces of its pings.
+fn frames(mut sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let [first, length, key @ ..] = sent {
+        let length = usize::from(length & 0x7F);
+        assert!(length < 126, "a short frame");
+        let (key, rest) = key.split_at(4);
+        let payload = rest[..length].iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
+        let is_ping = *first == 0x89;
+        frames.push((*first, if is_ping { Vec::new() } else { payload.collect() }));
+        sent = &rest[length..];
+    }
+    frames
+}
+
+/// All that waits to be written.
+fn write(sim: &mut Sim) -> Vec<u8> {
+    let n = sim.session.outbound().remaining();
+    let mut bytes = vec![0; n];
+    sim.session.outbound().copy_to_slice(&mut bytes);
+    if n > 0 {
+        sim.session.handle_write(n, sim.now);
+    }
+    bytes
+}
+
+/// Who takes the events.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Taking {
+    /// A program that replies to each message.
+    Replying,
+    /// A program that does not.
+    Silent,
+    /// Nobody, until all reads were made.
+    Late,
+}
+
+/// The frames that the client sends, and the events that it reports, when these reads come, and then the end of the stream.
+fn answer(
+    builder: ClientBuilder<Session>,
+    reads: &[&[u8]],
+    taking: Taking,
+    acts: fn(&mut Sim),
+) -> (Vec<(u8, Vec<u8>)>, Vec<String>) {
+    let mut sim = Sim::new(builder, [Plan::Serve(Serve { is_mute: true, ..Serve::default() })]);
+    sim.settle();
+    sim.is_blocked = true;
+    sim.trace();
+    acts(&mut sim);
+    let (mut sent, mut trace) = (write(&mut sim), Vec::new());
+    let mut take = |sim: &mut Sim, replies: bool| {
+        while let Ok(Some(event)) = sim.session.poll_event() {
+            let event = crate::trace::written(&event);
+            if replies && let Some(message) = event.strip_prefix("message ") {
+                // Refused when the client is closing.
+                let _ = sim.session.send(format!("re: {message}"));
+            }
+            trace.push(event);
+        }
+    };
+    for read in reads.iter().filter(|read| !read.is_empty()) {
+        sim.inject(read);
+        match taking {
+            Taking::Replying => take(&mut sim, true),
+            Taking::Silent => take(&mut sim, false),
+            Taking::Late => _ = sim.session.read_ahead(),
+        }
+        sent.extend(write(&mut sim));
+    }
+    take(&mut sim, true);
+    sent.extend(write(&mut sim));
+    sim.session.handle_read(0, sim.now);
+    take(&mut sim, false);
+    (frames(&sent), trace)
+}
+
+#[test]
+fn what_a_client_sends_and_reports_is_the_same_however_the_bytes_of_its_peer_are_split() {
+    let start =
+        [frame(0x81, b"one"), frame(0x81, b"two"), frame(0x89, b"ping"), frame(0x82, b"three")].concat();
+    let ends = [
+        frame(0x88, b"\x03\xE8bye"),
+        frame(0x88, b"\x03\xE9going"),
+        frame(0x88, b""),
+        frame(0x89, b"last"),
+        // Violations: a reserved opcode, text that is none, codes that are not allowed on the wire.
+        frame(0x83, b"x"),
+        frame(0x81, b"\xFF"),
+        frame(0x88, b"\x03\xED"),
+        frame(0x88, b"\x03\xE8\xFF"),
+        frame(0x88, b"\x03"),
+    ];
+    let closes: fn(&mut Sim) = |sim| sim.session.close(ws_core::CloseCode::NORMAL.into(), sim.now);
+    let sends: fn(&mut Sim) = |sim| sim.send("first");
+    let nothing: fn(&mut Sim) = |_| ();
+    let policies: [(fn() -> Reconnect, _); 2] =
+        [(Reconnect::never, false), (|| Reconnect::after(secs(1)), true)];
+    for end in &ends {
+        for behind in [&b""[..], &frame(0x81, b"behind")] {
+            let bytes = [&start[..], end, behind].concat();
+            for (policy, reconnects) in policies {
+                for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
+                    for act in [nothing, sends, closes] {
+                        for taking in [Taking::Replying, Taking::Silent, Taking::Late] {
+                            let builder = || client().reconnect(policy()).delivery(delivery);
+                            // Replies that have not begun to leave wait for the next connection, if there is one.
+                            if taking == Taking::Replying && reconnects {
+                                continue;
+                            }
+                            let whole = answer(builder(), &[&bytes], taking, act);
+                            for cut in 1..bytes.len() {
+                                let (before, after) = bytes.split_at(cut);
+                                let split = answer(builder(), &[before, after], taking, act);
+                                assert_eq!(split, whole, "{end:?}, {taking:?}, {delivery:?}, cut at {cut}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
