@@ -4,7 +4,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_core::{Config, Connection, Deflate, Event, MessageKind, Machine, Message, Role};
+use ws_core::{Config, Connection, Deflate, Event, Machine, Message, MessageKind, Role};
 use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
 
 #[derive(Arbitrary, Debug)]

@@ -3,7 +3,7 @@
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_core::{Config, Deflate, Event, MessageKind, Message, Role};
+use ws_core::{Config, Deflate, Event, Message, MessageKind, Role};
 use ws_fuzz::{arrive, at, drain, open, write};
 
 #[derive(Arbitrary, Debug)]

@@ -9,7 +9,8 @@ use std::time::Duration;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use ws_core::{
-    TransportError, CloseCode, CloseFrame, Config, Connection, Event, Instant, MessageKind, Machine, Message, Role,
+    CloseCode, CloseFrame, Config, Connection, Event, Instant, Machine, Message, MessageKind, Role,
+    TransportError,
 };
 use ws_fuzz::{at, feed, open};
 
@@ -261,7 +262,7 @@ impl End {
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match visit {
-            Ok(ws_core::Visit::Closed(closed)) => self.take(Event::Closed(closed)),
+            Ok(ws_core::ForEachEnd::Closed(closed)) => self.take(Event::Closed(closed)),
             Ok(_) => {}
             // In place of the end.
             Err(_) => {

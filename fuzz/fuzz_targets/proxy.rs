@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ws_common::{proxy::{Credentials, HttpProxy, Leftover, ProxyConnected, ProxyError, Socks5}, Host};
+use ws_common::{
+    Host,
+    proxy::{Credentials, HttpProxy, Leftover, ProxyConnected, ProxyError, Socks5},
+};
 use ws_core::Machine;
 use ws_fuzz::{at, cut, feed, write};
 

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, MessageRef, Random, Role, ForEachEnd};
+use ws_core::{
+    Config, Connection, Error, Event, ForEachEnd, Instant, Machine, Message, MessageRef, Random, Role,
+};
 
 /// The `n`th second.
 pub fn at(n: u64) -> Instant {

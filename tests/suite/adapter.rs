@@ -8,8 +8,8 @@ use socket2::SockRef;
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    Accept, CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Reject, Responder, Request,
-    Response, SendError, StreamError,
+    Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
+    Responder, Response, SendError, StreamError,
 };
 
 use crate::tls::Site;
@@ -102,6 +102,7 @@ pub trait Receiving: Send + 'static {
     ) -> Result<(), Error>;
     /// Shows the chunks of the next message as they come; if `take` breaks off, the reader is dropped. Whether there was
     /// a message.
-    fn recv_chunks(&mut self, take: impl FnMut(MessageKind, &[u8]) -> ControlFlow<()>) -> Result<bool, Error>;
+    fn recv_chunks(&mut self, take: impl FnMut(MessageKind, &[u8]) -> ControlFlow<()>)
+    -> Result<bool, Error>;
     fn closed(&mut self) -> Option<Closed>;
 }

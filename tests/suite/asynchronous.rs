@@ -10,8 +10,8 @@ use ws_async_core::{Incoming, Listener, Receiver, Runtime, Sender, WebSocket};
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    Accept, CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Reject, Responder, Request,
-    Response, SendError, StreamError,
+    Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
+    Responder, Response, SendError, StreamError,
 };
 
 use crate::adapter::{self, Adapter, End, Receiving, Sending, Socket};
@@ -190,7 +190,7 @@ macro_rules! receiving {
             }
 
             fn next(&mut self) -> Result<Option<Event>, Error> {
-                E::block_on(self.inner.next())
+                E::block_on(self.inner.next_event())
             }
 
             fn for_each_borrowed(

@@ -9,8 +9,8 @@ use ws_blocking::{Incoming, Listener, Receiver, Sender, WebSocket};
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    Accept, CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Reject, Responder, Request,
-    Response, SendError, StreamError,
+    Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
+    Responder, Response, SendError, StreamError,
 };
 
 use crate::adapter::{self, Adapter, End, Receiving, Sending, Socket};
@@ -151,7 +151,7 @@ macro_rules! receiving {
             }
 
             fn next(&mut self) -> Result<Option<Event>, Error> {
-                self.next()
+                self.next_event()
             }
 
             fn for_each_borrowed(

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ws_core::{CloseCode, CloseFrame, Error, Event, Message, SendError, Initiator, Timeout};
+use ws_core::{CloseCode, CloseFrame, Error, Event, Initiator, Message, SendError, Timeout};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, end, failure, quiet, server};

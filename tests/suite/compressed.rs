@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use ws_common::{ConnectError, ConnectOptions};
-use ws_core::{CloseCode, Config, Deflate, HandshakeError, MessageKind, Message, ResponseError};
+use ws_core::{CloseCode, Config, Deflate, HandshakeError, Message, MessageKind, ResponseError};
 
 use crate::adapter::{Adapter, End, Receiving, Sending, Socket};
 use crate::ends::{client_with, pair, pair_of, quiet, server_with};

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 
 use ws_common::ConnectOptions;
-use ws_core::{CloseCode, Error, Event, MessageKind, Message, ViolationKind};
+use ws_core::{CloseCode, Error, Event, Message, MessageKind, ViolationKind};
 
 use crate::adapter::{Adapter, End, Receiving, Sending};
 use crate::compressed::{FIELD, eager, echo, lines};

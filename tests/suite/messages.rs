@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::thread;
 
-use ws_core::{CloseCode, Error, Event, Message, MessageRef, Initiator, ViolationKind};
+use ws_core::{CloseCode, Error, Event, Initiator, Message, MessageRef, ViolationKind};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, end, failure, pair, quiet, server};

@@ -4,7 +4,11 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use ws_common::{proxy::{ProxyError, ProxyStep, Socks5Reply}, tls::TlsOptions, AcceptOptions, ConnectError, ConnectOptions, Phase};
+use ws_common::{
+    AcceptOptions, ConnectError, ConnectOptions, Phase,
+    proxy::{ProxyError, ProxyStep, Socks5Reply},
+    tls::TlsOptions,
+};
 use ws_core::{CloseCode, Request};
 
 use crate::adapter::{Adapter, Receiving, Sending};

@@ -6,7 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use rcgen::{CertificateParams, date_time_ymd};
-use ws_common::{tls::{TlsAcceptor, TlsConnector, TlsError, TlsOptions}, AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase};
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase,
+    tls::{TlsAcceptor, TlsConnector, TlsError, TlsOptions},
+};
 use ws_core::{CloseCode, Error, HandshakeError, Message, Response};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending, Socket};

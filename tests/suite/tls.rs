@@ -7,7 +7,10 @@ use std::sync::{Arc, LazyLock};
 use ws_common::rustls::pki_types::pem::PemObject;
 use ws_common::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ws_common::rustls::{self, ServerConfig};
-use ws_common::{tls::{TlsAcceptor, TlsConnector}, AcceptError, AcceptOptions, ConnectError, ConnectOptions};
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions,
+    tls::{TlsAcceptor, TlsConnector},
+};
 use ws_core::{Accept, Reject, Request, Response};
 
 use crate::adapter::Adapter;

@@ -4,9 +4,13 @@ mod destination;
 
 use std::time::Duration;
 
+use destination::{Destination, Identity};
 use lexopt::prelude::*;
-use destination::{Identity, Destination};
-use ws_common::{reconnect::{Backoff, Reconnect}, session::{ClientBuilder, Delivery, Session}, AcceptOptions, ConnectError, ConnectOptions};
+use ws_common::{
+    AcceptOptions, ConnectError, ConnectOptions,
+    reconnect::{Backoff, Reconnect},
+    session::{ClientBuilder, Delivery, Session},
+};
 use ws_core::{Config, Deflate};
 
 use crate::load::Load;

@@ -64,7 +64,7 @@ async fn echo_until_closed<R: Runtime>(options: ConnectOptions, report: &mut Rep
         Err(error) => return report.not_connected(&error),
     };
     loop {
-        match ws.next().await {
+        match ws.next_event().await {
             Ok(Some(event)) => {
                 report.event(&event);
                 if let Event::Message(message) = event {

@@ -22,7 +22,7 @@ pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
         Err(error) => return report.not_connected(&error),
     };
     loop {
-        match ws.next() {
+        match ws.next_event() {
             Ok(Some(event)) => {
                 report.event(&event);
                 if let Event::Message(message) = event {

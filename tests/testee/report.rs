@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use ws_common::{session::ClientEvent, reconnect::GiveUp, proxy::ProxyError, ConnectError};
-use ws_core::{Closed, Error, Event, HandshakeError, Message, NegotiatedDeflate, Response, Initiator};
+use ws_common::{ConnectError, proxy::ProxyError, reconnect::GiveUp, session::ClientEvent};
+use ws_core::{Closed, Error, Event, HandshakeError, Initiator, Message, NegotiatedDeflate, Response};
 
 /// The longest text that is printed, in bytes.
 const MAX_TEXT: usize = 1024;

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ws_common::{system::shutdown::{Guard, Stopping}, system::random, AcceptError, AcceptOptions, ServerUpgrade};
+use ws_common::{
+    AcceptError, AcceptOptions, ServerUpgrade,
+    system::random,
+    system::shutdown::{Guard, Stopping},
+};
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock::Clock;
@@ -83,7 +87,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                 let mut socket = Socket::new(self.transport, driver, self.listener);
                 let begin = socket.driver.machine.outbound().written();
                 // The client waits for the response. Whether it still does shows when the connection is used.
-                let deadline = Instant::EPOCH + self.options.time_to_open();
+                let deadline = Instant::EPOCH + self.options.open_timeout;
                 return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
                     Some(Err(error)) => Err(error),
                     _ => Ok((WebSocket::new(socket), request)),

@@ -5,7 +5,7 @@ mod session_driver;
 
 use std::time::Duration;
 
-use ws_common::session::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, ClientStats, Status};
+use ws_common::session::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 

@@ -7,7 +7,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use ws_common::{happy_eyeballs::AttemptId, connector::{Connector, ConnectorStep, Connected, Route}, system::{random, socket}, ConnectError, ConnectOptions, ClientUpgrade};
+use ws_common::{
+    ClientUpgrade, ConnectError, ConnectOptions,
+    connector::{Connected, Connector, ConnectorStep, Route},
+    happy_eyeballs::AttemptId,
+    system::{random, socket},
+};
 use ws_core::{Instant, Response};
 
 use crate::clock::Clock;
@@ -83,7 +88,7 @@ pub(crate) async fn open<R: Runtime + Io<T>, T>(
     clock: Clock<R>,
 ) -> Result<(WebSocket<R, T>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
-    let deadline = Instant::EPOCH + options.time_to_open();
+    let deadline = Instant::EPOCH + options.open_timeout;
     let mut driver = Driver::new(ClientUpgrade::new(options, route, random, deadline)?, clock);
     let opened = poll_fn(|cx| {
         let opened = ready!(driver.poll_event(&mut transport, cx));

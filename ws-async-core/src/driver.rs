@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use ws_common::system::buffer_pool;
 use ws_core::bytes::Buf;
-use ws_core::{TransportError, Instant, Machine};
+use ws_core::{Instant, Machine, TransportError};
 
 use crate::clock::Clock;
 use crate::runtime::{Io, Runtime};

@@ -33,15 +33,21 @@ pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
-pub use ws_common::{reconnect::{Backoff, Cause, RetryDecision, DisconnectReason, GiveUp, Reconnect}, session::{ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, ClientStats, Status}, proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply}, tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError}, AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError};
+pub use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
+    proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
+    reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Status},
+    tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
+};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use ws_common::{tls::TlsOptions, rustls};
+pub use ws_common::{rustls, tls::TlsOptions};
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
-    Accept, TransportError, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
-    IllegalClose, InvalidClose, InvalidHeader, MessageKind, Message, MessageRef, Chunk, PingError, Reject, Rejected,
-    Responder, Request, RequestError, Response, ResponseError, Role, SendError, Initiator, StreamError, Timeout,
-    Violation, ViolationKind,
+    Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
+    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError,
+    StreamError, Timeout, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use ws_common::{system::shutdown::Shutdown, AcceptError, AcceptOptions};
+use ws_common::{AcceptError, AcceptOptions, system::shutdown::Shutdown};
 use ws_core::Instant;
 
 use crate::accept::Incoming;

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, DataPoll, Error, Event, MessageKind, Message, MessageRef, PingError, Responder, SendError,
-    StreamError,
+    CloseFrame, Closed, DataPoll, Error, Event, Message, MessageKind, MessageRef, PingError, Responder,
+    SendError, StreamError,
 };
 
 use crate::runtime::{Io, Runtime};
@@ -84,7 +84,7 @@ where
 
 // Functions that give a future, not `async` ones: a state less to keep for each message.
 
-pub(crate) fn next<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Event>, Error>> {
+pub(crate) fn next_event<A: Access>(access: &mut A) -> impl Future<Output = Result<Option<Event>, Error>> {
     wait(access, Socket::poll_next)
 }
 

@@ -10,7 +10,7 @@ use ws_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ws_common::sync::{Mutex, MutexGuard, lock, mutant, this_thread};
 
 use crate::slots::SlotId;
-use crate::wakers::{WakerSlot, Tasks, Waited};
+use crate::wakers::{Tasks, Waited, WakerSlot};
 
 /// One of several handles to a state. A clone is another one. Each may be awaited by one task at a time.
 pub(crate) struct SharedHandle<S: Waited> {

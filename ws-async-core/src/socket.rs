@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ws_common::sync::mutant;
-use ws_common::{duplex::{Consumer, Duplex, Step}, system::shutdown::{Guard, Stopping}, MaybeTls};
+use ws_common::{
+    MaybeTls,
+    duplex::{Consumer, Duplex, Step},
+    system::shutdown::{Guard, Stopping},
+};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageRef, PingError,
-    Responder, SendError, StreamError,
+    CloseCode, CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageRef,
+    PingError, Responder, SendError, StreamError,
 };
 
 use crate::driver::{Driver, Progress};

@@ -9,7 +9,8 @@ use futures_sink::Sink;
 use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Responder, SendError, StreamError,
+    CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
+    StreamError,
 };
 
 use crate::operations::{self, Access};
@@ -117,8 +118,8 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
     }
 
     /// As [`WebSocket::next`](crate::WebSocket::next).
-    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
-        operations::next(&mut self.0).await
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        operations::next_event(&mut self.0).await
     }
 
     /// Shows each message to `visitor`, which may answer, and says whether to go on. Ends when it breaks off, or with the

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_common::{connector::Route, AcceptError, AcceptOptions, MaybeTls, ConnectError, ConnectOptions};
+use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions, MaybeTls, connector::Route};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Connection, Error, Event, MessageKind, Message, MessageRef, PingError, Responder, Request,
-    Response, SendError, StreamError,
+    CloseFrame, Closed, Connection, Error, Event, Message, MessageKind, MessageRef, PingError, Request,
+    Responder, Response, SendError, StreamError,
 };
 
 use crate::clock::Clock;
@@ -21,7 +21,7 @@ use crate::slots::SlotId;
 use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
-use crate::wakers::{WakerSlot, Tasks};
+use crate::wakers::{Tasks, WakerSlot};
 use crate::{accept, connect};
 
 /// One WebSocket connection, of either role, over any transport of a runtime.
@@ -118,8 +118,8 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     }
 
     /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too. Cancel safe.
-    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
-        operations::next(self).await
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        operations::next_event(self).await
     }
 
     /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per

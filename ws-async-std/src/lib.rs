@@ -109,14 +109,14 @@ pub type Client = ws_async_core::Client<AsyncIo>;
 pub type Handle = ws_async_core::Handle<AsyncIo>;
 
 pub use ws_async_core::{
-    Accept, AcceptError, AcceptOptions, Backoff, TransportError, Cause, ClientBuilder, ClientError, ClientEvent,
-    CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError, ConnectOptions, ConnectTimeout,
-    RetryDecision, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError, HeadError, Headers, IllegalClose,
-    InvalidClose, InvalidHeader, MessageKind, Message, MessageReader, MessageRef, MessageWriter, Phase, Chunk,
-    PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject, Rejected, Responder, Request,
-    RequestError, Response, ResponseError, Role, SendError, Initiator, Socks5Reply, ClientStats, Status, StreamError,
-    Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Violation,
-    ViolationKind,
+    Accept, AcceptError, AcceptOptions, Backoff, Cause, Chunk, ClientBuilder, ClientError, ClientEvent,
+    ClientStats, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError, ConnectOptions,
+    ConnectTimeout, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError, HeadError, Headers,
+    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageReader, MessageRef,
+    MessageWriter, Phase, PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject,
+    Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
+    Socks5Reply, Status, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError,
+    TlsConnector, TlsError, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

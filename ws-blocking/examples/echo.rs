@@ -67,7 +67,7 @@ fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
 
     ws.ping("are you there?")?;
     println!("sent      a ping");
-    while let Some(event) = ws.next()? {
+    while let Some(event) = ws.next_event()? {
         if let Event::Pong { round_trip: Some(time), .. } = event {
             println!("received  its pong after {time:.1?}");
             break;

@@ -5,7 +5,9 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ws_common::{duplex::Duplex, system::shutdown::Guard, system::random, AcceptError, AcceptOptions, ServerUpgrade};
+use ws_common::{
+    AcceptError, AcceptOptions, ServerUpgrade, duplex::Duplex, system::random, system::shutdown::Guard,
+};
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
@@ -101,7 +103,7 @@ impl<S: Transport> Incoming<S> {
             signal.open(connection).map_err(|_| AcceptError::Shutdown)?;
         }
         // The client waits for the response; whether it still does shows when the connection is used.
-        shared.driver.write_until(start + self.options.time_to_open());
+        shared.driver.write_until(start + self.options.open_timeout);
         Ok((WebSocket::new(shared), request))
     }
 }

@@ -5,7 +5,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_common::session::{ClientBuilder, ClientEvent, ConfirmError, Mark, Session, ClientStats, Status};
+use ws_common::session::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 

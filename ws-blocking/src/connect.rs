@@ -9,7 +9,13 @@ use std::time::Duration;
 
 use socket2::Socket;
 use ws_common::system::socket::{SocketOptions, reset_on_close};
-use ws_common::{happy_eyeballs::AttemptId, duplex::Duplex, connector::{Connector, ConnectorStep, Connected, Route}, system::random, ConnectError, ConnectOptions, Opened, ClientUpgrade};
+use ws_common::{
+    ClientUpgrade, ConnectError, ConnectOptions, Opened,
+    connector::{Connected, Connector, ConnectorStep, Route},
+    duplex::Duplex,
+    happy_eyeballs::AttemptId,
+    system::random,
+};
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
@@ -111,7 +117,7 @@ pub(crate) fn open<S: Transport>(
     start: Clock,
 ) -> Result<(WebSocket<S>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
-    let deadline = Instant::since_epoch(options.time_to_open());
+    let deadline = Instant::since_epoch(options.open_timeout);
     let opening = ClientUpgrade::new(options, route, random, deadline)?;
     let driver = Driver::new(transport, opening, start, Duration::MAX);
     let opened = driver.drive(

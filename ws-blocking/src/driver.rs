@@ -43,7 +43,7 @@ use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
 use ws_common::sync::{Mutex, MutexGuard, lock, mutant};
-use ws_common::{duplex::Duplex, ServerUpgrade, ClientUpgrade};
+use ws_common::{ClientUpgrade, ServerUpgrade, duplex::Duplex};
 use ws_core::{Instant, Machine};
 
 use crate::behind::Behind;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_common::sync::atomic::{AtomicUsize, Ordering};
-use ws_common::{system::shutdown::Shutdown, AcceptError, AcceptOptions};
+use ws_common::{AcceptError, AcceptOptions, system::shutdown::Shutdown};
 
 use crate::accept::Incoming;
 use crate::signal::Signal;

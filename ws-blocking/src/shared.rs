@@ -9,11 +9,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ws_common::sync::{Mutex, lock, mutant};
-use ws_common::{duplex::{Consumer, Duplex, Step}, system::shutdown::Guard};
+use ws_common::{
+    duplex::{Consumer, Duplex, Step},
+    system::shutdown::Guard,
+};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Connection, DataPoll, Error, Event, MessageKind, Machine, Message, MessageRef, PingError, Responder,
-    SendError, StreamError,
+    CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageKind, MessageRef,
+    PingError, Responder, SendError, StreamError,
 };
 
 use crate::behind::Behind;
@@ -62,7 +65,7 @@ impl<S: Transport> Shared<S> {
 /// Receiving.
 impl<S: Transport> Shared<S> {
     /// The next event; `None` after the last.
-    pub(crate) fn next(&self) -> Result<Option<Event>, Error> {
+    pub(crate) fn next_event(&self) -> Result<Option<Event>, Error> {
         self.receive(|duplex| flow(duplex.next_event(|| self.driver.now())))
     }
 

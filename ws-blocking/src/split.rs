@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, MessageKind, Message, MessageRef, PingError, Responder, SendError, StreamError,
+    CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
+    StreamError,
 };
 
 use crate::shared::Shared;
@@ -94,8 +95,8 @@ impl<S: Transport> Receiver<S> {
 
     /// As [`WebSocket::next`](crate::WebSocket::next).
     #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
-    pub fn next(&mut self) -> Result<Option<Event>, Error> {
-        self.0.next()
+    pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        self.0.next_event()
     }
 
     /// As [`WebSocket::for_each_borrowed`](crate::WebSocket::for_each_borrowed), but without waiting for room to answer: [`StreamError::Full`] says that

@@ -4,11 +4,13 @@ use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ws_common::{duplex::Duplex, connector::Route, AcceptError, AcceptOptions, MaybeTls, ConnectError, ConnectOptions};
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, MaybeTls, connector::Route, duplex::Duplex,
+};
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Config, Connection, Error, Event, MessageKind, Message, MessageRef, PingError, Responder,
-    Request, Response, SendError, StreamError,
+    CloseFrame, Closed, Config, Connection, Error, Event, Message, MessageKind, MessageRef, PingError,
+    Request, Responder, Response, SendError, StreamError,
 };
 
 use crate::accept::Incoming;
@@ -89,8 +91,8 @@ impl<S: Transport> WebSocket<S> {
 
     /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too.
     #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
-    pub fn next(&mut self) -> Result<Option<Event>, Error> {
-        self.shared.next()
+    pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        self.shared.next_event()
     }
 
     /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per

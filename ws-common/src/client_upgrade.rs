@@ -5,15 +5,15 @@ use std::{fmt, mem};
 
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    TransportError, ClientHandshake, Connection, Direction, HandshakeError, Instant, Machine, Outbound, Random,
-    Response,
+    ClientHandshake, Connection, Direction, HandshakeError, Instant, Machine, Outbound, Random, Response,
+    TransportError,
 };
 
-use crate::maybe_tls::MaybeTls;
+use crate::connector::Route;
 use crate::error::{ConnectError, Phase};
+use crate::maybe_tls::MaybeTls;
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyScheme, ProxyStep, Tunnel};
-use crate::connector::Route;
 use crate::tls::{TlsConnector, TlsFailure};
 use crate::trace::Phases;
 

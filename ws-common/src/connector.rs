@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use ws_core::Instant;
 
-use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::error::{ConnectError, ConnectTimeout, Phase};
+use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::target::{Host, TargetError, is_unspecified};
@@ -127,7 +127,7 @@ impl<T> Connector<T> {
     /// A way to the target of these options, which must be found within their time to open, from `now` on.
     pub fn new(options: &ConnectOptions, now: Instant) -> Self {
         let mut reach = Self {
-            deadline: now + options.time_to_open(),
+            deadline: now + options.open_timeout,
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
             stage: Stage::Over,
@@ -231,7 +231,9 @@ impl<T> Connector<T> {
                 self.trace.dialing(attempt, address);
                 ConnectorStep::Dial { attempt, address, is_only: dial.is_only() }
             }
-            HappyEyeballsStep::Wait(due) => ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline))),
+            HappyEyeballsStep::Wait(due) => {
+                ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline)))
+            }
         };
         self.stage = Stage::Dialing(dial);
         step

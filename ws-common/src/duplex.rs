@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
-    TransportError, CloseFrame, Closed, Config, Connection, DataPoll, Error, Event, Instant, Machine, Message,
-    MessageRef, Outbound, PingError, Random, Responder, Role, SendError, StreamError, ForEachEnd,
+    CloseFrame, Closed, Config, Connection, DataPoll, Error, Event, ForEachEnd, Instant, Machine, Message,
+    MessageRef, Outbound, PingError, Random, Responder, Role, SendError, StreamError, TransportError,
 };
 
 use crate::maybe_tls::MaybeTls;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{TransportError, Error, HandshakeError, InvalidHeader, ResponseError, Initiator};
+use ws_core::{Error, HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
 
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;

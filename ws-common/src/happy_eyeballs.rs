@@ -149,7 +149,9 @@ impl<T, E> HappyEyeballs<T, E> {
     /// for.
     pub fn poll(&mut self, now: Instant) -> HappyEyeballsStep<T, E> {
         match mem::replace(&mut self.race, Race::Over) {
-            Race::Open(failures) if failures.len() == self.addresses.len() => HappyEyeballsStep::Failed(failures),
+            Race::Open(failures) if failures.len() == self.addresses.len() => {
+                HappyEyeballsStep::Failed(failures)
+            }
             Race::Open(failures) => {
                 self.race = Race::Open(failures);
                 self.poll_start(now)

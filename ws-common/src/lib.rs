@@ -1,50 +1,32 @@
 #![doc = include_str!("../README.md")]
 
-mod accepting;
-mod channel;
-mod dial;
-mod duplex;
-mod error;
-mod opening;
-mod options;
 mod chunks;
-mod proxy;
-mod reach;
-mod reconnect;
-mod session;
-mod shutdown;
-pub mod socket;
-pub mod spare;
+mod client_upgrade;
+pub mod connector;
+pub mod duplex;
+mod error;
+pub mod happy_eyeballs;
+mod maybe_tls;
+mod options;
+pub mod proxy;
+pub mod reconnect;
+mod server_upgrade;
+pub mod session;
 #[doc(hidden)]
 pub mod sync;
+pub mod system;
 mod target;
-mod tls;
+pub mod tls;
 #[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
 mod trace;
 
-pub use accepting::ServerUpgrade;
-pub use channel::MaybeTls;
-pub use dial::{AttemptId, HappyEyeballs, HappyEyeballsStep};
-pub use duplex::{Consumer, Duplex, Step};
-pub use error::{AcceptError, ConnectError, ConnectTimeout, Phase};
-pub use opening::{Opened, ClientUpgrade};
-pub use options::{AcceptOptions, ConnectOptions, random};
 pub use chunks::Chunks;
-pub use proxy::{
-    Credentials, HttpProxy, Leftover, Proxy, ProxyConnected, ProxyError, ProxyScheme, ProxyStep,
-    ProxyUrlError, Socks5, Socks5Reply,
-};
-pub use reach::{Connector, ConnectorStep, Connected, Route};
-pub use reconnect::{Attempts, Backoff, Cause, RetryDecision, DisconnectReason, GiveUp, Reconnect};
-pub use session::{
-    Action, Answer, ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Gauge, Mark, Question,
-    Session, ClientStats, Status, Ticket,
-};
-pub use shutdown::{Guard, Shutdown, Stop, Stopping, Waiting};
+pub use client_upgrade::{ClientUpgrade, Opened};
+pub use error::{AcceptError, ConnectError, ConnectTimeout, Phase};
+pub use maybe_tls::MaybeTls;
+pub use options::{AcceptOptions, ConnectOptions};
+pub use server_upgrade::ServerUpgrade;
 pub use target::{Host, Target, TargetError};
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use tls::TlsOptions;
-pub use tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsFailure};
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use rustls;

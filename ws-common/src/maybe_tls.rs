@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use crate::error::Phase;
 use crate::proxy::Leftover;

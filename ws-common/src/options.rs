@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{ClientRequest, Config, InvalidHeader, Random};
+use ws_core::{ClientRequest, Config, InvalidHeader};
 
 use crate::error::ConnectError;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
@@ -42,7 +42,8 @@ pub struct ConnectOptions {
     target: Target,
     request: ClientRequest,
     config: NamedConfig,
-    open_timeout: Duration,
+    /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
+    pub open_timeout: Duration,
     addresses: Vec<SocketAddr>,
     last: Vec<SocketAddr>,
     socket: SocketOptions,
@@ -347,11 +348,6 @@ impl ConnectOptions {
         self.config.as_config()
     }
 
-    /// The longest time for everything up to the open connection.
-    pub fn time_to_open(&self) -> Duration {
-        self.open_timeout
-    }
-
     /// The options of each socket.
     pub fn socket_options(&self) -> &SocketOptions {
         &self.socket
@@ -389,11 +385,4 @@ fn connector(chosen: Option<&TlsConnector>) -> Result<TlsConnector, ConnectError
         Some(tls) => Ok(tls.clone()),
         None => Ok(tls::default_connector().ok_or(ConnectError::TlsUnsupported)??),
     }
-}
-
-/// A generator for one connection, seeded by the operating system.
-pub fn random() -> std::io::Result<Random> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(std::io::Error::from)?;
-    Ok(Random::from_seed(seed))
 }

@@ -10,13 +10,13 @@ pub use attempts::Attempts;
 pub use backoff::Backoff;
 pub use cause::{Cause, GiveUp};
 pub use disconnect_reason::DisconnectReason;
-pub(crate) use end::is_transient_status;
+pub(crate) use disconnect_reason::is_transient_status;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Instant, Initiator};
+use ws_core::{Closed, Initiator, Instant};
 
 use attempts::Latest;
 use backoff::between;
@@ -183,7 +183,10 @@ impl Reconnect {
     /// ends the client ([`ClientError::HookPanicked`](crate::session::ClientError::HookPanicked)), and the panic goes on to the caller
     /// that waits on the client.
     #[must_use]
-    pub fn decide(mut self, hook: impl Fn(&DisconnectReason<'_>) -> Option<RetryDecision> + Send + Sync + 'static) -> Self {
+    pub fn decide(
+        mut self,
+        hook: impl Fn(&DisconnectReason<'_>) -> Option<RetryDecision> + Send + Sync + 'static,
+    ) -> Self {
         self.hook = Some(Hook(Arc::new(hook)));
         self
     }

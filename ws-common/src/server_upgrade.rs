@@ -2,12 +2,12 @@
 
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
-    Accept, TransportError, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request,
-    ServerHandshake,
+    Accept, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request, ServerHandshake,
+    TransportError,
 };
 
-use crate::maybe_tls::MaybeTls;
 use crate::error::{AcceptError, Phase};
+use crate::maybe_tls::MaybeTls;
 use crate::options::AcceptOptions;
 use crate::tls::TlsFailure;
 use crate::trace::Phases;
@@ -32,7 +32,7 @@ impl ServerUpgrade {
     /// What was set for TLS cannot be used.
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
-        let handshake = ServerHandshake::new(config, random, now + options.time_to_open());
+        let handshake = ServerHandshake::new(config, random, now + options.open_timeout);
         let channel = MaybeTls::server(handshake, options.acceptor())?;
         let mut trace = Phases::server();
         trace.go_on(channel.phase());

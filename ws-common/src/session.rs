@@ -64,7 +64,7 @@ use outbox::Outbox;
 pub struct Session {
     settings: Settings,
     random: Random,
-    state: State,
+    state: SessionState,
     /// What a driver sees while there is no transport, and what the one before may still take.
     absent: (BytesMut, Outbound),
     /// The transport is to be dropped or reset, before anything else is done.
@@ -102,7 +102,7 @@ pub struct Session {
 #[derive(Debug)]
 pub enum Action {
     /// Drop the transport, if there is one still, then resolve and connect ([`Connector`](crate::connector::Connector)), within
-    /// [`ConnectOptions::time_to_open`], and tell the session by [`Session::opened`] or [`Session::not_opened`].
+    /// [`ConnectOptions::open_timeout`], and tell the session by [`Session::opened`] or [`Session::not_opened`].
     Open(Box<ConnectOptions>),
     /// Drop the transport in the ordinary way: what it still holds may reach the peer.
     Drop,
@@ -115,7 +115,7 @@ pub enum Action {
     Reset,
 }
 
-enum State {
+enum SessionState {
     /// Nothing was begun. The first attempt is due at once.
     New,
     /// Waits for the next attempt.
@@ -127,7 +127,7 @@ enum State {
         question: u64,
     },
     /// The driver resolves and connects.
-    ClientUpgrade(Box<Attempt>),
+    Connecting(Box<Attempt>),
     Handshaking(Box<Attempt>, Box<ClientUpgrade>),
     Open(Box<Open>),
     /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::reconnect::Reconnect::decide) is asked about it.
@@ -158,7 +158,7 @@ impl Session {
         Self {
             outbox: Outbox::new(
                 settings.delivery,
-                settings.connect.connection_config().send_buffer(),
+                settings.connect.connection_config().max_send_buffer,
                 settings.max_deliveries,
             ),
             attempts: settings.reconnect.attempts(),
@@ -166,7 +166,7 @@ impl Session {
             shortest: settings.connect.connection_config().shortest_timeout(),
             settings,
             random,
-            state: State::New,
+            state: SessionState::New,
             absent: (BytesMut::new(), Outbound::default()),
             parting: None,
             action: None,

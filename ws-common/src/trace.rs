@@ -12,10 +12,10 @@ use tracing::field::{self, Empty};
 use tracing::{Span, debug, debug_span};
 use ws_core::{HandshakeError, Reject, Request};
 
-use crate::happy_eyeballs::AttemptId;
-use crate::error::{AcceptError, ConnectError, Phase};
-use crate::options::ConnectOptions;
 use crate::connector::Route;
+use crate::error::{AcceptError, ConnectError, Phase};
+use crate::happy_eyeballs::AttemptId;
+use crate::options::ConnectOptions;
 use crate::reconnect::GiveUp;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 use crate::tls::TlsError;

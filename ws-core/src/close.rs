@@ -169,7 +169,7 @@ const NO_STATUS: u16 = 1005;
 /// RFC 6455 §7.4.1: reported when there was no Close frame.
 pub(crate) const ABNORMAL: u16 = 1006;
 
-/// One of the two ends of a connection.
+/// The end of a connection that began to close, or that broke it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Initiator {
     /// This end.
@@ -198,8 +198,8 @@ pub struct Closed {
 
 impl Closed {
     /// The end of something that was not closed in order, and has lost nothing.
-    pub fn abrupt(code: u16, by: Initiator) -> Self {
-        Self { code, reason: ByteString::new(), by, clean: false, unsent: 0, violation: None }
+    pub fn abrupt(code: u16, initiator: Initiator) -> Self {
+        Self { code, reason: ByteString::new(), initiator, clean: false, unsent: 0, violation: None }
     }
 
     /// The rule that the peer broke with its answer to our Close frame. It is not an error: the connection has ended as we wanted,

@@ -17,12 +17,14 @@ pub struct Config {
     pub(crate) max_message_size: usize,
     pub(crate) max_fragments: u32,
     pub(crate) max_frame_size: usize,
-    pub(crate) max_send_buffer: usize,
+    /// High-water mark of the send buffer, in bytes. The [method](Self::max_send_buffer) of this name sets it.
+    pub max_send_buffer: usize,
     pub(crate) max_read_ahead: usize,
     pub(crate) ping_interval: Option<Duration>,
     pub(crate) pong_timeout: Option<Duration>,
     pub(crate) write_timeout: Option<Duration>,
-    pub(crate) close_timeout: Duration,
+    /// Time limit of each step of the closing handshake. The [method](Self::close_timeout) of this name sets it.
+    pub close_timeout: Duration,
     pub(crate) deflate: Option<Deflate>,
     /// The user has said what there is to be of compression.
     #[cfg(feature = "deflate")]
@@ -105,11 +107,6 @@ impl Config {
         self
     }
 
-    /// What [`max_send_buffer`](Self::max_send_buffer) is set to.
-    pub fn send_buffer(&self) -> usize {
-        self.max_send_buffer
-    }
-
     /// How many payload bytes of whole messages are received ahead while the user waits for something else than
     /// receiving, such as sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
     #[must_use]
@@ -162,11 +159,6 @@ impl Config {
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
-    }
-
-    /// What [`close_timeout`](Self::close_timeout) is set to.
-    pub fn time_to_close(&self) -> Duration {
-        self.close_timeout
     }
 
     /// The shortest time between anything that happens and a deadline that comes of it.

@@ -1,5 +1,6 @@
 //! An open connection: one end of it, from the opening handshake to the end of the stream.
 
+mod borrowed;
 mod close;
 mod closing;
 #[cfg(feature = "deflate")]
@@ -7,7 +8,6 @@ mod compression;
 mod ending;
 mod read_ahead;
 mod sending;
-mod borrowed;
 
 use bytes::{Bytes, BytesMut};
 
@@ -17,7 +17,7 @@ use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout};
 use crate::frame::Role;
 use crate::keepalive::{Due, Keepalive, earliest};
-use crate::machine::{TransportError, Direction, Machine};
+use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
@@ -25,9 +25,9 @@ use crate::receive::{Inbound, Receive, Received};
 use crate::send::Send;
 use crate::time::Instant;
 
+pub use borrowed::{DataPoll, ForEachEnd, Responder};
 use closing::Closing;
 use read_ahead::ReadAhead;
-pub use borrowed::{DataPoll, Responder, ForEachEnd};
 
 /// One end of an open WebSocket connection, as a [`Machine`].
 ///

@@ -24,9 +24,9 @@ mod time;
 mod trace;
 mod utf8;
 
-pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, InvalidClose, Initiator};
+pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, Initiator, InvalidClose};
 pub use config::Config;
-pub use connection::{Connection, Data, Responder, ForEachEnd};
+pub use connection::{Connection, DataPoll, ForEachEnd, Responder};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, NegotiatedDeflate};
 pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
@@ -37,8 +37,8 @@ pub use handshake::{
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};
-pub use machine::{TransportError, Direction, Machine};
-pub use message::{Event, MessageKind, Message, MessageRef, Chunk};
+pub use machine::{Direction, Machine, TransportError};
+pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;
 pub use random::Random;
 pub use time::Instant;

@@ -105,16 +105,16 @@ impl Outbound {
             self.segments = VecDeque::new();
         }
         self.start = 0;
-        let mut spare = core::mem::take(&mut self.tail);
-        spare.clear();
-        spare
+        let mut buffer = core::mem::take(&mut self.tail);
+        buffer.clear();
+        buffer
     }
 
-    /// Uses the memory of `spare`, unless it has some. What lies in it is dropped.
-    pub fn lend(&mut self, mut spare: Vec<u8>) {
+    /// Uses the memory of `buffer`, unless this has memory of its own. The content of `buffer` is dropped.
+    pub fn adopt_buffer(&mut self, mut buffer: Vec<u8>) {
         if self.tail.capacity() == 0 {
-            spare.clear();
-            self.tail = spare;
+            buffer.clear();
+            self.tail = buffer;
         }
     }
 

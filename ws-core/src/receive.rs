@@ -16,7 +16,7 @@ use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
 use crate::mask;
-use crate::message::{MessageKind, Message, Chunk};
+use crate::message::{Chunk, Message, MessageKind};
 use crate::trace;
 use crate::utf8::{Text, Utf8};
 use partial::{Assembly, Frame, Partial};

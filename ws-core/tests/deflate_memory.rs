@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use peak_alloc::PeakAlloc;
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{Config, Connection, Deflate, Error, Event, Instant, MessageKind, Machine, Random, Role};
+use ws_core::{Config, Connection, Deflate, Error, Event, Instant, Machine, MessageKind, Random, Role};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

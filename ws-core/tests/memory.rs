@@ -8,8 +8,8 @@ use std::time::Duration;
 use peak_alloc::PeakAlloc;
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, MessageKind, Machine, MessageRef,
-    Random, Role,
+    ClientHandshake, ClientRequest, Config, Connection, Error, Event, Instant, Machine, MessageKind,
+    MessageRef, Random, Role,
 };
 
 #[global_allocator]
@@ -74,7 +74,8 @@ const SMALL: [(&str, Queue); 6] = [
     ("borrowed messages", |connection, n| connection.send_ref(MessageRef::Binary(&[7][..n % 2])).is_ok()),
     ("pings", |connection, _| connection.ping("").is_ok()),
     ("parts of a stream", |connection, n| {
-        (n > 0 || connection.start_message(MessageKind::Binary).is_ok()) && connection.continue_message(&[7]).is_ok()
+        (n > 0 || connection.start_message(MessageKind::Binary).is_ok())
+            && connection.continue_message(&[7]).is_ok()
     }),
     ("streams", |connection, _| {
         connection.start_message(MessageKind::Text).is_ok() && connection.finish_message(b"").is_ok()

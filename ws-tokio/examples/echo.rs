@@ -70,7 +70,7 @@ async fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
 
     ws.ping("are you there?").await?;
     println!("sent      a ping");
-    while let Some(event) = ws.next().await? {
+    while let Some(event) = ws.next_event().await? {
         if let Event::Pong { round_trip: Some(time), .. } = event {
             println!("received  its pong after {time:.1?}");
             break;

@@ -6,7 +6,7 @@ use std::time;
 
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncReadExt;
-use ws_core::{Connection, Event, Instant, Machine, Message, SendError, ForEachEnd};
+use ws_core::{Connection, Event, ForEachEnd, Instant, Machine, Message, SendError};
 
 use super::{Receiver, Sender, ours};
 use crate::scenario::{Kind, Role};

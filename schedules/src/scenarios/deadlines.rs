@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shuttle::future::{JoinHandle, spawn};
 use ws_async_core::{ClientEvent, Receiver};
-use ws_core::{CloseCode, MessageKind, Message, Role};
+use ws_core::{CloseCode, Message, MessageKind, Role};
 
 use super::client::connect;
 use super::{is_over, over, rest};

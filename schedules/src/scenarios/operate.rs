@@ -67,7 +67,7 @@ macro_rules! receive {
                 let more = match cell.operation {
                     Operation::Recv => handle.recv().await.map(|message| message.is_some_and(|m| check(&m))),
                     Operation::Next => loop {
-                        match handle.next().await {
+                        match handle.next_event().await {
                             Ok(Some(Received::Message(message))) => break Ok(check(&message)),
                             Ok(Some(Received::Pong { .. })) => has_pong = true,
                             Ok(Some(_)) => {}

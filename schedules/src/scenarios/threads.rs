@@ -16,7 +16,8 @@ use ws_blocking::{Receiver, Sender, Transport, WebSocket};
 use ws_common::sync::{Clock, Mutex, lock, model};
 use ws_core::bytes::BytesMut;
 use ws_core::{
-    CloseCode, Connection, Event as Received, Instant, Message, MessageRef, Random, Responder, Role, SendError,
+    CloseCode, Connection, Event as Received, Instant, Message, MessageRef, Random, Responder, Role,
+    SendError,
 };
 
 use super::{config, operate, script};
@@ -262,7 +263,7 @@ fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
         let more = match cell.operation {
             Operation::Recv => receiver.recv().map(|message| message.is_some_and(|m| operate::check(&m))),
             Operation::Next => loop {
-                match receiver.next() {
+                match receiver.next_event() {
                     Ok(Some(Received::Message(message))) => break Ok(operate::check(&message)),
                     Ok(Some(Received::Pong { .. })) => has_pong = true,
                     Ok(Some(_)) => {}

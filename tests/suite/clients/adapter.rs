@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_common::session::{ClientEvent, ConfirmError, Session, ClientStats, Status};
+use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Session, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_async_core::{Client, Handle, Runtime};
-use ws_common::session::{ClientEvent, ConfirmError, Session, ClientStats, Status};
+use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Session, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
-use ws_common::session::{ClientEvent, ConfirmError, ClientStats, Status};
+use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Status};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};

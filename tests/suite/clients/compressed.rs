@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use ws_common::{session::ClientBuilder, reconnect::Reconnect};
+use ws_common::{reconnect::Reconnect, session::ClientBuilder};
 use ws_core::Deflate;
 
 use super::ClientAdapter;

@@ -3,7 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_common::{session::{ClientBuilder, Status}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientBuilder, Status},
+};
 use ws_core::{CloseCode, SendError};
 
 use super::watched::{persistent, watched};

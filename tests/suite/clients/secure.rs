@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use ws_common::rustls::{HandshakeKind, ServerConnection, StreamOwned};
-use ws_common::{session::ClientBuilder, reconnect::Reconnect};
+use ws_common::{reconnect::Reconnect, session::ClientBuilder};
 use ws_core::CloseCode;
 
 use super::watched::{persistent, watched};

@@ -3,7 +3,10 @@
 use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
-use ws_common::{session::{ClientBuilder, ClientEvent}, reconnect::{GiveUp, Reconnect}};
+use ws_common::{
+    reconnect::{GiveUp, Reconnect},
+    session::{ClientBuilder, ClientEvent},
+};
 
 use super::ClientAdapter;
 use crate::ends::{FAR, quiet};

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use ws_common::{session::{ClientBuilder, Session}, tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsOptions}, AcceptOptions, ConnectError, ConnectOptions};
+use ws_common::{
+    AcceptOptions, ConnectError, ConnectOptions,
+    session::{ClientBuilder, Session},
+    tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsOptions},
+};
 
 /// What a client was told. Files are read as soon as they are named: one that is not there is a wrong command line, one that
 /// is of no use is an outcome.

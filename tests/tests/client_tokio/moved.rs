@@ -167,17 +167,17 @@ fn a_connection_ends_with_an_error_within_its_deadlines() {
             let first = async move {
                 let config = pinging(Duration::from_millis(200), Duration::from_millis(300));
                 let (mut socket, _) = WebSocket::connect(options.config(config)).await.unwrap();
-                let event = tokio::time::timeout(Duration::from_millis(50), socket.next()).await;
+                let event = tokio::time::timeout(Duration::from_millis(50), socket.next_event()).await;
                 assert!(event.is_err(), "{event:?}");
                 socket
             };
             moved(case, first, move |mut socket: WebSocket| async move {
-                let error = socket.next().await.expect_err("the connection is broken");
+                let error = socket.next_event().await.expect_err("the connection is broken");
                 match case.0 {
                     Fate::Dropped => assert!(matches!(error, Error::Transport(_)), "{error}"),
                     Fate::AtRest => assert!(matches!(error, Error::Timeout(_)), "{error}"),
                 }
-                let event = socket.next().await.unwrap();
+                let event = socket.next_event().await.unwrap();
                 assert!(matches!(&event, Some(Event::Closed(closed)) if closed.code == 1006), "{event:?}");
             });
             drop(peer.join().unwrap());

@@ -152,7 +152,7 @@ pub(crate) const RECEIVER: &[Method<Receiver>] = &[
         (Some(receiver), Outcome::Done)
     }),
     method("next", Effect::Nothing, |mut receiver, manner| {
-        let event = once(receiver.next());
+        let event = once(receiver.next_event());
         assert!(event.is_none() || manner.is_ending, "{event:?}");
         (Some(receiver), Outcome::Done)
     }),

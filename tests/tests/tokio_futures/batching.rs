@@ -60,7 +60,7 @@ async fn pongs_for_pings_of_one_read_leave_in_one_write() {
     transport.give((0..10).flat_map(|i| frame(FIN | PING, true, &[i])).collect());
     let mut socket = transport.connection(Role::Server, &quiet());
     for _ in 0..10 {
-        socket.next().await.unwrap();
+        socket.next_event().await.unwrap();
     }
     assert_eq!(transport.state().writes, 0);
     socket.flush().await.unwrap();

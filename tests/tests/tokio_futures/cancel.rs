@@ -53,7 +53,7 @@ async fn next() {
         let transport = conversation();
         let mut socket = transport.connection(Role::Server, &quiet());
         let mut events = Vec::new();
-        while let Some(event) = polls.again(async || socket.next().await).await.unwrap() {
+        while let Some(event) = polls.again(async || socket.next_event().await).await.unwrap() {
             events.push(event);
         }
         assert!(matches!(events.last(), Some(Event::Closed(_))));
@@ -72,7 +72,7 @@ async fn an_error_is_reported_once() {
         let mut socket = transport.connection(Role::Server, &quiet());
         let mut events = Vec::new();
         loop {
-            match polls.again(async || socket.next().await).await {
+            match polls.again(async || socket.next_event().await).await {
                 Ok(Some(event)) => events.push(format!("{event:?}")),
                 Ok(None) => return (events, transport.frames()),
                 Err(error) => events.push(error.to_string()),

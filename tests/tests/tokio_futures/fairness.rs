@@ -59,7 +59,7 @@ async fn an_endless_message() {
     transport.give(frame(BINARY, false, b""));
     let config = Config::default().max_message_size(usize::MAX).max_fragments(u32::MAX);
     let mut socket = transport.connection(Role::Client, &config);
-    yields(socket.next(), &transport).await;
+    yields(socket.next_event(), &transport).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,13 +40,13 @@ async fn after_a_ready_poll_ready_there_is_room_whatever_the_stream_does_meanwhi
     }
     let (mut sender, mut receiver) = transport.connection(Role::Server, &config).split();
     poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
-    assert!(matches!(receiver.next().await, Ok(Some(Event::Ping(_)))), "its pong waits");
+    assert!(matches!(receiver.next_event().await, Ok(Some(Event::Ping(_)))), "its pong waits");
     sender.start_send_unpin("promised".into()).unwrap();
     assert!(matches!(sender.start_send_unpin("more".into()), Err(SendError::Full(_))));
     SinkExt::flush(&mut sender).await.unwrap();
 
     poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
-    assert!(matches!(receiver.next().await, Ok(Some(Event::Ping(_)))), "its pong waits");
+    assert!(matches!(receiver.next_event().await, Ok(Some(Event::Ping(_)))), "its pong waits");
     poll_fn(|cx| sender.poll_ready_unpin(cx)).now_or_never().unwrap().unwrap();
     sender.start_send_unpin("promised".into()).unwrap();
 }

@@ -27,7 +27,7 @@ async fn a_silent_peer_is_found_out_after_interval_and_timeout() {
     let begin = Instant::now();
     let transport = Transport::new();
     let mut socket = transport.connection(Role::Client, &Config::default());
-    let error = socket.next().await.unwrap_err();
+    let error = socket.next_event().await.unwrap_err();
     assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
     // The first ping leaves after half an interval to a whole one.
     between(begin, 30, 40);
@@ -62,7 +62,7 @@ async fn was_reset(config: Config, end: impl AsyncFnOnce(&mut WebSocket<Resettab
 #[tokio::test(start_paused = true)]
 async fn a_transport_of_the_users_own_is_reset_with_the_error_of_a_dead_peer() {
     let dead = was_reset(Config::default(), async |socket| {
-        let error = socket.next().await.unwrap_err();
+        let error = socket.next_event().await.unwrap_err();
         assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
     });
     assert!(dead.await);
@@ -80,14 +80,14 @@ async fn a_peer_that_answers_stays_for_an_hour() {
     let ((mut client, _), (mut server, _)) = (client.unwrap(), server.unwrap());
     let serving = tokio::spawn(async move {
         let mut pings = 0;
-        while let Some(event) = server.next().await.unwrap() {
+        while let Some(event) = server.next_event().await.unwrap() {
             pings += u32::from(matches!(event, Event::Ping(_)));
         }
         pings
     });
     let hour = async {
         loop {
-            client.next().await.unwrap();
+            client.next_event().await.unwrap();
         }
     };
     let _ = tokio::time::timeout(Duration::from_secs(3605), hour).await;

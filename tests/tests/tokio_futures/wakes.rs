@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::{Sink, Stream};
 use suite::wire::{BINARY, CLOSE, FIN, PING, frame};
 use ws_core::{MessageRef, Role, StreamError};
-use ws_tokio::{CloseCode, Config, MessageKind, Message, Receiver, SendError, Sender};
+use ws_tokio::{CloseCode, Config, Message, MessageKind, Receiver, SendError, Sender};
 
 use crate::transport::Transport;
 

@@ -1,6 +1,9 @@
 //! How a phase fails is told in its span, without what quotes the peer.
 
-use ws_common::{connector::{Connector, ConnectorStep, Connected, Route}, AcceptOptions, ServerUpgrade, ConnectOptions, ClientUpgrade};
+use ws_common::{
+    AcceptOptions, ClientUpgrade, ConnectOptions, ServerUpgrade,
+    connector::{Connected, Connector, ConnectorStep, Route},
+};
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine, Random};
 
@@ -24,7 +27,7 @@ fn lines_for<M: Machine>(machine: impl FnOnce() -> M, said: &[u8]) -> Vec<String
 }
 
 fn opening(options: &ConnectOptions, route: &Route) -> ClientUpgrade {
-    ClientUpgrade::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.time_to_open()))
+    ClientUpgrade::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.open_timeout))
         .unwrap()
 }
 
@@ -117,7 +120,9 @@ fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
         let mut reach = Connector::<()>::new(&options, NOW);
         let ConnectorStep::Resolve { .. } = reach.poll(NOW) else { panic!("a name is to be resolved") };
         reach.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
-        let ConnectorStep::Dial { attempt, .. } = reach.poll(NOW) else { panic!("an address is to be dialed") };
+        let ConnectorStep::Dial { attempt, .. } = reach.poll(NOW) else {
+            panic!("an address is to be dialed")
+        };
         reach.handle_result(attempt, Err(std::io::ErrorKind::ConnectionRefused.into()));
         let ConnectorStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
     });

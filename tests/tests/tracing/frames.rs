@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{CloseCode, Config, Connection, DataPoll, Instant, MessageKind, Machine, MessageRef, Random, Role};
+use ws_core::{
+    CloseCode, Config, Connection, DataPoll, Instant, Machine, MessageKind, MessageRef, Random, Role,
+};
 
 use crate::record::lines_of;
 

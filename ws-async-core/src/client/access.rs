@@ -5,8 +5,8 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Gauge, Mark, Session, Status};
 use ws_common::sync::{Unwinding, mutant};
-use ws_common::session::{ClientEvent, ConfirmError, Gauge, Mark, Session, ClientStats, Status};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
@@ -153,7 +153,8 @@ impl<R: Runtime> Access<R> {
         wants: Wants,
         mut done: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Option<O>,
     ) -> O {
-        let mut step = |line: &mut SessionDriver<R>, cx: &mut Context<'_>| line.poll_wait(cx, wants, &mut done);
+        let mut step =
+            |line: &mut SessionDriver<R>, cx: &mut Context<'_>| line.poll_wait(cx, wants, &mut done);
         // Most need not wait.
         if let Poll::Ready(output) = poll_once(&self.handle, &mut step) {
             return output;

@@ -4,7 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use ws_common::sync::mutant;
-use ws_common::{session::{Action, Answer, ClientEvent, Question, Session, Status}, connector::Connected, ConnectError};
+use ws_common::{
+    ConnectError,
+    connector::Connected,
+    session::{Action, Answer, ClientEvent, Question, Session, Status},
+};
 use ws_core::{Instant, Machine};
 
 use crate::clock::Clock;

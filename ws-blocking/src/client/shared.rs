@@ -10,7 +10,11 @@ use std::time::Duration;
 
 use ws_common::sync::atomic::{AtomicBool, Ordering};
 use ws_common::sync::{Mutex, lock};
-use ws_common::{session::{Action, ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Status}, connector::Connected, ConnectError, ConnectOptions};
+use ws_common::{
+    ConnectError, ConnectOptions,
+    connector::Connected,
+    session::{Action, ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Status},
+};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 

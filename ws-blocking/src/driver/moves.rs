@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use ws_common::sync::{MutexGuard, mutant};
-use ws_core::{TransportError, Direction};
+use ws_core::{Direction, TransportError};
 
 use super::{CHUNK, Driven, Driver, READS_IN_A_ROW, WRITES_IN_A_ROW};
 use crate::call::{PATIENCE, advance, is_end, is_timeout, within, write};

@@ -174,7 +174,7 @@ fn the_close_frame_of_a_peer_that_closes_while_we_write_wins_over_the_broken_pip
             let closed = if split {
                 let (mut sender, mut receiver) = server.split();
                 let sending = thread::spawn(move || sender.send(message));
-                while !matches!(receiver.next(), Ok(Some(Event::Closed(_)) | None)) {}
+                while !matches!(receiver.next_event(), Ok(Some(Event::Closed(_)) | None)) {}
                 assert!(matches!(sending.join().unwrap(), Err(SendError::Closed(None))));
                 receiver.closed().unwrap()
             } else {

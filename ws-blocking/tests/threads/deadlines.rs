@@ -17,7 +17,7 @@ fn receive(mut receiver: Receiver<std::net::TcpStream>) -> thread::JoinHandle<(E
         let error = receiver.recv().unwrap_err();
         let when = Instant::now();
         assert_eq!(receiver.closed().unwrap().code, 1006);
-        assert!(matches!(receiver.next(), Ok(None)));
+        assert!(matches!(receiver.next_event(), Ok(None)));
         (error, when)
     })
 }
@@ -117,7 +117,7 @@ fn a_thread_that_comes_late_reads_before_it_looks_at_the_clock() {
         std::io::Write::write_all(&mut raw, &crate::support::frame(0x8a, b"p")).unwrap();
         // The application is busy for longer than the deadline; the pong is there all the time.
         thread::sleep(Duration::from_millis(200));
-        assert!(matches!(server.next(), Ok(Some(Event::Pong { round_trip: Some(_), .. }))));
+        assert!(matches!(server.next_event(), Ok(Some(Event::Pong { round_trip: Some(_), .. }))));
     });
 }
 

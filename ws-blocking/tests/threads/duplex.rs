@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use ws_blocking::{CloseCode, Error, Event, MessageKind, Message, MessageRef, SendError, WebSocket};
+use ws_blocking::{CloseCode, Error, Event, Message, MessageKind, MessageRef, SendError, WebSocket};
 
 use crate::support::{bounded, pair, quiet, with_raw_client};
 
@@ -115,7 +115,7 @@ fn without_a_receiver_what_comes_is_dropped_and_the_connection_lives_on() {
                 client.send(vec![0; 256 << 10]).unwrap();
                 client.ping("p").unwrap();
             }
-            while !matches!(client.next().unwrap(), Some(Event::Closing(_))) {}
+            while !matches!(client.next_event().unwrap(), Some(Event::Closing(_))) {}
             client.recv().unwrap();
             client.closed().unwrap()
         });
@@ -144,7 +144,7 @@ fn without_a_sender_messages_still_come_and_pings_are_answered() {
         });
         server.send("one").unwrap();
         server.ping("p").unwrap();
-        assert!(matches!(server.next().unwrap(), Some(Event::Pong { .. })));
+        assert!(matches!(server.next_event().unwrap(), Some(Event::Pong { .. })));
         server.send("two").unwrap();
         assert!(server.close(CloseCode::GOING_AWAY).clean);
         let (messages, closed) = receiving.join().unwrap();
@@ -244,7 +244,7 @@ fn the_close_frame_for_a_violation_has_left_when_the_error_comes() {
     bounded(|| {
         let (mut server, mut raw) = with_raw_client(&quiet());
         raw.write_all(b"\x83\x80\0\0\0\0").unwrap();
-        assert!(matches!(server.next(), Err(Error::Violation(_))));
+        assert!(matches!(server.next_event(), Err(Error::Violation(_))));
         drop(server);
         let mut close = [0; 4];
         raw.read_exact(&mut close).unwrap();

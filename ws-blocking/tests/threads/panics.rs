@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
-    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, RetryDecision, Error, Incoming, Listener,
-    Reconnect, Status, Transport, WebSocket,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Error, Incoming, Listener, Reconnect,
+    RetryDecision, Status, Transport, WebSocket,
 };
 
 use crate::support::{TOLERANCE, bounded, pair, quiet, streams};
@@ -113,13 +113,17 @@ fn a_visitor_that_panics_leaves_the_connection_usable() {
             };
             if is_split {
                 let (mut sender, mut receiver) = server.split();
-                assert!(catch_unwind(AssertUnwindSafe(|| receiver.for_each_borrowed(|m, _| visitor(m)))).is_err());
+                assert!(
+                    catch_unwind(AssertUnwindSafe(|| receiver.for_each_borrowed(|m, _| visitor(m)))).is_err()
+                );
                 assert_eq!(receiver.recv().unwrap(), Some("two".into()));
                 sender.send("three").unwrap();
                 assert_eq!(client.recv().unwrap(), Some("three".into()));
             } else {
                 let mut server = server;
-                assert!(catch_unwind(AssertUnwindSafe(|| server.for_each_borrowed(|m, _| visitor(m)))).is_err());
+                assert!(
+                    catch_unwind(AssertUnwindSafe(|| server.for_each_borrowed(|m, _| visitor(m)))).is_err()
+                );
                 assert_eq!(server.recv().unwrap(), Some("two".into()));
                 server.send("three").unwrap();
                 assert_eq!(client.recv().unwrap(), Some("three".into()));

@@ -12,7 +12,8 @@ use crate::tls::TlsAcceptor;
 #[derive(Clone, Debug)]
 pub struct AcceptOptions {
     config: Config,
-    open_timeout: Duration,
+    /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
+    pub open_timeout: Duration,
     subprotocols: Vec<String>,
     tls: Option<TlsAcceptor>,
     socket: SocketOptions,
@@ -73,11 +74,6 @@ impl AcceptOptions {
     /// Limits and deadlines of the connection.
     pub fn connection_config(&self) -> &Config {
         &self.config
-    }
-
-    /// The longest time that a client may take for its request.
-    pub fn time_to_open(&self) -> Duration {
-        self.open_timeout
     }
 
     /// The options of each socket that is accepted.

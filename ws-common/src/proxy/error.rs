@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::{fmt, io};
 
 use ws_core::bytes::Bytes;
-use ws_core::{TransportError, Response};
+use ws_core::{Response, TransportError};
 
 use super::Proxy;
 use crate::error::{ConnectError, ConnectTimeout, Phase, write_failures, write_timeout, write_tls};

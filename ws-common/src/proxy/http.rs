@@ -5,7 +5,7 @@ use std::{fmt, mem};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, HeadError, Instant, Machine, Outbound, ResponseHead};
+use ws_core::{HeadError, Instant, Machine, Outbound, ResponseHead, TransportError};
 
 use super::error::{ProxyError, ProxyStep};
 use super::wire::{Leftover, ProxyConnected, Wire};
@@ -46,10 +46,10 @@ use crate::target::Host;
 pub struct HttpProxy {
     wire: Wire,
     had_credentials: bool,
-    state: State,
+    state: HttpProxyState,
 }
 
-enum State {
+enum HttpProxyState {
     Head(ResponseHead),
     /// The proxy has agreed.
     Agreed,
@@ -76,7 +76,7 @@ impl HttpProxy {
     ) -> Result<Self, ProxyError> {
         let mut wire = Wire::new(deadline);
         wire.send(request(credentials, host, port)?.into_bytes());
-        let state = State::Head(ResponseHead::default());
+        let state = HttpProxyState::Head(ResponseHead::default());
         Ok(Self { wire, had_credentials: credentials.is_some(), state })
     }
 
@@ -84,7 +84,7 @@ impl HttpProxy {
     #[allow(clippy::result_large_err, reason = "the machine is handed back, not reported")]
     pub fn into_leftover(self) -> Result<Leftover, Self> {
         match self.state {
-            State::Connected => Ok(self.wire.into_leftover()),
+            HttpProxyState::Connected => Ok(self.wire.into_leftover()),
             _ => Err(self),
         }
     }
@@ -97,7 +97,7 @@ impl HttpProxy {
                 Some(response) => break response,
                 None => {
                     self.wire.check(ProxyStep::Response)?;
-                    self.state = State::Head(head);
+                    self.state = HttpProxyState::Head(head);
                     return Ok(None);
                 }
             }
@@ -114,7 +114,7 @@ impl HttpProxy {
 
     fn poll_agreed(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {
         let is_sent = self.wire.is_sent(ProxyStep::Response)?;
-        self.state = if is_sent { State::Connected } else { State::Agreed };
+        self.state = if is_sent { HttpProxyState::Connected } else { HttpProxyState::Agreed };
         Ok(is_sent.then_some(ProxyConnected))
     }
 }
@@ -171,10 +171,10 @@ impl Machine for HttpProxy {
     }
 
     fn poll_event(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {
-        match mem::replace(&mut self.state, State::Failed) {
-            State::Head(head) => self.poll_head(head),
-            State::Agreed => self.poll_agreed(),
-            settled @ (State::Connected | State::Failed) => {
+        match mem::replace(&mut self.state, HttpProxyState::Failed) {
+            HttpProxyState::Head(head) => self.poll_head(head),
+            HttpProxyState::Agreed => self.poll_agreed(),
+            settled @ (HttpProxyState::Connected | HttpProxyState::Failed) => {
                 self.state = settled;
                 Ok(None)
             }
@@ -182,7 +182,7 @@ impl Machine for HttpProxy {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        matches!(self.state, State::Head(_) | State::Agreed).then_some(self.wire.deadline)
+        matches!(self.state, HttpProxyState::Head(_) | HttpProxyState::Agreed).then_some(self.wire.deadline)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

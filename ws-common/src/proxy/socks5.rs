@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::{fmt, mem};
 
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::error::{ProxyError, ProxyStep, Socks5Reply};
 use super::wire::{Leftover, ProxyConnected, Wire};
@@ -37,12 +37,12 @@ pub struct Socks5 {
     /// The messages that are not sent yet.
     credentials: Option<Vec<u8>>,
     request: Vec<u8>,
-    state: State,
+    state: Socks5State,
 }
 
 /// What is expected next.
 #[derive(Clone, Copy)]
-enum State {
+enum Socks5State {
     /// How to authenticate.
     Method,
     /// Whether the credentials are right.
@@ -57,7 +57,7 @@ enum State {
     Failed,
 }
 
-impl State {
+impl Socks5State {
     fn step(self) -> ProxyStep {
         match self {
             Self::Method => ProxyStep::Method,
@@ -89,31 +89,31 @@ impl Socks5 {
             Some(_) => vec![VERSION, 2, NO_AUTHENTICATION, USER_AND_PASSWORD],
             None => vec![VERSION, 1, NO_AUTHENTICATION],
         });
-        Ok(Self { wire, credentials, request, state: State::Method })
+        Ok(Self { wire, credentials, request, state: Socks5State::Method })
     }
 
     /// What belongs to the next machine, once [`ProxyConnected`] was reported; before that, this one again.
     #[allow(clippy::result_large_err, reason = "the machine is handed back, not reported")]
     pub fn into_leftover(self) -> Result<Leftover, Self> {
         match self.state {
-            State::Connected => Ok(self.wire.into_leftover()),
+            Socks5State::Connected => Ok(self.wire.into_leftover()),
             _ => Err(self),
         }
     }
 
     /// What follows from the answer that is expected, if it is there.
-    fn step(&mut self) -> Result<Option<State>, ProxyError> {
+    fn step(&mut self) -> Result<Option<Socks5State>, ProxyError> {
         match self.state {
-            State::Method => self.read_method(),
-            State::Status => self.read_status(),
-            State::Reply => self.read_reply(),
-            State::Agreed => Ok(self.wire.is_sent(ProxyStep::Reply)?.then_some(State::Connected)),
-            State::Connected | State::Failed => Ok(None),
+            Socks5State::Method => self.read_method(),
+            Socks5State::Status => self.read_status(),
+            Socks5State::Reply => self.read_reply(),
+            Socks5State::Agreed => Ok(self.wire.is_sent(ProxyStep::Reply)?.then_some(Socks5State::Connected)),
+            Socks5State::Connected | Socks5State::Failed => Ok(None),
         }
     }
 
     /// RFC 1928 §3: version, method.
-    fn read_method(&mut self) -> Result<Option<State>, ProxyError> {
+    fn read_method(&mut self) -> Result<Option<Socks5State>, ProxyError> {
         self.check_version(VERSION)?;
         let Some(&[_, method]) = self.wire.inbound.first_chunk() else { return Ok(None) };
         self.wire.inbound.advance(2);
@@ -122,7 +122,7 @@ impl Socks5 {
             (NO_AUTHENTICATION, _) => Ok(Some(self.send_request())),
             (USER_AND_PASSWORD, Some(credentials)) => {
                 self.wire.send(credentials);
-                Ok(Some(State::Status))
+                Ok(Some(Socks5State::Status))
             }
             (NONE_ACCEPTABLE, credentials) => {
                 Err(ProxyError::NoAcceptableMethod { had_credentials: credentials.is_some() })
@@ -132,7 +132,7 @@ impl Socks5 {
     }
 
     /// RFC 1929 §2: version, status.
-    fn read_status(&mut self) -> Result<Option<State>, ProxyError> {
+    fn read_status(&mut self) -> Result<Option<Socks5State>, ProxyError> {
         self.check_version(CREDENTIALS_VERSION)?;
         let Some(&[_, status]) = self.wire.inbound.first_chunk() else { return Ok(None) };
         self.wire.inbound.advance(2);
@@ -143,7 +143,7 @@ impl Socks5 {
     }
 
     /// RFC 1928 §6: version, reply, a reserved byte, type of address, address, port.
-    fn read_reply(&mut self) -> Result<Option<State>, ProxyError> {
+    fn read_reply(&mut self) -> Result<Option<Socks5State>, ProxyError> {
         self.check_version(VERSION)?;
         // A refusal is one as soon as it can be seen: some proxies say no more than that.
         if let Some(&reply) = self.wire.inbound.get(1)
@@ -164,7 +164,7 @@ impl Socks5 {
             return Ok(None);
         }
         self.wire.inbound.advance(len);
-        Ok(Some(State::Agreed))
+        Ok(Some(Socks5State::Agreed))
     }
 
     /// A peer that speaks another protocol is told apart by its first byte.
@@ -175,10 +175,10 @@ impl Socks5 {
         }
     }
 
-    fn send_request(&mut self) -> State {
+    fn send_request(&mut self) -> Socks5State {
         let request = mem::take(&mut self.request);
         self.wire.send(request);
-        State::Reply
+        Socks5State::Reply
     }
 }
 
@@ -242,7 +242,7 @@ impl Machine for Socks5 {
 
     fn poll_event(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {
         loop {
-            if matches!(self.state, State::Connected | State::Failed) {
+            if matches!(self.state, Socks5State::Connected | Socks5State::Failed) {
                 return Ok(None);
             }
             let next = match self.step() {
@@ -250,14 +250,14 @@ impl Machine for Socks5 {
                 next => next,
             };
             match next {
-                Ok(Some(State::Connected)) => {
-                    self.state = State::Connected;
+                Ok(Some(Socks5State::Connected)) => {
+                    self.state = Socks5State::Connected;
                     return Ok(Some(ProxyConnected));
                 }
                 Ok(Some(next)) => self.state = next,
                 Ok(None) => return Ok(None),
                 Err(error) => {
-                    self.state = State::Failed;
+                    self.state = Socks5State::Failed;
                     return Err(error);
                 }
             }
@@ -265,7 +265,7 @@ impl Machine for Socks5 {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let is_over = matches!(self.state, State::Connected | State::Failed);
+        let is_over = matches!(self.state, Socks5State::Connected | Socks5State::Failed);
         (!is_over).then_some(self.wire.deadline)
     }
 

@@ -1,7 +1,7 @@
 //! A tunnel through a proxy, of whichever kind.
 
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::error::ProxyError;
 use super::http::HttpProxy;

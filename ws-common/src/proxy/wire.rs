@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Direction, Instant, Machine, Outbound};
+use ws_core::{Direction, Instant, Machine, Outbound, TransportError};
 
 use super::error::{ProxyError, ProxyStep};
 

@@ -34,7 +34,7 @@ pub enum Cause {
         /// The reason in the Close frame; empty if there was none.
         reason: ByteString,
         /// The side that began to close.
-        by: Initiator,
+        initiator: Initiator,
     },
     /// The program called `reconnect_after` while there was neither a connection nor an attempt.
     Requested,
@@ -101,7 +101,7 @@ impl From<&DisconnectReason<'_>> for Cause {
             },
             DisconnectReason::Closed { error: Some(error), .. } => Self::of_error(error),
             DisconnectReason::Closed { closed, error: None } => {
-                Self::Closed { code: closed.code, reason: closed.reason.clone(), by: closed.initiator }
+                Self::Closed { code: closed.code, reason: closed.reason.clone(), initiator: closed.initiator }
             }
         }
     }
@@ -111,8 +111,8 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed { message, .. } => f.write_str(message),
-            Self::Closed { code, reason, by } => {
-                let by = match by {
+            Self::Closed { code, reason, initiator } => {
+                let by = match initiator {
                     Initiator::Local => "us",
                     Initiator::Remote => "the peer",
                 };

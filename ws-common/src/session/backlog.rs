@@ -21,14 +21,14 @@ const LIMIT: usize = if cfg!(shuttle) { 1 << 11 } else { 1 << 20 };
 #[derive(Default)]
 pub(super) struct Backlog {
     events: VecDeque<ClientEvent>,
-    /// Memory that events of each [`Kind`] hold, in bytes.
+    /// Memory that events of each [`EventKind`] hold, in bytes.
     sizes: [usize; 3],
     /// Nobody takes events any more.
     is_discarding: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EventKind {
     Received,
     GivenUp,
     Report,
@@ -39,7 +39,7 @@ impl Backlog {
         if self.is_discarding {
             return;
         }
-        if self.sizes[Kind::Report as usize] >= LIMIT {
+        if self.sizes[EventKind::Report as usize] >= LIMIT {
             self.merge_reports();
         }
         if let ClientEvent::Stuck { .. } = event {
@@ -53,10 +53,10 @@ impl Backlog {
     /// Reports what the end of a connection means for messages. The oldest messages that were given up before are forgotten, if too
     /// much of them waits.
     pub(super) fn push_losses(&mut self, losses: Vec<ClientEvent>) {
-        let mut surplus = self.sizes[Kind::GivenUp as usize].saturating_sub(LIMIT - 1);
-        if losses.iter().any(|event| kind(event) == Kind::GivenUp) && surplus > 0 {
+        let mut surplus = self.sizes[EventKind::GivenUp as usize].saturating_sub(LIMIT - 1);
+        if losses.iter().any(|event| kind(event) == EventKind::GivenUp) && surplus > 0 {
             self.retain(|_, event| {
-                let is_kept = kind(event) != Kind::GivenUp || surplus == 0;
+                let is_kept = kind(event) != EventKind::GivenUp || surplus == 0;
                 surplus = if is_kept { surplus } else { surplus.saturating_sub(size(event)) };
                 is_kept
             });
@@ -129,7 +129,7 @@ impl Backlog {
 
     /// Whether so many messages wait that no more are read.
     pub(super) fn is_full(&self) -> bool {
-        self.sizes[Kind::Received as usize] >= LIMIT
+        self.sizes[EventKind::Received as usize] >= LIMIT
     }
 
     /// Forgets the newest event if it is one of an open connection, other than its end.
@@ -161,11 +161,11 @@ impl Backlog {
     }
 }
 
-fn kind(event: &ClientEvent) -> Kind {
+fn kind(event: &ClientEvent) -> EventKind {
     match event {
-        ClientEvent::Message(_) => Kind::Received,
-        ClientEvent::Undelivered(_) => Kind::GivenUp,
-        _ => Kind::Report,
+        ClientEvent::Message(_) => EventKind::Received,
+        ClientEvent::Undelivered(_) => EventKind::GivenUp,
+        _ => EventKind::Report,
     }
 }
 

@@ -4,13 +4,13 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Error, Instant, Initiator, Timeout};
+use ws_core::{Closed, Error, Initiator, Instant, Timeout};
 
 use super::event::{ClientError, ClientEvent};
 use super::outbox::{Lost, LostBy};
 use super::question::{Answer, Ended, Question, Said};
-use super::{Session, State, Wish};
-use crate::reconnect::{Cause, RetryDecision, GiveUp};
+use super::{Session, SessionState, Wish};
+use crate::reconnect::{Cause, GiveUp, RetryDecision};
 
 /// RFC 6455 §7.1.5: there was no Close frame.
 pub(super) const ABNORMAL: u16 = 1006;
@@ -52,8 +52,8 @@ impl Session {
     pub fn answer(&mut self, answer: Answer, now: Instant) -> Option<Box<dyn Any + Send>> {
         self.now = now;
         let is_current = match &self.state {
-            State::Preparing { question } => *question == answer.id,
-            State::Deciding(ending) => ending.question == answer.id,
+            SessionState::Preparing { question } => *question == answer.id,
+            SessionState::Deciding(ending) => ending.question == answer.id,
             _ => false,
         };
         match answer.said {
@@ -80,7 +80,7 @@ impl Session {
     }
 
     fn hook_panicked(&mut self) {
-        if let State::Deciding(_) = self.state {
+        if let SessionState::Deciding(_) = self.state {
             self.conclude(Verdict::Panicked);
         } else {
             let error = ClientError::HookPanicked { hook: "prepare", end: None };
@@ -105,7 +105,7 @@ impl Session {
         };
         let ended = Arc::new(ended);
         let question = self.ask(|id| Question::decide(id, hook, ended.clone()));
-        self.state = State::Deciding(Box::new(Ending { question, ended, messages, at: self.now }));
+        self.state = SessionState::Deciding(Box::new(Ending { question, ended, messages, at: self.now }));
     }
 
     /// The user decides in place of the hook, at once unless the hook runs at this moment.
@@ -123,7 +123,9 @@ impl Session {
 
     /// Goes on after an end that the hook was asked about. Says whether that is possible: not while the hook has the end.
     fn conclude(&mut self, verdict: Verdict) -> bool {
-        let State::Deciding(ending) = std::mem::replace(&mut self.state, State::Over) else { return false };
+        let SessionState::Deciding(ending) = std::mem::replace(&mut self.state, SessionState::Over) else {
+            return false;
+        };
         let Ending { question, ended, messages, at } = *ending;
         match Arc::try_unwrap(ended) {
             Ok(ended) => {
@@ -131,7 +133,7 @@ impl Session {
                 true
             }
             Err(ended) => {
-                self.state = State::Deciding(Box::new(Ending { question, ended, messages, at }));
+                self.state = SessionState::Deciding(Box::new(Ending { question, ended, messages, at }));
                 false
             }
         }
@@ -223,9 +225,10 @@ impl Ended {
                     )),
             } if closed.initiator == Initiator::Local => LostBy::User,
             // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
-            Self::Closed { closed: Closed { code: 1003 | 1007..=1009, by: Initiator::Remote, .. }, .. } => {
-                LostBy::Refusal
-            }
+            Self::Closed {
+                closed: Closed { code: 1003 | 1007..=1009, initiator: Initiator::Remote, .. },
+                ..
+            } => LostBy::Refusal,
             _ => LostBy::Failure,
         }
     }

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::addresses::Candidate;
 use super::event::ClientEvent;
-use super::{Action, Session, State};
-use crate::error::{ConnectError, Phase};
+use super::{Action, Session, SessionState};
 use crate::client_upgrade::ClientUpgrade;
 use crate::connector::Route;
+use crate::error::{ConnectError, Phase};
 
 /// A driver keeps the time to open, and knows in which phase it passes. So much later the session does without it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -31,12 +31,13 @@ impl Session {
     #[must_use = "a transport that is not wanted any more is to be dropped"]
     pub fn opened(&mut self, route: &Route, peer: SocketAddr, local: SocketAddr, now: Instant) -> bool {
         self.now = now;
-        if !matches!(self.state, State::Opening(_)) {
+        if !matches!(self.state, SessionState::Connecting(_)) {
             return false;
         }
         self.events.push(ClientEvent::Connected { peer, local });
         let random = self.new_random();
-        let State::Opening(mut attempt) = std::mem::replace(&mut self.state, State::Over) else {
+        let SessionState::Connecting(mut attempt) = std::mem::replace(&mut self.state, SessionState::Over)
+        else {
             return false;
         };
         attempt.addresses = Candidate::all(route, attempt.options.target(), peer);
@@ -44,7 +45,7 @@ impl Session {
         let options = attempt.options.clone().max_send_buffer(usize::MAX);
         match ClientUpgrade::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
-                self.state = State::Handshaking(attempt, Box::new(opening));
+                self.state = SessionState::Handshaking(attempt, Box::new(opening));
                 self.has_input = true;
                 true
             }
@@ -58,7 +59,7 @@ impl Session {
     /// The transport could not be opened that [`Action::Open`] asked for. Does nothing if it is not wanted any more.
     pub fn not_opened(&mut self, error: ConnectError, now: Instant) {
         self.now = now;
-        if let State::Opening(_) = self.state {
+        if let SessionState::Connecting(_) = self.state {
             self.failed(error);
         }
     }
@@ -70,8 +71,8 @@ impl Session {
     /// [`close`](Self::close) was called: then the peer's answer is read for. While paused, events wait up to the same limit.
     pub fn is_reading(&self) -> bool {
         match &self.state {
-            State::Handshaking(..) => true,
-            State::Open(open) if open.is_closing => true,
+            SessionState::Handshaking(..) => true,
+            SessionState::Open(open) if open.is_closing => true,
             _ => !self.events.is_full(),
         }
     }
@@ -102,7 +103,7 @@ impl Session {
 
     /// Whether bytes are not looked at, because nobody takes the messages that wait. The end behind a missed deadline waits for nobody.
     fn is_standing_still(&self) -> bool {
-        let State::Open(open) = &self.state else { return false };
+        let SessionState::Open(open) = &self.state else { return false };
         self.events.is_full() && !open.is_closing && !open.channel.inner().has_missed_deadline()
     }
 
@@ -110,8 +111,8 @@ impl Session {
     /// left, and the end behind it, is handed out.
     fn is_holding(&self) -> bool {
         let is_ending = match &self.state {
-            State::Open(open) => open.ends_pause,
-            State::Over => true,
+            SessionState::Open(open) => open.ends_pause,
+            SessionState::Over => true,
             _ => false,
         };
         self.is_paused && !is_ending
@@ -162,8 +163,8 @@ impl Machine for Session {
 
     fn inbound(&mut self) -> &mut BytesMut {
         match &mut self.state {
-            State::Handshaking(_, machine) => machine.inbound(),
-            State::Open(open) => open.channel.inbound(),
+            SessionState::Handshaking(_, machine) => machine.inbound(),
+            SessionState::Open(open) => open.channel.inbound(),
             _ => &mut self.absent.0,
         }
     }
@@ -173,16 +174,16 @@ impl Machine for Session {
         self.has_input = true;
         self.stats.bytes_read += n as u64;
         match &mut self.state {
-            State::Handshaking(_, machine) => machine.handle_read(n, now),
-            State::Open(open) => open.channel.handle_read(n, now),
+            SessionState::Handshaking(_, machine) => machine.handle_read(n, now),
+            SessionState::Open(open) => open.channel.handle_read(n, now),
             _ => self.absent.0 = BytesMut::new(),
         }
     }
 
     fn outbound(&mut self) -> &mut Outbound {
         match &mut self.state {
-            State::Handshaking(_, machine) => machine.outbound(),
-            State::Open(open) => open.channel.outbound(),
+            SessionState::Handshaking(_, machine) => machine.outbound(),
+            SessionState::Open(open) => open.channel.outbound(),
             _ => &mut self.absent.1,
         }
     }
@@ -192,8 +193,8 @@ impl Machine for Session {
         self.has_input = true;
         self.stats.bytes_written += n as u64;
         match &mut self.state {
-            State::Handshaking(_, machine) => machine.handle_write(n, now),
-            State::Open(open) => {
+            SessionState::Handshaking(_, machine) => machine.handle_write(n, now),
+            SessionState::Open(open) => {
                 let before = open.connection().outbound().written();
                 open.channel.handle_write(n, now);
                 // Over TLS, these are not the bytes that the transport took.
@@ -212,8 +213,8 @@ impl Machine for Session {
         self.now = now;
         self.has_input = true;
         match &mut self.state {
-            State::Handshaking(_, machine) => machine.handle_error(error, now),
-            State::Open(open) => open.channel.handle_error(error, now),
+            SessionState::Handshaking(_, machine) => machine.handle_error(error, now),
+            SessionState::Open(open) => open.channel.handle_error(error, now),
             _ => self.absent.1 = Outbound::default(),
         }
     }
@@ -236,15 +237,15 @@ impl Machine for Session {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let deadline = match &self.state {
-            State::New => Some(Instant::EPOCH),
-            State::Waiting { until } => Some(*until),
-            State::Opening(attempt) => Some(attempt.deadline + GRACE),
-            State::Handshaking(_, machine) => machine.poll_timeout(),
-            State::Open(open) => {
+            SessionState::New => Some(Instant::EPOCH),
+            SessionState::Waiting { until } => Some(*until),
+            SessionState::Connecting(attempt) => Some(attempt.deadline + GRACE),
+            SessionState::Handshaking(_, machine) => machine.poll_timeout(),
+            SessionState::Open(open) => {
                 [open.channel.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
             // A hook is asked, or nothing follows.
-            State::Preparing { .. } | State::Deciding(_) | State::Over => None,
+            SessionState::Preparing { .. } | SessionState::Deciding(_) | SessionState::Over => None,
         };
         // The end of time never comes, and a driver's clock does not reach so far.
         deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
@@ -256,11 +257,11 @@ impl Machine for Session {
         let is_due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
         match &mut self.state {
             _ if !is_due => {}
-            State::New | State::Waiting { .. } => self.attempt(),
-            State::Opening(_) => self.failed(ConnectError::Timeout(Phase::Connect)),
-            State::Handshaking(_, machine) => machine.handle_timeout(now),
-            State::Open(open) => open.channel.handle_timeout(now),
-            State::Preparing { .. } | State::Deciding(_) | State::Over => {}
+            SessionState::New | SessionState::Waiting { .. } => self.attempt(),
+            SessionState::Connecting(_) => self.failed(ConnectError::Timeout(Phase::Connect)),
+            SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
+            SessionState::Open(open) => open.channel.handle_timeout(now),
+            SessionState::Preparing { .. } | SessionState::Deciding(_) | SessionState::Over => {}
         }
     }
 }

@@ -228,7 +228,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     ///
     /// An error for a URL or a header that cannot be used.
     pub fn build(self) -> Result<C, ConnectError> {
-        let random = crate::options::random().map_err(ConnectError::Local)?;
+        let random = crate::system::random().map_err(ConnectError::Local)?;
         Ok(self.session(random)?.into())
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::bytes::Buf;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, HandshakeError, Instant, Machine, Outbound, Random, Initiator, Timeout,
+    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Random, Timeout,
 };
 
 use super::addresses::Candidate;
@@ -12,9 +12,9 @@ use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
 use super::open::Open;
 use super::question::{Ended, Question};
-use super::{Action, Attempt, Session, State, Wish};
-use crate::error::ConnectError;
+use super::{Action, Attempt, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
+use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, GiveUp};
 use crate::trace;
@@ -32,12 +32,12 @@ impl Session {
         let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
         let count = self.attempts.count();
         let question = self.ask(|id| Question::prepare(id, hook, count, options));
-        self.state = State::Preparing { question };
+        self.state = SessionState::Preparing { question };
     }
 
     /// Opens the first transport of an attempt; redirects may lead to others.
     pub(super) fn dial_first(&mut self, options: ConnectOptions) {
-        let deadline = self.now + options.time_to_open();
+        let deadline = self.now + options.open_timeout;
         self.dial(Attempt { options, deadline, redirects: 0, addresses: Vec::new() });
     }
 
@@ -46,18 +46,18 @@ impl Session {
         self.shortest = attempt.options.connection_config().shortest_timeout();
         let failed = self.failed_addresses.oldest_first();
         self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(&failed))));
-        self.state = State::Opening(Box::new(attempt));
+        self.state = SessionState::Connecting(Box::new(attempt));
     }
 
     /// The attempt has failed, unless it goes on elsewhere.
     pub(super) fn failed(&mut self, error: ConnectError) {
-        if let State::Handshaking(attempt, _) = &self.state
+        if let SessionState::Handshaking(attempt, _) = &self.state
             && let Some(options) = self.redirect(attempt, &error)
         {
             let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
             return self.dial(Attempt { options, deadline, redirects, addresses: Vec::new() });
         }
-        if let State::Handshaking(attempt, _) = &self.state {
+        if let SessionState::Handshaking(attempt, _) = &self.state {
             self.failed_addresses.failed(&attempt.addresses);
         }
         self.part(true);
@@ -86,35 +86,35 @@ impl Session {
     /// The user gives up what is under way; no connection is open.
     pub(super) fn give_up(&mut self, reason: GiveUp) {
         match self.state {
-            State::Deciding(_) => return self.overrule(Wish::Stop(reason)),
+            SessionState::Deciding(_) => return self.overrule(Wish::Stop(reason)),
             // It was told.
-            State::Over => return,
+            SessionState::Over => return,
             _ => self.wish = None,
         }
         match self.state {
-            State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
+            SessionState::Preparing { .. } | SessionState::Connecting(_) | SessionState::Handshaking(..) => {
                 self.part(true);
                 self.question = None;
                 let mut closed = Closed::abrupt(ABNORMAL, Initiator::Local);
                 closed.unsent = self.outbox.len();
                 self.events.push(ClientEvent::Closed(closed));
             }
-            State::Waiting { .. } => self.events.drop_reconnecting(),
-            State::New | State::Open(_) | State::Deciding(_) | State::Over => {}
+            SessionState::Waiting { .. } => self.events.drop_reconnecting(),
+            SessionState::New | SessionState::Open(_) | SessionState::Deciding(_) | SessionState::Over => {}
         }
         self.over(reason);
     }
 
     /// The next attempt, which is counted already, is due so long after this time.
     pub(super) fn wait(&mut self, from: Instant, after: Duration, cause: Cause) {
-        self.state = State::Waiting { until: from + after };
+        self.state = SessionState::Waiting { until: from + after };
         trace::reconnecting(self.attempts.count(), after);
         self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after, cause });
     }
 
     /// No attempt follows. This is the last event.
     pub(super) fn over(&mut self, reason: GiveUp) {
-        self.state = State::Over;
+        self.state = SessionState::Over;
         self.outbox.touch();
         trace::gave_up(&reason);
         self.events.push(ClientEvent::GaveUp { reason });
@@ -131,13 +131,13 @@ impl Session {
 
     fn step(&mut self) -> bool {
         match &mut self.state {
-            State::New
-            | State::Waiting { .. }
-            | State::Preparing { .. }
-            | State::Opening(_)
-            | State::Over => return false,
-            State::Deciding(_) => return self.conclude_overruled(),
-            State::Handshaking(attempt, opening) => match opening.poll_event() {
+            SessionState::New
+            | SessionState::Waiting { .. }
+            | SessionState::Preparing { .. }
+            | SessionState::Connecting(_)
+            | SessionState::Over => return false,
+            SessionState::Deciding(_) => return self.conclude_overruled(),
+            SessionState::Handshaking(attempt, opening) => match opening.poll_event() {
                 Ok(None) => return false,
                 Ok(Some(opened)) => {
                     let addresses = std::mem::take(&mut attempt.addresses);
@@ -148,7 +148,7 @@ impl Session {
                     self.failed(error);
                 }
             },
-            State::Open(open) => match open.connection().poll_event() {
+            SessionState::Open(open) => match open.connection().poll_event() {
                 Ok(Some(event)) => self.report(event),
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
@@ -170,7 +170,7 @@ impl Session {
         self.events.push(ClientEvent::Open(opened.response));
         self.stats.connections += 1;
         self.failed_addresses.opened(&addresses);
-        self.state = State::Open(Box::new(Open::new(opened.connection, addresses, self.now)));
+        self.state = SessionState::Open(Box::new(Open::new(opened.connection, addresses, self.now)));
         self.feed();
     }
 
@@ -198,7 +198,7 @@ impl Session {
 
     /// A pong may have proven something. If it answers a probe, the time for the next proof begins when its ping has left.
     fn proven(&mut self, is_answer: bool) {
-        if let State::Open(open) = &mut self.state
+        if let SessionState::Open(open) = &mut self.state
             && is_answer
         {
             open.confirm_by = None;
@@ -212,12 +212,12 @@ impl Session {
     /// a proof does not wait for that: no pong follows a Close frame.
     fn peer_closes(&mut self, frame: CloseFrame) {
         let code = frame.status();
-        if let State::Open(open) = &mut self.state {
+        if let SessionState::Open(open) = &mut self.state {
             open.until.get_or_insert(self.now);
         }
         let is_last = self.is_last(code);
         self.events.push(ClientEvent::Closing(frame));
-        let State::Open(open) = &mut self.state else { return };
+        let SessionState::Open(open) = &mut self.state else { return };
         if is_last {
             open.connection().accept_replies();
             open.unanswered = Some(code);
@@ -231,10 +231,10 @@ impl Session {
 
     /// Nobody will reply to the messages before the peer's Close frame any more.
     pub(super) fn answer_peer(&mut self) {
-        let State::Open(open) = &mut self.state else { return };
+        let SessionState::Open(open) = &mut self.state else { return };
         let Some(code) = open.unanswered.take() else { return };
         let is_last = self.is_last(code);
-        let State::Open(open) = &mut self.state else { return };
+        let SessionState::Open(open) = &mut self.state else { return };
         if is_last && open.channel.inner().is_open() {
             let random = &mut self.random;
             self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
@@ -258,14 +258,16 @@ impl Session {
     /// How long the present connection has been open.
     fn open_for(&self) -> Duration {
         match &self.state {
-            State::Open(open) => open.until.unwrap_or(self.now) - open.since,
+            SessionState::Open(open) => open.until.unwrap_or(self.now) - open.since,
             _ => Duration::ZERO,
         }
     }
 
     fn connection_closed(&mut self, closed: Closed) {
         let (open_for, is_last) = (self.open_for(), self.is_last(closed.code));
-        let State::Open(mut open) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let SessionState::Open(mut open) = std::mem::replace(&mut self.state, SessionState::Over) else {
+            return;
+        };
         self.absent.1 = last_words(open.channel.outbound());
         let connection = open.channel.inner();
         // After a missed `close_timeout`, too, the system may hold bytes that newer messages would overtake.
@@ -292,7 +294,7 @@ impl Session {
 
     /// Gives the connection what it takes of the outbox.
     pub(super) fn feed(&mut self) {
-        let State::Open(open) = &mut self.state else { return };
+        let SessionState::Open(open) = &mut self.state else { return };
         if open.channel.inner().is_open() {
             let random = &mut self.random;
             self.outbox.feed(open.connection(), || random.next_u64().to_ne_bytes());
@@ -301,7 +303,7 @@ impl Session {
 
     /// Says so if the outbox has run empty. A client that is over has said its last word.
     pub(super) fn check_drained(&mut self) {
-        if !matches!(self.state, State::Over) && self.outbox.poll_drained() {
+        if !matches!(self.state, SessionState::Over) && self.outbox.poll_drained() {
             self.events.push(ClientEvent::BufferDrained);
         }
     }
@@ -309,7 +311,7 @@ impl Session {
     /// Tells the connection whether it is read.
     pub(super) fn check_reading(&mut self) {
         let (is_reading, now) = (self.is_reading(), self.now);
-        if let State::Open(open) = &mut self.state {
+        if let SessionState::Open(open) = &mut self.state {
             open.set_reading(is_reading, now);
         }
     }

@@ -11,7 +11,7 @@ use super::event::ClientError;
 use super::options::Prepare;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
-use crate::reconnect::{Cause, RetryDecision, DisconnectReason, Hook};
+use crate::reconnect::{Cause, DisconnectReason, Hook, RetryDecision};
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.

@@ -9,7 +9,7 @@ use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 use super::event::{ClientEvent, ClientStats, Status};
 use super::gauge::Gauge;
 use super::proofs::{ConfirmError, Mark, Ticket};
-use super::{Session, State, Wish};
+use super::{Session, SessionState, Wish};
 use crate::reconnect::{Cause, GiveUp};
 
 /// While more bytes than this wait in the connection, no ping is accepted.
@@ -42,7 +42,9 @@ impl Session {
     pub fn is_accepting(&self) -> bool {
         match &self.state {
             _ if self.is_ended() => false,
-            State::Open(open) if matches!(self.wish, Some(Wish::Stop(_))) => open.channel.inner().is_open(),
+            SessionState::Open(open) if matches!(self.wish, Some(Wish::Stop(_))) => {
+                open.channel.inner().is_open()
+            }
             _ => true,
         }
     }
@@ -78,8 +80,8 @@ impl Session {
     /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
     pub(super) fn is_ended(&self) -> bool {
         match self.state {
-            State::Over => true,
-            State::Deciding(_) => matches!(self.wish, Some(Wish::Stop(_))),
+            SessionState::Over => true,
+            SessionState::Deciding(_) => matches!(self.wish, Some(Wish::Stop(_))),
             _ => false,
         }
     }
@@ -164,7 +166,7 @@ impl Session {
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
         self.has_input = true;
-        if let State::Open(open) = &mut self.state {
+        if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Closed));
             if open.channel.inner().is_open() {
                 let random = &mut self.random;
@@ -184,7 +186,7 @@ impl Session {
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
         self.has_input = true;
-        if let State::Open(open) = &mut self.state {
+        if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Aborted));
             open.connection().abort();
             while self.advance() {}
@@ -198,13 +200,13 @@ impl Session {
     pub fn reconnect_after(&mut self, delay: Duration, now: Instant) {
         self.now = now;
         match self.state {
-            State::Over | State::Waiting { .. } => {
+            SessionState::Over | SessionState::Waiting { .. } => {
                 self.events.drop_outlook();
                 self.attempts.again(delay);
                 self.wait(now, delay, Cause::Requested);
                 self.check_drained();
             }
-            State::Deciding(_) => self.overrule(Wish::Again { after: delay, called: now }),
+            SessionState::Deciding(_) => self.overrule(Wish::Again { after: delay, called: now }),
             _ => self.wish = Some(Wish::Again { after: delay, called: now }),
         }
     }
@@ -215,8 +217,8 @@ impl Session {
         match self.state {
             // The user has closed the client already.
             _ if matches!(self.wish, Some(Wish::Stop(_))) => {}
-            State::Waiting { .. } | State::Deciding(_) => self.give_up(GiveUp::Cancelled),
-            State::Over => {}
+            SessionState::Waiting { .. } | SessionState::Deciding(_) => self.give_up(GiveUp::Cancelled),
+            SessionState::Over => {}
             _ => self.wish = Some(Wish::Stop(GiveUp::Cancelled)),
         }
     }
@@ -234,7 +236,7 @@ impl Session {
     /// Gives back the memory for compressing, if a connection is open; see
     /// [`Connection::release_compressor`](ws_core::Connection::release_compressor).
     pub fn release_compressor(&mut self) {
-        if let State::Open(open) = &mut self.state {
+        if let SessionState::Open(open) = &mut self.state {
             open.connection().release_compressor();
         }
     }
@@ -252,7 +254,7 @@ impl Session {
     /// were read and did not fit are lost with it.
     pub fn pause(&mut self) {
         self.is_paused = true;
-        if let State::Open(open) = &mut self.state {
+        if let SessionState::Open(open) = &mut self.state {
             open.ends_pause = false;
         }
         self.check_reading();
@@ -273,13 +275,13 @@ impl Session {
         if !self.has_room_for_ping() {
             return Err(PingError::Full);
         }
-        let State::Open(open) = &mut self.state else { return Err(PingError::Closed) };
+        let SessionState::Open(open) = &mut self.state else { return Err(PingError::Closed) };
         self.outbox.ping(open.connection(), payload.into())
     }
 
     /// Whether [`ping`](Self::ping) would not find the connection full.
     pub fn has_room_for_ping(&mut self) -> bool {
-        let State::Open(open) = &mut self.state else { return true };
+        let SessionState::Open(open) = &mut self.state else { return true };
         let connection = open.connection();
         !connection.is_open() || connection.outbound().len() <= MAX_BEFORE_PING
     }
@@ -297,14 +299,15 @@ impl Session {
     /// Where the client is.
     pub fn status(&self) -> Status {
         match &self.state {
-            State::Deciding(_) if self.is_ended() => Status::Closed,
-            State::Waiting { .. } | State::Deciding(_) => Status::Waiting,
-            State::New | State::Preparing { .. } | State::Opening(_) | State::Handshaking(..) => {
-                Status::Connecting
-            }
-            State::Open(open) if open.channel.inner().is_open() => Status::Open,
-            State::Open(_) => Status::Closing,
-            State::Over => Status::Closed,
+            SessionState::Deciding(_) if self.is_ended() => Status::Closed,
+            SessionState::Waiting { .. } | SessionState::Deciding(_) => Status::Waiting,
+            SessionState::New
+            | SessionState::Preparing { .. }
+            | SessionState::Connecting(_)
+            | SessionState::Handshaking(..) => Status::Connecting,
+            SessionState::Open(open) if open.channel.inner().is_open() => Status::Open,
+            SessionState::Open(_) => Status::Closing,
+            SessionState::Over => Status::Closed,
         }
     }
 
@@ -315,6 +318,6 @@ impl Session {
 
     /// Whether nothing will happen any more, unless the user wants it, and everything was reported.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Over) && self.events.is_empty()
+        matches!(self.state, SessionState::Over) && self.events.is_empty()
     }
 }

@@ -22,7 +22,7 @@ thread_local! {
 
 /// Takes one of the thread's buffers for one that has no memory, if it is not much more than the `size` that is to be read: a
 /// message that is kept keeps the whole buffer that it was read to.
-pub fn lend(buffer: &mut BytesMut, size: usize) {
+pub fn take_into(buffer: &mut BytesMut, size: usize) {
     if buffer.capacity() > 0 {
         return;
     }
@@ -34,15 +34,15 @@ pub fn lend(buffer: &mut BytesMut, size: usize) {
 }
 
 /// Keeps the memory of an empty buffer for the next one that reads at least `size` bytes, unless messages still lie in it.
-pub fn give_back(buffer: &mut BytesMut, size: usize) {
+pub fn put_back(buffer: &mut BytesMut, size: usize) {
     let mut buffer = std::mem::take(buffer);
     if buffer.try_reclaim(size) && buffer.capacity() <= LIMIT {
         let _ = READ.try_with(|kept| keep(&mut kept.borrow_mut(), buffer));
     }
 }
 
-/// The same as [`lend`] for what is to be written in answer to what was read.
-pub fn lend_outbound(outbound: &mut Outbound) {
+/// The same as [`take_into`] for what is to be written in answer to what was read.
+pub fn take_into_outbound(outbound: &mut Outbound) {
     if !outbound.has_memory() {
         let spare = WRITE.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
         outbound.adopt_buffer(spare.unwrap_or_default());
@@ -50,7 +50,7 @@ pub fn lend_outbound(outbound: &mut Outbound) {
 }
 
 /// Keeps the memory of what was written, if nothing waits.
-pub fn give_back_outbound(outbound: &mut Outbound) {
+pub fn put_back_outbound(outbound: &mut Outbound) {
     let spare = outbound.take_buffer();
     if (1..=LIMIT).contains(&spare.capacity()) {
         let _ = WRITE.try_with(|kept| keep(&mut kept.borrow_mut(), spare));
@@ -79,28 +79,28 @@ mod tests {
         buffer.extend_from_slice(b"message");
         let place = buffer.as_ptr();
         drop(buffer.split());
-        give_back(&mut buffer, 100);
+        put_back(&mut buffer, 100);
         assert_eq!(buffer.capacity(), 0);
-        lend(&mut buffer, 100);
+        take_into(&mut buffer, 100);
         assert_eq!((buffer.as_ptr(), buffer.capacity()), (place, 100));
 
         buffer.extend_from_slice(b"message");
         let message = buffer.split();
-        give_back(&mut buffer, 100);
-        lend(&mut buffer, 100);
+        put_back(&mut buffer, 100);
+        take_into(&mut buffer, 100);
         assert_eq!(buffer.capacity(), 0, "{message:?} is still there");
     }
 
     #[test]
     fn who_reads_little_gets_no_large_buffer() {
         let mut buffer = BytesMut::with_capacity(201);
-        give_back(&mut buffer, 100);
-        lend(&mut buffer, 100);
+        put_back(&mut buffer, 100);
+        take_into(&mut buffer, 100);
         assert_eq!(buffer.capacity(), 0);
 
         let mut buffer = BytesMut::with_capacity(LIMIT + 1);
-        give_back(&mut buffer, LIMIT);
-        lend(&mut buffer, LIMIT);
+        put_back(&mut buffer, LIMIT);
+        take_into(&mut buffer, LIMIT);
         assert_eq!(buffer.capacity(), 0);
     }
 
@@ -108,26 +108,26 @@ mod tests {
     fn what_was_written_leaves_its_memory_to_the_next() {
         let mut outbound = Outbound::default();
         outbound.append(|tail| tail.extend_from_slice(b"message"));
-        give_back_outbound(&mut outbound);
+        put_back_outbound(&mut outbound);
         assert!(outbound.has_memory(), "something waits in it");
 
         outbound.acknowledge(7);
-        give_back_outbound(&mut outbound);
+        put_back_outbound(&mut outbound);
         assert!(!outbound.has_memory());
 
         let mut next = Outbound::default();
-        lend_outbound(&mut next);
+        take_into_outbound(&mut next);
         assert!(next.has_memory() && next.is_empty());
     }
 
     #[test]
     fn no_more_are_kept_than_one_connection_over_tls_has() {
         for _ in 0..=COUNT {
-            give_back(&mut BytesMut::with_capacity(100), 100);
+            put_back(&mut BytesMut::with_capacity(100), 100);
         }
         let lent = || {
             let mut buffer = BytesMut::new();
-            lend(&mut buffer, 100);
+            take_into(&mut buffer, 100);
             buffer
         };
         let capacities = [lent(), lent(), lent()].map(|buffer| buffer.capacity());
@@ -136,15 +136,15 @@ mod tests {
 
     #[test]
     fn a_thread_can_be_left_without_any() {
-        give_back(&mut BytesMut::with_capacity(100), 100);
+        put_back(&mut BytesMut::with_capacity(100), 100);
         let mut outbound = Outbound::default();
         outbound.adopt_buffer(Vec::with_capacity(100));
-        give_back_outbound(&mut outbound);
+        put_back_outbound(&mut outbound);
 
         release();
         let mut buffer = BytesMut::new();
-        lend(&mut buffer, 100);
-        lend_outbound(&mut outbound);
+        take_into(&mut buffer, 100);
+        take_into_outbound(&mut outbound);
         assert!(buffer.capacity() == 0 && !outbound.has_memory());
     }
 }

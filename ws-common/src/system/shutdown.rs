@@ -49,12 +49,12 @@ pub struct Shutdown(Arc<Register>);
 /// or dropped. So none of these happens while `state` is locked.
 #[derive(Default)]
 struct Register {
-    state: Mutex<State>,
+    state: Mutex<ShutdownState>,
     emptied: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct ShutdownState {
     is_stopping: bool,
     next_key: u64,
     members: BTreeMap<u64, Arc<dyn Stop>>,
@@ -148,12 +148,12 @@ impl Shutdown {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ShutdownState> {
         lock(&self.0.state)
     }
 }
 
-impl State {
+impl ShutdownState {
     fn take_key(&mut self) -> u64 {
         self.next_key += 1;
         self.next_key

@@ -2,7 +2,7 @@
 
 // A target without sockets, such as wasm32, has the settings and nothing that applies them.
 #[cfg(any(unix, windows))]
-mod system;
+mod calls;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 #[cfg(any(unix, windows))]
-pub use system::{AsSocket, BorrowedSocket, reset_on_close};
+pub use calls::{AsSocket, BorrowedSocket, reset_on_close};
 
 /// Number of unsent bytes that the system holds for a connection.
 const NOTSENT_LOWAT: u32 = 128 * 1024;

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::{error, fmt};
 
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::TlsFailure;
 use crate::error::ConnectError;

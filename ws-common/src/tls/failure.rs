@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use ws_core::{TransportError, Direction};
+use ws_core::{Direction, TransportError};
 
 use super::TlsError;
 use crate::error::ConnectError;

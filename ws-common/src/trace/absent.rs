@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ws_core::{Reject, Request};
 
-use crate::happy_eyeballs::AttemptId;
-use crate::error::{AcceptError, ConnectError, Phase};
-use crate::options::ConnectOptions;
 use crate::connector::Route;
+use crate::error::{AcceptError, ConnectError, Phase};
+use crate::happy_eyeballs::AttemptId;
+use crate::options::ConnectOptions;
 use crate::reconnect::GiveUp;
 
 #[derive(Debug)]

@@ -17,7 +17,7 @@ mod tls;
 
 use peak_alloc::PeakAlloc;
 use rustls::ContentType;
-use ws_common::{MaybeTls, ConnectOptions, rustls};
+use ws_common::{ConnectOptions, MaybeTls, rustls};
 use ws_core::bytes::BytesMut;
 use ws_core::{Connection, Machine, Role};
 

@@ -4,7 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ws_common::{happy_eyeballs::AttemptId, proxy::{ProxyError, ProxyStep}, connector::{Connector, ConnectorStep}, ConnectError, ConnectOptions, Phase};
+use ws_common::{
+    ConnectError, ConnectOptions, Phase,
+    connector::{Connector, ConnectorStep},
+    happy_eyeballs::AttemptId,
+    proxy::{ProxyError, ProxyStep},
+};
 use ws_core::Instant;
 
 use crate::support::{address, at, check_text, child_url, options, run_child, tell_parent};

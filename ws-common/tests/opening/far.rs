@@ -1,6 +1,6 @@
 //! What a client reaches: perhaps a proxy, and behind it a server.
 
-use ws_common::{AcceptError, AcceptOptions, ServerUpgrade, MaybeTls};
+use ws_common::{AcceptError, AcceptOptions, MaybeTls, ServerUpgrade};
 use ws_core::{Accept, Connection, Event, Instant, Machine, Message, Random, Reject, Request};
 
 use crate::proxy::Proxy;
@@ -161,7 +161,8 @@ enum State {
 
 impl Server {
     pub(crate) fn new(options: AcceptOptions) -> Self {
-        let accepting = ServerUpgrade::new(&options.config(quiet()), Random::from_seed([5; 32]), at(0)).unwrap();
+        let accepting =
+            ServerUpgrade::new(&options.config(quiet()), Random::from_seed([5; 32]), at(0)).unwrap();
         Self::in_state(State::ServerUpgrade(Box::new(accepting)))
     }
 

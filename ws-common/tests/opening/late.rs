@@ -1,6 +1,6 @@
 //! After the end, and after an event, calls are harmless.
 
-use ws_core::{TransportError, Machine};
+use ws_core::{Machine, TransportError};
 
 use crate::far::{Far, Limit, Server};
 use crate::proxy::{Proxy, Script, http, socks};

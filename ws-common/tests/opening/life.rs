@@ -3,8 +3,12 @@
 use std::io;
 use std::time::Duration;
 
-use ws_common::{session::{Action, ClientBuilder, ClientEvent, Session}, connector::{Connector, ConnectorStep, Route}, ConnectOptions};
-use ws_core::{TransportError, Instant, Machine, Random, Initiator};
+use ws_common::{
+    ConnectOptions,
+    connector::{Connector, ConnectorStep, Route},
+    session::{Action, ClientBuilder, ClientEvent, Session},
+};
+use ws_core::{Initiator, Instant, Machine, Random, TransportError};
 
 use crate::far::{Far, shown};
 use crate::support::{Cut, WHOLE, address, at, turn, write_some};
@@ -169,7 +173,9 @@ impl Life {
                     reach.handle_result(attempt, far);
                 }
                 ConnectorStep::Wait(_) => panic!("there is nothing to wait for"),
-                ConnectorStep::Done(reached) => return reached.map(|reached| (reached.route, reached.transport)),
+                ConnectorStep::Done(reached) => {
+                    return reached.map(|reached| (reached.route, reached.transport));
+                }
             }
         }
     }

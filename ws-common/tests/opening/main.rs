@@ -1,12 +1,12 @@
 //! From options to an open connection, through proxies and TLS, as machines: no sockets, and a clock that is turned by hand.
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
+mod connector;
 mod far;
 mod late;
 mod life;
 mod proxied;
 mod proxy;
-mod reach;
 mod secrets;
 mod support;
 

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use ws_common::{proxy::{ProxyError, ProxyStep, Socks5Reply}, reconnect::Reconnect, ConnectError, ClientUpgrade, Phase};
-use ws_core::{TransportError, Event, HandshakeError, Machine, Random, ResponseError};
+use ws_common::{
+    ClientUpgrade, ConnectError, Phase,
+    proxy::{ProxyError, ProxyStep, Socks5Reply},
+    reconnect::Reconnect,
+};
+use ws_core::{Event, HandshakeError, Machine, Random, ResponseError, TransportError};
 
 use crate::far::{Far, Limit, Server};
 use crate::life::{Life, client};
@@ -298,6 +302,7 @@ fn a_server_that_speaks_something_else_behind_a_proxy_is_the_handshakes_matter()
 fn a_name_that_no_proxy_can_be_given_is_an_error_before_anything_is_sent() {
     let name = format!("ws://{}.test", ["a"; 130].join("."));
     let options = options(&name).proxy("socks5h://proxy.test").unwrap();
-    let error = ClientUpgrade::new(&options, &route(&options), Random::from_seed([1; 32]), at(10)).unwrap_err();
+    let error =
+        ClientUpgrade::new(&options, &route(&options), Random::from_seed([1; 32]), at(10)).unwrap_err();
     assert!(matches!(error, ConnectError::Proxy { source: ProxyError::NameTooLong(_), .. }), "{error:?}");
 }

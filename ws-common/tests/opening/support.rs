@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use ws_common::{connector::{Connector, ConnectorStep, Route}, MaybeTls, ConnectError, ConnectOptions, Opened, ClientUpgrade};
+use ws_common::{
+    ClientUpgrade, ConnectError, ConnectOptions, MaybeTls, Opened,
+    connector::{Connector, ConnectorStep, Route},
+};
 use ws_core::bytes::Buf;
 use ws_core::{Config, Connection, Event, Instant, Machine, Message, Random};
 
@@ -101,7 +104,11 @@ pub(crate) fn turn<M: Machine>(client: &mut M, far: &mut Far, cut: Cut, now: Ins
 }
 
 /// Opens a connection, if it can be, before time passes.
-pub(crate) fn open(opening: &mut ClientUpgrade, far: &mut Far, cut: Cut) -> Option<Result<Opened, ConnectError>> {
+pub(crate) fn open(
+    opening: &mut ClientUpgrade,
+    far: &mut Far,
+    cut: Cut,
+) -> Option<Result<Opened, ConnectError>> {
     loop {
         match opening.poll_event() {
             Ok(None) => {}

@@ -1,6 +1,9 @@
 //! Which variable of the environment counts.
 
-use ws_common::{proxy::{Proxy, ProxyError, ProxyUrlError}, Target};
+use ws_common::{
+    Target,
+    proxy::{Proxy, ProxyError, ProxyUrlError},
+};
 
 use crate::support::check_text;
 

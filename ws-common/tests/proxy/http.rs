@@ -1,7 +1,10 @@
 //! CONNECT, as a trace (RFC 9110 §9.3.6).
 
 use proptest::prelude::*;
-use ws_common::{proxy::{Credentials, HttpProxy, ProxyError, ProxyStep, ProxyUrlError}, Host};
+use ws_common::{
+    Host,
+    proxy::{Credentials, HttpProxy, ProxyError, ProxyStep, ProxyUrlError},
+};
 use ws_core::Machine;
 
 use crate::support::{DEADLINE, Outcome, Then, address, check_text, credentials, cuts, name, run, write};

@@ -4,7 +4,7 @@ use std::io::{Error, ErrorKind};
 
 use ws_common::proxy::{HttpProxy, Leftover, ProxyConnected, ProxyError, ProxyStep, Socks5};
 use ws_core::bytes::{Buf, BytesMut};
-use ws_core::{TransportError, Instant, Machine, Outbound};
+use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use crate::support::{DEADLINE, Tunnel, check_text, credentials, name, read, write};
 

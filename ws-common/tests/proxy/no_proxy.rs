@@ -1,7 +1,7 @@
 //! What `NO_PROXY` exempts.
 
 use proptest::prelude::*;
-use ws_common::{proxy::Proxy, Target};
+use ws_common::{Target, proxy::Proxy};
 
 fn is_exempt(target: &str, list: &str) -> bool {
     let target: Target = target.parse().unwrap();

@@ -1,7 +1,10 @@
 //! SOCKS5, as a trace (RFC 1928, RFC 1929).
 
 use proptest::prelude::*;
-use ws_common::{proxy::{Credentials, ProxyError, ProxyStep, ProxyUrlError, Socks5, Socks5Reply}, Host};
+use ws_common::{
+    Host,
+    proxy::{Credentials, ProxyError, ProxyStep, ProxyUrlError, Socks5, Socks5Reply},
+};
 
 use crate::support::{DEADLINE, Outcome, Then, address, check_text, credentials, cuts, name, run};
 

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ws_common::{proxy::{Credentials, HttpProxy, Leftover, ProxyConnected, ProxyError, Socks5}, Host};
+use ws_common::{
+    Host,
+    proxy::{Credentials, HttpProxy, Leftover, ProxyConnected, ProxyError, Socks5},
+};
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine};
 

@@ -1,7 +1,10 @@
 //! The URLs of proxies.
 
 use proptest::prelude::*;
-use ws_common::{proxy::{Proxy, ProxyScheme, ProxyUrlError}, Host};
+use ws_common::{
+    Host,
+    proxy::{Proxy, ProxyScheme, ProxyUrlError},
+};
 
 use crate::support::check_text;
 

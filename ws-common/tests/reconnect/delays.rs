@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_common::reconnect::{Attempts, Backoff, RetryDecision, DisconnectReason, GiveUp, Reconnect};
+use ws_common::reconnect::{Attempts, Backoff, DisconnectReason, GiveUp, Reconnect, RetryDecision};
 
 use crate::*;
 
@@ -68,7 +68,9 @@ fn a_random_time_is_added_to_retry_after() {
                 attempts.again(secs(0));
                 attempts.begin(at(0));
             });
-            policy.next(&mut attempts, &DisconnectReason::Failed(&error), || random.next_u64(), at(0)).unwrap()
+            policy
+                .next(&mut attempts, &DisconnectReason::Failed(&error), || random.next_u64(), at(0))
+                .unwrap()
         };
         (0..10_000).map(|_| delay()).collect()
     };
@@ -176,7 +178,9 @@ fn retry_after_lengthens_a_delay_and_never_shortens_it() {
     ] {
         let error = refused(503, fields);
         // Without a random time.
-        let ask = |policy: Reconnect| policy.next(&mut policy.attempts(), &DisconnectReason::Failed(&error), || 0, at(0));
+        let ask = |policy: Reconnect| {
+            policy.next(&mut policy.attempts(), &DisconnectReason::Failed(&error), || 0, at(0))
+        };
         assert_eq!(ask(Reconnect::after(secs(10))), Ok(delay), "{fields:?}");
         assert_eq!(ask(Backoff::default().floor(secs(10)).into()), Ok(delay), "{fields:?}");
     }
@@ -194,7 +198,10 @@ fn retry_after_has_a_limit_and_less_to_say_than_the_user() {
     assert_eq!(ask(&hooked, end), Ok(secs(2)));
     // A status that is not retried is not retried later either.
     let error = refused(404, "Retry-After: 5\r\n");
-    assert_eq!(ask(&Reconnect::backoff(), DisconnectReason::Failed(&error)), Err(not_retried(DisconnectReason::Failed(&error))));
+    assert_eq!(
+        ask(&Reconnect::backoff(), DisconnectReason::Failed(&error)),
+        Err(not_retried(DisconnectReason::Failed(&error)))
+    );
 }
 
 #[test]

@@ -3,8 +3,13 @@
 use std::io;
 use std::time::Duration;
 
-use ws_common::{reconnect::{Attempts, Cause, RetryDecision, DisconnectReason, GiveUp, Reconnect}, session::ClientError, proxy::ProxyError, ConnectError, ConnectOptions, Phase};
-use ws_core::{TransportError, ClientRequest, Error, HandshakeError, Timeout};
+use ws_common::{
+    ConnectError, ConnectOptions, Phase,
+    proxy::ProxyError,
+    reconnect::{Attempts, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    session::ClientError,
+};
+use ws_core::{ClientRequest, Error, HandshakeError, Timeout, TransportError};
 
 use crate::*;
 
@@ -140,7 +145,8 @@ fn after_a_stable_connection_delays_grow_as_for_transient_ends() {
     let mut attempts = after_a_connection(&policy, secs(10));
     let error = refused(404, "");
     let mut delay = || {
-        let delay = policy.next(&mut attempts, &DisconnectReason::Failed(&error), || u64::MAX, at(0)).unwrap();
+        let delay =
+            policy.next(&mut attempts, &DisconnectReason::Failed(&error), || u64::MAX, at(0)).unwrap();
         attempts.begin(at(0));
         delay.as_millis() + 1
     };
@@ -226,11 +232,15 @@ fn a_fixed_delay_follows_everything_but_final_ends() {
     for status in 200..=599 {
         assert_eq!(ask(&policy, DisconnectReason::Failed(&refused(status, ""))), Ok(ms(1500)), "{status}");
     }
-    for (error, _) in failures().into_iter().filter(|(error, _)| !DisconnectReason::Failed(error).is_final()) {
+    for (error, _) in failures().into_iter().filter(|(error, _)| !DisconnectReason::Failed(error).is_final())
+    {
         assert_eq!(ask(&policy, DisconnectReason::Failed(&error)), Ok(ms(1500)), "{error:?}");
     }
     let (closed, error) = ended(&[0x83, 0]);
-    assert_eq!(ask(&policy, DisconnectReason::Closed { closed: &closed, error: error.as_ref() }), Ok(ms(1500)));
+    assert_eq!(
+        ask(&policy, DisconnectReason::Closed { closed: &closed, error: error.as_ref() }),
+        Ok(ms(1500))
+    );
 }
 
 #[test]
@@ -274,10 +284,13 @@ fn a_hook_overrides_each() {
 #[test]
 fn a_hook_sees_how_it_ended() {
     let policy = Reconnect::backoff().decide(|end| match end {
-        DisconnectReason::Closed { closed, error: None } if closed.code == 4001 => Some(RetryDecision::RetryIn(secs(3))),
-        DisconnectReason::Failed(ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. }) => {
-            (rejected.response.status() == 503).then_some(RetryDecision::Stop)
+        DisconnectReason::Closed { closed, error: None } if closed.code == 4001 => {
+            Some(RetryDecision::RetryIn(secs(3)))
         }
+        DisconnectReason::Failed(ConnectError::Handshake {
+            source: HandshakeError::Rejected(rejected),
+            ..
+        }) => (rejected.response.status() == 503).then_some(RetryDecision::Stop),
         _ => None,
     });
     assert_eq!(ask_after_code(&policy, 4001), Ok(secs(3)));

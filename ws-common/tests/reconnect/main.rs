@@ -5,7 +5,11 @@ mod ends;
 
 use std::time::Duration;
 
-use ws_common::{reconnect::{Cause, DisconnectReason, GiveUp, Reconnect}, session::ClientError, ConnectError};
+use ws_common::{
+    ConnectError,
+    reconnect::{Cause, DisconnectReason, GiveUp, Reconnect},
+    session::ClientError,
+};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{
     ClientHandshake, ClientRequest, Closed, Config, Connection, Event, HandshakeError, Instant, Machine,

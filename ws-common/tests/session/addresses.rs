@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 
-use ws_common::{connector::{Connector, ConnectorStep}, reconnect::Reconnect, ConnectOptions};
+use ws_common::{
+    ConnectOptions,
+    connector::{Connector, ConnectorStep},
+    reconnect::Reconnect,
+};
 use ws_core::Instant;
 
 use crate::support::{Plan, Serve, Sim, client, ms, refuse, secs, serve};

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ws_common::{session::{ClientBuilder, Status}, reconnect::Reconnect, ConnectOptions};
+use ws_common::{
+    ConnectOptions,
+    reconnect::Reconnect,
+    session::{ClientBuilder, Status},
+};
 use ws_core::Config;
 
 use crate::support::{Plan, Sim, client, frame, ms, refuse, secs};

@@ -1,6 +1,9 @@
 //! The end of a connection that the user or the peer closes: what still leaves, and how long it may take.
 
-use ws_common::{session::{ClientBuilder, Delivery, Session, Status}, reconnect::{GiveUp, Reconnect}};
+use ws_common::{
+    reconnect::{GiveUp, Reconnect},
+    session::{ClientBuilder, Delivery, Session, Status},
+};
 use ws_core::bytes::Buf;
 use ws_core::{CloseCode, Config, Machine};
 

@@ -1,6 +1,6 @@
 //! What is compressed counts for what goes over the wire, and is as it was given on every connection.
 
-use ws_common::{session::Delivery, reconnect::Reconnect};
+use ws_common::{reconnect::Reconnect, session::Delivery};
 use ws_core::bytes::BytesMut;
 use ws_core::{Config, Connection, Deflate, Machine, Message, Random, Role, SendError};
 

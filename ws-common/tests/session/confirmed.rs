@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use ws_common::{session::{ClientBuilder, Delivery, Session, Status}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientBuilder, Delivery, Session, Status},
+};
 use ws_core::{CloseCode, Random, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};

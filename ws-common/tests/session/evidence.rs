@@ -1,6 +1,9 @@
 //! Confirmed delivery: the failures that count against a message, and those that do not.
 
-use ws_common::{session::{ClientBuilder, ConfirmError, Delivery, Mark, Session, Status}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientBuilder, ConfirmError, Delivery, Mark, Session, Status},
+};
 use ws_core::SendError;
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use ws_common::{reconnect::{Cause, GiveUp, Reconnect}, session::Status, Phase};
+use ws_common::{
+    Phase,
+    reconnect::{Cause, GiveUp, Reconnect},
+    session::Status,
+};
 use ws_core::{CloseCode, Config};
 
 use crate::support::{Plan, Serve, Sim, URL, client, ms, refuse, secs, serve};

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use ws_common::{reconnect::{Cause, RetryDecision, GiveUp, Reconnect}, session::{ClientBuilder, ClientEvent, Session, Status}, ConnectOptions, Phase};
-use ws_core::{CloseFrame, Machine, Initiator};
+use ws_common::{
+    ConnectOptions, Phase,
+    reconnect::{Cause, GiveUp, Reconnect, RetryDecision},
+    session::{ClientBuilder, ClientEvent, Session, Status},
+};
+use ws_core::{CloseFrame, Initiator, Machine};
 
 use crate::support::{Plan, Sim, client, frame, ms, refuse, secs, serve};
 
@@ -134,7 +138,8 @@ fn limits_hooks_and_ends_that_are_not_retried_are_reasons() {
 
 #[test]
 fn a_hook_that_panics_is_the_reason() {
-    let decide = |_: &ws_common::reconnect::DisconnectReason<'_>| -> Option<RetryDecision> { panic!("in decide") };
+    let decide =
+        |_: &ws_common::reconnect::DisconnectReason<'_>| -> Option<RetryDecision> { panic!("in decide") };
     let prepare = |_, _: ConnectOptions| -> ConnectOptions { panic!("in prepare") };
     for (builder, hook) in [
         (client().reconnect(Reconnect::after(secs(1)).decide(decide)), "decide"),
@@ -179,7 +184,9 @@ fn reconnecting_tells_its_cause() {
         .iter()
         .map(|cause| match cause {
             Cause::Failed { phase, status, .. } => format!("{phase} {status:?}"),
-            Cause::Closed { code, reason, by } => format!("{code} {reason} {}", *by == Initiator::Remote),
+            Cause::Closed { code, reason, initiator } => {
+                format!("{code} {reason} {}", *initiator == Initiator::Remote)
+            }
             _ => String::new(),
         })
         .collect();

@@ -4,7 +4,11 @@ use std::error::Error;
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex};
 
-use ws_common::{session::{ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Session, Status}, reconnect::{RetryDecision, GiveUp, Reconnect}, ConnectOptions};
+use ws_common::{
+    ConnectOptions,
+    reconnect::{GiveUp, Reconnect, RetryDecision},
+    session::{ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Session, Status},
+};
 use ws_core::{Instant, Machine, PingError};
 
 use crate::support::{Plan, Serve, Sim, client, frame, ms, refuse, secs};

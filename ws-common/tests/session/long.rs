@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use ws_common::{session::{Delivery, Status}, reconnect::Reconnect, connector::Route};
+use ws_common::{
+    connector::Route,
+    reconnect::Reconnect,
+    session::{Delivery, Status},
+};
 use ws_core::{CloseCode, Machine};
 
 use crate::support::{Plan, Serve, Sim, client, refuse, secs, serve};

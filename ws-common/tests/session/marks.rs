@@ -1,6 +1,9 @@
 //! `confirm` never lies: each handle has a mark of its own.
 
-use ws_common::{session::{ConfirmError, Mark}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ConfirmError, Mark},
+};
 use ws_core::{CloseCode, PingError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};

@@ -1,6 +1,9 @@
 //! Messages that wait, over as many connections as it takes; at most once.
 
-use ws_common::{session::{ClientEvent, ConfirmError, Status}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientEvent, ConfirmError, Status},
+};
 use ws_core::{CloseCode, Machine, Message, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use ws_common::{session::{ConfirmError, Delivery, Mark, Status, Ticket}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ConfirmError, Delivery, Mark, Status, Ticket},
+};
 use ws_core::CloseCode;
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};

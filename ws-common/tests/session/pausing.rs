@@ -1,6 +1,9 @@
 //! No message after `pause`; the rest goes on. And sessions whose events nobody takes.
 
-use ws_common::{session::{ClientEvent, Delivery, Status}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientEvent, Delivery, Status},
+};
 use ws_core::{Config, Machine};
 
 use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};

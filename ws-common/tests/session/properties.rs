@@ -1,7 +1,10 @@
 //! Whatever the user, the network and the clock do, in any order.
 
 use proptest::prelude::*;
-use ws_common::{session::{Delivery, Status}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{Delivery, Status},
+};
 use ws_core::CloseCode;
 
 use crate::deflate::{self, compressing};

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use ws_common::{session::{Action, Delivery}, reconnect::Reconnect, ConnectError, Phase};
+use ws_common::{
+    ConnectError, Phase,
+    reconnect::Reconnect,
+    session::{Action, Delivery},
+};
 use ws_core::{Instant, Machine, Random};
 
 use crate::support::{Plan, Sim, client, frame, refuse, secs, serve};

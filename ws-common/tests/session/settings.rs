@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use ws_common::{session::{ClientBuilder, Delivery, Session}, reconnect::Reconnect, ConnectOptions};
+use ws_common::{
+    ConnectOptions,
+    reconnect::Reconnect,
+    session::{ClientBuilder, Delivery, Session},
+};
 use ws_core::{Config, Random};
 
 use crate::support::{Plan, Sim, URL, ms, secs};

@@ -1,6 +1,9 @@
 //! The answer to a peer does not depend on how its bytes were split into reads.
 
-use ws_common::{session::{ClientBuilder, Delivery, Session}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientBuilder, Delivery, Session},
+};
 use ws_core::Machine;
 use ws_core::bytes::Buf;
 

@@ -6,10 +6,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ws_common::{session::{Action, ClientBuilder, ClientEvent, ConfirmError, Question, Session, Ticket}, reconnect::{Cause, GiveUp}, connector::Route, ConnectError, ConnectOptions, Phase};
+use ws_common::{
+    ConnectError, ConnectOptions, Phase,
+    connector::Route,
+    reconnect::{Cause, GiveUp},
+    session::{Action, ClientBuilder, ClientEvent, ConfirmError, Question, Session, Ticket},
+};
 use ws_core::bytes::Buf;
 use ws_core::{
-    Accept, TransportError, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
+    Accept, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
+    TransportError,
 };
 
 use crate::addresses::dialed;
@@ -254,7 +260,7 @@ impl Sim {
                     }
                     None => self.plans.pop_front().unwrap_or_else(|| self.then.clone()),
                 };
-                (self.link, self.opening) = (None, Some((plan, self.now + options.time_to_open())));
+                (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout)));
                 self.dials.push(options.target().to_string());
                 self.options = Some(*options);
             }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use ws_common::{session::{ClientBuilder, Delivery, Session, Status}, reconnect::Reconnect};
-use ws_core::{TransportError, Machine, SendError};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientBuilder, Delivery, Session, Status},
+};
+use ws_core::{Machine, SendError, TransportError};
 
 use crate::support::{Plan, Serve, Sim, client, ms, secs};
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ws_common::reconnect::{Cause, RetryDecision, DisconnectReason, Reconnect};
+use ws_common::reconnect::{Cause, DisconnectReason, Reconnect, RetryDecision};
 
 use crate::evidence::{answered, confirmed};
 use crate::support::{Plan, Serve, Sim, secs};

@@ -1,6 +1,9 @@
 //! The number of unsent messages that each end reports.
 
-use ws_common::{session::{ClientBuilder, Delivery, Session}, reconnect::Reconnect};
+use ws_common::{
+    reconnect::Reconnect,
+    session::{ClientBuilder, Delivery, Session},
+};
 use ws_core::CloseCode;
 
 use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};

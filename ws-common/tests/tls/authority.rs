@@ -6,7 +6,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
-use ws_common::{tls::TlsConnector, rustls};
+use ws_common::{rustls, tls::TlsConnector};
 
 #[path = "certificate_authority.rs"]
 mod certificate_authority;

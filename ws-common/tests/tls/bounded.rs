@@ -1,6 +1,6 @@
 //! What waits is bounded, and nothing is kept without need.
 
-use ws_common::{tls::Tls, spare};
+use ws_common::{system::buffer_pool, tls::Tls};
 use ws_core::bytes::BytesMut;
 use ws_core::{Config, Connection, Machine, Outbound};
 

@@ -1,7 +1,7 @@
 //! How a stream may end.
 
 use ws_common::tls::{Tls, TlsError, TlsFailure};
-use ws_core::{TransportError, CloseCode, Connection, Error, Event, Machine};
+use ws_core::{CloseCode, Connection, Error, Event, Machine, TransportError};
 
 use crate::support::{Pair, VERSIONS, at, closed, drain, failure, feed, quiet, write_some};
 

@@ -1,7 +1,10 @@
 //! Peers that keep the rules of records, and mean no good: what they cost is bounded, and a flood without end is cut off.
 
 use rustls::{ContentType, SupportedProtocolVersion};
-use ws_common::{tls::{Tls, TlsError}, rustls};
+use ws_common::{
+    rustls,
+    tls::{Tls, TlsError},
+};
 use ws_core::{Connection, Event, Machine, Message, Role};
 
 use crate::authority::{Authority, VERSIONS};

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use rustls::SupportedProtocolVersion;
-use ws_common::{tls::{Tls, TlsFailure}, rustls};
+use ws_common::{
+    rustls,
+    tls::{Tls, TlsFailure},
+};
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, Random, Role};
 

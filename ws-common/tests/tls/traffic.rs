@@ -92,7 +92,7 @@ fn the_lending_path_reaches_through() {
         reply.send(message).unwrap();
         std::ops::ControlFlow::Continue(())
     });
-    assert_eq!(visit.unwrap(), ws_core::Visit::Drained);
+    assert_eq!(visit.unwrap(), ws_core::ForEachEnd::Drained);
     pair.settle();
     assert_eq!(pair.messages()[1], [Message::from("a"), "b".into()]);
 }

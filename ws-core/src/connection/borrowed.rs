@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 
 use crate::close::Closed;
 use crate::error::{Error, StreamError};
-use crate::message::{Event, Message, MessageRef, Chunk};
+use crate::message::{Chunk, Event, Message, MessageRef};
 use crate::outbound::Outbound;
 use crate::send::Send;
 
@@ -88,7 +88,7 @@ impl Connection {
                 if !self.has_room() {
                     return Ok(ForEachEnd::Full);
                 }
-                let lent = if is_fast { self.receive.lend(&mut self.inbound) } else { None };
+                let lent = if is_fast { self.receive.borrow_message(&mut self.inbound) } else { None };
                 let (owned, is_lent);
                 let message = match lent {
                     Some(message) => {

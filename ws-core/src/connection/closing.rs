@@ -294,7 +294,8 @@ impl Closing {
             }
             None => return None,
         };
-        let side = if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Initiator::Local } else { side };
+        let side =
+            if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Initiator::Local } else { side };
         ending.failed = Some((ABNORMAL, side));
         Some(error)
     }
@@ -312,7 +313,11 @@ impl Closing {
             None => {
                 let (code, reason) = ending.received.clone().unwrap_or_default().into_status_and_reason();
                 let sent = ending.sent.as_ref();
-                let by = if sent.is_some_and(|sent| sent.initiated) { Initiator::Local } else { Initiator::Remote };
+                let by = if sent.is_some_and(|sent| sent.initiated) {
+                    Initiator::Local
+                } else {
+                    Initiator::Remote
+                };
                 let clean = sent.is_some_and(|sent| sent.left);
                 Closed { reason, clean, unsent, ..Closed::abrupt(code, by) }
             }

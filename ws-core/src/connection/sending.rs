@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::close::CloseCode;
 use crate::error::{PingError, SendError, StreamError};
 use crate::frame::Header;
-use crate::message::{MessageKind, Message, MessageRef};
+use crate::message::{Message, MessageKind, MessageRef};
 use crate::send::Refusal;
 use crate::time::Instant;
 

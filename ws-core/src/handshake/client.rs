@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::deflate::{Deflate, NegotiatedDeflate};
 use crate::frame::Role;
-use crate::machine::{TransportError, Direction, Machine};
+use crate::machine::{Direction, Machine, TransportError};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::time::Instant;
@@ -39,7 +39,7 @@ pub struct ClientHandshake {
     broken: Option<TransportError>,
     timed_out: bool,
     expected: Expected,
-    state: State,
+    state: ClientState,
 }
 
 /// What the response must match.
@@ -51,7 +51,7 @@ struct Expected {
     deflate: Option<Deflate>,
 }
 
-enum State {
+enum ClientState {
     Head(ResponseHead),
     Body(Response, Body),
     /// The response is right, and was reported, with what it agrees to.
@@ -83,7 +83,7 @@ impl ClientHandshake {
                 deflate: config.deflate,
             },
             config,
-            state: State::Head(ResponseHead::default()),
+            state: ClientState::Head(ResponseHead::default()),
         }
     }
 
@@ -92,7 +92,7 @@ impl ClientHandshake {
     #[allow(clippy::result_large_err, reason = "the handshake is handed back, not reported")]
     pub fn open(self, now: Instant) -> Result<Connection, Self> {
         match self.state {
-            State::Ready(deflate) => {
+            ClientState::Ready(deflate) => {
                 let Self { config, random, inbound, outbound, eof, broken, .. } = self;
                 let mut connection = Connection::new(Role::Client, &config, random, inbound, outbound, now);
                 if let Some(deflate) = deflate {
@@ -113,7 +113,7 @@ impl ClientHandshake {
     fn poll_head(&mut self, mut head: ResponseHead) -> Result<Option<Response>, HandshakeError> {
         let response = loop {
             let Some(response) = head.take(&mut self.inbound)? else {
-                self.state = State::Head(head);
+                self.state = ClientState::Head(head);
                 return self.poll_failure();
             };
             // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade. It can refuse: proxies in front of a server do so.
@@ -127,7 +127,7 @@ impl ClientHandshake {
         };
         if response.status() == 101 {
             let deflate = self.expected.check(&response).map_err(HandshakeError::Response)?;
-            self.state = State::Ready(deflate);
+            self.state = ClientState::Ready(deflate);
             return Ok(Some(response));
         }
         let body = Body::of(&response);
@@ -143,7 +143,7 @@ impl ClientHandshake {
             let refusable = refusable.filter(|_| response.status() == 400);
             return Err(HandshakeError::Rejected(Box::new(Rejected { response, body, refusable })));
         }
-        self.state = State::Body(response, body);
+        self.state = ClientState::Body(response, body);
         Ok(None)
     }
 
@@ -152,7 +152,7 @@ impl ClientHandshake {
         if !self.eof && !self.timed_out {
             return Ok(None);
         }
-        self.state = State::Failed;
+        self.state = ClientState::Failed;
         Err(match self.broken.take() {
             Some(broken) => HandshakeError::Transport(broken),
             None if self.timed_out => HandshakeError::Timeout,
@@ -231,19 +231,19 @@ impl Machine for ClientHandshake {
     }
 
     fn poll_event(&mut self) -> Result<Option<Response>, HandshakeError> {
-        match mem::replace(&mut self.state, State::Failed) {
-            State::Head(head) => self.poll_head(head),
-            State::Body(response, body) => self.poll_body(response, body),
-            State::Ready(deflate) => {
-                self.state = State::Ready(deflate);
+        match mem::replace(&mut self.state, ClientState::Failed) {
+            ClientState::Head(head) => self.poll_head(head),
+            ClientState::Body(response, body) => self.poll_body(response, body),
+            ClientState::Ready(deflate) => {
+                self.state = ClientState::Ready(deflate);
                 Ok(None)
             }
-            State::Failed => Ok(None),
+            ClientState::Failed => Ok(None),
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        matches!(self.state, State::Head(_) | State::Body(..)).then_some(self.deadline)
+        matches!(self.state, ClientState::Head(_) | ClientState::Body(..)).then_some(self.deadline)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::connection::Connection;
 use crate::deflate::{Deflate, NegotiatedDeflate};
 use crate::frame::Role;
-use crate::machine::{TransportError, Direction, Machine};
+use crate::machine::{Direction, Machine, TransportError};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::time::Instant;
@@ -37,10 +37,10 @@ pub struct ServerHandshake {
     eof: bool,
     broken: Option<TransportError>,
     timed_out: bool,
-    state: State,
+    state: ServerState,
 }
 
-enum State {
+enum ServerState {
     Head(HeadEnd),
     /// The request was reported. What a response answers to its key and its offers of extensions.
     Ready(String, Option<NegotiatedDeflate>),
@@ -112,7 +112,7 @@ impl ServerHandshake {
             eof: false,
             broken: None,
             timed_out: false,
-            state: State::Head(HeadEnd::default()),
+            state: ServerState::Head(HeadEnd::default()),
         }
     }
 
@@ -120,7 +120,7 @@ impl ServerHandshake {
     /// connection's [`outbound`](Machine::outbound), and what was read beyond the request moves along.
     #[allow(clippy::result_large_err, reason = "the handshake is handed back, not reported")]
     pub fn accept(self, accept: &Accept, now: Instant) -> Result<Connection, Self> {
-        let State::Ready(key, deflate) = &self.state else { return Err(self) };
+        let ServerState::Ready(key, deflate) = &self.state else { return Err(self) };
         let deflate = deflate.filter(|_| !accept.without_deflate);
         let mut outbound = Outbound::default();
         outbound.append(|head| {
@@ -154,13 +154,13 @@ impl ServerHandshake {
     /// Answers the request that was reported with something else than a connection, and ends the stream. Does nothing
     /// before the request was reported, or after it was answered.
     pub fn reject(&mut self, reject: &Reject) {
-        if let State::Ready(..) = self.state {
+        if let ServerState::Ready(..) = self.state {
             self.answer(reject);
         }
     }
 
     fn answer(&mut self, reject: &Reject) {
-        self.state = State::Over;
+        self.state = ServerState::Over;
         self.inbound = BytesMut::new();
         self.outbound.append(|head| reject.write(head));
         self.outbound.finish();
@@ -180,7 +180,7 @@ impl ServerHandshake {
                 }
             }),
             Ok(None) => {
-                self.state = State::Head(end);
+                self.state = ServerState::Head(end);
                 return self.poll_failure();
             }
             Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
@@ -192,7 +192,7 @@ impl ServerHandshake {
         });
         match checked {
             Ok((key, deflate, request)) => {
-                self.state = State::Ready(accept_key(&key), deflate);
+                self.state = ServerState::Ready(accept_key(&key), deflate);
                 Ok(Some(request))
             }
             Err((reject, error)) => {
@@ -215,7 +215,7 @@ impl ServerHandshake {
         let received = self.inbound.len();
         match self.broken.take() {
             Some(broken) => {
-                self.state = State::Over;
+                self.state = ServerState::Over;
                 self.outbound.finish();
                 Err(HandshakeError::Transport(broken))
             }
@@ -224,7 +224,7 @@ impl ServerHandshake {
                 Err(HandshakeError::Timeout)
             }
             None => {
-                self.state = State::Over;
+                self.state = ServerState::Over;
                 self.outbound.finish();
                 Err(HandshakeError::UnexpectedEof(received))
             }
@@ -280,7 +280,7 @@ impl Machine for ServerHandshake {
 
     fn handle_read(&mut self, n: usize, _now: Instant) {
         self.eof |= n == 0;
-        if let State::Over = self.state {
+        if let ServerState::Over = self.state {
             self.inbound.clear();
         }
     }
@@ -302,8 +302,8 @@ impl Machine for ServerHandshake {
     }
 
     fn poll_event(&mut self) -> Result<Option<Request>, HandshakeError> {
-        match mem::replace(&mut self.state, State::Over) {
-            State::Head(end) => self.poll_head(end),
+        match mem::replace(&mut self.state, ServerState::Over) {
+            ServerState::Head(end) => self.poll_head(end),
             state => {
                 self.state = state;
                 Ok(None)
@@ -312,7 +312,7 @@ impl Machine for ServerHandshake {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        matches!(self.state, State::Head(_)).then_some(self.deadline)
+        matches!(self.state, ServerState::Head(_)).then_some(self.deadline)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::frame::Header;
 use crate::mask::{self, MaskKey};
-use crate::message::{MessageKind, Message};
+use crate::message::{Message, MessageKind};
 use crate::utf8::{Text, Utf8};
 
 /// A data frame, from its header to the last byte of its payload.

@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::frame::{Header, Role, Whole};
-use crate::message::{MessageKind, Message, MessageRef};
+use crate::message::{Message, MessageKind, MessageRef};
 use crate::trace;
 use crate::utf8::Utf8;
 
@@ -127,7 +127,7 @@ impl Receive {
 
     /// The next message, lent, under the same conditions as [`whole`](Self::whole).
     #[inline(always)]
-    pub(crate) fn lend<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
+    pub(crate) fn borrow_message<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
         let mut whole = self.next_whole(&mut inbound.buffer[inbound.taken..])?;
         trace::received(|| whole.header());
         whole.unmask();

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ws_core::{Deflate, Event, Machine, Message, MessageRef, Role, Initiator, ForEachEnd};
+use ws_core::{Deflate, Event, ForEachEnd, Initiator, Machine, Message, MessageRef, Role};
 
 use crate::agreed::*;
 use crate::support::*;

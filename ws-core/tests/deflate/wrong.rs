@@ -1,6 +1,6 @@
 //! What a peer must not send once compression is agreed, and what is too much: each at every cut.
 
-use ws_core::{Config, Deflate, Event, Machine, Role, Initiator, ViolationKind as Kind};
+use ws_core::{Config, Deflate, Event, Initiator, Machine, Role, ViolationKind as Kind};
 
 use crate::agreed::*;
 use crate::inflating::{COMPRESSED, FIRST_COMPRESSED, HELLO};
@@ -133,7 +133,11 @@ fn a_violation_is_reported_with_its_frame_and_answered_with_its_code() {
                 panic!("{role:?}, {rule}: {seen:?}");
             };
             assert_eq!((*seen_kind, *seen_offset), (kind, offset as u64), "{role:?}, {rule}");
-            assert_eq!((closed.code, closed.initiator, closed.clean), (code, Initiator::Local, false), "{role:?}, {rule}");
+            assert_eq!(
+                (closed.code, closed.initiator, closed.clean),
+                (code, Initiator::Local, false),
+                "{role:?}, {rule}"
+            );
             let last = frames(role, &sent).pop();
             assert_eq!(last, Some((CLOSE, code.to_be_bytes().to_vec())), "{role:?}, {rule}");
         }

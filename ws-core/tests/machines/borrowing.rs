@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use ws_core::{
-    CloseCode, Connection, DataPoll, Error, Event, Machine, MessageRef, Role, Initiator, ViolationKind, ForEachEnd,
+    CloseCode, Connection, DataPoll, Error, Event, ForEachEnd, Initiator, Machine, MessageRef, Role,
+    ViolationKind,
 };
 
 use crate::support::*;
@@ -121,7 +122,10 @@ fn the_end_is_told_once() {
         write(&mut connection, at(0));
         connection.handle_read(0, at(0));
         let Ok(ForEachEnd::Closed(end)) = echo(&mut connection).1 else { panic!("not closed") };
-        assert_eq!((end.code, &*end.reason, end.initiator, end.clean), (1001, "bye", Initiator::Remote, true));
+        assert_eq!(
+            (end.code, &*end.reason, end.initiator, end.clean),
+            (1001, "bye", Initiator::Remote, true)
+        );
         assert_eq!(echo(&mut connection).1.unwrap(), ForEachEnd::Drained);
     }
 }
@@ -198,7 +202,8 @@ fn what_a_visitor_was_shown_is_gone_even_if_it_panics() {
         &["one", "two"].map(|text| frame(Role::Client, TEXT, text.as_bytes())).concat(),
         at(0),
     );
-    let panics = std::panic::AssertUnwindSafe(|| connection.for_each_borrowed(|_, _| panic!("a visitor may")));
+    let panics =
+        std::panic::AssertUnwindSafe(|| connection.for_each_borrowed(|_, _| panic!("a visitor may")));
     assert!(std::panic::catch_unwind(panics).is_err());
     assert_eq!(drain(&mut connection), [message("two")]);
 }

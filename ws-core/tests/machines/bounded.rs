@@ -6,8 +6,8 @@ use std::time::Duration;
 #[cfg(unix)]
 use rustix::time::{ClockId, clock_gettime};
 use ws_core::{
-    ClientHandshake, ClientRequest, CloseCode, Config, Event, Machine, Message, MessageRef, PingError,
-    Random, Role, SendError, Initiator, StreamError, ForEachEnd,
+    ClientHandshake, ClientRequest, CloseCode, Config, Event, ForEachEnd, Initiator, Machine, Message,
+    MessageRef, PingError, Random, Role, SendError, StreamError,
 };
 
 use crate::support::*;

@@ -1,7 +1,7 @@
 //! A message received as a stream: chunks as they come, of any total size.
 
 use ws_core::bytes::Bytes;
-use ws_core::{CloseCode, Connection, DataPoll, Event, MessageKind, Machine, Chunk, Role, ViolationKind};
+use ws_core::{Chunk, CloseCode, Connection, DataPoll, Event, Machine, MessageKind, Role, ViolationKind};
 
 use crate::support::*;
 
@@ -233,7 +233,8 @@ fn a_message_that_was_dropped_in_part_while_closing_does_not_look_whole() {
             let first = connection.poll_data().unwrap();
             assert_eq!(matches!(first, DataPoll::Chunk(chunk) if !chunk.last), wants_chunks);
             feed(&mut connection, &rest, at(0));
-            let expected = if wants_chunks { DataPoll::Pending } else { DataPoll::Message(b"d".to_vec().into()) };
+            let expected =
+                if wants_chunks { DataPoll::Pending } else { DataPoll::Message(b"d".to_vec().into()) };
             assert_eq!(connection.poll_data().unwrap(), expected);
         }
     }

@@ -1,8 +1,8 @@
 //! The closing handshake (RFC 6455 §5.5.1 and §7): who begins, what still goes out, and what is told at the end.
 
 use ws_core::{
-    TransportError, CloseCode, CloseFrame, Event, InvalidClose, MessageKind, Machine, Message, Role, SendError, Initiator,
-    StreamError,
+    CloseCode, CloseFrame, Event, Initiator, InvalidClose, Machine, Message, MessageKind, Role, SendError,
+    StreamError, TransportError,
 };
 
 use crate::support::*;
@@ -168,7 +168,11 @@ fn when_a_connection_that_withholds_answers_only_the_message_that_has_begun_to_l
             assert_eq!(frames(role, &sent), expected, "{role:?} after {written} bytes");
             connection.handle_read(0, at(0));
             drain(&mut connection);
-            assert_eq!(closed(&connection), (1000, "", Initiator::Remote, true, 3 - whole), "after {written} bytes");
+            assert_eq!(
+                closed(&connection),
+                (1000, "", Initiator::Remote, true, 3 - whole),
+                "after {written} bytes"
+            );
         }
     }
 }

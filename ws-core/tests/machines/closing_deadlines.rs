@@ -1,6 +1,6 @@
 //! A silent peer costs `close_timeout`, counted from when our Close has left, and no more.
 
-use ws_core::{TransportError, CloseCode, Event, Machine, Role, Initiator, Timeout};
+use ws_core::{CloseCode, Event, Initiator, Machine, Role, Timeout, TransportError};
 
 use crate::support::*;
 

@@ -99,7 +99,9 @@ fn chunks_come_as_data_too() {
     let mut connection = open(Role::Client, &quiet());
     connection.receive_chunks(true);
     feed(&mut connection, &frame(Role::Server, BINARY, b"chunk"), at(0));
-    assert!(matches!(connection.poll_data(), Ok(DataPoll::Chunk(chunk)) if chunk.last && chunk.bytes == "chunk"));
+    assert!(
+        matches!(connection.poll_data(), Ok(DataPoll::Chunk(chunk)) if chunk.last && chunk.bytes == "chunk")
+    );
     assert_eq!(data(&mut connection), [Ok(DataPoll::Pending)]);
 }
 

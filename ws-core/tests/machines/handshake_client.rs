@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::{Digest, Sha1};
 use ws_core::{
-    TransportError, ClientHandshake, CloseCode, Config, Event, HandshakeError, Machine, Random, Response,
-    ResponseError,
+    ClientHandshake, CloseCode, Config, Event, HandshakeError, Machine, Random, Response, ResponseError,
+    TransportError,
 };
 
 use crate::handshake_request::{field, handshake, request, sent};

@@ -1,8 +1,8 @@
 //! The server's opening handshake (RFC 6455 §4.2): which requests it reports, and how it answers the others.
 
 use ws_core::{
-    Accept, TransportError, Config, Event, HandshakeError, Machine, Random, Reject, Request, RequestError, Role,
-    ServerHandshake,
+    Accept, Config, Event, HandshakeError, Machine, Random, Reject, Request, RequestError, Role,
+    ServerHandshake, TransportError,
 };
 
 use crate::support::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_core::{Config, Connection, Event, Machine, Role, Initiator, Timeout};
+use ws_core::{Config, Connection, Event, Initiator, Machine, Role, Timeout};
 
 use crate::support::*;
 

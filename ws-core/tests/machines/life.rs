@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_core::{Connection, Instant, MessageKind, Machine, MessageRef, Random, Role, Initiator, Timeout};
+use ws_core::{Connection, Initiator, Instant, Machine, MessageKind, MessageRef, Random, Role, Timeout};
 
 use crate::keepalive::{config, first_ping, pong, wake};
 use crate::support::*;

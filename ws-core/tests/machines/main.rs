@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
+mod borrowing;
 mod bounded;
+mod chunks;
 mod closing;
 mod closing_deadlines;
 mod data;
@@ -12,7 +14,6 @@ mod handshake_request;
 mod handshake_server;
 mod keepalive;
 mod life;
-mod chunks;
 mod properties;
 mod replies;
 mod replies_deadlines;
@@ -21,4 +22,3 @@ mod streaming;
 mod support;
 mod utf8;
 mod violations;
-mod borrowing;

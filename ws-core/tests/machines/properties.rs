@@ -6,7 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ws_core::frame::{Header, Opcode, Rules};
 use ws_core::{
-    CloseCode, Config, Connection, Event, MessageKind, Machine, Message, MessageRef, Chunk, Role, SendError, ForEachEnd,
+    Chunk, CloseCode, Config, Connection, Event, ForEachEnd, Machine, Message, MessageKind, MessageRef, Role,
+    SendError,
 };
 
 use crate::support::*;
@@ -76,7 +77,8 @@ fn chunks<'a>(mut bytes: &'a [u8], lengths: &'a [usize]) -> impl Iterator<Item =
 fn to_bytes(sender: Role, all: &[Sent]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for Sent { message, fragments } in all {
-        let mut first = u8::from(message.kind() == MessageKind::Text) + 2 * u8::from(message.kind() == MessageKind::Binary);
+        let mut first = u8::from(message.kind() == MessageKind::Text)
+            + 2 * u8::from(message.kind() == MessageKind::Binary);
         let mut start = 0;
         for (n, (controls, end)) in fragments.iter().enumerate() {
             for control in controls {

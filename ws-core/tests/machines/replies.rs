@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use ws_core::{
-    TransportError, CloseCode, CloseFrame, Config, Connection, DataPoll, Event, Machine, Message, PingError, Role,
-    SendError, Initiator, StreamError,
+    CloseCode, CloseFrame, Config, Connection, DataPoll, Event, Initiator, Machine, Message, PingError, Role,
+    SendError, StreamError, TransportError,
 };
 
 use crate::support::*;

@@ -1,7 +1,8 @@
 //! The time for replies to a peer that has begun to close: `close_timeout`, from the read that brought its Close frame.
 
 use ws_core::{
-    CloseCode, Connection, Event, Machine, Message, PingError, Role, SendError, Initiator, StreamError, Timeout,
+    CloseCode, Connection, Event, Initiator, Machine, Message, PingError, Role, SendError, StreamError,
+    Timeout,
 };
 
 use crate::replies::{closes, goodbye};

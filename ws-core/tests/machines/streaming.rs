@@ -1,6 +1,6 @@
 //! A message sent as a stream: in parts, never whole in memory, and never cut without the peer seeing it.
 
-use ws_core::{MessageKind, Machine, Message, Role, SendError, Initiator, StreamError};
+use ws_core::{Initiator, Machine, Message, MessageKind, Role, SendError, StreamError};
 
 use crate::support::*;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{
-    Closed, Config, Connection, Error, Event, Instant, Machine, Message, Random, Role, Initiator, Timeout,
+    Closed, Config, Connection, Error, Event, Initiator, Instant, Machine, Message, Random, Role, Timeout,
     ViolationKind,
 };
 

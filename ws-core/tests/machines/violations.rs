@@ -1,6 +1,6 @@
 //! What a peer must not send (RFC 6455 §5 and §7.4): each rule, at every cut of the bytes that break it.
 
-use ws_core::{Config, Event, Machine, Role, SendError, Initiator, ViolationKind as Kind};
+use ws_core::{Config, Event, Initiator, Machine, Role, SendError, ViolationKind as Kind};
 
 use crate::support::*;
 
@@ -139,7 +139,11 @@ fn a_violation_is_reported_once_answered_with_its_code_and_everything_after_it_i
             let before = &seen[..seen.len() - 2];
             let is_harmless = |seen: &Seen| matches!(seen, Seen::Event(Event::Ping(_) | Event::Message(_)));
             assert!(before.iter().all(is_harmless), "{role:?}, {rule}: {before:?}");
-            assert_eq!((closed.code, closed.initiator, closed.clean), (code, Initiator::Local, false), "{role:?}, {rule}");
+            assert_eq!(
+                (closed.code, closed.initiator, closed.clean),
+                (code, Initiator::Local, false),
+                "{role:?}, {rule}"
+            );
             let mut sent = frames(role, &sent);
             assert_eq!(sent.pop(), Some((CLOSE, code.to_be_bytes().to_vec())), "{role:?}, {rule}");
             assert!(sent.iter().all(|(first, _)| *first == PONG), "{role:?}, {rule}: {sent:?}");

@@ -5,7 +5,7 @@ use std::fmt;
 
 use rustls::Connection;
 use ws_core::bytes::BytesMut;
-use ws_core::{TransportError, Direction, Instant, Machine, Outbound};
+use ws_core::{Direction, Instant, Machine, Outbound, TransportError};
 
 use super::error::TlsError;
 use super::records::Records;
@@ -44,7 +44,7 @@ pub struct Tls<M> {
     pub(super) inbound: BytesMut,
     pub(super) outbound: Outbound,
     pub(super) records: Records,
-    pub(super) phase: Phase,
+    pub(super) phase: TlsPhase,
     /// Whether the machine inside is still to be told how the stream ends.
     pub(super) is_reading: bool,
     /// Whether the peer has sent anything yet.
@@ -61,7 +61,7 @@ pub struct Tls<M> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum TlsPhase {
     Handshake,
     Open,
     /// Nothing is encrypted any more, as nothing can be written. What comes is still received.
@@ -86,7 +86,7 @@ impl<M> Tls<M> {
             inbound: BytesMut::new(),
             outbound: Outbound::default(),
             records: Records::default(),
-            phase: Phase::Handshake,
+            phase: TlsPhase::Handshake,
             is_reading: true,
             has_heard: false,
             broken: None,
@@ -159,7 +159,7 @@ impl<M> Tls<M> {
 
     /// Whether TLS is not up yet.
     pub fn is_handshaking(&self) -> bool {
-        self.phase == Phase::Handshake
+        self.phase == TlsPhase::Handshake
     }
 
     /// The TLS session: its version, cipher suite, certificates, and whether it was resumed.
@@ -184,13 +184,13 @@ impl<M: Machine> Tls<M> {
         self.outbound.finish();
         self.records.forget();
         let was_reading = std::mem::take(&mut self.is_reading);
-        match std::mem::replace(&mut self.phase, Phase::Failed) {
-            Phase::Handshake => {
-                self.phase = Phase::Refused;
+        match std::mem::replace(&mut self.phase, TlsPhase::Failed) {
+            TlsPhase::Handshake => {
+                self.phase = TlsPhase::Refused;
                 self.failure = Some(error);
             }
-            Phase::Refused | Phase::Failed => {}
-            Phase::Open | Phase::Mute | Phase::Closed => {
+            TlsPhase::Refused | TlsPhase::Failed => {}
+            TlsPhase::Open | TlsPhase::Mute | TlsPhase::Closed => {
                 if was_reading {
                     let reason = self.reason(error);
                     self.inner.handle_error(TransportError::read(reason), now);
@@ -219,7 +219,7 @@ impl<M: Machine> Machine for Tls<M> {
         self.now = now;
         if n == 0 {
             self.stream_ended(now);
-        } else if matches!(self.phase, Phase::Closed | Phase::Failed | Phase::Refused) {
+        } else if matches!(self.phase, TlsPhase::Closed | TlsPhase::Failed | TlsPhase::Refused) {
             self.inbound = BytesMut::new();
         } else {
             self.received(now);
@@ -238,7 +238,7 @@ impl<M: Machine> Machine for Tls<M> {
         let n_taken = n.min(self.outbound.len());
         self.outbound.acknowledge(n_taken);
         let carried = self.records.wrote(n_taken);
-        if carried > 0 || (n == 0 && self.phase != Phase::Handshake) {
+        if carried > 0 || (n == 0 && self.phase != TlsPhase::Handshake) {
             self.inner.handle_write(carried, now);
         } else if n_taken > 0 {
             self.inner.handle_progress(now);
@@ -252,7 +252,7 @@ impl<M: Machine> Machine for Tls<M> {
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
-            Direction::Read if self.phase == Phase::Handshake => {
+            Direction::Read if self.phase == TlsPhase::Handshake => {
                 let first = self.broken.take().unwrap_or(error);
                 self.fail(TlsError::Transport(first), now);
             }
@@ -266,11 +266,11 @@ impl<M: Machine> Machine for Tls<M> {
                 self.outbound.finish();
                 self.records.forget();
                 match self.phase {
-                    Phase::Handshake => self.broken = Some(error),
-                    Phase::Failed | Phase::Refused => {}
-                    Phase::Open | Phase::Mute | Phase::Closed => {
-                        if self.phase == Phase::Open {
-                            self.phase = Phase::Mute;
+                    TlsPhase::Handshake => self.broken = Some(error),
+                    TlsPhase::Failed | TlsPhase::Refused => {}
+                    TlsPhase::Open | TlsPhase::Mute | TlsPhase::Closed => {
+                        if self.phase == TlsPhase::Open {
+                            self.phase = TlsPhase::Mute;
                         }
                         self.inner.handle_error(error, now);
                         if self.inner.outbound().has_lost() {
@@ -285,10 +285,10 @@ impl<M: Machine> Machine for Tls<M> {
     fn poll_event(&mut self) -> Result<Option<M::Event>, TlsFailure<M::Error>> {
         match self.failure.take() {
             Some(error) => Err(TlsFailure::Tls(error)),
-            None if self.phase == Phase::Refused => Ok(None),
+            None if self.phase == TlsPhase::Refused => Ok(None),
             None => self.inner.poll_event().map_err(|error| match self.broken.take() {
                 // It has waited for TLS, which could not come up.
-                Some(broken) if self.phase == Phase::Handshake => {
+                Some(broken) if self.phase == TlsPhase::Handshake => {
                     TlsFailure::Tls(TlsError::Transport(broken))
                 }
                 _ => TlsFailure::Inner(error),
@@ -297,7 +297,7 @@ impl<M: Machine> Machine for Tls<M> {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        if self.phase == Phase::Refused { None } else { self.inner.poll_timeout() }
+        if self.phase == TlsPhase::Refused { None } else { self.inner.poll_timeout() }
     }
 
     fn handle_timeout(&mut self, now: Instant) {

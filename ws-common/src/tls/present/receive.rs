@@ -4,10 +4,10 @@ use std::io::BufRead;
 
 use rustls::Connection;
 use ws_core::bytes::Bytes;
-use ws_core::{TransportError, Instant, Machine};
+use ws_core::{Instant, Machine, TransportError};
 
 use super::error::TlsError;
-use super::machine::{Phase, Tls};
+use super::machine::{Tls, TlsPhase};
 use super::send::records_left;
 use crate::system::buffer_pool;
 use crate::trace;
@@ -28,8 +28,8 @@ impl<M: Machine> Tls<M> {
             return self.fail(error, now);
         }
         let Decrypted { plaintext, result } = self.decrypt();
-        if self.phase == Phase::Handshake && !self.session.is_handshaking() {
-            self.phase = Phase::Open;
+        if self.phase == TlsPhase::Handshake && !self.session.is_handshaking() {
+            self.phase = TlsPhase::Open;
             trace::secured(&self.session);
             self.records_left = records_left(&self.session);
         }
@@ -46,7 +46,7 @@ impl<M: Machine> Tls<M> {
 
     /// The peer's close_notify came.
     fn peer_closed(&mut self, now: Instant) {
-        if self.phase == Phase::Handshake {
+        if self.phase == TlsPhase::Handshake {
             return self.fail(TlsError::UnexpectedEof, now);
         }
         self.is_reading = false;
@@ -58,10 +58,10 @@ impl<M: Machine> Tls<M> {
         if !std::mem::take(&mut self.is_reading) {
             return;
         }
-        if self.phase == Phase::Closed {
+        if self.phase == TlsPhase::Closed {
             // Nobody is interested in whether it was cut.
             self.inner.handle_read(0, now);
-        } else if self.phase == Phase::Handshake {
+        } else if self.phase == TlsPhase::Handshake {
             let error = self.broken.take().map_or(TlsError::UnexpectedEof, TlsError::Transport);
             self.fail(error, now);
         } else {

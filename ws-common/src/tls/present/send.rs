@@ -4,10 +4,10 @@ use std::io::{IoSlice, Write};
 
 use rustls::{Connection, ProtocolVersion, SupportedCipherSuite};
 use ws_core::bytes::Buf;
-use ws_core::{TransportError, Machine};
+use ws_core::{Machine, TransportError};
 
 use super::error::TlsError;
-use super::machine::{Phase, Tls};
+use super::machine::{Tls, TlsPhase};
 
 /// No more is encrypted while so many bytes of ciphertext wait.
 const MAX_CIPHERTEXT: usize = 64 * 1024;
@@ -22,11 +22,11 @@ const PIECES: usize = 16;
 impl<M: Machine> Tls<M> {
     /// Encrypts what there is room for.
     pub(super) fn encrypt(&mut self) {
-        if matches!(self.phase, Phase::Failed | Phase::Refused) || self.broken.is_some() {
+        if matches!(self.phase, TlsPhase::Failed | TlsPhase::Refused) || self.broken.is_some() {
             return;
         }
         self.drop_given_up();
-        if matches!(self.phase, Phase::Mute | Phase::Closed) {
+        if matches!(self.phase, TlsPhase::Mute | TlsPhase::Closed) {
             return self.finish_quietly();
         }
         while self.outbound.len() < MAX_CIPHERTEXT {
@@ -36,7 +36,7 @@ impl<M: Machine> Tls<M> {
             }
             let plaintext = self.inner.outbound();
             let is_finished = plaintext.is_finished();
-            if plaintext.has_remaining() && self.phase == Phase::Open {
+            if plaintext.has_remaining() && self.phase == TlsPhase::Open {
                 if !self.encrypt_record() {
                     return self.keys_exhausted();
                 }
@@ -90,7 +90,7 @@ impl<M: Machine> Tls<M> {
             self.outbound.lose();
         }
         self.outbound.finish();
-        self.phase = Phase::Closed;
+        self.phase = TlsPhase::Closed;
     }
 
     /// The machine inside has given up what it had queued, whether encrypted or not: a peer that takes nothing shall not be
@@ -103,7 +103,7 @@ impl<M: Machine> Tls<M> {
             self.outbound.lose();
             self.outbound.finish();
             self.records.forget();
-            self.phase = Phase::Mute;
+            self.phase = TlsPhase::Mute;
         }
     }
 
@@ -111,7 +111,7 @@ impl<M: Machine> Tls<M> {
     /// matter either.
     fn finish_quietly(&mut self) {
         if self.inner.outbound().is_finished() {
-            self.phase = Phase::Closed;
+            self.phase = TlsPhase::Closed;
         }
     }
 
@@ -119,7 +119,7 @@ impl<M: Machine> Tls<M> {
     fn keys_exhausted(&mut self) {
         // Without a close_notify: what the peer says may still be received, and must be answered by an alert if it is wrong.
         self.outbound.finish();
-        self.phase = Phase::Mute;
+        self.phase = TlsPhase::Mute;
         let reason = self.reason(TlsError::KeysExhausted);
         self.inner.handle_error(TransportError::write(reason), self.now);
     }

@@ -1,6 +1,8 @@
 //! Plain text where TLS was expected, and TLS where plain text was.
 
-use ws_common::{proxy::ProxyError, tls::TlsError, AcceptError, AcceptOptions, ConnectError, End};
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, proxy::ProxyError, reconnect::DisconnectReason, tls::TlsError,
+};
 use ws_core::{HandshakeError, RequestError};
 
 use super::ways::{DIRECT, Place, Way};
@@ -19,7 +21,7 @@ fn a_client_of_wss_is_told_that_a_server_does_not_speak_tls() {
             assert!(matches!(error, ConnectError::Tls(TlsError::NotTls(_))), "{error:?}");
             assert!(error.to_string().contains("does not speak TLS"), "{error}");
             assert!(error.to_string().contains("is it meant to be ws, not wss?"), "{error}");
-            assert!(!End::Failed(&error).is_transient());
+            assert!(!DisconnectReason::Failed(&error).is_transient());
             // And the server knows, too.
             let Some(AcceptError::Handshake(HandshakeError::Request(error))) = &far.server.error else {
                 panic!("{:?}", far.server.error)
@@ -49,7 +51,7 @@ fn a_client_of_ws_is_told_that_a_server_speaks_tls() {
                 "{error:?}"
             );
             assert!(error.to_string().contains("wss"), "{error}");
-            assert!(!End::Failed(&error).is_transient());
+            assert!(!DisconnectReason::Failed(&error).is_transient());
             let Some(AcceptError::Tls(error @ TlsError::NotTls(start))) = &far.server.error else {
                 panic!("{:?}", far.server.error)
             };
@@ -72,7 +74,7 @@ fn an_alert_tells_a_client_of_ws_as_much() {
             "{error:?}"
         );
         assert!(error.to_string().contains("wss://"), "{error}");
-        assert!(!End::Failed(&error).is_transient());
+        assert!(!DisconnectReason::Failed(&error).is_transient());
     }
 }
 

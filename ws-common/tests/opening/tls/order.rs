@@ -1,7 +1,7 @@
 //! However bytes are cut, and in whatever order a driver writes, reads and asks, the same things happen.
 
 use proptest::prelude::*;
-use ws_common::{ServerUpgrade, MaybeTls, ClientUpgrade};
+use ws_common::{ClientUpgrade, MaybeTls, ServerUpgrade};
 use ws_core::{Accept, CloseCode, Connection, Event, Machine, Message, Random};
 
 use super::authority::VERSIONS;
@@ -38,7 +38,7 @@ impl End {
 
     fn write(&mut self, limit: usize, other: &mut Self) -> bool {
         let (bytes, ends) = match &mut self.state {
-            State::Opening(machine) => said(&mut **machine, limit),
+            State::ClientUpgrade(machine) => said(&mut **machine, limit),
             State::ServerUpgrade(machine) => said(&mut **machine, limit),
             State::Open(machine) => said(&mut **machine, limit),
             State::None => return false,
@@ -53,7 +53,7 @@ impl End {
         let bytes: Vec<u8> = self.coming.drain(..n).collect();
         let ends = n == 0 && self.is_ending && !self.seen.iter().any(|seen| seen == "end");
         match &mut self.state {
-            State::Opening(machine) => heard(&mut **machine, &bytes, ends),
+            State::ClientUpgrade(machine) => heard(&mut **machine, &bytes, ends),
             State::ServerUpgrade(machine) => heard(&mut **machine, &bytes, ends),
             State::Open(machine) => heard(&mut **machine, &bytes, ends),
             State::None => {}
@@ -67,8 +67,8 @@ impl End {
     fn ask(&mut self, messages: &[String]) -> bool {
         let before = self.seen.len();
         match std::mem::replace(&mut self.state, State::None) {
-            State::Opening(mut machine) => match machine.poll_event().unwrap() {
-                None => self.state = State::Opening(machine),
+            State::ClientUpgrade(mut machine) => match machine.poll_event().unwrap() {
+                None => self.state = State::ClientUpgrade(machine),
                 Some(opened) => {
                     self.seen.push(format!("open {}", opened.response.status()));
                     self.enter(opened.connection, messages, false);
@@ -147,7 +147,7 @@ proptest! {
         let options = place.options_with(DIRECT, place.authority.connector(VERSIONS[version]));
         let accept = ws_common::AcceptOptions::default().config(quiet()).tls(place.acceptor.clone());
         let accepting = ServerUpgrade::new(&accept, Random::from_seed([5; 32]), at(0)).unwrap();
-        let mut client = End::new(State::Opening(Box::new(opening(&options))));
+        let mut client = End::new(State::ClientUpgrade(Box::new(opening(&options))));
         let mut server = End::new(State::ServerUpgrade(Box::new(accepting)));
         let messages: Vec<_> = lengths.iter().map(|len| "x".repeat(*len)).collect();
         // These again and again, until nothing comes of any of them.

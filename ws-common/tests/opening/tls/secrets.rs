@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_common::{tls::TlsOptions, ConnectOptions};
+use ws_common::{ConnectOptions, tls::TlsOptions};
 
 use super::authority::Authority;
 use super::ways::{NESTED, Place, WAYS};

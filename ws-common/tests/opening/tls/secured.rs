@@ -1,7 +1,12 @@
 //! `wss`, and `https` proxies: what opens, and what breaks where.
 
-use ws_common::{reconnect::DisconnectReason, proxy::{ProxyError, ProxyStep}, tls::TlsError, ConnectError, Opened, ClientUpgrade, Phase};
-use ws_core::{TransportError, CloseCode, HandshakeError, Machine};
+use ws_common::{
+    ClientUpgrade, ConnectError, Opened, Phase,
+    proxy::{ProxyError, ProxyStep},
+    reconnect::DisconnectReason,
+    tls::TlsError,
+};
+use ws_core::{CloseCode, HandshakeError, Machine, TransportError};
 
 use super::authority::VERSIONS;
 use super::ways::{DIRECT, NESTED, Place, WAYS, Way};

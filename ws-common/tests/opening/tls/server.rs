@@ -1,7 +1,7 @@
 //! The server's side: what it waits for, and how that fails.
 
-use ws_common::{tls::TlsError, AcceptError, AcceptOptions, ServerUpgrade, Phase};
-use ws_core::{Accept, TransportError, HandshakeError, Machine, Random, Reject};
+use ws_common::{AcceptError, AcceptOptions, Phase, ServerUpgrade, tls::TlsError};
+use ws_core::{Accept, HandshakeError, Machine, Random, Reject, TransportError};
 
 use super::ways::{DIRECT, Place};
 use crate::far::Far;

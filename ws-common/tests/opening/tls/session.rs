@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use ws_common::{session::{ClientBuilder, Delivery, Session, Status}, tls::TlsError, AcceptError, AcceptOptions};
+use ws_common::{
+    AcceptError, AcceptOptions,
+    session::{ClientBuilder, Delivery, Session, Status},
+    tls::TlsError,
+};
 use ws_core::{CloseCode, Machine};
 
 use super::authority::{Authority, VERSIONS};

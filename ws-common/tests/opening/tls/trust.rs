@@ -6,8 +6,14 @@ use rcgen::date_time_ymd;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion};
-use ws_common::{proxy::ProxyError, tls::{TlsAcceptor, TlsConnector, TlsError}, AcceptError, AcceptOptions, ConnectError, End, Phase, rustls};
-use ws_core::{TransportError, Machine};
+use ws_common::{
+    AcceptError, AcceptOptions, ConnectError, Phase,
+    proxy::ProxyError,
+    reconnect::DisconnectReason,
+    rustls,
+    tls::{TlsAcceptor, TlsConnector, TlsError},
+};
+use ws_core::{Machine, TransportError};
 
 use super::authority::{Authority, Identity, VERSIONS, provider};
 use super::ways::{DIRECT, NESTED, Place, Way};
@@ -45,8 +51,8 @@ fn a_certificate_that_is_wrong_says_what_is_wrong_and_only_its_dates_pass() {
             assert_eq!(error.phase(), Phase::Tls);
             let is_dated = check(&TlsError::Expired(CertificateError::Expired))
                 || check(&TlsError::NotYetValid(CertificateError::NotValidYet));
-            assert_eq!(End::Failed(&error).is_transient(), is_dated, "{error}");
-            assert!(!End::Failed(&error).is_final());
+            assert_eq!(DisconnectReason::Failed(&error).is_transient(), is_dated, "{error}");
+            assert!(!DisconnectReason::Failed(&error).is_final());
             let ConnectError::Tls(error) = error else { panic!("{error:?}") };
             assert!(check(&error), "{error:?}");
             // The alert that says why has come.
@@ -139,7 +145,7 @@ fn a_certificate_of_the_client_that_is_missing_or_refused_is_said_in_every_versi
                 let mut far = place.far_with(way, acceptor.clone());
                 let error = failed(&mut opening(&place.options_with(way, tls)), &mut far, WHOLE);
                 assert_eq!(error.phase(), Phase::Tls, "{error:?}");
-                assert!(!End::Failed(&error).is_transient(), "{error:?}");
+                assert!(!DisconnectReason::Failed(&error).is_transient(), "{error:?}");
                 let ConnectError::Tls(error) = error else { panic!("{error:?}") };
                 assert!(error.is_certificate(), "{error:?}");
                 assert!(matches!(far.server.error, Some(AcceptError::Tls(_))), "{:?}", far.server.error);
@@ -165,7 +171,7 @@ fn a_proxy_that_refuses_the_clients_certificate_is_not_asked_again() {
             }
             let error = failed(&mut opening(&options), &mut far, WHOLE);
             assert_eq!(error.phase(), Phase::Proxy);
-            assert!(!End::Failed(&error).is_transient(), "{version:?}: {error:?}");
+            assert!(!DisconnectReason::Failed(&error).is_transient(), "{version:?}: {error:?}");
             let ConnectError::Proxy { source: error, .. } = error else { panic!("{error:?}") };
             assert!(TlsError::find(&error).is_some_and(TlsError::is_certificate), "{error:?}");
             assert!(matches!(error, ProxyError::Tls(_)), "{version:?}: {error:?}");

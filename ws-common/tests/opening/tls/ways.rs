@@ -1,6 +1,9 @@
 //! Every way to a server: with TLS or without, through each kind of proxy.
 
-use ws_common::{tls::{TlsAcceptor, TlsConnector}, AcceptOptions, ConnectOptions};
+use ws_common::{
+    AcceptOptions, ConnectOptions,
+    tls::{TlsAcceptor, TlsConnector},
+};
 
 use super::authority::Authority;
 use crate::far::{Far, Server};
