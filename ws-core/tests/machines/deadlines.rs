@@ -83,9 +83,3 @@ fn orders(depth: u32) -> impl Iterator<Item = Vec<Input>> {
     };
     (0..INPUTS.len().pow(depth)).map(digits)
 }
-
-/// [`Connection`] may grow only with a reason: a server holds many that are idle.
-#[test]
-fn a_connection_has_at_most_592_bytes_of_its_own() {
-    assert!(size_of::<Connection>() <= 592, "{}", size_of::<Connection>());
-}
