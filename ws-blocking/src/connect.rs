@@ -19,10 +19,9 @@ use ws_common::{
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
-use crate::driver::{Driver, Next};
-use crate::shared::Shared;
+use crate::driver::{Driver, Next, Until};
+use crate::shared::SharedConnection;
 use crate::transport::Transport;
-use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
 impl WebSocket {
@@ -105,7 +104,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Connected<
     }
 }
 
-/// What a thread has to say.
+/// The report of a thread.
 enum Told {
     Addresses(io::Result<Vec<SocketAddr>>),
     Dialed(AttemptId, io::Result<TcpStream>),
@@ -164,5 +163,5 @@ fn open<S: Transport>(
     let Opened { response, connection } = opened?;
     let longest_read = options.connection_config().shortest_timeout();
     let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(Duplex::new(connection)))?;
-    Ok((WebSocket::new(Shared::new(driver, None)), response))
+    Ok((WebSocket::new(SharedConnection::new(driver, None)), response))
 }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
-mod behind;
+mod background;
 mod call;
 mod client;
 mod clock;
@@ -10,16 +10,13 @@ mod compression;
 mod connect;
 mod driver;
 mod elapsed;
-mod line;
 mod listener;
 mod messages;
 mod shared;
 mod signal;
 mod split;
-mod state;
 mod stream;
 mod transport;
-mod waiters;
 mod websocket;
 
 pub use accept::Incoming;

@@ -2,11 +2,11 @@
 
 use ws_core::{Error, Message};
 
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::transport::Transport;
 
 /// The messages of a connection, as they come: `for message in &mut socket`.
-pub struct Messages<'a, S: Transport>(pub(crate) &'a Shared<S>);
+pub struct Messages<'a, S: Transport>(pub(crate) &'a SharedConnection<S>);
 
 impl<S: Transport> Iterator for Messages<'_, S> {
     type Item = Result<Message, Error>;

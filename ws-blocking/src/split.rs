@@ -11,7 +11,7 @@ use ws_core::{
 };
 
 use crate::messages::Messages;
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
 
@@ -20,14 +20,14 @@ use crate::transport::Transport;
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<S: Transport>(pub(crate) Arc<Shared<S>>);
+pub struct Sender<S: Transport>(pub(crate) Arc<SharedConnection<S>>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
 /// While it waits, it also writes what was queued before, if no other thread does.
-pub struct Receiver<S: Transport>(Arc<Shared<S>>);
+pub struct Receiver<S: Transport>(Arc<SharedConnection<S>>);
 
-pub(crate) fn split<S: Transport>(shared: Arc<Shared<S>>) -> (Sender<S>, Receiver<S>) {
+pub(crate) fn split<S: Transport>(shared: Arc<SharedConnection<S>>) -> (Sender<S>, Receiver<S>) {
     shared.set_consumer(Consumer::OtherHalf);
     (Sender(shared.clone()), Receiver(shared))
 }

@@ -14,7 +14,7 @@ use ws_core::{
 use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::messages::Messages;
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
@@ -27,7 +27,7 @@ use crate::transport::Transport;
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<S: Transport = TcpStream> {
-    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) shared: Arc<SharedConnection<S>>,
 }
 
 impl<S: Transport> WebSocket<S> {
@@ -38,10 +38,10 @@ impl<S: Transport> WebSocket<S> {
     pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
         let duplex = Duplex::new(MaybeTls::plain(connection));
         let driver = Driver::new(transport, duplex, epoch, config.shortest_timeout());
-        Self::new(Shared::new(driver, None))
+        Self::new(SharedConnection::new(driver, None))
     }
 
-    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedConnection<S>>) -> Self {
         Self { shared }
     }
 

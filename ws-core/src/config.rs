@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::deadlines;
 #[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 use crate::deflate::DeflateChoice;
@@ -155,11 +156,10 @@ impl Config {
         self
     }
 
-    /// The shortest time between anything that happens and a deadline that comes of it.
+    /// Shortest time between an input and a deadline that the input starts.
     ///
-    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread brings
-    /// about while it waits.
+    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread starts while it waits.
     pub fn shortest_timeout(&self) -> Duration {
-        [self.pong_timeout, self.write_timeout].into_iter().flatten().fold(self.close_timeout, Duration::min)
+        deadlines::shortest(self)
     }
 }

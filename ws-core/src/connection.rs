@@ -14,11 +14,12 @@ use bytes::{Bytes, BytesMut};
 
 use crate::close::Closed;
 use crate::config::Config;
+use crate::deadlines::{Deadline, Deadlines};
 use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout};
 use crate::frame::Role;
 use crate::inbound::Inbound;
-use crate::keepalive::{Due, Keepalive, earliest};
+use crate::keepalive::Keepalive;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
@@ -29,6 +30,7 @@ use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
 
 pub use borrowed::{ForEachEnd, Responder};
+use close::Answering;
 use closing::Closing;
 use read_ahead::ReadAhead;
 pub use receiving::DataPoll;
@@ -55,11 +57,13 @@ pub struct Connection {
     send: Send,
     keepalive: Keepalive,
     closing: Closing,
+    deadlines: Deadlines,
     ahead: ReadAhead,
     /// A chunk of a message was handed out, and was not its last.
     is_within_chunks: bool,
     /// A chunk was dropped while we wait for the end.
     is_cut: bool,
+    answering: Answering,
     /// What the driver said last.
     now: Instant,
     /// When bytes came last.
@@ -90,14 +94,17 @@ impl Connection {
         outbound: Outbound,
         now: Instant,
     ) -> Self {
+        let mut deadlines = Deadlines::new(config);
         Self {
             receive: Receive::new(role, config),
-            keepalive: Keepalive::new(config, &mut random, now),
+            keepalive: Keepalive::new(config, &mut random, &mut deadlines, now),
             send: Send::new(role, config, random, &outbound),
-            closing: Closing::new(config.close_timeout),
+            closing: Closing::default(),
+            deadlines,
             ahead: ReadAhead::new(config.max_read_ahead),
             is_within_chunks: false,
             is_cut: false,
+            answering: Answering::default(),
             inbound: inbound.into(),
             outbound,
             now,
@@ -131,7 +138,7 @@ impl Connection {
     /// It never becomes `true` again.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.closing.is_open()
+        self.closing.is_open(self.answering.withholds)
     }
 
     /// The counts of this connection so far: frames, messages and bytes in each direction, bytes that wait, and round-trip times.
@@ -168,14 +175,14 @@ impl Connection {
     /// Reading is paused, because the user takes nothing. The deadline for a pong stands still, since a sign of life would not be
     /// seen. Pings go on.
     pub fn pause(&mut self, now: Instant) {
-        self.keepalive.pause(now);
+        self.keepalive.pause(&mut self.deadlines, now);
     }
 
     /// Reading goes on, and the deadline for a pong with the time that was left of it. The driver reads before it looks at the
     /// clock, so that bytes which wait in the socket count.
     #[inline]
     pub fn resume(&mut self, now: Instant) {
-        self.keepalive.resume(now);
+        self.keepalive.resume(&mut self.deadlines, now);
     }
 
     /// The fast path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
@@ -239,8 +246,8 @@ impl Connection {
             }
             Received::Close(frame) => {
                 // Nobody waits for a pong any more, and the deadline is that of the closing handshake.
-                self.keepalive.stop();
-                self.closing.received(frame.clone(), self.read_at);
+                self.keepalive.stop(&mut self.deadlines);
+                self.closing.received(frame.clone(), &mut self.deadlines, self.read_at);
                 self.drop_inbound();
                 self.finish_if_complete();
                 Event::Closing(frame)
@@ -248,10 +255,17 @@ impl Connection {
         }
     }
 
+    fn ping_due(&mut self, now: Instant) {
+        if self.keepalive.due(&mut self.deadlines, now) {
+            let nonce = self.send.nonce();
+            self.queue_ping(Bytes::copy_from_slice(&nonce));
+        }
+    }
+
     /// Everything that came was looked at: is this the end?
     #[inline]
     fn poll_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.closing.may_end() { self.end() } else { Ok(None) }
+        if self.closing.may_end(self.answering.withholds) { self.end() } else { Ok(None) }
     }
 }
 
@@ -268,10 +282,10 @@ impl Machine for Connection {
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
         if n == 0 {
-            self.closing.eof(now);
+            self.closing.eof(&mut self.deadlines, now);
         } else {
             self.read_at = now;
-            self.keepalive.heard();
+            self.keepalive.heard(&mut self.deadlines);
         }
         if !self.closing.is_receiving() {
             // Nothing means anything any more; it is only read to see the end of the stream.
@@ -290,28 +304,28 @@ impl Machine for Connection {
         self.now = now;
         if n == 0 {
             if !self.outbound.is_empty() {
-                self.keepalive.write_blocked(now);
+                self.deadlines.start_once(Deadline::Write, now);
             }
             return;
         }
         self.outbound.acknowledge(n);
         let pings = self.send.wrote(&mut self.outbound);
-        self.keepalive.wrote(pings, now);
-        self.closing.wrote(self.outbound.is_empty(), now);
+        self.keepalive.wrote(pings, &mut self.deadlines, now);
+        self.closing.wrote(self.outbound.is_empty(), &mut self.deadlines, now);
     }
 
     fn handle_progress(&mut self, now: Instant) {
         self.now = now;
-        self.keepalive.wrote(0, now);
-        self.closing.wrote(false, now);
+        self.keepalive.wrote(0, &mut self.deadlines, now);
+        self.closing.wrote(false, &mut self.deadlines, now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
-            Direction::Read => self.closing.read_failed(error, now),
+            Direction::Read => self.closing.read_failed(error, &mut self.deadlines, now),
             Direction::Write => {
-                self.closing.write_failed(error, now);
+                self.closing.write_failed(error, &mut self.deadlines, now);
                 self.drop_unsent();
             }
         }
@@ -333,22 +347,17 @@ impl Machine for Connection {
 
     #[inline]
     fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.closing.deadline(), self.keepalive.deadline())
+        self.deadlines.min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        if self.closing.is_due(now) {
-            return self.close_overdue(now);
-        }
-        match self.keepalive.due(now) {
+        match self.deadlines.passed(now) {
             None => {}
-            Some(Due::PongMissing) => self.missed(Timeout::Pong),
-            Some(Due::WriteBlocked) => self.missed(Timeout::Write),
-            Some(Due::Ping) => {
-                let nonce = self.send.nonce();
-                self.queue_ping(Bytes::copy_from_slice(&nonce));
-            }
+            Some(Deadline::Close) => self.close_overdue(now),
+            Some(Deadline::Pong) => self.missed(Timeout::Pong),
+            Some(Deadline::Write) => self.missed(Timeout::Write),
+            Some(Deadline::Ping) => self.ping_due(now),
         }
     }
 }

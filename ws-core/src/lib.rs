@@ -7,6 +7,7 @@ mod close;
 mod close_frame;
 mod config;
 mod connection;
+mod deadlines;
 #[cfg_attr(not(feature = "deflate"), path = "deflate/disabled.rs")]
 mod deflate;
 mod error;
