@@ -231,7 +231,7 @@ impl Session {
     /// Whether messages are compressed that are queued from now on, on whichever connection they go out. Default: yes, where it
     /// was negotiated.
     pub fn compress(&mut self, wanted: bool) {
-        self.outbox.compress = wanted;
+        self.outbox.compressed.set(wanted);
     }
 
     /// Gives back the memory for compressing, if a connection is open; see

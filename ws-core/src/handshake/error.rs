@@ -6,6 +6,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
+pub use super::headers::InvalidHeader;
 use super::http::{HeadError, Response};
 use crate::extensions::InvalidExtension;
 use crate::machine::TransportError;
@@ -250,21 +251,3 @@ impl RequestError {
         }
     }
 }
-
-/// Why something cannot stand in the head of a handshake.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct InvalidHeader {
-    /// The header, or the part of the request line.
-    pub name: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-impl fmt::Display for InvalidHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} cannot be set: {}", self.name, self.reason)
-    }
-}
-
-impl core::error::Error for InvalidHeader {}

@@ -9,9 +9,8 @@ use ws_core::{Direction, Instant, Machine, Outbound, TransportError};
 
 use super::error::TlsError;
 use super::records::Records;
-use crate::proxy::ProxyError;
 use crate::system::buffer_pool;
-use crate::tls::TlsFailure;
+use crate::tls::{Reason, TlsFailure};
 
 /// RFC 8446 §5.1: a record holds at most 2^14 bytes of plaintext.
 pub(super) const MAX_RECORD: usize = 1 << 14;
@@ -32,7 +31,7 @@ pub(super) const MAX_RECORD: usize = 1 << 14;
 ///   asks for `inbound`, those of the machine inside go to the [thread](crate::system::buffer_pool), and the next machine that reads takes them.
 /// - **Failures** until TLS is up are reported as [`TlsFailure::Tls`], once, and nothing follows. From then on TLS is the
 ///   transport of the machine inside: it is told by [`handle_error`](Machine::handle_error), and reports its own error, of which
-///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it), as [`ProxyError::Tls`] if the peer is an `https` proxy. The alert that tells the peer still leaves.
+///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it), as [`ProxyError::Tls`](crate::proxy::ProxyError::Tls) if the peer is an `https` proxy. The alert that tells the peer still leaves.
 /// - **The end**: when the machine inside has [finished](Outbound::is_finished), a close_notify goes out. The peer's close_notify is
 ///   the end of the stream for the machine inside; an end without it is [`TlsError::Truncated`] (RFC 8446 §6.1), which an open
 ///   WebSocket ignores once it has the peer's Close frame.
@@ -54,8 +53,8 @@ pub struct Tls<M> {
     pub(super) failure: Option<TlsError>,
     /// How many more records may be encrypted, where the keys cannot be changed.
     pub(super) records_left: u64,
-    /// Whether the peer is an `https` proxy.
-    is_proxys: bool,
+    /// The error that the machine inside is told of a failure of TLS.
+    reason: Reason,
     /// What the driver said last.
     pub(super) now: Instant,
 }
@@ -92,14 +91,15 @@ impl<M> Tls<M> {
             broken: None,
             failure: None,
             records_left: u64::MAX,
-            is_proxys: false,
+            reason: Into::into,
             now: Instant::EPOCH,
         }
     }
 
-    /// TLS with a proxy, whose failures are not to be taken for those of the target behind it.
-    pub(crate) fn with_proxy(self) -> Self {
-        Self { is_proxys: true, ..self }
+    /// The same with another error for the machine inside, so that failures of TLS with a proxy are not taken for those of the target
+    /// behind it.
+    pub(crate) fn with_reason(self, reason: Reason) -> Self {
+        Self { reason, ..self }
     }
 
     /// The machine inside. What it has queued is encrypted when [`outbound`](Machine::outbound) is asked for next.
@@ -151,7 +151,7 @@ impl<M> Tls<M> {
             broken: self.broken,
             failure: self.failure,
             records_left: self.records_left,
-            is_proxys: self.is_proxys,
+            reason: self.reason,
             now: self.now,
         };
         (self.inner, tls)
@@ -171,7 +171,7 @@ impl<M> Tls<M> {
 impl<M: Machine> Tls<M> {
     /// A failure, as the machine inside is told of it.
     pub(super) fn reason(&self, error: TlsError) -> Box<dyn Error + Send + Sync> {
-        if self.is_proxys { ProxyError::Tls(error).into() } else { error.into() }
+        (self.reason)(error)
     }
 
     /// TLS has failed. The alert that says so leaves, and nothing else.

@@ -9,7 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::connector::TlsConnector;
+use super::connector::{TlsConnector, server_name};
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
 use super::{ALPN, pem, provider};
@@ -136,12 +136,6 @@ impl Trust {
             Self::Anyone => Arc::new(AnyCertificate(provider.clone())),
         })
     }
-}
-
-/// A host name, or an IP address, an IPv6 address in brackets or without.
-pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, TlsConfigError> {
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(name.to_owned()))
 }
 
 /// Without keys.

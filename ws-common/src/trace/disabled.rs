@@ -1,16 +1,15 @@
-//! A build in which nobody traces: there is nothing to tell, and nothing of it is left.
+//! A build that does not trace.
 
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::{Reject, Request};
 
-use crate::connector::Route;
-use crate::error::{AcceptError, ConnectError, Phase};
 use crate::happy_eyeballs::AttemptId;
-use crate::options::ConnectOptions;
-use crate::reconnect::GiveUp;
+use crate::phase::Phase;
+use crate::target::Target;
 
 #[derive(Debug)]
 pub(crate) struct Reaching;
@@ -33,7 +32,7 @@ impl Reaching {
 pub(crate) struct Phases;
 
 impl Phases {
-    pub(crate) fn client(_options: &ConnectOptions, _route: &Route) -> Self {
+    pub(crate) fn client(_target: &Target, _proxy: Option<&dyn Display>) -> Self {
         Self
     }
 
@@ -53,9 +52,7 @@ impl Phases {
 
     pub(crate) fn opened(&mut self) {}
 
-    pub(crate) fn not_opened(&mut self, _error: &ConnectError) {}
-
-    pub(crate) fn not_accepted(&mut self, _error: &AcceptError) {}
+    pub(crate) fn not_opened(&mut self, _rejection: Option<u16>, _error: &dyn Display) {}
 }
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
@@ -63,4 +60,4 @@ pub(crate) fn secured(_session: &rustls::Connection) {}
 
 pub(crate) fn reconnecting(_attempt: u32, _delay: Duration) {}
 
-pub(crate) fn gave_up(_reason: &GiveUp) {}
+pub(crate) fn gave_up(_reason: &'static str) {}

@@ -10,7 +10,6 @@ use rustls::{ClientConfig, ClientConnection, Connection, SignatureScheme};
 
 use super::error::TlsConfigError;
 use super::machine::{MAX_RECORD, Tls};
-use super::options::server_name;
 
 /// A client's TLS, made once by [`TlsOptions::build`](super::TlsOptions::build) and used for every connection. A clone shares its
 /// sessions, so that a connection after the first is resumed, if the server lets it.
@@ -86,4 +85,10 @@ impl fmt::Debug for TlsConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConnector").field("server_name", &self.server_name).finish_non_exhaustive()
     }
+}
+
+/// A host name, or an IP address, an IPv6 address in brackets or without.
+pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, TlsConfigError> {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(name.to_owned()))
 }

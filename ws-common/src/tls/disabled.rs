@@ -7,8 +7,14 @@ use std::{error, fmt};
 use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Machine, Outbound, TransportError};
 
-use super::TlsFailure;
-use crate::error::ConnectError;
+use super::{Reason, TlsFailure};
+
+/// Whether this build has TLS.
+pub(crate) const IS_SUPPORTED: bool = false;
+
+pub(crate) fn default_connector() -> Option<Result<TlsConnector, TlsConfigError>> {
+    None
+}
 
 /// A client's TLS. There is none without one of the features `ring` and `aws-lc-rs`.
 #[derive(Clone, Debug)]
@@ -67,13 +73,16 @@ impl TlsError {
         match self.0 {}
     }
 
-    pub(crate) fn find<'a>(_: &'a (dyn error::Error + 'static)) -> Option<&'a Self> {
-        None
+    pub(crate) fn try_transport<T>(
+        self,
+        _judge: impl FnOnce(TransportError) -> Result<T, TransportError>,
+    ) -> Result<T, Self> {
+        match self.0 {}
     }
 }
 
 impl<M> Tls<M> {
-    pub(crate) fn with_proxy(self) -> Self {
+    pub(crate) fn with_reason(self, _reason: Reason) -> Self {
         match self.0 {}
     }
 
@@ -137,12 +146,6 @@ impl<M: Machine> Machine for Tls<M> {
 
     fn handle_timeout(&mut self, _now: Instant) {
         match self.0 {}
-    }
-}
-
-impl From<TlsError> for ConnectError {
-    fn from(error: TlsError) -> Self {
-        match error.0 {}
     }
 }
 

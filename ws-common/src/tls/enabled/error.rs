@@ -8,11 +8,6 @@ use rustls::{AlertDescription, CertificateError};
 use ws_core::TransportError;
 use ws_core::bytes::Bytes;
 
-use crate::error::{AcceptError, ConnectError};
-use crate::proxy::ProxyError;
-use crate::session::ClientError;
-use crate::tls::of_transport;
-
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -199,46 +194,14 @@ impl TlsError {
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
-    /// The failure of TLS that is behind `error`, if one is: itself, or one of its sources.
-    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(found) = Self::of(error) {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
-    }
-}
-
-/// Errors that show another one as if it were their own are none of its sources.
-impl TlsError {
-    fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        if let Some(ClientError::Connect(error)) = error.downcast_ref() {
-            return Self::of(error);
-        }
-        match (error.downcast_ref(), error.downcast_ref(), error.downcast_ref()) {
-            (
-                Some(ConnectError::Tls(error) | ConnectError::Proxy { source: ProxyError::Tls(error), .. }),
-                _,
-                _,
-            )
-            | (_, Some(ProxyError::Tls(error)), _)
-            | (_, _, Some(AcceptError::Tls(error))) => Some(error),
-            _ => error.downcast_ref(),
-        }
-    }
-}
-
-/// Within TLS with an `https` proxy, that is the transport.
-impl From<TlsError> for ConnectError {
-    fn from(error: TlsError) -> Self {
-        match error {
-            TlsError::Transport(broken) => {
-                of_transport(broken).unwrap_or_else(|broken| Self::Tls(TlsError::Transport(broken)))
-            }
-            error => Self::Tls(error),
+    /// Hands a failure of the transport to `judge`. Returns all others, and those that it returns.
+    pub(crate) fn try_transport<T>(
+        self,
+        judge: impl FnOnce(TransportError) -> Result<T, TransportError>,
+    ) -> Result<T, Self> {
+        match self {
+            Self::Transport(broken) => judge(broken).map_err(Self::Transport),
+            error => Err(error),
         }
     }
 }
