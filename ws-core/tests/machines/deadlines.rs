@@ -1,6 +1,6 @@
 //! The deadlines of a connection, as a driver sees them: [`Config::shortest_timeout`] under every short order of inputs.
 
-use ws_core::{Config, Connection, Machine, Role};
+use ws_core::{Config, Machine, Role};
 
 use crate::closing_run::Input::{self, *};
 use crate::closing_run::Run;
