@@ -107,6 +107,14 @@ impl<S: Transport> Incoming<S> {
     }
 }
 
+impl<S: Transport> WebSocket<S> {
+    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
+    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`].
+    pub fn accept(transport: S) -> Result<(Self, Request), AcceptError> {
+        Incoming::new(transport, AcceptOptions::default()).accept()
+    }
+}
+
 /// The answer to a client that comes when the listener stops.
 fn unavailable() -> Reject {
     // 503 is a status that a request can be refused with.

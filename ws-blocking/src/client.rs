@@ -263,7 +263,8 @@ impl Handle {
         self.shared.gauge.status()
     }
 
-    /// What the client has done so far, over all connections. It needs no lock.
+    /// The totals over all connections, and the counts of the present one. It waits for no lock, and tells the counts at the end of the
+    /// last call that used the client.
     pub fn stats(&self) -> ClientStats {
         self.shared.gauge.stats()
     }

@@ -24,7 +24,35 @@ use crate::shared::SharedConnection;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
 
-pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
+impl WebSocket {
+    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
+    /// connection and the server's response.
+    ///
+    /// It ends within `open_timeout`. A look-up of the name by the system cannot be called off, and has a thread of its own;
+    /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
+    pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        connect(&options.try_into()?)
+    }
+}
+
+impl<S: Transport> WebSocket<S> {
+    /// Connects over a transport that is open already, such as a Unix socket or a tunnel: with TLS if the URL is `wss`, but
+    /// without a proxy.
+    pub fn connect_over<O>(transport: S, options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        let options = options.try_into()?;
+        open(transport, &options, &Route::direct(&options), clock::now())
+    }
+}
+
+fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = clock::now();
     let reached = reach(options, start)?;
     open(reached.transport, options, &reached.route, start)
@@ -109,7 +137,7 @@ fn used(reached: Connected<TcpStream>) -> Connected<TcpStream> {
 }
 
 /// Everything after the transport is up. The time to open counts from `start`.
-pub(crate) fn open<S: Transport>(
+fn open<S: Transport>(
     transport: S,
     options: &ConnectOptions,
     route: &Route,

@@ -11,6 +11,7 @@ mod connect;
 mod driver;
 mod elapsed;
 mod listener;
+mod messages;
 mod shared;
 mod signal;
 mod split;
@@ -22,10 +23,11 @@ pub use accept::Incoming;
 pub use client::{Client, Handle};
 pub use elapsed::Elapsed;
 pub use listener::Listener;
+pub use messages::Messages;
 pub use split::{Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
-pub use websocket::{Messages, WebSocket};
+pub use websocket::WebSocket;
 
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
@@ -40,8 +42,8 @@ pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
     IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
-    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError,
-    StreamError, Timeout, TransportError, Violation, ViolationKind,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError, Stats,
+    StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -16,7 +16,7 @@ use ws_common::{
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageKind, MessageRef,
-    PingError, Responder, SendError, StreamError,
+    PingError, Responder, SendError, Stats, StreamError,
 };
 
 use crate::background::WriteInBackground;
@@ -50,6 +50,10 @@ impl<S: Transport> SharedConnection<S> {
 
     pub(crate) fn closed(&self) -> Option<Closed> {
         self.driver.lock().machine.closed().cloned()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.driver.lock().machine.as_connection().stats()
     }
 
     pub(crate) fn set_consumer(&self, consumer: Consumer) {

@@ -7,13 +7,13 @@ use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
-    StreamError,
+    Stats, StreamError,
 };
 
+use crate::messages::Messages;
 use crate::shared::SharedConnection;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
-use crate::websocket::Messages;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split). Clones send on the same
 /// connection, each in a thread of its own.
@@ -75,6 +75,11 @@ impl<S: Transport> Sender<S> {
         self.0.start_close(frame.into());
     }
 
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream). What clones send meanwhile is refused.
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.0, kind)
@@ -116,6 +121,11 @@ impl<S: Transport> Receiver<S> {
     /// As [`WebSocket::closed`](crate::WebSocket::closed).
     pub fn closed(&self) -> Option<Closed> {
         self.0.closed()
+    }
+
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
     }
 }
 
