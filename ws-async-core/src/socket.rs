@@ -14,7 +14,7 @@ use ws_common::{
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageRef,
-    PingError, Responder, SendError, StreamError,
+    PingError, Responder, SendError, Stats, StreamError,
 };
 
 use crate::driver::{Driver, Progress};
@@ -73,6 +73,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
 
     pub(crate) fn signal(&self) -> Option<&Signal> {
         self.listener.as_ref().map(|(signal, _)| &**signal)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.driver.machine.as_connection().stats()
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {

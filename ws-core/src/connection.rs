@@ -7,27 +7,33 @@ mod closing;
 mod compression;
 mod ending;
 mod read_ahead;
+mod receiving;
 mod sending;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::close::Closed;
 use crate::config::Config;
+use crate::deadlines::{Deadline, Deadlines};
 use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout};
 use crate::frame::Role;
-use crate::keepalive::{Due, Keepalive, earliest};
+use crate::inbound::Inbound;
+use crate::keepalive::Keepalive;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{Inbound, Receive, Received};
+use crate::receive::{Receive, Received};
 use crate::send::Send;
+use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
 
-pub use borrowed::{DataPoll, ForEachEnd, Responder};
+pub use borrowed::{ForEachEnd, Responder};
+use close::Answering;
 use closing::Closing;
 use read_ahead::ReadAhead;
+pub use receiving::DataPoll;
 
 /// One end of an open WebSocket connection, as a [`Machine`].
 ///
@@ -51,15 +57,18 @@ pub struct Connection {
     send: Send,
     keepalive: Keepalive,
     closing: Closing,
+    deadlines: Deadlines,
     ahead: ReadAhead,
     /// A chunk of a message was handed out, and was not its last.
     is_within_chunks: bool,
     /// A chunk was dropped while we wait for the end.
     is_cut: bool,
+    answering: Answering,
     /// What the driver said last.
     now: Instant,
     /// When bytes came last.
     read_at: Instant,
+    round_trips: RoundTrips,
 }
 
 impl Connection {
@@ -85,18 +94,22 @@ impl Connection {
         outbound: Outbound,
         now: Instant,
     ) -> Self {
+        let mut deadlines = Deadlines::new(config);
         Self {
             receive: Receive::new(role, config),
-            keepalive: Keepalive::new(config, &mut random, now),
+            keepalive: Keepalive::new(config, &mut random, &mut deadlines, now),
             send: Send::new(role, config, random, &outbound),
-            closing: Closing::new(config.close_timeout),
+            closing: Closing::default(),
+            deadlines,
             ahead: ReadAhead::new(config.max_read_ahead),
             is_within_chunks: false,
             is_cut: false,
+            answering: Answering::default(),
             inbound: inbound.into(),
             outbound,
             now,
             read_at: now,
+            round_trips: RoundTrips::default(),
         }
     }
 
@@ -125,7 +138,19 @@ impl Connection {
     /// It never becomes `true` again.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.closing.is_open()
+        self.closing.is_open(self.answering.withholds)
+    }
+
+    /// The counts of this connection so far: frames, messages and bytes in each direction, bytes that wait, and round-trip times.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sent: self.send.traffic(&self.outbound),
+            received: self.receive.traffic(&self.inbound),
+            queued_bytes: self.outbound.len(),
+            unsent_messages: self.send.unsent(),
+            last_round_trip: self.round_trips.last(),
+            min_round_trip: self.round_trips.min(),
+        }
     }
 
     /// How the connection ended, once it has.
@@ -150,14 +175,14 @@ impl Connection {
     /// Reading is paused, because the user takes nothing. The deadline for a pong stands still, since a sign of life would not be
     /// seen. Pings go on.
     pub fn pause(&mut self, now: Instant) {
-        self.keepalive.pause(now);
+        self.keepalive.pause(&mut self.deadlines, now);
     }
 
     /// Reading goes on, and the deadline for a pong with the time that was left of it. The driver reads before it looks at the
     /// clock, so that bytes which wait in the socket count.
     #[inline]
     pub fn resume(&mut self, now: Instant) {
-        self.keepalive.resume(now);
+        self.keepalive.resume(&mut self.deadlines, now);
     }
 
     /// The fast path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
@@ -208,29 +233,39 @@ impl Connection {
                 // RFC 6455 §5.5.2: a ping is answered, unless a Close frame was already received; and §5.5.1: nothing
                 // follows our own Close frame.
                 if !self.closing.has_sent() && self.closing.can_write() {
-                    self.send.pong(&mut self.outbound, payload.clone());
+                    self.send.answer_ping(&mut self.outbound, payload.clone());
                 }
                 Event::Ping(payload)
             }
             Received::Pong(payload) => {
                 let round_trip = self.keepalive.pong(&payload, self.now);
+                if let Some(time) = round_trip {
+                    self.round_trips.add(time);
+                }
                 Event::Pong { payload, round_trip }
             }
             Received::Close(frame) => {
                 // Nobody waits for a pong any more, and the deadline is that of the closing handshake.
-                self.keepalive.stop();
-                self.closing.received(frame.clone(), self.read_at);
-                self.inbound.release();
+                self.keepalive.stop(&mut self.deadlines);
+                self.closing.received(frame.clone(), &mut self.deadlines, self.read_at);
+                self.drop_inbound();
                 self.finish_if_complete();
                 Event::Closing(frame)
             }
         }
     }
 
+    fn ping_due(&mut self, now: Instant) {
+        if self.keepalive.due(&mut self.deadlines, now) {
+            let nonce = self.send.nonce();
+            self.queue_ping(Bytes::copy_from_slice(&nonce));
+        }
+    }
+
     /// Everything that came was looked at: is this the end?
     #[inline]
     fn poll_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.closing.may_end() { self.end() } else { Ok(None) }
+        if self.closing.may_end(self.answering.withholds) { self.end() } else { Ok(None) }
     }
 }
 
@@ -247,13 +282,14 @@ impl Machine for Connection {
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
         if n == 0 {
-            self.closing.eof(now);
+            self.closing.eof(&mut self.deadlines, now);
         } else {
             self.read_at = now;
-            self.keepalive.heard();
+            self.keepalive.heard(&mut self.deadlines);
         }
         if !self.closing.is_receiving() {
             // Nothing means anything any more; it is only read to see the end of the stream.
+            self.receive.skip(self.inbound.len());
             self.inbound.buffer().clear();
         }
     }
@@ -268,28 +304,28 @@ impl Machine for Connection {
         self.now = now;
         if n == 0 {
             if !self.outbound.is_empty() {
-                self.keepalive.write_blocked(now);
+                self.deadlines.start_once(Deadline::Write, now);
             }
             return;
         }
         self.outbound.acknowledge(n);
         let pings = self.send.wrote(&mut self.outbound);
-        self.keepalive.wrote(pings, now);
-        self.closing.wrote(self.outbound.is_empty(), now);
+        self.keepalive.wrote(pings, &mut self.deadlines, now);
+        self.closing.wrote(self.outbound.is_empty(), &mut self.deadlines, now);
     }
 
     fn handle_progress(&mut self, now: Instant) {
         self.now = now;
-        self.keepalive.wrote(0, now);
-        self.closing.wrote(false, now);
+        self.keepalive.wrote(0, &mut self.deadlines, now);
+        self.closing.wrote(false, &mut self.deadlines, now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
-            Direction::Read => self.closing.read_failed(error, now),
+            Direction::Read => self.closing.read_failed(error, &mut self.deadlines, now),
             Direction::Write => {
-                self.closing.write_failed(error, now);
+                self.closing.write_failed(error, &mut self.deadlines, now);
                 self.drop_unsent();
             }
         }
@@ -311,22 +347,17 @@ impl Machine for Connection {
 
     #[inline]
     fn poll_timeout(&self) -> Option<Instant> {
-        earliest(self.closing.deadline(), self.keepalive.deadline())
+        self.deadlines.min()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        if self.closing.is_due(now) {
-            return self.close_overdue(now);
-        }
-        match self.keepalive.due(now) {
+        match self.deadlines.passed(now) {
             None => {}
-            Some(Due::PongMissing) => self.missed(Timeout::Pong),
-            Some(Due::WriteBlocked) => self.missed(Timeout::Write),
-            Some(Due::Ping) => {
-                let nonce = self.send.nonce();
-                self.queue_ping(Bytes::copy_from_slice(&nonce));
-            }
+            Some(Deadline::Close) => self.close_overdue(now),
+            Some(Deadline::Pong) => self.missed(Timeout::Pong),
+            Some(Deadline::Write) => self.missed(Timeout::Write),
+            Some(Deadline::Ping) => self.ping_due(now),
         }
     }
 }

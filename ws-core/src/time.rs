@@ -1,4 +1,4 @@
-//! The time that a machine knows: what the driver tells it.
+//! The time that a machine knows. Its driver tells it.
 
 use core::fmt;
 use core::num::NonZero;
@@ -18,7 +18,7 @@ use core::time::Duration;
 /// assert!(now >= Instant::EPOCH);
 /// ```
 ///
-/// It is exact to the nanosecond for 584 years. What is later is the end of time, which never comes.
+/// It is exact to the nanosecond for 584 years. Any later instant is the end of time, which never comes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(
     /// The nanoseconds since the epoch, and one more, so that an `Option` of it takes no more room: connections hold many of them.
@@ -29,7 +29,8 @@ impl Instant {
     /// The driver's epoch.
     pub const EPOCH: Self = Self(NonZero::<u64>::MIN);
 
-    const END: Self = Self(NonZero::<u64>::MAX);
+    /// The end of time, which never comes.
+    pub(crate) const NEVER: Self = Self(NonZero::<u64>::MAX);
 
     /// The instant at which `elapsed` has passed since the epoch.
     #[inline]
@@ -37,15 +38,15 @@ impl Instant {
         Self(Self::EPOCH.0.saturating_add(nanoseconds(elapsed)))
     }
 
-    /// How long after the epoch this instant is; [`Duration::MAX`] at the end of time.
+    /// Time from the epoch to this instant; [`Duration::MAX`] at the end of time.
     pub const fn elapsed(self) -> Duration {
-        if self.0.get() == Self::END.0.get() {
+        if self.0.get() == Self::NEVER.0.get() {
             return Duration::MAX;
         }
         Duration::from_nanos(self.0.get() - 1)
     }
 
-    /// How long after `earlier` this instant is; zero if it is not.
+    /// Time from `earlier` to this instant; zero if `earlier` is later.
     pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
         self.elapsed().saturating_sub(earlier.elapsed())
     }
@@ -79,14 +80,21 @@ impl Default for Instant {
     }
 }
 
-/// The length of a timeout, as small as an [`Instant`], for those that connections hold.
-#[derive(Clone, Copy)]
+/// The length of a timeout, as small as an [`Instant`], for the timeouts that connections hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span(Instant);
 
 impl Span {
+    /// An instant and this time give [`Instant::NEVER`].
+    pub(crate) const FOREVER: Self = Self(Instant::NEVER);
+
     #[inline]
     const fn nanoseconds(self) -> u64 {
         self.0.0.get() - Instant::EPOCH.0.get()
+    }
+
+    pub(crate) fn duration(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -192,21 +192,3 @@ pub enum Status {
     /// Over, unless `reconnect_after` is called.
     Closed,
 }
-
-/// What a client has done so far, over all its connections.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct ClientStats {
-    /// Bytes read from transports.
-    pub bytes_read: u64,
-    /// Bytes that transports have taken.
-    pub bytes_written: u64,
-    /// Messages received.
-    pub messages_received: u64,
-    /// Messages that a transport has taken whole.
-    pub messages_sent: u64,
-    /// Attempts to connect; redirects that one follows are a part of it.
-    pub attempts: u64,
-    /// Connections that were open.
-    pub connections: u64,
-}

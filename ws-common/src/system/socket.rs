@@ -12,8 +12,9 @@ use std::{fmt, io};
 #[cfg(any(unix, windows))]
 pub use calls::{AsSocket, BorrowedSocket, reset_on_close};
 
-/// Number of unsent bytes that the system holds for a connection.
-const NOTSENT_LOWAT: u32 = 128 * 1024;
+/// Number of unsent bytes at which the system stops taking more. It may hold 64 KiB more than that (see
+/// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat)).
+const NOTSENT_LOWAT: u32 = 64 * 1024;
 /// Time without traffic after which the system asks whether the peer is there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 

@@ -1,14 +1,24 @@
 //! The closing handshake, as a connection carries it out (RFC 6455 §7).
 
 use crate::close::CloseFrame;
+use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, Violation};
 use crate::frame::Role;
 use crate::message::Event;
-use crate::send::Before;
+use crate::send::CloseAfter;
 use crate::time::Instant;
 
 use super::Connection;
-use super::closing::Overdue;
+use super::ending::Overdue;
+
+/// The time at which the peer's Close frame is answered.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Answering {
+    /// The answer overtakes the messages that have not begun to leave.
+    pub(super) withholds: bool,
+    /// [`Connection::answer_closing_peer`] answers the frame. Otherwise, the frame is answered when the user takes it.
+    pub(super) waits: bool,
+}
 
 impl Connection {
     /// Begins the closing handshake (RFC 6455 §7.1.2): messages that wait are sent first, and messages that come meanwhile are still
@@ -17,8 +27,8 @@ impl Connection {
     /// The Close frame has `close_timeout` to leave, which starts anew whenever the transport takes bytes. Then the peer has as long
     /// to answer. If the peer's Close frame has come and the user has not taken it, this frame answers it.
     pub fn close(&mut self, frame: impl Into<CloseFrame>, now: Instant) {
-        if self.closing.is_open() {
-            self.queue_close(frame.into(), Before::All, now);
+        if self.is_open() {
+            self.queue_close(frame.into(), CloseAfter::Queued, now);
             self.finish_if_complete();
         }
     }
@@ -30,46 +40,46 @@ impl Connection {
     /// [`answer_closing_peer`](Self::answer_closing_peer), after [`Event::Closing`].
     #[doc(hidden)]
     pub fn withhold_from_a_closing_peer(&mut self) {
-        self.closing.withhold(true);
-        self.closing.wait_to_answer();
+        self.answering = Answering { withholds: true, waits: true };
     }
 
     /// Accepts replies until [`answer_closing_peer`](Self::answer_closing_peer): no connection follows on which they could be sent.
     #[doc(hidden)]
     pub fn accept_replies(&mut self) {
-        self.closing.withhold(false);
+        self.answering.withholds = false;
     }
 
     /// Answers the peer's Close frame, if it came and is not answered: behind all that waits, or, if the connection withholds,
     /// behind the message that has begun to leave.
     #[doc(hidden)]
     pub fn answer_closing_peer(&mut self, withholds: bool) {
-        self.closing.withhold(withholds);
+        self.answering.withholds = withholds;
         self.answer_close();
     }
 
-    /// Ends the connection at once, without a Close frame: what waits is dropped, and the peer sees a reset
+    /// Ends the connection at once, without a Close frame. Queued messages are dropped, and the peer sees a reset
     /// ([`must_reset`](Self::must_reset)).
     pub fn abort(&mut self) {
-        self.closing.abort();
+        self.closing.abort(&mut self.deadlines);
         self.outbound.finish();
         self.drop_unsent();
     }
 }
 
 impl Connection {
-    pub(super) fn queue_close(&mut self, frame: CloseFrame, before: Before, now: Instant) {
-        self.keepalive.stop();
-        let begin = self.closing.can_write().then(|| self.send.close(&mut self.outbound, &frame, before));
-        self.closing.queued(frame, begin.unwrap_or_default(), now);
+    pub(super) fn queue_close(&mut self, frame: CloseFrame, after: CloseAfter, now: Instant) {
+        self.keepalive.stop(&mut self.deadlines);
+        let position =
+            self.closing.can_write().then(|| self.send.queue_close(&mut self.outbound, &frame, after));
+        self.closing.queued(frame, position, &mut self.deadlines, now);
     }
 
     /// RFC 6455 §5.5.1: a Close frame is answered with the code that it has, unless one was sent before. Replies to the messages
     /// before it leave first, so it is answered when the user takes it.
     pub(super) fn answer_close(&mut self) {
         let Some(frame) = self.closing.unanswered().cloned() else { return };
-        let before = if self.closing.withholds() { Before::Begun } else { Before::All };
-        self.queue_close(frame, before, self.now);
+        let after = if self.answering.withholds { CloseAfter::Begun } else { CloseAfter::Queued };
+        self.queue_close(frame, after, self.now);
         self.finish_if_complete();
     }
 
@@ -84,8 +94,8 @@ impl Connection {
     #[cold]
     pub(super) fn violated(&mut self, violation: Violation) -> Error {
         if !self.closing.has_sent() {
-            // What was accepted before the violation goes out first, as when we close for any other reason.
-            self.queue_close(violation.code().into(), Before::All, self.now);
+            // Messages that were accepted before the violation go out first, as when we close for any other reason.
+            self.queue_close(violation.code().into(), CloseAfter::Queued, self.now);
         }
         self.closing.violated();
         self.receives_no_more();
@@ -94,17 +104,18 @@ impl Connection {
 
     pub(super) fn receives_no_more(&mut self) {
         self.outbound.finish();
-        self.inbound.release();
+        self.drop_inbound();
     }
 
     #[cold]
     pub(super) fn end(&mut self) -> Result<Option<Event>, Error> {
-        if let Some(error) = self.closing.poll_error(self.outbound.is_empty()) {
+        if let Some(error) = self.closing.poll_error(self.outbound.is_empty(), self.answering.withholds) {
             self.outbound.finish();
             self.drop_unsent();
             return Err(error);
         }
-        let closed = self.closing.poll_closed(self.outbound.is_empty(), self.send.unsent());
+        let (is_drained, unsent) = (self.outbound.is_empty(), self.send.unsent());
+        let closed = self.closing.poll_closed(is_drained, unsent, &mut self.deadlines);
         if closed.is_some() {
             self.outbound.finish();
             self.drop_unsent();
@@ -113,22 +124,23 @@ impl Connection {
     }
 
     pub(super) fn missed(&mut self, timeout: Timeout) {
-        self.closing.missed(timeout);
+        self.closing.missed(timeout, &mut self.deadlines);
         self.drop_unsent();
     }
 
     pub(super) fn drop_unsent(&mut self) {
         self.outbound.clear();
-        self.keepalive.stop_writing();
+        self.keepalive.stop(&mut self.deadlines);
+        self.deadlines.retire(Deadline::Write);
     }
 
     /// The deadline of the closing handshake has passed.
     #[cold]
     pub(super) fn close_overdue(&mut self, now: Instant) {
-        match self.closing.overdue(now) {
+        match self.closing.overdue(&mut self.deadlines, now) {
             Overdue::Hurry(frame, begin) => {
                 if begin.is_none_or(|begin| self.outbound.begun() <= begin) {
-                    self.queue_close(frame, Before::Begun, now);
+                    self.queue_close(frame, CloseAfter::Begun, now);
                     self.finish_if_complete();
                 }
             }

@@ -1,329 +1,361 @@
-//! How a connection ends (RFC 6455 §7).
+//! The closing handshake (RFC 6455 §7) as a state machine.
+//!
+//! RFC 6455 §7.1.3 knows two facts: a Close frame was sent, and one was received. Each fact is an enum here, [`Local`] for our
+//! direction and [`Remote`] for the peer's. [`Transport`] is the stream below them (§7.1.1).
+//!
+//! ```text
+//!  Local    Open ───────────────── close(), an answer ──────────▶ Close ── its last byte leaves ──▶ Close, Left
+//!            ├── the end of the stream is taken ──▶ Ended ──┐       ▲
+//!            └── Deadline::Close passes ──▶ Late ───────────┴───────┘
+//!
+//!  Remote   Open ── the peer's Close frame comes ──▶ Close ───────────────────┐ both Close frames and the end of the stream
+//!            └──── a rule is broken, the stream ends ──▶ Failed ──────────────┴──▶ State::Closed
+//!
+//!  Transport   Up: reading and writing each go on, or have ended ──── a deadline is missed, abort() ──▶ Over
+//! ```
+//!
+//! [`Deadline::Close`] runs from one step to the next:
+//!
+//! ```text
+//!  we begin:        close() ── our Close leaves ── the peer's Close comes ── end of stream
+//!                   runs, anew with progress    runs, to the end of the stream
+//!
+//!  the peer begins: its Close comes ── the user takes it: our Close is queued ── it leaves ── end of stream
+//!                   runs ─ then our Close overtakes all that has not begun: runs, anew with progress   runs
+//!
+//!  or just ends:    end of stream ── the user takes it ── queued messages have left
+//!                   runs ─ then queued messages are dropped
+//! ```
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
-use crate::close::{ABNORMAL, CloseFrame, Closed, Initiator};
+use crate::close::{CloseFrame, Closed, Initiator};
+#[cfg(doc)]
+use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, Violation};
 use crate::machine::TransportError;
-use crate::time::{Instant, Span};
 
-use super::ending::{Ending, ReadEnd, Replies, Sent};
+/// The state of the closing handshake, which an open connection does not have.
+#[derive(Default)]
+pub(super) struct Closing(Option<Box<Ending>>);
 
-/// What is known about the end: nothing, for as long as the connection is open.
-pub(super) struct Closing {
-    timeout: Span,
-    /// Messages that have not begun to leave when the peer ends are not sent.
-    withholds: bool,
-    /// The peer's Close frame is not answered when the user takes it, but when the caller says so.
-    waits_to_answer: bool,
-    ending: Option<Box<Ending>>,
+#[derive(Default)]
+struct Ending {
+    state: State,
+    /// A failure that is reported when the connection has ended.
+    held_back: Option<Error>,
 }
 
-/// What happens when the deadline passes.
-pub(super) enum Overdue {
-    /// Our Close frame, which this is, overtakes what has not begun to leave. If it was queued already, it begins here.
-    Hurry(CloseFrame, Option<u64>),
-    /// What waits is dropped, and the end of the stream reported.
-    EndOfStream,
-    /// The connection has ended.
-    Missed,
+enum State {
+    /// RFC 6455 §7.1.3: the CLOSING state.
+    Closing(Handshake),
+    /// RFC 6455 §7.1.4: the CLOSED state.
+    Closed { closed: Closed, over: Option<Over> },
 }
 
+#[derive(Default)]
+pub(super) struct Handshake {
+    pub(super) local: Local,
+    pub(super) remote: Remote,
+    pub(super) transport: Transport,
+}
+
+/// Our direction.
+#[derive(Default)]
+pub(super) enum Local {
+    /// Messages are accepted. Invariant: bytes can be written.
+    #[default]
+    Open,
+    /// The user has taken the end of the stream, or messages cannot be sent any more.
+    Ended,
+    /// `close_timeout` has passed since the peer has sent its Close frame or has ended the stream.
+    Late,
+    /// RFC 6455 §5.5.1: no data follows our Close frame.
+    Close(Sent),
+}
+
+/// Our Close frame.
+pub(super) struct Sent {
+    pub(super) frame: CloseFrame,
+    /// The side that began. The peer began if its Close frame or the end of the stream was there before.
+    pub(super) initiator: Initiator,
+    /// As for [`Local::Late`].
+    pub(super) is_late: bool,
+    pub(super) place: Place,
+}
+
+/// The place of our Close frame in the stream.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// It begins at this position.
+    Queued(u64),
+    /// The transport has taken its last byte.
+    Left,
+    /// It cannot be written.
+    Nowhere,
+}
+
+/// The peer's direction.
+#[derive(Default)]
+pub(super) enum Remote {
+    /// Frames are looked at.
+    #[default]
+    Open,
+    /// RFC 6455 §5.5.1: nothing that follows the peer's Close frame is looked at.
+    Close(CloseFrame),
+    /// RFC 6455 §7.1.7: the connection has failed, and nothing that comes is looked at.
+    Failed(Failure),
+}
+
+/// The end of a connection that fails.
+pub(super) struct Failure {
+    pub(super) code: u16,
+    pub(super) initiator: Initiator,
+    /// The rule that the peer's answer to our Close frame breaks.
+    pub(super) violation: Option<Violation>,
+}
+
+/// The stream below.
+pub(super) enum Transport {
+    Up {
+        read: Read,
+        write: Write,
+    },
+    /// Nothing is read or written any more. A failed write that was not reported explains a missed `close_timeout`.
+    Over(Over, Option<TransportError>),
+}
+
+pub(super) enum Read {
+    Open,
+    Eof,
+    Failed(TransportError),
+}
+
+pub(super) enum Write {
+    Open,
+    /// Queued messages were dropped. The error of the transport, until it is reported.
+    Ended(Option<TransportError>),
+}
+
+/// The cause that ends a transport before its stream has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    Missed(Timeout),
+    Aborted,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Closing(Handshake::default())
+    }
+}
+
+impl State {
+    fn handshake_mut(&mut self) -> Option<&mut Handshake> {
+        match self {
+            Self::Closing(handshake) => Some(handshake),
+            Self::Closed { .. } => None,
+        }
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::Up { read: Read::Open, write: Write::Open }
+    }
+}
+
+/// The questions that each message asks. The answers for an open connection are inlined.
 impl Closing {
-    pub(super) fn new(timeout: Duration) -> Self {
-        Self { timeout: timeout.into(), withholds: false, waits_to_answer: false, ending: None }
-    }
-
-    fn ending(&mut self) -> &mut Ending {
-        self.ending.get_or_insert_default()
-    }
-
-    pub(super) fn withhold(&mut self, withholds: bool) {
-        self.withholds = withholds;
-    }
-
-    pub(super) fn wait_to_answer(&mut self) {
-        self.waits_to_answer = true;
-    }
-
-    pub(super) fn waits_to_answer(&self) -> bool {
-        self.waits_to_answer
-    }
-
-    pub(super) fn withholds(&self) -> bool {
-        self.withholds
-    }
-
     /// Whether anything is known of an end.
     #[inline]
     pub(super) fn has_begun(&self) -> bool {
-        self.ending.is_some()
+        self.0.is_some()
     }
 
-    /// Whether frames that came in still mean something. What came before a missed deadline does: the peer's Close may
-    /// be among it.
+    /// Whether frames are looked at. Frames that came before a missed deadline are: the peer's Close frame may be among them.
     #[inline]
     pub(super) fn is_receiving(&self) -> bool {
-        self.ending.as_deref().is_none_or(Ending::is_receiving)
+        self.0.as_deref().is_none_or(Ending::is_receiving)
     }
 
-    /// Whether a deadline has passed, so that nothing is read any more.
-    pub(super) fn has_missed(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.missed.is_some())
-    }
-
-    /// Whether data may still be sent.
+    /// Whether messages are accepted. A connection that withholds accepts none after the end of the stream.
     #[inline]
-    pub(super) fn is_open(&self) -> bool {
-        self.ending.as_deref().is_none_or(|ending| ending.is_open(self.withholds))
+    pub(super) fn is_open(&self, withholds: bool) -> bool {
+        self.0.as_deref().is_none_or(|ending| ending.is_open(withholds))
     }
 
-    /// Whether data is refused because the time for replies has passed.
+    /// Whether bytes can be written.
+    #[inline]
+    pub(super) fn can_write(&self) -> bool {
+        self.0.as_deref().is_none_or(Ending::can_write)
+    }
+
+    /// Whether the transport is to be reset. After a missed `close_timeout`, the system may still deliver the rest. A client that
+    /// reconnects resets the transport then, too.
+    #[inline]
+    pub(super) fn resets(&self) -> bool {
+        let over = self.0.as_deref().and_then(Ending::over);
+        over.is_some_and(|over| over != Over::Missed(Timeout::Close))
+    }
+
+    /// Whether the end of the connection may be reported.
+    #[inline]
+    pub(super) fn may_end(&self, withholds: bool) -> bool {
+        self.0.as_deref().is_some_and(|ending| ending.may_end(withholds))
+    }
+}
+
+impl Closing {
+    fn ending(&mut self) -> &mut Ending {
+        self.0.get_or_insert_default()
+    }
+
+    fn handshake(&self) -> Option<&Handshake> {
+        self.0.as_deref()?.handshake()
+    }
+
+    /// The handshake, which begins with this call. `None` if the connection has ended.
+    pub(super) fn begin(&mut self) -> Option<&mut Handshake> {
+        self.ending().state.handshake_mut()
+    }
+
+    /// The handshake, if it has begun and the connection has not ended.
+    #[inline]
+    pub(super) fn begun(&mut self) -> Option<&mut Handshake> {
+        self.0.as_deref_mut()?.state.handshake_mut()
+    }
+
+    /// The connection has ended.
+    pub(super) fn end(&mut self, closed: Closed, over: Option<Over>) {
+        self.ending().state = State::Closed { closed, over };
+    }
+
+    /// Whether a deadline was missed or the user has aborted, so that nothing is read any more.
+    pub(super) fn has_missed(&self) -> bool {
+        self.0.as_deref().is_some_and(|ending| ending.over().is_some())
+    }
+
+    /// Whether messages are refused because the time for replies has passed.
     pub(super) fn is_too_late(&self) -> bool {
-        let is_too_late = |ending: &Ending| {
-            matches!(ending.replies, Replies::TooLate | Replies::Dropped) && ending.closed.is_none()
-        };
-        self.ending.as_deref().is_some_and(is_too_late)
+        self.handshake().is_some_and(|handshake| handshake.local.is_late())
     }
 
     pub(super) fn has_sent(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.sent.is_some())
+        matches!(self.handshake(), Some(Handshake { local: Local::Close(_), .. }))
     }
 
-    #[inline]
-    pub(super) fn can_write(&self) -> bool {
-        self.ending.as_deref().is_none_or(Ending::can_write)
-    }
-
+    /// RFC 6455 §7.1.4: whether both Close frames are there.
     pub(super) fn is_complete(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.sent.is_some() && ending.received.is_some())
-    }
-
-    pub(super) fn closed(&self) -> Option<&Closed> {
-        self.ending.as_ref()?.closed.as_ref()
-    }
-
-    #[inline]
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.ending.as_deref()?.deadline()
-    }
-
-    /// Our Close frame was queued, at this place in the stream.
-    pub(super) fn queued(&mut self, frame: CloseFrame, begin: u64, now: Instant) {
-        let deadline = now + self.timeout;
-        let ending = self.ending();
-        let initiated = ending.received.is_none() && ending.read.is_none();
-        ending.sent = Some(Sent { frame, initiated, begin, left: false });
-        if initiated {
-            ending.deadline = Some(deadline);
-        }
-    }
-
-    /// The transport has made progress. If nothing waits any more, our Close frame has left, unless it was dropped because nothing
-    /// can leave any more.
-    #[inline]
-    pub(super) fn wrote(&mut self, is_drained: bool, now: Instant) {
-        if let Some(ending) = &mut self.ending {
-            ending.wrote(is_drained, now + self.timeout);
-        }
-    }
-
-    /// The peer's Close frame has come, with the read at this time.
-    pub(super) fn received(&mut self, frame: CloseFrame, read_at: Instant) {
-        let deadline = read_at + self.timeout;
-        let ending = self.ending();
-        ending.received = Some(frame);
-        if ending.sent.is_none() {
-            ending.deadline = Some(ending.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
-        }
+        matches!(self.handshake(), Some(Handshake { local: Local::Close(_), remote: Remote::Close(_), .. }))
     }
 
     /// The peer's Close frame, if it is not answered.
     pub(super) fn unanswered(&self) -> Option<&CloseFrame> {
-        let ending = self.ending.as_ref()?;
-        ending.received.as_ref().filter(|_| ending.sent.is_none())
-    }
-
-    pub(super) fn eof(&mut self, now: Instant) {
-        self.read_ended(ReadEnd::Eof, now);
-    }
-
-    pub(super) fn read_failed(&mut self, error: TransportError, now: Instant) {
-        self.read_ended(ReadEnd::Error(error), now);
-    }
-
-    fn read_ended(&mut self, end: ReadEnd, now: Instant) {
-        let deadline = now + self.timeout;
-        let ending = self.ending();
-        ending.read.get_or_insert(end);
-        ending.limit(deadline);
-    }
-
-    /// The user has taken everything that came before the end of the stream, and asks for more. Says whether that is news.
-    pub(super) fn take_end(&mut self) -> bool {
-        let withholds = self.withholds;
-        let Some(ending) = self.ending.as_deref_mut() else { return false };
-        let is_news = ending.holds_end(withholds) && ending.received.is_none();
-        if is_news {
-            ending.replies = Replies::Ended;
-        }
-        is_news
-    }
-
-    /// Nothing can be written any more. What the peer said may still be on its way, but is not waited for for ever.
-    pub(super) fn write_failed(&mut self, error: TransportError, now: Instant) {
-        let deadline = now + self.timeout;
-        let ending = self.ending();
-        ending.write_error.get_or_insert(error);
-        ending.limit(deadline);
-    }
-
-    /// The peer missed a deadline.
-    pub(super) fn missed(&mut self, timeout: Timeout) {
-        let ending = self.ending();
-        ending.missed.get_or_insert(timeout);
-        ending.deadline = None;
-        // After a missed `close_timeout`, the system may still deliver the rest. A client that reconnects resets the transport then, too.
-        ending.resets |= timeout != Timeout::Close;
-    }
-
-    /// We end it at once, without telling the peer.
-    pub(super) fn abort(&mut self) {
-        if self.closed().is_none() {
-            self.ending().failed = Some((ABNORMAL, Initiator::Local));
-            self.missed(Timeout::Close);
-            self.ending().resets = true;
+        match self.handshake()? {
+            Handshake { local: Local::Close(_), .. } => None,
+            Handshake { remote: Remote::Close(frame), .. } => Some(frame),
+            _ => None,
         }
     }
 
-    /// Whether the transport is to be reset.
-    #[inline]
-    pub(super) fn resets(&self) -> bool {
-        self.ending.as_ref().is_some_and(|ending| ending.resets)
-    }
-
-    /// Whether the deadline has passed.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.deadline().is_some_and(|deadline| deadline <= now)
-    }
-
-    /// The deadline has passed: what is to be done. The next one is set.
-    pub(super) fn overdue(&mut self, now: Instant) -> Overdue {
-        let deadline = now + self.timeout;
-        let ending = self.ending();
-        if !ending.can_write() {
-            return Overdue::Missed;
-        }
-        let sent = ending.sent.as_ref();
-        match &ending.received {
-            Some(received)
-                if ending.replies != Replies::TooLate
-                    && sent.is_none_or(|sent| !sent.initiated && !sent.left) =>
-            {
-                ending.replies = Replies::TooLate;
-                ending.deadline = Some(deadline);
-                Overdue::Hurry(sent.map_or(received, |sent| &sent.frame).clone(), sent.map(|sent| sent.begin))
-            }
-            None if ending.read.is_some() && ending.failed.is_none() => {
-                ending.replies = Replies::Dropped;
-                ending.deadline = None;
-                Overdue::EndOfStream
-            }
-            _ => Overdue::Missed,
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        match &self.0.as_deref()?.state {
+            State::Closing(_) => None,
+            State::Closed { closed, .. } => Some(closed),
         }
     }
 
-    /// The peer broke the protocol. It is told so, unless our Close frame was sent before.
-    pub(super) fn violated(&mut self) {
-        let ending = self.ending();
-        let code = ending.sent.as_ref().map_or(ABNORMAL, |sent| sent.frame.status());
-        ending.failed = Some((code, Initiator::Local));
-    }
-
-    /// The peer's answer to our Close frame breaks a rule. It is an answer all the same.
-    pub(super) fn answered_badly(&mut self, violation: Violation) {
-        self.violated();
-        self.ending().broken_answer = Some(violation);
-    }
-
-    /// Whether there is anything that can end the connection.
-    #[inline]
-    pub(super) fn may_end(&self) -> bool {
-        self.ending.as_deref().is_some_and(|ending| ending.may_end(self.withholds))
-    }
-
-    /// Keeps what went wrong for a user who is to learn it when the connection has ended.
+    /// Keeps a failure for a user who learns it when the connection has ended.
     pub(super) fn hold_back(&mut self, failure: Error) {
         self.ending().held_back = Some(failure);
     }
 
-    /// What was held back.
     #[inline]
     pub(super) fn take_failure(&mut self) -> Option<Error> {
-        self.ending.as_mut()?.held_back.take()
+        self.0.as_mut()?.held_back.take()
+    }
+}
+
+/// An open connection does not come here, so that this code is kept out of the way of messages.
+impl Ending {
+    fn handshake(&self) -> Option<&Handshake> {
+        match &self.state {
+            State::Closing(handshake) => Some(handshake),
+            State::Closed { .. } => None,
+        }
     }
 
-    /// Everything that came was looked at. Has the connection failed? Reported once. `is_drained` says that nothing waits to be
-    /// written.
-    pub(super) fn poll_error(&mut self, is_drained: bool) -> Option<Error> {
-        let waits_for_replies = !is_drained && !self.withholds;
-        let ending = self.ending.as_mut()?;
-        if ending.received.is_some() || ending.failed.is_some() {
-            return None;
+    #[cold]
+    fn is_receiving(&self) -> bool {
+        matches!(self.handshake(), Some(Handshake { remote: Remote::Open, .. }))
+    }
+
+    #[cold]
+    fn is_open(&self, withholds: bool) -> bool {
+        match self.handshake() {
+            Some(Handshake { local: Local::Open, transport: Transport::Up { read, .. }, .. }) => {
+                !read.has_ended() || !withholds
+            }
+            _ => false,
         }
-        let is_stream_over = match &ending.read {
-            // A peer that ends its side of the stream may read on.
-            Some(ReadEnd::Eof) => !waits_for_replies || !ending.can_write(),
-            Some(ReadEnd::Error(_)) => true,
+    }
+
+    #[cold]
+    fn can_write(&self) -> bool {
+        let transport = self.handshake().map(|handshake| &handshake.transport);
+        matches!(transport, Some(Transport::Up { write: Write::Open, .. }))
+    }
+
+    /// The end of the stream is not reported while the user may still send replies.
+    #[cold]
+    fn may_end(&self, withholds: bool) -> bool {
+        match self.handshake() {
+            Some(Handshake { transport: Transport::Over(..), .. }) => true,
+            Some(Handshake { transport: Transport::Up { read, .. }, .. }) => {
+                read.has_ended() && !self.is_open(withholds)
+            }
             None => false,
-        };
-        let write_error = |ending: &mut Ending| ending.write_error.take().map(Error::Transport);
-        let (error, side) = match ending.missed {
-            Some(Timeout::Close) => match write_error(ending) {
-                Some(error) => (error, Initiator::Remote),
-                None => (Error::Timeout(Timeout::Close), Initiator::Local),
-            },
-            Some(timeout) => (Error::Timeout(timeout), Initiator::Local),
-            None if is_stream_over => {
-                let error = match ending.read.replace(ReadEnd::Eof) {
-                    Some(ReadEnd::Error(error)) => Error::Transport(error),
-                    _ => write_error(ending).unwrap_or(Error::UnexpectedEof),
-                };
-                (error, Initiator::Remote)
-            }
-            None => return None,
-        };
-        let side =
-            if ending.sent.as_ref().is_some_and(|sent| sent.initiated) { Initiator::Local } else { side };
-        ending.failed = Some((ABNORMAL, side));
-        Some(error)
+        }
     }
 
-    /// Has the connection ended? `is_drained` says that nothing waits to be written. Reported once.
-    pub(super) fn poll_closed(&mut self, is_drained: bool, unsent: usize) -> Option<Closed> {
-        let ending = self.ending.as_mut()?;
-        let is_judged = ending.failed.is_some() || (ending.received.is_some() && ending.sent.is_some());
-        let has_ended = ending.missed.is_some() || (ending.read.is_some() && is_drained && is_judged);
-        if !has_ended || ending.closed.is_some() {
-            return None;
+    #[cold]
+    fn over(&self) -> Option<Over> {
+        match &self.state {
+            State::Closing(Handshake { transport: Transport::Over(over, _), .. }) => Some(*over),
+            State::Closing(_) => None,
+            State::Closed { over, .. } => *over,
         }
-        let closed = match ending.failed {
-            Some((code, by)) => Closed { unsent, ..Closed::abrupt(code, by) },
-            None => {
-                let (code, reason) = ending.received.clone().unwrap_or_default().into_status_and_reason();
-                let sent = ending.sent.as_ref();
-                let by = if sent.is_some_and(|sent| sent.initiated) {
-                    Initiator::Local
-                } else {
-                    Initiator::Remote
-                };
-                let clean = sent.is_some_and(|sent| sent.left);
-                Closed { reason, clean, unsent, ..Closed::abrupt(code, by) }
-            }
-        };
-        let closed = Closed { violation: ending.broken_answer.take(), ..closed };
-        ending.closed = Some(closed.clone());
-        Some(closed)
+    }
+}
+
+impl Local {
+    pub(super) fn is_late(&self) -> bool {
+        matches!(self, Self::Late | Self::Close(Sent { is_late: true, .. }))
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(self, Self::Close(Sent { initiator: Initiator::Local, .. }))
+    }
+
+    /// No message is accepted any more.
+    pub(super) fn end(&mut self) {
+        if let Self::Open = self {
+            *self = Self::Ended;
+        }
+    }
+
+    /// The time for replies has passed.
+    pub(super) fn be_late(&mut self) {
+        match self {
+            Self::Open | Self::Ended | Self::Late => *self = Self::Late,
+            Self::Close(sent) => sent.is_late = true,
+        }
+    }
+}
+
+impl Read {
+    pub(super) fn has_ended(&self) -> bool {
+        !matches!(self, Self::Open)
     }
 }

@@ -1,130 +1,281 @@
-//! The facts about an end, and what follows from them.
+//! The transitions of the closing handshake: one function for each input, and one for each report.
 
-use crate::close::{CloseFrame, Closed, Initiator};
+use core::mem;
+
+use crate::close::{ABNORMAL, CloseFrame, Closed, Initiator};
+use crate::deadlines::{Deadline, Deadlines};
 use crate::error::{Error, Timeout, Violation};
 use crate::machine::TransportError;
 use crate::time::Instant;
 
-/// Two facts make a clean end, a Close frame sent and one received; everything else is a way in which it can fail.
-///
-/// ```text
-///  we begin:        close() ── our Close leaves ── the peer's Close comes ── end of stream
-///                   T, anew with progress       T, to the end of the stream
-///
-///  the peer begins: its Close comes ── the user takes it: our Close is queued ── it leaves ── end of stream
-///                   T ─ then it overtakes all that has not begun: T, anew with progress    T
-///
-///  or just ends:    end of stream ── the user takes it ── what waits has left
-///                   T ─ then what waits is dropped
-/// ```
-#[derive(Default)]
-pub(super) struct Ending {
-    pub(super) sent: Option<Sent>,
-    pub(super) received: Option<CloseFrame>,
-    /// Whether and how the stream has ended.
-    pub(super) read: Option<ReadEnd>,
-    pub(super) replies: Replies,
-    /// The transport takes nothing any more.
-    pub(super) write_error: Option<TransportError>,
-    /// A deadline that the peer missed.
-    pub(super) missed: Option<Timeout>,
-    /// The error was reported: with which code, and by whom the connection was broken.
-    pub(super) failed: Option<(u16, Initiator)>,
-    /// What was wrong about the answer to our Close frame.
-    pub(super) broken_answer: Option<Violation>,
-    pub(super) deadline: Option<Instant>,
-    pub(super) closed: Option<Closed>,
-    /// What went wrong, held back until the connection has ended.
-    pub(super) held_back: Option<Error>,
-    /// The transport is to be reset, so that nothing of what it holds reaches the peer any more.
-    pub(super) resets: bool,
+use super::closing::{Closing, Failure, Handshake, Local, Over, Place, Read, Remote, Sent, Transport, Write};
+
+/// The next step when [`Deadline::Close`] has passed.
+pub(super) enum Overdue {
+    /// This Close frame of ours overtakes messages that have not begun to leave. It begins at this position, if it was queued.
+    Hurry(CloseFrame, Option<u64>),
+    /// Queued messages are dropped, and the end of the stream is reported.
+    EndOfStream,
+    /// The connection has ended.
+    Missed,
 }
 
-/// Our Close frame.
-pub(super) struct Sent {
-    pub(super) frame: CloseFrame,
-    /// Whether we began; else the peer's Close frame or the end of the stream was there before.
-    pub(super) initiated: bool,
-    /// Where it begins in the stream.
-    pub(super) begin: u64,
-    /// Whether the transport has taken its last byte.
-    pub(super) left: bool,
-}
-
-/// Whether the user may still send, once the peer has sent its Close frame or ended the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Replies {
-    /// Until it takes that end from the events.
-    #[default]
-    Accepted,
-    /// It has taken the end of the stream. (When it takes a Close frame, ours is sent.)
-    Ended,
-    /// `close_timeout` has passed since the peer's Close frame came.
-    TooLate,
-    /// It has passed since the stream ended, and what waited was dropped. Nothing is queued any more.
-    Dropped,
-}
-
-pub(super) enum ReadEnd {
-    Eof,
-    Error(TransportError),
-}
-
-/// What is asked for each message: of an open connection not here, so that it is kept out of the way of messages.
-impl Ending {
-    #[cold]
-    pub(super) fn is_receiving(&self) -> bool {
-        // A connection that has ended has received a Close frame or failed.
-        self.received.is_none() && self.failed.is_none()
-    }
-
-    #[cold]
-    pub(super) fn is_open(&self, withholds: bool) -> bool {
-        self.sent.is_none()
-            && (self.read.is_none() || !withholds)
-            && self.replies == Replies::Accepted
-            && self.write_error.is_none()
-            && self.failed.is_none()
-            && self.missed.is_none()
-    }
-
-    #[cold]
-    pub(super) fn can_write(&self) -> bool {
-        self.write_error.is_none() && self.missed.is_none() && self.replies != Replies::Dropped
-    }
-
-    #[cold]
-    pub(super) fn may_end(&self, withholds: bool) -> bool {
-        self.missed.is_some() || (self.read.is_some() && !self.holds_end(withholds))
-    }
-
-    /// Whether the stream has ended, and the user may still send replies.
-    pub(super) fn holds_end(&self, withholds: bool) -> bool {
-        self.read.is_some() && self.is_open(withholds)
-    }
-
-    #[cold]
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline.filter(|_| self.closed.is_none())
-    }
-
-    /// Sets a deadline where there is none.
-    pub(super) fn limit(&mut self, deadline: Instant) {
-        if self.missed.is_none() {
-            self.deadline.get_or_insert(deadline);
-        }
-    }
-
-    #[cold]
-    pub(super) fn wrote(&mut self, is_drained: bool, deadline: Instant) {
-        if !self.can_write() {
-            return;
-        }
-        if let Some(sent) = self.sent.as_mut().filter(|sent| !sent.left) {
-            sent.left = is_drained;
-            if is_drained || sent.initiated || self.replies == Replies::TooLate {
-                self.deadline = Some(deadline);
+/// Our direction.
+impl Closing {
+    /// Our Close frame was queued at this position, if it can be written (RFC 6455 §7.1.2).
+    pub(super) fn queued(
+        &mut self,
+        frame: CloseFrame,
+        position: Option<u64>,
+        deadlines: &mut Deadlines,
+        now: Instant,
+    ) {
+        let Some(Handshake { local, remote, transport }) = self.begin() else { return };
+        let initiator = match (remote, transport) {
+            (Remote::Open, Transport::Up { read: Read::Open, .. }) => {
+                deadlines.start(Deadline::Close, now);
+                Initiator::Local
             }
+            _ => Initiator::Remote,
+        };
+        let place = position.map_or(Place::Nowhere, Place::Queued);
+        *local = Local::Close(Sent { frame, initiator, is_late: local.is_late(), place });
+    }
+
+    /// The transport has made progress. If nothing waits any more, our Close frame has left.
+    #[inline]
+    pub(super) fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) {
+        if let Some(handshake) = self.begun() {
+            handshake.wrote(is_drained, deadlines, now);
         }
+    }
+
+    /// Nothing can be written any more. The peer's last frames may still come, and are waited for until the deadline.
+    pub(super) fn write_failed(&mut self, error: TransportError, deadlines: &mut Deadlines, now: Instant) {
+        let Some(Handshake { local, transport, .. }) = self.begin() else { return };
+        match transport {
+            Transport::Up { write, .. } => {
+                match write {
+                    Write::Open => *write = Write::Ended(Some(error)),
+                    Write::Ended(first) => _ = first.get_or_insert(error),
+                }
+                deadlines.start_once(Deadline::Close, now);
+            }
+            Transport::Over(_, first) => _ = first.get_or_insert(error),
+        }
+        local.end();
+    }
+}
+
+/// The peer's direction.
+impl Closing {
+    /// The peer's Close frame has come, with the read at this time.
+    pub(super) fn received(&mut self, frame: CloseFrame, deadlines: &mut Deadlines, read_at: Instant) {
+        let Some(Handshake { local, remote, transport }) = self.begin() else { return };
+        *remote = Remote::Close(frame);
+        match (local, transport) {
+            // The deadline of our Close frame goes on.
+            (Local::Close(_), _) | (_, Transport::Over(..)) => {}
+            _ => deadlines.start_or_advance(Deadline::Close, read_at),
+        }
+    }
+
+    pub(super) fn eof(&mut self, deadlines: &mut Deadlines, now: Instant) {
+        self.read_ended(Read::Eof, deadlines, now);
+    }
+
+    pub(super) fn read_failed(&mut self, error: TransportError, deadlines: &mut Deadlines, now: Instant) {
+        self.read_ended(Read::Failed(error), deadlines, now);
+    }
+
+    fn read_ended(&mut self, end: Read, deadlines: &mut Deadlines, now: Instant) {
+        let Some(Handshake { transport: Transport::Up { read, .. }, .. }) = self.begin() else { return };
+        if let Read::Open = read {
+            *read = end;
+        }
+        deadlines.start_once(Deadline::Close, now);
+    }
+
+    /// The user has taken everything that came before the end of the stream, and asks for more. Says whether that is news.
+    pub(super) fn take_end(&mut self, withholds: bool) -> bool {
+        match self.begun() {
+            Some(Handshake {
+                local: local @ Local::Open,
+                remote: Remote::Open,
+                transport: Transport::Up { read: Read::Eof | Read::Failed(_), .. },
+            }) if !withholds => {
+                *local = Local::Ended;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// RFC 6455 §7.1.7: the peer broke the protocol. Our Close frame says so, unless one was sent before.
+    pub(super) fn violated(&mut self) {
+        self.fail_by_us(None);
+    }
+
+    /// The peer's answer to our Close frame breaks a rule. It is an answer all the same.
+    pub(super) fn answered_badly(&mut self, violation: Violation) {
+        self.fail_by_us(Some(violation));
+    }
+
+    fn fail_by_us(&mut self, violation: Option<Violation>) {
+        let Some(Handshake { local, remote, .. }) = self.begin() else { return };
+        let code = match local {
+            Local::Close(sent) => sent.frame.status(),
+            _ => ABNORMAL,
+        };
+        *remote = Remote::Failed(Failure { code, initiator: Initiator::Local, violation });
+        local.end();
+    }
+}
+
+/// Both directions.
+impl Closing {
+    /// The peer missed a deadline.
+    pub(super) fn missed(&mut self, timeout: Timeout, deadlines: &mut Deadlines) {
+        deadlines.stop(Deadline::Close);
+        if let Some(handshake) = self.begin() {
+            handshake.be_over(Over::Missed(timeout));
+        }
+    }
+
+    /// The user ends the connection at once. The peer is not told.
+    pub(super) fn abort(&mut self, deadlines: &mut Deadlines) {
+        deadlines.stop(Deadline::Close);
+        let Some(handshake) = self.begin() else { return };
+        let violation = match &mut handshake.remote {
+            Remote::Failed(failure) => failure.violation.take(),
+            _ => None,
+        };
+        handshake.remote = Remote::Failed(Failure { code: ABNORMAL, initiator: Initiator::Local, violation });
+        handshake.be_over(Over::Aborted);
+    }
+
+    /// [`Deadline::Close`] has passed. Gives the next step, and starts the deadline of that step.
+    pub(super) fn overdue(&mut self, deadlines: &mut Deadlines, now: Instant) -> Overdue {
+        deadlines.stop(Deadline::Close);
+        let Some(Handshake { local, remote, transport }) = self.begin() else { return Overdue::Missed };
+        let Transport::Up { read, write: write @ Write::Open } = transport else { return Overdue::Missed };
+        let step = match (&*remote, &*local) {
+            (Remote::Close(received), Local::Open | Local::Ended) => Overdue::Hurry(received.clone(), None),
+            (
+                Remote::Close(_),
+                Local::Close(Sent {
+                    frame,
+                    initiator: Initiator::Remote,
+                    is_late: false,
+                    place: Place::Queued(begin),
+                }),
+            ) => Overdue::Hurry(frame.clone(), Some(*begin)),
+            (Remote::Open, _) if read.has_ended() => Overdue::EndOfStream,
+            _ => return Overdue::Missed,
+        };
+        local.be_late();
+        match step {
+            Overdue::Hurry(..) => deadlines.start(Deadline::Close, now),
+            _ => *write = Write::Ended(None),
+        }
+        step
+    }
+
+    /// All that came was looked at. Gives the error with which the connection has failed, once. `is_drained` says that nothing waits
+    /// to be written.
+    pub(super) fn poll_error(&mut self, is_drained: bool, withholds: bool) -> Option<Error> {
+        let Handshake { local, remote: remote @ Remote::Open, transport } = self.begun()? else {
+            return None;
+        };
+        let (error, initiator) = match transport {
+            Transport::Over(Over::Missed(Timeout::Close), write_error) => match write_error.take() {
+                Some(error) => (Error::Transport(error), Initiator::Remote),
+                None => (Error::Timeout(Timeout::Close), Initiator::Local),
+            },
+            Transport::Over(Over::Missed(timeout), _) => (Error::Timeout(*timeout), Initiator::Local),
+            // The user knows.
+            Transport::Over(Over::Aborted, _) => return None,
+            Transport::Up { read: Read::Open, .. } => return None,
+            // A peer that ends its side of the stream may read on.
+            Transport::Up { read: Read::Eof, write: Write::Open } if !is_drained && !withholds => {
+                return None;
+            }
+            Transport::Up { read, write } => {
+                let error = match (mem::replace(read, Read::Eof), write) {
+                    (Read::Failed(error), _) => Error::Transport(error),
+                    (_, Write::Ended(error)) => error.take().map_or(Error::UnexpectedEof, Error::Transport),
+                    (_, Write::Open) => Error::UnexpectedEof,
+                };
+                (error, Initiator::Remote)
+            }
+        };
+        // RFC 6455 §7.1.5: 1006 without a Close frame of the peer.
+        let initiator = if local.has_begun() { Initiator::Local } else { initiator };
+        *remote = Remote::Failed(Failure { code: ABNORMAL, initiator, violation: None });
+        local.end();
+        Some(error)
+    }
+
+    /// Gives the end of the connection, once. `is_drained` says that nothing waits to be written.
+    pub(super) fn poll_closed(
+        &mut self,
+        is_drained: bool,
+        unsent: usize,
+        deadlines: &mut Deadlines,
+    ) -> Option<Closed> {
+        let Handshake { local, remote, transport } = self.begun()?;
+        let over = match transport {
+            Transport::Over(over, _) => Some(*over),
+            // RFC 6455 §7.1.1: a connection is closed when the stream below has ended.
+            Transport::Up { read, .. } if read.has_ended() && is_drained => None,
+            Transport::Up { .. } => return None,
+        };
+        let closed = match (remote, local) {
+            (Remote::Failed(failure), _) => {
+                let violation = failure.violation.take();
+                Closed { unsent, violation, ..Closed::abrupt(failure.code, failure.initiator) }
+            }
+            // RFC 6455 §7.1.5 and §7.1.6: the peer's Close frame gives the code and the reason.
+            (Remote::Close(frame), Local::Close(sent)) => {
+                let (code, reason) = mem::take(frame).into_status_and_reason();
+                let clean = matches!(sent.place, Place::Left);
+                Closed { reason, clean, unsent, ..Closed::abrupt(code, sent.initiator) }
+            }
+            (Remote::Close(frame), _) if over.is_some() => {
+                let (code, reason) = mem::take(frame).into_status_and_reason();
+                Closed { reason, unsent, ..Closed::abrupt(code, Initiator::Remote) }
+            }
+            _ => return None,
+        };
+        deadlines.stop(Deadline::Close);
+        self.end(closed.clone(), over);
+        Some(closed)
+    }
+}
+
+impl Handshake {
+    #[cold]
+    fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) {
+        let Transport::Up { write: Write::Open, .. } = self.transport else { return };
+        let Local::Close(sent) = &mut self.local else { return };
+        let Place::Queued(_) = sent.place else { return };
+        if is_drained {
+            sent.place = Place::Left;
+        }
+        if is_drained || sent.is_late || sent.initiator == Initiator::Local {
+            deadlines.start(Deadline::Close, now);
+        }
+    }
+
+    /// Nothing is read or written any more.
+    fn be_over(&mut self, over: Over) {
+        let error = match &mut self.transport {
+            Transport::Over(Over::Aborted, _) => return,
+            Transport::Over(Over::Missed(_), _) if over != Over::Aborted => return,
+            Transport::Over(_, error) | Transport::Up { write: Write::Ended(error), .. } => error.take(),
+            Transport::Up { write: Write::Open, .. } => None,
+        };
+        self.transport = Transport::Over(over, error);
+        self.local.end();
     }
 }

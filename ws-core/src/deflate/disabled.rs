@@ -6,13 +6,23 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::ViolationKind;
+use crate::extensions::InvalidExtension;
 use crate::frame::Role;
-use crate::handshake::InvalidExtension;
 
 pub(crate) use step::{Progress, Step};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Deflate {}
+
+/// No compression: there is nothing to choose.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct DeflateChoice;
+
+impl DeflateChoice {
+    pub(crate) fn get(self) -> Option<Deflate> {
+        None
+    }
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NegotiatedDeflate {}

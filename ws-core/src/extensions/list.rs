@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::headers::is_tchar;
+use crate::token::is_tchar;
 
 /// A member of the list.
 #[derive(PartialEq, Eq, Debug)]

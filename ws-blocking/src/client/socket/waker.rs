@@ -11,12 +11,12 @@ use crate::clock;
 use crate::transport::Transport;
 
 /// Two sockets, joined: a byte in the one ends the wait at the other.
-pub(super) struct Waker {
+pub(super) struct ReadWaker {
     near: UnixStream,
     far: UnixStream,
 }
 
-impl Waker {
+impl ReadWaker {
     pub(super) fn new() -> io::Result<Self> {
         let (near, far) = UnixStream::pair()?;
         near.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! What a client that stays connected speaks over: a socket, or for most of its waiting none.
+//! The transport of a client that stays connected: a socket, or none while the client waits to reconnect.
 
 #[cfg(unix)]
 mod waker;
@@ -17,31 +17,32 @@ use ws_core::bytes::Bytes;
 use crate::call::write;
 use crate::transport::Transport;
 #[cfg(unix)]
-use waker::Waker;
+use waker::ReadWaker;
 
 /// A transport whose socket comes and goes. While there is none, a read waits as one of a silent peer does.
-pub(crate) struct Line {
-    state: Mutex<State>,
-    /// The socket has changed, or who waits for it is wanted elsewhere.
+pub(crate) struct ClientSocket {
+    state: Mutex<SocketState>,
+    /// The socket has changed, or the thread that waits for one is wanted elsewhere.
     changed: Condvar,
     /// Set once several threads may use the client: only then another thread can end a read. A read takes two more calls then.
     #[cfg(unix)]
-    waker: OnceLock<Waker>,
+    waker: OnceLock<ReadWaker>,
 }
 
-struct State {
+struct SocketState {
     socket: Option<Arc<TcpStream>>,
     read_timeout: Duration,
     write_timeout: Duration,
-    /// Somebody has called [`Line::wake`], perhaps between the decision to read and the read: that one is for nothing then, so
-    /// that the decision is made again.
+    /// Another thread has called [`ClientSocket::wake`], perhaps between the decision to read and the read. Then the read returns at
+    /// once, and the decision is made again.
     is_wanted: bool,
 }
 
-impl Line {
+impl ClientSocket {
     pub(crate) fn new() -> Self {
         let patience = Duration::from_millis(1);
-        let state = State { socket: None, read_timeout: patience, write_timeout: patience, is_wanted: false };
+        let state =
+            SocketState { socket: None, read_timeout: patience, write_timeout: patience, is_wanted: false };
         Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -50,22 +51,22 @@ impl Line {
         }
     }
 
-    /// From now on it goes over this socket.
+    /// Uses this socket from now on.
     pub(crate) fn connect(&self, socket: TcpStream) {
         let mut state = self.lock();
-        // Some systems refuse that for a socket that the peer has reset. The next read tells how it has ended.
+        // Some systems refuse that for a socket that the peer has reset. The next read gives the error of the socket.
         let _ = socket.set_read_timeout(Some(state.read_timeout));
         let _ = socket.set_write_timeout(Some(state.write_timeout));
         state.socket = Some(Arc::new(socket));
-        // Whoever waits has something to write first.
+        // The thread that waits has something to write first.
         state.is_wanted = true;
         drop(state);
         self.changed.notify_all();
     }
 
-    /// Goes over no socket any more. The one before, from which nobody may be reading, nor writing to it, takes of `last` what
-    /// it can without waiting. Then it is closed, or reset.
-    pub(crate) fn part(&self, last: &VecDeque<Bytes>, resets: bool) {
+    /// Uses no socket any more. The last socket takes as much of `last` as it can without waiting, and is closed or reset. No
+    /// thread reads from it or writes to it.
+    pub(crate) fn disconnect(&self, last: &VecDeque<Bytes>, resets: bool) {
         if let Some(socket) = self.lock().socket.take() {
             if !last.is_empty() && socket.set_nonblocking(true).is_ok() {
                 // A peer that is gone need not be told.
@@ -91,7 +92,7 @@ impl Line {
         self.wake();
     }
 
-    /// Brings back the thread that waits for want of a socket. A read of a socket goes on.
+    /// Brings back the thread that waits for a socket. A read of a socket goes on.
     pub(crate) fn wake(&self) {
         let mut state = self.lock();
         if state.socket.is_none() {
@@ -105,7 +106,7 @@ impl Line {
     #[cfg(unix)]
     pub(crate) fn share(&self) {
         if self.waker.get().is_none()
-            && let Ok(waker) = Waker::new()
+            && let Ok(waker) = ReadWaker::new()
         {
             // Another thread may have set one.
             let _ = self.waker.set(waker);
@@ -128,7 +129,7 @@ impl Line {
     #[cfg(not(unix))]
     pub(crate) fn end_read(&self) {}
 
-    pub(crate) fn is_up(&self) -> bool {
+    pub(crate) fn is_connected(&self) -> bool {
         self.lock().socket.is_some()
     }
 
@@ -136,14 +137,14 @@ impl Line {
         self.lock().socket.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SocketState> {
         lock(&self.state)
     }
 
-    /// What to read from; an error if there is nothing in time, or the caller is wanted elsewhere.
-    fn wait(&self, longest: impl FnOnce(&State) -> Duration) -> io::Result<Arc<TcpStream>> {
+    /// The socket to read from. An error if there is none in time, or if the caller is wanted elsewhere.
+    fn wait(&self, longest: impl FnOnce(&SocketState) -> Duration) -> io::Result<Arc<TcpStream>> {
         let state = self.lock();
-        let waits = |state: &mut State| state.socket.is_none() && !state.is_wanted;
+        let waits = |state: &mut SocketState| state.socket.is_none() && !state.is_wanted;
         let timeout = longest(&state);
         let waiting = self.changed.wait_timeout_while(state, timeout, waits);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner).0;
@@ -154,7 +155,7 @@ impl Line {
     }
 }
 
-impl Transport for Line {
+impl Transport for ClientSocket {
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut timeout = Duration::ZERO;
         let socket = self.wait(|state| {

@@ -6,4 +6,4 @@ use crate::frame::Header;
 pub(crate) fn sending(_header: &Header) {}
 
 #[inline(always)]
-pub(crate) fn received(_header: impl FnOnce() -> Header) {}
+pub(crate) fn received(_header: &Header) {}

@@ -1,10 +1,10 @@
-//! The thread that writes what is left behind while the only thread that waits is in a read, which cannot be woken.
+//! The thread that writes bytes which were left behind while all threads that wait are in a read: a read cannot be woken.
 //!
-//! There is one for the process, named `ws-write`. It starts when it is needed first, and ends when it had nothing to do for
-//! [`LINGER`]. It looks at a connection half a millisecond after the call, so that messages that are queued in a row leave in one
-//! write. It never waits for a connection: it writes what the transport takes at once, and comes back later for the rest, after a
-//! pause of 1 to 64 ms. It holds no lock meanwhile, and keeps no connection alive. Each connection stands in its queue at most twice: once
-//! for bytes that were left behind, and once for what a listener wants of it.
+//! There is one for the process, named `ws-write`. It starts at first need, and ends when it had nothing to do for [`LINGER`].
+//! It looks at a connection half a millisecond after the call, so that messages that are queued in a row leave in one write. It
+//! never waits for a connection: it writes as much as the transport takes at once, and comes back for the rest after a pause of
+//! 1 to 64 ms. It holds no lock meanwhile, and keeps no connection alive. Each connection stands in its queue at most twice: once
+//! for bytes that were left behind, and once because its listener stops.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -19,31 +19,31 @@ use crate::clock::{self, Clock};
 /// Time for which the thread waits for something to do.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The time between a call and the first look, so that what is queued in a row is written at once.
+/// Time between a call and the first look, so that messages that are queued in a row are written at once.
 const GATHER: Duration = Duration::from_micros(500);
 
-/// The pauses between two writes of bytes that the transport does not take.
+/// Shortest and longest pause between two writes of bytes that the transport does not take.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
 
 /// A connection on which something may be left behind.
-pub(crate) trait Behind: Send + Sync {
-    /// Writes what the transport takes at once. It does not wait.
-    fn write_left(&self) -> Left;
+pub(crate) trait WriteInBackground: Send + Sync {
+    /// Writes as much as the transport takes at once. It does not wait.
+    fn write_in_background(&self) -> Remaining;
 }
 
-/// How much is left to the background thread after a turn of it.
+/// The bytes that are left to the background thread after a turn of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Left {
+pub(crate) enum Remaining {
     /// Nothing: all is written, or another thread sees to it.
     Nothing,
     /// Some, and the transport has taken some.
-    Moved,
+    Moving,
     /// Some, and nothing moves.
     Stuck,
 }
 
-/// Has the background thread look at a connection soon. `false` if the system gives no thread.
-pub(crate) fn call(connection: Weak<dyn Behind>) -> bool {
+/// Lets the background thread look at a connection soon. `false` if the system gives no thread.
+pub(crate) fn call(connection: Weak<dyn WriteInBackground>) -> bool {
     background().call(connection)
 }
 
@@ -76,7 +76,7 @@ struct Queue {
 }
 
 struct Entry {
-    connection: Weak<dyn Behind>,
+    connection: Weak<dyn WriteInBackground>,
     /// When it is to be looked at.
     at: Clock,
     /// The pause before that.
@@ -89,7 +89,7 @@ impl Background {
         Self { queue: Mutex::new(queue), called: Condvar::new() }
     }
 
-    fn call(&'static self, connection: Weak<dyn Behind>) -> bool {
+    fn call(&'static self, connection: Weak<dyn WriteInBackground>) -> bool {
         let mut queue = lock(&self.queue);
         let entry = Entry { connection, at: clock::now() + GATHER, pause: Duration::ZERO };
         queue.paused.push(Reverse(entry));
@@ -113,13 +113,15 @@ impl Background {
     fn run(&self) {
         while let Some(entry) = self.next() {
             let Some(connection) = entry.connection.upgrade() else { continue };
-            let left = connection.write_left();
+            let remaining = connection.write_in_background();
             drop(connection);
-            match left {
-                Left::Nothing => {}
+            match remaining {
+                Remaining::Nothing => {}
                 // Others have their turn before.
-                Left::Moved => lock(&self.queue).ready.push_back(Entry { pause: Duration::ZERO, ..entry }),
-                Left::Stuck => {
+                Remaining::Moving => {
+                    lock(&self.queue).ready.push_back(Entry { pause: Duration::ZERO, ..entry });
+                }
+                Remaining::Stuck => {
                     let pause = (2 * entry.pause).clamp(PAUSES.0, PAUSES.1);
                     let entry = Entry { at: clock::now() + pause, pause, ..entry };
                     lock(&self.queue).paused.push(Reverse(entry));
