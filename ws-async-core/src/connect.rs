@@ -125,7 +125,7 @@ async fn open<R: Runtime + Io<T>, T>(
     let opened = poll_fn(|cx| {
         let opened = ready!(driver.poll_event(&mut transport, cx));
         if opened.is_err() {
-            // The Close frame or the refusal, which tells the peer why. It is dropped if the transport does not take it at once.
+            // For example, a TLS alert tells the peer why. It is lost if the transport does not take it at once.
             driver.write_through(&mut transport, cx);
         }
         Poll::Ready(opened)
