@@ -44,16 +44,17 @@ class Record:
 
 
 class Peer:
-    """Listens on both addresses of a host."""
+    """Listens on both addresses of a host. `receive_buffer` is `SO_RCVBUF` in bytes; `None` leaves it to the system."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, receive_buffer: int | None = None) -> None:
         self.record = record
+        self.receive_buffer = receive_buffer
         self.tasks: list[asyncio.Task[None]] = []
 
     @asynccontextmanager
     async def listen(self, host: Namespace) -> AsyncIterator[None]:
         with host.entered():
-            sockets = [listener(socket.AF_INET, "0.0.0.0"), listener(socket.AF_INET6, "::")]
+            sockets = [self.listener(socket.AF_INET, "0.0.0.0"), self.listener(socket.AF_INET6, "::")]
         servers = [await asyncio.start_server(self.accept, sock=each, limit=LONGEST_HEAD) for each in sockets]
         try:
             yield
@@ -65,6 +66,16 @@ class Peer:
             for task in self.tasks:
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def listener(self, family: socket.AddressFamily, address: str) -> socket.socket:
+        made = socket.socket(family, socket.SOCK_STREAM)
+        if self.receive_buffer:
+            # Connections inherit it.
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, PORT))
+        return made
 
     def accept(self, reader: StreamReader, writer: StreamWriter) -> None:
         is_ipv6 = writer.get_extra_info("socket").family == socket.AF_INET6
@@ -101,11 +112,3 @@ class Peer:
                 if frame.is_final:
                     self.record.arrivals.append(parse(bytes(message), connection.number, time.monotonic()))
                     message.clear()
-
-
-def listener(family: socket.AddressFamily, address: str) -> socket.socket:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    if family == socket.AF_INET6:
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    made.bind((address, PORT))
-    return made

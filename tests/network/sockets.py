@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import socket
+import struct
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
 from children import Failure
 
@@ -14,8 +19,20 @@ from children import Failure
 PIDFD_GETFD = 438
 # include/uapi/linux/tcp.h of Linux.
 TCP_NOTSENT_LOWAT = 25
+# include/uapi/linux/sockios.h of Linux.
+SIOCOUTQ = 0x5411
+SIOCOUTQNSD = 0x894B
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Bytes that the kernel holds for a connection."""
+
+    unsent: int
+    # Sent, and not acknowledged.
+    in_flight: int
 
 
 def notsent_lowat(process: int, port: int) -> int | None:
@@ -23,6 +40,27 @@ def notsent_lowat(process: int, port: int) -> int | None:
     `TCP_NOTSENT_LOWAT` of the process's connection to `port`, in bytes. 0 means that nobody has set it, `None` that there is no such
     connection.
     """
+    with connection(process, port) as found:
+        return found and found.getsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT)
+
+
+def held(process: int, port: int) -> Held | None:
+    """The bytes of the process's connection to `port`; `None` if there is no such connection."""
+    with connection(process, port) as found:
+        if not found:
+            return None
+        # A byte that is acknowledged between the two calls counts as one in flight.
+        both, unsent = outgoing(found, SIOCOUTQ), outgoing(found, SIOCOUTQNSD)
+        return Held(unsent, both - unsent)
+
+
+def outgoing(found: socket.socket, request: int) -> int:
+    return int(struct.unpack("i", fcntl.ioctl(found, request, bytes(4)))[0])
+
+
+@contextmanager
+def connection(process: int, port: int) -> Iterator[socket.socket | None]:
+    """Our own descriptor of the process's connection to `port`, if there is one."""
     pidfd = os.pidfd_open(process)
     try:
         for entry in Path(f"/proc/{process}/fd").iterdir():
@@ -31,10 +69,11 @@ def notsent_lowat(process: int, port: int) -> int | None:
                 continue
             with found:
                 if is_connected(found, port):
-                    return found.getsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT)
+                    yield found
+                    return
+        yield None
     finally:
         os.close(pidfd)
-    return None
 
 
 def is_socket(entry: Path) -> bool:

@@ -20,8 +20,8 @@ from verdict import Verdict
 
 POLL = 0.01
 TICK = 0.02
-# Bytes that each connection lets the kernel hold unsent, so that a ping waits behind no more.
-NOTSENT_LOWAT = 128 * 1024
+# Number of unsent bytes at which the kernel stops taking more of a connection. The bytes that it holds lie before a ping.
+NOTSENT_LOWAT = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Stage:
         self.server = AsyncExitStack()
         self.client: Client | None = None
 
-    async def start_server(self) -> None:
+    async def start_server(self, receive_buffer: int | None = None) -> None:
         """Starts a server on the present host. It writes to the record of the run."""
-        await self.server.enter_async_context(Peer(self.record).listen(self.link.server))
+        await self.server.enter_async_context(Peer(self.record, receive_buffer).listen(self.link.server))
 
     async def stop_server(self) -> None:
         await self.server.aclose()

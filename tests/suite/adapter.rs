@@ -9,7 +9,7 @@ use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
     Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
-    Responder, Response, SendError, StreamError,
+    Responder, Response, SendError, Stats, StreamError,
 };
 
 use crate::tls::Site;
@@ -65,7 +65,12 @@ pub trait Socket: Sending + Receiving {
     fn look_at_socket(&self, look: impl FnOnce(&SockRef<'_>));
 }
 
-pub trait Sending: Send + 'static {
+/// A connection, or a half of it.
+pub trait Counting {
+    fn stats(&self) -> Stats;
+}
+
+pub trait Sending: Counting + Send + 'static {
     fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError>;
     fn ready(&mut self) -> Result<(), SendError>;
@@ -93,7 +98,7 @@ pub enum End {
     Dropped,
 }
 
-pub trait Receiving: Send + 'static {
+pub trait Receiving: Counting + Send + 'static {
     fn recv(&mut self) -> Result<Option<Message>, Error>;
     fn next(&mut self) -> Result<Option<Event>, Error>;
     fn for_each_borrowed(

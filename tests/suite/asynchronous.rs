@@ -11,10 +11,10 @@ use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
     Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
-    Responder, Response, SendError, StreamError,
+    Responder, Response, SendError, Stats, StreamError,
 };
 
-use crate::adapter::{self, Adapter, End, Receiving, Sending, Socket};
+use crate::adapter::{self, Adapter, Counting, End, Receiving, Sending, Socket};
 
 /// An executor, and the runtime that its futures are of.
 pub trait Executor: 'static {
@@ -224,6 +224,19 @@ macro_rules! receiving {
     };
 }
 
+macro_rules! counting {
+    ($type:ident) => {
+        impl<E: Executor> Counting for On<E, $type<E::Runtime>> {
+            fn stats(&self) -> Stats {
+                self.inner.stats()
+            }
+        }
+    };
+}
+
+counting!(WebSocket);
+counting!(Sender);
+counting!(Receiver);
 sending!(WebSocket);
 sending!(Sender);
 receiving!(WebSocket, |socket| socket.closed().cloned());

@@ -10,10 +10,10 @@ use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
     Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
-    Responder, Response, SendError, StreamError,
+    Responder, Response, SendError, Stats, StreamError,
 };
 
-use crate::adapter::{self, Adapter, End, Receiving, Sending, Socket};
+use crate::adapter::{self, Adapter, Counting, End, Receiving, Sending, Socket};
 
 pub struct Blocking;
 
@@ -182,6 +182,19 @@ macro_rules! receiving {
     };
 }
 
+macro_rules! counting {
+    ($type:ty) => {
+        impl Counting for $type {
+            fn stats(&self) -> Stats {
+                self.stats()
+            }
+        }
+    };
+}
+
+counting!(WebSocket);
+counting!(Sender<TcpStream>);
+counting!(Receiver<TcpStream>);
 sending!(WebSocket);
 sending!(Sender<TcpStream>);
 receiving!(WebSocket);

@@ -27,6 +27,7 @@ macro_rules! client_scenarios {
     ($client:ty) => {
         $crate::client_scenarios! { $client:
             faults {
+                totals_outlive_a_connection
                 an_end_within_the_handshake
                 an_end_without_close
                 a_reset_of_an_open_connection

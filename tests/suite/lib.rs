@@ -40,6 +40,7 @@ pub mod secure;
 pub mod sharing;
 pub mod shutdown;
 pub mod sockets;
+pub mod statistics;
 pub mod streams;
 
 pub use adapter::Adapter;
@@ -172,6 +173,9 @@ macro_rules! scenarios {
                 each_socket_has_its_options_and_goes_through_the_hook
                 each_accepted_socket_has_its_options
             }
+            statistics {
+                both_ends_and_both_halves_count_the_same
+            }
             leaks {
                 two_hundred_connections_leave_nothing_behind
             }
@@ -233,6 +237,9 @@ macro_rules! scenarios {
                     an_echo_of_every_size_with_every_setting
                     streamed_messages_are_compressed_and_inflated_in_chunks
                     both_halves_compress_at_once
+                }
+                statistics {
+                    both_ends_and_both_halves_count_the_same
                 }
                 leaks {
                     two_hundred_connections_leave_nothing_behind

@@ -25,7 +25,7 @@ fn options(address: SocketAddr) -> ConnectOptions {
 }
 
 /// Less than the system holds for a connection, and much more than fits in the window of the peer.
-const OLD: usize = 96 * 1024;
+const OLD: usize = 48 * 1024;
 
 /// A client whose messages lie in the queue of its socket, because the peer does not read.
 fn stuck<A: Adapter>(config: Config, length: usize) -> (A::Socket, Peer) {
@@ -249,7 +249,7 @@ fn keepalive(_: &SockRef<'_>) -> Option<[Duration; 2]> {
 pub fn each_accepted_socket_has_its_options<A: Adapter>() {
     let default = AcceptOptions::default;
     for (accept, bytes) in [
-        (default(), Some(128 * 1024)),
+        (default(), Some(64 * 1024)),
         (default().notsent_lowat(4096), Some(4096)),
         (default().notsent_lowat(None), None),
     ] {
@@ -262,7 +262,7 @@ pub fn each_accepted_socket_has_its_options<A: Adapter>() {
                 assert!(accepted.tcp_nodelay().unwrap() && !accepted.keepalive().unwrap());
                 match bytes {
                     Some(bytes) => assert!(lowat(accepted).is_none_or(|seen| seen == bytes)),
-                    None => assert_ne!(lowat(accepted), Some(128 * 1024)),
+                    None => assert_ne!(lowat(accepted), Some(64 * 1024)),
                 }
                 assert_eq!(accepted.linger().unwrap(), None);
             });
@@ -288,13 +288,13 @@ pub fn each_socket_has_its_options_and_goes_through_the_hook<A: Adapter>() {
         let options = SockRef::from(socket);
         assert!(socket.nodelay().unwrap() && options.keepalive().unwrap());
         assert!(keepalive(&options).is_none_or(|times| times == [Duration::from_secs(60); 2]));
-        assert!(lowat(&options).is_none_or(|bytes| bytes == 128 * 1024));
+        assert!(lowat(&options).is_none_or(|bytes| bytes == 64 * 1024));
     }));
     let off = options(server.address()).nodelay(false).tcp_keepalive(None).notsent_lowat(None);
     let off = off.on_socket(counted(|socket| {
         let options = SockRef::from(socket);
         assert!(!socket.nodelay().unwrap() && !options.keepalive().unwrap());
-        assert_ne!(lowat(&options), Some(128 * 1024));
+        assert_ne!(lowat(&options), Some(64 * 1024));
     }));
     let other = options(server.address()).notsent_lowat(4096).tcp_keepalive(Duration::from_secs(7));
     let other = other.on_socket(counted(|socket| {

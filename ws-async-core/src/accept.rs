@@ -104,6 +104,14 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     }
 }
 
+impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
+    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
+    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`].
+    pub async fn accept(transport: T) -> Result<(Self, Request), AcceptError> {
+        Incoming::new(transport, AcceptOptions::default()).accept().await
+    }
+}
+
 impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Lets the response leave, unless the listener stops before anything behind the position `begin` has left.
     fn poll_response(&mut self, begin: u64, cx: &mut Context<'_>) -> Poll<Result<(), AcceptError>> {

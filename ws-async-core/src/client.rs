@@ -276,7 +276,8 @@ impl<R: Runtime> Handle<R> {
         self.access.status()
     }
 
-    /// The counts of everything so far, over all connections. It waits for no lock, as [`status`](Self::status).
+    /// The totals over all connections, and the counts of the present one. It waits for no lock, as [`status`](Self::status), and tells
+    /// the counts at the end of the last call that used the client.
     pub fn stats(&self) -> ClientStats {
         self.access.stats()
     }

@@ -21,9 +21,41 @@ use crate::runtime::{Io, Runtime};
 use crate::socket::Socket;
 use crate::websocket::WebSocket;
 
-pub(crate) async fn connect<R: Runtime>(
-    options: &ConnectOptions,
-) -> Result<(WebSocket<R>, Response), ConnectError> {
+impl<R: Runtime> WebSocket<R> {
+    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
+    /// connection and the server's response.
+    ///
+    /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
+    /// which cannot be called off.
+    pub fn connect<O>(options: O) -> impl Future<Output = Result<(Self, Response), ConnectError>>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        // Boxed, as accepting is: what a task waits for first must not be the most that it ever needs.
+        Box::pin(async move { connect(&options.try_into()?).await })
+    }
+}
+
+impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
+    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel. For `wss` TLS begins
+    /// on it; a proxy that was set is not asked.
+    pub fn connect_over<O>(
+        transport: T,
+        options: O,
+    ) -> impl Future<Output = Result<(Self, Response), ConnectError>>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        Box::pin(async move {
+            let options = options.try_into()?;
+            open(transport, &options, &Route::direct(&options), Clock::start()).await
+        })
+    }
+}
+
+async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
     let clock = Clock::start();
     let reached = reach::<R>(options, clock).await?;
     open(reached.transport, options, &reached.route, clock).await
@@ -81,7 +113,7 @@ fn used<R: Runtime>(reached: Connected<R::TcpStream>) -> Connected<R::TcpStream>
 }
 
 /// The proxy, TLS and the opening handshake, as [`ClientUpgrade`] says.
-pub(crate) async fn open<R: Runtime + Io<T>, T>(
+async fn open<R: Runtime + Io<T>, T>(
     mut transport: T,
     options: &ConnectOptions,
     route: &Route,

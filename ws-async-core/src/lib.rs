@@ -46,8 +46,8 @@ pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
     IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
-    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError,
-    StreamError, Timeout, TransportError, Violation, ViolationKind,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError, Stats,
+    StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -10,7 +10,7 @@ use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
-    StreamError,
+    Stats, StreamError,
 };
 
 use crate::operations::{self, Access};
@@ -38,6 +38,12 @@ pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<
 
 /// One half of a connection: the common part of both. It stands in the types of [`MessageWriter`] and [`MessageReader`].
 pub struct Half<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(SharedHandle<Socket<R, T>>);
+
+impl<R: Runtime + Io<T>, T> Half<R, T> {
+    fn stats(&self) -> Stats {
+        self.0.look(|socket| socket.stats()).unwrap_or_default()
+    }
+}
 
 impl<R: Runtime + Io<T>, T> Access for Half<R, T> {
     type Runtime = R;
@@ -105,6 +111,12 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
         operations::start_close(&mut self.0, frame.into());
     }
 
+    /// As [`WebSocket::stats`](crate::WebSocket::stats). All counts are zero if the transport of this very connection calls, or a waker
+    /// that it wakes.
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, Half<R, T>>, StreamError> {
         MessageWriter::new(&mut self.0, kind)
@@ -154,6 +166,11 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
     /// As [`WebSocket::closed`](crate::WebSocket::closed).
     pub fn closed(&mut self) -> Option<Closed> {
         self.0.0.look(|socket| socket.closed().cloned()).flatten()
+    }
+
+    /// As [`Sender::stats`].
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
     }
 }
 

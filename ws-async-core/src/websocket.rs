@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions, MaybeTls, connector::Route};
+use ws_common::MaybeTls;
 use ws_core::bytes::Bytes;
 use ws_core::{
-    CloseFrame, Closed, Connection, Error, Event, Message, MessageKind, MessageRef, PingError, Request,
-    Responder, Response, SendError, StreamError,
+    CloseFrame, Closed, Connection, Error, Event, Message, MessageKind, MessageRef, PingError, Responder,
+    SendError, Stats, StreamError,
 };
 
 use crate::clock::Clock;
@@ -22,7 +22,6 @@ use crate::socket::Socket;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::wakers::{Tasks, WakerSlot};
-use crate::{accept, connect};
 
 /// One WebSocket connection, of either role, over any transport of a runtime.
 ///
@@ -53,45 +52,7 @@ struct Pair {
 const STREAM: usize = 0;
 const SINK: usize = 1;
 
-impl<R: Runtime> WebSocket<R> {
-    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
-    /// connection and the server's response.
-    ///
-    /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
-    /// which cannot be called off.
-    pub fn connect<O>(options: O) -> impl Future<Output = Result<(Self, Response), ConnectError>>
-    where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
-    {
-        // Boxed, as accepting is: what a task waits for first must not be the most that it ever needs.
-        Box::pin(async move { connect::connect(&options.try_into()?).await })
-    }
-}
-
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
-    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel. For `wss` TLS begins
-    /// on it; a proxy that was set is not asked.
-    pub fn connect_over<O>(
-        transport: T,
-        options: O,
-    ) -> impl Future<Output = Result<(Self, Response), ConnectError>>
-    where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
-    {
-        Box::pin(async move {
-            let options = options.try_into()?;
-            connect::open(transport, &options, &Route::direct(&options), Clock::start()).await
-        })
-    }
-
-    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
-    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`](crate::Incoming).
-    pub async fn accept(transport: T) -> Result<(Self, Request), AcceptError> {
-        accept::Incoming::new(transport, AcceptOptions::default()).accept().await
-    }
-
     /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
     ///
     /// `epoch` is the moment that the connection's [`Instant`](ws_core::Instant)s count from.
@@ -201,6 +162,11 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// How the connection ended, once it has.
     pub fn closed(&self) -> Option<&Closed> {
         self.socket.closed()
+    }
+
+    /// The counts of this connection so far: frames, messages and bytes in each direction, and round-trip times.
+    pub fn stats(&self) -> Stats {
+        self.socket.stats()
     }
 
     /// Two halves, to send in one task and receive in another.

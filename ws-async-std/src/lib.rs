@@ -115,8 +115,8 @@ pub use ws_async_core::{
     IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageReader, MessageRef,
     MessageWriter, Phase, PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject,
     Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
-    Socks5Reply, Status, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError,
-    TlsConnector, TlsError, TransportError, Violation, ViolationKind,
+    Socks5Reply, Stats, Status, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError,
+    TlsConnector, TlsError, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -23,7 +23,7 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Stands for async-io, the reactor of async-std and of smol, in the types of `ws-async-core`.
+/// Stands for async-io, the reactor of smol and of async-std, in the types of `ws-async-core`.
 #[derive(Clone, Copy, Debug)]
 pub enum AsyncIo {}
 

@@ -11,7 +11,8 @@ use ws_async_core::{AsSocket, reset_on_close};
 
 /// A stream of bytes that a connection can go over.
 ///
-/// The streams of async-io are; those of async-std and of smol with the feature of that name; any other is in an [`Other`].
+/// The streams of async-io are transports. Those of smol and of async-std are transports with the feature of that name. Any other stream
+/// is put in an [`Other`].
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// Ends the stream that is written; reading goes on. It is how a server ends a connection: the peer waits for it.
     ///

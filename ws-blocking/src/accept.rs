@@ -11,14 +11,13 @@ use ws_common::{
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
-use crate::driver::{Driver, Next};
-use crate::shared::Shared;
+use crate::driver::{Driver, Next, Until};
+use crate::shared::SharedConnection;
 use crate::signal::{Nudge, Signal};
 use crate::transport::Transport;
-use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
-/// How long a client that was refused is given to take the answer.
+/// Time for a refused client to take the answer.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client that has connected, and whose request is still to be read. Dropped, it is disconnected.
@@ -96,15 +95,23 @@ impl<S: Transport> Incoming<S> {
         let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };
         let driver =
             driver.change(longest_read, |accepting, now| accepting.accept(&accept, now).map(Duplex::new))?;
-        let shared = Shared::new(driver, self.listener);
+        let shared = SharedConnection::new(driver, self.listener);
         if let Some(signal) = &signal {
             let connection: Weak<dyn Nudge> = Arc::downgrade(&shared) as Weak<_>;
-            // From here on, what the listener wishes reaches the connection. Nothing of the response has left.
+            // From here on, the wish of the listener reaches the connection. Nothing of the response has left.
             signal.open(connection).map_err(|_| AcceptError::Shutdown)?;
         }
         // The client waits for the response; whether it still does shows when the connection is used.
         shared.driver.write_until(start + self.options.open_timeout);
         Ok((WebSocket::new(shared), request))
+    }
+}
+
+impl<S: Transport> WebSocket<S> {
+    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
+    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`].
+    pub fn accept(transport: S) -> Result<(Self, Request), AcceptError> {
+        Incoming::new(transport, AcceptOptions::default()).accept()
     }
 }
 

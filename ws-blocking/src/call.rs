@@ -12,20 +12,20 @@ pub(crate) const AT_ONCE: Duration = Duration::from_millis(1);
 /// The longest call while bytes wait that the transport does not take.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(64);
 
-/// So many buffers go into one write.
+/// Maximum number of buffers in one write.
 const SLICES: usize = 16;
 
 /// A time-out of the socket, which costs a system call to change.
 #[derive(Default)]
 pub(crate) struct Timeout {
-    /// What it is set to; zero if it was never set.
+    /// The value that the socket has; zero if it was never set.
     set: Duration,
     /// The last call took all of it.
     has_passed: bool,
 }
 
 impl Timeout {
-    /// What to set so that the next call takes no longer than `longest`, if it must change. It is made longer only when
+    /// The value to set so that the next call takes no longer than `longest`, if it must change. It is made longer only when
     /// it was too short, and is then a power of two in milliseconds (under 64, exact), so that it seldom changes.
     pub(crate) fn change_to(&mut self, longest: Duration) -> Option<Duration> {
         let milliseconds = longest.as_micros().div_ceil(1000).clamp(1, 1 << 20) as u64;
@@ -60,18 +60,26 @@ pub(crate) fn within<T>(
     result
 }
 
-/// One call for as many buffers as it takes. Says how many bytes it took, and whether that is all that it was given.
+/// The result of a write.
+pub(crate) struct Written {
+    /// Number of bytes that the transport has taken.
+    pub(crate) n: usize,
+    /// It has taken all bytes that it was offered.
+    pub(crate) is_all: bool,
+}
+
+/// One call for as many buffers as it takes.
 pub(crate) fn write(
     taken: &VecDeque<Bytes>,
     write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
-) -> io::Result<(usize, bool)> {
+) -> io::Result<Written> {
     let mut slices = [IoSlice::new(&[]); SLICES];
     let n = slices.iter_mut().zip(taken).map(|(slice, bytes)| *slice = IoSlice::new(bytes)).count();
     match write(&slices[..n]) {
         Ok(0) => Err(ErrorKind::WriteZero.into()),
         written => {
             let offered = slices[..n].iter().map(|slice| slice.len()).sum();
-            written.map(|n| (n, n == offered))
+            written.map(|n| Written { n, is_all: n == offered })
         }
     }
 }
@@ -95,7 +103,7 @@ pub(crate) fn is_end(error: &io::Error) -> bool {
     !is_timeout(error) && error.kind() != ErrorKind::Interrupted
 }
 
-/// Some systems take no option for a socket that has ended. How it has is for the read or the write to say.
+/// Some systems take no option for a socket that has ended. The read or the write gives its error.
 fn unless_ended(set: io::Result<()>) -> io::Result<()> {
     set.or_else(|error| if error.kind() == ErrorKind::InvalidInput { Ok(()) } else { Err(error) })
 }

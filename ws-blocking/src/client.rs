@@ -1,6 +1,7 @@
 //! The client that stays connected.
 
 mod shared;
+mod socket;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::elapsed::Elapsed;
-pub(crate) use shared::Shared;
+pub(crate) use shared::SharedClient;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
@@ -48,14 +49,14 @@ pub(crate) use shared::Shared;
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame. While handles are left, events are dropped
 /// as they come, and the client goes on whenever one of them waits.
 pub struct Client {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SharedClient>,
 }
 
 /// Another way to a [`Client`], for other threads: it does everything but take events. It may be cloned. A clone begins with a copy of
 /// what [`confirm`](Self::confirm) and [`flush`](Self::flush) cover.
 #[derive(Clone)]
 pub struct Handle {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SharedClient>,
     /// The messages that it has sent since its last confirmation, and since its last flush.
     mark: Mark,
 }
@@ -262,7 +263,8 @@ impl Handle {
         self.shared.gauge.status()
     }
 
-    /// What the client has done so far, over all connections. It needs no lock.
+    /// The totals over all connections, and the counts of the present one. It waits for no lock, and tells the counts at the end of the
+    /// last call that used the client.
     pub fn stats(&self) -> ClientStats {
         self.shared.gauge.stats()
     }
@@ -271,7 +273,7 @@ impl Handle {
 /// Built by [`Client::builder`].
 impl From<Session> for Client {
     fn from(session: Session) -> Self {
-        Self { shared: Shared::new(session) }
+        Self { shared: SharedClient::new(session) }
     }
 }
 

@@ -19,13 +19,40 @@ use ws_common::{
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
-use crate::driver::{Driver, Next};
-use crate::shared::Shared;
+use crate::driver::{Driver, Next, Until};
+use crate::shared::SharedConnection;
 use crate::transport::Transport;
-use crate::waiters::Until;
 use crate::websocket::WebSocket;
 
-pub(crate) fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
+impl WebSocket {
+    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
+    /// connection and the server's response.
+    ///
+    /// It ends within `open_timeout`. A look-up of the name by the system cannot be called off, and has a thread of its own;
+    /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
+    pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        connect(&options.try_into()?)
+    }
+}
+
+impl<S: Transport> WebSocket<S> {
+    /// Connects over a transport that is open already, such as a Unix socket or a tunnel: with TLS if the URL is `wss`, but
+    /// without a proxy.
+    pub fn connect_over<O>(transport: S, options: O) -> Result<(Self, Response), ConnectError>
+    where
+        O: TryInto<ConnectOptions>,
+        ConnectError: From<O::Error>,
+    {
+        let options = options.try_into()?;
+        open(transport, &options, &Route::direct(&options), clock::now())
+    }
+}
+
+fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = clock::now();
     let reached = reach(options, start)?;
     open(reached.transport, options, &reached.route, start)
@@ -77,7 +104,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Connected<
     }
 }
 
-/// What a thread has to say.
+/// The report of a thread.
 enum Told {
     Addresses(io::Result<Vec<SocketAddr>>),
     Dialed(AttemptId, io::Result<TcpStream>),
@@ -110,7 +137,7 @@ fn used(reached: Connected<TcpStream>) -> Connected<TcpStream> {
 }
 
 /// Everything after the transport is up. The time to open counts from `start`.
-pub(crate) fn open<S: Transport>(
+fn open<S: Transport>(
     transport: S,
     options: &ConnectOptions,
     route: &Route,
@@ -136,5 +163,5 @@ pub(crate) fn open<S: Transport>(
     let Opened { response, connection } = opened?;
     let longest_read = options.connection_config().shortest_timeout();
     let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(Duplex::new(connection)))?;
-    Ok((WebSocket::new(Shared::new(driver, None)), response))
+    Ok((WebSocket::new(SharedConnection::new(driver, None)), response))
 }

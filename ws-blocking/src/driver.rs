@@ -1,69 +1,160 @@
-//! How the threads that use one connection share the work. This knows no protocol.
+//! The threads that use one connection share its work. This page explains the rules; the code below knows no protocol.
 //!
-//! **One lock, and nothing slow under it.** The machine stands behind one lock. No thread holds it during a read or a write, while it
-//! waits, or while code of the user runs. The bytes of a write are taken out of the machine before, and a read goes to a
-//! buffer of the thread. A visitor of a half gets owned messages; for a visitor of a whole connection, the machine itself is taken out
-//! ([`Driver::take`]). A hook of a client is asked between two turns. The status of a client is read without the lock.
+//! A blocking socket offers two calls: a read that waits and a write that waits. One thread cannot wait for both. A
+//! thread in a read cannot be woken: it returns when bytes arrive or when its time-out passes. The connection still has
+//! to answer pings, keep its deadlines and send the messages of every thread. No thread belongs to the connection, so the
+//! user's threads do this work while they wait.
 //!
-//! **Two roles.** At most one thread reads and at most one writes, at the same time or not. Every waiting operation is a loop
-//! ([`Driver::drive`]): it asks its own condition, then takes the next step for all. It writes if bytes wait and nobody writes; else it
-//! reads if nobody reads; else it sleeps. After every step it asks its condition again.
+//! ```text
+//!     send()            recv()            flush()              `ws-write`, one thread
+//!       │                 │                 │                  for the process
+//!  ┌────┴─────────────────┴─────────────────┴──────────┐              │
+//!  │ the lock                                          │   try_lock   │
+//!  │   machine   protocol, queued and received bytes   │ ◄────────────┘
+//!  │   Reading   Idle · Brief · Long · Ended           │   only while a read is Long
+//!  │   Writing   Idle · Busy · Stuck · Ended           │   and no other thread writes
+//!  │   Waiters   conditions of the threads that sleep  │
+//!  └────┬─────────────────┬─────────────────┬──────────┘
+//!   WriteRole          ReadRole        Until, Sleep
+//!       ▼                 ▼                 ▼                  without the lock
+//!   a write            a read          a sleep
+//! ```
 //!
-//! **Who keeps the time.** The thread that reads: its read ends at the next deadline at the latest. While nobody reads, a thread that
-//! sleeps does, with a time-out. A thread in a read cannot be woken, and another thread may bring about a deadline meanwhile, for
-//! example by a ping. That is why no read takes longer than the shortest time from any cause to its deadline
-//! ([`Config::shortest_timeout`](ws_core::Config::shortest_timeout)): the thread that reads is back in time for such a deadline. So
-//! deadlines rest on bounded reads, and they may: each was set before the read began, or is at least that far away. Nothing else
-//! rests on the end of a read: bytes are written by others (below), and events that come of the calls of other threads bring the
-//! thread of a client back from its read (`line/waker.rs`; on systems other than Unix, they wait for its end).
+//! # A turn
 //!
-//! **Who wakes whom.** A thread that sleeps leaves its condition behind ([`Until`]). Whoever changes anything asks these conditions before
-//! it lets go of the lock, and wakes the threads whose condition holds. Threads that would take something from each other, such as
-//! room, are woken one after another: each wakes the next when it is done.
+//! Each waiting operation is a loop of turns ([`Driver::drive`]). A thread that holds the lock does this in a turn:
 //!
-//! **A thread that leaves** with its result, or turns to reading or sleeping, hands over the roles that nobody has then, if there is
-//! work for them: it wakes one sleeping thread, which takes over. That thread does the same when it leaves in turn.
+//! 1. It asks its own condition, for example "a message has come". If the condition holds, the thread leaves with its
+//!    result.
+//! 2. It fires a deadline that has passed, unless a thread reads.
+//! 3. It writes, if bytes wait and no thread writes. Else it reads, if its operation may read and no thread reads. Else
+//!    it sleeps.
 //!
-//! **Who writes while a thread is in a read.** A thread that queues something urgent (`try_send`, `send`, `start_close`) writes by itself
-//! what the transport takes at once; if another thread is writing, that one writes it too before it leaves. What is left after
-//! that, or was queued by `feed` or as a part of a stream, is written by a sleeping thread, if there is one. Otherwise the
-//! [background thread](crate::behind) is called, once: the next call comes after it has been here. It writes on, with pauses while the
-//! transport takes nothing, for as long as a thread is in a read that began when no bytes waited. A read that begins while bytes wait
-//! is short, and its thread writes afterwards. If nobody waits at all, nothing happens until the next call of the user.
+//! A write takes at most 64 ms, and a read at most as long as [the time](#time) allows. After each step the thread asks
+//! its condition again.
 //!
-//! **Panics.** If the transport panics, the panic reaches the thread that called it. The direction counts as failed, and the others go on
-//! to the end of the connection.
+//! A read comes before a write in two cases. The transport has refused bytes since the last read (`Stuck`): the peer may
+//! be waiting until we read. Or no thread has read for 250 ms, because there was always something to write.
+//!
+//! An operation that waits for room or for a flush reads, too. It stops at `max_read_ahead`, and sleeps until somebody
+//! receives.
+//!
+//! # Reading and writing
+//!
+//! At most one thread reads and at most one writes. The two may run at the same time. Each role is a value: [`DriverState`]
+//! hands out one `ReadRole` and one `WriteRole`, and takes it back with the result of the call. `state/reading.rs` and
+//! `state/writing.rs` show each direction as a picture.
+//!
+//! No thread holds the lock during a read, a write or a sleep, or while code of the user runs:
+//!
+//! - A write takes its bytes out of the machine first. They count as queued until the write is over.
+//! - A read fills a buffer of its thread. The bytes are copied to the machine under the lock.
+//! - A visitor of a half gets owned messages. A visitor of a whole connection borrows from the machine, which is taken
+//!   out of the lock for that time ([`Driver::take`]).
+//! - A hook of a client runs between two turns.
+//! - The status of a client is read without the lock.
+//!
+//! # Waking
+//!
+//! A thread that sleeps leaves its condition under the lock ([`Until`]). A thread that has changed the machine asks all
+//! conditions before it gives up the lock. It wakes each thread whose condition holds, so that few threads wake for
+//! nothing.
+//!
+//! | Event | Woken threads |
+//! | --- | --- |
+//! | A read, a write or a call changes the machine. | Each thread whose condition holds. |
+//! | There is room for messages. | One thread that waits for room. It wakes the next one when it leaves. |
+//! | A thread leaves, reads or sleeps. Bytes wait and no thread writes, or no thread reads. | One thread, which takes the free role. |
+//! | A thread leaves. No thread reads, writes or sleeps up to the deadline. | One thread, which keeps the time. |
+//! | A client has events that come from a call, while a thread is in a read. | The thread in the read, on Unix (`client/socket/waker.rs`). On other systems, the events wait for the end of the read. |
+//!
+//! A woken thread counts as arriving until it has the lock again. Nobody is woken for a free role meanwhile: the arriving
+//! thread hands over in its turn when it leaves, reads or sleeps. `state/handing.rs` holds these decisions.
+//!
+//! # Urgent messages and the background thread
+//!
+//! `try_send`, `send` and `start_close` are urgent: their thread writes as much as the transport takes at once
+//! ([`Driver::with_urgent`]). If another thread is writing, that thread is urged: it writes these bytes, too, before it
+//! leaves.
+//!
+//! `feed` and the parts of a streamed message only queue, and an urgent write may leave bytes behind. While all other
+//! threads are in a read, nobody would write those bytes. There are two kinds of reads:
+//!
+//! - A *brief* read began while bytes waited. It takes at most 64 ms, and its thread writes afterwards.
+//! - A *long* read began with nothing to write, or another thread has since written all bytes. It may take seconds.
+//!
+//! A thread that leaves bytes behind wakes a sleeping thread to write them. If no thread sleeps and the read is long, it
+//! calls the [background thread](crate::background) once. That thread tries the lock, writes as much as the transport takes
+//! at once, and comes back after a pause until nothing is left. It never waits for a connection. A listener that shuts down
+//! calls it, too, if a thread has the lock.
+//!
+//! If no thread reads or sleeps, the bytes wait for the next call of the user.
+//!
+//! # Time
+//!
+//! The thread that reads keeps the time: its read ends at the next deadline. While no thread reads or writes, a sleeping
+//! thread keeps it, with a time-out.
+//!
+//! Another thread can bring about a new deadline during a read. For example, a ping is sent, and its pong is due in
+//! `pong_timeout`. Nothing can wake the thread in the read. So no read takes longer than the shortest time between a
+//! cause and its deadline ([`Config::shortest_timeout`](ws_core::Config::shortest_timeout)). A deadline that existed when
+//! the read began limits that read. A later one is at least that limit away, so the thread is back before it.
+//!
+//! Deadlines are the only reason for this limit. Bytes are written by other threads, and conditions are asked by the
+//! thread that changes the machine.
+//!
+//! A deadline that has passed is judged by the time of the last read that found nothing: bytes in the socket are a sign
+//! of life. A peer that floods the connection puts a deadline off by 64 reads at most.
+//!
+//! # Panics
+//!
+//! A panic of the transport reaches the thread that called it. Its direction has failed (`Ended`), and the machine is
+//! told. The other threads go on to the end of the connection.
+//!
+//! # Invariants
+//!
+//! The model checker (`schedules/run`) guards a rule with the scenario that is named here: `--mutants` breaks the rule
+//! and shows that the scenario notices. The rules that rest on time or on the system have a test in `tests/threads`.
+//!
+//! | Rule | Guard |
+//! | --- | --- |
+//! | A thread whose condition holds is woken by the thread that changed the machine. | `Threads/Flush/Close/Other` |
+//! | The thread that begins a write wakes such threads first: the write may take long. | `Threads/Room` |
+//! | A thread that leaves hands over the roles that nobody has. | `Threads/Feed/ReadAhead/Other` |
+//! | A thread that sleeps hands over before it counts among the sleeping threads. | `Threads/Flush/Close/Other` |
+//! | While reading is possible, a sleeping thread that may read is woken to read. | `Threads/Close/ReadAhead/Own` |
+//! | Room in the read-ahead lets the sleeping threads read again. | `Threads/Close/ReadAhead/Own` |
+//! | Bytes that were left behind during a long read call the background thread. | `Threads/Behind` |
+//! | The background thread comes back until nothing is left. | `Threads/Behind` |
+//! | An urgent message is written at once, without help of time. | `AtOnce/Threads` |
+//! | A write does not hold the lock. | `blocked::no_lock_is_held_while_the_system_writes` |
+//! | Reads go on while writes are stuck. | `blocked::a_peer_that_does_not_read_is_still_read_and_gets_all_once_it_reads` |
+//! | A thread that only sends reads every 250 ms. | `blocked::a_thread_that_sends_all_the_time_to_a_fast_peer_still_answers_pings_and_sends_its_own` |
+//! | The end of the stream waits for one write at most. | `blocked::the_end_of_the_stream_is_seen_though_a_write_never_comes_to_rest` |
+//! | A deadline that another thread brings about is met during a read. | `deadlines::a_ping_sent_while_another_thread_reads_is_missed_in_time` |
+//! | Bytes in the socket are read before a deadline fires. | `deadlines::a_thread_that_comes_late_reads_before_it_looks_at_the_clock` |
+//! | A flood does not put off a deadline for ever. | `deadlines::a_flood_does_not_put_a_deadline_off_for_ever` |
+//! | A write that leaves no room wakes no thread that waits for room. | `waking::a_write_wakes_none_of_the_threads_that_wait_for_room_if_there_is_none` |
+//! | A panic of the transport ends the connection for all threads. | `panics::a_read_that_panics_ends_the_connection_in_time_for_all`, `panics::a_write_that_panics_ends_the_connection_in_time_for_all` |
 
-mod handing;
+mod leaving;
 mod moves;
+mod state;
+mod turns;
 
-use std::mem::swap;
-use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
-use ws_common::sync::{Mutex, MutexGuard, lock, mutant};
+use ws_common::sync::{Mutex, MutexGuard, lock};
 use ws_common::{ClientUpgrade, ServerUpgrade, duplex::Duplex};
 use ws_core::{Instant, Machine};
 
-use crate::behind::Behind;
-use crate::call::PATIENCE;
+use crate::background::WriteInBackground;
 use crate::clock::{self, Clock};
-use crate::state::State;
 use crate::transport::Transport;
-use crate::waiters::Until;
 
-/// Number of bytes that are taken out of the machine for one write at most, and read at once at most.
-const CHUNK: usize = 64 * 1024;
-
-/// Number of reads for which a peer that never stops sending puts off a deadline, and what is to be written.
-const READS_IN_A_ROW: u32 = 64;
-
-/// Number of batches after which a thread that writes what other threads queue leaves it to them.
-const WRITES_IN_A_ROW: u32 = 64;
-
-/// A write that makes no progress gives way to reading after this time. It grows to `PATIENCE` while nothing moves.
-const WRITE_SLICE: Duration = Duration::from_millis(16);
+pub(crate) use state::{DriverState, Until};
+pub(crate) use turns::Next;
 
 /// A time-out of zero must not keep a thread from ever coming to rest.
 const SHORTEST_READ: Duration = Duration::from_millis(10);
@@ -72,12 +163,12 @@ const SHORTEST_READ: Duration = Duration::from_millis(10);
 pub(crate) struct Driver<S, M> {
     pub(crate) transport: Arc<S>,
     epoch: Clock,
-    /// No read takes longer. Invariant: whatever happens while a thread reads, a deadline that comes of it is at least so
-    /// far away, so that the reading thread is back in time for it, without being woken.
+    /// Longest time of a read. Invariant: a deadline that another thread brings about during a read is at least this far away.
+    /// So the thread that reads is back in time for it, without being woken.
     longest_read: Duration,
-    state: Mutex<State<M>>,
-    /// The one whose bytes these are, for the background thread; `None` while one thread alone uses the connection.
-    behind: Option<Weak<dyn Behind>>,
+    state: Mutex<DriverState<M>>,
+    /// The owner of the driver, for the background thread; `None` while one thread alone uses the connection.
+    background: Option<Weak<dyn WriteInBackground>>,
 }
 
 /// A machine that a driver moves.
@@ -97,7 +188,7 @@ impl Driven for Duplex {}
 impl Driven for ClientUpgrade {}
 impl Driven for ServerUpgrade {}
 
-/// A machine that was taken out of its driver. Dropped, it goes back.
+/// A machine that was taken out of its driver. It goes back when this is dropped.
 pub(crate) struct Taken<'a, S: Transport, M: Driven> {
     driver: &'a Driver<S, M>,
     machine: &'a mut M,
@@ -112,37 +203,23 @@ impl<S: Transport, M: Driven> Taken<'_, S, M> {
 impl<S: Transport, M: Driven> Drop for Taken<'_, S, M> {
     fn drop(&mut self) {
         let mut state = self.driver.lock();
-        swap(&mut state.machine, self.machine);
-        state.is_taken = false;
+        state.swap_machine(self.machine);
     }
-}
-
-/// What a thread does until it asks for its condition again.
-pub(crate) struct Next {
-    /// Whether it reads, if nobody else does.
-    pub(crate) reads: bool,
-    /// The longest time that it reads or waits. With zero, it does only what can be done without waiting.
-    pub(crate) longest: Duration,
-}
-
-impl Next {
-    pub(crate) const READ: Self = Self { reads: true, longest: Duration::MAX };
-    pub(crate) const WRITE: Self = Self { reads: false, longest: Duration::MAX };
 }
 
 impl<S: Transport, M: Driven> Driver<S, M> {
     pub(crate) fn new(transport: S, machine: M, epoch: Clock, longest_read: Duration) -> Self {
-        Self::over(Arc::new(transport), machine, epoch, longest_read)
+        Self::over(Arc::new(transport), DriverState::new(machine), epoch, longest_read)
     }
 
-    fn over(transport: Arc<S>, machine: M, epoch: Clock, longest_read: Duration) -> Self {
+    fn over(transport: Arc<S>, state: DriverState<M>, epoch: Clock, longest_read: Duration) -> Self {
         let longest_read = longest_read.max(SHORTEST_READ);
-        Self { transport, epoch, longest_read, state: Mutex::new(State::new(machine)), behind: None }
+        Self { transport, epoch, longest_read, state: Mutex::new(state), background: None }
     }
 
-    /// Several threads use it from now on, and what they leave behind is written by way of `behind`.
-    pub(crate) fn shared(mut self, behind: Weak<dyn Behind>) -> Self {
-        self.behind = Some(behind);
+    /// Several threads use it from now on. Through `background`, the background thread writes the bytes that they leave behind.
+    pub(crate) fn shared(mut self, background: Weak<dyn WriteInBackground>) -> Self {
+        self.background = Some(background);
         self
     }
 
@@ -153,23 +230,14 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         change: impl FnOnce(M, Instant) -> Result<N, E>,
     ) -> Result<Driver<S, N>, E> {
         let now = self.now();
-        let old = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let driver = Driver::over(self.transport, change(old.machine, now)?, self.epoch, longest_read);
-        {
-            let mut state = driver.lock();
-            state.taken = old.taken;
-            (state.now, state.caught_up) = (now, now);
-            state.read_ended = old.read_ended;
-            state.write_ended = old.write_ended;
-            state.read_timeout = old.read_timeout;
-            state.write_timeout = old.write_timeout;
-        }
-        Ok(driver)
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let state = state.next_phase(now, |machine| change(machine, now))?;
+        Ok(Driver::over(self.transport, state, self.epoch, longest_read))
     }
 
     /// A connection of a client may have other deadlines than the one before.
     #[inline]
-    fn longest_read(&self, state: &State<M>) -> Duration {
+    fn longest_read(&self, state: &DriverState<M>) -> Duration {
         self.longest_read.min(state.machine.longest_read().max(SHORTEST_READ))
     }
 
@@ -179,167 +247,23 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     }
 
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State<M>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, DriverState<M>> {
         lock(&self.state)
     }
 
     /// The lock, if nobody has it, nor the machine itself.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State<M>>> {
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, DriverState<M>>> {
         let state = match self.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        (!state.is_taken).then_some(state)
+        (!state.is_machine_out()).then_some(state)
     }
 
-    /// Takes the machine out for a thread that alone uses it, until that is dropped. Meanwhile, `stand_in` lies in its place.
+    /// Takes the machine out for a thread that alone uses it, until that is dropped. Meanwhile, `stand_in` lies in its slot.
     pub(crate) fn take<'a>(&'a self, stand_in: &'a mut M) -> Taken<'a, S, M> {
-        let mut state = self.lock();
-        state.is_taken = true;
-        swap(&mut state.machine, stand_in);
+        self.lock().swap_machine(stand_in);
         Taken { driver: self, machine: stand_in }
-    }
-
-    /// Moves bytes and time until `want` breaks with the result of this thread. Else it says what to do next. A thread that has to
-    /// sleep for that is woken when its condition holds.
-    #[inline(always)]
-    pub(crate) fn drive<R>(
-        &self,
-        until: impl Fn(&State<M>) -> Until<M>,
-        mut want: impl FnMut(&mut State<M>) -> ControlFlow<R, Next>,
-    ) -> R {
-        let mut state = self.lock();
-        let mut has_written = false;
-        loop {
-            let next = match want(&mut state) {
-                ControlFlow::Break(result) => {
-                    // What others left to us, and what the machine itself has queued since.
-                    if has_written {
-                        state = self.write_at_once(state);
-                    }
-                    if !mutant("a thread that leaves hands nothing over") {
-                        self.leave(state);
-                    }
-                    return result;
-                }
-                ControlFlow::Continue(next) => next,
-            };
-            state = self.step(state, &next, &mut has_written, &until);
-        }
-    }
-
-    /// The next step of a thread that has to wait.
-    fn step<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-        next: &Next,
-        has_written: &mut bool,
-        until: &impl Fn(&State<M>) -> Until<M>,
-    ) -> MutexGuard<'a, State<M>> {
-        let reading = next.reads && !state.read_ended && !state.is_reading;
-        if self.keep_time(&mut state, reading) {
-            return state;
-        }
-        // While the transport takes nothing, the peer may be waiting for us to read.
-        let reads_first = reading && (state.is_stuck || state.is_read_due());
-        if state.has_to_write() && !reads_first {
-            *has_written = true;
-            let slice = PATIENCE.min(WRITE_SLICE.max(state.backoff())).min(self.longest_read(&state));
-            self.write(state, slice.min(next.longest))
-        } else if reading {
-            self.read(state, next.longest)
-        } else {
-            let until = until(&state);
-            self.wait(state, next, until)
-        }
-    }
-
-    /// Changes the machine in a way that others may wait for.
-    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut M) -> R) -> R {
-        let mut state = self.lock();
-        let result = change(&mut state.machine);
-        state.changes += 1;
-        self.leave(state);
-        result
-    }
-
-    /// The same for what is to reach the peer: writes what the transport takes at once, or lets the thread do so that is writing.
-    pub(crate) fn with_urgent<R>(&self, change: impl FnOnce(&mut M) -> R) -> R {
-        let mut state = self.lock();
-        let result = change(&mut state.machine);
-        state.changes += 1;
-        if mutant("what is urgent is not written") {
-            self.leave(state);
-            return result;
-        }
-        self.leave(self.write_urgent(state));
-        result
-    }
-
-    pub(crate) fn write_urgent<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State<M>>,
-    ) -> MutexGuard<'a, State<M>> {
-        state.is_urgent = state.is_writing;
-        self.write_at_once(state)
-    }
-
-    /// Writes what waits, but no longer than until `deadline`.
-    pub(crate) fn write_until(&self, deadline: Clock) {
-        self.drive(
-            |_| Until::anything(),
-            |state| match state.has_to_write() && clock::now() < deadline {
-                true => ControlFlow::Continue(Next::WRITE),
-                false => ControlFlow::Break(()),
-            },
-        );
-    }
-
-    /// Keeps the time, and writes what the transport takes at once.
-    pub(crate) fn tick(&self) {
-        let mut state = self.lock();
-        self.keep_time(&mut state, true);
-        self.leave(self.write_at_once(state));
-    }
-
-    /// Writes what waits, shuts down, and reads to the end, for as long as `patience`, so that what was written reaches the
-    /// peer: a socket that is closed with bytes unread resets the connection. What comes is dropped by `discard`.
-    pub(crate) fn finish(self, patience: Duration, discard: fn(&mut M)) {
-        let start = clock::now();
-        self.drive(
-            |_| Until::anything(),
-            |state| {
-                discard(&mut state.machine);
-                let outbound = state.machine.outbound();
-                let is_over = state.read_ended || (state.write_ended && outbound.has_lost());
-                let is_late = clock::since(start) >= patience;
-                if is_late || (is_over && outbound.is_empty()) {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(Next { reads: true, longest: PATIENCE })
-                }
-            },
-        );
-    }
-
-    /// Hands a deadline that has passed to the machine, but reads before: what waits in the socket is a sign of life. A
-    /// thread that is reading keeps the time for all.
-    fn keep_time(&self, state: &mut State<M>, may_read: bool) -> bool {
-        if state.is_reading {
-            return false;
-        }
-        let Some(deadline) = state.machine.poll_timeout() else { return false };
-        let now = match may_read && state.late_reads < READS_IN_A_ROW {
-            true => state.found_nothing,
-            false => self.now(),
-        };
-        if now < deadline {
-            return false;
-        }
-        state.late_reads = 0;
-        state.machine.handle_timeout(now);
-        state.changes += 1;
-        true
     }
 }

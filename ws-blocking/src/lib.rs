@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accept;
-mod behind;
+mod background;
 mod call;
 mod client;
 mod clock;
@@ -10,25 +10,24 @@ mod compression;
 mod connect;
 mod driver;
 mod elapsed;
-mod line;
 mod listener;
+mod messages;
 mod shared;
 mod signal;
 mod split;
-mod state;
 mod stream;
 mod transport;
-mod waiters;
 mod websocket;
 
 pub use accept::Incoming;
 pub use client::{Client, Handle};
 pub use elapsed::Elapsed;
 pub use listener::Listener;
+pub use messages::Messages;
 pub use split::{Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
-pub use websocket::{Messages, WebSocket};
+pub use websocket::WebSocket;
 
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
@@ -43,8 +42,8 @@ pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
     IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
-    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError,
-    StreamError, Timeout, TransportError, Violation, ViolationKind,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError, Stats,
+    StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -16,31 +16,29 @@ use ws_common::{
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageKind, MessageRef,
-    PingError, Responder, SendError, StreamError,
+    PingError, Responder, SendError, Stats, StreamError,
 };
 
-use crate::behind::Behind;
-use crate::driver::{Driver, Next};
+use crate::background::WriteInBackground;
+use crate::driver::{Driver, DriverState, Next, Until};
 use crate::signal::Signal;
-use crate::state::State;
 use crate::transport::Transport;
-use crate::waiters::Until;
 
 /// A connection and its transport, shared by the threads that use it.
-pub(crate) struct Shared<S> {
+pub(crate) struct SharedConnection<S> {
     pub(crate) driver: Driver<S, Duplex>,
-    me: Weak<dyn Behind>,
+    me: Weak<dyn WriteInBackground>,
     /// The wish of the listener that accepted it.
     signal: Option<Arc<Signal>>,
     /// Its place with that listener, until it has ended.
     guard: Mutex<Option<Guard>>,
 }
 
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     pub(crate) fn new(driver: Driver<S, Duplex>, listener: Option<(Arc<Signal>, Guard)>) -> Arc<Self> {
         let (signal, guard) = listener.unzip();
         Arc::new_cyclic(|me: &Weak<Self>| {
-            let me: Weak<dyn Behind> = me.clone();
+            let me: Weak<dyn WriteInBackground> = me.clone();
             Self { driver: driver.shared(me.clone()), me, signal, guard: Mutex::new(guard) }
         })
     }
@@ -54,16 +52,20 @@ impl<S: Transport> Shared<S> {
         self.driver.lock().machine.closed().cloned()
     }
 
+    pub(crate) fn stats(&self) -> Stats {
+        self.driver.lock().machine.as_connection().stats()
+    }
+
     pub(crate) fn set_consumer(&self, consumer: Consumer) {
         let mut state = self.driver.lock();
         state.machine.set_consumer(consumer);
-        state.waiters.may_read();
+        state.let_waiters_read();
         self.driver.leave(state);
     }
 }
 
 /// Receiving.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// The next event; `None` after the last.
     pub(crate) fn next_event(&self) -> Result<Option<Event>, Error> {
         self.receive(|duplex| flow(duplex.next_event(|| self.driver.now())))
@@ -77,7 +79,7 @@ impl<S: Transport> Shared<S> {
         })
     }
 
-    /// The next whole message. What is left of one that was begun in chunks is passed over.
+    /// The next whole message. The rest of one that was begun in chunks is passed over.
     pub(crate) fn recv(&self) -> Result<Option<Message>, Error> {
         let mut received = None;
         self.receive(|duplex| flow(duplex.message_to(&mut received, || self.driver.now())))?;
@@ -127,14 +129,14 @@ impl<S: Transport> Shared<S> {
     /// Waits for something that is received.
     #[inline(always)]
     fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, Next>) -> R {
-        let until = |state: &State<Duplex>| {
-            let before = state.changes;
-            Until::all(move |state: &mut State<Duplex>| state.changes != before)
+        let until = |state: &DriverState<Duplex>| {
+            let before = state.changes();
+            Until::all(move |state: &mut DriverState<Duplex>| state.changes() != before)
         };
         self.drive(until, |state| {
             let flow = step(&mut state.machine);
             if state.machine.take_unblocked() && !mutant("room in the read-ahead lets nobody read") {
-                state.waiters.may_read();
+                state.let_waiters_read();
             }
             flow
         })
@@ -142,7 +144,7 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Sending.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// Waits until a message would be accepted.
     pub(crate) fn ready(&self) -> Result<(), SendError> {
         self.wait_for(until_room, |state| state.machine.ready())
@@ -163,10 +165,10 @@ impl<S: Transport> Shared<S> {
         self.wait_for(until_room, |state| state.machine.feed(&mut waiting))
     }
 
-    /// Queues the message, and writes what the transport takes at once.
+    /// Queues the message, and writes as much as the transport takes at once.
     pub(crate) fn try_send(&self, message: Message) -> Result<(), SendError> {
         match self.driver.with_urgent(|duplex| duplex.connection().send(message)) {
-            // What the transport has just taken may have made room.
+            // The write may have made room.
             Err(SendError::Full(message)) => {
                 self.driver.with_urgent(|duplex| duplex.connection().send(message))
             }
@@ -179,7 +181,7 @@ impl<S: Transport> Shared<S> {
         self.queue_and_flush(|duplex| duplex.feed(&mut waiting))
     }
 
-    /// Waits until the transport has taken what is queued now. What other threads queue meanwhile is not waited for.
+    /// Waits until the transport has taken the bytes that are queued now. It does not wait for bytes that other threads queue meanwhile.
     pub(crate) fn flush(&self) -> Result<(), SendError> {
         self.queue_and_flush(|_| Some(Ok(())))
     }
@@ -257,7 +259,7 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Closing.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// Begins to close, and lets the transport take what it takes at once: nobody may be waiting, or in a read that goes
     /// on for seconds.
     pub(crate) fn start_close(&self, frame: CloseFrame) {
@@ -269,7 +271,7 @@ impl<S: Transport> Shared<S> {
     pub(crate) fn close(&self, frame: CloseFrame) -> Closed {
         let now = self.driver.now();
         let mut frame = Some(frame);
-        let until = |_: &_| Until::all(|state: &mut State<Duplex>| state.machine.closed().is_some());
+        let until = |_: &_| Until::all(|state: &mut DriverState<Duplex>| state.machine.closed().is_some());
         let look = |duplex: &mut Duplex| duplex.look_for_end(|| self.driver.now());
         self.wait(until, look, |state| {
             if let Some(frame) = frame.take() {
@@ -293,24 +295,24 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Waiting.
-impl<S: Transport> Shared<S> {
+impl<S: Transport> SharedConnection<S> {
     /// Waits, for something else than receiving, until `done` says that it is there.
     #[inline]
     fn wait_for<R>(
         &self,
-        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
-        done: impl FnMut(&mut State<Duplex>) -> Option<R>,
+        until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
+        done: impl FnMut(&mut DriverState<Duplex>) -> Option<R>,
     ) -> R {
         self.wait(until, |duplex| duplex.look_ahead(|| self.driver.now()), done)
     }
 
-    /// The same, and says how to look at what is received meanwhile.
+    /// The same. `look` looks at the bytes that are received meanwhile.
     #[inline]
     fn wait<R>(
         &self,
-        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
+        until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
         mut look: impl FnMut(&mut Duplex) -> Step<()>,
-        mut done: impl FnMut(&mut State<Duplex>) -> Option<R>,
+        mut done: impl FnMut(&mut DriverState<Duplex>) -> Option<R>,
     ) -> R {
         let mut is_read_due = false;
         let result = self.drive(until, |state| {
@@ -318,13 +320,13 @@ impl<S: Transport> Shared<S> {
             if let Some(result) = done(state) {
                 return Break(result);
             }
-            // Before a Close frame is seen that may already be there: nothing new is sent after that. And whoever reads looks at
-            // what comes, and may be about to take it.
-            if state.writes_next() || state.is_reading {
+            // Before a Close frame is seen that may already be there: nothing new is sent after that. And a thread that reads
+            // looks at the bytes that come, and may be about to take them.
+            if state.writes_next() || state.is_reading() {
                 return Continue(Next::READ);
             }
             let next = if look(&mut state.machine) == Step::Read { Next::READ } else { Next::WRITE };
-            // What came may be what is waited for.
+            // The bytes that came may complete the operation.
             done(state).map_or(Continue(next), Break)
         });
         if is_read_due {
@@ -338,7 +340,7 @@ impl<S: Transport> Shared<S> {
         self.drive(
             |_| Until::anything(),
             |state| {
-                let reads = !state.is_reading
+                let reads = !state.is_reading()
                     && state.machine.look_ahead::<()>(|| self.driver.now()) == Step::Read
                     && state.is_read_due();
                 match reads {
@@ -353,8 +355,8 @@ impl<S: Transport> Shared<S> {
     #[inline(always)]
     fn drive<R>(
         &self,
-        until: impl Fn(&State<Duplex>) -> Until<Duplex>,
-        mut want: impl FnMut(&mut State<Duplex>) -> ControlFlow<R, Next>,
+        until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
+        mut want: impl FnMut(&mut DriverState<Duplex>) -> ControlFlow<R, Next>,
     ) -> R {
         let (mut has_ended, mut is_open, mut resets) = (false, true, false);
         let result = self.driver.drive(until, |state| {
@@ -368,10 +370,10 @@ impl<S: Transport> Shared<S> {
         if has_ended {
             self.end(resets);
         } else if resets {
-            // The user may not come back for the end. What the system still holds must not reach the peer.
+            // The user may not come back for the end. Bytes that the system still holds must not reach the peer.
             self.driver.transport.reset();
         } else if !is_open {
-            // The Close frame that answers the peer, or says what it did wrong: who sees an error may never come back.
+            // The Close frame that answers the peer, or reports its violation: a user who sees an error may never come back.
             self.driver.with_urgent(|_| ());
         }
         result
@@ -379,13 +381,13 @@ impl<S: Transport> Shared<S> {
 }
 
 /// Room for a message, or none ever.
-fn until_room(_: &State<Duplex>) -> Until<Duplex> {
-    Until::each(|state: &mut State<Duplex>| state.machine.ready().is_some())
+fn until_room(_: &DriverState<Duplex>) -> Until<Duplex> {
+    Until::each(|state: &mut DriverState<Duplex>| state.machine.ready().is_some())
 }
 
 /// Whether everything before this position has left, or never will.
-fn has_left(state: &mut State<Duplex>, target: u64) -> bool {
-    let is_over = state.write_ended || state.machine.closed().is_some();
+fn has_left(state: &mut DriverState<Duplex>, target: u64) -> bool {
+    let is_over = state.has_write_ended() || state.machine.closed().is_some();
     let outbound = state.machine.connection().outbound();
     outbound.written() >= target || outbound.is_empty() || is_over
 }

@@ -11,15 +11,14 @@ use crate::transport::Transport;
 
 /// Stands in the listener's register from the first byte of the handshake on.
 ///
-/// The wish is set without a lock and at once, whatever the connection is doing. Whoever drives the connection looks at it at every
-/// turn.
+/// The wish is set without a lock and at once. The thread that drives the connection looks at it at every turn.
 #[derive(Default)]
 pub(crate) struct Signal {
     wish: AtomicU8,
     target: Mutex<Target>,
 }
 
-/// Whom a nudge reaches. Invariant: the register does not keep it from being dropped.
+/// The receiver of a nudge. Invariant: the register does not keep it from being dropped.
 #[derive(Default)]
 enum Target {
     /// Nobody yet.

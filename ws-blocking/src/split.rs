@@ -7,27 +7,27 @@ use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
-    StreamError,
+    Stats, StreamError,
 };
 
-use crate::shared::Shared;
+use crate::messages::Messages;
+use crate::shared::SharedConnection;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
-use crate::websocket::Messages;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split). Clones send on the same
 /// connection, each in a thread of its own.
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<S: Transport>(pub(crate) Arc<Shared<S>>);
+pub struct Sender<S: Transport>(pub(crate) Arc<SharedConnection<S>>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
 /// While it waits, it also writes what was queued before, if no other thread does.
-pub struct Receiver<S: Transport>(Arc<Shared<S>>);
+pub struct Receiver<S: Transport>(Arc<SharedConnection<S>>);
 
-pub(crate) fn split<S: Transport>(shared: Arc<Shared<S>>) -> (Sender<S>, Receiver<S>) {
+pub(crate) fn split<S: Transport>(shared: Arc<SharedConnection<S>>) -> (Sender<S>, Receiver<S>) {
     shared.set_consumer(Consumer::OtherHalf);
     (Sender(shared.clone()), Receiver(shared))
 }
@@ -75,6 +75,11 @@ impl<S: Transport> Sender<S> {
         self.0.start_close(frame.into());
     }
 
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream). What clones send meanwhile is refused.
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.0, kind)
@@ -116,6 +121,11 @@ impl<S: Transport> Receiver<S> {
     /// As [`WebSocket::closed`](crate::WebSocket::closed).
     pub fn closed(&self) -> Option<Closed> {
         self.0.closed()
+    }
+
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
     }
 }
 

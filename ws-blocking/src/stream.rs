@@ -4,19 +4,19 @@ use ws_common::Chunks;
 use ws_core::bytes::Bytes;
 use ws_core::{DataPoll, Error, MessageKind, StreamError};
 
-use crate::shared::Shared;
+use crate::shared::SharedConnection;
 use crate::transport::Transport;
 
 /// A message that is being sent in parts; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
 ///
 /// Dropped before [`finish`](Self::finish), it closes the connection with 1011: a cut message must not look whole.
 pub struct MessageWriter<'a, S: Transport> {
-    shared: &'a Shared<S>,
+    shared: &'a SharedConnection<S>,
     is_finished: bool,
 }
 
 impl<'a, S: Transport> MessageWriter<'a, S> {
-    pub(crate) fn new(shared: &'a Shared<S>, kind: MessageKind) -> Result<Self, StreamError> {
+    pub(crate) fn new(shared: &'a SharedConnection<S>, kind: MessageKind) -> Result<Self, StreamError> {
         shared.start_message(kind)?;
         Ok(Self { shared, is_finished: false })
     }
@@ -51,12 +51,12 @@ impl<S: Transport> Drop for MessageWriter<'_, S> {
 ///
 /// Dropped before its end, the rest of the message is passed over.
 pub struct MessageReader<'a, S: Transport> {
-    shared: &'a Shared<S>,
+    shared: &'a SharedConnection<S>,
     chunks: Chunks,
 }
 
 impl<'a, S: Transport> MessageReader<'a, S> {
-    pub(crate) fn begin(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
+    pub(crate) fn begin(shared: &'a SharedConnection<S>) -> Result<Option<Self>, Error> {
         // What is left of a message whose reader was dropped.
         while shared.with(|connection| connection.is_within_chunks()) {
             if shared.next_chunk()? == DataPoll::Ended {

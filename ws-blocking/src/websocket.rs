@@ -4,20 +4,17 @@ use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ws_common::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, MaybeTls, connector::Route, duplex::Duplex,
-};
+use ws_common::{MaybeTls, duplex::Duplex};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Config, Connection, Error, Event, Message, MessageKind, MessageRef, PingError,
-    Request, Responder, Response, SendError, StreamError,
+    Responder, SendError, Stats, StreamError,
 };
 
-use crate::accept::Incoming;
-use crate::clock::{self, Clock};
-use crate::connect;
+use crate::clock::Clock;
 use crate::driver::Driver;
-use crate::shared::Shared;
+use crate::messages::Messages;
+use crate::shared::SharedConnection;
 use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
@@ -30,42 +27,10 @@ use crate::transport::Transport;
 ///
 /// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<S: Transport = TcpStream> {
-    pub(crate) shared: Arc<Shared<S>>,
-}
-
-impl WebSocket {
-    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
-    /// connection and the server's response.
-    ///
-    /// It ends within `open_timeout`. A look-up of the name by the system cannot be called off, and has a thread of its own;
-    /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
-    pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
-    where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
-    {
-        connect::connect(&options.try_into()?)
-    }
+    pub(crate) shared: Arc<SharedConnection<S>>,
 }
 
 impl<S: Transport> WebSocket<S> {
-    /// Connects over a transport that is open already, such as a Unix socket or a tunnel: with TLS if the URL is `wss`, but
-    /// without a proxy.
-    pub fn connect_over<O>(transport: S, options: O) -> Result<(Self, Response), ConnectError>
-    where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
-    {
-        let options = options.try_into()?;
-        connect::open(transport, &options, &Route::direct(&options), clock::now())
-    }
-
-    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
-    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`](crate::Incoming).
-    pub fn accept(transport: S) -> Result<(Self, Request), AcceptError> {
-        Incoming::new(transport, AcceptOptions::default()).accept()
-    }
-
     /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
     ///
     /// `config` is the one that the connection was made with: it says how long a read may take at most. `epoch` is the
@@ -73,10 +38,10 @@ impl<S: Transport> WebSocket<S> {
     pub fn from_connection(transport: S, connection: Connection, config: &Config, epoch: Clock) -> Self {
         let duplex = Duplex::new(MaybeTls::plain(connection));
         let driver = Driver::new(transport, duplex, epoch, config.shortest_timeout());
-        Self::new(Shared::new(driver, None))
+        Self::new(SharedConnection::new(driver, None))
     }
 
-    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedConnection<S>>) -> Self {
         Self { shared }
     }
 
@@ -176,6 +141,11 @@ impl<S: Transport> WebSocket<S> {
         self.shared.closed()
     }
 
+    /// The counts of this connection so far: frames, messages and bytes in each direction, and round-trip times.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
     /// Two halves, to send in some threads and receive in another.
     pub fn split(self) -> (Sender<S>, Receiver<S>) {
         split::split(self.shared)
@@ -194,16 +164,5 @@ impl<'a, S: Transport> IntoIterator for &'a mut WebSocket<S> {
 
     fn into_iter(self) -> Messages<'a, S> {
         Messages(&self.shared)
-    }
-}
-
-/// The messages of a connection, as they come: `for message in &mut socket`.
-pub struct Messages<'a, S: Transport>(pub(crate) &'a Shared<S>);
-
-impl<S: Transport> Iterator for Messages<'_, S> {
-    type Item = Result<Message, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.recv().transpose()
     }
 }

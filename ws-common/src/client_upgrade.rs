@@ -9,6 +9,7 @@ use ws_core::{
     TransportError,
 };
 
+use crate::compression;
 use crate::connector::Route;
 use crate::error::{ConnectError, Phase};
 use crate::maybe_tls::MaybeTls;
@@ -68,9 +69,7 @@ impl ClientUpgrade {
         random: Random,
         deadline: Instant,
     ) -> Result<Self, ConnectError> {
-        let config = options.connection_config().clone();
-        #[cfg(feature = "deflate")]
-        let config = config.deflate_unless_set(ws_core::Deflate::default());
+        let config = compression::offered(options.connection_config().clone());
         let rest = Rest {
             handshake: ClientHandshake::new(options.request(), config, random, deadline),
             tls: options.connector()?,
@@ -95,8 +94,13 @@ impl ClientUpgrade {
         };
         let proxy = route.proxy.as_ref().map(|proxy| Box::new(proxy.without_credentials()));
         let server = route.server;
-        let mut opening =
-            Self { stage, proxy, server, trace: Phases::client(options, route), now: Instant::EPOCH };
+        let mut opening = Self {
+            stage,
+            proxy,
+            server,
+            trace: Phases::client(options.target(), route.proxy.as_ref().map(|proxy| proxy as _)),
+            now: Instant::EPOCH,
+        };
         opening.trace_phase();
         Ok(opening)
     }
@@ -221,7 +225,7 @@ impl Machine for ClientUpgrade {
             Ok(None) => self.trace_phase(),
             Ok(Some(_)) => self.trace.opened(),
             Err(error) => {
-                self.trace.not_opened(error);
+                self.trace.not_opened(error.rejection(), error.traced());
                 self.fail();
             }
         }

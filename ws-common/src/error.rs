@@ -1,14 +1,21 @@
 //! How opening a connection fails.
 
+mod client;
+mod tls;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{Error, HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
+use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
 
+use crate::phase::write_failures;
+pub use crate::phase::{ConnectTimeout, Phase};
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;
-use crate::tls::{self, TlsConfigError, TlsError};
+use crate::tls::{TlsConfigError, TlsError, write_tls};
+pub use client::ClientError;
+use tls::of_transport;
 
 /// Why a client has no connection.
 #[derive(Debug)]
@@ -53,67 +60,6 @@ pub enum ConnectError {
     Timeout(Phase),
     /// `open_timeout` passed while addresses were tried.
     ConnectTimeout(ConnectTimeout),
-}
-
-/// The addresses that were tried when `open_timeout` passed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct ConnectTimeout {
-    /// Addresses that had not answered.
-    pub pending: Vec<SocketAddr>,
-    /// Addresses that had failed before, each with its error, in the order in which they failed.
-    pub failures: Vec<(SocketAddr, io::Error)>,
-}
-
-/// What a client was doing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Phase {
-    /// Checking what it was given.
-    Setup,
-    /// Resolving the name.
-    Resolve,
-    /// Connecting.
-    Connect,
-    /// The proxy, TLS with it included.
-    Proxy,
-    /// TLS with the server.
-    Tls,
-    /// The opening handshake.
-    Handshake,
-    /// The open connection: the peer broke the protocol.
-    Protocol,
-    /// The open connection: the peer missed a deadline.
-    Timeout,
-    /// The open connection: the transport failed, or ended without a Close frame.
-    Transport,
-}
-
-impl Phase {
-    /// The phase in which an open connection failed.
-    pub(crate) fn of(error: &Error) -> Self {
-        match error {
-            Error::Violation(_) => Self::Protocol,
-            Error::Timeout(_) => Self::Timeout,
-            _ => Self::Transport,
-        }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Setup => "setup",
-            Self::Resolve => "resolve",
-            Self::Connect => "connect",
-            Self::Proxy => "proxy",
-            Self::Tls => "tls",
-            Self::Handshake => "handshake",
-            Self::Protocol => "protocol",
-            Self::Timeout => "timeout",
-            Self::Transport => "transport",
-        })
-    }
 }
 
 impl ConnectError {
@@ -197,30 +143,6 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl fmt::Display for ConnectTimeout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_timeout(f, "", self)
-    }
-}
-
-/// Each address that was tried; `whose` says whose they are.
-pub(crate) fn write_timeout(
-    f: &mut fmt::Formatter<'_>,
-    whose: &str,
-    timeout: &ConnectTimeout,
-) -> fmt::Result {
-    f.write_str("open_timeout passed while connecting to ")?;
-    for (n, address) in timeout.pending.iter().enumerate() {
-        let separator = if n == 0 { whose } else { " and " };
-        write!(f, "{separator}{address}")?;
-    }
-    if !timeout.failures.is_empty() {
-        f.write_str("; ")?;
-        write_failures(f, whose, &timeout.failures)?;
-    }
-    Ok(())
-}
-
 fn write_handshake(f: &mut fmt::Formatter<'_>, error: &HandshakeError) -> fmt::Result {
     match error {
         HandshakeError::Response(ResponseError::NotHttp(start)) if is_tls(start) => {
@@ -245,30 +167,6 @@ fn is_reset(broken: &TransportError) -> bool {
     })
 }
 
-/// Each address that did not take the connection; `whose` says whose they are.
-pub(crate) fn write_failures(
-    f: &mut fmt::Formatter<'_>,
-    whose: &str,
-    failures: &[(SocketAddr, io::Error)],
-) -> fmt::Result {
-    for (n, (address, source)) in failures.iter().enumerate() {
-        let separator = if n == 0 { "" } else { "; " };
-        write!(f, "{separator}connecting to {whose}{address} failed: {source}")?;
-    }
-    Ok(())
-}
-
-/// A failure of TLS; `meant` are the scheme that a peer without TLS has, and the one that was taken for it.
-pub(crate) fn write_tls(
-    f: &mut fmt::Formatter<'_>,
-    what: &str,
-    error: &TlsError,
-    meant: &str,
-) -> fmt::Result {
-    write!(f, "{what}: {error}")?;
-    if error.is_not_tls() { write!(f, "; is it meant to be {meant}?") } else { Ok(()) }
-}
-
 /// RFC 8446 §5.1: whether it begins as an alert or a handshake of TLS does, as far as it came.
 fn is_tls(start: &[u8]) -> bool {
     matches!(start, [0x15 | 0x16] | [0x15 | 0x16, 3, ..])
@@ -290,12 +188,6 @@ impl std::error::Error for ConnectError {
     }
 }
 
-impl std::error::Error for ConnectTimeout {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.failures.last().map(|(_, source)| source as _)
-    }
-}
-
 impl From<TargetError> for ConnectError {
     fn from(error: TargetError) -> Self {
         Self::Url(error)
@@ -312,7 +204,7 @@ impl From<InvalidHeader> for ConnectError {
 impl From<HandshakeError> for ConnectError {
     fn from(error: HandshakeError) -> Self {
         match error {
-            HandshakeError::Transport(broken) => tls::of_transport(broken).unwrap_or_else(|broken| {
+            HandshakeError::Transport(broken) => of_transport(broken).unwrap_or_else(|broken| {
                 Self::Handshake { peer: None, source: HandshakeError::Transport(broken) }
             }),
             source => Self::Handshake { peer: None, source },
@@ -326,7 +218,7 @@ impl From<ProxyError> for ConnectError {
         let of_proxy = |source| Self::Proxy { proxy: None, source };
         match error {
             ProxyError::Transport(broken) => {
-                tls::of_transport(broken).unwrap_or_else(|broken| of_proxy(ProxyError::Transport(broken)))
+                of_transport(broken).unwrap_or_else(|broken| of_proxy(ProxyError::Transport(broken)))
             }
             error => of_proxy(error),
         }
@@ -417,5 +309,64 @@ impl From<TlsConfigError> for AcceptError {
 impl From<HandshakeError> for AcceptError {
     fn from(error: HandshakeError) -> Self {
         Self::Handshake(error)
+    }
+}
+
+impl ProxyError {
+    /// The error of a client that goes through this proxy.
+    pub(crate) fn of(self, proxy: &Proxy) -> ConnectError {
+        ConnectError::from(self).through(proxy)
+    }
+}
+
+/// The part of an error that traces may show. They show the status of a refusal by itself, and no text that quotes the peer, which may
+/// repeat secrets.
+impl ConnectError {
+    pub(crate) fn rejection(&self) -> Option<u16> {
+        match self {
+            Self::Handshake { source, .. } => rejection(source),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn traced(&self) -> &dyn fmt::Display {
+        match self {
+            Self::Handshake { source, .. } => traced(source),
+            Self::Tls(error) if error.is_not_tls() => NOT_TLS,
+            error => error,
+        }
+    }
+}
+
+impl AcceptError {
+    pub(crate) fn rejection(&self) -> Option<u16> {
+        match self {
+            Self::Handshake(error) => rejection(error),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn traced(&self) -> &dyn fmt::Display {
+        match self {
+            Self::Handshake(error) => traced(error),
+            Self::Tls(error) if error.is_not_tls() => NOT_TLS,
+            error => error,
+        }
+    }
+}
+
+const NOT_TLS: &&str = &"the peer does not speak TLS";
+
+fn rejection(error: &HandshakeError) -> Option<u16> {
+    match error {
+        HandshakeError::Rejected(rejected) => Some(rejected.response.status()),
+        _ => None,
+    }
+}
+
+fn traced(error: &HandshakeError) -> &dyn fmt::Display {
+    match error {
+        HandshakeError::Response(_) | HandshakeError::Request(_) => &"it is no WebSocket handshake",
+        error => error,
     }
 }

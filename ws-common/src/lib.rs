@@ -2,12 +2,15 @@
 
 mod chunks;
 mod client_upgrade;
+mod compression;
 pub mod connector;
 pub mod duplex;
 mod error;
 pub mod happy_eyeballs;
+mod http_status;
 mod maybe_tls;
 mod options;
+mod phase;
 pub mod proxy;
 pub mod reconnect;
 mod server_upgrade;
@@ -17,7 +20,6 @@ pub mod sync;
 pub mod system;
 mod target;
 pub mod tls;
-#[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
 mod trace;
 
 pub use chunks::Chunks;

@@ -6,7 +6,7 @@ use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use crate::error::Phase;
-use crate::proxy::Leftover;
+use crate::proxy::{Leftover, ProxyError};
 use crate::tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsFailure};
 
 /// A machine whose bytes are the transport's, or go through TLS: with the target, with an `https` proxy, or with both. It is a
@@ -44,7 +44,7 @@ impl<M> MaybeTls<M> {
     /// With TLS of a proxy, or without.
     pub(crate) fn with_proxy(machine: M, security: Security<'_>) -> Result<Self, TlsConfigError> {
         Ok(Self(match Self::client(machine, security)?.0 {
-            Layers::Tls(tls) => Layers::Tls(Box::new(tls.with_proxy())),
+            Layers::Tls(tls) => Layers::Tls(Box::new(tls.with_reason(|error| ProxyError::Tls(error).into()))),
             layers => layers,
         }))
     }

@@ -10,7 +10,6 @@ pub use attempts::Attempts;
 pub use backoff::Backoff;
 pub use cause::{Cause, GiveUp};
 pub use disconnect_reason::DisconnectReason;
-pub(crate) use disconnect_reason::is_transient_status;
 
 use std::fmt;
 use std::sync::Arc;

@@ -108,7 +108,7 @@ impl Machine for ServerUpgrade {
         match &result {
             Ok(None) => {}
             Ok(Some(request)) => self.trace.requested(request),
-            Err(error) => self.trace.not_accepted(error),
+            Err(error) => self.trace.not_opened(error.rejection(), error.traced()),
         }
         result
     }

@@ -13,14 +13,16 @@ mod phases;
 mod proofs;
 mod question;
 mod record;
+mod stats;
 mod user;
 
-pub use event::{ClientError, ClientEvent, ClientStats, Status};
+pub use event::{ClientError, ClientEvent, Status};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
 pub use outbox::Delivery;
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
+pub use stats::ClientStats;
 
 use std::sync::Arc;
 use std::time::Duration;

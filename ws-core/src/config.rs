@@ -3,7 +3,9 @@
 use core::time::Duration;
 
 use crate::deadlines;
+#[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
+use crate::deflate::DeflateChoice;
 
 /// The settings of one connection. Each has a default that is safe on the open internet.
 ///
@@ -26,10 +28,7 @@ pub struct Config {
     pub(crate) write_timeout: Option<Duration>,
     /// Time limit of each step of the closing handshake. The [method](Self::close_timeout) of this name sets it.
     pub close_timeout: Duration,
-    pub(crate) deflate: Option<Deflate>,
-    /// The user has said what there is to be of compression.
-    #[cfg(feature = "deflate")]
-    is_deflate_set: bool,
+    pub(crate) deflate: DeflateChoice,
 }
 
 impl Default for Config {
@@ -44,9 +43,7 @@ impl Default for Config {
             pong_timeout: Some(Duration::from_secs(20)),
             write_timeout: Some(Duration::from_secs(60)),
             close_timeout: Duration::from_secs(5),
-            deflate: None,
-            #[cfg(feature = "deflate")]
-            is_deflate_set: false,
+            deflate: DeflateChoice::default(),
         }
     }
 }
@@ -84,18 +81,15 @@ impl Config {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, deflate: impl Into<Option<Deflate>>) -> Self {
-        self.deflate = deflate.into();
-        self.is_deflate_set = true;
+        self.deflate.set(deflate.into());
         self
     }
 
-    /// The same, for an adapter, if the user has not said what there is to be of compression.
+    /// The same as a default of an adapter: the choice of the user wins.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate_unless_set(mut self, deflate: Deflate) -> Self {
-        if !self.is_deflate_set {
-            self.deflate = Some(deflate);
-        }
+        self.deflate.set_default(deflate);
         self
     }
 

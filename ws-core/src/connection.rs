@@ -7,6 +7,7 @@ mod closing;
 mod compression;
 mod ending;
 mod read_ahead;
+mod receiving;
 mod sending;
 
 use bytes::{Bytes, BytesMut};
@@ -17,19 +18,22 @@ use crate::deadlines::{Deadline, Deadlines};
 use crate::deflate::NegotiatedDeflate;
 use crate::error::{Error, Timeout};
 use crate::frame::Role;
+use crate::inbound::Inbound;
 use crate::keepalive::Keepalive;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{Inbound, Receive, Received};
+use crate::receive::{Receive, Received};
 use crate::send::Send;
+use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
 
-pub use borrowed::{DataPoll, ForEachEnd, Responder};
+pub use borrowed::{ForEachEnd, Responder};
 use close::Answering;
 use closing::Closing;
 use read_ahead::ReadAhead;
+pub use receiving::DataPoll;
 
 /// One end of an open WebSocket connection, as a [`Machine`].
 ///
@@ -64,6 +68,7 @@ pub struct Connection {
     now: Instant,
     /// When bytes came last.
     read_at: Instant,
+    round_trips: RoundTrips,
 }
 
 impl Connection {
@@ -104,6 +109,7 @@ impl Connection {
             outbound,
             now,
             read_at: now,
+            round_trips: RoundTrips::default(),
         }
     }
 
@@ -133,6 +139,18 @@ impl Connection {
     #[inline]
     pub fn is_open(&self) -> bool {
         self.closing.is_open(self.answering.withholds)
+    }
+
+    /// The counts of this connection so far: frames, messages and bytes in each direction, bytes that wait, and round-trip times.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sent: self.send.traffic(&self.outbound),
+            received: self.receive.traffic(&self.inbound),
+            queued_bytes: self.outbound.len(),
+            unsent_messages: self.send.unsent(),
+            last_round_trip: self.round_trips.last(),
+            min_round_trip: self.round_trips.min(),
+        }
     }
 
     /// How the connection ended, once it has.
@@ -215,19 +233,22 @@ impl Connection {
                 // RFC 6455 §5.5.2: a ping is answered, unless a Close frame was already received; and §5.5.1: nothing
                 // follows our own Close frame.
                 if !self.closing.has_sent() && self.closing.can_write() {
-                    self.send.pong(&mut self.outbound, payload.clone());
+                    self.send.answer_ping(&mut self.outbound, payload.clone());
                 }
                 Event::Ping(payload)
             }
             Received::Pong(payload) => {
                 let round_trip = self.keepalive.pong(&payload, self.now);
+                if let Some(time) = round_trip {
+                    self.round_trips.add(time);
+                }
                 Event::Pong { payload, round_trip }
             }
             Received::Close(frame) => {
                 // Nobody waits for a pong any more, and the deadline is that of the closing handshake.
                 self.keepalive.stop(&mut self.deadlines);
                 self.closing.received(frame.clone(), &mut self.deadlines, self.read_at);
-                self.inbound.release();
+                self.drop_inbound();
                 self.finish_if_complete();
                 Event::Closing(frame)
             }
@@ -268,6 +289,7 @@ impl Machine for Connection {
         }
         if !self.closing.is_receiving() {
             // Nothing means anything any more; it is only read to see the end of the stream.
+            self.receive.skip(self.inbound.len());
             self.inbound.buffer().clear();
         }
     }

@@ -11,6 +11,7 @@ pub(crate) use compress::Compressor;
 pub(crate) use inflate::Inflater;
 pub use negotiation::NegotiatedDeflate;
 pub use settings::Deflate;
+pub(crate) use settings::DeflateChoice;
 pub(crate) use step::{Progress, Step};
 
 /// The name of the extension (RFC 7692 §9.1).

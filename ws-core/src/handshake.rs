@@ -3,8 +3,6 @@
 mod body;
 mod client;
 mod error;
-#[cfg(feature = "deflate")]
-mod extensions;
 mod headers;
 mod http;
 mod reject;
@@ -12,9 +10,7 @@ mod request;
 mod server;
 
 pub use client::ClientHandshake;
-pub use error::{HandshakeError, InvalidExtension, InvalidHeader, Rejected, RequestError, ResponseError};
-#[cfg(feature = "deflate")]
-pub(crate) use extensions::{Extension, parse as parse_extensions};
+pub use error::{HandshakeError, InvalidHeader, Rejected, RequestError, ResponseError};
 pub use headers::Headers;
 #[doc(hidden)]
 pub use http::{HeadError, ResponseHead};

@@ -4,14 +4,17 @@
 extern crate alloc;
 
 mod close;
+mod close_frame;
 mod config;
 mod connection;
 mod deadlines;
-#[cfg_attr(not(feature = "deflate"), path = "deflate/absent.rs")]
+#[cfg_attr(not(feature = "deflate"), path = "deflate/disabled.rs")]
 mod deflate;
 mod error;
+mod extensions;
 pub mod frame;
 mod handshake;
+mod inbound;
 mod keepalive;
 mod machine;
 pub mod mask;
@@ -20,8 +23,11 @@ mod outbound;
 mod random;
 mod receive;
 mod send;
+mod send_error;
+mod stats;
 mod time;
-#[cfg_attr(not(feature = "tracing"), path = "trace/absent.rs")]
+mod token;
+#[cfg_attr(not(feature = "tracing"), path = "trace/disabled.rs")]
 mod trace;
 mod utf8;
 
@@ -30,11 +36,12 @@ pub use config::Config;
 pub use connection::{Connection, DataPoll, ForEachEnd, Responder};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, NegotiatedDeflate};
-pub use error::{Error, PingError, SendError, StreamError, Timeout, Violation, ViolationKind};
+pub use error::{Error, Timeout, Violation, ViolationKind};
+pub use extensions::InvalidExtension;
 pub use frame::Role;
 pub use handshake::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidExtension, InvalidHeader, Reject,
-    Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
+    Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};
@@ -42,6 +49,8 @@ pub use machine::{Direction, Machine, TransportError};
 pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;
 pub use random::Random;
+pub use send_error::{PingError, SendError, StreamError};
+pub use stats::{Stats, Traffic};
 pub use time::Instant;
 
 pub use {bytes, bytestring};

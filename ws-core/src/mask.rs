@@ -3,14 +3,18 @@
 use alloc::vec::Vec;
 
 /// Calls a function in the variant for the processor that this runs on, which only `std` can tell.
+#[cfg(feature = "std")]
 macro_rules! vectorized {
-    ($call:expr) => {{
-        #[cfg(feature = "std")]
-        let result = fearless_simd::dispatch!(fearless_simd::Level::new(), _simd => $call);
-        #[cfg(not(feature = "std"))]
-        let result = $call;
-        result
-    }};
+    ($call:expr) => {
+        fearless_simd::dispatch!(fearless_simd::Level::new(), _simd => $call)
+    };
+}
+
+#[cfg(not(feature = "std"))]
+macro_rules! vectorized {
+    ($call:expr) => {
+        $call
+    };
 }
 
 /// The masking key of one frame, in wire order.

@@ -1,5 +1,6 @@
 //! Messages from frames.
 
+mod gate;
 mod inflating;
 mod partial;
 mod whole;
@@ -15,13 +16,14 @@ use crate::config::Config;
 use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
+use crate::inbound::Inbound;
 use crate::mask;
 use crate::message::{Chunk, Message, MessageKind};
-use crate::trace;
+use crate::stats::FrameCounts;
 use crate::utf8::{Text, Utf8};
+use gate::Load;
 use partial::{Assembly, Frame, Partial};
 use whole::Block;
-pub(crate) use whole::Inbound;
 
 /// RFC 6455 §5.2: the opcode of a Close frame.
 const CLOSE: u8 = 0x8;
@@ -40,7 +42,7 @@ pub(crate) struct Receive {
     rules: Rules,
     max_message_size: u64,
     max_fragments: u32,
-    /// The position in the stream of the first byte in the buffer.
+    /// The position in the stream of the first byte in the buffer, behind the opening handshake.
     position: u64,
     /// The data frame whose payload is coming in.
     frame: Option<Frame>,
@@ -56,6 +58,7 @@ pub(crate) struct Receive {
     violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
+    counts: FrameCounts,
 }
 
 impl Receive {
@@ -72,6 +75,7 @@ impl Receive {
             is_close_broken: false,
             violation: None,
             inflater: None,
+            counts: FrameCounts::default(),
         }
     }
 
@@ -177,10 +181,14 @@ impl Receive {
             let there = usize::try_from(frame.left).map_or(inbound.len(), |left| left.min(inbound.len()));
             frame.unmask(&mut inbound[..there]);
             let message = if self.message.as_ref().is_some_and(|message| message.compressed) {
-                self.inflate(inbound, &mut frame, there)?
+                self.inflate(inbound, &mut frame, there)
             } else {
-                self.payload(inbound, &mut frame, there)?
+                self.payload(inbound, &mut frame, there)
             };
+            if message.is_err() && frame.fin {
+                self.counts.retract_message();
+            }
+            let message = message?;
             if message.is_some() || frame.is_unfinished() {
                 if frame.is_unfinished() {
                     self.frame = Some(frame);
@@ -190,15 +198,28 @@ impl Receive {
         }
     }
 
-    /// A data frame begins: checks its place in the message, and the message against the limits.
+    /// A data frame begins.
     fn begin_frame(&mut self, header: &Header) -> Result<(), Violation> {
-        trace::received(|| *header);
-        let violation = |kind| Violation::new(kind, self.position);
+        let (message, load) = match self.message_of(header) {
+            Ok(message) => {
+                let load = message.load();
+                (Some(message), Ok(load))
+            }
+            Err(kind) => (None, Err(kind)),
+        };
+        self.admit_frame(header, load).map_err(|kind| self.violation(kind))?;
+        self.message = message;
+        self.frame = Some(Frame::new(header, self.position));
+        Ok(())
+    }
+
+    /// The message that a data frame belongs to, with that frame.
+    fn message_of(&mut self, header: &Header) -> Result<Partial, ViolationKind> {
         let mut message = match (header.opcode(), self.message.take()) {
             (Opcode::Continuation, Some(message)) => message,
             // RFC 6455 §5.4: fragments of one message MUST NOT be interleaved with another, and begin with its opcode.
-            (Opcode::Continuation, None) => return Err(violation(ViolationKind::UnexpectedContinuation)),
-            (_, Some(_)) => return Err(violation(ViolationKind::UnfinishedMessage)),
+            (Opcode::Continuation, None) => return Err(ViolationKind::UnexpectedContinuation),
+            (_, Some(_)) => return Err(ViolationKind::UnfinishedMessage),
             (Opcode::Text, None) => Partial::new(
                 MessageKind::Text,
                 header.rsv1(),
@@ -214,24 +235,8 @@ impl Receive {
                 if self.in_chunks { Assembly::chunks(None) } else { Assembly::Binary(Vec::new()) },
             ),
         };
-        if !message.compressed {
-            message.size = message.size.saturating_add(header.payload_len());
-        }
-        message.fragments = message.fragments.saturating_add(1);
-        if matches!(message.data, Assembly::Chunks { .. }) {
-            // A message that is not kept has no limit on its size; only fragments that bring nothing are counted.
-            if header.payload_len() > 0 {
-                message.fragments = 0;
-            }
-        } else if message.size > self.max_message_size {
-            return Err(violation(ViolationKind::MessageTooBig(message.size)));
-        }
-        if message.fragments > self.max_fragments {
-            return Err(violation(ViolationKind::TooManyFragments));
-        }
-        self.message = Some(message);
-        self.frame = Some(Frame::new(header, self.position));
-        Ok(())
+        message.add_frame(header);
+        Ok(message)
     }
 
     /// The first `there` bytes of the buffer are payload of `frame`, unmasked.
@@ -242,6 +247,7 @@ impl Receive {
         there: usize,
     ) -> Result<Option<Received>, Violation> {
         let Some(mut message) = self.message.take() else { return Ok(None) };
+        self.counts.add_payload(there);
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
             Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
@@ -326,7 +332,7 @@ impl Receive {
             }
             return Ok(None);
         }
-        trace::received(|| header);
+        self.admit_frame(&header, Ok(Load::default())).map_err(|kind| self.violation(kind))?;
         let received = match header.opcode() {
             Opcode::Close => Received::Close(self.close(payload, start, true)?),
             Opcode::Ping => Received::Ping(Bytes::copy_from_slice(payload)),

@@ -81,7 +81,7 @@ impl Default for Instant {
 }
 
 /// The length of a timeout, as small as an [`Instant`], for the timeouts that connections hold.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span(Instant);
 
 impl Span {
@@ -91,6 +91,10 @@ impl Span {
     #[inline]
     const fn nanoseconds(self) -> u64 {
         self.0.0.get() - Instant::EPOCH.0.get()
+    }
+
+    pub(crate) fn duration(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

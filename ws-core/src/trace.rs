@@ -13,11 +13,10 @@ pub(crate) fn sending(header: &Header) {
     }
 }
 
-/// A frame has come, or its header has, if the rest is looked at as it comes. On the fast path there is no header yet.
+/// A frame has come, or its header has, if the payload is looked at as it comes.
 #[inline(always)]
-pub(crate) fn received(header: impl FnOnce() -> Header) {
+pub(crate) fn received(header: &Header) {
     if is_wanted() {
-        let header = &header();
         let role = if header.mask().is_some() { Role::Server } else { Role::Client };
         frame("received", role, header);
     }

@@ -62,6 +62,30 @@ fn breaks<A: ClientAdapter>(fault: Fault, events: &[&str]) {
     client.expect(&["closing 1000", "closed 1000", "over"]);
 }
 
+pub fn totals_outlive_a_connection<A: ClientAdapter>() {
+    let witness = echoing();
+    let proxy = Proxy::new(witness.address(), []);
+    let mut client = watched(persistent::<A>(&proxy.url()));
+    client.until("message hi");
+    for connections in 1..=3 {
+        client.send("one").unwrap();
+        client.until("message one");
+        let stats = client.stats();
+        assert_eq!((stats.connections, stats.messages_sent), (connections, connections));
+        assert_eq!(stats.messages_received, 2 * connections);
+        let connection = stats.connection.unwrap();
+        assert_eq!((connection.sent.messages, connection.sent.payload_bytes), (1, 3));
+        assert_eq!((connection.received.messages, connection.received.payload_bytes), (2, 5));
+        proxy.hang_up();
+        client.until("closed 1006");
+        assert_eq!(client.stats().connection, None);
+        client.until("message hi");
+    }
+    client.close(ws_core::CloseCode::NORMAL);
+    client.until("over");
+    assert_eq!((client.stats().connections, client.stats().connection), (4, None));
+}
+
 pub fn an_end_within_the_handshake<A: ClientAdapter>() {
     for fault in [Cut(Down, 0), Cut(Down, 20), Cut(Up, 50), ResetAfter(Down, 20), ResetAfter(Up, 50)] {
         breaks::<A>(fault, &["connected", "error handshake"]);

@@ -138,12 +138,20 @@ pub(crate) const SENDER: &[Method<Sender>] = &[
         };
         (Some(sender), outcome)
     }),
+    method("stats", Effect::Nothing, |sender, _| {
+        let _ = sender.stats();
+        (Some(sender), Outcome::Done)
+    }),
     method("drop", Effect::Nothing, |_, _| (None, Outcome::Done)),
 ];
 
 pub(crate) const RECEIVER: &[Method<Receiver>] = &[
     method("closed", Effect::Nothing, |mut receiver, manner| {
         assert!(receiver.closed().is_none() || manner.is_ending);
+        (Some(receiver), Outcome::Done)
+    }),
+    method("stats", Effect::Nothing, |receiver, _| {
+        let _ = receiver.stats();
         (Some(receiver), Outcome::Done)
     }),
     method("recv", Effect::Nothing, |mut receiver, manner| {

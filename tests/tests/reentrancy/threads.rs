@@ -35,6 +35,8 @@ type Method = (&'static str, fn(&mut Handles), Effect, Effect);
 const METHODS: &[Method] = &[
     ("Sender::try_send", |h| h.sender.try_send(INSIDE).unwrap(), Effect::Sends, Effect::Nothing),
     ("Sender::start_close", |h| h.sender.start_close(CloseCode::NORMAL), Effect::Closes, Effect::Nothing),
+    ("Sender::stats", |h| _ = h.sender.stats(), Effect::Nothing, Effect::Nothing),
+    ("Receiver::stats", |h| _ = h.receiver.as_ref().map(Receiver::stats), Effect::Nothing, Effect::Nothing),
     ("Sender::clone", |h| drop(h.sender.clone()), Effect::Nothing, Effect::Nothing),
     (
         "Receiver::closed",

@@ -18,19 +18,17 @@ use ws_common::{
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
-use crate::behind::{Behind, Left};
+use super::socket::ClientSocket;
+use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
 use crate::connect::reach;
-use crate::driver::{Driven, Driver, Next};
+use crate::driver::{Driven, Driver, DriverState, Next, Until};
 use crate::elapsed::Elapsed;
-use crate::line::Line;
-use crate::state::State;
 use crate::transport::Transport;
-use crate::waiters::Until;
 
-/// A session and the line that it goes over at present.
-pub(crate) struct Shared {
-    driver: Driver<Line, Session>,
+/// A session and its socket, shared by the handles of the client.
+pub(crate) struct SharedClient {
+    driver: Driver<ClientSocket, Session>,
     me: Weak<Self>,
     errand: Mutex<Errand>,
     /// A thread was brought back from a read for events that were not asked for since. Changed under the lock of the driver.
@@ -44,7 +42,7 @@ struct Errand {
     action: Option<Action>,
     /// The transport is to be reset, not only dropped. An action that follows does not change that.
     resets: bool,
-    /// Which attempt is under way: a thread whose attempt was given up finds another number here.
+    /// Number of the attempt under way: a thread whose attempt was given up finds another number here.
     attempt: u64,
     /// To be asked by the next thread that waits.
     question: Option<Question>,
@@ -65,28 +63,28 @@ impl Driven for Session {
     }
 }
 
-impl Shared {
+impl SharedClient {
     pub(super) fn new(session: Session) -> Arc<Self> {
         let gauge = session.gauge();
-        let driver = Driver::new(Line::new(), session, clock::now(), Duration::MAX);
+        let driver = Driver::new(ClientSocket::new(), session, clock::now(), Duration::MAX);
         Arc::new_cyclic(|me: &Weak<Self>| {
-            let behind: Weak<dyn Behind> = me.clone();
+            let background: Weak<dyn WriteInBackground> = me.clone();
             let (me, errand) = (me.clone(), Mutex::default());
-            Self { driver: driver.shared(behind), me, errand, is_told: AtomicBool::new(false), gauge }
+            Self { driver: driver.shared(background), me, errand, is_told: AtomicBool::new(false), gauge }
         })
     }
 
     pub(super) fn next(&self, timeout: Option<Duration>) -> Result<Option<ClientEvent>, Elapsed> {
         let start = clock::now();
-        // However short the time, a call does what can be done without waiting: a user who only ever asks is to be told at last.
+        // A call with no time still does the work that needs no waiting, so that a user who only ever polls gets events.
         let mut turns = 0;
-        let until = |_: &_| Until::all(|state: &mut State<Session>| state.machine.has_events());
+        let until = |_: &_| Until::all(|state: &mut DriverState<Session>| state.machine.has_events());
         self.drive(until, |state| {
             self.is_told.store(false, Ordering::Relaxed);
             let was_full = state.machine.is_full();
             let Ok(event) = state.machine.poll_event();
             if was_full && !state.machine.is_full() {
-                state.waiters.may_read();
+                state.let_waiters_read();
             }
             if event.is_some() || state.machine.is_over() {
                 return Break(Ok(event));
@@ -101,10 +99,10 @@ impl Shared {
         })
     }
 
-    /// Queues a message for the handle with this mark, or for the client, and writes what the transport takes at once.
+    /// Queues a message for the handle with this mark, or for the client, and writes as much as the transport takes at once.
     pub(super) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         match self.change(|session, _| send(session, message, mark)) {
-            // What the transport has just taken may have made room.
+            // The write may have made room.
             Err(SendError::Full(message)) => self.change(|session, _| send(session, message, mark)),
             result => result,
         }
@@ -128,10 +126,10 @@ impl Shared {
     }
 
     pub(super) fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
-        let until = |state: &State<Session>| {
+        let until = |state: &DriverState<Session>| {
             // A message that was given up changes the proofs.
             let before = state.machine.proofs_version();
-            Until::all(move |state: &mut State<Session>| {
+            Until::all(move |state: &mut DriverState<Session>| {
                 state.machine.has_flushed() || state.machine.proofs_version() != before
             })
         };
@@ -141,9 +139,9 @@ impl Shared {
 
     pub(super) fn confirm(&self, mark: Option<&Mark>) -> Result<(), ConfirmError> {
         let ticket = self.change(|session, _| session.confirm(mark))?;
-        let until = |state: &State<Session>| {
+        let until = |state: &DriverState<Session>| {
             let before = state.machine.proofs_version();
-            Until::all(move |state: &mut State<Session>| state.machine.proofs_version() != before)
+            Until::all(move |state: &mut DriverState<Session>| state.machine.proofs_version() != before)
         };
         let confirmed = self.wait_for(until, |session| session.confirmed(&ticket, mark));
         confirmed.unwrap_or(Err(ConfirmError::WithinHook))
@@ -168,7 +166,7 @@ impl Shared {
 
     pub(super) fn close(&self, frame: CloseFrame) {
         self.start_close(frame);
-        let until = |_: &_| Until::all(|state: &mut State<Session>| is_closed(&state.machine));
+        let until = |_: &_| Until::all(|state: &mut DriverState<Session>| is_closed(&state.machine));
         // Within a hook, it goes on when the hook has returned.
         let _ = self.wait_for(until, |session| is_closed(session).then_some(()));
     }
@@ -194,19 +192,19 @@ fn is_closed(session: &Session) -> bool {
 struct WithinHook;
 
 /// Changing and waiting.
-impl Shared {
+impl SharedClient {
     /// Other threads use it, too, from now on.
     pub(super) fn share(&self) {
         self.driver.transport.share();
     }
 
-    /// Does something that others may wait for, and writes what the transport takes at once.
+    /// Does something that others may wait for, and writes as much as the transport takes at once.
     pub(crate) fn change<R>(&self, f: impl FnOnce(&mut Session, Instant) -> R) -> R {
         let now = self.driver.now();
         let mut state = self.driver.lock();
         let result = f(&mut state.machine, now);
-        state.changes += 1;
-        state.waiters.may_read();
+        state.changed();
+        state.let_waiters_read();
         self.act(&mut state);
         state = self.driver.write_urgent(state);
         self.act_for_others(&mut state);
@@ -219,7 +217,7 @@ impl Shared {
     /// Waits for something else than events.
     fn wait_for<R>(
         &self,
-        until: impl Fn(&State<Session>) -> Until<Session>,
+        until: impl Fn(&DriverState<Session>) -> Until<Session>,
         mut done: impl FnMut(&mut Session) -> Option<R>,
     ) -> Result<R, WithinHook> {
         self.drive(until, |state| {
@@ -229,29 +227,29 @@ impl Shared {
             if self.is_asking() {
                 return Break(Err(WithinHook));
             }
-            if state.is_reading {
-                // Whoever reads looks at what comes, and may be about to take it.
+            if state.is_reading() {
+                // The thread that reads looks at the bytes that come, and may be about to take them.
                 return Continue(Next::READ);
             }
             let next = if state.machine.read_ahead() { Next::READ } else { Next::WRITE };
-            // What came may be what is waited for.
+            // The bytes that came may complete the operation.
             done(&mut state.machine).map_or(Continue(next), |result| Break(Ok(result)))
         })
     }
 
     fn drive<R>(
         &self,
-        until: impl Fn(&State<Session>) -> Until<Session>,
-        mut want: impl FnMut(&mut State<Session>) -> ControlFlow<R, Next>,
+        until: impl Fn(&DriverState<Session>) -> Until<Session>,
+        mut want: impl FnMut(&mut DriverState<Session>) -> ControlFlow<R, Next>,
     ) -> R {
         loop {
             let result = self.driver.drive(&until, |state| {
                 if self.act(state) && !self.is_asking() {
                     return Break(None);
                 }
-                if !self.driver.transport.is_up() {
+                if !self.driver.transport.is_connected() {
                     // There is nothing that could be read before the clock is looked at.
-                    state.found_nothing = self.driver.now();
+                    state.has_no_source(self.driver.now());
                 }
                 let flow = want(state);
                 let has_question = self.act(state);
@@ -290,20 +288,23 @@ impl Shared {
     }
 
     /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does, and an event to the client.
-    fn act_for_others(&self, state: &mut State<Session>) {
+    fn act_for_others(&self, state: &mut DriverState<Session>) {
         if self.act(state) {
-            state.waiters.wake_one();
+            state.wake_one();
         }
         self.tell(state);
     }
 
-    /// Brings the thread back that is in a read, if there are events: some come of calls and writes, not of what is read. Once,
+    /// Brings back the thread in a read, if there are events: some come of calls and writes, not of bytes from the peer. Once,
     /// until events were asked for.
-    fn tell(&self, state: &mut State<Session>) {
-        if !state.is_reading || !self.driver.transport.is_up() || self.is_told.load(Ordering::Relaxed) {
+    fn tell(&self, state: &mut DriverState<Session>) {
+        if !state.is_reading()
+            || !self.driver.transport.is_connected()
+            || self.is_told.load(Ordering::Relaxed)
+        {
             return;
         }
-        // What was read was looked at before the read began: this is about the rest.
+        // The bytes of earlier reads were looked at before this read began. Other events are the reason to look now.
         state.machine.read_ahead();
         if state.machine.has_events() {
             self.is_told.store(true, Ordering::Relaxed);
@@ -312,7 +313,7 @@ impl Shared {
     }
 
     /// Does what the session asks for, as soon as nobody reads or writes. Says whether there is a question to ask.
-    fn act(&self, state: &mut State<Session>) -> bool {
+    fn act(&self, state: &mut DriverState<Session>) -> bool {
         let mut errand = lock(&self.errand);
         while let Some(action) = state.machine.poll_action() {
             match action {
@@ -328,14 +329,14 @@ impl Shared {
         if errand.action.is_none() {
             return has_question;
         }
-        let is_busy = state.is_writing || (state.is_reading && self.driver.transport.is_up());
+        let is_busy = state.is_writing() || (state.is_reading() && self.driver.transport.is_connected());
         if is_busy {
             // They come back at once, and see to the rest.
             self.driver.transport.hang_up(errand.resets);
             return has_question;
         }
         let resets = std::mem::take(&mut errand.resets);
-        self.driver.transport.part(&state.machine.outbound().take_out(usize::MAX), resets);
+        self.driver.transport.disconnect(&state.machine.outbound().take_out(usize::MAX), resets);
         state.begin_anew();
         if let Some(Action::Open(options)) = errand.action.take() {
             let (shared, attempt) = (self.me.clone(), errand.attempt);
@@ -369,14 +370,14 @@ impl Shared {
     }
 }
 
-impl Behind for Shared {
-    fn write_left(&self) -> Left {
-        self.driver.write_left(|state| self.act_for_others(state))
+impl WriteInBackground for SharedClient {
+    fn write_in_background(&self) -> Remaining {
+        self.driver.write_in_background(|state| self.act_for_others(state))
     }
 }
 
 /// Runs in a thread of its own, which nothing waits for.
-fn open(options: &ConnectOptions, shared: &Weak<Shared>, attempt: u64) {
+fn open(options: &ConnectOptions, shared: &Weak<SharedClient>, attempt: u64) {
     let opened = reach(options, clock::now());
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);

@@ -62,8 +62,8 @@ impl AcceptOptions {
         self
     }
 
-    /// Number of unsent bytes that the system holds for a connection which a `Listener` accepts (`TCP_NOTSENT_LOWAT`, on Linux and
-    /// Android). Default: 128 KiB. `None` leaves it to the system. See
+    /// Number of unsent bytes at which the system stops taking more, for a connection that a `Listener` accepts (`TCP_NOTSENT_LOWAT`, on
+    /// Linux and Android). Default: 64 KiB. `None` leaves it to the system. See
     /// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat).
     #[must_use]
     pub fn notsent_lowat(mut self, bytes: impl Into<Option<u32>>) -> Self {

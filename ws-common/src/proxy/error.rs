@@ -8,10 +8,9 @@ use std::{fmt, io};
 use ws_core::bytes::Bytes;
 use ws_core::{Response, TransportError};
 
-use super::Proxy;
-use crate::error::{ConnectError, ConnectTimeout, Phase, write_failures, write_timeout, write_tls};
-use crate::reconnect::is_transient_status;
-use crate::tls::TlsError;
+use crate::http_status::is_transient_status;
+use crate::phase::{ConnectTimeout, Phase, write_failures, write_timeout};
+use crate::tls::{TlsError, write_tls};
 pub use url::ProxyUrlError;
 
 /// Why there is no tunnel through a proxy. No text of it shows user name or password.
@@ -240,11 +239,6 @@ impl std::error::Error for ProxyError {
 }
 
 impl ProxyError {
-    /// The error of a client that goes through this proxy.
-    pub(crate) fn of(self, proxy: &Proxy) -> ConnectError {
-        ConnectError::from(self).through(proxy)
-    }
-
     /// In which phase of opening it happened.
     pub(crate) fn phase(&self) -> Phase {
         match self {
@@ -254,7 +248,7 @@ impl ProxyError {
         }
     }
 
-    /// Whether we gave up, as [`ConnectError::side`] tells.
+    /// Whether we gave up, as [`ConnectError::side`](crate::ConnectError) tells.
     pub(crate) fn is_ours(&self) -> bool {
         match self {
             Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
@@ -272,7 +266,7 @@ impl ProxyError {
             Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) => true,
             Self::Timeout(_) | Self::ConnectTimeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
-            Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
+            Self::Transport(broken) => tls_behind(broken).is_none_or(TlsError::is_passing),
             Self::Refused(response) => is_transient_status(response.status()),
             Self::Reply(reply) => matches!(
                 reply,
@@ -370,4 +364,17 @@ impl fmt::Display for Socks5Reply {
             Self::Unknown(reply) => return write!(f, "it answered {reply}, which has no meaning"),
         })
     }
+}
+
+/// The failure of TLS that is behind a failure of the transport, if one is.
+fn tls_behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a TlsError> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        match error.downcast_ref() {
+            Some(ProxyError::Tls(found)) => return Some(found),
+            _ if error.is::<TlsError>() => return error.downcast_ref(),
+            _ => next = error.source(),
+        }
+    }
+    None
 }

@@ -8,8 +8,7 @@ use ws_core::bytestring::ByteString;
 use ws_core::{HandshakeError, Initiator};
 
 use super::DisconnectReason;
-use crate::error::{ConnectError, Phase};
-use crate::session::ClientError;
+use crate::error::{ClientError, ConnectError, Phase};
 
 /// The end that an attempt to reconnect follows, in short. `Display` is one full line.
 ///
@@ -61,6 +60,19 @@ pub enum GiveUp {
     Cancelled,
     /// A hook of the program panicked: the one that was set by this method, `prepare` or `decide`.
     HookPanicked(&'static str),
+}
+
+impl GiveUp {
+    /// The kind of the reason. The reason itself may quote the peer.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::NotRetried(_) => "the end is not retried",
+            Self::Stopped(_) => "the hook said stop",
+            Self::Attempts(_) | Self::Elapsed(_) => "a limit is reached",
+            Self::Closed | Self::Aborted | Self::Cancelled => "the program ended it",
+            Self::HookPanicked(_) => "a hook panicked",
+        }
+    }
 }
 
 impl Cause {

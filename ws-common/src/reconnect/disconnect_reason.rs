@@ -5,8 +5,8 @@ use std::time::Duration;
 use ws_core::{Closed, Error, HandshakeError};
 
 use super::retry_after::retry_after;
-use crate::error::ConnectError;
-use crate::session::ClientError;
+use crate::error::{ClientError, ConnectError};
+use crate::http_status::is_transient_status;
 use crate::tls::TlsError;
 
 /// How an attempt to connect, or a connection, has ended.
@@ -97,10 +97,4 @@ fn is_passing_in_handshake(error: &HandshakeError) -> bool {
         // What is left is a server that does not speak the protocol.
         _ => false,
     }
-}
-
-/// RFC 9110 §15.5.9 (408), RFC 8470 §5.2 (425), RFC 6585 §4 (429), RFC 9110 §15.6 (5xx). The server that does not know
-/// the method (501) or the version (505) of a request will not know it next time.
-pub(crate) fn is_transient_status(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
 }

@@ -125,7 +125,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.nodelay(nodelay)))
     }
 
-    /// Number of unsent bytes that the system holds for a connection. Default: 128 KiB. `None` leaves it to the system. See
+    /// Number of unsent bytes at which the system stops taking more. Default: 64 KiB. `None` leaves it to the system. See
     /// [`ConnectOptions::notsent_lowat`].
     #[must_use]
     pub fn notsent_lowat(self, bytes: impl Into<Option<u32>>) -> Self {

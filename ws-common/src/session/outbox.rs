@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 
 use ws_core::Message;
 
+use crate::compression::Compressed;
+
 use super::proofs::{ConfirmError, Proofs, Ticket};
 use super::record::Record;
 use answers::Answers;
@@ -44,9 +46,7 @@ struct Entry {
     record: Record,
     /// Where it begins in what this connection sends.
     begin: u64,
-    /// Whether it is to be compressed, on whichever connection.
-    #[cfg(feature = "deflate")]
-    compress: bool,
+    compressed: Compressed,
 }
 
 pub(super) struct Outbox {
@@ -81,8 +81,7 @@ pub(super) struct Outbox {
     group: usize,
     answers: Answers,
     /// Whether messages to come are to be compressed.
-    #[cfg(feature = "deflate")]
-    pub(super) compress: bool,
+    pub(super) compressed: Compressed,
 }
 
 /// What a message counts for: its bytes on the wire, in one frame from a client (RFC 6455 §5.2), as if it were not compressed,
@@ -116,8 +115,7 @@ impl Outbox {
             arrived: 0,
             group: 1,
             answers: Answers::default(),
-            #[cfg(feature = "deflate")]
-            compress: true,
+            compressed: Compressed::default(),
         }
     }
 
@@ -142,8 +140,7 @@ impl Outbox {
             message,
             record: Record::default(),
             begin: 0,
-            #[cfg(feature = "deflate")]
-            compress: self.compress,
+            compressed: self.compressed,
         });
         self.next += 1;
         Ok(!self.has_room() && !std::mem::replace(&mut self.was_full, true))

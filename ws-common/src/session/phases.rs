@@ -116,7 +116,7 @@ impl Session {
     pub(super) fn over(&mut self, reason: GiveUp) {
         self.state = SessionState::Over;
         self.outbox.touch();
-        trace::gave_up(&reason);
+        trace::gave_up(reason.kind());
         self.events.push(ClientEvent::GaveUp { reason });
     }
 }

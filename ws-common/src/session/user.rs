@@ -6,9 +6,10 @@ use std::time::Duration;
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
-use super::event::{ClientEvent, ClientStats, Status};
+use super::event::{ClientEvent, Status};
 use super::gauge::Gauge;
 use super::proofs::{ConfirmError, Mark, Ticket};
+use super::stats::ClientStats;
 use super::{Session, SessionState, Wish};
 use crate::reconnect::{Cause, GiveUp};
 
@@ -230,7 +231,7 @@ impl Session {
     /// Whether messages are compressed that are queued from now on, on whichever connection they go out. Default: yes, where it
     /// was negotiated.
     pub fn compress(&mut self, wanted: bool) {
-        self.outbox.compress = wanted;
+        self.outbox.compressed.set(wanted);
     }
 
     /// Gives back the memory for compressing, if a connection is open; see
@@ -293,7 +294,7 @@ impl Session {
 
     /// Publishes the status and the statistics to the [`gauge`](Self::gauge). A driver calls it before it unlocks the session.
     pub fn publish(&self) {
-        self.gauge.publish(self.status(), &self.stats);
+        self.gauge.publish(self.status(), &self.stats());
     }
 
     /// Where the client is.
@@ -311,9 +312,13 @@ impl Session {
         }
     }
 
-    /// What it has done so far, over all its connections.
+    /// The totals over all connections, and the counts of the present one.
     pub fn stats(&self) -> ClientStats {
-        self.stats
+        let connection = match &self.state {
+            SessionState::Open(open) => Some(open.channel.inner().stats()),
+            _ => None,
+        };
+        ClientStats { connection, ..self.stats }
     }
 
     /// Whether nothing will happen any more, unless the user wants it, and everything was reported.

@@ -1,23 +1,20 @@
 //! Options of the TCP sockets that the library opens and accepts. Each rule about them stands here once, for all adapters.
 
+// A target without sockets, such as wasm32, has the settings and nothing that applies them.
+#[cfg(any(unix, windows))]
+mod calls;
+
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+#[cfg(any(unix, windows))]
+pub use calls::{AsSocket, BorrowedSocket, reset_on_close};
 
-/// Anything that has a socket of the system: `AsFd`, or `AsSocket` on Windows.
-#[cfg(not(windows))]
-pub use std::os::fd::AsFd as AsSocket;
-/// A borrowed socket of the system: `BorrowedFd`, or `BorrowedSocket` on Windows.
-#[cfg(not(windows))]
-pub use std::os::fd::BorrowedFd as BorrowedSocket;
-#[cfg(windows)]
-pub use std::os::windows::io::{AsSocket, BorrowedSocket};
-
-/// Number of unsent bytes that the system holds for a connection.
-const NOTSENT_LOWAT: u32 = 128 * 1024;
+/// Number of unsent bytes at which the system stops taking more. It may hold 64 KiB more than that (see
+/// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat)).
+const NOTSENT_LOWAT: u32 = 64 * 1024;
 /// Time without traffic after which the system asks whether the peer is there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -49,74 +46,6 @@ impl SocketOptions {
             hook: None,
         }
     }
-
-    /// A socket to connect to `address`, in blocking mode: with all options, bound to the local address that was set, and known to the
-    /// user's hook.
-    ///
-    /// It is [reset when it is closed](reset_on_close), so that an attempt which loses a race or is given up leaves nothing behind. The
-    /// attempt that is used undoes that.
-    pub fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        reset_on_close(&socket, true)?;
-        self.apply(&socket)?;
-        let stream = TcpStream::from(socket);
-        if let Some(hook) = &self.hook {
-            hook(&stream)?;
-        }
-        if let Some(local) = self.bind {
-            self.bind_to(&stream, local).map_err(|error| of_local(&error, local))?;
-        }
-        Ok(stream)
-    }
-
-    /// Sets the options of a socket that was accepted.
-    pub fn accepted(&self, socket: &impl AsSocket) -> io::Result<()> {
-        self.apply(socket)
-    }
-
-    /// The error of connecting a socket that [`open`](Self::open) has made. A port that is taken shows only then, because a port can be
-    /// shared by connections to several peers.
-    pub fn explain(&self, error: io::Error) -> io::Error {
-        let is_of_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable);
-        match self.bind {
-            // An error of `open` names the local address already, and has no number.
-            Some(local) if is_of_port && error.raw_os_error().is_some() => of_local(&error, local),
-            _ => error,
-        }
-    }
-
-    fn apply(&self, socket: &impl AsSocket) -> io::Result<()> {
-        let socket = SockRef::from(socket);
-        socket.set_tcp_nodelay(self.nodelay)?;
-        if let Some(time) = self.tcp_keepalive {
-            let keepalive = TcpKeepalive::new().with_time(time);
-            // Elsewhere, the system's own interval between two questions is used.
-            #[cfg(any(
-                target_vendor = "apple",
-                target_os = "android",
-                target_os = "freebsd",
-                target_os = "linux",
-                windows
-            ))]
-            let keepalive = keepalive.with_interval(time);
-            socket.set_tcp_keepalive(&keepalive)?;
-        }
-        // A system, or a sandbox, that does not know this option does without it.
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        if let Some(bytes) = self.notsent_lowat {
-            let _ = socket.set_tcp_notsent_lowat(bytes);
-        }
-        Ok(())
-    }
-
-    fn bind_to(&self, socket: &TcpStream, local: SocketAddr) -> io::Result<()> {
-        let socket = SockRef::from(socket);
-        if local.port() != 0 {
-            // The last connection, or another attempt of a race, may have the port still.
-            socket.set_reuse_address(true)?;
-        }
-        socket.bind(&local.into())
-    }
 }
 
 impl fmt::Debug for SocketOptions {
@@ -128,14 +57,4 @@ impl fmt::Debug for SocketOptions {
             .field("tcp_keepalive", &self.tcp_keepalive)
             .finish_non_exhaustive()
     }
-}
-
-/// Sets whether closing the socket resets the connection: the bytes that the socket holds are thrown away, and the peer gets a RST
-/// (`SO_LINGER` of zero). Otherwise the system goes on to send them after the socket is closed.
-pub fn reset_on_close(socket: &impl AsSocket, reset: bool) -> io::Result<()> {
-    SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO))
-}
-
-fn of_local(error: &io::Error, local: SocketAddr) -> io::Error {
-    io::Error::new(error.kind(), format!("the local address {local} cannot be used: {error}"))
 }

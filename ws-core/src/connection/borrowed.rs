@@ -3,10 +3,11 @@
 use core::ops::ControlFlow;
 
 use crate::close::Closed;
-use crate::error::{Error, StreamError};
-use crate::message::{Chunk, Event, Message, MessageRef};
+use crate::error::Error;
+use crate::message::{Event, MessageRef};
 use crate::outbound::Outbound;
 use crate::send::Send;
+use crate::send_error::StreamError;
 
 use super::Connection;
 
@@ -22,20 +23,6 @@ pub enum ForEachEnd {
     Full,
     /// The connection has ended.
     Closed(Closed),
-}
-
-/// What a user who wants only messages is given.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum DataPoll {
-    /// A whole message.
-    Message(Message),
-    /// A part of one, while [receiving in chunks](Connection::receive_chunks).
-    Chunk(Chunk),
-    /// More bytes or time are needed.
-    Pending,
-    /// The connection has ended.
-    Ended,
 }
 
 /// The means to answer a message from within a visitor.
@@ -63,7 +50,7 @@ impl<'a> Responder<'a> {
         match &mut self.0 {
             Route::Direct { is_open: false, is_too_late: true, .. } => Err(StreamError::TooLate),
             Route::Direct { is_open: false, .. } => Err(StreamError::Closed),
-            Route::Direct { send, outbound, .. } => Ok(send.lent(outbound, message)?),
+            Route::Direct { send, outbound, .. } => Ok(send.queue_borrowed(outbound, message)?),
             Route::Through(queue) => queue(message),
         }
     }
@@ -120,66 +107,5 @@ impl Connection {
                 }
             }
         }
-    }
-
-    /// The next message, for a user who wants nothing else.
-    ///
-    /// An error comes when the connection has ended: as such a user drops the connection with the first error, the Close frame
-    /// that tells the peer what it did wrong is on its way by then.
-    // A call for the fast path, and none around it: so the message is moved once.
-    #[inline(always)]
-    pub fn poll_data(&mut self) -> Result<DataPoll, Error> {
-        match self.poll_whole() {
-            Some(message) => Ok(DataPoll::Message(message)),
-            None if self.is_at_rest() => Ok(DataPoll::Pending),
-            None => self.poll_other_data(),
-        }
-    }
-
-    #[inline(never)]
-    fn poll_other_data(&mut self) -> Result<DataPoll, Error> {
-        loop {
-            match self.poll_to_end()? {
-                Some(Event::Message(message)) => return Ok(DataPoll::Message(message)),
-                Some(Event::Chunk(chunk)) => return Ok(DataPoll::Chunk(chunk)),
-                Some(Event::Closed(_)) => return Ok(DataPoll::Ended),
-                None if self.closed().is_some() => return Ok(DataPoll::Ended),
-                None => return Ok(DataPoll::Pending),
-                Some(_) => {}
-            }
-        }
-    }
-
-    /// The next event of a user who wants only messages: an error comes at the very end, in place of
-    /// [`Event::Closed`]. Such a user drops the connection with the first error, and by then the Close frame that tells the
-    /// peer why must have left.
-    #[inline]
-    fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.is_at_rest() { Ok(None) } else { self.poll_all_to_end() }
-    }
-
-    fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
-        loop {
-            match self.poll_ahead() {
-                Err(failure) => self.closing.hold_back(failure),
-                Ok(Some(Event::Closed(closed))) => {
-                    return self.closing.take_failure().map_or(Ok(Some(Event::Closed(closed))), Err);
-                }
-                other => return other,
-            }
-        }
-    }
-
-    /// Hand out messages in chunks as they come, from the one under way on; or whole again, from the next one on.
-    ///
-    /// Chunks are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each
-    /// other. A chunk is never larger than what was read at once, or than 16 KiB if the message is compressed.
-    pub fn receive_chunks(&mut self, in_chunks: bool) {
-        self.receive.set_chunks(in_chunks);
-    }
-
-    /// Whether the rest of a message is still to come in chunks, of which some were handed out.
-    pub fn is_within_chunks(&self) -> bool {
-        self.is_within_chunks
     }
 }

@@ -5,7 +5,7 @@ use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, Violation};
 use crate::frame::Role;
 use crate::message::Event;
-use crate::send::Before;
+use crate::send::CloseAfter;
 use crate::time::Instant;
 
 use super::Connection;
@@ -28,7 +28,7 @@ impl Connection {
     /// to answer. If the peer's Close frame has come and the user has not taken it, this frame answers it.
     pub fn close(&mut self, frame: impl Into<CloseFrame>, now: Instant) {
         if self.is_open() {
-            self.queue_close(frame.into(), Before::All, now);
+            self.queue_close(frame.into(), CloseAfter::Queued, now);
             self.finish_if_complete();
         }
     }
@@ -67,9 +67,10 @@ impl Connection {
 }
 
 impl Connection {
-    pub(super) fn queue_close(&mut self, frame: CloseFrame, before: Before, now: Instant) {
+    pub(super) fn queue_close(&mut self, frame: CloseFrame, after: CloseAfter, now: Instant) {
         self.keepalive.stop(&mut self.deadlines);
-        let position = self.closing.can_write().then(|| self.send.close(&mut self.outbound, &frame, before));
+        let position =
+            self.closing.can_write().then(|| self.send.queue_close(&mut self.outbound, &frame, after));
         self.closing.queued(frame, position, &mut self.deadlines, now);
     }
 
@@ -77,8 +78,8 @@ impl Connection {
     /// before it leave first, so it is answered when the user takes it.
     pub(super) fn answer_close(&mut self) {
         let Some(frame) = self.closing.unanswered().cloned() else { return };
-        let before = if self.answering.withholds { Before::Begun } else { Before::All };
-        self.queue_close(frame, before, self.now);
+        let after = if self.answering.withholds { CloseAfter::Begun } else { CloseAfter::Queued };
+        self.queue_close(frame, after, self.now);
         self.finish_if_complete();
     }
 
@@ -94,7 +95,7 @@ impl Connection {
     pub(super) fn violated(&mut self, violation: Violation) -> Error {
         if !self.closing.has_sent() {
             // Messages that were accepted before the violation go out first, as when we close for any other reason.
-            self.queue_close(violation.code().into(), Before::All, self.now);
+            self.queue_close(violation.code().into(), CloseAfter::Queued, self.now);
         }
         self.closing.violated();
         self.receives_no_more();
@@ -103,7 +104,7 @@ impl Connection {
 
     pub(super) fn receives_no_more(&mut self) {
         self.outbound.finish();
-        self.inbound.release();
+        self.drop_inbound();
     }
 
     #[cold]
@@ -139,7 +140,7 @@ impl Connection {
         match self.closing.overdue(&mut self.deadlines, now) {
             Overdue::Hurry(frame, begin) => {
                 if begin.is_none_or(|begin| self.outbound.begun() <= begin) {
-                    self.queue_close(frame, Before::Begun, now);
+                    self.queue_close(frame, CloseAfter::Begun, now);
                     self.finish_if_complete();
                 }
             }

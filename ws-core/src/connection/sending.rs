@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::close::CloseCode;
-use crate::error::{PingError, SendError, StreamError};
 use crate::frame::Header;
 use crate::message::{Message, MessageKind, MessageRef};
 use crate::send::Refusal;
+use crate::send_error::{PingError, SendError, StreamError};
 use crate::time::Instant;
 
 use super::Connection;
@@ -35,7 +35,7 @@ impl Connection {
         if !self.is_open() {
             return Err(self.refused(Some(message)));
         }
-        self.send.message(&mut self.outbound, message).map_err(handed_back)
+        self.send.queue_message(&mut self.outbound, message).map_err(handed_back)
     }
 
     /// Queues a message of which its sender was told that there is [room](Self::has_room). What the connection has queued by itself
@@ -45,7 +45,7 @@ impl Connection {
         if !self.is_open() {
             return Err(self.refused(Some(message)));
         }
-        self.send.promised(&mut self.outbound, message).map_err(handed_back)
+        self.send.queue_reserved(&mut self.outbound, message).map_err(handed_back)
     }
 
     /// Queues a copy of a message.
@@ -54,7 +54,7 @@ impl Connection {
         if !self.is_open() {
             return Err(self.stream_refused());
         }
-        Ok(self.send.lent(&mut self.outbound, message)?)
+        Ok(self.send.queue_borrowed(&mut self.outbound, message)?)
     }
 
     /// Queues a ping with a payload of at most 125 bytes. Its pong is reported with the round-trip time.
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     pub(super) fn queue_ping(&mut self, payload: Bytes) {
-        self.send.ping(&mut self.outbound, &payload);
+        self.send.queue_ping(&mut self.outbound, &payload);
         self.keepalive.pinged(payload);
     }
 
@@ -128,7 +128,7 @@ impl Connection {
         if !self.is_open() {
             return Err(self.stream_refused());
         }
-        Ok(self.send.stream_part(&mut self.outbound, part, last)?)
+        Ok(self.send.queue_part(&mut self.outbound, part, last)?)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use crate::extensions::{self, Extension, InvalidExtension};
 use crate::frame::Role;
-use crate::handshake::{self, Extension, InvalidExtension};
 
 use super::parameters::{
     CLIENT_MAX_WINDOW_BITS, ClientBits, Parameters, SERVER_MAX_WINDOW_BITS, SERVER_NO_CONTEXT_TAKEOVER,
@@ -93,7 +93,7 @@ impl Deflate {
         &self,
         offers: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<NegotiatedDeflate>, InvalidExtension> {
-        let extensions = handshake::parse_extensions(offers).map_err(|_| malformed())?;
+        let extensions = extensions::parse(offers).map_err(|_| malformed())?;
         let offers = extensions.iter().filter(|extension| extension.name == NAME);
         // RFC 7692 §5: elements listed first are preferred by the client.
         Ok(offers.filter_map(|offer| Parameters::try_from(offer).ok()).find_map(|offer| self.answer(offer)))
@@ -133,7 +133,7 @@ impl Deflate {
         &self,
         response: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<NegotiatedDeflate>, InvalidExtension> {
-        let extensions = handshake::parse_extensions(response).map_err(|_| malformed())?;
+        let extensions = extensions::parse(response).map_err(|_| malformed())?;
         self.confirm_parsed(&extensions)
     }
 

@@ -3,7 +3,7 @@
 use alloc::format;
 use core::fmt;
 
-use crate::handshake::{Extension, InvalidExtension};
+use crate::extensions::{Extension, InvalidExtension};
 
 use super::NAME;
 

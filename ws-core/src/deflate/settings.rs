@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::handshake::{self, Extension, InvalidExtension};
+use crate::extensions::{self, Extension, InvalidExtension};
 
 use super::NAME;
 use super::parameters::{ClientBits, Parameters};
@@ -166,7 +166,7 @@ impl FromStr for Deflate {
     type Err = InvalidExtension;
 
     fn from_str(text: &str) -> Result<Self, InvalidExtension> {
-        let extensions = handshake::parse_extensions([text])
+        let extensions = extensions::parse([text])
             .map_err(|_| InvalidExtension::new(text, "it is not a list of extensions"))?;
         let extension: &Extension = match &extensions[..] {
             [extension] if extension.name == NAME => extension,
@@ -184,5 +184,29 @@ impl FromStr for Deflate {
             }),
             ..Self::default()
         })
+    }
+}
+
+/// The compression that a [`Config`](crate::Config) asks for.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct DeflateChoice {
+    deflate: Option<Deflate>,
+    /// The user has chosen, perhaps no compression.
+    is_set: bool,
+}
+
+impl DeflateChoice {
+    pub(crate) fn get(self) -> Option<Deflate> {
+        self.deflate
+    }
+
+    pub(crate) fn set(&mut self, deflate: Option<Deflate>) {
+        *self = Self { deflate, is_set: true };
+    }
+
+    pub(crate) fn set_default(&mut self, deflate: Deflate) {
+        if !self.is_set {
+            self.deflate = Some(deflate);
+        }
     }
 }

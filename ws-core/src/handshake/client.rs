@@ -65,7 +65,7 @@ impl ClientHandshake {
     pub fn new(request: &ClientRequest, config: Config, mut random: Random, deadline: Instant) -> Self {
         let key = new_key(&mut random);
         let mut outbound = Outbound::default();
-        let extensions = config.deflate.map(|deflate| deflate.to_string());
+        let extensions = config.deflate.get().map(|deflate| deflate.to_string());
         outbound.append(|head| request.write(head, &key, extensions.as_deref()));
         Self {
             inbound: BytesMut::new(),
@@ -80,7 +80,7 @@ impl ClientHandshake {
                 accept: accept_key(&key),
                 subprotocols: request.subprotocols.clone(),
                 require_subprotocol: request.require_subprotocol,
-                deflate: config.deflate,
+                deflate: config.deflate.get(),
             },
             config,
             state: ClientState::Head(ResponseHead::default()),

@@ -6,7 +6,9 @@ use core::fmt;
 
 use bytes::Bytes;
 
+pub use super::headers::InvalidHeader;
 use super::http::{HeadError, Response};
+use crate::extensions::InvalidExtension;
 use crate::machine::TransportError;
 
 /// Why the opening handshake failed, of either role.
@@ -249,42 +251,3 @@ impl RequestError {
         }
     }
 }
-
-/// Why something cannot stand in the head of a handshake.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct InvalidHeader {
-    /// The header, or the part of the request line.
-    pub name: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
-}
-
-impl fmt::Display for InvalidHeader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} cannot be set: {}", self.name, self.reason)
-    }
-}
-
-impl core::error::Error for InvalidHeader {}
-
-/// Why something is no negotiation of permessage-deflate (RFC 7692 §7.1), or no answer to what was offered.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct InvalidExtension {
-    /// The parameter, with the value that it had, or what else is wrong.
-    pub parameter: String,
-    /// What is wrong with it.
-    pub reason: &'static str,
-    /// The parameter is not there.
-    pub(crate) is_missing: bool,
-}
-
-impl fmt::Display for InvalidExtension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wrong = if self.is_missing { "missing" } else { "wrong" };
-        write!(f, "{:?} is {wrong}: {}", self.parameter, self.reason)
-    }
-}
-
-impl core::error::Error for InvalidExtension {}

@@ -2,8 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
-use super::error::InvalidHeader;
+use crate::token::is_token;
 
 /// Header fields in the order in which they came or were set.
 ///
@@ -125,12 +126,20 @@ pub(super) fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// RFC 9110 §5.6.2.
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_tchar)
+/// Why something cannot stand in the head of a handshake.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct InvalidHeader {
+    /// The header, or the part of the request line.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
 }
 
-/// A byte that a token may have.
-pub(super) fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+impl fmt::Display for InvalidHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} cannot be set: {}", self.name, self.reason)
+    }
 }
+
+impl core::error::Error for InvalidHeader {}

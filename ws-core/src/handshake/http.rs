@@ -7,8 +7,9 @@ use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-use super::headers::{Headers, is_token};
+use super::headers::Headers;
 use super::{MAX_HEAD, MAX_HEADERS};
+use crate::token::is_token;
 
 /// What a client asked for in its opening handshake.
 #[derive(Clone, PartialEq, Eq, Debug)]

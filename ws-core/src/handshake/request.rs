@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::error::InvalidHeader;
-use super::headers::{Headers, is_token, write_field};
+use super::headers::{Headers, write_field};
+use crate::token::is_token;
 
 /// The opening handshake that a client sends (RFC 6455 §4.1), except for its key, which is fresh each time.
 ///

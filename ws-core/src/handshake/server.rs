@@ -185,7 +185,7 @@ impl ServerHandshake {
             }
             Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
         };
-        let deflate = self.config.deflate;
+        let deflate = self.config.deflate.get();
         let checked = found.and_then(|(method, request)| match check(&method, &request, deflate) {
             Ok((key, deflate)) => Ok((key, deflate, request)),
             Err(error) => Err((refusal(&error), HandshakeError::Request(error))),

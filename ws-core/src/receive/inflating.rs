@@ -41,6 +41,7 @@ impl Receive {
             }
             let Step { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
             taken += used;
+            self.counts.add_payload(output.len());
             message.inflated(output, self.max_message_size, &mut chunk).map_err(violation)?;
             if !matches!(progress, Progress::More) {
                 break progress;

@@ -9,6 +9,8 @@ use crate::mask::{self, MaskKey};
 use crate::message::{Message, MessageKind};
 use crate::utf8::{Text, Utf8};
 
+use super::gate::Load;
+
 /// A data frame, from its header to the last byte of its payload.
 pub(super) struct Frame {
     /// The position of its header in the stream.
@@ -88,6 +90,24 @@ impl Assembly {
 impl Partial {
     pub(super) fn new(kind: MessageKind, compressed: bool, data: Assembly) -> Self {
         Self { kind, compressed, size: 0, fragments: 0, data }
+    }
+
+    /// A frame of the message begins.
+    pub(super) fn add_frame(&mut self, header: &Header) {
+        if !self.compressed {
+            self.size = self.size.saturating_add(header.payload_len());
+        }
+        self.fragments = self.fragments.saturating_add(1);
+        // Of a message that is not kept, only fragments that bring nothing are counted.
+        if matches!(self.data, Assembly::Chunks { .. }) && header.payload_len() > 0 {
+            self.fragments = 0;
+        }
+    }
+
+    /// The load that the limits are checked against. A message that is not kept has no limit on its size.
+    pub(super) fn load(&self) -> Load {
+        let is_kept = !matches!(self.data, Assembly::Chunks { .. });
+        Load { size: if is_kept { self.size } else { 0 }, fragments: self.fragments }
     }
 
     pub(super) fn finish(self) -> Message {

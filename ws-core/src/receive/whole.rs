@@ -9,10 +9,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::frame::{Header, Role, Whole};
+use crate::inbound::Inbound;
 use crate::message::{Message, MessageKind, MessageRef};
-use crate::trace;
 use crate::utf8::Utf8;
 
+use super::gate::Load;
 use super::{Receive, room_for};
 
 /// A payload up to this length is copied out of the read buffer instead of being split off, so that a message that is kept
@@ -27,53 +28,16 @@ const SHORT: usize = 64;
 /// Room that is left for a read behind a message that is coming in, in bytes.
 const ROOM: usize = 16 * 1024;
 
-/// The bytes that were received, from the first that was not yet taken on.
-///
-/// The fast path only counts what it takes: moving the beginning of the buffer for each message would cost as much as finding it.
-#[derive(Default)]
-pub(crate) struct Inbound {
-    buffer: BytesMut,
-    /// Invariant: at most the length of the buffer.
-    taken: usize,
-}
-
-impl Inbound {
-    /// The buffer without what was taken.
-    #[inline]
-    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
-        if self.taken > 0 {
-            self.buffer.advance(self.taken);
-            self.taken = 0;
-        }
-        &mut self.buffer
-    }
-
-    /// Drops what is there, and gives its memory back.
-    pub(crate) fn release(&mut self) {
-        *self = Self::default();
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.buffer.len() - self.taken
-    }
-}
-
-impl From<BytesMut> for Inbound {
-    fn from(buffer: BytesMut) -> Self {
-        Self { buffer, taken: 0 }
-    }
-}
-
 impl Receive {
     /// The next message, if it is a frame of its own that is whole in the buffer. `None` for everything else, violations
     /// included: then [`poll`](Self::poll) says what comes next.
     // Small binary messages take the shortest way there is; calls would be a third of it.
     #[inline(always)]
     pub(crate) fn whole(&mut self, inbound: &mut Inbound) -> Option<Message> {
-        let bytes = &mut inbound.buffer[inbound.taken..];
+        let bytes = inbound.bytes();
         let there = bytes.len();
         let mut whole = self.next_whole(bytes)?;
-        trace::received(|| whole.header());
+        self.admit_whole(&whole)?;
         let (start, len) = (whole.start, whole.len());
         if whole.kind != MessageKind::Binary || whole.payload.len() > SMALL {
             return self.text_or_large(inbound);
@@ -85,13 +49,14 @@ impl Receive {
         } else {
             self.copied(bytes, start, len)
         };
-        self.took(inbound, len);
+        inbound.take(len);
+        self.took(start, len);
         Some(Message::Binary(payload))
     }
 
     #[inline(never)]
     fn text_or_large(&mut self, inbound: &mut Inbound) -> Option<Message> {
-        let bytes = &mut inbound.buffer[inbound.taken..];
+        let bytes = inbound.bytes();
         let mut whole = self.next_whole(bytes)?;
         let (start, len) = (whole.start, whole.len());
         let message = match whole.kind {
@@ -99,7 +64,7 @@ impl Receive {
                 whole.unmask();
                 let mut frame = inbound.buffer().split_to(len).freeze();
                 frame.advance(start);
-                self.position += len as u64;
+                self.took(start, len);
                 return Some(Message::Binary(frame));
             }
             MessageKind::Text if whole.payload.len() < SHORT => {
@@ -121,15 +86,17 @@ impl Receive {
                 }
             }
         };
-        self.took(inbound, len);
+        inbound.take(len);
+        self.took(start, len);
         Some(message)
     }
 
     /// The next message, lent, under the same conditions as [`whole`](Self::whole).
     #[inline(always)]
     pub(crate) fn borrow_message<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
-        let mut whole = self.next_whole(&mut inbound.buffer[inbound.taken..])?;
-        trace::received(|| whole.header());
+        let (bytes, taken) = inbound.bytes_and_taken();
+        let mut whole = self.next_whole(bytes)?;
+        self.admit_whole(&whole)?;
         whole.unmask();
         let (start, len) = (whole.start, whole.len());
         let payload: &[u8] = whole.payload;
@@ -137,8 +104,8 @@ impl Receive {
             MessageKind::Binary => MessageRef::Binary(payload),
             MessageKind::Text => MessageRef::Text(self.checked(payload, start)?),
         };
-        inbound.taken += len;
-        self.position += len as u64;
+        *taken += len;
+        self.took(start, len);
         Some(message)
     }
 
@@ -162,9 +129,17 @@ impl Receive {
         left > 0
     }
 
+    /// Lets in a frame that [`next_whole`](Self::next_whole) has found.
     #[inline(always)]
-    fn took(&mut self, inbound: &mut Inbound, len: usize) {
-        inbound.taken += len;
+    fn admit_whole(&mut self, whole: &Whole<'_>) -> Option<()> {
+        let load = Load { size: whole.payload.len() as u64, fragments: 0 };
+        self.admit_frame(&whole.header(), Ok(load)).ok()
+    }
+
+    /// A frame of `len` bytes, of which the first `start` are the header, was taken out of the buffer.
+    #[inline(always)]
+    fn took(&mut self, start: usize, len: usize) {
+        self.counts.add_payload(len - start);
         self.position += len as u64;
     }
 
@@ -197,6 +172,7 @@ impl Receive {
     /// A text is none: says where, when [`poll`](Self::poll) is asked.
     #[cold]
     fn invalid<T>(&mut self, payload: &[u8], start: usize) -> Option<T> {
+        self.counts.retract_message();
         let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
         self.violation = Some(Box::new(self.violation_at(start + at)));
         None

@@ -1,4 +1,4 @@
-//! What is sent at the end.
+//! The Close frame, and the bytes that are dropped before it.
 
 use alloc::vec::Vec;
 
@@ -6,22 +6,28 @@ use crate::close::CloseFrame;
 use crate::frame::{Header, Opcode};
 use crate::outbound::Outbound;
 
-use super::{Send, Unit};
+use super::Send;
+use super::boundaries::UnitKind;
 
-/// The part of what waits that goes out before a Close frame.
+/// The queued bytes that leave before our Close frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// Everything.
-    All,
-    /// The message that has begun to leave, and pongs.
+pub(crate) enum CloseAfter {
+    /// Everything that is queued.
+    Queued,
+    /// The message or control frame that has begun to leave, and pongs.
     Begun,
 }
 
 impl Send {
-    /// Queues the Close frame. Of what waits, only what goes out `before` it is kept. Gives the place of the Close frame in the
+    /// Queues the Close frame, and drops the queued bytes that do not leave before it. Returns the position of the Close frame in the
     /// stream.
-    pub(crate) fn close(&mut self, outbound: &mut Outbound, frame: &CloseFrame, before: Before) -> u64 {
-        if before == Before::Begun {
+    pub(crate) fn queue_close(
+        &mut self,
+        outbound: &mut Outbound,
+        frame: &CloseFrame,
+        after: CloseAfter,
+    ) -> u64 {
+        if after == CloseAfter::Begun {
             self.drop_unbegun(outbound);
         }
         if let Some(payload) = self.newest_pong.take() {
@@ -39,22 +45,23 @@ impl Send {
                 &buffer[..len]
             }
         };
-        let len = self.control(outbound, Opcode::Close, payload);
-        self.marks.push(len, Unit::Other);
+        let len = self.queue_control(outbound, Opcode::Close, payload);
+        self.boundaries.push(len, UnitKind::Other);
         begin
     }
 
-    /// Drops what has not begun to leave, except for pongs: RFC 6455 §5.5.2 wants one for a ping that came before the Close frame.
-    /// What has begun is kept to its end: a frame that breaks off would swallow the Close frame.
+    /// Drops the units that have not begun to leave, except for pongs: RFC 6455 §5.5.2 wants a pong for a ping that came before the
+    /// Close frame. A unit that has begun is kept to its end: a frame that breaks off would swallow the Close frame.
     fn drop_unbegun(&mut self, outbound: &mut Outbound) {
-        let end = self.marks.end_of_begun(outbound.begun());
-        let pongs = self.marks.pongs_behind(end);
+        let end = self.boundaries.end_of_begun(outbound.begun());
+        let pongs = self.boundaries.pongs_behind(end);
         let pongs: Vec<_> = pongs.into_iter().map(|(begin, end)| outbound.copy(begin, end)).collect();
         outbound.truncate(end);
-        self.marks.truncate(end);
+        self.boundaries.truncate(end);
         for pong in pongs {
+            // A copy of a frame that has passed the gate.
             outbound.append(|tail| tail.extend_from_slice(&pong));
-            self.marks.push(pong.len(), Unit::Pong);
+            self.boundaries.push(pong.len(), UnitKind::Pong);
         }
     }
 }

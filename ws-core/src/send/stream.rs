@@ -1,11 +1,12 @@
-//! Messages that are sent in parts.
+//! Messages that are sent as a stream of fragments.
 
 use crate::frame::Opcode;
 use crate::message::MessageKind;
 use crate::outbound::Outbound;
 use crate::utf8::Utf8;
 
-use super::{Lead, Refusal, Send, Unit};
+use super::boundaries::UnitKind;
+use super::{Lead, Refusal, Send};
 
 /// A message that has begun and not ended.
 pub(super) struct Stream {
@@ -14,8 +15,27 @@ pub(super) struct Stream {
     utf8: Option<Utf8>,
 }
 
+impl Stream {
+    /// Whether a frame of the message was queued.
+    pub(super) fn has_begun(&self) -> bool {
+        self.lead.opcode == Opcode::Continuation
+    }
+
+    /// Checks a part of a text, which may end within a character unless it is the last.
+    fn check_utf8(&mut self, part: &[u8], last: bool) -> Result<(), Refusal> {
+        let Some(utf8) = &mut self.utf8 else { return Ok(()) };
+        let mut checked = utf8.clone();
+        checked.feed(part, |_| ()).map_err(|_| Refusal::InvalidUtf8)?;
+        if last && !checked.is_complete() {
+            return Err(Refusal::InvalidUtf8);
+        }
+        *utf8 = checked;
+        Ok(())
+    }
+}
+
 impl Send {
-    /// Begins a message that is sent in parts.
+    /// Begins a message that is sent as a stream of fragments.
     pub(crate) fn begin_stream(&mut self, kind: MessageKind) -> Result<(), Refusal> {
         if self.stream.is_some() {
             return Err(Refusal::Streaming);
@@ -26,8 +46,8 @@ impl Send {
         Ok(())
     }
 
-    /// Queues the next part of the streamed message, as a frame.
-    pub(crate) fn stream_part(
+    /// Queues the next part of the streamed message as a fragment, or as several if it is longer than `max_frame_size`.
+    pub(crate) fn queue_part(
         &mut self,
         outbound: &mut Outbound,
         part: &[u8],
@@ -39,41 +59,26 @@ impl Send {
             return Ok(());
         }
         // The end of a message that has begun is always taken: it is a few bytes, and lets the next one begin.
-        let only_ends = part.is_empty() && stream.lead.opcode == Opcode::Continuation;
+        let only_ends = part.is_empty() && stream.has_begun();
         if !only_ends && !has_room {
             return Err(Refusal::Full);
         }
-        if let Some(utf8) = &mut stream.utf8 {
-            let mut checked = utf8.clone();
-            checked.feed(part, |_| ()).map_err(|_| Refusal::InvalidUtf8)?;
-            if last && !checked.is_complete() {
-                return Err(Refusal::InvalidUtf8);
-            }
-            *utf8 = checked;
-        }
-        let mut lead = stream.lead;
+        stream.check_utf8(part, last)?;
+        let lead = stream.lead;
         stream.lead = lead.next();
-        if lead.opcode != Opcode::Continuation {
-            self.unsent += 1;
-        }
-        let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
-        let compressed = compressor.map(|compressor| compressor.part(part, last));
-        let before = outbound.len();
-        let mut rest = compressed.as_deref().unwrap_or(part);
-        while rest.len() > self.max_frame_size {
-            let (chunk, others) = rest.split_at(self.max_frame_size);
-            self.frame(outbound, lead, false, chunk);
-            (lead, rest) = (lead.next(), others);
-        }
-        self.frame(outbound, lead, last, rest);
         if last {
             self.stream = None;
         }
-        self.marks.push(outbound.len() - before, if last { Unit::Message } else { Unit::Other });
+        self.counts.add_payload(part.len());
+        let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
+        let compressed = compressor.map(|compressor| compressor.part(part, last));
+        let len = self.queue_fragments(outbound, lead, last, compressed.as_deref().unwrap_or(part));
+        self.boundaries.push(len, if last { UnitKind::Message } else { UnitKind::Other });
         Ok(())
     }
 
     /// Whether a streamed message has begun and not ended.
+    #[inline]
     pub(crate) fn is_streaming(&self) -> bool {
         self.stream.is_some()
     }

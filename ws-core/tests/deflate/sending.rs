@@ -240,3 +240,24 @@ fn a_streamed_text_that_is_not_utf_8_is_refused_before_it_is_compressed() {
         assert_eq!(read(&mut peer, &bytes, at(0)), [message("abcdef")]);
     }
 }
+
+#[test]
+fn statistics_tell_payloads_from_the_bytes_that_they_became() {
+    for role in ROLES {
+        let mut sender = open(role, &all());
+        let mut receiver = open(role.peer(), &all());
+        sender.send("compressible ".repeat(1000)).unwrap();
+        sender.start_message(MessageKind::Binary).unwrap();
+        sender.continue_message(&[7; 3000]).unwrap();
+        sender.finish_message(&[]).unwrap();
+        let bytes = write(&mut sender, at(0));
+        for part in bytes.chunks(10) {
+            read(&mut receiver, part, at(0));
+        }
+        let sent = sender.stats().sent;
+        assert_eq!((sent.messages, sent.payload_bytes, sent.frames), (2, 16_000, 3));
+        assert_eq!(sent.bytes as usize, bytes.len());
+        assert!(sent.bytes < 400, "{sent:?}");
+        assert_eq!(receiver.stats().received, sent);
+    }
+}

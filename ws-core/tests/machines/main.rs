@@ -21,6 +21,7 @@ mod properties;
 mod replies;
 mod replies_deadlines;
 mod sending;
+mod stats;
 mod streaming;
 mod support;
 mod utf8;

@@ -70,8 +70,7 @@ impl Outbox {
     fn give(&mut self, connection: &mut Connection) -> bool {
         let Some(mut entry) = self.queue.pop_front() else { return false };
         entry.begin = self.written + connection.outbound().len() as u64;
-        #[cfg(feature = "deflate")]
-        connection.compress(entry.compress);
+        entry.compressed.apply(connection);
         let is_taken = connection.send(entry.message.clone()).is_ok();
         if is_taken {
             self.given.push_back(entry);

@@ -3,20 +3,14 @@
 //! Without context takeover, any compressor will do for the next message of any connection. To make one takes much longer than to
 //! compress a small message: it is 380 kB, which some allocators fetch from the operating system each time.
 
-#[cfg(feature = "std")]
-use core::cell::Cell;
+#[cfg_attr(not(feature = "std"), path = "cache/disabled.rs")]
+mod thread;
 
 /// A compressor, and what it was made for.
-#[cfg_attr(not(feature = "std"), allow(dead_code, reason = "none is kept without threads"))]
 pub(super) struct CachedCompressor {
     level: u8,
     bits: u8,
     pub(super) deflate: zlib_rs::Deflate,
-}
-
-#[cfg(feature = "std")]
-std::thread_local! {
-    static CACHE: Cell<Option<CachedCompressor>> = const { Cell::new(None) };
 }
 
 impl CachedCompressor {
@@ -28,8 +22,7 @@ impl CachedCompressor {
 
     /// One that knows no message, such as the last one that was given back.
     pub(super) fn take(level: u8, bits: u8) -> Self {
-        #[cfg(feature = "std")]
-        if let Some(mut cached) = CACHE.try_with(Cell::take).ok().flatten()
+        if let Some(mut cached) = thread::take()
             && (cached.level, cached.bits) == (level, bits)
         {
             cached.deflate.reset();
@@ -40,8 +33,6 @@ impl CachedCompressor {
 
     /// It is not needed any more.
     pub(super) fn give_back(self) {
-        // At the end of a thread there is no place for it any more.
-        #[cfg(feature = "std")]
-        let _ = CACHE.try_with(|cached| cached.set(Some(self)));
+        thread::put(self);
     }
 }

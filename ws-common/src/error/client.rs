@@ -1,0 +1,78 @@
+//! The failures that a client reports.
+
+use std::fmt;
+
+use ws_core::Error;
+
+use super::{ConnectError, Phase};
+
+/// Why a connection, or the attempt at one, failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There was no connection yet.
+    Connect(ConnectError),
+    /// The open connection broke.
+    Connection(Error),
+    /// The peer did not confirm what was sent within `confirm_timeout`.
+    Unconfirmed,
+    /// A hook of the user panicked. No attempt follows, unless the user wants one
+    /// ([`reconnect_after`](crate::session::Session::reconnect_after)).
+    HookPanicked {
+        /// The method that set the hook: `prepare` or `decide`.
+        hook: &'static str,
+        /// The failure that `decide` was asked about, if there was one.
+        end: Option<Box<ClientError>>,
+    },
+    /// The peer answers pings, but its pongs do not repeat the payload of the pings, as RFC 6455 §5.5.3 asks for. So nothing can
+    /// be proven, and the peer cannot be used with [`Delivery::Confirmed`](crate::session::Delivery::Confirmed). It is a final end
+    /// ([`DisconnectReason::is_final`](crate::reconnect::DisconnectReason::is_final)): no attempt follows, unless a hook ([`decide`](crate::reconnect::Reconnect::decide)) or the user
+    /// ([`reconnect_after`](crate::session::Session::reconnect_after)) wants one.
+    ///
+    /// It takes the place of `Unconfirmed` if each ping that left on the connection was answered by such a pong, if there were no more
+    /// pongs than pings, and if the peer has never repeated a payload. One ping on one connection is not enough: there must be two, or
+    /// two such connections in a row. For example, a server with pongs of its own accord that freezes is `Unconfirmed`.
+    Unconfirmable,
+}
+
+impl ClientError {
+    /// In which phase it happened.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Connect(error) => error.phase(),
+            Self::Connection(error) => Phase::of(error),
+            Self::Unconfirmed => Phase::Timeout,
+            Self::HookPanicked { .. } => Phase::Setup,
+            Self::Unconfirmable => Phase::Protocol,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => error.fmt(f),
+            Self::Connection(error) => error.fmt(f),
+            Self::Unconfirmed => f.write_str("the peer did not confirm in time what was sent"),
+            Self::HookPanicked { hook, end: None } => write!(f, "the hook `{hook}` panicked"),
+            Self::HookPanicked { hook, end: Some(end) } => {
+                write!(f, "the hook `{hook}` panicked when it was asked about this end: {end}")
+            }
+            Self::Unconfirmable => f.write_str(
+                "this peer cannot be used with confirmed delivery: its pongs do not repeat the payload of our pings",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(error) => std::error::Error::source(error),
+            Self::Connection(error) => std::error::Error::source(error),
+            Self::Unconfirmed | Self::Unconfirmable => None,
+            // The end itself was told by `Display`.
+            Self::HookPanicked { end, .. } => end.as_deref().and_then(std::error::Error::source),
+        }
+    }
+}

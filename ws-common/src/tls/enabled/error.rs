@@ -1,0 +1,253 @@
+//! How TLS fails.
+
+use std::error::Error;
+use std::fmt;
+
+use rustls::server::VerifierBuilderError;
+use rustls::{AlertDescription, CertificateError};
+use ws_core::TransportError;
+use ws_core::bytes::Bytes;
+
+/// Why a TLS configuration cannot be used. Nothing was sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsConfigError {
+    /// What should be PEM is not.
+    Pem(rustls::pki_types::pem::Error),
+    /// There is no certificate in what should hold one.
+    NoCertificate,
+    /// There is no private key in what should hold one.
+    NoKey,
+    /// This is neither a host name nor an address.
+    Name(String),
+    /// The platform's roots cannot be used.
+    Platform(rustls::Error),
+    /// Certificate authorities cannot be used.
+    Verifier(VerifierBuilderError),
+    /// A certificate or a key cannot be used, or they do not belong together.
+    Rustls(rustls::Error),
+}
+
+impl fmt::Display for TlsConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pem(source) => write!(f, "a certificate or key is not valid PEM: {source}"),
+            Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
+            Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
+            Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
+            Self::Platform(source) => {
+                write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
+            }
+            Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
+            Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),
+        }
+    }
+}
+
+impl Error for TlsConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Pem(source) => Some(source),
+            Self::Platform(source) | Self::Rustls(source) => Some(source),
+            Self::Verifier(source) => Some(source),
+            Self::NoCertificate | Self::NoKey | Self::Name(_) => None,
+        }
+    }
+}
+
+/// Why a TLS connection failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The peer does not speak TLS: the beginning of the first line of what it said, at most 64 bytes.
+    NotTls(Bytes),
+    /// The server's certificate is for others.
+    WrongName {
+        /// Whom it should be for.
+        expected: String,
+        /// Whom it is for, as far as that is known.
+        presented: Vec<String>,
+    },
+    /// The peer's certificate, or one of its issuers', has expired.
+    Expired(CertificateError),
+    /// The peer's certificate, or one of its issuers', is not valid yet.
+    NotYetValid(CertificateError),
+    /// The peer's certificate is of no authority that is trusted.
+    UnknownIssuer,
+    /// The peer's certificate cannot be believed for another reason.
+    Certificate(CertificateError),
+    /// A certificate of the client is required, and there was none.
+    ClientCertificateRequired,
+    /// The server does not believe our certificate: its alert.
+    ClientCertificateRefused(AlertDescription),
+    /// The peer ended the session with this alert (RFC 8446 §6.2).
+    Alert(AlertDescription),
+    /// The peer shares no version, cipher suite or ALPN protocol with us.
+    Incompatible(rustls::Error),
+    /// The peer broke the protocol.
+    Protocol(rustls::Error),
+    /// The stream ended before TLS was up.
+    UnexpectedEof,
+    /// The transport failed before TLS was up.
+    Transport(TransportError),
+    /// The stream ended without a close_notify: what came may have been cut (RFC 8446 §6.1).
+    Truncated,
+    /// No more may be encrypted with the keys of this TLS 1.2 connection (RFC 9325 §4.4). Another connection has others.
+    KeysExhausted,
+}
+
+impl TlsError {
+    /// Whether we refuse the certificate of the peer.
+    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
+        use TlsError::{Certificate, Expired, NotYetValid, UnknownIssuer, WrongName};
+        matches!(self, WrongName { .. } | Expired(_) | NotYetValid(_) | UnknownIssuer | Certificate(_))
+    }
+
+    /// `is_client` says which end has seen it.
+    pub(super) fn new(error: rustls::Error, is_client: bool) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(error) => Self::certificate(error),
+            rustls::Error::NoCertificatesPresented => Self::ClientCertificateRequired,
+            rustls::Error::AlertReceived(alert) => Self::alert(alert, is_client),
+            rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol => {
+                Self::Incompatible(error)
+            }
+            _ => Self::Protocol(error),
+        }
+    }
+
+    fn certificate(error: CertificateError) -> Self {
+        use CertificateError::*;
+        match error {
+            NotValidForNameContext { expected, presented } => {
+                Self::WrongName { expected: expected.to_str().into_owned(), presented }
+            }
+            Expired | ExpiredContext { .. } => Self::Expired(error),
+            NotValidYet | NotValidYetContext { .. } => Self::NotYetValid(error),
+            UnknownIssuer => Self::UnknownIssuer,
+            error => Self::Certificate(error),
+        }
+    }
+
+    /// RFC 8446 §6.2 says which alerts are about certificates. Those that a client gets are about its own.
+    fn alert(alert: AlertDescription, is_client: bool) -> Self {
+        use AlertDescription::*;
+        match alert {
+            CertificateRequired if is_client => Self::ClientCertificateRequired,
+            BadCertificate
+            | UnsupportedCertificate
+            | CertificateRevoked
+            | CertificateExpired
+            | CertificateUnknown
+            | UnknownCA
+            | AccessDenied
+                if is_client =>
+            {
+                Self::ClientCertificateRefused(alert)
+            }
+            alert => Self::Alert(alert),
+        }
+    }
+
+    /// Whether things may be different next time, as after any failure of the transport, and after a certificate that has expired
+    /// or is not valid yet: it is replaced, or a clock is set. Not so after anything else that is about certificates, nor with a
+    /// peer that speaks something else.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::UnexpectedEof | Self::Transport(_) | Self::Truncated | Self::KeysExhausted => true,
+            Self::Expired(_)
+            | Self::NotYetValid(_)
+            | Self::ClientCertificateRefused(AlertDescription::CertificateExpired) => true,
+            // RFC 8446 §6.2: an error that has nothing to do with us.
+            Self::Alert(alert) => *alert == AlertDescription::InternalError,
+            _ => false,
+        }
+    }
+
+    /// Whether it is the transport that has ended or failed.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::UnexpectedEof | Self::Transport(_) | Self::Truncated)
+    }
+
+    /// Whether it is about a certificate, the peer's or our own.
+    pub fn is_certificate(&self) -> bool {
+        matches!(
+            self,
+            Self::WrongName { .. }
+                | Self::Expired(_)
+                | Self::NotYetValid(_)
+                | Self::UnknownIssuer
+                | Self::Certificate(_)
+                | Self::ClientCertificateRequired
+                | Self::ClientCertificateRefused(_)
+        )
+    }
+
+    /// Whether the peer speaks something else.
+    pub(crate) fn is_not_tls(&self) -> bool {
+        matches!(self, Self::NotTls(_))
+    }
+
+    /// Whether the peer has sent an HTTP request in the clear, as far as that can be seen.
+    pub(crate) fn is_plain_http(&self) -> bool {
+        const GET: &[u8] = b"GET ";
+        matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
+    }
+
+    /// Hands a failure of the transport to `judge`. Returns all others, and those that it returns.
+    pub(crate) fn try_transport<T>(
+        self,
+        judge: impl FnOnce(TransportError) -> Result<T, TransportError>,
+    ) -> Result<T, Self> {
+        match self {
+            Self::Transport(broken) => judge(broken).map_err(Self::Transport),
+            error => Err(error),
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTls(start) => {
+                write!(f, "the peer does not speak TLS, but began with \"{}\"", start.escape_ascii())
+            }
+            Self::WrongName { expected, presented } => {
+                write!(f, "the certificate is not for {expected}")?;
+                for (n, name) in presented.iter().enumerate() {
+                    write!(f, "{}{name}", if n == 0 { ", but for " } else { ", " })?;
+                }
+                Ok(())
+            }
+            Self::Expired(source) | Self::NotYetValid(source) | Self::Certificate(source) => {
+                write!(f, "the peer's certificate is not valid: {source}")
+            }
+            Self::UnknownIssuer => f.write_str("the peer's certificate is of no authority that is trusted"),
+            Self::ClientCertificateRequired => f.write_str("the server requires a certificate of the client"),
+            Self::ClientCertificateRefused(alert) => {
+                write!(f, "the server refused the client's certificate: {alert:?}")
+            }
+            Self::Alert(alert) => write!(f, "the peer ended TLS with an alert: {alert:?}"),
+            Self::Incompatible(source) => write!(f, "the peer has no TLS in common with us: {source}"),
+            Self::Protocol(source) => write!(f, "the peer broke TLS: {source}"),
+            Self::UnexpectedEof => {
+                f.write_str("the peer ended the stream before TLS was up; does it speak TLS at this port?")
+            }
+            Self::Transport(broken) => write!(f, "{broken}, before TLS was up"),
+            Self::Truncated => f.write_str("the stream was cut: it ended without TLS's close_notify"),
+            Self::KeysExhausted => {
+                f.write_str("no more may be encrypted with the keys of this TLS 1.2 connection")
+            }
+        }
+    }
+}
+
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Incompatible(source) | Self::Protocol(source) => Some(source),
+            Self::Transport(broken) => broken.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What can be set for TLS in a client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::connector::{TlsConnector, server_name};
+use super::dangerous::AnyCertificate;
+use super::error::TlsConfigError;
+use super::{ALPN, pem, provider};
+
+/// How a client uses TLS. The default trusts what the platform trusts, has no certificate of its own, and offers TLS 1.3 and 1.2
+/// with the ALPN protocol `http/1.1`.
+///
+/// ```no_run
+/// use ws_common::tls::TlsOptions;
+///
+/// let connector = TlsOptions::new()
+///     .ca(&std::fs::read("ca.pem")?)?
+///     .client_certificate(&std::fs::read("client.pem")?, &std::fs::read("client.key")?)?
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Who needs more brings a [`rustls::ClientConfig`] of their own: [`TlsConnector::from`].
+#[derive(Default)]
+pub struct TlsOptions {
+    trust: Trust,
+    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    server_name: Option<ServerName<'static>>,
+}
+
+/// Whose certificates are believed.
+#[derive(Default)]
+enum Trust {
+    #[default]
+    Platform,
+    Roots(RootCertStore),
+    Anyone,
+}
+
+impl TlsOptions {
+    /// Every default.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts the certificate authorities in `pem`, one or more in PEM or one in DER, *instead of* those of the platform.
+    /// Those of further calls, and of `webpki_roots`, are added.
+    pub fn ca(mut self, pem: &[u8]) -> Result<Self, TlsConfigError> {
+        let certificates = pem::certificates(pem)?;
+        let roots = self.roots();
+        for certificate in certificates {
+            roots.add(certificate).map_err(TlsConfigError::Rustls)?;
+        }
+        Ok(self)
+    }
+
+    /// Trusts Mozilla's certificate authorities as they were when the crate `webpki-roots` was released, instead of those of
+    /// the platform: for containers that have none. Those of [`ca`](Self::ca) are added.
+    #[cfg(feature = "webpki-roots")]
+    pub fn webpki_roots(mut self) -> Self {
+        self.roots().extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one: the chain in PEM, its own certificate first, and its private key in
+    /// PEM (PKCS #8, PKCS #1 or SEC 1, not encrypted). Whether they fit is checked by [`build`](Self::build).
+    pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
+        self.identity = Some((pem::certificates(chain)?, pem::key(key)?));
+        Ok(self)
+    }
+
+    /// Expects the certificate of this host name or IP address, and asks for it (SNI), whatever the URL says. `Host` stays that
+    /// of the URL.
+    pub fn server_name(mut self, name: &str) -> Result<Self, TlsConfigError> {
+        self.server_name = Some(server_name(name)?);
+        Ok(self)
+    }
+
+    /// Believes every server, so that whoever is in between can read and change everything. For tests.
+    pub fn dangerous_accept_any_certificate(mut self) -> Self {
+        self.trust = Trust::Anyone;
+        self
+    }
+
+    /// Loads what is to be trusted. To be done once: sessions are resumed only among connections of one connector.
+    pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
+        let provider = provider();
+        let verifier = self.trust.into_verifier(&provider)?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsConfigError::Rustls)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match self.identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                builder.with_client_auth_cert(chain, key).map_err(TlsConfigError::Rustls)?
+            }
+        };
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(TlsConnector::new(Arc::new(config), self.server_name))
+    }
+
+    /// Own roots, from now on. Who has said that anyone is believed has said otherwise.
+    fn roots(&mut self) -> &mut RootCertStore {
+        if !matches!(self.trust, Trust::Roots(_)) {
+            self.trust = Trust::Roots(RootCertStore::empty());
+        }
+        match &mut self.trust {
+            Trust::Roots(roots) => roots,
+            Trust::Platform | Trust::Anyone => unreachable!("it was set above"),
+        }
+    }
+}
+
+impl Trust {
+    fn into_verifier(
+        self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
+        Ok(match self {
+            Self::Platform => {
+                let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
+                Arc::new(verifier.map_err(TlsConfigError::Platform)?)
+            }
+            Self::Roots(roots) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+                .build()
+                .map_err(TlsConfigError::Verifier)?,
+            Self::Anyone => Arc::new(AnyCertificate(provider.clone())),
+        })
+    }
+}
+
+/// Without keys.
+impl fmt::Debug for TlsOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trust = match &self.trust {
+            Trust::Platform => "platform".to_owned(),
+            Trust::Roots(roots) => format!("{} roots", roots.len()),
+            Trust::Anyone => "anyone".to_owned(),
+        };
+        f.debug_struct("TlsOptions")
+            .field("trust", &trust)
+            .field("has_client_certificate", &self.identity.is_some())
+            .field("server_name", &self.server_name)
+            .finish()
+    }
+}

@@ -1,0 +1,63 @@
+//! A build that does not trace.
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ws_core::{Reject, Request};
+
+use crate::happy_eyeballs::AttemptId;
+use crate::phase::Phase;
+use crate::target::Target;
+
+#[derive(Debug)]
+pub(crate) struct Reaching;
+
+impl Reaching {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn resolving(&mut self, _host: &str) {}
+
+    pub(crate) fn resolved(&mut self, _result: &io::Result<Vec<SocketAddr>>) {}
+
+    pub(crate) fn dialing(&mut self, _attempt: AttemptId, _address: SocketAddr) {}
+
+    pub(crate) fn dialed<T>(&mut self, _attempt: AttemptId, _result: &io::Result<T>) {}
+}
+
+#[derive(Debug)]
+pub(crate) struct Phases;
+
+impl Phases {
+    pub(crate) fn client(_target: &Target, _proxy: Option<&dyn Display>) -> Self {
+        Self
+    }
+
+    pub(crate) fn server() -> Self {
+        Self
+    }
+
+    pub(crate) fn go_on(&mut self, _phase: Phase) {}
+
+    pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    pub(crate) fn requested(&self, _request: &Request) {}
+
+    pub(crate) fn rejected(&self, _reject: &Reject) {}
+
+    pub(crate) fn opened(&mut self) {}
+
+    pub(crate) fn not_opened(&mut self, _rejection: Option<u16>, _error: &dyn Display) {}
+}
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub(crate) fn secured(_session: &rustls::Connection) {}
+
+pub(crate) fn reconnecting(_attempt: u32, _delay: Duration) {}
+
+pub(crate) fn gave_up(_reason: &'static str) {}

@@ -1,0 +1,121 @@
+//! The reasons to refuse data and pings.
+
+use core::fmt;
+
+use crate::message::Message;
+
+const TOO_LATE: &str =
+    "the peer has closed, and close_timeout for replies has passed; receive to learn why it has closed";
+
+const WITHIN_HOOK: &str =
+    "a hook of the client cannot wait for the same client; use a call that does not wait";
+
+/// Why a message was not sent. It hands the message back if it was not accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
+    Full(Message),
+    /// The connection is closing or closed. `None` if the message was accepted, and lost with the connection.
+    Closed(Option<Message>),
+    /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
+    Streaming(Message),
+    /// The peer has closed, and `close_timeout` for replies has passed ([`Config::close_timeout`](crate::Config::close_timeout)): our
+    /// Close frame is on its way. `None` as in `Closed`.
+    TooLate(Option<Message>),
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns. `None` if the
+    /// message was accepted. Use a call that does not wait.
+    WithinHook(Option<Message>),
+    /// A message that the client had accepted was given up or skipped, and is not sent any more. Said by `flush`, once for each such
+    /// message.
+    Undelivered,
+}
+
+impl SendError {
+    /// The message, if it was not accepted.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Full(message) | Self::Streaming(message) => Some(message),
+            Self::Closed(message) | Self::TooLate(message) | Self::WithinHook(message) => message,
+            Self::Undelivered => None,
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the send buffer is full; wait until there is room",
+            Self::Closed(_) => "the connection is closed; receive to learn why",
+            Self::TooLate(_) => TOO_LATE,
+            Self::Streaming(_) => "a streamed message has not ended; finish it first",
+            Self::WithinHook(_) => WITHIN_HOOK,
+            Self::Undelivered => "a message sent since the last flush was given up or skipped",
+        })
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// Why a part of a streamed message, or the beginning of one, was not accepted for sending.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
+    Full,
+    /// The connection is closing or closed.
+    Closed,
+    /// Another streamed message has begun and not ended.
+    Streaming,
+    /// No streamed message has begun.
+    NotStreaming,
+    /// The text would not be UTF-8. Nothing of the part was sent; the message can only be aborted.
+    InvalidUtf8,
+    /// The peer has closed, and `close_timeout` for replies has passed.
+    TooLate,
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the send buffer is full; wait until there is room",
+            Self::Closed => "the connection is closed; receive to learn why",
+            Self::TooLate => TOO_LATE,
+            Self::Streaming => "a streamed message has not ended; finish it first",
+            Self::NotStreaming => "no streamed message has begun",
+            Self::InvalidUtf8 => "a text message must be UTF-8",
+        })
+    }
+}
+
+impl core::error::Error for StreamError {}
+
+/// Why a ping was not accepted for sending.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum PingError {
+    /// The payload has this many bytes, over the 125 of a control frame (RFC 6455 §5.5).
+    TooLong(usize),
+    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
+    Full,
+    /// The connection is closing or closed.
+    Closed,
+    /// The peer has closed, and `close_timeout` for replies has passed.
+    TooLate,
+    /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns.
+    WithinHook,
+}
+
+impl fmt::Display for PingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(n) => write!(f, "a ping payload of {n} bytes is over the limit of 125"),
+            Self::Full => f.write_str("the send buffer is full; wait until there is room"),
+            Self::Closed => f.write_str("the connection is closed; receive to learn why"),
+            Self::TooLate => f.write_str(TOO_LATE),
+            Self::WithinHook => f.write_str(WITHIN_HOOK),
+        }
+    }
+}
+
+impl core::error::Error for PingError {}
