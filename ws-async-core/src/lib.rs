@@ -28,7 +28,7 @@ pub use accept::Incoming;
 pub use client::{Client, Handle};
 pub use listener::Listener;
 pub use runtime::{Io, Resolve, Runtime};
-pub use split::{Half, Receiver, Sender};
+pub use split::{HalfConnection, Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 

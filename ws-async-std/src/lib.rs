@@ -48,7 +48,7 @@ pub type Sender<T = TcpStream> = ws_async_core::Sender<AsyncIo, T>;
 pub type Receiver<T = TcpStream> = ws_async_core::Receiver<AsyncIo, T>;
 
 /// What the two halves have in common.
-pub type Half<T = TcpStream> = ws_async_core::Half<AsyncIo, T>;
+pub type HalfConnection<T = TcpStream> = ws_async_core::HalfConnection<AsyncIo, T>;
 
 /// A client that has connected, and whose request is still to be read: [`accept`](Incoming::accept) it, or look at the
 /// request before, and perhaps refuse it, with [`accept_with`](Incoming::accept_with). Dropped, it is disconnected.
