@@ -25,7 +25,7 @@ fn options(address: SocketAddr) -> ConnectOptions {
 }
 
 /// Less than the system holds for a connection, and much more than fits in the window of the peer.
-const OLD: usize = 96 * 1024;
+const OLD: usize = 48 * 1024;
 
 /// A client whose messages lie in the queue of its socket, because the peer does not read.
 fn stuck<A: Adapter>(config: Config, length: usize) -> (A::Socket, Peer) {

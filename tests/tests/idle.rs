@@ -13,8 +13,8 @@ static HEAP: PeakAlloc = PeakAlloc;
 const CONNECTIONS: usize = 200;
 
 /// Of each of the two ends of a connection on tokio, without its transport: the value, and what it holds. A client holds a
-/// generator for masking keys more than a server does.
-const BOUND: usize = 1152;
+/// generator for masking keys more than a server does. The counts of a connection take 96 bytes of it.
+const BOUND: usize = 1184;
 
 /// One test alone, since the allocator counts for the whole process.
 #[tokio::test]
@@ -25,8 +25,8 @@ async fn an_idle_connection_is_small() {
 }
 
 fn a_connection_is_no_larger_than_this() {
-    assert!(size_of::<Connection>() <= 592, "{}", size_of::<Connection>());
-    assert!(size_of::<WebSocket>() <= 752, "{}", size_of::<WebSocket>());
+    assert!(size_of::<Connection>() <= 688, "{}", size_of::<Connection>());
+    assert!(size_of::<WebSocket>() <= 848, "{}", size_of::<WebSocket>());
 }
 
 fn a_task_that_opens_a_connection_keeps_no_room_for_opening() {

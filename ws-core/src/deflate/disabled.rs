@@ -16,7 +16,7 @@ pub(crate) enum Deflate {}
 
 /// No compression: there is nothing to choose.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct DeflateChoice;
+pub(crate) struct DeflateChoice(());
 
 impl DeflateChoice {
     pub(crate) fn get(self) -> Option<Deflate> {

@@ -1,6 +1,6 @@
 //! The deadlines of a connection, as a driver sees them: [`Config::shortest_timeout`] under every short order of inputs.
 
-use ws_core::{Config, Connection, Machine, Role};
+use ws_core::{Config, Machine, Role};
 
 use crate::closing_run::Input::{self, *};
 use crate::closing_run::Run;
@@ -82,10 +82,4 @@ fn orders(depth: u32) -> impl Iterator<Item = Vec<Input>> {
         (0..depth).map(move |place| INPUTS[n / INPUTS.len().pow(place) % INPUTS.len()]).collect()
     };
     (0..INPUTS.len().pow(depth)).map(digits)
-}
-
-/// [`Connection`] may grow only with a reason: a server holds many that are idle.
-#[test]
-fn a_connection_has_at_most_592_bytes_of_its_own() {
-    assert!(size_of::<Connection>() <= 592, "{}", size_of::<Connection>());
 }
