@@ -13,18 +13,14 @@ need() { # need COMMAND PACKAGE: install Debian's PACKAGE if there is no COMMAND
     "${apt[@]}" update && DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y "$2" >/dev/null
 }
 
-nightly() { # nightly COMMAND: install Cargo's COMMAND, which needs the nightly toolchain, if it is not there
-    rustc +nightly --version >/dev/null || { echo "ci: the nightly toolchain is missing" >&2; exit 1; }
-    command -v "$1" >/dev/null || cargo install --quiet --locked "$1"
-}
-
 build_testee() {
     need python3 python3
     cargo build --quiet --release -p ws-tests --bin testee
 }
 
 fuzz() { # fuzz SECONDS: run each target for that time
-    nightly cargo-fuzz
+    rustc +nightly --version >/dev/null || { echo "ci: the nightly toolchain is missing" >&2; exit 1; }
+    command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
     (
         cd fuzz
         targets=$(cargo +nightly fuzz list)

@@ -61,7 +61,7 @@ async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, 
     open(reached.transport, options, &reached.route, clock).await
 }
 
-/// Resolves and dials, as [`Connector`] says. What was begun and is under way still is dropped with this.
+/// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.
 pub(crate) async fn reach<R: Runtime>(
     options: &ConnectOptions,
     clock: Clock<R>,
@@ -125,7 +125,7 @@ async fn open<R: Runtime + Io<T>, T>(
     let opened = poll_fn(|cx| {
         let opened = ready!(driver.poll_event(&mut transport, cx));
         if opened.is_err() {
-            // What tells the peer why, as far as it leaves without waiting.
+            // For example, a TLS alert tells the peer why. It is lost if the transport does not take it at once.
             driver.write_through(&mut transport, cx);
         }
         Poll::Ready(opened)

@@ -136,7 +136,7 @@ impl Keepalive {
     pub(crate) fn due(&self, deadlines: &mut Deadlines, now: Instant) -> bool {
         let Some(due) = deadlines.get(Deadline::Ping) else { return false };
         let interval = deadlines.after(Deadline::Ping);
-        // The schedule is kept, whatever the delay of this call. Pings that were missed altogether are not made up for.
+        // A late call does not shift the schedule. Pings that were missed altogether are not made up for.
         let next = due + interval;
         deadlines.set(Deadline::Ping, if next > now { next } else { now + interval });
         // A ping that has not even left says all that another could.
@@ -154,7 +154,7 @@ impl Unanswered {
         self.next += 1;
     }
 
-    /// So many pings have left now, the oldest first.
+    /// The number `pings` of pings have left now, the oldest first.
     fn have_left(&mut self, pings: usize, now: Instant) {
         let left = self.leaving + pings as u64;
         let first = self.pings.partition_point(|ping| ping.number < self.leaving);

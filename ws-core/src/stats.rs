@@ -15,7 +15,7 @@ pub struct Stats {
     pub sent: Traffic,
     /// Messages and frames from the peer.
     pub received: Traffic,
-    /// Number of bytes that wait to be written. It includes the bytes of a write under way.
+    /// Number of bytes that wait to be written. The bytes of a write under way count, too.
     pub queued_bytes: usize,
     /// Number of messages of which the transport has not taken all bytes, or which were dropped when the connection closed.
     pub unsent_messages: usize,
@@ -41,7 +41,7 @@ pub struct Traffic {
     /// Number of bytes of the WebSocket protocol behind the opening handshake: headers and payloads of all frames, before TLS encrypts
     /// or after TLS decrypts them.
     pub bytes: u64,
-    /// Number of pings (RFC 6455 §5.5.2). It includes the pings of `ping_interval`.
+    /// Number of pings (RFC 6455 §5.5.2). The pings of `ping_interval` count, too.
     pub pings: u64,
     /// Number of pongs (RFC 6455 §5.5.3).
     pub pongs: u64,

@@ -1,17 +1,24 @@
 //! The closing handshake (RFC 6455 §7) as a state machine.
 //!
 //! RFC 6455 §7.1.3 knows two facts: a Close frame was sent, and one was received. Each fact is an enum here, [`Local`] for our
-//! direction and [`Remote`] for the peer's. [`Transport`] is the stream below them (§7.1.1).
+//! direction and [`Remote`] for the peer's. [`Transport`] is the stream below them (§7.1.1). `ending.rs` has one function for each
+//! input.
 //!
 //! ```text
-//!  Local    Open ───────────────── close(), an answer ──────────▶ Close ── its last byte leaves ──▶ Close, Left
-//!            ├── the end of the stream is taken ──▶ Ended ──┐       ▲
-//!            └── Deadline::Close passes ──▶ Late ───────────┴───────┘
+//!             close() §7.1.2, or the answer to the peer's Close §5.5.1         the transport takes its last byte
+//!  Local     Open ────────────────────────────────────────────────▶ Close, Queued ────────────────────▶ Close, Left
+//!             ├─ the user takes the end of the stream ───▶ Ended ──▶ ┤
+//!             └─ Deadline::Close passes §5.5.1 ──────────▶ Late ───▶ ┘
 //!
-//!  Remote   Open ── the peer's Close frame comes ──▶ Close ───────────────────┐ both Close frames and the end of the stream
-//!            └──── a rule is broken, the stream ends ──▶ Failed ──────────────┴──▶ State::Closed
+//!             the peer's Close comes §7.1.3
+//!  Remote    Open ──────────────────────────────▶ Close
+//!             └─ a rule is broken, or the stream ends without a Close, or abort() §7.1.7 ──▶ Failed
 //!
-//!  Transport   Up: reading and writing each go on, or have ended ──── a deadline is missed, abort() ──▶ Over
+//!             each direction ends by itself
+//!  Transport Up ─────────────────────────────────▶ Up
+//!             └─ a deadline is missed, or abort() ──▶ Over
+//!
+//!  State     Closing ── Remote is Close or Failed, and the stream has ended or is Over §7.1.4 ──▶ Closed
 //! ```
 //!
 //! [`Deadline::Close`] runs from one step to the next:
@@ -21,10 +28,10 @@
 //!                   runs, anew with progress    runs, to the end of the stream
 //!
 //!  the peer begins: its Close comes ── the user takes it: our Close is queued ── it leaves ── end of stream
-//!                   runs ─ then our Close overtakes all that has not begun: runs, anew with progress   runs
+//!                   runs ─ when it passes, our Close overtakes queued messages: runs, anew with progress ─ runs
 //!
 //!  or just ends:    end of stream ── the user takes it ── queued messages have left
-//!                   runs ─ then queued messages are dropped
+//!                   runs ─ when it passes, queued messages are dropped
 //! ```
 
 use alloc::boxed::Box;
@@ -66,7 +73,7 @@ pub(super) enum Local {
     /// Messages are accepted. Invariant: bytes can be written.
     #[default]
     Open,
-    /// The user has taken the end of the stream, or messages cannot be sent any more.
+    /// No Close frame is queued, and messages are refused: the user has taken the end of the stream, or the connection has failed.
     Ended,
     /// `close_timeout` has passed since the peer has sent its Close frame or has ended the stream.
     Late,
@@ -334,7 +341,7 @@ impl Local {
         matches!(self, Self::Late | Self::Close(Sent { is_late: true, .. }))
     }
 
-    pub(super) fn has_begun(&self) -> bool {
+    pub(super) fn is_initiator(&self) -> bool {
         matches!(self, Self::Close(Sent { initiator: Initiator::Local, .. }))
     }
 

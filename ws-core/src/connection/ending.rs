@@ -210,7 +210,7 @@ impl Closing {
             }
         };
         // RFC 6455 §7.1.5: 1006 without a Close frame of the peer.
-        let initiator = if local.has_begun() { Initiator::Local } else { initiator };
+        let initiator = if local.is_initiator() { Initiator::Local } else { initiator };
         *remote = Remote::Failed(Failure { code: ABNORMAL, initiator, violation: None });
         local.end();
         Some(error)

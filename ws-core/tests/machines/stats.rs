@@ -156,7 +156,7 @@ fn frames_that_the_connection_sends_by_itself_count() {
         }
         let stats = connection.stats();
         assert_eq!((stats.received.pings, stats.received.frames), (100, 100));
-        // The last pong answers all pings behind the first 15.
+        // The last of them stands for the pings that had no pong.
         assert_eq!(stats.sent.pongs, 15);
         let sent = frames(role, &write(&mut connection, at(0)));
         let sent = sent.len() + frames(role, &write(&mut connection, at(0))).len();

@@ -13,7 +13,7 @@
 //!     begin_anew: another transport
 //! ```
 //!
-//! `begin` hands out the [`ReadRole`]. There is one of it, so at most one thread reads.
+//! `begin` hands out the [`ReadRole`]. There is only one, so at most one thread reads.
 
 use std::mem::take;
 use std::time::Duration;

@@ -1,20 +1,21 @@
 //! The writing direction of a connection.
 //!
 //! ```text
-//!                  begin                         ended, failed
-//!          ┌───────────────────────► Busy ─────────────────────────► Ended
-//!          │  ┌────────────────────── │ ▲                              │
-//!          │  ▼   moved (all bytes),  │ │                              │
-//!   ┌───► Idle    interrupted         │ │ begin                        │
-//!   │      ▲                          │ │                              │
-//!   │      │ read_caught_up           ▼ │                              │
-//!   │      └─────────────────────── Stuck      moved (some), stuck     │
-//!   │                                 │                                │
-//!   └─────────────────────────────────┴────────────────────────────────┘
+//!              begin                        ended, failed
+//!          ┌──────────────────────► Busy ────────────────────► Ended
+//!          │                        │ ▲ │                        │
+//!   ┌──► Idle ◄─────────────────────┘ │ │ moved (some bytes),    │
+//!   │      ▲    moved (all bytes),    │ │ stuck                  │
+//!   │      │    interrupted     begin │ │                        │
+//!   │      │                          │ ▼                        │
+//!   │      └───────────────────────  Stuck                       │
+//!   │          read_caught_up          │                         │
+//!   └──────────────────────────────────┴─────────────────────────┘
 //!     begin_anew: another transport
 //! ```
 //!
-//! `begin` hands out the [`WriteRole`]. There is one of it, so at most one thread writes.
+//! `begin` hands out the [`WriteRole`]. There is only one, so at most one thread writes. `urge` marks the write under way: its thread
+//! writes again before it leaves.
 
 use std::collections::VecDeque;
 use std::mem::take;
