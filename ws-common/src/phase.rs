@@ -5,7 +5,7 @@ use std::{fmt, io};
 
 use ws_core::Error;
 
-/// What a client was doing.
+/// A phase of a connection, from its setup on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Phase {

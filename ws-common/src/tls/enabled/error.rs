@@ -194,7 +194,7 @@ impl TlsError {
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
-    /// Hands a failure of the transport to `judge`. Returns all others, and those that it returns.
+    /// Hands a failure of the transport to `judge`. Returns every other failure, and a failure that `judge` hands back.
     pub(crate) fn try_transport<T>(
         self,
         judge: impl FnOnce(TransportError) -> Result<T, TransportError>,
