@@ -247,25 +247,25 @@ impl Receive {
         there: usize,
     ) -> Result<Option<Received>, Violation> {
         let Some(mut message) = self.message.take() else { return Ok(None) };
-        self.counts.add_payload(there);
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
             Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
             Assembly::Text(text) => {
                 text.reserve(room_for(frame.left, text.len() + there));
-                text.feed(&inbound[..there]).map_err(|at| self.violation_at(at))?;
+                text.feed(&inbound[..there]).map_err(|at| self.invalid_text(0, at))?;
                 if ends && !text.is_complete() {
-                    return Err(self.violation_at(there));
+                    return Err(self.invalid_text(0, there));
                 }
             }
             Assembly::Chunks { utf8, begun } => {
                 *begun |= there > 0;
                 if let Some(utf8) = utf8 {
-                    utf8.feed(&inbound[..there], |_| ()).map_err(|at| self.violation_at(at))?;
+                    utf8.feed(&inbound[..there], |_| ()).map_err(|at| self.invalid_text(0, at))?;
                     if ends && !utf8.is_complete() {
-                        return Err(self.violation_at(there));
+                        return Err(self.invalid_text(0, there));
                     }
                 }
+                self.counts.add_payload(there);
                 frame.took(there);
                 self.position += there as u64;
                 let chunk = Chunk::new(message.kind, inbound.split_to(there).freeze(), ends);
@@ -275,6 +275,7 @@ impl Receive {
                 return Ok((there > 0 || ends).then_some(Received::Chunk(chunk)));
             }
         }
+        self.counts.add_payload(there);
         frame.took(there);
         self.consume(inbound, there);
         if ends {
@@ -369,6 +370,13 @@ impl Receive {
     #[cold]
     fn violation(&self, kind: ViolationKind) -> Violation {
         Violation::new(kind, self.position)
+    }
+
+    /// Invalid UTF-8 at the byte `at` of a payload, which begins at the byte `start` of the buffer. The bytes before it count.
+    #[cold]
+    fn invalid_text(&mut self, start: usize, at: usize) -> Violation {
+        self.counts.add_payload(at);
+        self.violation_at(start + at)
     }
 
     /// Invalid UTF-8 at the byte `at` of the buffer.

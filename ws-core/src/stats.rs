@@ -33,7 +33,8 @@ pub struct Stats {
 pub struct Traffic {
     /// Number of data messages. A fragmented message counts once, with its last frame.
     pub messages: u64,
-    /// Number of bytes in the payloads of data messages, not compressed. Fragments count as they come or are queued.
+    /// Number of bytes in the payloads of data messages, not compressed. Fragments count as they come or are queued. Of a received
+    /// message that breaks a rule, the bytes before the violation count.
     pub payload_bytes: u64,
     /// Number of frames, control frames included. A received data frame counts when its header is complete, a control frame when all of
     /// it is.

@@ -41,8 +41,9 @@ impl Receive {
             }
             let Step { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
             taken += used;
-            self.counts.add_payload(output.len());
-            message.inflated(output, self.max_message_size, &mut chunk).map_err(violation)?;
+            let (valid, inflated) = message.inflated(output, self.max_message_size, &mut chunk);
+            self.counts.add_payload(valid);
+            inflated.map_err(violation)?;
             if !matches!(progress, Progress::More) {
                 break progress;
             }
@@ -86,8 +87,13 @@ impl Partial {
         }
     }
 
-    /// Takes what was inflated.
-    fn inflated(&mut self, output: &[u8], max: u64, chunk: &mut Vec<u8>) -> Result<(), ViolationKind> {
+    /// Takes inflated bytes. Returns the number of bytes before the violation, if there is one.
+    fn inflated(
+        &mut self,
+        output: &[u8],
+        max: u64,
+        chunk: &mut Vec<u8>,
+    ) -> (usize, Result<(), ViolationKind>) {
         let before = self.size;
         self.size = self.size.saturating_add(output.len() as u64);
         let fitting =
@@ -96,18 +102,21 @@ impl Partial {
             Assembly::Chunks { utf8, begun } => {
                 *begun |= !output.is_empty();
                 chunk.extend_from_slice(output);
-                return match utf8 {
-                    Some(utf8) => utf8.feed(output, |_| ()).map_err(|_| ViolationKind::InvalidUtf8),
-                    None => Ok(()),
+                return match utf8.as_mut().map(|utf8| utf8.feed(output, |_| ())) {
+                    Some(Err(at)) => (at, Err(ViolationKind::InvalidUtf8)),
+                    _ => (output.len(), Ok(())),
                 };
             }
             // The text before the byte over the limit counts first, so that it does not matter how the bytes are cut.
             Assembly::Text(text) => {
-                text.feed(&output[..fitting]).map_err(|_| ViolationKind::InvalidUtf8)?;
+                if let Err(at) = text.feed(&output[..fitting]) {
+                    return (at, Err(ViolationKind::InvalidUtf8));
+                }
             }
             Assembly::Binary(bytes) => bytes.extend_from_slice(&output[..fitting]),
         }
-        if fitting < output.len() { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) }
+        let is_too_big = fitting < output.len();
+        (fitting, if is_too_big { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) })
     }
 
     /// Whether a text may end here.

@@ -174,7 +174,7 @@ impl Receive {
     fn invalid<T>(&mut self, payload: &[u8], start: usize) -> Option<T> {
         self.counts.retract_message();
         let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
-        self.violation = Some(Box::new(self.violation_at(start + at)));
+        self.violation = Some(Box::new(self.invalid_text(start, at)));
         None
     }
 }

@@ -1,6 +1,6 @@
 //! What a peer must not send once compression is agreed, and what is too much: each at every cut.
 
-use ws_core::{Config, Deflate, Event, Initiator, Machine, Role, ViolationKind as Kind};
+use ws_core::{Config, Deflate, Event, Initiator, Machine, Role, Traffic, ViolationKind as Kind};
 
 use crate::agreed::*;
 use crate::inflating::{COMPRESSED, FIRST_COMPRESSED, HELLO};
@@ -108,8 +108,8 @@ fn cases(sender: Role) -> Vec<Case> {
     cases
 }
 
-/// Feeds `parts` to a fresh connection and ends the stream.
-fn trace<'a>(role: Role, parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, Vec<u8>) {
+/// Feeds `parts` to a fresh connection and ends the stream. Returns events, sent bytes and counts.
+fn trace<'a>(role: Role, parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, Vec<u8>, Traffic) {
     let mut connection = open_deflate(role, &config(), &Deflate::default());
     let mut seen = Vec::new();
     for part in parts {
@@ -120,14 +120,14 @@ fn trace<'a>(role: Role, parts: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen
     assert!(connection.inbound().is_empty(), "what follows a violation is not kept");
     connection.handle_read(0, at(2));
     seen.extend(drain(&mut connection));
-    (seen, sent)
+    (seen, sent, connection.stats().received)
 }
 
 #[test]
 fn a_violation_is_reported_with_its_frame_and_answered_with_its_code() {
     for role in ROLES {
         for Case { rule, bytes, kind, offset, code } in cases(role.peer()) {
-            let (seen, sent) = trace(role, [&bytes[..]]);
+            let (seen, sent, _) = trace(role, [&bytes[..]]);
             let [.., Seen::Violation(seen_kind, seen_offset), Seen::Event(Event::Closed(closed))] = &seen[..]
             else {
                 panic!("{role:?}, {rule}: {seen:?}");

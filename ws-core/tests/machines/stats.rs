@@ -130,6 +130,71 @@ fn a_message_that_breaks_a_rule_does_not_count_and_bytes_behind_it_do() {
     }
 }
 
+/// Streams that a peer may send: legal ones, broken ones, and such that break off.
+fn streams(sender: Role) -> Vec<(&'static str, Vec<u8>)> {
+    let frame = |first, payload: &[u8]| frame(sender, first, payload);
+    let close = |code, reason: &[u8]| close(sender, code, reason);
+    let long = |end: &[u8]| [b"abcdefgh".repeat(9).as_slice(), end].concat();
+    let begun = || frame(FIRST_TEXT, b"ab");
+    vec![
+        ("messages", [frame(TEXT, "h\u{e9}".as_bytes()), frame(BINARY, &[1; 90])].concat()),
+        ("empty messages", [frame(TEXT, b""), frame(BINARY, b"")].concat()),
+        ("fragments", [begun(), frame(CONTINUATION, b"cd"), frame(PING, b"p"), frame(LAST, b"")].concat()),
+        ("a cut text", header(sender, TEXT, 50)),
+        ("a cut binary message", frame(BINARY, &[1; 90])[..50].to_vec()),
+        ("short invalid text", frame(TEXT, b"ab\xFFcd")),
+        ("long invalid text", frame(TEXT, &long(b"\xFFabc"))),
+        ("text that ends within a character", frame(TEXT, b"ab\xE2\x82")),
+        ("long text that ends within a character", frame(TEXT, &long(b"\xE2\x82"))),
+        ("an invalid character of three bytes", frame(TEXT, b"ab\xE2\x82\xFFcd")),
+        ("an invalid fragment", [begun(), frame(CONTINUATION, b"c\xFFd"), frame(LAST, b"e")].concat()),
+        ("an invalid last fragment", [begun(), frame(LAST, b"c\xE2")].concat()),
+        ("too large", frame(BINARY, &[0; 101])),
+        ("too large text", frame(TEXT, &[b'x'; 101])),
+        ("too large in fragments", [begun(), frame(LAST, &[b'x'; 99])].concat()),
+        ("too many fragments", [begun(), frame(CONTINUATION, b"").repeat(9)].concat()),
+        ("a continuation of nothing", frame(LAST, b"no first")),
+        ("a message in a message", [begun(), frame(BINARY, b"cd")].concat()),
+        ("a reserved opcode", frame(0x83, b"abc")),
+        ("a wrong mask", crate::support::frame(sender.peer(), TEXT, b"abc")),
+        ("a fragmented ping", frame(PING & 0x7F, b"abc")),
+        ("a long ping", frame(PING, &[0; 126])),
+        ("control frames", [frame(PING, b"ping"), frame(PONG, b""), frame(PING, b"")].concat()),
+        ("a close", [close(1000, b"bye"), frame(TEXT, b"behind")].concat()),
+        ("an empty close", frame(CLOSE, b"")),
+        ("a close of one byte", frame(CLOSE, b"\x03")),
+        ("an illegal code", close(1005, b"bye")),
+        ("an invalid reason", close(1000, b"ab\xFFcd")),
+        ("a reason that ends within a character", close(1000, b"ab\xE2\x82")),
+        ("a broken close within a message", [begun(), close(1000, b"\xFF"), frame(LAST, b"")].concat()),
+    ]
+}
+
+#[test]
+fn counts_do_not_depend_on_how_the_bytes_are_split() {
+    let config = quiet().max_message_size(100).max_fragments(4);
+    for role in ROLES {
+        for (name, stream) in streams(role.peer()) {
+            let bytes = [frame(role.peer(), TEXT, b"before"), stream].concat();
+            for in_chunks in [false, true] {
+                let count = |chunk: usize| {
+                    let mut connection = open(role, &config);
+                    connection.receive_chunks(in_chunks);
+                    bytes.chunks(chunk).for_each(|part| _ = read(&mut connection, part, at(0)));
+                    let before_the_end = connection.stats();
+                    connection.handle_read(0, at(0));
+                    drain(&mut connection);
+                    (before_the_end, connection.stats())
+                };
+                let whole = count(bytes.len());
+                for chunk in [1, 2, 3, 7, 20, 64] {
+                    assert_eq!(count(chunk), whole, "{role:?}: {name} in reads of {chunk}, {in_chunks}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn sent_bytes_are_those_that_the_transport_took() {
     for role in ROLES {
