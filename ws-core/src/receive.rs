@@ -328,12 +328,14 @@ impl Receive {
             if header.opcode() == Opcode::Close
                 && let [first, second, ..] = *payload
                 && CloseCode::new(u16::from_be_bytes([first, second])).is_some()
+                && let Err(violation) = self.close(payload, start, false)
             {
-                self.close(payload, start, false)?;
+                self.admit_control(&header)?;
+                return Err(violation);
             }
             return Ok(None);
         }
-        self.admit_frame(&header, Ok(Load::default())).map_err(|kind| self.violation(kind))?;
+        self.admit_control(&header)?;
         let received = match header.opcode() {
             Opcode::Close => Received::Close(self.close(payload, start, true)?),
             Opcode::Ping => Received::Ping(Bytes::copy_from_slice(payload)),
@@ -341,6 +343,10 @@ impl Receive {
         };
         self.consume(inbound, start + len);
         Ok(Some(received))
+    }
+
+    fn admit_control(&mut self, header: &Header) -> Result<(), Violation> {
+        self.admit_frame(header, Ok(Load::default())).map_err(|kind| self.violation(kind))
     }
 
     /// RFC 6455 §5.5.1: the payload of a Close frame is empty, or a code and a reason in UTF-8.

@@ -36,8 +36,9 @@ pub struct Traffic {
     /// Number of bytes in the payloads of data messages, not compressed. Fragments count as they come or are queued. Of a received
     /// message that breaks a rule, the bytes before the violation count.
     pub payload_bytes: u64,
-    /// Number of frames, control frames included. A received data frame counts when its header is complete, a control frame when all of
-    /// it is.
+    /// Number of frames, control frames included. A received data frame counts at the latest when all of it is there, and most often
+    /// with its header; a control frame counts when all of it is there. A frame whose payload breaks a rule counts. A frame whose
+    /// header breaks a rule or a limit does not.
     pub frames: u64,
     /// Number of bytes of the WebSocket protocol behind the opening handshake: headers and payloads of all frames, before TLS encrypts
     /// or after TLS decrypts them.

@@ -1,4 +1,22 @@
 //! The gate in: every frame that is received passes [`Receive::admit_frame`].
+//!
+//! A frame has a header that [`Header::decode`] accepts. Bytes that it refuses are no frame, so that they are neither traced nor
+//! counted. The gate traces every frame, and counts the frames that it lets in. A frame passes once:
+//!
+//! - a data frame with its header, or as a whole if it stays in the read buffer until then (`whole.rs`);
+//! - a control frame as a whole, or with the first byte of its payload that breaks a rule.
+//!
+//! A frame whose payload breaks a rule was let in with its header. It counts, and its message does not.
+//!
+//! # Limits
+//!
+//! The gate checks `max_fragments` and `max_message_size` against the sizes that headers announce. Three other places check
+//! `max_message_size`:
+//!
+//! - `whole.rs` compares a frame with the limit before the gate. A frame that is too large leaves the fast path, which has no error to
+//!   return, and meets the gate on the other path.
+//! - `inflating.rs` compares the inflated bytes, because the header announces the compressed size.
+//! - `receive.rs` compares a message that began in chunks, which have no limit, and is assembled after all.
 
 use crate::error::ViolationKind;
 use crate::frame::Header;
