@@ -138,12 +138,15 @@ impl Connection {
     #[cold]
     pub(super) fn close_overdue(&mut self, now: Instant) {
         match self.closing.overdue(&mut self.deadlines, now) {
-            Overdue::Hurry(frame, begin) => {
-                if begin.is_none_or(|begin| self.outbound.begun() <= begin) {
-                    self.queue_close(frame, CloseAfter::Begun, now);
-                    self.finish_if_complete();
-                }
+            Overdue::Answer(frame) => {
+                self.queue_close(frame, CloseAfter::Begun, now);
+                self.finish_if_complete();
             }
+            Overdue::Overtake(begin) if self.outbound.begun() <= begin => {
+                let begin = self.send.overtake(&mut self.outbound, begin);
+                self.closing.overtook(begin);
+            }
+            Overdue::Overtake(_) => {}
             Overdue::EndOfStream => self.drop_unsent(),
             Overdue::Missed => self.missed(Timeout::Close),
         }

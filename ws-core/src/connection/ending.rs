@@ -12,8 +12,10 @@ use super::closing::{Closing, Failure, Handshake, Local, Over, Place, Read, Remo
 
 /// The next step when [`Deadline::Close`] has passed.
 pub(super) enum Overdue {
-    /// This Close frame of ours overtakes messages that have not begun to leave. It begins at this position, if it was queued.
-    Hurry(CloseFrame, Option<u64>),
+    /// This answer overtakes messages that have not begun to leave.
+    Answer(CloseFrame),
+    /// The same for our Close frame that is queued at this position.
+    Overtake(u64),
     /// Queued messages are dropped, and the end of the stream is reported.
     EndOfStream,
     /// The connection has ended.
@@ -40,6 +42,13 @@ impl Closing {
         };
         let place = position.map_or(Place::Nowhere, Place::Queued);
         *local = Local::Close(Sent { frame, initiator, is_late: local.is_late(), place });
+    }
+
+    /// Our Close frame has overtaken messages, and begins at this position.
+    pub(super) fn overtook(&mut self, position: u64) {
+        if let Some(Handshake { local: Local::Close(sent), .. }) = self.begun() {
+            sent.place = Place::Queued(position);
+        }
     }
 
     /// The transport has made progress. If nothing waits any more, our Close frame has left.
@@ -160,23 +169,23 @@ impl Closing {
         let Some(Handshake { local, remote, transport }) = self.begin() else { return Overdue::Missed };
         let Transport::Up { read, write: write @ Write::Open } = transport else { return Overdue::Missed };
         let step = match (&*remote, &*local) {
-            (Remote::Close(received), Local::Open | Local::Ended) => Overdue::Hurry(received.clone(), None),
+            (Remote::Close(received), Local::Open | Local::Ended) => Overdue::Answer(received.clone()),
             (
                 Remote::Close(_),
                 Local::Close(Sent {
-                    frame,
                     initiator: Initiator::Remote,
                     is_late: false,
                     place: Place::Queued(begin),
+                    ..
                 }),
-            ) => Overdue::Hurry(frame.clone(), Some(*begin)),
+            ) => Overdue::Overtake(*begin),
             (Remote::Open, _) if read.has_ended() => Overdue::EndOfStream,
             _ => return Overdue::Missed,
         };
         local.be_late();
         match step {
-            Overdue::Hurry(..) => deadlines.start(Deadline::Close, now),
-            _ => *write = Write::Ended(None),
+            Overdue::EndOfStream => *write = Write::Ended(None),
+            _ => deadlines.start(Deadline::Close, now),
         }
         step
     }

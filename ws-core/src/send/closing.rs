@@ -50,6 +50,18 @@ impl Send {
         begin
     }
 
+    /// Our Close frame, which is queued at `begin` and has not begun to leave, overtakes the messages that have not. Returns its new
+    /// position in the stream.
+    pub(crate) fn overtake(&mut self, outbound: &mut Outbound, begin: u64) -> u64 {
+        // No frame follows our Close frame. It has passed the gate.
+        let close = outbound.copy(begin, outbound.end());
+        self.drop_unbegun(outbound);
+        let begin = outbound.end();
+        outbound.append(|tail| tail.extend_from_slice(&close));
+        self.boundaries.push(close.len(), UnitKind::Other);
+        begin
+    }
+
     /// Drops the units that have not begun to leave, except for pongs: RFC 6455 §5.5.2 wants a pong for a ping that came before the
     /// Close frame. A unit that has begun is kept to its end: a frame that breaks off would swallow the Close frame.
     fn drop_unbegun(&mut self, outbound: &mut Outbound) {

@@ -71,6 +71,7 @@ fn an_answer_that_waits_behind_messages_when_the_time_has_passed_overtakes_those
         sent.extend(write(&mut connection, at(13)));
         assert_eq!(connection.poll_timeout(), Some(at(18)), "and once more for the end of the stream");
         assert_eq!(frames(role, &sent), [(BINARY, vec![1; 10_000]), closes(1001, "bye")]);
+        assert_eq!(connection.stats().sent.frames, 3, "the Close frame counts once");
         connection.handle_read(0, at(14));
         assert!(ends_once(&drain(&mut connection)));
         assert_eq!(closed(&connection), (1001, "bye", Initiator::Remote, true, 1));
