@@ -1,24 +1,34 @@
 //! The closing handshake (RFC 6455 §7) as a state machine.
 //!
 //! RFC 6455 §7.1.3 knows two facts: a Close frame was sent, and one was received. Each fact is an enum here, [`Local`] for our
-//! direction and [`Remote`] for the peer's. [`Transport`] is the stream below them (§7.1.1). `ending.rs` has one function for each
+//! direction and [`Remote`] for the peer's. [`StreamState`] is the stream below them (§7.1.1). `ending.rs` has one function for each
 //! input.
 //!
 //! ```text
 //!             close() §7.1.2, or the answer to the peer's Close §5.5.1         the transport takes its last byte
 //!  Local     Open ────────────────────────────────────────────────▶ Close, Queued ────────────────────▶ Close, Left
-//!             ├─ the user takes the end of the stream ───▶ Ended ──▶ ┤
-//!             └─ Deadline::Close passes §5.5.1 ──────────▶ Late ───▶ ┘
+//!             │                                                        ├─ Deadline::Close passes §5.5.1 ─▶ Close, Queued
+//!             │                                                        └─ the write ends ─▶ Close, Dropped
+//!             ├─ Deadline::Close passes §5.5.1 ─▶ Late ── the peer's Close is there ─▶ Close, Queued
+//!             │                                    └───── the stream has ended ─▶ Late; a Close that is found ─▶ Close, Dropped
+//!             └─ the user takes the end of the stream, or the write ends ─▶ Ended ── Deadline::Close passes ─▶ Late
+//!                                                                            └────── a Close ─▶ Close, Dropped
 //!
-//!             the peer's Close comes §7.1.3
-//!  Remote    Open ──────────────────────────────▶ Close
-//!             └─ a rule is broken, or the stream ends without a Close, or abort() §7.1.7 ──▶ Failed
+//!             the peer's Close comes §7.1.3            abort()
+//!  Remote    Open ──────────────────────────────▶ Close ───────▶ Failed
+//!             ├─ a rule is broken §7.1.7, or abort() ───────────▶ Failed
+//!             └─ the end of the stream or a missed deadline is reported, and no Close came ─▶ Failed
 //!
-//!             each direction ends by itself
-//!  Transport Up ─────────────────────────────────▶ Up
-//!             └─ a deadline is missed, or abort() ──▶ Over
+//!             both directions end by themselves
+//!  Stream    Up ── a deadline is missed, or abort() ──▶ Over
+//!   Read     Open ── the stream ends ─▶ Eof
+//!             └───── reading fails ───▶ Failed ── it is reported ─▶ Eof
+//!   Write    Open ── writing fails, Deadline::Close passes after the end of the stream, or that end is reported ─▶ Ended
+//!             the write ends: Write is Ended, or Stream is Over
 //!
-//!  State     Closing ── Remote is Close or Failed, and the stream has ended or is Over §7.1.4 ──▶ Closed
+//!  State     Closing ── the stream has ended, nothing waits to be written, and
+//!             │         Remote is Failed, or Remote and Local are Close §7.1.4 ──▶ Closed
+//!             └──────── the stream is Over, and Remote is Failed or Close ───────▶ Closed
 //! ```
 //!
 //! [`Deadline::Close`] runs from one step to the next:
@@ -64,7 +74,7 @@ enum State {
 pub(super) struct Handshake {
     pub(super) local: Local,
     pub(super) remote: Remote,
-    pub(super) transport: Transport,
+    pub(super) stream: StreamState,
 }
 
 /// Our direction.
@@ -73,7 +83,7 @@ pub(super) enum Local {
     /// Messages are accepted. Invariant: bytes can be written.
     #[default]
     Open,
-    /// No Close frame is queued, and messages are refused: the user has taken the end of the stream, or the connection has failed.
+    /// No Close frame is queued, and messages are refused: the user has taken the end of the stream, or nothing can be written.
     Ended,
     /// `close_timeout` has passed since the peer has sent its Close frame or has ended the stream.
     Late,
@@ -88,18 +98,18 @@ pub(super) struct Sent {
     pub(super) initiator: Initiator,
     /// As for [`Local::Late`].
     pub(super) is_late: bool,
-    pub(super) place: Place,
+    pub(super) position: ClosePosition,
 }
 
-/// The place of our Close frame in the stream.
+/// The position of our Close frame in the stream.
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum ClosePosition {
     /// It begins at this position.
     Queued(u64),
     /// The transport has taken its last byte.
     Left,
-    /// It cannot be written.
-    Nowhere,
+    /// Nothing could be written any more before all of it had left.
+    Dropped,
 }
 
 /// The peer's direction.
@@ -123,7 +133,7 @@ pub(super) struct Failure {
 }
 
 /// The stream below.
-pub(super) enum Transport {
+pub(super) enum StreamState {
     Up {
         read: Read,
         write: Write,
@@ -166,7 +176,7 @@ impl State {
     }
 }
 
-impl Default for Transport {
+impl Default for StreamState {
     fn default() -> Self {
         Self::Up { read: Read::Open, write: Write::Open }
     }
@@ -214,17 +224,13 @@ impl Closing {
 }
 
 impl Closing {
-    fn ending(&mut self) -> &mut Ending {
-        self.0.get_or_insert_default()
-    }
-
     fn handshake(&self) -> Option<&Handshake> {
         self.0.as_deref()?.handshake()
     }
 
     /// The handshake, which begins with this call. `None` if the connection has ended.
     pub(super) fn begin(&mut self) -> Option<&mut Handshake> {
-        self.ending().state.handshake_mut()
+        self.0.get_or_insert_default().state.handshake_mut()
     }
 
     /// The handshake, if it has begun and the connection has not ended.
@@ -235,7 +241,9 @@ impl Closing {
 
     /// The connection has ended.
     pub(super) fn end(&mut self, closed: Closed, over: Option<Over>) {
-        self.ending().state = State::Closed { closed, over };
+        if let Some(ending) = self.0.as_deref_mut() {
+            ending.state = State::Closed { closed, over };
+        }
     }
 
     /// Whether a deadline was missed or the user has aborted, so that nothing is read any more.
@@ -273,9 +281,11 @@ impl Closing {
         }
     }
 
-    /// Keeps a failure for a user who learns it when the connection has ended.
+    /// Keeps a failure for a user who learns it when the connection has ended. With each failure, the handshake has begun.
     pub(super) fn hold_back(&mut self, failure: Error) {
-        self.ending().held_back = Some(failure);
+        if let Some(ending) = self.0.as_deref_mut() {
+            ending.held_back = Some(failure);
+        }
     }
 
     #[inline]
@@ -301,7 +311,7 @@ impl Ending {
     #[cold]
     fn is_open(&self, withholds: bool) -> bool {
         match self.handshake() {
-            Some(Handshake { local: Local::Open, transport: Transport::Up { read, .. }, .. }) => {
+            Some(Handshake { local: Local::Open, stream: StreamState::Up { read, .. }, .. }) => {
                 !read.has_ended() || !withholds
             }
             _ => false,
@@ -310,16 +320,16 @@ impl Ending {
 
     #[cold]
     fn can_write(&self) -> bool {
-        let transport = self.handshake().map(|handshake| &handshake.transport);
-        matches!(transport, Some(Transport::Up { write: Write::Open, .. }))
+        let stream = self.handshake().map(|handshake| &handshake.stream);
+        matches!(stream, Some(StreamState::Up { write: Write::Open, .. }))
     }
 
     /// The end of the stream is not reported while the user may still send replies.
     #[cold]
     fn may_end(&self, withholds: bool) -> bool {
         match self.handshake() {
-            Some(Handshake { transport: Transport::Over(..), .. }) => true,
-            Some(Handshake { transport: Transport::Up { read, .. }, .. }) => {
+            Some(Handshake { stream: StreamState::Over(..), .. }) => true,
+            Some(Handshake { stream: StreamState::Up { read, .. }, .. }) => {
                 read.has_ended() && !self.is_open(withholds)
             }
             None => false,
@@ -329,7 +339,7 @@ impl Ending {
     #[cold]
     fn over(&self) -> Option<Over> {
         match &self.state {
-            State::Closing(Handshake { transport: Transport::Over(over, _), .. }) => Some(*over),
+            State::Closing(Handshake { stream: StreamState::Over(over, _), .. }) => Some(*over),
             State::Closing(_) => None,
             State::Closed { over, .. } => *over,
         }
@@ -349,6 +359,14 @@ impl Local {
     pub(super) fn end(&mut self) {
         if let Self::Open = self {
             *self = Self::Ended;
+        }
+    }
+
+    /// Nothing can be written any more, and queued bytes are dropped.
+    pub(super) fn drop_queued(&mut self) {
+        self.end();
+        if let Self::Close(Sent { position: position @ ClosePosition::Queued(_), .. }) = self {
+            *position = ClosePosition::Dropped;
         }
     }
 

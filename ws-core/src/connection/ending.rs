@@ -8,7 +8,9 @@ use crate::error::{Error, Timeout, Violation};
 use crate::machine::TransportError;
 use crate::time::Instant;
 
-use super::closing::{Closing, Failure, Handshake, Local, Over, Place, Read, Remote, Sent, Transport, Write};
+use super::closing::{
+    ClosePosition, Closing, Failure, Handshake, Local, Over, Read, Remote, Sent, StreamState, Write,
+};
 
 /// The next step when [`Deadline::Close`] has passed.
 pub(super) enum Overdue {
@@ -32,22 +34,22 @@ impl Closing {
         deadlines: &mut Deadlines,
         now: Instant,
     ) {
-        let Some(Handshake { local, remote, transport }) = self.begin() else { return };
-        let initiator = match (remote, transport) {
-            (Remote::Open, Transport::Up { read: Read::Open, .. }) => {
+        let Some(Handshake { local, remote, stream }) = self.begin() else { return };
+        let initiator = match (remote, stream) {
+            (Remote::Open, StreamState::Up { read: Read::Open, .. }) => {
                 deadlines.start(Deadline::Close, now);
                 Initiator::Local
             }
             _ => Initiator::Remote,
         };
-        let place = position.map_or(Place::Nowhere, Place::Queued);
-        *local = Local::Close(Sent { frame, initiator, is_late: local.is_late(), place });
+        let position = position.map_or(ClosePosition::Dropped, ClosePosition::Queued);
+        *local = Local::Close(Sent { frame, initiator, is_late: local.is_late(), position });
     }
 
     /// Our Close frame has overtaken messages, and begins at this position.
     pub(super) fn overtook(&mut self, position: u64) {
         if let Some(Handshake { local: Local::Close(sent), .. }) = self.begun() {
-            sent.place = Place::Queued(position);
+            sent.position = ClosePosition::Queued(position);
         }
     }
 
@@ -61,18 +63,18 @@ impl Closing {
 
     /// Nothing can be written any more. The peer's last frames may still come, and are waited for until the deadline.
     pub(super) fn write_failed(&mut self, error: TransportError, deadlines: &mut Deadlines, now: Instant) {
-        let Some(Handshake { local, transport, .. }) = self.begin() else { return };
-        match transport {
-            Transport::Up { write, .. } => {
+        let Some(Handshake { local, stream, .. }) = self.begin() else { return };
+        match stream {
+            StreamState::Up { write, .. } => {
                 match write {
                     Write::Open => *write = Write::Ended(Some(error)),
                     Write::Ended(first) => _ = first.get_or_insert(error),
                 }
                 deadlines.start_once(Deadline::Close, now);
             }
-            Transport::Over(_, first) => _ = first.get_or_insert(error),
+            StreamState::Over(_, first) => _ = first.get_or_insert(error),
         }
-        local.end();
+        local.drop_queued();
     }
 }
 
@@ -80,11 +82,11 @@ impl Closing {
 impl Closing {
     /// The peer's Close frame has come, with the read at this time.
     pub(super) fn received(&mut self, frame: CloseFrame, deadlines: &mut Deadlines, read_at: Instant) {
-        let Some(Handshake { local, remote, transport }) = self.begin() else { return };
+        let Some(Handshake { local, remote, stream }) = self.begin() else { return };
         *remote = Remote::Close(frame);
-        match (local, transport) {
+        match (local, stream) {
             // The deadline of our Close frame goes on.
-            (Local::Close(_), _) | (_, Transport::Over(..)) => {}
+            (Local::Close(_), _) | (_, StreamState::Over(..)) => {}
             _ => deadlines.start_or_advance(Deadline::Close, read_at),
         }
     }
@@ -98,7 +100,7 @@ impl Closing {
     }
 
     fn read_ended(&mut self, end: Read, deadlines: &mut Deadlines, now: Instant) {
-        let Some(Handshake { transport: Transport::Up { read, .. }, .. }) = self.begin() else { return };
+        let Some(Handshake { stream: StreamState::Up { read, .. }, .. }) = self.begin() else { return };
         if let Read::Open = read {
             *read = end;
         }
@@ -111,7 +113,7 @@ impl Closing {
             Some(Handshake {
                 local: local @ Local::Open,
                 remote: Remote::Open,
-                transport: Transport::Up { read: Read::Eof | Read::Failed(_), .. },
+                stream: StreamState::Up { read: Read::Eof | Read::Failed(_), .. },
             }) if !withholds => {
                 *local = Local::Ended;
                 true
@@ -122,22 +124,22 @@ impl Closing {
 
     /// RFC 6455 §7.1.7: the peer broke the protocol. Our Close frame says so, unless one was sent before.
     pub(super) fn violated(&mut self) {
-        self.fail_by_us(None);
+        self.fail_locally(None);
     }
 
     /// The peer's answer to our Close frame breaks a rule. It is an answer all the same.
     pub(super) fn answered_badly(&mut self, violation: Violation) {
-        self.fail_by_us(Some(violation));
+        self.fail_locally(Some(violation));
     }
 
-    fn fail_by_us(&mut self, violation: Option<Violation>) {
+    fn fail_locally(&mut self, violation: Option<Violation>) {
         let Some(Handshake { local, remote, .. }) = self.begin() else { return };
+        // The caller has queued our Close frame, if none was sent before.
         let code = match local {
             Local::Close(sent) => sent.frame.status(),
             _ => ABNORMAL,
         };
         *remote = Remote::Failed(Failure { code, initiator: Initiator::Local, violation });
-        local.end();
     }
 }
 
@@ -166,8 +168,8 @@ impl Closing {
     /// [`Deadline::Close`] has passed. Gives the next step, and starts the deadline of that step.
     pub(super) fn overdue(&mut self, deadlines: &mut Deadlines, now: Instant) -> Overdue {
         deadlines.stop(Deadline::Close);
-        let Some(Handshake { local, remote, transport }) = self.begin() else { return Overdue::Missed };
-        let Transport::Up { read, write: write @ Write::Open } = transport else { return Overdue::Missed };
+        let Some(Handshake { local, remote, stream }) = self.begun() else { return Overdue::Missed };
+        let StreamState::Up { read, write: write @ Write::Open } = stream else { return Overdue::Missed };
         let step = match (&*remote, &*local) {
             (Remote::Close(received), Local::Open | Local::Ended) => Overdue::Answer(received.clone()),
             (
@@ -175,7 +177,7 @@ impl Closing {
                 Local::Close(Sent {
                     initiator: Initiator::Remote,
                     is_late: false,
-                    place: Place::Queued(begin),
+                    position: ClosePosition::Queued(begin),
                     ..
                 }),
             ) => Overdue::Overtake(*begin),
@@ -184,44 +186,48 @@ impl Closing {
         };
         local.be_late();
         match step {
-            Overdue::EndOfStream => *write = Write::Ended(None),
+            Overdue::EndOfStream => {
+                *write = Write::Ended(None);
+                local.drop_queued();
+            }
             _ => deadlines.start(Deadline::Close, now),
         }
         step
     }
 
-    /// All that came was looked at. Gives the error with which the connection has failed, once. `is_drained` says that nothing waits
-    /// to be written.
+    /// All that came was looked at. Gives the error with which the connection has failed, once. The caller drops queued bytes then.
+    /// `is_drained` says that nothing waits to be written.
     pub(super) fn poll_error(&mut self, is_drained: bool, withholds: bool) -> Option<Error> {
-        let Handshake { local, remote: remote @ Remote::Open, transport } = self.begun()? else {
+        let Handshake { local, remote: remote @ Remote::Open, stream } = self.begun()? else {
             return None;
         };
-        let (error, initiator) = match transport {
-            Transport::Over(Over::Missed(Timeout::Close), write_error) => match write_error.take() {
+        let (error, initiator) = match stream {
+            StreamState::Over(Over::Missed(Timeout::Close), write_error) => match write_error.take() {
                 Some(error) => (Error::Transport(error), Initiator::Remote),
                 None => (Error::Timeout(Timeout::Close), Initiator::Local),
             },
-            Transport::Over(Over::Missed(timeout), _) => (Error::Timeout(*timeout), Initiator::Local),
+            StreamState::Over(Over::Missed(timeout), _) => (Error::Timeout(*timeout), Initiator::Local),
             // The user knows.
-            Transport::Over(Over::Aborted, _) => return None,
-            Transport::Up { read: Read::Open, .. } => return None,
+            StreamState::Over(Over::Aborted, _) => return None,
+            StreamState::Up { read: Read::Open, .. } => return None,
             // A peer that ends its side of the stream may read on.
-            Transport::Up { read: Read::Eof, write: Write::Open } if !is_drained && !withholds => {
+            StreamState::Up { read: Read::Eof, write: Write::Open } if !is_drained && !withholds => {
                 return None;
             }
-            Transport::Up { read, write } => {
-                let error = match (mem::replace(read, Read::Eof), write) {
+            StreamState::Up { read, write } => {
+                let error = match (mem::replace(read, Read::Eof), &mut *write) {
                     (Read::Failed(error), _) => Error::Transport(error),
                     (_, Write::Ended(error)) => error.take().map_or(Error::UnexpectedEof, Error::Transport),
                     (_, Write::Open) => Error::UnexpectedEof,
                 };
+                *write = Write::Ended(None);
                 (error, Initiator::Remote)
             }
         };
         // RFC 6455 §7.1.5: 1006 without a Close frame of the peer.
         let initiator = if local.is_initiator() { Initiator::Local } else { initiator };
         *remote = Remote::Failed(Failure { code: ABNORMAL, initiator, violation: None });
-        local.end();
+        local.drop_queued();
         Some(error)
     }
 
@@ -232,12 +238,12 @@ impl Closing {
         unsent: usize,
         deadlines: &mut Deadlines,
     ) -> Option<Closed> {
-        let Handshake { local, remote, transport } = self.begun()?;
-        let over = match transport {
-            Transport::Over(over, _) => Some(*over),
+        let Handshake { local, remote, stream } = self.begun()?;
+        let over = match stream {
+            StreamState::Over(over, _) => Some(*over),
             // RFC 6455 §7.1.1: a connection is closed when the stream below has ended.
-            Transport::Up { read, .. } if read.has_ended() && is_drained => None,
-            Transport::Up { .. } => return None,
+            StreamState::Up { read, .. } if read.has_ended() && is_drained => None,
+            StreamState::Up { .. } => return None,
         };
         let closed = match (remote, local) {
             (Remote::Failed(failure), _) => {
@@ -247,7 +253,7 @@ impl Closing {
             // RFC 6455 §7.1.5 and §7.1.6: the peer's Close frame gives the code and the reason.
             (Remote::Close(frame), Local::Close(sent)) => {
                 let (code, reason) = mem::take(frame).into_status_and_reason();
-                let clean = matches!(sent.place, Place::Left);
+                let clean = matches!(sent.position, ClosePosition::Left);
                 Closed { reason, clean, unsent, ..Closed::abrupt(code, sent.initiator) }
             }
             (Remote::Close(frame), _) if over.is_some() => {
@@ -265,11 +271,11 @@ impl Closing {
 impl Handshake {
     #[cold]
     fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) {
-        let Transport::Up { write: Write::Open, .. } = self.transport else { return };
+        let StreamState::Up { write: Write::Open, .. } = self.stream else { return };
         let Local::Close(sent) = &mut self.local else { return };
-        let Place::Queued(_) = sent.place else { return };
+        let ClosePosition::Queued(_) = sent.position else { return };
         if is_drained {
-            sent.place = Place::Left;
+            sent.position = ClosePosition::Left;
         }
         if is_drained || sent.is_late || sent.initiator == Initiator::Local {
             deadlines.start(Deadline::Close, now);
@@ -278,13 +284,13 @@ impl Handshake {
 
     /// Nothing is read or written any more.
     fn be_over(&mut self, over: Over) {
-        let error = match &mut self.transport {
-            Transport::Over(Over::Aborted, _) => return,
-            Transport::Over(Over::Missed(_), _) if over != Over::Aborted => return,
-            Transport::Over(_, error) | Transport::Up { write: Write::Ended(error), .. } => error.take(),
-            Transport::Up { write: Write::Open, .. } => None,
+        let error = match &mut self.stream {
+            StreamState::Over(Over::Aborted, _) => return,
+            StreamState::Over(Over::Missed(_), _) if over != Over::Aborted => return,
+            StreamState::Over(_, error) | StreamState::Up { write: Write::Ended(error), .. } => error.take(),
+            StreamState::Up { write: Write::Open, .. } => None,
         };
-        self.transport = Transport::Over(over, error);
-        self.local.end();
+        self.stream = StreamState::Over(over, error);
+        self.local.drop_queued();
     }
 }
