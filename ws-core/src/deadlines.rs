@@ -5,9 +5,9 @@
 //!
 //! | Slot | It starts when | It stops when | When it passes |
 //! | --- | --- | --- | --- |
-//! | [`Close`](Deadline::Close) | a step of the closing handshake begins, or the transport fails | the connection has ended | our Close frame overtakes, or the connection ends |
-//! | [`Pong`](Deadline::Pong) | a ping has left | the peer gives a sign of life; reading pauses | the connection ends |
-//! | [`Write`](Deadline::Write) | the transport refuses bytes | the transport takes bytes | the connection ends |
+//! | [`Close`](Deadline::Close) | a step of the closing handshake begins, or the transport fails | it passes; the connection has ended | our Close frame overtakes, or the connection ends |
+//! | [`Pong`](Deadline::Pong) | a ping has left; reading goes on | the peer gives a sign of life; reading pauses; a Close frame is queued or received | the connection ends |
+//! | [`Write`](Deadline::Write) | the transport refuses bytes | the transport takes bytes; queued bytes are dropped | the connection ends |
 //! | [`Ping`](Deadline::Ping) | the connection opens, and with each ping | the closing handshake begins | a ping is queued |
 //!
 //! The picture in `connection/closing.rs` shows the steps of the closing handshake.
@@ -15,8 +15,8 @@
 //! # A thread that waits in a read
 //!
 //! The time-out of a blocking read is set before the read. Another thread may start a deadline during the read, and then the reader
-//! must be back in time. [`Config::shortest_timeout`] gives the longest wait that meets every such deadline. It asks each slot, so a new slot needs
-//! an answer before the crate compiles.
+//! must be back in time. [`Config::shortest_timeout`] gives the longest wait that meets every such deadline. It asks each slot, so a
+//! new slot needs an answer before the crate compiles.
 
 use core::time::Duration;
 
