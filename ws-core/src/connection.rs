@@ -24,7 +24,7 @@ use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{Receive, Received};
+use crate::receive::{Fault, Receive, Received};
 use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
@@ -138,7 +138,7 @@ impl Connection {
     /// It never becomes `true` again.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.closing.is_open(self.answering.withholds)
+        self.closing.is_open(self.answering.withholds())
     }
 
     /// The counts of this connection so far: frames, messages and bytes in each direction, bytes that wait, and round-trip times.
@@ -215,11 +215,13 @@ impl Connection {
                 Ok(Some(received)) => return Ok(Some(self.received(received))),
                 Ok(None) => {}
                 // RFC 6455 §5.5.1: no answer follows it, so the handshake is done.
-                Err(violation) if self.closing.has_sent() && self.receive.is_close_broken() => {
+                Err(Fault::Close(violation)) if self.closing.has_sent() => {
                     self.closing.answered_badly(violation);
                     self.receives_no_more();
                 }
-                Err(violation) => return Err(self.violated(violation)),
+                Err(Fault::Close(violation) | Fault::Other(violation)) => {
+                    return Err(self.violated(violation));
+                }
             }
         }
         self.poll_end()
@@ -265,7 +267,7 @@ impl Connection {
     /// Everything that came was looked at: is this the end?
     #[inline]
     fn poll_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.closing.may_end(self.answering.withholds) { self.end() } else { Ok(None) }
+        if self.closing.may_end(self.answering.withholds()) { self.end() } else { Ok(None) }
     }
 }
 

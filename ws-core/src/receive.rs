@@ -37,6 +37,19 @@ pub(crate) enum Received {
     Close(CloseFrame),
 }
 
+/// A violation, and the frame that has it.
+pub(crate) enum Fault {
+    /// A Close frame.
+    Close(Violation),
+    Other(Violation),
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Self {
+        Self::Other(violation)
+    }
+}
+
 /// The receiving half of a connection. It keeps its place in the buffer, so that no byte is looked at twice.
 pub(crate) struct Receive {
     rules: Rules,
@@ -52,8 +65,6 @@ pub(crate) struct Receive {
     in_chunks: bool,
     /// Invariant: from where it ends on, nothing was taken.
     block: Block,
-    /// The violation that was found is one of a Close frame.
-    is_close_broken: bool,
     /// What is wrong about the next frame, if it is known already.
     violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
@@ -72,7 +83,6 @@ impl Receive {
             message: None,
             in_chunks: false,
             block: Block::default(),
-            is_close_broken: false,
             violation: None,
             inflater: None,
             counts: FrameCounts::default(),
@@ -135,11 +145,6 @@ impl Receive {
         rests && self.block.is_empty()
     }
 
-    /// Whether the violation that was found is one of a Close frame.
-    pub(crate) fn is_close_broken(&self) -> bool {
-        self.is_close_broken
-    }
-
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
         Header::decode(inbound, self.rules).map_err(|kind| self.violation(kind))
     }
@@ -147,7 +152,7 @@ impl Receive {
     /// The next message, chunk or control frame; `None` if more bytes are needed.
     ///
     /// It knows all frames. Those on the [fast path](Self::whole) only pass by, if anything is unusual about them.
-    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Fault> {
         let received = if self.waits_in_place(inbound) { Ok(None) } else { self.poll_frames(inbound) };
         if let Ok(None) = received {
             self.block = Block::default();
@@ -155,24 +160,23 @@ impl Receive {
         received
     }
 
-    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Violation> {
+    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Fault> {
         if let Some(violation) = self.violation.take() {
-            return Err(*violation);
+            return Err(Fault::Other(*violation));
         }
         loop {
             if let Some(chunk) = self.apply_mode()? {
                 return Ok(Some(chunk));
             }
             if self.frame.is_none() {
-                let decoded = self.decode(inbound);
-                self.is_close_broken =
-                    decoded.is_err() && inbound.first().is_some_and(|first| first & 0x0F == CLOSE);
+                let decoded = self.decode(inbound).map_err(|violation| match inbound.first() {
+                    Some(first) if first & 0x0F == CLOSE => Fault::Close(violation),
+                    _ => Fault::Other(violation),
+                });
                 let Some((header, len)) = decoded? else { return Ok(None) };
                 if header.opcode().is_control() {
-                    let received = self.control(inbound, header, len);
                     // Of all control frames, only the content of a Close frame can be wrong.
-                    self.is_close_broken = received.is_err();
-                    return received;
+                    return self.control(inbound, header, len).map_err(Fault::Close);
                 }
                 self.begin_frame(&header)?;
                 self.consume(inbound, len);

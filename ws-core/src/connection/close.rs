@@ -13,11 +13,29 @@ use super::ending::Overdue;
 
 /// The time at which the peer's Close frame is answered.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Answering {
-    /// The answer overtakes the messages that have not begun to leave.
-    pub(super) withholds: bool,
-    /// [`Connection::answer_closing_peer`] answers the frame. Otherwise, the frame is answered when the user takes it.
-    pub(super) waits: bool,
+pub(super) enum Answering {
+    /// The frame is answered when the user takes it.
+    #[default]
+    WhenTaken,
+    /// [`Connection::answer_closing_peer`] answers the frame.
+    OnRequest {
+        /// The answer overtakes the messages that have not begun to leave.
+        withholds: bool,
+    },
+}
+
+impl Answering {
+    #[inline]
+    pub(super) fn withholds(self) -> bool {
+        matches!(self, Self::OnRequest { withholds: true })
+    }
+
+    /// A connection that answers when the user takes the frame never withholds.
+    fn set_withholds(&mut self, withholds: bool) {
+        if let Self::OnRequest { .. } = self {
+            *self = Self::OnRequest { withholds };
+        }
+    }
 }
 
 impl Connection {
@@ -40,20 +58,21 @@ impl Connection {
     /// [`answer_closing_peer`](Self::answer_closing_peer), after [`Event::Closing`].
     #[doc(hidden)]
     pub fn withhold_from_a_closing_peer(&mut self) {
-        self.answering = Answering { withholds: true, waits: true };
+        self.answering = Answering::OnRequest { withholds: true };
     }
 
     /// Accepts replies until [`answer_closing_peer`](Self::answer_closing_peer): no connection follows on which they could be sent.
     #[doc(hidden)]
     pub fn accept_replies(&mut self) {
-        self.answering.withholds = false;
+        self.answering.set_withholds(false);
     }
 
     /// Answers the peer's Close frame, if it came and is not answered: behind all that waits, or, if the connection withholds,
-    /// behind the message that has begun to leave.
+    /// behind the message that has begun to leave. `withholds` has no effect before
+    /// [`withhold_from_a_closing_peer`](Self::withhold_from_a_closing_peer).
     #[doc(hidden)]
     pub fn answer_closing_peer(&mut self, withholds: bool) {
-        self.answering.withholds = withholds;
+        self.answering.set_withholds(withholds);
         self.answer_close();
     }
 
@@ -78,7 +97,7 @@ impl Connection {
     /// before it leave first, so it is answered when the user takes it.
     pub(super) fn answer_close(&mut self) {
         let Some(frame) = self.closing.unanswered().cloned() else { return };
-        let after = if self.answering.withholds { CloseAfter::Begun } else { CloseAfter::Queued };
+        let after = if self.answering.withholds() { CloseAfter::Begun } else { CloseAfter::Queued };
         self.queue_close(frame, after, self.now);
         self.finish_if_complete();
     }
@@ -109,7 +128,7 @@ impl Connection {
 
     #[cold]
     pub(super) fn end(&mut self) -> Result<Option<Event>, Error> {
-        if let Some(error) = self.closing.poll_error(self.outbound.is_empty(), self.answering.withholds) {
+        if let Some(error) = self.closing.poll_error(self.outbound.is_empty(), self.answering.withholds()) {
             self.outbound.finish();
             self.drop_unsent();
             return Err(error);

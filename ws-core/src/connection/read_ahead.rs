@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::message::{Event, MessageKind};
 
 use super::Connection;
+use super::close::Answering;
 
 /// What was received while the user waited for something else.
 pub(super) struct ReadAhead {
@@ -112,8 +113,10 @@ impl Connection {
         let event = if self.ahead.is_empty() { self.step_uncut() } else { self.ahead.pop() };
         match &event {
             Ok(Some(Event::Chunk(chunk))) => self.is_within_chunks = !chunk.last,
-            Ok(Some(Event::Closing(_))) if !self.answering.waits => self.answer_close(),
-            Ok(None) if self.closing.take_end(self.answering.withholds) => return self.step_uncut(),
+            Ok(Some(Event::Closing(_))) if matches!(self.answering, Answering::WhenTaken) => {
+                self.answer_close();
+            }
+            Ok(None) if self.closing.take_end(self.answering.withholds()) => return self.step_uncut(),
             _ => {}
         }
         event
@@ -177,7 +180,7 @@ impl Connection {
     pub fn read_to_close(&mut self) -> bool {
         let reads_on = self.look_ahead(self.closing.has_sent());
         self.answer_close();
-        if self.closing.take_end(self.answering.withholds) { self.look_ahead(true) } else { reads_on }
+        if self.closing.take_end(self.answering.withholds()) { self.look_ahead(true) } else { reads_on }
     }
 
     fn look_ahead(&mut self, drops: bool) -> bool {
