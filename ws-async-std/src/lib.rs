@@ -33,6 +33,7 @@ pub type TcpStream = async_io::Async<std::net::TcpStream>;
 /// | send | [`send`](WebSocket::send); [`feed`](WebSocket::feed) and [`flush`](WebSocket::flush); [`ready`](WebSocket::ready) and [`try_send`](WebSocket::try_send); [`send_stream`](WebSocket::send_stream); [`ping`](WebSocket::ping); it is a `Sink` |
 /// | end it | [`close`](WebSocket::close), or [`start_close`](WebSocket::start_close) and go on receiving |
 /// | do both at once | [`split`](WebSocket::split) |
+/// | observe it | [`stats`](WebSocket::stats): frames, messages, bytes, round-trip times; [`closed`](WebSocket::closed) |
 ///
 /// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
 /// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A task that
