@@ -14,6 +14,7 @@ use ws_common::{
     ConnectError, ConnectOptions,
     connector::Connected,
     session::{Action, ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Status},
+    system::random,
 };
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
@@ -356,7 +357,8 @@ impl SharedClient {
             }
             let taken = opened.and_then(|reached| {
                 let local = reached.transport.local_addr()?;
-                if session.opened(&reached.route, reached.peer, local, now) {
+                let random = random().map_err(ConnectError::Local)?;
+                if session.opened(&reached.route, reached.peer, local, random, now) {
                     self.driver.transport.connect(reached.transport);
                 } else {
                     Transport::reset(&reached.transport);
