@@ -23,7 +23,7 @@ struct Drawn {
 }
 
 fn session(memory: u8) -> Session {
-    client().session(Random::from_seed([memory; 32])).unwrap()
+    client().session(Random::from_seed([memory; 32])).expect("settings")
 }
 
 /// Three connections of a session, each with its seed.
@@ -46,17 +46,17 @@ fn connect(session: &mut Session, seed: u8, now: Instant) -> Drawn {
     let request = written(session, now);
     let mut server = ServerHandshake::new(Config::default(), Random::from_seed([8; 32]), now + secs(10));
     read(&mut server, &request, now);
-    server.poll_event().unwrap().expect("a request");
-    let mut server = server.accept(&Accept::default(), now).unwrap();
+    server.poll_event().expect("no error").expect("a request");
+    let mut server = server.accept(&Accept::default(), now).expect("a legal request");
     let response = written(&mut server, now);
     read(session, &response, now);
     while let Ok(Some(_)) = session.poll_event() {}
-    session.send("one").unwrap();
+    session.send("one").expect("room");
     let frame = written(session, now);
     session.handle_read(0, now);
     while let Ok(Some(_)) = session.poll_event() {}
     while session.poll_action().is_some() {}
-    let request = String::from_utf8(request).unwrap();
+    let request = String::from_utf8(request).expect("ASCII");
     let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).expect("a key");
     let delay = session.poll_timeout().expect("a delay") - now;
     Drawn { key: key.into(), mask: frame[2..6].into(), delay }
