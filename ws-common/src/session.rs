@@ -65,6 +65,7 @@ use outbox::Outbox;
 /// opened. No attempt has two requests on the wire.
 pub struct Session {
     settings: Settings,
+    /// Nonces of proofs, and delays. Each transport replaces it, so that it is never older than the last one.
     random: Random,
     state: SessionState,
     /// What a driver sees while there is no transport, and what the one before may still take.

@@ -8,6 +8,7 @@ use ws_common::{
     ConnectError,
     connector::Connected,
     session::{Action, Answer, ClientEvent, ClientStatus, Question, Session},
+    system::random,
 };
 use ws_core::{Instant, Machine};
 
@@ -260,13 +261,13 @@ impl<R: Runtime> SessionDriver<R> {
     fn opened(&mut self, opened: ConnectResult<R>) {
         let now = self.driver.now();
         self.driver.progress = Progress::Disarmed;
-        let with_local = |connected: Connected<R::TcpStream>| {
+        let with_sources = |connected: Connected<R::TcpStream>| {
             let local = R::local_addr(&connected.transport).map_err(ConnectError::Local)?;
-            Ok((connected, local))
+            Ok((connected, local, random().map_err(ConnectError::Local)?))
         };
-        match opened.and_then(with_local) {
-            Ok((Connected { transport, peer, route }, local)) => {
-                if self.driver.machine.opened(&route, peer, local, now) {
+        match opened.and_then(with_sources) {
+            Ok((Connected { transport, peer, route }, local, random)) => {
+                if self.driver.machine.opened(&route, peer, local, random, now) {
                     self.driver.renew();
                     self.transport = Some(transport);
                 } else {

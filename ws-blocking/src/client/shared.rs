@@ -14,6 +14,7 @@ use ws_common::{
     ConnectError, ConnectOptions,
     connector::Connected,
     session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
+    system::random,
 };
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
@@ -356,7 +357,8 @@ impl SharedClient {
             }
             let taken = opened.and_then(|connected| {
                 let local = connected.transport.local_addr()?;
-                if session.opened(&connected.route, connected.peer, local, now) {
+                let random = random().map_err(ConnectError::Local)?;
+                if session.opened(&connected.route, connected.peer, local, random, now) {
                     self.driver.transport.connect(connected.transport);
                 } else {
                     Transport::reset(&connected.transport);

@@ -84,6 +84,8 @@ pub enum ProxyError {
     Tls(TlsError),
     /// The deadline passed while the proxy's addresses were tried.
     ConnectTimeout(ConnectTimeout),
+    /// A variable of the environment is not UTF-8; its name, as it was found.
+    UnreadableVariable(&'static str),
 }
 
 /// What a client waits for on its way through a proxy.
@@ -111,6 +113,7 @@ impl fmt::Display for ProxyError {
         match self {
             Self::Url(error) => error.fmt(f),
             Self::Environment { variable, source } => write!(f, "the variable {variable}: {source}"),
+            Self::UnreadableVariable(variable) => write!(f, "the variable {variable} is not UTF-8"),
             Self::Resolve(source) => write!(f, "the proxy's name was not resolved: {source}"),
             Self::Connect(failures) => write_failures(f, "the proxy at ", failures),
             Self::NameTooLong(n) => {
@@ -255,6 +258,7 @@ impl ProxyError {
         match self {
             Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
             Self::Resolve(_) | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::UnreadableVariable(_) => true,
             Self::Tls(error) => error.is_refusal_of_certificate(),
             _ => false,
         }
@@ -289,6 +293,7 @@ impl ProxyError {
             self,
             Self::Url(_)
                 | Self::Environment { .. }
+                | Self::UnreadableVariable(_)
                 | Self::NameTooLong(_)
                 | Self::Name(_)
                 | Self::AuthenticationRequired { .. }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{Instant, Machine, Outbound, TransportError};
+use ws_core::{Instant, Machine, Outbound, Random, TransportError};
 
 use super::addresses::Candidate;
 use super::event::ClientEvent;
@@ -28,14 +28,25 @@ impl Session {
 
     /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it
     /// is driven as for any [`Machine`]. Says whether it is wanted still; if not, the driver drops it.
+    ///
+    /// `random` is fresh from the operating system for each transport ([`system::random`](crate::system::random)). All keys, masking
+    /// keys and nonces of the connection come from it, and the delays behind it. So two copies of a session, as after a fork or in a
+    /// restored virtual machine, do not send the same keys.
     #[must_use = "a transport that is not wanted any more is to be dropped"]
-    pub fn opened(&mut self, route: &Route, peer: SocketAddr, local: SocketAddr, now: Instant) -> bool {
+    pub fn opened(
+        &mut self,
+        route: &Route,
+        peer: SocketAddr,
+        local: SocketAddr,
+        mut random: Random,
+        now: Instant,
+    ) -> bool {
         self.now = now;
         if !matches!(self.state, SessionState::Connecting(_)) {
             return false;
         }
         self.events.push(ClientEvent::Connected { peer, local });
-        let random = self.new_random();
+        self.random = split(&mut random);
         let SessionState::Connecting(mut attempt) = std::mem::replace(&mut self.state, SessionState::Over)
         else {
             return false;
@@ -63,6 +74,13 @@ impl Session {
             self.failed(error);
         }
     }
+}
+
+/// A source of its own for the session: it shares no state with that of the connection.
+fn split(random: &mut Random) -> Random {
+    let mut seed = [0; 32];
+    seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = random.next_u64().to_ne_bytes());
+    Random::from_seed(seed)
 }
 
 /// For drivers: reading.

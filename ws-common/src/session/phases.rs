@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::bytes::Buf;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Random, Timeout,
+    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Timeout,
 };
 
 use super::addresses::Candidate;
@@ -314,12 +314,6 @@ impl Session {
         if let SessionState::Open(open) = &mut self.state {
             open.set_reading(is_reading, now);
         }
-    }
-
-    pub(super) fn new_random(&mut self) -> Random {
-        let mut seed = [0; 32];
-        seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = self.random.next_u64().to_ne_bytes());
-        Random::from_seed(seed)
     }
 }
 

@@ -337,9 +337,7 @@ fn walk_through_the_environment(url: &str) {
     let (trace, result) = walk(&options(url).proxy_from_environment(), &[]);
     let end = match result {
         Ok(reached) => reached,
-        Err(ConnectError::Proxy { source: error @ ProxyError::Environment { .. }, .. }) => {
-            format!("error {error}")
-        }
+        Err(ConnectError::Proxy { source: error, .. }) => format!("error {error}"),
         Err(error) => format!("other error {error:?}"),
     };
     tell_parent(&format!("{}; {end}", trace.join(", ")));
@@ -370,6 +368,36 @@ fn the_environment_names_the_proxy_when_it_is_asked() {
     }
     let bad = run_child("ws://server.test", &[("ALL_PROXY", "ftp://user:secret@proxy.test")]);
     assert!(bad.starts_with("; error the variable ALL_PROXY:"), "{bad}");
+}
+
+/// A client that took it for "no proxy" would go past a proxy that it must use.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_cannot_be_read_is_an_error() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    if let Some(url) = child_url() {
+        return walk_through_the_environment(&url);
+    }
+    let text = |text: &'static str| OsStr::new(text);
+    let (latin, proxy) = (OsStr::from_bytes(b"http://pr\xfcxy.test"), text("http://192.0.2.9"));
+    let through = "dial 192.0.2.9:80 only; 192.0.2.9:80 for server.test:80";
+    let direct = "resolve server.test:80, dial [2001:db8::1]:80; [2001:db8::1]:80 for server.test:80";
+    for (variables, expected) in [
+        (&[("http_proxy", latin)][..], "; error the variable http_proxy is not UTF-8"),
+        (&[("HTTP_PROXY", latin), ("all_proxy", proxy)], "; error the variable HTTP_PROXY is not UTF-8"),
+        (&[("ALL_PROXY", latin)], "; error the variable ALL_PROXY is not UTF-8"),
+        (&[("all_proxy", proxy), ("NO_PROXY", latin)], "; error the variable NO_PROXY is not UTF-8"),
+        // A variable that does not count may hold anything.
+        (&[("http_proxy", proxy), ("HTTP_PROXY", latin)], through),
+        (&[("HTTPS_PROXY", latin)], direct),
+        (&[("no_proxy", latin)], direct),
+        // CVE-2016-5385: its presence counts, not its value.
+        (&[("HTTP_PROXY", proxy), ("REQUEST_METHOD", latin)], direct),
+    ] {
+        assert_eq!(run_child("ws://server.test", variables), expected, "{variables:?}");
+    }
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]

@@ -152,10 +152,14 @@ impl Life {
             Ok((route, far)) => {
                 let peer = self.steps.last().and_then(|step| step.strip_prefix("dial ")).unwrap();
                 let (peer, local) = (address(peer), address("192.0.2.2:4711"));
-                self.is_connected = self.session.opened(&route, peer, local, self.now);
+                self.is_connected = self.session.opened(&route, peer, local, self.seed(), self.now);
                 self.fars.push(far);
             }
         }
+    }
+
+    fn seed(&self) -> Random {
+        Random::from_seed([self.attempts as u8; 32])
     }
 
     fn reach(&mut self, options: &ConnectOptions) -> Result<(Route, Far), ws_common::ConnectError> {

@@ -346,7 +346,8 @@ impl Sim {
             }
         };
         let route = Route::direct(self.options.as_ref().expect("the session has asked for a transport"));
-        if self.session.opened(&route, peer, local, self.now) {
+        let random = Random::from_seed([self.connections as u8; 32]);
+        if self.session.opened(&route, peer, local, random, self.now) {
             let (request, coming) = (Vec::new(), Vec::new());
             self.link = Some(Link {
                 server,
