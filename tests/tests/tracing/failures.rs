@@ -127,7 +127,7 @@ fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
         let ConnectorStep::Dial { attempt, .. } = reach.poll(NOW) else {
             panic!("an address is to be dialed")
         };
-        reach.handle_result(attempt, Err(std::io::ErrorKind::ConnectionRefused.into()));
+        reach.handle_result(attempt, Err(io::ErrorKind::ConnectionRefused.into()));
         let ConnectorStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
     });
     let expected = [
