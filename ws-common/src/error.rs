@@ -255,7 +255,8 @@ impl From<Infallible> for ConnectError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// No connection was taken from the system, or no random numbers. The listener can go on.
+    /// From `Listener::accept`: the listening socket can accept no client, now or later. From `Incoming::accept`: the system gave no
+    /// random numbers.
     Io(io::Error),
     /// TLS cannot be set up as it was asked for.
     TlsConfig(TlsConfigError),

@@ -61,3 +61,7 @@ pub(crate) fn secured(_session: &rustls::Connection) {}
 pub(crate) fn reconnecting(_attempt: u32, _delay: Duration) {}
 
 pub(crate) fn gave_up(_reason: &'static str) {}
+
+pub(crate) fn accept_paused(_error: &io::Error, _pause: Duration) {}
+
+pub(crate) fn clients_skipped(_error: &io::Error, _skipped: u64) {}

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tracing::field::{self, Empty};
-use tracing::{Span, debug, debug_span};
+use tracing::{Span, debug, debug_span, warn};
 use ws_core::{Reject, Request};
 
 use crate::happy_eyeballs::AttemptId;
@@ -149,6 +149,16 @@ pub(crate) fn reconnecting(attempt: u32, delay: Duration) {
 /// The client that stays connected does not reconnect.
 pub(crate) fn gave_up(reason: &'static str) {
     debug!(target: "ws_common", reason, "gave up");
+}
+
+/// A listener accepts no client during the pause.
+pub(crate) fn accept_paused(error: &io::Error, pause: Duration) {
+    warn!(target: "ws_common", %error, ?pause, "cannot accept clients");
+}
+
+/// Clients were gone before a listener could accept them. The error is that of the last one.
+pub(crate) fn clients_skipped(error: &io::Error, skipped: u64) {
+    debug!(target: "ws_common", skipped, %error, "clients are gone");
 }
 
 fn failed(span: &Span, error: &dyn Display) {
