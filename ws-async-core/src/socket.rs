@@ -223,7 +223,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     /// Waits for room, and queues a part of a streamed message.
-    pub(crate) fn poll_part(
+    pub(crate) fn poll_fragment(
         &mut self,
         cx: &mut Context<'_>,
         part: &[u8],

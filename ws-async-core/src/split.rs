@@ -132,7 +132,7 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
         operations::recv(&mut self.0).await
     }
 
-    /// As [`WebSocket::next`](crate::WebSocket::next).
+    /// As [`WebSocket::next_event`](crate::WebSocket::next_event).
     pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
         operations::next_event(&mut self.0).await
     }

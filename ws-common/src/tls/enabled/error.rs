@@ -26,6 +26,8 @@ pub enum TlsConfigError {
     Verifier(VerifierBuilderError),
     /// A certificate or a key cannot be used, or they do not belong together.
     Rustls(rustls::Error),
+    /// Certificate authorities were set, and any certificate was to be accepted. Only one of the two can be meant.
+    RootsAndAnyCertificate,
 }
 
 impl fmt::Display for TlsConfigError {
@@ -40,6 +42,9 @@ impl fmt::Display for TlsConfigError {
             }
             Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
             Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),
+            Self::RootsAndAnyCertificate => f.write_str(
+                "`ca` (or `webpki_roots`) and `dangerous_accept_any_certificate` exclude each other; remove one of them",
+            ),
         }
     }
 }
@@ -50,7 +55,7 @@ impl Error for TlsConfigError {
             Self::Pem(source) => Some(source),
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
-            Self::NoCertificate | Self::NoKey | Self::Name(_) => None,
+            Self::NoCertificate | Self::NoKey | Self::Name(_) | Self::RootsAndAnyCertificate => None,
         }
     }
 }
