@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{self, timeout};
 use ws_async_core::bytes::BytesMut;
@@ -217,3 +218,71 @@ async fn an_error_of_the_listening_socket_is_returned() {
     );
     assert_eq!(script.calls(), [0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_whose_handshakes_are_at_their_limit_accepts_no_more() {
+    let options = AcceptOptions::default().max_handshakes(2);
+    a_third_client_waits(options, async |first, _client| drop(first)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_is_over_makes_room_for_the_next() {
+    let options = AcceptOptions::default().max_handshakes(2);
+    a_third_client_waits(options, async |first, mut client| {
+        client.write_all(REQUEST.as_bytes()).await.unwrap();
+        // The connection stays open.
+        first.accept().await.unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_over_makes_room_for_the_next() {
+    let options = AcceptOptions::default().max_connections(2);
+    a_third_client_waits(options, async |first, mut client| {
+        client.write_all(REQUEST.as_bytes()).await.unwrap();
+        let (socket, _) = first.accept().await.unwrap();
+        time::sleep(Duration::from_secs(60)).await;
+        drop(socket);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_an_accept_over_the_limit() {
+    let (listener, _clients, _incoming) = at_the_limit(AcceptOptions::default().max_connections(2)).await;
+    let (accepted, _) = tokio::join!(listener.accept(), async {
+        time::sleep(Duration::from_secs(1)).await;
+        listener.shutdown(Duration::ZERO).await
+    });
+    assert!(matches!(accepted, Err(AcceptError::Shutdown)));
+}
+
+type Incoming = ws_async_core::Incoming<Failing>;
+
+/// A listener that has accepted two of three clients.
+async fn at_the_limit(options: AcceptOptions) -> (Listener<Failing>, Vec<TcpStream>, Vec<Incoming>) {
+    let script = Failing::listen(&[SocketAddr::from(([127, 0, 0, 1], 0))]).await.unwrap();
+    let listener = Listener::from_listener(script.clone(), options);
+    let (mut clients, mut incoming) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        clients.push(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+    }
+    for _ in 0..2 {
+        incoming.push(listener.accept().await.unwrap().0);
+    }
+    (listener, clients, incoming)
+}
+
+/// Whether a third client waits until `act` has made room.
+async fn a_third_client_waits<T>(options: AcceptOptions, act: impl AsyncFnOnce(Incoming, TcpStream) -> T) {
+    let (listener, mut clients, mut incoming) = at_the_limit(options).await;
+    let third = clients[2].local_addr().unwrap();
+    let waiting = timeout(Duration::from_secs(3600), listener.accept());
+    assert!(waiting.await.is_err(), "over the limit");
+    let (accepted, _kept) = tokio::join!(listener.accept(), act(incoming.remove(0), clients.remove(0)));
+    assert_eq!(accepted.unwrap().1, third);
+}
+
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";

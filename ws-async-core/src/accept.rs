@@ -84,6 +84,9 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         let error = match decided {
             Ok(accept) if !is_stopping(signal) => {
                 let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
+                if let Some((_, guard)) = &mut self.listener {
+                    guard.opened();
+                }
                 let mut socket = Socket::new(self.transport, driver, self.listener);
                 let begin = socket.driver.machine.outbound().written();
                 // The client waits for the response. Whether it still does shows when the connection is used.

@@ -9,7 +9,10 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use ws_common::sync::{Mutex, lock};
-use ws_common::system::{accept::AcceptRetry, shutdown::Shutdown, shutdown::Waiting};
+use ws_common::system::{
+    accept::AcceptRetry,
+    shutdown::{Place, Shutdown, Waiting},
+};
 use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
 
@@ -40,9 +43,9 @@ impl<R: Runtime> Listener<R> {
         Ok(Self::from_listener(R::listen(&addresses).await?, AcceptOptions::default()))
     }
 
-    /// Takes over a listener that was set up elsewhere, with options for every connection.
+    /// Takes over a listener that was set up elsewhere, with options for it and every connection.
     pub fn from_listener(listener: R::TcpListener, options: AcceptOptions) -> Self {
-        let (shutdown, retry) = (Shutdown::default(), Mutex::default());
+        let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
         Self { listener, options, shutdown, clock: Clock::start(), retry }
     }
 
@@ -56,14 +59,14 @@ impl<R: Runtime> Listener<R> {
     /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
     /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
     /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
-    /// most once in 50 ms.
+    /// most once in 50 ms. Over a limit of [`AcceptOptions`], clients wait in the backlog, too.
     ///
     /// Cancel safe: no client is lost, and the next call continues a pause.
     ///
     /// # Errors
     ///
-    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause. [`AcceptError::Io`] if the listening socket
-    /// can never accept, for example because it does not listen.
+    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause and over a limit. [`AcceptError::Io`] if the
+    /// listening socket can never accept, for example because it does not listen.
     pub async fn accept(&self) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
         let mut stopping = self.shutdown.stopping();
         loop {
@@ -73,13 +76,21 @@ impl<R: Runtime> Listener<R> {
                 }
                 continue;
             }
+            // Before a client is taken from the backlog: over a limit, it waits there.
+            let Some(place) = self.shutdown.take_place() else {
+                self.shutdown.room().await;
+                if self.shutdown.is_stopping() {
+                    return Err(AcceptError::Shutdown);
+                }
+                continue;
+            };
             let accepted = self.accept_transport(&mut stopping).await?;
             let now = self.clock.now();
             match accepted {
                 Ok((transport, address)) => match self.set_options(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        return self.enter(transport, address);
+                        return self.enter(place, transport, address);
                     }
                     Err(error) => lock(&self.retry).handle_client_error(&error, now),
                 },
@@ -114,12 +125,13 @@ impl<R: Runtime> Listener<R> {
 
     fn enter(
         &self,
+        place: Place,
         transport: R::TcpStream,
         address: SocketAddr,
     ) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
         let mut incoming = Incoming::new(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
-        let guard = self.shutdown.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         incoming.listener = Some((signal, guard));
         Ok((incoming, address))
     }

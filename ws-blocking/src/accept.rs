@@ -49,7 +49,7 @@ impl<S: Transport> Incoming<S> {
     /// [`AcceptError::Shutdown`] once the listener is shutting down: the client is answered with 503 if its request has come,
     /// and is disconnected in any case.
     pub fn accept_with(
-        self,
+        mut self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
         let start = clock::now();
@@ -95,6 +95,9 @@ impl<S: Transport> Incoming<S> {
         let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };
         let driver =
             driver.change(longest_read, |upgrade, now| upgrade.accept(&accept, now).map(Duplex::new))?;
+        if let Some((_, guard)) = &mut self.listener {
+            guard.opened();
+        }
         let shared = SharedConnection::new(driver, self.listener);
         if let Some(signal) = &signal {
             let connection: Weak<dyn Nudge> = Arc::downgrade(&shared) as Weak<_>;

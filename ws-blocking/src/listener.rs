@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use ws_common::sync::atomic::{AtomicUsize, Ordering};
 use ws_common::sync::{Mutex, lock};
-use ws_common::system::{accept::AcceptRetry, shutdown::Shutdown};
+use ws_common::system::{
+    accept::AcceptRetry,
+    shutdown::{Place, Shutdown},
+};
 use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
 
@@ -17,6 +20,8 @@ use crate::signal::Signal;
 
 /// How long a connection to ourselves may take.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest single wait for a place. Another one follows.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Accepts clients on a TCP port.
 ///
@@ -40,9 +45,9 @@ impl Listener {
         Ok(Self::from_listener(TcpListener::bind(address)?, AcceptOptions::default()))
     }
 
-    /// Takes over a listener that was set up elsewhere, in blocking mode, with options for every connection.
+    /// Takes over a listener that was set up elsewhere, in blocking mode, with options for it and every connection.
     pub fn from_listener(listener: TcpListener, options: AcceptOptions) -> Self {
-        let (shutdown, retry) = (Shutdown::default(), Mutex::default());
+        let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
         Self { listener, options, shutdown, accepting: AtomicUsize::new(0), start: clock::now(), retry }
     }
 
@@ -56,12 +61,12 @@ impl Listener {
     /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
     /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
     /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
-    /// most once in 50 ms.
+    /// most once in 50 ms. Over a limit of [`AcceptOptions`], clients wait in the backlog, too.
     ///
     /// # Errors
     ///
-    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause. [`AcceptError::Io`] if the listening socket
-    /// can never accept, for example because it is in non-blocking mode.
+    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause and over a limit. [`AcceptError::Io`] if the
+    /// listening socket can never accept, for example because it is in non-blocking mode.
     pub fn accept(&self) -> Result<(Incoming, SocketAddr), AcceptError> {
         loop {
             let paused_until = lock(&self.retry).paused_until(self.now());
@@ -71,13 +76,21 @@ impl Listener {
                 }
                 continue;
             }
+            // Before a client is taken from the backlog: over a limit, it waits there.
+            let Some(place) = self.shutdown.take_place() else {
+                self.shutdown.wait_room(LONGEST_WAIT);
+                if self.shutdown.is_stopping() {
+                    return Err(AcceptError::Shutdown);
+                }
+                continue;
+            };
             let accepted = self.accept_tcp()?;
             let now = self.now();
             match accepted {
                 Ok((transport, address)) => match self.options.socket_options().accepted(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        return self.enter(transport, address);
+                        return self.enter(place, transport, address);
                     }
                     Err(error) => lock(&self.retry).handle_client_error(&error, now),
                 },
@@ -92,12 +105,13 @@ impl Listener {
 
     fn enter(
         &self,
+        place: Place,
         transport: TcpStream,
         address: SocketAddr,
     ) -> Result<(Incoming, SocketAddr), AcceptError> {
         let mut incoming = Incoming::new(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
-        let guard = self.shutdown.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         incoming.listener = Some((signal, guard));
         Ok((incoming, address))
     }
@@ -173,5 +187,28 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let error = Listener::from_listener(socket, AcceptOptions::default()).accept().err();
         assert!(matches!(&error, Some(AcceptError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
+    }
+
+    #[test]
+    fn a_client_over_the_limit_waits_for_a_place_or_the_shutdown() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let options = AcceptOptions::default().max_handshakes(1);
+        let listener = Arc::new(Listener::from_listener(socket, options));
+        let _clients = [(); 3].map(|()| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let accept = || {
+            let listener = listener.clone();
+            let accepting = thread::spawn(move || listener.accept());
+            thread::sleep(Duration::from_millis(100));
+            accepting
+        };
+        let first = accept().join().unwrap().unwrap();
+        let second = accept();
+        assert!(!second.is_finished(), "it waits for a place");
+        drop(first);
+        let _second = second.join().unwrap().unwrap();
+        let third = accept();
+        assert!(!third.is_finished(), "it waits for a place");
+        listener.shutdown(Duration::ZERO);
+        assert!(matches!(third.join().unwrap().err(), Some(AcceptError::Shutdown)));
     }
 }

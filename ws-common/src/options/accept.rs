@@ -5,6 +5,7 @@ use std::time::Duration;
 use ws_core::Config;
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
+use crate::system::shutdown::Limits;
 use crate::system::socket::SocketOptions;
 use crate::tls::TlsAcceptor;
 
@@ -17,7 +18,11 @@ pub struct AcceptOptions {
     subprotocols: Vec<String>,
     tls: Option<TlsAcceptor>,
     socket: SocketOptions,
+    limits: Limits,
 }
+
+/// Default of [`AcceptOptions::max_handshakes`].
+const MAX_HANDSHAKES: usize = 1024;
 
 impl Default for AcceptOptions {
     fn default() -> Self {
@@ -27,6 +32,7 @@ impl Default for AcceptOptions {
             subprotocols: Vec::new(),
             tls: None,
             socket: SocketOptions::server(),
+            limits: Limits { handshakes: MAX_HANDSHAKES, ..Limits::default() },
         }
     }
 }
@@ -69,6 +75,28 @@ impl AcceptOptions {
     pub fn notsent_lowat(mut self, bytes: impl Into<Option<u32>>) -> Self {
         self.socket.notsent_lowat = bytes.into();
         self
+    }
+
+    /// Largest number of handshakes of a `Listener` that are under way, at least 1. Over the limit, clients wait in the backlog of the
+    /// system. An `Incoming` counts until its handshake has ended or it is dropped. A call of `accept` that waits for a client counts
+    /// as well. Default: 1024. `None` is no limit.
+    #[must_use]
+    pub fn max_handshakes(mut self, handshakes: impl Into<Option<usize>>) -> Self {
+        self.limits.handshakes = handshakes.into().unwrap_or(usize::MAX).max(1);
+        self
+    }
+
+    /// Largest number of connections of a `Listener`, at least 1. Open connections and handshakes under way count, and a call of
+    /// `accept` that waits for a client. Over the limit, clients wait in the backlog of the system. Default: `None`, no limit.
+    #[must_use]
+    pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.limits.connections = connections.into().unwrap_or(usize::MAX).max(1);
+        self
+    }
+
+    /// Limits of a listener with these options.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Limits and deadlines of the connection.

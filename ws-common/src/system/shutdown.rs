@@ -1,4 +1,4 @@
-//! How a listener stops the connections that it accepted.
+//! How a listener stops the connections that it accepted, and limits their number.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -54,21 +54,48 @@ struct Register {
     changed: Condvar,
 }
 
+/// Largest numbers of clients that a listener has at the same time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Clients within their handshakes, and calls of accept that wait for a client.
+    pub handshakes: usize,
+    /// These and open connections.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    /// No limits.
+    fn default() -> Self {
+        Self { handshakes: usize::MAX, connections: usize::MAX }
+    }
+}
+
 #[derive(Default)]
 struct ShutdownState {
     is_stopping: bool,
     next_key: u64,
+    limits: Limits,
+    /// Places of clients that are not open.
+    handshakes: usize,
+    /// Invariant: all places, those of `handshakes` included.
+    connections: usize,
     members: BTreeMap<u64, Arc<dyn Stop>>,
     /// The tasks that wait for the end of the listener.
     until_stopping: BTreeMap<u64, Waker>,
     /// The tasks that wait for the last connection to end.
     until_empty: BTreeMap<u64, Waker>,
+    /// The tasks that wait for a place.
+    until_room: BTreeMap<u64, Waker>,
 }
 
-/// A place in the register, until it is dropped.
+/// A place for the next client. Dropped before a client [enters](Self::enter), it is free again.
+pub struct Place(Option<Shutdown>);
+
+/// A client in the register, until it is dropped.
 pub struct Guard {
     register: Shutdown,
     key: u64,
+    is_handshake: bool,
 }
 
 /// A wait for the listener to stop, or for its last connection to end. Dropped, it leaves the register.
@@ -84,16 +111,58 @@ pub struct Waiting<'a> {
 enum Until {
     Stopping,
     Empty,
+    /// A place is free, or there will be none.
+    Room,
 }
 
 impl Shutdown {
+    /// A register with limits.
+    pub fn new(limits: Limits) -> Self {
+        let state = Mutex::new(ShutdownState { limits, ..ShutdownState::default() });
+        Self(Arc::new(Register { state, changed: Condvar::default() }))
+    }
+
     /// Whether [`begin`](Self::begin) was called.
     pub fn is_stopping(&self) -> bool {
         self.state().is_stopping
     }
 
-    /// Enters a connection. `None` if the listener is stopping already.
-    pub fn enter(&self, member: Arc<dyn Stop>) -> Option<Guard> {
+    /// Takes a place for the next client. `None` if a limit is reached: wait for [room](Self::room).
+    pub fn take_place(&self) -> Option<Place> {
+        let mut state = self.state();
+        if !state.has_room() {
+            return None;
+        }
+        state.handshakes += 1;
+        state.connections += 1;
+        Some(Place(Some(self.clone())))
+    }
+
+    /// Ready once a place is free, or the listener is stopping.
+    pub fn room(&self) -> Waiting<'_> {
+        Waiting { register: self, until: Until::Room, key: None }
+    }
+
+    /// Waits until a place is free or the listener is stopping, but not longer than `timeout`.
+    pub fn wait_room(&self, timeout: Duration) {
+        self.wait(Until::Room, timeout);
+    }
+
+    /// Frees a place for handshakes, for connections, or both.
+    fn release(&self, is_handshake: bool, is_connection: bool) {
+        let mut state = self.state();
+        state.handshakes -= usize::from(is_handshake);
+        state.connections -= usize::from(is_connection);
+        let wakers = if state.has_room() { std::mem::take(&mut state.until_room) } else { BTreeMap::new() };
+        drop(state);
+        self.0.changed.notify_all();
+        let mut unwinding = Unwinding::default();
+        wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));
+        unwinding.resume();
+    }
+
+    /// Enters a client that has a place.
+    fn enter(&self, member: Arc<dyn Stop>) -> Option<Guard> {
         let mut state = self.state();
         if state.is_stopping {
             // Before the member, which is dropped with the arguments.
@@ -103,7 +172,7 @@ impl Shutdown {
         let key = state.take_key();
         state.members.insert(key, member);
         drop(state);
-        Some(Guard { register: self.clone(), key })
+        Some(Guard { register: self.clone(), key, is_handshake: true })
     }
 
     /// Tells every connection to close, and lets no other in. A panic of a waker goes on when all are told.
@@ -112,7 +181,9 @@ impl Shutdown {
             let mut state = self.state();
             state.is_stopping = true;
             let members: Vec<_> = state.members.values().cloned().collect();
-            (members, std::mem::take(&mut state.until_stopping))
+            let mut wakers = std::mem::take(&mut state.until_stopping);
+            wakers.append(&mut state.until_room);
+            (members, wakers)
         };
         self.0.changed.notify_all();
         let wakers = if mutant("a listener that stops wakes nobody") { BTreeMap::new() } else { wakers };
@@ -170,8 +241,13 @@ impl ShutdownState {
         self.next_key
     }
 
+    fn has_room(&self) -> bool {
+        self.handshakes < self.limits.handshakes && self.connections < self.limits.connections
+    }
+
     fn has_come(&self, until: Until) -> bool {
         match until {
+            Until::Room => self.is_stopping || self.has_room(),
             Until::Stopping => self.is_stopping,
             Until::Empty => self.members.is_empty(),
         }
@@ -181,6 +257,7 @@ impl ShutdownState {
         match until {
             Until::Stopping => &mut self.until_stopping,
             Until::Empty => &mut self.until_empty,
+            Until::Room => &mut self.until_room,
         }
     }
 }
@@ -223,6 +300,33 @@ impl Drop for Waiting<'_> {
     }
 }
 
+impl Place {
+    /// Enters a client, which is within its handshake. `None` if the listener is stopping already.
+    pub fn enter(mut self, member: Arc<dyn Stop>) -> Option<Guard> {
+        let guard = self.0.as_ref()?.enter(member)?;
+        // The guard has the place from here on.
+        self.0 = None;
+        Some(guard)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(register) = self.0.take() {
+            register.release(true, true);
+        }
+    }
+}
+
+impl Guard {
+    /// The handshake is over: the connection is open.
+    pub fn opened(&mut self) {
+        if std::mem::replace(&mut self.is_handshake, false) {
+            self.register.release(true, false);
+        }
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         let mut state = self.register.state();
@@ -234,6 +338,7 @@ impl Drop for Guard {
         self.register.0.changed.notify_all();
         let mut unwinding = Unwinding::default();
         unwinding.run(|| drop(member));
+        unwinding.run(|| self.register.release(self.is_handshake, true));
         wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));
         unwinding.resume();
     }

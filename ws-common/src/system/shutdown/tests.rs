@@ -21,7 +21,7 @@ impl Nosy {
         if let Some(register) = self.register.upgrade() {
             let register = Shutdown(register);
             register.is_stopping();
-            drop(register.enter(Recorder::new()));
+            drop(register.take_place().expect("no limit").enter(Recorder::new()));
         }
     }
 }
@@ -78,7 +78,7 @@ fn a_departed_client_leaves_nothing_behind() {
         let mut accepting = register.stopping();
         assert_eq!(poll(&mut accepting, &task), Poll::Pending);
         assert_eq!(poll(&mut listening, &task), Poll::Pending);
-        let guard = register.enter(Recorder::new());
+        let guard = register.take_place().expect("no limit").enter(Recorder::new());
         let mut emptying = register.empty();
         assert_eq!(poll(&mut emptying, &task), Poll::Pending);
         drop((emptying, guard, accepting));
@@ -91,7 +91,7 @@ fn a_departed_client_leaves_nothing_behind() {
 #[test]
 fn a_waker_may_call_the_register_when_it_is_woken_replaced_or_dropped() {
     let register = Shutdown::default();
-    let guard = register.enter(Recorder::new());
+    let guard = register.take_place().expect("no limit").enter(Recorder::new());
     for mut waiting in [register.stopping(), register.empty()] {
         for _ in 0..3 {
             assert_eq!(poll(&mut waiting, &Nosy::new(&register, false).into()), Poll::Pending);
@@ -115,7 +115,10 @@ fn a_waker_may_call_the_register_when_it_is_woken_replaced_or_dropped() {
 fn a_waker_that_panics_keeps_no_other_from_being_woken() {
     let register = Shutdown::default();
     let recorders = [Recorder::new(), Recorder::new()];
-    let mut guards: Vec<_> = recorders.iter().map(|recorder| register.enter(recorder.clone())).collect();
+    let mut guards: Vec<_> = recorders
+        .iter()
+        .map(|recorder| register.take_place().expect("no limit").enter(recorder.clone()))
+        .collect();
     let nosy: Vec<_> = (0..6).map(|i| Nosy::new(&register, i % 3 == 0)).collect();
     let mut waiting: Vec<_> =
         (0..6).map(|i| if i < 3 { register.stopping() } else { register.empty() }).collect();
@@ -147,12 +150,12 @@ fn every_connection_has_the_wish_before_the_first_is_nudged_and_abort_reaches_al
     let recorders: Vec<_> = (0..10).map(|_| Recorder::new()).collect();
     let guards: Vec<_> = (0..11)
         .map(|i| match recorders.get(i) {
-            Some(recorder) => register.enter(recorder.clone()),
-            None => register.enter(Arc::new(Judge(recorders.clone()))),
+            Some(recorder) => register.take_place().expect("no limit").enter(recorder.clone()),
+            None => register.take_place().expect("no limit").enter(Arc::new(Judge(recorders.clone()))),
         })
         .collect();
     assert!(catch_unwind(AssertUnwindSafe(|| register.begin())).is_err());
-    assert!(register.enter(Recorder::new()).is_none());
+    assert!(register.take_place().expect("no limit").enter(Recorder::new()).is_none());
     assert!(catch_unwind(AssertUnwindSafe(|| register.abort())).is_err());
     for recorder in recorders {
         assert_eq!(recorder.seen(), [Some(Stopping::Close), None, Some(Stopping::Abort), None]);
@@ -160,4 +163,37 @@ fn every_connection_has_the_wish_before_the_first_is_nudged_and_abort_reaches_al
     drop(guards);
     assert_eq!(register.abort(), 0);
     assert!(register.wait_empty(Duration::ZERO));
+}
+
+#[test]
+fn a_place_is_taken_until_its_client_has_opened_or_gone() {
+    let register = Shutdown::new(Limits { handshakes: 2, connections: 3 });
+    let task = Nosy::new(&Shutdown::default(), false);
+    let waker = Waker::from(task.clone());
+    let enter = || register.take_place().expect("room").enter(Recorder::new()).expect("not stopping");
+    let is_full = || register.take_place().is_none();
+    let (mut first, second) = (enter(), register.take_place().expect("room"));
+    assert!(is_full(), "two handshakes");
+    let mut room = register.room();
+    assert_eq!(poll(&mut room, &waker), Poll::Pending);
+    first.opened();
+    first.opened();
+    assert_eq!(task.woken.load(SeqCst), 1);
+    assert_eq!(poll(&mut room, &waker), Poll::Ready(()));
+    let mut third = enter();
+    third.opened();
+    assert!(is_full(), "three connections");
+    assert_eq!(poll(&mut room, &waker), Poll::Pending);
+    drop(first);
+    assert_eq!(task.woken.load(SeqCst), 2);
+    let fourth = enter();
+    assert!(is_full());
+    drop((second, fourth));
+    assert_eq!(poll(&mut room, &waker), Poll::Ready(()));
+    let (_fifth, sixth) = (enter(), register.take_place().expect("room"));
+    assert_eq!(poll(&mut room, &waker), Poll::Pending);
+    register.begin();
+    assert_eq!(task.woken.load(SeqCst), 3, "there will be no room");
+    assert_eq!(poll(&mut room, &waker), Poll::Ready(()));
+    assert!(sixth.enter(Recorder::new()).is_none());
 }
