@@ -351,13 +351,15 @@ impl SharedClient {
     }
 
     fn opened(&self, attempt: u64, opened: Result<Connected<TcpStream>, ConnectError>) {
+        // Before the lock, because it is a system call.
+        let random = random().map_err(ConnectError::Local);
         self.change(|session, now| {
             if lock(&self.errand).attempt != attempt {
                 return;
             }
             let taken = opened.and_then(|reached| {
                 let local = reached.transport.local_addr()?;
-                let random = random().map_err(ConnectError::Local)?;
+                let random = random?;
                 if session.opened(&reached.route, reached.peer, local, random, now) {
                     self.driver.transport.connect(reached.transport);
                 } else {
