@@ -52,7 +52,7 @@ impl Proxy {
     ///
     /// There is no proxy for what `NO_PROXY` lists, separated by commas or spaces:
     ///
-    /// | Entry | What it stands for |
+    /// | NoProxyEntry | What it stands for |
     /// | --- | --- |
     /// | `example.com`, `.example.com`, `*.example.com` | this name and all that end in `.example.com` |
     /// | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | this address |
@@ -127,14 +127,14 @@ impl fmt::Debug for Environment {
 }
 
 fn is_exempt(target: &Target, list: &str) -> bool {
-    let mut entries = list.split([',', ' ', '\t', '\n']).filter_map(Entry::parse);
+    let mut entries = list.split([',', ' ', '\t', '\n']).filter_map(NoProxyEntry::parse);
     entries.any(|entry| {
         entry.hosts.contains(target.host()) && entry.port.is_none_or(|port| port == target.port())
     })
 }
 
 /// What an entry of `NO_PROXY` stands for.
-struct Entry {
+struct NoProxyEntry {
     hosts: Hosts,
     port: Option<u16>,
 }
@@ -147,7 +147,7 @@ enum Hosts {
     Range(IpAddr, u32),
 }
 
-impl Entry {
+impl NoProxyEntry {
     fn parse(text: &str) -> Option<Self> {
         if let Some(hosts) = Hosts::parse(text) {
             return Some(Self { hosts, port: None });

@@ -9,7 +9,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{Response, TransportError};
 
 use crate::http_status::is_transient_status;
-use crate::phase::{ConnectTimeout, Phase, write_failures, write_timeout};
+use crate::phase::{ConnectTimeout, OpenPhase, write_failures, write_timeout};
 use crate::tls::{TlsError, write_tls};
 pub use url::ProxyUrlError;
 
@@ -243,11 +243,13 @@ impl std::error::Error for ProxyError {
 
 impl ProxyError {
     /// In which phase of opening it happened.
-    pub(crate) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> OpenPhase {
         match self {
-            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => Phase::Resolve,
-            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => Phase::Connect,
-            _ => Phase::Proxy,
+            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => OpenPhase::Resolve,
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => {
+                OpenPhase::Connect
+            }
+            _ => OpenPhase::Proxy,
         }
     }
 

@@ -170,9 +170,9 @@ impl Life {
     }
 
     fn reach(&mut self, options: &ConnectOptions) -> Result<(Route, Far), ws_common::ConnectError> {
-        let mut reach = Connector::new(options, self.now);
+        let mut connector = Connector::new(options, self.now);
         loop {
-            match reach.poll(self.now) {
+            match connector.poll(self.now) {
                 ConnectorStep::Resolve { host, port } => {
                     self.steps.push(format!("resolve {host}:{port}"));
                     let own = self.names.iter().find(|(name, _)| *name == host);
@@ -181,12 +181,12 @@ impl Life {
                         None => (1..=self.addresses).map(|n| ([192, 0, 2, n], port).into()).collect(),
                     };
                     self.names.extend(self.rebinds.take_if(|(name, _)| *name == host));
-                    reach.handle_addresses(Ok(all));
+                    connector.handle_addresses(Ok(all));
                 }
                 ConnectorStep::Dial { attempt, address, .. } => {
                     self.steps.push(format!("dial {address}"));
                     let far = (self.plan)(self.attempts).ok_or_else(|| io::Error::other("refused"));
-                    reach.handle_result(attempt, far);
+                    connector.handle_result(attempt, far);
                 }
                 ConnectorStep::Wait(_) => panic!("there is nothing to wait for"),
                 ConnectorStep::Done(reached) => {

@@ -36,13 +36,13 @@ pub(crate) fn address(text: &str) -> SocketAddr {
 
 /// The way that these options lead, where every name is 192.0.2.1.
 pub(crate) fn route(options: &ConnectOptions) -> Route {
-    let mut reach = Connector::new(options, at(0));
+    let mut connector = Connector::new(options, at(0));
     loop {
-        match reach.poll(at(0)) {
+        match connector.poll(at(0)) {
             ConnectorStep::Resolve { port, .. } => {
-                reach.handle_addresses(Ok(vec![SocketAddr::new([192, 0, 2, 1].into(), port)]));
+                connector.handle_addresses(Ok(vec![SocketAddr::new([192, 0, 2, 1].into(), port)]));
             }
-            ConnectorStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
+            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Wait(_) => panic!("there is nothing to wait for"),
             ConnectorStep::Done(reached) => return reached.unwrap().route,
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ws_common::{
     ConnectOptions,
     reconnect::Reconnect,
-    session::{ClientBuilder, Status},
+    session::{ClientBuilder, ClientStatus},
 };
 use ws_core::Config;
 
@@ -139,7 +139,7 @@ fn redirects_have_one_time_to_open() {
     let mut sim =
         Sim::new(client().max_redirects(9).reconnect(Reconnect::never()), [to("/a"), Plan::BlackHole]);
     sim.advance(ms(9_999));
-    assert_eq!(sim.session.status(), Status::Connecting);
+    assert_eq!(sim.session.status(), ClientStatus::Connecting);
     sim.advance(ms(1));
     sim.settle();
     sim.expect(&["connected", "error connect", "closed 1006 broken us"]);
@@ -153,7 +153,7 @@ fn redirects_have_one_time_to_open() {
     let mut sim = Sim::new(client().max_redirects(99).reconnect(Reconnect::never()), []);
     sim.then = slow;
     sim.advance(secs(11));
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     let trace = sim.trace();
     assert_eq!(trace.iter().filter(|event| event.starts_with("closed")).count(), 1, "{trace:?}");
 }

@@ -12,11 +12,11 @@ use ws_core::bytes::Bytes;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
-    /// What should be PEM is not.
+    /// The text is not PEM.
     Pem(rustls::pki_types::pem::Error),
-    /// There is no certificate in what should hold one.
+    /// The text holds no certificate.
     NoCertificate,
-    /// There is no private key in what should hold one.
+    /// The text holds no private key.
     NoKey,
     /// This is neither a host name nor an address.
     Name(String),
@@ -199,7 +199,7 @@ impl TlsError {
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
-    /// Hands a failure of the transport to `judge`. Returns all others, and those that it returns.
+    /// Hands a failure of the transport to `judge`. Returns every other failure, and a failure that `judge` hands back.
     pub(crate) fn try_transport<T>(
         self,
         judge: impl FnOnce(TransportError) -> Result<T, TransportError>,
