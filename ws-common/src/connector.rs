@@ -1,7 +1,7 @@
 //! From options to a connected transport.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ws_core::Instant;
 
@@ -9,7 +9,7 @@ use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
-use crate::target::{Host, TargetError, is_unspecified};
+use crate::target::{Host, TargetError, is_private, is_unspecified};
 use crate::trace::ConnectSpans;
 
 /// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
@@ -24,6 +24,8 @@ pub struct Connector<T> {
     route: Route,
     /// The addresses to dial after all others.
     last: Vec<SocketAddr>,
+    /// A redirect came from a public address: private addresses of the target are passed over.
+    is_public_only: bool,
     stage: ConnectStage<T>,
     trace: ConnectSpans,
 }
@@ -106,6 +108,15 @@ impl Route {
         Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
     }
 
+    /// The address of the server that a transport to `peer` leads to. `None` if only the proxy knows it.
+    pub(crate) fn server_address(&self, peer: SocketAddr) -> Option<IpAddr> {
+        match (&self.proxy, &self.host) {
+            (None, _) => Some(peer.ip()),
+            (Some(_), Host::Address(address)) => Some(*address),
+            (Some(_), Host::Name(_)) => None,
+        }
+    }
+
     /// The addresses that decide whether a transport to `peer` is of use: its own, and the one that a proxy is asked for.
     pub(crate) fn addresses(&self, peer: SocketAddr) -> Vec<SocketAddr> {
         match (&self.proxy, &self.host) {
@@ -130,6 +141,7 @@ impl<T> Connector<T> {
             deadline: now + options.open_timeout,
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
+            is_public_only: options.is_public_only(),
             stage: ConnectStage::Over,
             trace: ConnectSpans::new(),
         };
@@ -248,6 +260,8 @@ impl<T> Connector<T> {
         let &ConnectStage::Resolving(whose, Asked::Yes) = &self.stage else { return };
         self.trace.resolved(&result);
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
+        let is_target = self.proxy(whose).is_none();
+        let result = if self.is_public_only && is_target { result.and_then(public) } else { result };
         let addresses = result.and_then(|addresses| {
             let first = addresses.iter().min_by_key(|address| self.failed_at(address)).copied();
             first.map(|first| (first, addresses)).ok_or_else(none)
@@ -293,5 +307,18 @@ impl<T> Connector<T> {
             Host::Name(name) => (name, port),
             Host::Address(_) => unreachable!("only names are resolved"),
         }
+    }
+}
+
+/// The public ones of a name's addresses, to which a redirect from a public address may lead.
+fn public(addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+    let (private, public): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| is_private(address.ip()));
+    match private.first() {
+        Some(first) if public.is_empty() => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{} is private, and a redirect from a public address does not lead there", first.ip()),
+        )),
+        _ => Ok(public),
     }
 }

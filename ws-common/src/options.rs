@@ -2,6 +2,7 @@
 
 mod accept;
 mod named;
+mod redirect;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use ws_core::{ClientRequest, Config, InvalidHeader};
 use crate::error::ConnectError;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
 use crate::system::socket::SocketOptions;
-use crate::target::{Target, TargetError};
+use crate::target::Target;
 use crate::tls::{self, TlsConnector};
 
 pub use accept::AcceptOptions;
@@ -50,6 +51,8 @@ pub struct ConnectOptions {
     tls: Option<TlsConnector>,
     proxy: ProxyChoice,
     proxy_tls: Option<TlsConnector>,
+    /// A redirect came from a public address, so that private addresses of the target are passed over.
+    is_public_only: bool,
 }
 
 /// Which proxy there is to be.
@@ -79,6 +82,7 @@ impl ConnectOptions {
             tls: None,
             proxy: ProxyChoice::None,
             proxy_tls: None,
+            is_public_only: false,
         })
     }
 
@@ -305,33 +309,6 @@ impl ConnectOptions {
             }
             proxy => Ok(proxy),
         }
-    }
-
-    /// Where a redirect leads: the same options for another URL, which may be relative to this one.
-    ///
-    /// To another origin, of the header fields only `User-Agent` and `Origin` go along, since any other may hold a secret
-    /// that is meant for the first server, and so may a subprotocol. Nor does an address or a TLS name that was set apart from the URL,
-    /// nor a certificate of the client, nor the permission to accept any certificate. A user name and a password in `location` are
-    /// ignored, because they are the redirecting server's choice. Never from `wss` to `ws`.
-    pub(crate) fn redirected(&self, location: &str) -> Result<Self, ConnectError> {
-        let target = self.target.join(location)?;
-        if self.target.is_secure() && !target.is_secure() {
-            return Err(ConnectError::Url(TargetError::Scheme("ws".into())));
-        }
-        if target.is_secure() && !tls::IS_SUPPORTED {
-            return Err(ConnectError::TlsUnsupported);
-        }
-        let is_same = self.target.is_same_origin(&target);
-        let keep = |name: &str| {
-            is_same || ["User-Agent", "Origin"].iter().any(|kept| name.eq_ignore_ascii_case(kept))
-        };
-        let request = self.request.redirected(&target.host_field(), target.path_and_query(), keep)?;
-        let addresses = if is_same { self.addresses.clone() } else { Vec::new() };
-        let tls = match &self.tls {
-            Some(tls) if !is_same => tls.for_other_origin(),
-            tls => tls.clone(),
-        };
-        Ok(Self { target, request, addresses, tls, ..self.clone() })
     }
 }
 

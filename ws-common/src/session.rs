@@ -144,6 +144,8 @@ struct Attempt {
     deadline: Instant,
     /// Redirects that were followed.
     redirects: u32,
+    /// Whether the server has a private, loopback or link-local address. `false` if only the proxy knows the address.
+    is_private: bool,
     /// The addresses that the transport leads to, once it is up.
     addresses: Vec<Candidate>,
 }

@@ -135,6 +135,17 @@ pub(crate) fn is_unspecified(address: IpAddr) -> bool {
     }
 }
 
+/// Whether an address belongs to a private network, to a link or to this machine: RFC 1918, RFC 3927, RFC 4193, loopback and
+/// link-local addresses.
+pub(crate) fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
+        }
+    }
+}
+
 fn authorization(url: &Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;

@@ -351,13 +351,15 @@ impl SharedClient {
     }
 
     fn opened(&self, attempt: u64, opened: Result<Connected<TcpStream>, ConnectError>) {
+        // Before the lock, because it is a system call.
+        let random = random().map_err(ConnectError::Local);
         self.change(|session, now| {
             if lock(&self.errand).attempt != attempt {
                 return;
             }
             let taken = opened.and_then(|connected| {
                 let local = connected.transport.local_addr()?;
-                let random = random().map_err(ConnectError::Local)?;
+                let random = random?;
                 if session.opened(&connected.route, connected.peer, local, random, now) {
                     self.driver.transport.connect(connected.transport);
                 } else {

@@ -13,6 +13,7 @@ use super::{Action, Session, SessionState};
 use crate::client_upgrade::ClientUpgrade;
 use crate::connector::Route;
 use crate::error::{ConnectError, OpenPhase};
+use crate::target::is_private;
 
 /// A driver keeps the time to open, and knows in which phase it passes. So much later the session does without it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -51,6 +52,7 @@ impl Session {
         else {
             return false;
         };
+        attempt.is_private = route.server_address(peer).is_some_and(is_private);
         attempt.addresses = Candidate::all(route, attempt.options.target(), peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
         let options = attempt.options.clone().max_send_buffer(usize::MAX);

@@ -207,7 +207,9 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// To another origin (scheme, host and port), only the header fields `User-Agent` and `Origin` go along. Other header fields,
     /// subprotocols, the addresses and the TLS name that were set, the client's certificate and the permission to accept any certificate
     /// stay behind. A client that [requires a subprotocol](Self::require_subprotocol) does not follow a redirect to another origin. User
-    /// name and password in a `Location` are ignored. A `rustls::ClientConfig` of the program applies to every origin, except for
+    /// name and password in a `Location` are ignored. A redirect from a public address does not lead to a private, loopback or
+    /// link-local one, unless the program [has set it](Self::address). An address that only a proxy knows counts as public, and a name
+    /// that only a proxy resolves is not checked. A `rustls::ClientConfig` of the program applies to every origin, except for
     /// its client certificate.
     #[must_use]
     pub fn max_redirects(self, redirects: u32) -> Self {

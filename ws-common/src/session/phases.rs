@@ -38,7 +38,7 @@ impl Session {
     /// Opens the first transport of an attempt; redirects may lead to others.
     pub(super) fn dial_first(&mut self, options: ConnectOptions) {
         let deadline = self.now + options.open_timeout;
-        self.dial(Attempt { options, deadline, redirects: 0, addresses: Vec::new() });
+        self.dial(Attempt { options, deadline, redirects: 0, is_private: false, addresses: Vec::new() });
     }
 
     fn dial(&mut self, attempt: Attempt) {
@@ -55,7 +55,8 @@ impl Session {
             && let Some(options) = self.redirect(attempt, &error)
         {
             let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
-            return self.dial(Attempt { options, deadline, redirects, addresses: Vec::new() });
+            let addresses = Vec::new();
+            return self.dial(Attempt { options, deadline, redirects, is_private: false, addresses });
         }
         if let SessionState::Handshaking(attempt, _) = &self.state {
             self.failed_addresses.failed(&attempt.addresses);
@@ -74,6 +75,7 @@ impl Session {
             return None;
         }
         let options = attempt.options.redirected(rejected.response.headers().get("Location")?).ok()?;
+        let options = if attempt.is_private { options } else { options.public_only()? };
         Some(options.open_timeout(attempt.deadline - self.now))
     }
 

@@ -1,6 +1,7 @@
 //! A client that stays connected, in virtual time: it is given a transport whenever it asks for one.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ws_common::{
@@ -34,6 +35,10 @@ pub(crate) struct Life {
     attempts: usize,
     /// The number of addresses that each name has.
     pub(crate) addresses: u8,
+    /// Names with addresses of their own.
+    pub(crate) names: Vec<(&'static str, Vec<IpAddr>)>,
+    /// A name that has other addresses once it was resolved.
+    pub(crate) rebinds: Option<(&'static str, Vec<IpAddr>)>,
 }
 
 /// A client without pings of its own, so that only what a test does happens.
@@ -59,6 +64,8 @@ impl Life {
             has_given_up: false,
             attempts: 0,
             addresses: 1,
+            names: Vec::new(),
+            rebinds: None,
         }
     }
 
@@ -168,8 +175,13 @@ impl Life {
             match connector.poll(self.now) {
                 ConnectorStep::Resolve { host, port } => {
                     self.steps.push(format!("resolve {host}:{port}"));
-                    let all = (1..=self.addresses).map(|n| ([192, 0, 2, n], port).into());
-                    connector.handle_addresses(Ok(all.collect()));
+                    let own = self.names.iter().find(|(name, _)| *name == host);
+                    let all = match own {
+                        Some((_, addresses)) => addresses.iter().map(|&ip| (ip, port).into()).collect(),
+                        None => (1..=self.addresses).map(|n| ([192, 0, 2, n], port).into()).collect(),
+                    };
+                    self.names.extend(self.rebinds.take_if(|(name, _)| *name == host));
+                    connector.handle_addresses(Ok(all));
                 }
                 ConnectorStep::Dial { attempt, address, .. } => {
                     self.steps.push(format!("dial {address}"));

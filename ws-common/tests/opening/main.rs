@@ -3,6 +3,7 @@
 
 mod connector;
 mod far;
+mod inward;
 mod late;
 mod life;
 mod proxied;

@@ -30,7 +30,7 @@ use super::{ALPN, pem, provider};
 /// Who needs more brings a [`rustls::ClientConfig`] of their own: [`TlsConnector::from`].
 #[derive(Default)]
 pub struct TlsOptions {
-    /// Roots instead of those of the platform.
+    /// Root certificates that replace the platform's.
     roots: Option<RootCertStore>,
     accepts_any_certificate: bool,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
@@ -77,7 +77,7 @@ impl TlsOptions {
         Ok(self)
     }
 
-    /// Believes every server, so that whoever is in between can read and change everything. For tests.
+    /// Accepts every certificate, so that a stranger between client and server can read and change everything. For tests.
     ///
     /// The permission ends with the origin of the URL: a redirect to another origin is verified with the platform's authorities.
     /// Together with [`ca`](Self::ca) or `webpki_roots`, in either order, [`build`](Self::build) fails.
