@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_async_core::{
-    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle,
-    Incoming, Listener, Resolve, Runtime, WebSocket,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle, Incoming,
+    Listener, Resolve, Runtime, WebSocket,
 };
 
 use crate::args::Stay;
@@ -141,14 +141,11 @@ async fn serve<E: Executor>(port: u16, options: AcceptOptions) -> io::Result<()>
     let listener = Listener::<E::Runtime>::from_listener(listener, options);
     println!("listening on {}", listener.local_addr()?);
     loop {
-        match listener.accept().await {
-            Ok((incoming, _)) => E::spawn(async {
-                // A client that leaves is nobody's concern.
-                let _ = echo(incoming).await;
-            }),
-            Err(AcceptError::Io(_)) => sleep::<E::Runtime>(Duration::from_millis(50)).await,
-            Err(error) => return Err(io::Error::other(error)),
-        }
+        let (incoming, _) = listener.accept().await.map_err(io::Error::other)?;
+        E::spawn(async {
+            // A client that leaves is nobody's concern.
+            let _ = echo(incoming).await;
+        });
     }
 }
 

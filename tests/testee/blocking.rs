@@ -2,11 +2,10 @@
 
 use std::net::TcpListener;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ws_blocking::{
-    AcceptError, AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Handle, Listener,
-    WebSocket,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Handle, Listener, WebSocket,
 };
 
 use crate::args::Stay;
@@ -40,19 +39,14 @@ pub(crate) fn serve(port: u16, options: AcceptOptions) -> std::io::Result<()> {
     let listener = Listener::from_listener(TcpListener::bind(("127.0.0.1", port))?, options);
     println!("listening on {}", listener.local_addr()?);
     loop {
-        match listener.accept() {
-            Ok((incoming, _)) => {
-                thread::spawn(move || {
-                    let (mut ws, _) = incoming.accept().ok()?;
-                    while let Some(message) = ws.recv().ok()? {
-                        ws.send(message).ok()?;
-                    }
-                    Some(())
-                });
+        let (incoming, _) = listener.accept().map_err(std::io::Error::other)?;
+        thread::spawn(move || {
+            let (mut ws, _) = incoming.accept().ok()?;
+            while let Some(message) = ws.recv().ok()? {
+                ws.send(message).ok()?;
             }
-            Err(AcceptError::Io(_)) => thread::sleep(Duration::from_millis(50)),
-            Err(error) => return Err(std::io::Error::other(error)),
-        }
+            Some(())
+        });
     }
 }
 

@@ -83,7 +83,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
         let error = match decided {
             Ok(accept) if !is_stopping(signal) => {
-                let driver = driver.change(|accepting, now| accepting.accept(&accept, now))?;
+                let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
                 let mut socket = Socket::new(self.transport, driver, self.listener);
                 let begin = socket.driver.machine.outbound().written();
                 // The client waits for the response. Whether it still does shows when the connection is used.

@@ -1,14 +1,16 @@
 //! A TCP listener whose connections can be stopped together.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use std::{fmt, io};
 
-use ws_common::{AcceptError, AcceptOptions, system::shutdown::Shutdown};
+use ws_common::sync::{Mutex, lock};
+use ws_common::system::{accept::AcceptRetry, shutdown::Shutdown, shutdown::Waiting};
+use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
 
 use crate::accept::Incoming;
@@ -24,11 +26,13 @@ pub struct Listener<R: Runtime> {
     listener: R::TcpListener,
     options: AcceptOptions,
     shutdown: Shutdown,
+    clock: Clock<R>,
+    retry: Mutex<AcceptRetry>,
 }
 
 impl<R: Runtime> Listener<R> {
     /// Listens on `address`; port 0 lets the system choose one.
-    pub async fn bind<A>(address: A) -> std::io::Result<Self>
+    pub async fn bind<A>(address: A) -> io::Result<Self>
     where
         R: Resolve<A>,
     {
@@ -38,29 +42,81 @@ impl<R: Runtime> Listener<R> {
 
     /// Takes over a listener that was set up elsewhere, with options for every connection.
     pub fn from_listener(listener: R::TcpListener, options: AcceptOptions) -> Self {
-        Self { listener, options, shutdown: Shutdown::default() }
+        let (shutdown, retry) = (Shutdown::default(), Mutex::default());
+        Self { listener, options, shutdown, clock: Clock::start(), retry }
     }
 
     /// The address that it listens on.
-    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
         R::listening_addr(&self.listener)
     }
 
-    /// The next client, and its address. An error of the system, such as too many open files, may pass: wait a moment and go
-    /// on. [`AcceptError::Shutdown`] once the listener is shutting down. Cancel safe.
+    /// Accepts the next client, and gives its address. Several tasks may wait at the same time.
+    ///
+    /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
+    /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
+    /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
+    /// most once in 50 ms.
+    ///
+    /// Cancel safe: no client is lost, and the next call continues a pause.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause. [`AcceptError::Io`] if the listening socket
+    /// can never accept, for example because it does not listen.
     pub async fn accept(&self) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
-        let mut accept = pin!(R::accept(&self.listener));
         let mut stopping = self.shutdown.stopping();
-        let (transport, address) = poll_fn(|cx| {
-            if Pin::new(&mut stopping).poll(cx).is_ready() {
+        loop {
+            if let Some(until) = self.paused_until() {
+                if self.clock.until(until, &mut stopping).await.is_some() {
+                    return Err(AcceptError::Shutdown);
+                }
+                continue;
+            }
+            let accepted = self.accept_transport(&mut stopping).await?;
+            let now = self.clock.now();
+            match accepted {
+                Ok((transport, address)) => match self.set_options(&transport) {
+                    Ok(()) => {
+                        lock(&self.retry).handle_client();
+                        return self.enter(transport, address);
+                    }
+                    Err(error) => lock(&self.retry).handle_client_error(&error, now),
+                },
+                Err(error) => lock(&self.retry).handle_error(error, now).map_err(AcceptError::Io)?,
+            }
+            yield_now().await;
+        }
+    }
+
+    fn paused_until(&self) -> Option<Instant> {
+        lock(&self.retry).paused_until(self.clock.now())
+    }
+
+    async fn accept_transport(
+        &self,
+        stopping: &mut Waiting<'_>,
+    ) -> Result<io::Result<(R::TcpStream, SocketAddr)>, AcceptError> {
+        let mut accept = pin!(R::accept(&self.listener));
+        poll_fn(|cx| {
+            if Pin::new(&mut *stopping).poll(cx).is_ready() {
                 return Poll::Ready(Err(AcceptError::Shutdown));
             }
-            accept.as_mut().poll(cx).map_err(AcceptError::Io)
+            accept.as_mut().poll(cx).map(Ok)
         })
-        .await?;
-        if let Some(socket) = R::socket(&transport) {
-            self.options.socket_options().accepted(&socket).map_err(AcceptError::Io)?;
-        }
+        .await
+    }
+
+    fn set_options(&self, transport: &R::TcpStream) -> io::Result<()> {
+        let socket = R::socket(transport);
+        socket.map_or(Ok(()), |socket| self.options.socket_options().accepted(&socket))
+    }
+
+    fn enter(
+        &self,
+        transport: R::TcpStream,
+        address: SocketAddr,
+    ) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
         let mut incoming = Incoming::new(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
         let guard = self.shutdown.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
@@ -80,6 +136,19 @@ impl<R: Runtime> Listener<R> {
             None => self.shutdown.abort(),
         }
     }
+}
+
+/// Lets other tasks run, however many clients in a row are skipped.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl<R: Runtime> fmt::Debug for Listener<R> {

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_common::sync::atomic::{AtomicUsize, Ordering};
-use ws_common::{AcceptError, AcceptOptions, system::shutdown::Shutdown};
+use ws_common::sync::{Mutex, lock};
+use ws_common::system::{accept::AcceptRetry, shutdown::Shutdown};
+use ws_common::{AcceptError, AcceptOptions};
+use ws_core::Instant;
 
 use crate::accept::Incoming;
+use crate::clock::{self, Clock};
 use crate::signal::Signal;
 
 /// How long a connection to ourselves may take.
@@ -23,8 +27,11 @@ pub struct Listener {
     listener: TcpListener,
     options: AcceptOptions,
     shutdown: Shutdown,
-    /// How many threads are in `accept`.
+    /// Number of threads that are in accept(2).
     accepting: AtomicUsize,
+    /// The epoch of `retry`.
+    start: Clock,
+    retry: Mutex<AcceptRetry>,
 }
 
 impl Listener {
@@ -35,7 +42,8 @@ impl Listener {
 
     /// Takes over a listener that was set up elsewhere, in blocking mode, with options for every connection.
     pub fn from_listener(listener: TcpListener, options: AcceptOptions) -> Self {
-        Self { listener, options, shutdown: Shutdown::default(), accepting: AtomicUsize::new(0) }
+        let (shutdown, retry) = (Shutdown::default(), Mutex::default());
+        Self { listener, options, shutdown, accepting: AtomicUsize::new(0), start: clock::now(), retry }
     }
 
     /// The address that it listens on.
@@ -43,11 +51,50 @@ impl Listener {
         self.listener.local_addr()
     }
 
-    /// The next client, and its address. An error of the system, such as too many open files, may pass: wait a moment and go
-    /// on. [`AcceptError::Shutdown`] once the listener is shutting down. Several threads may wait at the same time.
+    /// Accepts the next client, and gives its address. Several threads may wait at the same time.
+    ///
+    /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
+    /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
+    /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
+    /// most once in 50 ms.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause. [`AcceptError::Io`] if the listening socket
+    /// can never accept, for example because it is in non-blocking mode.
     pub fn accept(&self) -> Result<(Incoming, SocketAddr), AcceptError> {
-        let (transport, address) = self.accept_tcp()?;
-        self.options.socket_options().accepted(&transport).map_err(AcceptError::Io)?;
+        loop {
+            let paused_until = lock(&self.retry).paused_until(self.now());
+            if let Some(until) = paused_until {
+                if self.shutdown.wait_stopping(until - self.now()) {
+                    return Err(AcceptError::Shutdown);
+                }
+                continue;
+            }
+            let accepted = self.accept_tcp()?;
+            let now = self.now();
+            match accepted {
+                Ok((transport, address)) => match self.options.socket_options().accepted(&transport) {
+                    Ok(()) => {
+                        lock(&self.retry).handle_client();
+                        return self.enter(transport, address);
+                    }
+                    Err(error) => lock(&self.retry).handle_client_error(&error, now),
+                },
+                Err(error) => lock(&self.retry).handle_error(error, now).map_err(AcceptError::Io)?,
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::since_epoch(clock::since(self.start))
+    }
+
+    fn enter(
+        &self,
+        transport: TcpStream,
+        address: SocketAddr,
+    ) -> Result<(Incoming, SocketAddr), AcceptError> {
         let mut incoming = Incoming::new(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
         let guard = self.shutdown.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
@@ -55,14 +102,11 @@ impl Listener {
         Ok((incoming, address))
     }
 
-    fn accept_tcp(&self) -> Result<(TcpStream, SocketAddr), AcceptError> {
+    fn accept_tcp(&self) -> Result<io::Result<(TcpStream, SocketAddr)>, AcceptError> {
         // Counted before the question whether to stop, so that whoever stops us either sees us or is seen.
         self.accepting.fetch_add(1, Ordering::SeqCst);
-        let accepted = if self.shutdown.is_stopping() {
-            Err(AcceptError::Shutdown)
-        } else {
-            self.listener.accept().map_err(AcceptError::Io)
-        };
+        let accepted =
+            if self.shutdown.is_stopping() { Err(AcceptError::Shutdown) } else { Ok(self.listener.accept()) };
         let others = self.accepting.fetch_sub(1, Ordering::SeqCst) - 1;
         if !self.shutdown.is_stopping() {
             return accepted;
@@ -98,5 +142,36 @@ impl Listener {
             _ => {}
         }
         let _ = TcpStream::connect_timeout(&address, WAKE_TIMEOUT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind::OutOfMemory;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_shutdown_ends_a_pause_at_once() {
+        let listener = Arc::new(Listener::bind("127.0.0.1:0").unwrap());
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // As if the system had failed to accept in an hour from now.
+        let later = Instant::since_epoch(Duration::from_secs(3600));
+        lock(&listener.retry).handle_error(OutOfMemory.into(), later).unwrap();
+        let accepting = listener.clone();
+        let accepting = thread::spawn(move || accepting.accept().err());
+        thread::sleep(Duration::from_millis(100));
+        assert!(!accepting.is_finished(), "it pauses, though a client waits");
+        assert_eq!(listener.shutdown(Duration::from_secs(60)), 0);
+        assert!(matches!(accepting.join().unwrap(), Some(AcceptError::Shutdown)));
+    }
+
+    #[test]
+    fn an_error_of_the_listening_socket_is_returned() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let error = Listener::from_listener(socket, AcceptOptions::default()).accept().err();
+        assert!(matches!(&error, Some(AcceptError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
     }
 }

@@ -1,7 +1,8 @@
-//! The parts that touch the operating system: socket options, random numbers, the buffer pool of a thread, and the shutdown of a
-//! listener, which waits and reads the clock. Everything outside this module is pure: bytes and time go in, events and bytes come
+//! The parts that touch the operating system: socket options, random numbers, the errors of accept(2), the buffer pool of a thread,
+//! and the shutdown of a listener, which waits and reads the clock. Everything outside this module is pure: bytes and time go in, events and bytes come
 //! out.
 
+pub mod accept;
 pub mod buffer_pool;
 pub mod shutdown;
 pub mod socket;

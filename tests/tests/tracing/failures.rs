@@ -1,5 +1,9 @@
 //! How a phase fails is told in its span, without what quotes the peer.
 
+use std::io;
+use std::time::Duration;
+
+use ws_common::system::accept::AcceptRetry;
 use ws_common::{
     AcceptOptions, ClientUpgrade, ConnectOptions, ServerUpgrade,
     connector::{Connected, Connector, ConnectorStep, Route},
@@ -63,13 +67,13 @@ fn a_request_without_tls_is_not_quoted_where_there_should_be_some() {
 
 /// A transport to the proxy, as a driver would find one.
 fn reached(options: &ConnectOptions) -> Connected<()> {
-    let mut reach = Connector::new(options, NOW);
+    let mut connector = Connector::new(options, NOW);
     loop {
-        match reach.poll(NOW) {
+        match connector.poll(NOW) {
             ConnectorStep::Resolve { port, .. } => {
-                reach.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
+                connector.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
             }
-            ConnectorStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
+            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Done(reached) => return reached.unwrap(),
             ConnectorStep::Wait(_) => unreachable!("every step was done"),
         }
@@ -117,14 +121,16 @@ fn a_proxy_that_refuses_says_why() {
 fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
     let options = ConnectOptions::new("ws://example.com/").unwrap();
     let (lines, ()) = lines_of(|| {
-        let mut reach = Connector::<()>::new(&options, NOW);
-        let ConnectorStep::Resolve { .. } = reach.poll(NOW) else { panic!("a name is to be resolved") };
-        reach.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
-        let ConnectorStep::Dial { attempt, .. } = reach.poll(NOW) else {
+        let mut connector = Connector::<()>::new(&options, NOW);
+        let ConnectorStep::Resolve { .. } = connector.poll(NOW) else { panic!("a name is to be resolved") };
+        connector.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
+        let ConnectorStep::Dial { attempt, .. } = connector.poll(NOW) else {
             panic!("an address is to be dialed")
         };
-        reach.handle_result(attempt, Err(std::io::ErrorKind::ConnectionRefused.into()));
-        let ConnectorStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
+        connector.handle_result(attempt, Err(io::ErrorKind::ConnectionRefused.into()));
+        let ConnectorStep::Dial { .. } = connector.poll(NOW) else {
+            panic!("the next address is to be dialed")
+        };
     });
     let expected = [
         "resolve{host=example.com} begins",
@@ -136,6 +142,30 @@ fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
         "connect{address=127.0.0.2:80} begins",
         // Called off.
         "connect{address=127.0.0.2:80} ends",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_listener_reports_each_pause_once_and_skipped_clients_at_intervals() {
+    let at = |milliseconds| Instant::since_epoch(Duration::from_millis(milliseconds));
+    let exhausted = || io::Error::from(io::ErrorKind::OutOfMemory);
+    let aborted = || io::Error::from(io::ErrorKind::ConnectionAborted);
+    let mut retry = AcceptRetry::default();
+    let (lines, ()) = lines_of(|| {
+        for milliseconds in [0, 1, 49, 50, 149, 150] {
+            retry.handle_error(exhausted(), at(milliseconds)).unwrap();
+        }
+        for milliseconds in [200, 210, 249, 250] {
+            retry.handle_error(aborted(), at(milliseconds)).unwrap();
+        }
+    });
+    let expected = [
+        "warn: cannot accept clients error=out of memory pause=50ms",
+        "warn: cannot accept clients error=out of memory pause=100ms",
+        "warn: cannot accept clients error=out of memory pause=200ms",
+        "debug: clients are gone skipped=1 error=connection aborted",
+        "debug: clients are gone skipped=3 error=connection aborted",
     ];
     assert_eq!(lines, expected);
 }

@@ -50,7 +50,7 @@ fn told(from: Role, sent: &[&str], answers: &[&str]) -> Vec<String> {
 #[test]
 fn a_frame_is_told_when_it_is_sent_and_when_it_is_received() {
     let config = Config::default().max_frame_size(70_000);
-    let takes = [take_events as fn(&mut Connection), take_data, visit];
+    let takes = [take_events as fn(&mut Connection), take_data, for_each_borrowed];
     for (role, take) in
         [Role::Client, Role::Server].into_iter().flat_map(|role| takes.map(|take| (role, take)))
     {
@@ -119,7 +119,7 @@ fn frames_of_one_connection_are_told_in_their_order() {
 #[test]
 fn a_frame_with_an_invalid_payload_is_told_once() {
     let (lines, _) = lines_of(|| {
-        for take in [take_events as fn(&mut Connection), take_data, visit] {
+        for take in [take_events as fn(&mut Connection), take_data, for_each_borrowed] {
             let mut client = connection(Role::Client, &Config::default());
             client.inbound().extend_from_slice(b"\x81\x02\xFF\xFF");
             client.handle_read(4, Instant::EPOCH);

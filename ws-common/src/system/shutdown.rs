@@ -50,7 +50,8 @@ pub struct Shutdown(Arc<Register>);
 #[derive(Default)]
 struct Register {
     state: Mutex<ShutdownState>,
-    emptied: Condvar,
+    /// Notified when the listener stops, and when a connection ends.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -113,6 +114,7 @@ impl Shutdown {
             let members: Vec<_> = state.members.values().cloned().collect();
             (members, std::mem::take(&mut state.until_stopping))
         };
+        self.0.changed.notify_all();
         let wakers = if mutant("a listener that stops wakes nobody") { BTreeMap::new() } else { wakers };
         tell(members, Stopping::Close, wakers);
     }
@@ -137,14 +139,23 @@ impl Shutdown {
 
     /// Waits until no connection is left, but not longer than `timeout`. Says whether none is left.
     pub fn wait_empty(&self, timeout: Duration) -> bool {
+        self.wait(Until::Empty, timeout)
+    }
+
+    /// Waits until [`begin`](Self::begin) is called, but not longer than `timeout`. Says whether it was called.
+    pub fn wait_stopping(&self, timeout: Duration) -> bool {
+        self.wait(Until::Stopping, timeout)
+    }
+
+    fn wait(&self, until: Until, timeout: Duration) -> bool {
         let start = Clock::now();
         let mut state = self.state();
         loop {
             let left = timeout.saturating_sub(start.elapsed());
-            if state.members.is_empty() || left.is_zero() {
-                return state.members.is_empty();
+            if state.has_come(until) || left.is_zero() {
+                return state.has_come(until);
             }
-            state = self.0.emptied.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -220,7 +231,7 @@ impl Drop for Guard {
         let wakers = if is_empty { std::mem::take(&mut state.until_empty) } else { BTreeMap::new() };
         let wakers = if mutant("the last connection wakes nobody") { BTreeMap::new() } else { wakers };
         drop(state);
-        self.register.0.emptied.notify_all();
+        self.register.0.changed.notify_all();
         let mut unwinding = Unwinding::default();
         unwinding.run(|| drop(member));
         wakers.into_values().for_each(|waker| unwinding.run(|| waker.wake()));

@@ -8,13 +8,13 @@ use std::time::Duration;
 use ws_core::{Reject, Request};
 
 use crate::happy_eyeballs::AttemptId;
-use crate::phase::Phase;
+use crate::phase::OpenPhase;
 use crate::target::Target;
 
 #[derive(Debug)]
-pub(crate) struct Reaching;
+pub(crate) struct ConnectSpans;
 
-impl Reaching {
+impl ConnectSpans {
     pub(crate) fn new() -> Self {
         Self
     }
@@ -40,7 +40,7 @@ impl Phases {
         Self
     }
 
-    pub(crate) fn go_on(&mut self, _phase: Phase) {}
+    pub(crate) fn go_on(&mut self, _phase: OpenPhase) {}
 
     pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
         f()
@@ -61,3 +61,7 @@ pub(crate) fn secured(_session: &rustls::Connection) {}
 pub(crate) fn reconnecting(_attempt: u32, _delay: Duration) {}
 
 pub(crate) fn gave_up(_reason: &'static str) {}
+
+pub(crate) fn accept_paused(_error: &io::Error, _pause: Duration) {}
+
+pub(crate) fn clients_skipped(_error: &io::Error, _skipped: u64) {}

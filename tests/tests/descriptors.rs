@@ -1,0 +1,84 @@
+//! A server that has no file descriptor left waits, and goes on when its clients have gone.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use ws_blocking::{CloseCode, WebSocket};
+
+/// File descriptors that the server may have, and clients that would need more.
+const LIMIT: usize = 40;
+const CLIENTS: usize = 60;
+/// Long enough for several failed attempts to accept.
+const EXHAUSTED: Duration = Duration::from_millis(400);
+
+/// A server process with few file descriptors. Dropped, it is killed.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(runtime: &str) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("ulimit -n {LIMIT} && exec \"$0\" serve \"$1\" 0")])
+            .args([env!("CARGO_BIN_EXE_testee"), runtime])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { child, address }
+    }
+
+    fn echo(&self) {
+        let (mut ws, _) = WebSocket::connect(format!("ws://{}/", self.address)).unwrap();
+        ws.send("hello").unwrap();
+        assert_eq!(ws.recv().unwrap(), Some("hello".into()));
+        assert!(ws.close(CloseCode::NORMAL).clean);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn idle_clients_use_up_the_descriptors_and_leave(runtime: &str) {
+    let mut server = Server::start(runtime);
+    server.echo();
+    let idle: Vec<TcpStream> = (0..CLIENTS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    thread::sleep(EXHAUSTED);
+    assert_eq!(server.child.try_wait().unwrap(), None, "{runtime}: the server has ended");
+    drop(idle);
+    server.echo();
+}
+
+#[test]
+fn a_server_on_tokio_survives_its_clients() {
+    idle_clients_use_up_the_descriptors_and_leave("tokio");
+}
+
+#[test]
+fn a_server_on_smol_survives_its_clients() {
+    idle_clients_use_up_the_descriptors_and_leave("smol");
+}
+
+#[test]
+fn a_server_on_async_std_survives_its_clients() {
+    idle_clients_use_up_the_descriptors_and_leave("async-std");
+}
+
+#[test]
+fn a_server_of_threads_survives_its_clients() {
+    idle_clients_use_up_the_descriptors_and_leave("blocking");
+}

@@ -1,0 +1,158 @@
+//! Failures of accept(2), and the pause after them. A listener goes on after each failure that passes.
+
+use std::io;
+use std::time::Duration;
+
+#[cfg(any(unix, windows))]
+use rustix::io::Errno;
+use ws_core::Instant;
+
+use crate::trace;
+
+#[cfg(test)]
+mod tests;
+
+/// The first pause after a failure. It doubles with each further one. It is also the shortest time between two reports of clients
+/// that were skipped.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The cause of a failed accept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    /// One client is gone. The next one can be accepted at once.
+    Client,
+    /// A resource of the system is used up. A client that waits stays in the backlog until the resource is free.
+    Exhausted,
+    /// The listening socket cannot accept, now or later.
+    Listener,
+}
+
+impl Fault {
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, OutOfMemory, TimedOut};
+        match error.kind() {
+            ConnectionAborted | ConnectionReset | Interrupted | TimedOut => Self::Client,
+            OutOfMemory => Self::Exhausted,
+            _ => Self::of_number(error),
+        }
+    }
+
+    #[cfg(any(unix, windows))]
+    fn of_number(error: &io::Error) -> Self {
+        let Some(errno) = Errno::from_io_error(error) else { return Self::Listener };
+        if EXHAUSTED.contains(&errno) {
+            Self::Exhausted
+        } else if OF_CLIENT.contains(&errno) {
+            Self::Client
+        } else {
+            Self::Listener
+        }
+    }
+
+    #[cfg(not(any(unix, windows)))]
+    fn of_number(_: &io::Error) -> Self {
+        Self::Listener
+    }
+}
+
+/// Errors that pass with time. No client is taken from the backlog, so that a retry at once would find the same error.
+#[cfg(any(unix, windows))]
+const EXHAUSTED: &[Errno] = &[
+    Errno::MFILE,
+    Errno::NOBUFS,
+    #[cfg(unix)]
+    Errno::NFILE,
+    // The reactor of a runtime registers each socket: epoll_ctl(2), max_user_watches.
+    #[cfg(unix)]
+    Errno::NOSPC,
+    // accept(2): firewall rules forbid the connection.
+    #[cfg(unix)]
+    Errno::PERM,
+    // On Windows it is the error of the network, not of one client.
+    #[cfg(windows)]
+    Errno::NETDOWN,
+];
+
+/// accept(2), "Error handling": Linux passes network errors that are pending on the new socket as errors of accept.
+#[cfg(any(unix, windows))]
+const OF_CLIENT: &[Errno] = &[
+    #[cfg(unix)]
+    Errno::NETDOWN,
+    Errno::NETUNREACH,
+    Errno::HOSTUNREACH,
+    Errno::HOSTDOWN,
+    Errno::NOPROTOOPT,
+    Errno::OPNOTSUPP,
+    #[cfg(unix)]
+    Errno::PROTO,
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    Errno::NONET,
+];
+
+/// The retries of a listener: the pause that is under way, and the reports. All calls of `accept` on a listener share it, so that a
+/// call that is dropped during a pause shortens no pause.
+#[derive(Debug, Default)]
+pub struct AcceptRetry {
+    /// Failures since the last client was accepted, each with a pause.
+    failures: u32,
+    paused_until: Instant,
+    /// Clients that were skipped since the last report.
+    skipped: u64,
+    /// Earliest time of the next report of a skipped client.
+    next_report: Instant,
+}
+
+impl AcceptRetry {
+    /// End of the pause, if one is under way.
+    pub fn paused_until(&self, now: Instant) -> Option<Instant> {
+        Some(self.paused_until).filter(|until| *until > now)
+    }
+
+    /// A client was accepted: the next pause is short again.
+    pub fn handle_client(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Handles an error of accept(2). Retry after the [pause](Self::paused_until), or at once if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if no retry can succeed: for example EBADF or EINVAL.
+    pub fn handle_error(&mut self, error: io::Error, now: Instant) -> io::Result<()> {
+        match Fault::of(&error) {
+            Fault::Client => self.skip(&error, now),
+            Fault::Exhausted => self.pause(&error, now),
+            Fault::Listener => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Handles an error of a socket that was accepted. Its client is gone, or the system has no room for it.
+    pub fn handle_client_error(&mut self, error: &io::Error, now: Instant) {
+        match Fault::of(error) {
+            Fault::Exhausted => self.pause(error, now),
+            Fault::Client | Fault::Listener => self.skip(error, now),
+        }
+    }
+
+    fn skip(&mut self, error: &io::Error, now: Instant) {
+        self.skipped += 1;
+        // Clients that reset their connections in a row must not fill a log.
+        if now >= self.next_report {
+            trace::clients_skipped(error, std::mem::take(&mut self.skipped));
+            self.next_report = now + FIRST_PAUSE;
+        }
+    }
+
+    fn pause(&mut self, error: &io::Error, now: Instant) {
+        // Several calls of `accept` that fail together have one pause.
+        if self.paused_until(now).is_some() {
+            return;
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(16)).min(LONGEST_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        self.paused_until = now + pause;
+        trace::accept_paused(error, pause);
+    }
+}
