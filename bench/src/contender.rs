@@ -65,9 +65,9 @@ pub struct Entry {
 pub const ALL: &[Entry] = &[
     Entry { name: "memcpy", rank: Rank::Floor, receive: memcpy::run, send: Some(memcpy::run) },
     both::<ours::Owned>("ours", Rank::Ours),
-    receiving::<ours::Lent>("ours-lent", Rank::Ours),
+    receiving::<ours::Borrowed>("ours-borrowed", Rank::Ours),
     both::<ours_core::Owned>("ours-core", Rank::Ours),
-    receiving::<ours_core::Lent>("ours-core-lent", Rank::Ours),
+    receiving::<ours_core::Borrowed>("ours-core-borrowed", Rank::Ours),
     both::<tungstenite::Sync>("tungstenite", Rank::Peer),
     both::<tokio_tungstenite::Async>("tokio-tungstenite", Rank::Peer),
     both::<fastwebsockets::Collector>("fastwebsockets", Rank::Peer),
@@ -75,7 +75,7 @@ pub const ALL: &[Entry] = &[
     both::<sockudo::Stream>("sockudo-ws", Rank::Peer),
     both::<yawc::Socket>("yawc", Rank::Peer),
     both::<wtx::Owned>("wtx", Rank::Peer),
-    receiving::<wtx::Lent>("wtx-lent", Rank::Peer),
+    receiving::<wtx::Borrowed>("wtx-borrowed", Rank::Peer),
 ];
 
 const fn both<C: Sender>(name: &'static str, rank: Rank) -> Entry {

@@ -1,4 +1,4 @@
-//! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent or ahead, and whenever the
+//! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, borrowed or ahead, and whenever the
 //! answers leave.
 #![no_main]
 
@@ -124,14 +124,14 @@ fuzz_target!(|input: Input| {
     assert_eq!(at_the_end(&input.lengths, ahead), whole, "read ahead");
     let (seen, sent) = (to_visitor(whole.0.clone()), whole.1.clone());
     for lengths in [&[][..], &input.lengths] {
-        assert_eq!(at_the_end(lengths, shown), (seen.clone(), sent.clone()), "lent");
+        assert_eq!(at_the_end(lengths, shown), (seen.clone(), sent.clone()), "borrowed");
     }
 
     // A user who answers.
     let echoed = at_the_end(&[], echo);
     assert_eq!(at_the_end(&input.lengths, echo), echoed, "cut");
     assert_eq!(at_the_end(&[1], echo), echoed, "byte by byte");
-    assert_eq!(at_the_end(&input.lengths, echo_shown), (to_visitor(echoed.0.clone()), echoed.1), "lent");
+    assert_eq!(at_the_end(&input.lengths, echo_shown), (to_visitor(echoed.0.clone()), echoed.1), "borrowed");
     if count(|seen| matches!(seen, Ok(Event::Ping(_)))) > PONGS {
         return;
     }
@@ -149,7 +149,7 @@ fuzz_target!(|input: Input| {
         let is_violation = seen.iter().any(is_violation);
         assert!(is_violation || sent.len() == prompt.1.len(), "read ahead: {sent:?}, else {:?}", prompt.1);
         let (seen, sent) = run(&input, &bytes, lengths, writes, echo_shown);
-        assert_eq!((seen, &sent), (to_visitor(prompt.0.clone()), &prompt.1), "sent meanwhile, and lent");
+        assert_eq!((seen, &sent), (to_visitor(prompt.0.clone()), &prompt.1), "sent meanwhile, and borrowed");
     }
     if input.ends {
         let late = at_the_end(&[], echo);

@@ -1,4 +1,4 @@
-//! With compression agreed, any bytes give the same events, the same error and the same answers wherever they are cut, owned, lent
+//! With compression agreed, any bytes give the same events, the same error and the same answers wherever they are cut, owned, borrowed
 //! or in chunks, and never more than the limit.
 #![no_main]
 
@@ -182,5 +182,5 @@ fuzz_target!(|input: Input| {
     }
 
     let (seen, sent) = (to_visitor(whole.0), whole.1);
-    assert_eq!(run(&input, &bytes, &input.lengths, shown), (seen, sent), "lent");
+    assert_eq!(run(&input, &bytes, &input.lengths, shown), (seen, sent), "borrowed");
 });

@@ -17,6 +17,7 @@ pub mod faults;
 pub mod outbox;
 pub mod remains;
 pub mod secure;
+pub mod seeds;
 
 pub use adapter::{ClientAdapter, ClientHandle};
 pub use watched::Watched;
@@ -103,6 +104,9 @@ macro_rules! client_scenarios {
                 the_session_of_tls_is_resumed
                 it_comes_back_through_a_proxy
                 a_proxy_that_refuses_ends_it_and_one_that_fails_does_not
+            }
+            seeds {
+                clients_with_the_same_memory_send_different_keys_and_masks
             }
         }
     };

@@ -1,4 +1,4 @@
-//! How a connection ends (contract 7).
+//! How a connection ends.
 
 use std::sync::mpsc;
 use std::thread;

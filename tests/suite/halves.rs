@@ -1,4 +1,4 @@
-//! The two halves of a connection, in two threads (contracts 11 and 12).
+//! The two halves of a connection, in two threads.
 
 use std::ops::ControlFlow;
 use std::sync::mpsc;

@@ -19,7 +19,7 @@ use crate::zlib::Zlib;
 /// The first byte of a frame, and its payload.
 type Form<'a> = (u8, &'a [u8]);
 
-pub fn a_visitor_is_lent_inflated_messages_and_replies<A: Adapter>() {
+pub fn a_visitor_is_borrowed_inflated_messages_and_replies<A: Adapter>() {
     let (mut socket, mut peer) = server_with::<A>(eager(), FIELD);
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -1,4 +1,4 @@
-//! Pings and the deadlines of an open connection (contract 8).
+//! Pings and the deadlines of an open connection.
 
 use std::ops::ControlFlow;
 use std::thread;

@@ -75,7 +75,7 @@ macro_rules! scenarios {
             messages {
                 an_echo_of_every_length_form
                 a_ping_between_fragments_is_answered_at_once
-                a_visitor_is_lent_messages_and_replies
+                a_visitor_is_borrowed_messages_and_replies
                 a_visit_that_ends_with_the_connection_says_so
                 after_a_violation_the_peer_knows_and_the_user_gets_one_error
                 nothing_comes_after_closed
@@ -189,7 +189,7 @@ macro_rules! scenarios {
                 what_is_queued_is_compressed_and_goes_out_before_close
             }
             inflated {
-                a_visitor_is_lent_inflated_messages_and_replies
+                a_visitor_is_borrowed_inflated_messages_and_replies
                 a_bomb_ends_with_1009_and_flat_memory
                 a_bomb_in_chunks_passes_with_flat_memory
                 what_does_not_inflate_is_1007_and_an_illegal_rsv1_is_1002

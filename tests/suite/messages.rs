@@ -57,7 +57,7 @@ pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {
     });
 }
 
-/// What a visitor is lent until "stop", each of which it answers in capitals.
+/// What a visitor is borrowed until "stop", each of which it answers in capitals.
 pub(crate) fn answered_until_stop(socket: &mut impl Receiving) -> Vec<String> {
     let mut seen = Vec::new();
     socket
@@ -71,7 +71,7 @@ pub(crate) fn answered_until_stop(socket: &mut impl Receiving) -> Vec<String> {
     seen
 }
 
-pub fn a_visitor_is_lent_messages_and_replies<A: Adapter>() {
+pub fn a_visitor_is_borrowed_messages_and_replies<A: Adapter>() {
     let (mut socket, mut peer) = server::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use ws_common::{ConnectError, ConnectOptions, Phase};
+use ws_common::{ConnectError, ConnectOptions, OpenPhase};
 use ws_core::{CloseCode, HandshakeError, Response};
 
 use crate::adapter::{Adapter, Receiving, Sending};
@@ -186,7 +186,7 @@ pub fn a_response_that_is_no_handshake_says_what_is_wrong<A: Adapter>() {
             Err(error) => error,
             Ok(_) => panic!("{expected}: connected"),
         };
-        assert_eq!(error.phase(), Phase::Handshake, "{expected}: {error}");
+        assert_eq!(error.phase(), OpenPhase::Handshake, "{expected}: {error}");
         assert!(error.to_string().contains(expected), "{expected}: {error}");
     }
 }
@@ -206,7 +206,7 @@ pub fn a_refused_connection_says_to_which_address<A: Adapter>() {
     let nobody = Nobody::default();
     let unused = nobody.address();
     let error = A::connect(ConnectOptions::new(&format!("ws://{unused}/")).unwrap()).err().unwrap();
-    assert_eq!(error.phase(), Phase::Connect, "{error}");
+    assert_eq!(error.phase(), OpenPhase::Connect, "{error}");
     let said = error.to_string();
     assert!(said.contains(&unused.to_string()) && said.contains("refused"), "{said}");
 }
@@ -216,7 +216,7 @@ pub fn a_name_that_does_not_resolve_fails_while_resolving<A: Adapter>() {
     let options =
         ConnectOptions::new("ws://no-such-host.invalid/").unwrap().open_timeout(Duration::from_secs(3));
     let error = takes(Duration::ZERO, || A::connect(options).err().unwrap());
-    assert_eq!(error.phase(), Phase::Resolve, "{error}");
+    assert_eq!(error.phase(), OpenPhase::Resolve, "{error}");
 }
 
 pub fn the_local_address_is_the_one_that_was_asked_for<A: Adapter>() {

@@ -1,4 +1,4 @@
-//! Queues, marks and floods (contracts 5, 10 and 11).
+//! Queues, high-water marks and floods.
 
 use std::thread;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use ws_common::{
-    AcceptOptions, ConnectError, ConnectOptions, Phase,
+    AcceptOptions, ConnectError, ConnectOptions, OpenPhase,
     proxy::{ProxyError, ProxyStep, Socks5Reply},
     tls::TlsOptions,
 };
@@ -114,7 +114,7 @@ pub fn a_name_that_only_the_proxy_knows<A: Adapter>() {
     let relay = Relay::new(Speech::Socks5, false);
     let proxy = format!("socks5://{}", relay.address());
     let error = A::connect(target("ws", "hidden.test", &listener).proxy(&proxy).unwrap()).err().unwrap();
-    assert_eq!(error.phase(), Phase::Resolve, "{error}");
+    assert_eq!(error.phase(), OpenPhase::Resolve, "{error}");
 }
 
 fn to(target: &str) -> ConnectOptions {
@@ -124,7 +124,7 @@ fn to(target: &str) -> ConnectOptions {
 fn failing<A: Adapter>(proxy: &str, options: ConnectOptions) -> ConnectError {
     let error = A::connect(options.proxy(proxy).unwrap()).err().unwrap();
     println!("{proxy}: {error}");
-    assert_eq!(error.phase(), Phase::Proxy, "{error}");
+    assert_eq!(error.phase(), OpenPhase::Proxy, "{error}");
     error
 }
 
@@ -180,7 +180,7 @@ pub fn a_proxy_that_is_not_there_is_an_error_of_connecting<A: Adapter>() {
     let free = nobody.address();
     let options = to("wss://target.test/");
     let error = A::connect(options.proxy(&format!("http://{CREDENTIALS}{free}")).unwrap()).err().unwrap();
-    assert_eq!(error.phase(), Phase::Connect, "{error}");
+    assert_eq!(error.phase(), OpenPhase::Connect, "{error}");
     let begin = format!("through http://{free}: connecting to the proxy at {free} failed: ");
     assert!(error.to_string().starts_with(&begin), "{error}");
     let ConnectError::Proxy { proxy, source: ProxyError::Connect(failures) } = error else {

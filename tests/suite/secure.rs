@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, date_time_ymd};
 use ws_common::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, Phase,
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, OpenPhase,
     tls::{TlsAcceptor, TlsConnector, TlsError, TlsOptions},
 };
 use ws_core::{CloseCode, Error, HandshakeError, Message, Response};
@@ -82,7 +82,7 @@ pub fn a_certificate_that_is_wrong_is_an_error_that_says_how<A: Adapter>() {
     for (says, identity) in cases {
         let (client, server) = meet::<A>(site_connector(), identity.acceptor(), "localhost");
         let error = client.err().unwrap();
-        assert_eq!(error.phase(), Phase::Tls, "{error}");
+        assert_eq!(error.phase(), OpenPhase::Tls, "{error}");
         let text = error.to_string();
         assert!(text.contains(says), "{text:?} does not say {says:?}");
         let ConnectError::Tls(tls) = error else { panic!("{error}") };
@@ -117,7 +117,7 @@ pub fn a_client_certificate_is_shown_where_it_is_asked_for<A: Adapter>() {
         assert!(error.is_certificate(), "{error}");
         // TLS 1.3: the client may have its answer only after TLS is up for it.
         let error = client.err().unwrap();
-        assert_eq!(error.phase(), Phase::Tls, "{error}");
+        assert_eq!(error.phase(), OpenPhase::Tls, "{error}");
         let tls = TlsError::find(&error).unwrap();
         let is_right = match tls {
             TlsError::ClientCertificateRequired => !is_shown,
@@ -142,7 +142,7 @@ pub fn plain_text_where_tls_was_expected_is_an_error_that_says_so<A: Adapter>() 
         });
         let options = ConnectOptions::new(&url).unwrap().tls(site_connector());
         let error = A::connect(options).err().unwrap();
-        assert_eq!(error.phase(), Phase::Tls);
+        assert_eq!(error.phase(), OpenPhase::Tls);
         assert!(error.to_string().contains("does not speak TLS"), "{error}");
         assert!(error.to_string().contains("400 Bad Request"), "{error}");
     });
@@ -190,7 +190,7 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
     let url = format!("wss://{}/", listener.local_addr().unwrap());
     let options = ConnectOptions::new(&url).unwrap().tls(site_connector()).open_timeout(OPEN);
     let error = takes(OPEN, || A::connect(options).err().unwrap());
-    assert!(matches!(error, ConnectError::Timeout(Phase::Tls)), "{error}");
+    assert!(matches!(error, ConnectError::Timeout(OpenPhase::Tls)), "{error}");
 
     let options = AcceptOptions::default().tls(SITE.acceptor.clone()).open_timeout(OPEN);
     // That of the client above.
@@ -201,7 +201,7 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
         // It says nothing, and leaves when it is left.
         scope.spawn(move || while client.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {});
         let error = takes(OPEN, || A::accept(transport, options).err().unwrap());
-        assert!(matches!(error, AcceptError::Timeout(Phase::Tls)), "{error}");
+        assert!(matches!(error, AcceptError::Timeout(OpenPhase::Tls)), "{error}");
     });
 }
 
@@ -257,16 +257,16 @@ pub fn a_stream_that_is_cut_is_an_error_in_every_phase<A: Adapter>() {
                 };
                 assert!(matches!(error, Error::Transport(_)), "{error}");
                 assert!(matches!(TlsError::find(&error), Some(TlsError::Truncated)), "{error}");
-                Phase::Transport
+                OpenPhase::Transport
             }
         };
         phases.push(phase);
-        if phase == Phase::Transport {
+        if phase == OpenPhase::Transport {
             break;
         }
     }
     phases.dedup();
-    assert_eq!(phases, [Phase::Tls, Phase::Handshake, Phase::Transport]);
+    assert_eq!(phases, [OpenPhase::Tls, OpenPhase::Handshake, OpenPhase::Transport]);
 }
 
 pub fn a_listener_speaks_tls_and_stops<A: Adapter>() {

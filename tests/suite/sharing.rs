@@ -1,4 +1,4 @@
-//! What one handle of a connection does while another waits (contract 11): neither waits for the other, and each hears of the
+//! What one handle of a connection does while another waits: neither waits for the other, and each hears of the
 //! other in time. No deadline is near that could bring anybody back.
 
 use std::ops::ControlFlow;

@@ -1,4 +1,4 @@
-//! The options of sockets, their errors, and the connections that are reset (contracts 8 and 17).
+//! The options of sockets, their errors, and the connections that are reset.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What an idle connection costs (contract 13): counted by an allocator, in a binary of its own.
+//! What an idle connection costs: counted by an allocator, in a binary of its own.
 
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 

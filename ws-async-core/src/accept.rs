@@ -83,7 +83,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
         let error = match decided {
             Ok(accept) if !is_stopping(signal) => {
-                let driver = driver.change(|accepting, now| accepting.accept(&accept, now))?;
+                let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
                 if let Some((_, guard)) = &mut self.listener {
                     guard.opened();
                 }

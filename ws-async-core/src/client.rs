@@ -5,12 +5,14 @@ mod session_driver;
 
 use std::time::Duration;
 
-use ws_common::session::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
+use ws_common::session::{
+    ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
+};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::runtime::Runtime;
-use access::Access;
+use access::ClientAccess;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
@@ -42,13 +44,13 @@ use access::Access;
 ///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
 pub struct Client<R: Runtime> {
-    pub(crate) access: Access<R>,
+    pub(crate) access: ClientAccess<R>,
 }
 
 /// Built by [`Client::builder`].
 impl<R: Runtime> From<Session> for Client<R> {
     fn from(session: Session) -> Self {
-        Self { access: Access::new(session) }
+        Self { access: ClientAccess::new(session) }
     }
 }
 
@@ -57,7 +59,7 @@ impl<R: Runtime> From<Session> for Client<R> {
 /// Each handle remembers which messages it has sent, for [`confirm`](Self::confirm) and [`flush`](Self::flush). A clone starts with a
 /// copy of that.
 pub struct Handle<R: Runtime> {
-    pub(crate) access: Access<R>,
+    pub(crate) access: ClientAccess<R>,
     mark: Mark,
 }
 
@@ -149,7 +151,7 @@ impl<R: Runtime> Client<R> {
     }
 
     /// As [`Handle::status`].
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ClientStatus {
         self.access.status()
     }
 
@@ -272,7 +274,7 @@ impl<R: Runtime> Handle<R> {
 
     /// The state of the client. It waits for no lock: a task that is busy with the client, compressing a large message for
     /// example, publishes the new state when it is done.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ClientStatus {
         self.access.status()
     }
 

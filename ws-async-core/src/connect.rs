@@ -57,22 +57,22 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
 
 async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
     let clock = Clock::start();
-    let reached = reach::<R>(options, clock).await?;
-    open(reached.transport, options, &reached.route, clock).await
+    let connected = connect_transport::<R>(options, clock).await?;
+    open(connected.transport, options, &connected.route, clock).await
 }
 
 /// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.
-pub(crate) async fn reach<R: Runtime>(
+pub(crate) async fn connect_transport<R: Runtime>(
     options: &ConnectOptions,
     clock: Clock<R>,
 ) -> Result<Connected<R::TcpStream>, ConnectError> {
-    let mut reach = Connector::new(options, Instant::EPOCH);
+    let mut connector = Connector::new(options, Instant::EPOCH);
     let mut attempts: Vec<(AttemptId, Pin<Box<_>>)> = Vec::new();
     loop {
-        let deadline = match reach.poll(clock.now()) {
+        let deadline = match connector.poll(clock.now()) {
             ConnectorStep::Resolve { host, port } => {
-                if let Some(addresses) = clock.until(reach.deadline(), R::resolve((host, port))).await {
-                    reach.handle_addresses(addresses);
+                if let Some(addresses) = clock.until(connector.deadline(), R::resolve((host, port))).await {
+                    connector.handle_addresses(addresses);
                 }
                 continue;
             }
@@ -81,7 +81,7 @@ pub(crate) async fn reach<R: Runtime>(
                 continue;
             }
             ConnectorStep::Wait(deadline) => deadline,
-            ConnectorStep::Done(reached) => return reached.map(used::<R>),
+            ConnectorStep::Done(connected) => return connected.map(used::<R>),
         };
         let ended = poll_fn(|cx| {
             let ended = attempts.iter_mut().enumerate().find_map(|(n, (_, attempt))| {
@@ -93,7 +93,7 @@ pub(crate) async fn reach<R: Runtime>(
             ended.map_or(Poll::Pending, Poll::Ready)
         });
         if let Some((n, result)) = clock.until(deadline, ended).await {
-            reach.handle_result(attempts.swap_remove(n).0, result);
+            connector.handle_result(attempts.swap_remove(n).0, result);
         }
     }
 }
@@ -105,11 +105,11 @@ async fn dial<R: Runtime>(options: &ConnectOptions, address: SocketAddr) -> io::
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used<R: Runtime>(reached: Connected<R::TcpStream>) -> Connected<R::TcpStream> {
-    if let Some(socket) = R::socket(&reached.transport) {
+fn used<R: Runtime>(connected: Connected<R::TcpStream>) -> Connected<R::TcpStream> {
+    if let Some(socket) = R::socket(&connected.transport) {
         let _ = socket::reset_on_close(&socket, false);
     }
-    reached
+    connected
 }
 
 /// The proxy, TLS and the opening handshake, as [`ClientUpgrade`] says.

@@ -28,16 +28,16 @@ pub use accept::Incoming;
 pub use client::{Client, Handle};
 pub use listener::Listener;
 pub use runtime::{Io, Resolve, Runtime};
-pub use split::{Half, Receiver, Sender};
+pub use split::{HalfConnection, Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
 pub use ws_common::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
-    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Status},
+    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]

@@ -168,12 +168,12 @@ pub(crate) fn abort_message<A: Access>(access: &mut A) {
     access.run_or_defer(|socket, cx| socket.abort_message(cx));
 }
 
-pub(crate) fn send_part<A: Access>(
+pub(crate) fn send_fragment<A: Access>(
     access: &mut A,
     part: &[u8],
     is_last: bool,
 ) -> impl Future<Output = Result<(), StreamError>> {
-    wait(access, move |socket, cx| socket.poll_part(cx, part, is_last))
+    wait(access, move |socket, cx| socket.poll_fragment(cx, part, is_last))
 }
 
 /// The next chunk of a message, or a whole one.

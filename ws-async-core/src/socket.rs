@@ -182,7 +182,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         result
     }
 
-    /// Queues the answer of a visitor. Whoever receives writes it when it waits next.
+    /// Queues the answer of a visitor. The task that receives writes it at its next wait.
     pub(crate) fn answer(&mut self, answer: MessageRef<'_>) -> Result<(), StreamError> {
         self.connection().send_ref(answer)
     }
@@ -223,7 +223,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     /// Waits for room, and queues a part of a streamed message.
-    pub(crate) fn poll_part(
+    pub(crate) fn poll_fragment(
         &mut self,
         cx: &mut Context<'_>,
         part: &[u8],

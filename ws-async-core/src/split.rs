@@ -23,29 +23,29 @@ use crate::stream::{MessageReader, MessageWriter};
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) Half<R, T>);
+pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) HalfConnection<R, T>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
 /// While it waits, it also writes what the sending half has queued.
-pub struct Receiver<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(Half<R, T>);
+pub struct Receiver<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(HalfConnection<R, T>);
 
 pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<R, T>, Receiver<R, T>) {
     socket.duplex().set_consumer(Consumer::OtherHalf);
     let handle = SharedHandle::new(socket);
-    (Sender(Half(handle.clone())), Receiver(Half(handle)))
+    (Sender(HalfConnection(handle.clone())), Receiver(HalfConnection(handle)))
 }
 
 /// One half of a connection: the common part of both. It stands in the types of [`MessageWriter`] and [`MessageReader`].
-pub struct Half<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(SharedHandle<Socket<R, T>>);
+pub struct HalfConnection<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(SharedHandle<Socket<R, T>>);
 
-impl<R: Runtime + Io<T>, T> Half<R, T> {
+impl<R: Runtime + Io<T>, T> HalfConnection<R, T> {
     fn stats(&self) -> Stats {
         self.0.look(|socket| socket.stats()).unwrap_or_default()
     }
 }
 
-impl<R: Runtime + Io<T>, T> Access for Half<R, T> {
+impl<R: Runtime + Io<T>, T> Access for HalfConnection<R, T> {
     type Runtime = R;
     type Transport = T;
 
@@ -118,7 +118,10 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
     }
 
     /// As [`WebSocket::send_stream`](crate::WebSocket::send_stream).
-    pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, Half<R, T>>, StreamError> {
+    pub fn send_stream(
+        &mut self,
+        kind: MessageKind,
+    ) -> Result<MessageWriter<'_, HalfConnection<R, T>>, StreamError> {
         MessageWriter::new(&mut self.0, kind)
     }
 }
@@ -129,7 +132,7 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
         operations::recv(&mut self.0).await
     }
 
-    /// As [`WebSocket::next`](crate::WebSocket::next).
+    /// As [`WebSocket::next_event`](crate::WebSocket::next_event).
     pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
         operations::next_event(&mut self.0).await
     }
@@ -159,7 +162,7 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
     }
 
     /// As [`WebSocket::recv_stream`](crate::WebSocket::recv_stream).
-    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Half<R, T>>>, Error> {
+    pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, HalfConnection<R, T>>>, Error> {
         MessageReader::begin(&mut self.0).await
     }
 

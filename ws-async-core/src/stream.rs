@@ -24,7 +24,7 @@ impl<'a, A: Access> MessageWriter<'a, A> {
     ///
     /// Cancel safety: dropped before there is room, nothing of the part is sent; else all of it.
     pub async fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
-        operations::send_part(self.access, part.as_ref(), false).await
+        operations::send_fragment(self.access, part.as_ref(), false).await
     }
 
     /// Waits until the transport has taken what was written. Cancel safe.
@@ -37,7 +37,7 @@ impl<'a, A: Access> MessageWriter<'a, A> {
     /// An error if a text ends within a character; then the connection is closed with 1011.
     /// Cancel safety: dropped before it is done, the message may be cut, and the connection is closed with 1011.
     pub async fn finish(mut self) -> Result<(), StreamError> {
-        operations::send_part(self.access, &[], true).await?;
+        operations::send_fragment(self.access, &[], true).await?;
         self.is_finished = true;
         self.flush().await
     }

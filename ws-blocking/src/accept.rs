@@ -94,7 +94,7 @@ impl<S: Transport> Incoming<S> {
         }
         let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };
         let driver =
-            driver.change(longest_read, |accepting, now| accepting.accept(&accept, now).map(Duplex::new))?;
+            driver.change(longest_read, |upgrade, now| upgrade.accept(&accept, now).map(Duplex::new))?;
         if let Some((_, guard)) = &mut self.listener {
             guard.opened();
         }

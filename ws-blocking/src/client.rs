@@ -6,7 +6,9 @@ mod socket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_common::session::{ClientBuilder, ClientEvent, ClientStats, ConfirmError, Mark, Session, Status};
+use ws_common::session::{
+    ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
+};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
@@ -145,7 +147,7 @@ impl Client {
     }
 
     /// As [`Handle::status`].
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ClientStatus {
         self.shared.gauge.status()
     }
 
@@ -259,7 +261,7 @@ impl Handle {
     }
 
     /// Where the client is. It needs no lock.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ClientStatus {
         self.shared.gauge.status()
     }
 

@@ -54,26 +54,29 @@ impl<S: Transport> WebSocket<S> {
 
 fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = clock::now();
-    let reached = reach(options, start)?;
-    open(reached.transport, options, &reached.route, start)
+    let connected = connect_transport(options, start)?;
+    open(connected.transport, options, &connected.route, start)
 }
 
 /// Resolves and dials, each name in a thread of its own, and each address that is not the only one. The time to open counts
 /// from `start`.
-pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Connected<TcpStream>, ConnectError> {
-    let mut reach = Connector::new(options, Instant::EPOCH);
+pub(crate) fn connect_transport(
+    options: &ConnectOptions,
+    start: Clock,
+) -> Result<Connected<TcpStream>, ConnectError> {
+    let mut connector = Connector::new(options, Instant::EPOCH);
     let socket_options = options.socket_options();
     let (tell, told) = mpsc::channel();
     loop {
         let now = Instant::since_epoch(clock::since(start));
-        let left = reach.deadline() - now;
+        let left = connector.deadline() - now;
         let tell = tell.clone();
-        let begun = match reach.poll(now) {
+        let begun = match connector.poll(now) {
             ConnectorStep::Done(result) => return result.map(used),
             ConnectorStep::Wait(until) => {
                 match told.recv_timeout(until - now) {
-                    Ok(Told::Addresses(addresses)) => reach.handle_addresses(addresses),
-                    Ok(Told::Dialed(attempt, result)) => reach.handle_result(attempt, result),
+                    Ok(Told::Addresses(addresses)) => connector.handle_addresses(addresses),
+                    Ok(Told::Dialed(attempt, result)) => connector.handle_result(attempt, result),
                     // It is time for the next step.
                     Err(_) => {}
                 }
@@ -81,7 +84,7 @@ pub(crate) fn reach(options: &ConnectOptions, start: Clock) -> Result<Connected<
             }
             ConnectorStep::Dial { attempt, address, is_only: true } => {
                 if let Some(result) = dial(address, socket_options, left) {
-                    reach.handle_result(attempt, result);
+                    connector.handle_result(attempt, result);
                 }
                 Ok(())
             }
@@ -131,9 +134,9 @@ fn connect_within(socket: TcpStream, address: SocketAddr, patience: Duration) ->
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used(reached: Connected<TcpStream>) -> Connected<TcpStream> {
-    let _ = reset_on_close(&reached.transport, false);
-    reached
+fn used(connected: Connected<TcpStream>) -> Connected<TcpStream> {
+    let _ = reset_on_close(&connected.transport, false);
+    connected
 }
 
 /// Everything after the transport is up. The time to open counts from `start`.

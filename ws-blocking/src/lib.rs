@@ -30,10 +30,10 @@ pub use transport::Transport;
 pub use websocket::WebSocket;
 
 pub use ws_common::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, Phase, Target, TargetError,
+    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
-    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ConfirmError, Delivery, Status},
+    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]

@@ -101,7 +101,7 @@ impl<S: Transport> SharedConnection<S> {
         Ok(())
     }
 
-    /// The same for a thread that alone uses the connection: messages are lent, each when there is room for an answer to it. The
+    /// The same for a thread that alone uses the connection: messages are borrowed, each when there is room for an answer to it. The
     /// machine is taken out of the lock meanwhile.
     pub(crate) fn for_each_alone(
         &self,
@@ -203,7 +203,7 @@ impl<S: Transport> SharedConnection<S> {
     }
 
     /// Waits for room, and queues a part of a streamed message.
-    pub(crate) fn send_part(&self, part: &[u8]) -> Result<(), StreamError> {
+    pub(crate) fn send_fragment(&self, part: &[u8]) -> Result<(), StreamError> {
         self.wait_for(until_room, |state| state.machine.part(part, false))
     }
 

@@ -15,12 +15,12 @@ use crate::transport::Transport;
 #[derive(Default)]
 pub(crate) struct Signal {
     wish: AtomicU8,
-    target: Mutex<Target>,
+    target: Mutex<StopTarget>,
 }
 
 /// The receiver of a nudge. Invariant: the register does not keep it from being dropped.
 #[derive(Default)]
-enum Target {
+enum StopTarget {
     /// Nobody yet.
     #[default]
     None,
@@ -51,17 +51,17 @@ impl Signal {
 
     /// A thread waits for the request on this transport.
     pub(crate) fn begin(&self, transport: Weak<dyn Transport>) {
-        *lock(&self.target) = Target::Handshake(transport);
+        *lock(&self.target) = StopTarget::Handshake(transport);
     }
 
     /// The connection is open, unless the listener has wanted something before.
     pub(crate) fn open(&self, connection: Weak<dyn Nudge>) -> Result<(), Stopping> {
         let mut target = lock(&self.target);
-        *target = Target::None;
+        *target = StopTarget::None;
         match self.wish() {
             Some(stopping) => Err(stopping),
             None => {
-                *target = Target::Connection(connection);
+                *target = StopTarget::Connection(connection);
                 Ok(())
             }
         }
@@ -80,8 +80,8 @@ impl Stop for Signal {
     fn nudge(&self) {
         let target = lock(&self.target);
         let connection = match &*target {
-            Target::None => return,
-            Target::Handshake(transport) => {
+            StopTarget::None => return,
+            StopTarget::Handshake(transport) => {
                 // Under the lock: once the connection is open, it is not to lose its transport. Its read comes back.
                 let how = if self.wish() == Some(Stopping::Abort) { Shutdown::Both } else { Shutdown::Read };
                 if let Some(transport) = transport.upgrade() {
@@ -90,7 +90,7 @@ impl Stop for Signal {
                 }
                 return;
             }
-            Target::Connection(connection) => connection.upgrade(),
+            StopTarget::Connection(connection) => connection.upgrade(),
         };
         drop(target);
         if let Some(connection) = connection {

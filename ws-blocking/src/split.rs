@@ -98,8 +98,7 @@ impl<S: Transport> Receiver<S> {
         self.0.recv()
     }
 
-    /// As [`WebSocket::next`](crate::WebSocket::next).
-    #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
+    /// As [`WebSocket::next_event`](crate::WebSocket::next_event).
     pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
         self.0.next_event()
     }

@@ -23,7 +23,7 @@ impl<'a, S: Transport> MessageWriter<'a, S> {
 
     /// Waits for room, then queues the next part as a frame of its own. Text may be cut anywhere.
     pub fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
-        self.shared.send_part(part.as_ref())
+        self.shared.send_fragment(part.as_ref())
     }
 
     /// Waits until the transport has taken what was written.

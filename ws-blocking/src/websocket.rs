@@ -55,7 +55,6 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too.
-    #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
     pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
         self.shared.next_event()
     }

@@ -11,7 +11,7 @@ use ws_core::{
 
 use crate::compression;
 use crate::connector::Route;
-use crate::error::{ConnectError, Phase};
+use crate::error::{ConnectError, OpenPhase};
 use crate::maybe_tls::MaybeTls;
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyScheme, ProxyStep, Tunnel};
@@ -24,7 +24,7 @@ use crate::trace::Phases;
 /// Its one event gives the connection, which is the next machine on the transport. After an error, what still waits in
 /// [`outbound`](Machine::outbound) tells the peer why, and is worth one attempt to write it.
 pub struct ClientUpgrade {
-    stage: Stage,
+    stage: UpgradeStage,
     /// Without credentials, for errors.
     proxy: Option<Box<Proxy>>,
     /// For errors.
@@ -43,7 +43,7 @@ pub struct Opened {
     pub connection: MaybeTls<Connection>,
 }
 
-enum Stage {
+enum UpgradeStage {
     Proxy(Box<(MaybeTls<Tunnel>, Rest)>),
     Handshake(Box<MaybeTls<ClientHandshake>>),
     /// There is nothing to be done any more, whatever a driver does.
@@ -78,7 +78,7 @@ impl ClientUpgrade {
         let stage = match &route.proxy {
             None => {
                 let security = rest.tls.as_ref().map(|tls| (tls, &*rest.host));
-                Stage::Handshake(Box::new(MaybeTls::client(rest.handshake, security)?))
+                UpgradeStage::Handshake(Box::new(MaybeTls::client(rest.handshake, security)?))
             }
             Some(proxy) => {
                 let tunnel = Tunnel::new(proxy, &route.host, route.port, deadline);
@@ -89,7 +89,7 @@ impl ClientUpgrade {
                 };
                 let host = proxy.host().to_string();
                 let tunnel = MaybeTls::with_proxy(tunnel, tls.as_ref().map(|tls| (tls, &*host)))?;
-                Stage::Proxy(Box::new((tunnel, rest)))
+                UpgradeStage::Proxy(Box::new((tunnel, rest)))
             }
         };
         let proxy = route.proxy.as_ref().map(|proxy| Box::new(proxy.without_credentials()));
@@ -107,34 +107,34 @@ impl ClientUpgrade {
 
     fn trace_phase(&mut self) {
         match &self.stage {
-            Stage::Proxy(_) => self.trace.go_on(Phase::Proxy),
-            Stage::Handshake(channel) => self.trace.go_on(channel.phase()),
-            Stage::Over(..) => {}
+            UpgradeStage::Proxy(_) => self.trace.go_on(OpenPhase::Proxy),
+            UpgradeStage::Handshake(machine) => self.trace.go_on(machine.phase()),
+            UpgradeStage::Over(..) => {}
         }
     }
 
     /// The transport leads to the target now.
     fn enter_tunnel(&mut self) -> Result<(), ConnectError> {
-        if let Stage::Proxy(proxy) = self.leave()
+        if let UpgradeStage::Proxy(proxy) = self.leave()
             && let (tunnel, rest) = *proxy
             && let Some(leftover) = tunnel.try_map(|tunnel| tunnel.into_leftover().ok())
         {
             let security = rest.tls.as_ref().map(|tls| (tls, &*rest.host));
-            let channel = leftover.succeed(rest.handshake, security, self.now)?;
-            self.stage = Stage::Handshake(Box::new(channel));
+            let machine = leftover.succeed(rest.handshake, security, self.now)?;
+            self.stage = UpgradeStage::Handshake(Box::new(machine));
         }
         Ok(())
     }
 
     /// The server has agreed.
     fn open(&mut self, response: Response) -> Option<Opened> {
-        let Stage::Handshake(channel) = self.leave() else { return None };
-        let connection = channel.try_map(|handshake| handshake.open(self.now).ok())?;
+        let UpgradeStage::Handshake(machine) = self.leave() else { return None };
+        let connection = machine.try_map(|handshake| handshake.open(self.now).ok())?;
         Some(Opened { response, connection })
     }
 
     fn poll_stage(&mut self) -> Result<Option<Opened>, ConnectError> {
-        if let Stage::Proxy(proxy) = &mut self.stage {
+        if let UpgradeStage::Proxy(proxy) = &mut self.stage {
             match proxy.0.poll_event() {
                 Ok(None) => return Ok(None),
                 Ok(Some(_)) => self.enter_tunnel()?,
@@ -145,13 +145,13 @@ impl ClientUpgrade {
                 Err(TlsFailure::Inner(error)) => return Err(error.into()),
             }
         }
-        let Stage::Handshake(channel) = &mut self.stage else { return Ok(None) };
-        match channel.poll_event() {
+        let UpgradeStage::Handshake(machine) = &mut self.stage else { return Ok(None) };
+        match machine.poll_event() {
             Ok(None) => Ok(None),
             Ok(Some(response)) => Ok(self.open(response)),
             Err(TlsFailure::Tls(error)) => Err(error.into()),
-            Err(TlsFailure::Inner(HandshakeError::Timeout)) if channel.phase() == Phase::Tls => {
-                Err(ConnectError::Timeout(Phase::Tls))
+            Err(TlsFailure::Inner(HandshakeError::Timeout)) if machine.phase() == OpenPhase::Tls => {
+                Err(ConnectError::Timeout(OpenPhase::Tls))
             }
             Err(TlsFailure::Inner(error)) => Err(error.into()),
         }
@@ -160,11 +160,11 @@ impl ClientUpgrade {
     /// Nothing is to be done any more but to write what waits.
     fn fail(&mut self) {
         let outbound = mem::take(self.outbound());
-        self.stage = Stage::Over(BytesMut::new(), outbound);
+        self.stage = UpgradeStage::Over(BytesMut::new(), outbound);
     }
 
-    fn leave(&mut self) -> Stage {
-        mem::replace(&mut self.stage, Stage::Over(BytesMut::new(), Outbound::default()))
+    fn leave(&mut self) -> UpgradeStage {
+        mem::replace(&mut self.stage, UpgradeStage::Over(BytesMut::new(), Outbound::default()))
     }
 }
 
@@ -174,45 +174,45 @@ impl Machine for ClientUpgrade {
 
     fn inbound(&mut self) -> &mut BytesMut {
         match &mut self.stage {
-            Stage::Proxy(proxy) => proxy.0.inbound(),
-            Stage::Handshake(channel) => channel.inbound(),
-            Stage::Over(inbound, _) => inbound,
+            UpgradeStage::Proxy(proxy) => proxy.0.inbound(),
+            UpgradeStage::Handshake(machine) => machine.inbound(),
+            UpgradeStage::Over(inbound, _) => inbound,
         }
     }
 
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
         self.trace.within(|| match &mut self.stage {
-            Stage::Proxy(proxy) => proxy.0.handle_read(n, now),
-            Stage::Handshake(channel) => channel.handle_read(n, now),
-            Stage::Over(inbound, _) => *inbound = BytesMut::new(),
+            UpgradeStage::Proxy(proxy) => proxy.0.handle_read(n, now),
+            UpgradeStage::Handshake(machine) => machine.handle_read(n, now),
+            UpgradeStage::Over(inbound, _) => *inbound = BytesMut::new(),
         });
     }
 
     fn outbound(&mut self) -> &mut Outbound {
         match &mut self.stage {
-            Stage::Proxy(proxy) => proxy.0.outbound(),
-            Stage::Handshake(channel) => channel.outbound(),
-            Stage::Over(_, outbound) => outbound,
+            UpgradeStage::Proxy(proxy) => proxy.0.outbound(),
+            UpgradeStage::Handshake(machine) => machine.outbound(),
+            UpgradeStage::Over(_, outbound) => outbound,
         }
     }
 
     fn handle_write(&mut self, n: usize, now: Instant) {
         self.now = now;
         match &mut self.stage {
-            Stage::Proxy(proxy) => proxy.0.handle_write(n, now),
-            Stage::Handshake(channel) => channel.handle_write(n, now),
-            Stage::Over(_, outbound) => outbound.acknowledge(n),
+            UpgradeStage::Proxy(proxy) => proxy.0.handle_write(n, now),
+            UpgradeStage::Handshake(machine) => machine.handle_write(n, now),
+            UpgradeStage::Over(_, outbound) => outbound.acknowledge(n),
         }
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match &mut self.stage {
-            Stage::Proxy(proxy) => proxy.0.handle_error(error, now),
-            Stage::Handshake(channel) => channel.handle_error(error, now),
-            Stage::Over(_, outbound) if error.direction() == Direction::Write => outbound.clear(),
-            Stage::Over(..) => {}
+            UpgradeStage::Proxy(proxy) => proxy.0.handle_error(error, now),
+            UpgradeStage::Handshake(machine) => machine.handle_error(error, now),
+            UpgradeStage::Over(_, outbound) if error.direction() == Direction::Write => outbound.clear(),
+            UpgradeStage::Over(..) => {}
         }
     }
 
@@ -234,18 +234,18 @@ impl Machine for ClientUpgrade {
 
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Proxy(proxy) => proxy.0.poll_timeout(),
-            Stage::Handshake(channel) => channel.poll_timeout(),
-            Stage::Over(..) => None,
+            UpgradeStage::Proxy(proxy) => proxy.0.poll_timeout(),
+            UpgradeStage::Handshake(machine) => machine.poll_timeout(),
+            UpgradeStage::Over(..) => None,
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         match &mut self.stage {
-            Stage::Proxy(proxy) => proxy.0.handle_timeout(now),
-            Stage::Handshake(channel) => channel.handle_timeout(now),
-            Stage::Over(..) => {}
+            UpgradeStage::Proxy(proxy) => proxy.0.handle_timeout(now),
+            UpgradeStage::Handshake(machine) => machine.handle_timeout(now),
+            UpgradeStage::Over(..) => {}
         }
     }
 }
@@ -253,9 +253,9 @@ impl Machine for ClientUpgrade {
 impl fmt::Debug for ClientUpgrade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.stage {
-            Stage::Proxy(proxy) => f.debug_tuple("ClientUpgrade").field(&proxy.0).finish(),
-            Stage::Handshake(channel) => f.debug_tuple("ClientUpgrade").field(channel).finish(),
-            Stage::Over(..) => f.write_str("ClientUpgrade"),
+            UpgradeStage::Proxy(proxy) => f.debug_tuple("ClientUpgrade").field(&proxy.0).finish(),
+            UpgradeStage::Handshake(machine) => f.debug_tuple("ClientUpgrade").field(machine).finish(),
+            UpgradeStage::Over(..) => f.write_str("ClientUpgrade"),
         }
     }
 }

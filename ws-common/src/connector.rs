@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 
 use ws_core::Instant;
 
-use crate::error::{ConnectError, ConnectTimeout, Phase};
+use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::target::{Host, TargetError, is_unspecified};
-use crate::trace::Reaching;
+use crate::trace::ConnectSpans;
 
 /// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
 /// clock. It says which names to resolve and which addresses to dial, in the order and at the pace of [`HappyEyeballs`].
@@ -24,8 +24,8 @@ pub struct Connector<T> {
     route: Route,
     /// The addresses to dial after all others.
     last: Vec<SocketAddr>,
-    stage: Stage<T>,
-    trace: Reaching,
+    stage: ConnectStage<T>,
+    trace: ConnectSpans,
 }
 
 /// What is to be done next.
@@ -76,7 +76,7 @@ pub struct Route {
 }
 
 #[derive(Debug)]
-enum Stage<T> {
+enum ConnectStage<T> {
     /// The options are no good.
     Failed(ConnectError),
     Resolving(Whose, Asked),
@@ -100,7 +100,7 @@ enum Asked {
 }
 
 impl Route {
-    /// Straight to the server.
+    /// Directly to the server.
     pub fn direct(options: &ConnectOptions) -> Self {
         let target = options.target();
         Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
@@ -130,15 +130,17 @@ impl<T> Connector<T> {
             deadline: now + options.open_timeout,
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
-            stage: Stage::Over,
-            trace: Reaching::new(),
+            stage: ConnectStage::Over,
+            trace: ConnectSpans::new(),
         };
         reach.stage = match options.chosen_proxy() {
-            Err(error) => Stage::Failed(error),
+            Err(error) => ConnectStage::Failed(error),
             Ok(None) => match options.remote_addresses() {
-                [] => reach.reach_peer(),
+                [] => reach.dial_peer(),
                 addresses => match addresses.iter().find(|address| is_unspecified(address.ip())) {
-                    Some(address) => Stage::Failed(ConnectError::Url(TargetError::Unspecified(address.ip()))),
+                    Some(address) => {
+                        ConnectStage::Failed(ConnectError::Url(TargetError::Unspecified(address.ip())))
+                    }
                     None => reach.dial(addresses.iter().copied()),
                 },
             },
@@ -149,10 +151,12 @@ impl<T> Connector<T> {
                 match (options.remote_addresses().first(), &reach.route.host) {
                     (Some(address), _) => {
                         reach.ask_for(*address);
-                        reach.reach_peer()
+                        reach.dial_peer()
                     }
-                    (None, Host::Name(_)) if !resolves_names => Stage::Resolving(Whose::Targets, Asked::No),
-                    _ => reach.reach_peer(),
+                    (None, Host::Name(_)) if !resolves_names => {
+                        ConnectStage::Resolving(Whose::Targets, Asked::No)
+                    }
+                    _ => reach.dial_peer(),
                 }
             }
         };
@@ -164,34 +168,34 @@ impl<T> Connector<T> {
         self.deadline
     }
 
-    fn dial(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Stage<T> {
-        Stage::Dialing(HappyEyeballs::new(addresses).try_last(&self.last))
+    fn dial(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> ConnectStage<T> {
+        ConnectStage::Dialing(HappyEyeballs::new(addresses).try_last(&self.last))
     }
 
     fn ask_for(&mut self, address: SocketAddr) {
         (self.route.host, self.route.port) = (Host::Address(address.ip()), address.port());
     }
 
-    fn reach_peer(&self) -> Stage<T> {
+    fn dial_peer(&self) -> ConnectStage<T> {
         match self.route.peer() {
             (Host::Address(address), port) => self.dial([SocketAddr::new(*address, port)]),
-            (Host::Name(_), _) => Stage::Resolving(Whose::Peers, Asked::No),
+            (Host::Name(_), _) => ConnectStage::Resolving(Whose::Peers, Asked::No),
         }
     }
 
     /// What is to be done next. [`ConnectorStep::Done`] is told once.
     pub fn poll(&mut self, now: Instant) -> ConnectorStep<T> {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Failed(error) => ConnectorStep::Done(Err(error)),
-            Stage::Over => ConnectorStep::Wait(self.deadline),
-            Stage::Resolving(whose, _) if now >= self.deadline => {
+        match std::mem::replace(&mut self.stage, ConnectStage::Over) {
+            ConnectStage::Failed(error) => ConnectorStep::Done(Err(error)),
+            ConnectStage::Over => ConnectorStep::Wait(self.deadline),
+            ConnectStage::Resolving(whose, _) if now >= self.deadline => {
                 ConnectorStep::Done(Err(match self.proxy(whose) {
                     Some(proxy) => ProxyError::Timeout(ProxyStep::Resolve).of(proxy),
-                    None => ConnectError::Timeout(Phase::Resolve),
+                    None => ConnectError::Timeout(OpenPhase::Resolve),
                 }))
             }
-            Stage::Resolving(whose, asked) => {
-                self.stage = Stage::Resolving(whose, Asked::Yes);
+            ConnectStage::Resolving(whose, asked) => {
+                self.stage = ConnectStage::Resolving(whose, Asked::Yes);
                 match asked {
                     Asked::No => {
                         let (host, port) = self.name(whose);
@@ -202,7 +206,7 @@ impl<T> Connector<T> {
                     Asked::Yes => ConnectorStep::Wait(self.deadline),
                 }
             }
-            Stage::Dialing(dial) => self.poll_dial(dial, now),
+            ConnectStage::Dialing(dial) => self.poll_dial(dial, now),
         }
     }
 
@@ -235,13 +239,13 @@ impl<T> Connector<T> {
                 ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline)))
             }
         };
-        self.stage = Stage::Dialing(dial);
+        self.stage = ConnectStage::Dialing(dial);
         step
     }
 
     /// What became of [`ConnectorStep::Resolve`].
     pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
-        let &Stage::Resolving(whose, Asked::Yes) = &self.stage else { return };
+        let &ConnectStage::Resolving(whose, Asked::Yes) = &self.stage else { return };
         self.trace.resolved(&result);
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
         let addresses = result.and_then(|addresses| {
@@ -249,7 +253,7 @@ impl<T> Connector<T> {
             first.map(|first| (first, addresses)).ok_or_else(none)
         });
         self.stage = match (addresses, whose) {
-            (Err(source), _) => Stage::Failed(match self.proxy(whose) {
+            (Err(source), _) => ConnectStage::Failed(match self.proxy(whose) {
                 Some(proxy) => ProxyError::Resolve(source).of(proxy),
                 None => ConnectError::Resolve { host: self.name(whose).0.into(), source },
             }),
@@ -257,14 +261,14 @@ impl<T> Connector<T> {
             (Ok((first, _)), Whose::Targets) => {
                 // A proxy is asked once. The resolver's first address is the one that it holds to be the best, unless it has failed.
                 self.ask_for(first);
-                self.reach_peer()
+                self.dial_peer()
             }
         };
     }
 
     /// What became of [`ConnectorStep::Dial`].
     pub fn handle_result(&mut self, attempt: AttemptId, result: io::Result<T>) {
-        if let Stage::Dialing(dial) = &mut self.stage {
+        if let ConnectStage::Dialing(dial) = &mut self.stage {
             self.trace.dialed(attempt, &result);
             dial.handle_result(attempt, result);
         }

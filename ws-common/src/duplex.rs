@@ -40,7 +40,7 @@ pub enum Consumer {
 
 /// A connection and the decisions about it. It is a [`Machine`], so that a driver moves its bytes as those of any other.
 pub struct Duplex {
-    channel: MaybeTls<Connection>,
+    machine: MaybeTls<Connection>,
     consumer: Consumer,
     /// Reading is paused because the read-ahead is full.
     is_paused: bool,
@@ -52,9 +52,9 @@ pub struct Duplex {
 
 impl Duplex {
     /// A connection that its caller alone uses.
-    pub fn new(channel: MaybeTls<Connection>) -> Self {
+    pub fn new(machine: MaybeTls<Connection>) -> Self {
         Self {
-            channel,
+            machine,
             consumer: Consumer::Caller,
             is_paused: false,
             is_reserved: false,
@@ -74,19 +74,19 @@ impl Duplex {
     /// The connection, below all layers.
     #[inline]
     pub fn connection(&mut self) -> &mut Connection {
-        self.channel.inner_mut()
+        self.machine.inner_mut()
     }
 
     /// The connection, below all layers.
     #[inline]
     pub fn as_connection(&self) -> &Connection {
-        self.channel.inner()
+        self.machine.inner()
     }
 
     /// How the connection ended, once it has.
     #[inline]
     pub fn closed(&self) -> Option<&Closed> {
-        self.channel.inner().closed()
+        self.machine.inner().closed()
     }
 
     /// Whether the transport is to be reset; see [`Connection::must_reset`].
@@ -209,7 +209,7 @@ impl Duplex {
     #[inline(always)]
     pub fn taken(&mut self) {
         if self.is_paused
-            && !self.channel.inner().is_read_ahead_full()
+            && !self.machine.inner().is_read_ahead_full()
             && !mutant("room in the read-ahead is not seen")
         {
             self.has_unblocked = true;
@@ -358,42 +358,42 @@ impl Machine for Duplex {
 
     #[inline(always)]
     fn inbound(&mut self) -> &mut BytesMut {
-        self.channel.inbound()
+        self.machine.inbound()
     }
 
     #[inline(always)]
     fn handle_read(&mut self, n: usize, now: Instant) {
-        self.channel.handle_read(n, now);
+        self.machine.handle_read(n, now);
     }
 
     #[inline(always)]
     fn outbound(&mut self) -> &mut Outbound {
-        self.channel.outbound()
+        self.machine.outbound()
     }
 
     #[inline(always)]
     fn handle_write(&mut self, n: usize, now: Instant) {
-        self.channel.handle_write(n, now);
+        self.machine.handle_write(n, now);
     }
 
     fn handle_progress(&mut self, now: Instant) {
-        self.channel.handle_progress(now);
+        self.machine.handle_progress(now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {
-        self.channel.handle_error(error, now);
+        self.machine.handle_error(error, now);
     }
 
     fn poll_event(&mut self) -> Result<Option<Event>, TlsFailure<Error>> {
-        self.channel.poll_event()
+        self.machine.poll_event()
     }
 
     #[inline(always)]
     fn poll_timeout(&self) -> Option<Instant> {
-        self.channel.poll_timeout()
+        self.machine.poll_timeout()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.channel.handle_timeout(now);
+        self.machine.handle_timeout(now);
     }
 }

@@ -10,7 +10,7 @@ use std::{fmt, io};
 use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
 
 use crate::phase::write_failures;
-pub use crate::phase::{ConnectTimeout, Phase};
+pub use crate::phase::{ConnectTimeout, OpenPhase};
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
@@ -57,25 +57,25 @@ pub enum ConnectError {
         source: HandshakeError,
     },
     /// It took longer than `open_timeout`.
-    Timeout(Phase),
+    Timeout(OpenPhase),
     /// `open_timeout` passed while addresses were tried.
     ConnectTimeout(ConnectTimeout),
 }
 
 impl ConnectError {
     /// In which phase it happened.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> OpenPhase {
         match self {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
-                Phase::Setup
+                OpenPhase::Setup
             }
-            Self::Resolve { .. } => Phase::Resolve,
-            Self::Connect(_) => Phase::Connect,
+            Self::Resolve { .. } => OpenPhase::Resolve,
+            Self::Connect(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
-            Self::Tls(_) => Phase::Tls,
-            Self::Handshake { .. } => Phase::Handshake,
+            Self::Tls(_) => OpenPhase::Tls,
+            Self::Handshake { .. } => OpenPhase::Handshake,
             Self::Timeout(phase) => *phase,
-            Self::ConnectTimeout(_) => Phase::Connect,
+            Self::ConnectTimeout(_) => OpenPhase::Connect,
         }
     }
 }
@@ -265,7 +265,7 @@ pub enum AcceptError {
     /// The opening handshake failed; the client was answered as fits.
     Handshake(HandshakeError),
     /// The client did not come so far in `open_timeout`.
-    Timeout(Phase),
+    Timeout(OpenPhase),
     /// The server refused the request with this status.
     Rejected(u16),
     /// The listener is shutting down.

@@ -24,7 +24,7 @@ mod trace;
 
 pub use chunks::Chunks;
 pub use client_upgrade::{ClientUpgrade, Opened};
-pub use error::{AcceptError, ConnectError, ConnectTimeout, Phase};
+pub use error::{AcceptError, ConnectError, ConnectTimeout, OpenPhase};
 pub use maybe_tls::MaybeTls;
 pub use options::{AcceptOptions, ConnectOptions};
 pub use server_upgrade::ServerUpgrade;

@@ -5,7 +5,7 @@ use std::fmt;
 use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Machine, Outbound, TransportError};
 
-use crate::error::Phase;
+use crate::error::OpenPhase;
 use crate::proxy::{Leftover, ProxyError};
 use crate::tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsFailure};
 
@@ -99,8 +99,8 @@ impl<M> MaybeTls<M> {
     }
 
     /// What an opening handshake on it waits for: TLS, or the peer.
-    pub(crate) fn phase(&self) -> Phase {
-        if self.is_securing() { Phase::Tls } else { Phase::Handshake }
+    pub(crate) fn phase(&self) -> OpenPhase {
+        if self.is_securing() { OpenPhase::Tls } else { OpenPhase::Handshake }
     }
 
     /// Whether TLS is under way, with whomever.

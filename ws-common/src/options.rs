@@ -253,6 +253,8 @@ impl ConnectOptions {
 
     /// Goes through the proxy that the environment names now, if it names one for the target: by `HTTPS_PROXY` for `wss`,
     /// `HTTP_PROXY` for `ws`, `ALL_PROXY` for both, except what `NO_PROXY` lists. See [`Proxy::from_environment`].
+    ///
+    /// A variable that counts and is not UTF-8 fails the attempt ([`ProxyError::UnreadableVariable`](crate::proxy::ProxyError)).
     #[must_use]
     pub fn proxy_from_environment(mut self) -> Self {
         self.proxy = ProxyChoice::Environment(Environment::now());
@@ -308,8 +310,9 @@ impl ConnectOptions {
     /// Where a redirect leads: the same options for another URL, which may be relative to this one.
     ///
     /// To another origin, of the header fields only `User-Agent` and `Origin` go along, since any other may hold a secret
-    /// that is meant for the first server; nor does an address or a TLS name that was set apart from the URL, nor a certificate of
-    /// the client. Never from `wss` to `ws`.
+    /// that is meant for the first server, and so may a subprotocol. Nor does an address or a TLS name that was set apart from the URL,
+    /// nor a certificate of the client, nor the permission to accept any certificate. A user name and a password in `location` are
+    /// ignored, because they are the redirecting server's choice. Never from `wss` to `ws`.
     pub(crate) fn redirected(&self, location: &str) -> Result<Self, ConnectError> {
         let target = self.target.join(location)?;
         if self.target.is_secure() && !target.is_secure() {
@@ -322,12 +325,12 @@ impl ConnectOptions {
         let keep = |name: &str| {
             is_same || ["User-Agent", "Origin"].iter().any(|kept| name.eq_ignore_ascii_case(kept))
         };
-        let mut request = self.request.redirected(&target.host_field(), target.path_and_query(), keep)?;
-        if let Some(authorization) = target.authorization().filter(|_| !is_same) {
-            request = request.header("Authorization", authorization)?;
-        }
+        let request = self.request.redirected(&target.host_field(), target.path_and_query(), keep)?;
         let addresses = if is_same { self.addresses.clone() } else { Vec::new() };
-        let tls = self.tls.as_ref().map(|tls| if is_same { tls.clone() } else { tls.for_other_origin() });
+        let tls = match &self.tls {
+            Some(tls) if !is_same => tls.for_other_origin(),
+            tls => tls.clone(),
+        };
         Ok(Self { target, request, addresses, tls, ..self.clone() })
     }
 }

@@ -5,10 +5,10 @@ use std::{fmt, io};
 
 use ws_core::Error;
 
-/// What a client was doing.
+/// A phase of a connection, from its setup on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum Phase {
+pub enum OpenPhase {
     /// Checking what it was given.
     Setup,
     /// Resolving the name.
@@ -29,7 +29,7 @@ pub enum Phase {
     Transport,
 }
 
-impl Phase {
+impl OpenPhase {
     /// The phase in which an open connection failed.
     pub(crate) fn of(error: &Error) -> Self {
         match error {
@@ -40,7 +40,7 @@ impl Phase {
     }
 }
 
-impl fmt::Display for Phase {
+impl fmt::Display for OpenPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Setup => "setup",

@@ -66,7 +66,7 @@ pub struct Reconnect {
     max_elapsed: Option<Duration>,
     stable_after: Duration,
     max_retry_after: Duration,
-    hook: Option<Hook>,
+    hook: Option<DecideHook>,
 }
 
 /// The ends that are retried without a hook.
@@ -186,7 +186,7 @@ impl Reconnect {
         mut self,
         hook: impl Fn(&DisconnectReason<'_>) -> Option<RetryDecision> + Send + Sync + 'static,
     ) -> Self {
-        self.hook = Some(Hook(Arc::new(hook)));
+        self.hook = Some(DecideHook(Arc::new(hook)));
         self
     }
 }
@@ -213,7 +213,7 @@ impl Reconnect {
     }
 
     /// The hook, for a caller that runs it apart from the policy ([`next_after`](Self::next_after)).
-    pub(crate) fn hook(&self) -> Option<&Hook> {
+    pub(crate) fn hook(&self) -> Option<&DecideHook> {
         self.hook.as_ref()
     }
 
@@ -322,16 +322,16 @@ type Decide = dyn Fn(&DisconnectReason<'_>) -> Option<RetryDecision> + Send + Sy
 
 /// A hook of [`Reconnect::decide`].
 #[derive(Clone)]
-pub(crate) struct Hook(Arc<Decide>);
+pub(crate) struct DecideHook(Arc<Decide>);
 
-impl Hook {
+impl DecideHook {
     pub(crate) fn ask(&self, end: &DisconnectReason<'_>) -> Option<RetryDecision> {
         (self.0)(end)
     }
 }
 
-impl fmt::Debug for Hook {
+impl fmt::Debug for DecideHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook(..)")
+        f.write_str("DecideHook(..)")
     }
 }

@@ -6,7 +6,7 @@ use ws_core::{
     TransportError,
 };
 
-use crate::error::{AcceptError, Phase};
+use crate::error::{AcceptError, OpenPhase};
 use crate::maybe_tls::MaybeTls;
 use crate::options::AcceptOptions;
 use crate::tls::TlsFailure;
@@ -20,7 +20,7 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 35\r\nCo
 /// the opening handshake. Then [`accept`](Self::accept) gives the connection.
 #[derive(Debug)]
 pub struct ServerUpgrade {
-    channel: MaybeTls<ServerHandshake>,
+    machine: MaybeTls<ServerHandshake>,
     trace: Phases,
 }
 
@@ -33,22 +33,22 @@ impl ServerUpgrade {
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
         let handshake = ServerHandshake::new(config, random, now + options.open_timeout);
-        let channel = MaybeTls::server(handshake, options.acceptor())?;
+        let machine = MaybeTls::server(handshake, options.acceptor())?;
         let mut trace = Phases::server();
-        trace.go_on(channel.phase());
-        Ok(Self { channel, trace })
+        trace.go_on(machine.phase());
+        Ok(Self { machine, trace })
     }
 
     /// Accepts: the connection is the next machine on the transport. An error if the request was not reported.
     pub fn accept(mut self, accept: &Accept, now: Instant) -> Result<MaybeTls<Connection>, AcceptError> {
-        let connection = self.channel.try_map(|handshake| handshake.accept(accept, now).ok());
+        let connection = self.machine.try_map(|handshake| handshake.accept(accept, now).ok());
         connection.inspect(|_| self.trace.opened()).ok_or(AcceptError::Handshake(HandshakeError::Timeout))
     }
 
     /// Refuses. The answer is to be written, and the stream read to its end; [`discard`](Self::discard) drops what comes.
     pub fn reject(&mut self, reject: &Reject) {
         self.trace.rejected(reject);
-        self.channel.inner_mut().reject(reject);
+        self.machine.inner_mut().reject(reject);
     }
 
     /// Refuses with 503, because the listener is shutting down. Does nothing if the request was not reported.
@@ -61,7 +61,7 @@ impl ServerUpgrade {
 
     /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.
     pub fn discard(&mut self) {
-        self.channel.inner_mut().inbound().clear();
+        self.machine.inner_mut().inbound().clear();
     }
 }
 
@@ -70,40 +70,40 @@ impl Machine for ServerUpgrade {
     type Error = AcceptError;
 
     fn inbound(&mut self) -> &mut BytesMut {
-        self.channel.inbound()
+        self.machine.inbound()
     }
 
     fn handle_read(&mut self, n: usize, now: Instant) {
-        self.trace.within(|| self.channel.handle_read(n, now));
+        self.trace.within(|| self.machine.handle_read(n, now));
     }
 
     fn outbound(&mut self) -> &mut Outbound {
-        self.channel.outbound()
+        self.machine.outbound()
     }
 
     fn handle_write(&mut self, n: usize, now: Instant) {
-        self.channel.handle_write(n, now);
+        self.machine.handle_write(n, now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {
-        self.channel.handle_error(error, now);
+        self.machine.handle_error(error, now);
     }
 
     fn poll_event(&mut self) -> Result<Option<Request>, AcceptError> {
-        let result = self.channel.poll_event().map_err(|failure| match failure {
+        let result = self.machine.poll_event().map_err(|failure| match failure {
             TlsFailure::Tls(error) => {
                 if error.is_plain_http() {
-                    self.channel.outbound().push(Bytes::from_static(PLAIN_HTTP));
+                    self.machine.outbound().push(Bytes::from_static(PLAIN_HTTP));
                 }
                 AcceptError::Tls(error)
             }
-            TlsFailure::Inner(HandshakeError::Timeout) if self.channel.phase() == Phase::Tls => {
-                AcceptError::Timeout(Phase::Tls)
+            TlsFailure::Inner(HandshakeError::Timeout) if self.machine.phase() == OpenPhase::Tls => {
+                AcceptError::Timeout(OpenPhase::Tls)
             }
             TlsFailure::Inner(error) => AcceptError::Handshake(error),
         });
         if !matches!(result, Err(AcceptError::Tls(_))) {
-            self.trace.go_on(self.channel.phase());
+            self.trace.go_on(self.machine.phase());
         }
         match &result {
             Ok(None) => {}
@@ -114,10 +114,10 @@ impl Machine for ServerUpgrade {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.channel.poll_timeout()
+        self.machine.poll_timeout()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.channel.handle_timeout(now);
+        self.machine.handle_timeout(now);
     }
 }

@@ -16,7 +16,7 @@ mod record;
 mod stats;
 mod user;
 
-pub use event::{ClientError, ClientEvent, Status};
+pub use event::{ClientError, ClientEvent, ClientStatus};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
 pub use outbox::Delivery;
@@ -65,12 +65,13 @@ use outbox::Outbox;
 /// opened. No attempt has two requests on the wire.
 pub struct Session {
     settings: Settings,
+    /// Nonces of proofs, and delays. Each transport replaces it, so that it is never older than the last one.
     random: Random,
     state: SessionState,
     /// What a driver sees while there is no transport, and what the one before may still take.
     absent: (BytesMut, Outbound),
     /// The transport is to be dropped or reset, before anything else is done.
-    parting: Option<Action>,
+    transport_to_drop: Option<Action>,
     action: Option<Action>,
     /// A hook that is to be asked after the action was taken.
     question: Option<Question>,
@@ -170,7 +171,7 @@ impl Session {
             random,
             state: SessionState::New,
             absent: (BytesMut::new(), Outbound::default()),
-            parting: None,
+            transport_to_drop: None,
             action: None,
             question: None,
             questions: 0,

@@ -60,18 +60,15 @@ impl Target {
         }
     }
 
-    /// The target of a reference that stands in a response of this one, such as in `Location`.
+    /// The target of a reference that stands in a response of this one, such as in `Location`, without a user name and a password.
     pub(crate) fn join(&self, reference: &str) -> Result<Self, TargetError> {
         let base = Url::parse(&self.to_string()).map_err(TargetError::Malformed)?;
-        base.join(reference).map_err(TargetError::Malformed)?.as_str().parse()
+        let target: Self = base.join(reference).map_err(TargetError::Malformed)?.as_str().parse()?;
+        Ok(Self { authorization: None, ..target })
     }
 
     pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
         (self.is_secure, &self.host, self.port) == (other.is_secure, &other.host, other.port)
-    }
-
-    pub(crate) fn authorization(&self) -> Option<&str> {
-        self.authorization.as_deref()
     }
 
     /// The opening handshake for this target. User name and password of the URL become `Authorization: Basic`

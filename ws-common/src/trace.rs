@@ -1,7 +1,7 @@
-//! What is told of opening and reconnecting to who traces: a span for each phase, and events for how it ends.
+//! Traces of opening and reconnecting: a span for each phase, and events for its outcome.
 //! The machine that goes through a phase holds its span, so that no driver knows of it.
 //!
-//! Nothing of it is secret: URLs come without user name, password and query, headers and what quotes the peer not at all.
+//! Traces hold no secret: URLs come without user name, password and query. Headers and texts of the peer are left out.
 //!
 //! A build without the feature `tracing` has the same functions, which do nothing.
 

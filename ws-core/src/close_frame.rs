@@ -1,4 +1,4 @@
-//! What a Close frame says (RFC 6455 §5.5.1 and §7.4).
+//! The payload of a Close frame (RFC 6455 §5.5.1 and §7.4).
 
 use core::fmt;
 

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use crate::deadlines;
 #[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 use crate::deflate::DeflateChoice;
@@ -154,12 +153,5 @@ impl Config {
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
-    }
-
-    /// Shortest time between an input and a deadline that the input starts.
-    ///
-    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread starts while it waits.
-    pub fn shortest_timeout(&self) -> Duration {
-        deadlines::shortest(self)
     }
 }

@@ -40,7 +40,7 @@ pub use receiving::DataPoll;
 /// It comes out of [`ClientHandshake::open`](crate::ClientHandshake::open) or
 /// [`ServerHandshake::accept`](crate::ServerHandshake::accept).
 ///
-/// - **Receiving**: [`poll_event`](Machine::poll_event) gives owned messages; [`for_each_borrowed`](Self::for_each_borrowed) lends them;
+/// - **Receiving**: [`poll_event`](Machine::poll_event) gives owned messages; [`for_each_borrowed`](Self::for_each_borrowed) borrows them;
 ///   [`receive_chunks`](Self::receive_chunks) gives messages of any size as they come.
 /// - **Sending**: [`send`](Self::send), [`send_ref`](Self::send_ref), [`ping`](Self::ping), and in parts
 ///   [`start_message`](Self::start_message). Nothing leaves before the driver writes [`outbound`](Machine::outbound).

@@ -15,7 +15,7 @@
 //! # A thread that waits in a read
 //!
 //! The time-out of a blocking read is set before the read. Another thread may start a deadline during the read, and then the reader
-//! must be back in time. [`shortest`] gives the longest wait that meets every such deadline. It asks each slot, so a new slot needs
+//! must be back in time. [`Config::shortest_timeout`] gives the longest wait that meets every such deadline. It asks each slot, so a new slot needs
 //! an answer before the crate compiles.
 
 use core::time::Duration;
@@ -66,12 +66,15 @@ impl Deadline {
     }
 }
 
-/// The longest time that a thread may wait at once, so that it meets a deadline that another thread starts meanwhile.
-///
-/// Exception: [`Deadlines::resume`] starts a deadline with less time. The thread that resumes reading is the reader itself.
-pub(crate) fn shortest(config: &Config) -> Duration {
-    let slots = Deadline::ALL.into_iter().filter(|slot| slot.can_become_earlier());
-    slots.filter_map(|slot| slot.after(config)).min().unwrap_or(Duration::MAX)
+impl Config {
+    /// Shortest time between an input and a deadline that the input starts.
+    ///
+    /// A thread that waits no longer than this at a time meets every deadline, also one that another thread starts while it waits.
+    // Exception: [`Deadlines::resume`] starts a deadline with less time. The thread that resumes reading is the reader itself.
+    pub fn shortest_timeout(&self) -> Duration {
+        let slots = Deadline::ALL.into_iter().filter(|slot| slot.can_become_earlier());
+        slots.filter_map(|slot| slot.after(self)).min().unwrap_or(Duration::MAX)
+    }
 }
 
 /// The table.

@@ -9,13 +9,13 @@ use core::fmt;
 #[cfg(feature = "deflate")]
 pub(crate) use list::{Extension, parse};
 
-/// Why something is no negotiation of permessage-deflate (RFC 7692 §7.1), or no answer to what was offered.
+/// The fault of an offer of permessage-deflate (RFC 7692 §7.1), or of an answer to one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidExtension {
-    /// The parameter, with the value that it had, or what else is wrong.
+    /// The parameter with its value, or another faulty text.
     pub parameter: String,
-    /// What is wrong with it.
+    /// The rule that it breaks.
     pub reason: &'static str,
     /// The parameter is not there.
     pub(crate) is_missing: bool,

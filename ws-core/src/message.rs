@@ -80,7 +80,7 @@ impl Message {
         self.as_bytes().is_empty()
     }
 
-    /// The same message, lent.
+    /// The same message, borrowed.
     pub fn as_ref(&self) -> MessageRef<'_> {
         match self {
             Self::Text(text) => MessageRef::Text(text),
@@ -125,7 +125,7 @@ impl From<Bytes> for Message {
     }
 }
 
-/// A whole data message that is lent for as long as a visitor looks at it.
+/// A whole data message that is borrowed for as long as a visitor looks at it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MessageRef<'a> {
     /// UTF-8 text.

@@ -6,7 +6,7 @@
 //!  owned           owned, room       borrowed         fragment of a
 //!  message         is reserved       message          streamed message
 //!     │                │                │                   │
-//! queue_message  queue_reserved   queue_borrowed       queue_part
+//! queue_message  queue_reserved   queue_borrowed       queue_fragment
 //!     │                │                │                   │
 //!     └── check_room ──┴── check_stream ┴──► Refusal        ├──► Refusal (also of invalid UTF-8)
 //!                      │                                    │

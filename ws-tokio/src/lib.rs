@@ -28,10 +28,11 @@ pub use runtime::Tokio;
 /// | To | there is |
 /// | --- | --- |
 /// | open one | [`connect`](WebSocket::connect), [`connect_over`](WebSocket::connect_over) a stream that is open already, [`accept`](WebSocket::accept) |
-/// | receive | [`recv`](WebSocket::recv) a message, [`next`](WebSocket::next) event of any kind, [`for_each_borrowed`](WebSocket::for_each_borrowed) messages where they lie, [`recv_stream`](WebSocket::recv_stream); it is a `Stream` |
+/// | receive | [`recv`](WebSocket::recv) a message, [`next_event`](WebSocket::next_event) gives an event of any kind, [`for_each_borrowed`](WebSocket::for_each_borrowed) messages where they lie, [`recv_stream`](WebSocket::recv_stream); it is a `Stream` |
 /// | send | [`send`](WebSocket::send); [`feed`](WebSocket::feed) and [`flush`](WebSocket::flush); [`ready`](WebSocket::ready) and [`try_send`](WebSocket::try_send); [`send_stream`](WebSocket::send_stream); [`ping`](WebSocket::ping); it is a `Sink` |
 /// | end it | [`close`](WebSocket::close), or [`start_close`](WebSocket::start_close) and go on receiving |
 /// | do both at once | [`split`](WebSocket::split) |
+/// | observe it | [`stats`](WebSocket::stats): frames, messages, bytes, round-trip times; [`closed`](WebSocket::closed) |
 ///
 /// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
 /// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A task that
@@ -47,7 +48,7 @@ pub type Sender<T = TcpStream> = ws_async_core::Sender<Tokio, T>;
 pub type Receiver<T = TcpStream> = ws_async_core::Receiver<Tokio, T>;
 
 /// What the two halves have in common.
-pub type Half<T = TcpStream> = ws_async_core::Half<Tokio, T>;
+pub type HalfConnection<T = TcpStream> = ws_async_core::HalfConnection<Tokio, T>;
 
 /// A client that has connected, and whose request is still to be read: [`accept`](Incoming::accept) it, or look at the
 /// request before, and perhaps refuse it, with [`accept_with`](Incoming::accept_with). Dropped, it is disconnected.
@@ -97,13 +98,13 @@ pub type Handle = ws_async_core::Handle<Tokio>;
 
 pub use ws_async_core::{
     Accept, AcceptError, AcceptOptions, Backoff, Cause, Chunk, ClientBuilder, ClientError, ClientEvent,
-    ClientStats, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError, ConnectOptions,
-    ConnectTimeout, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError, HeadError, Headers,
-    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageReader, MessageRef,
-    MessageWriter, Phase, PingError, Proxy, ProxyError, ProxyStep, ProxyUrlError, Reconnect, Reject,
-    Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
-    Socks5Reply, Stats, Status, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError,
-    TlsConnector, TlsError, Traffic, TransportError, Violation, ViolationKind,
+    ClientStats, ClientStatus, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError,
+    ConnectOptions, ConnectTimeout, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError,
+    HeadError, Headers, IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind,
+    MessageReader, MessageRef, MessageWriter, OpenPhase, PingError, Proxy, ProxyError, ProxyStep,
+    ProxyUrlError, Reconnect, Reject, Rejected, Request, RequestError, Responder, Response, ResponseError,
+    RetryDecision, Role, SendError, Socks5Reply, Stats, StreamError, Target, TargetError, Timeout,
+    TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -56,16 +56,16 @@ impl Sender for Owned {
     }
 }
 
-pub struct Lent(WebSocket<Pipe>);
+pub struct Borrowed(WebSocket<Pipe>);
 
-impl Receiver for Lent {
+impl Receiver for Borrowed {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        Lent(open(role, pipe))
+        Borrowed(open(role, pipe))
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
         let visited = self.0.for_each_borrowed(|message, _| {
-            take_lent(message, tally);
+            take_borrowed(message, tally);
             if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         visited.await.expect("no violation");
@@ -73,7 +73,7 @@ impl Receiver for Lent {
 }
 
 #[inline]
-pub fn take_lent(message: MessageRef<'_>, tally: &mut Tally) {
+pub fn take_borrowed(message: MessageRef<'_>, tally: &mut Tally) {
     match message {
         MessageRef::Binary(payload) => tally.take(Kind::Binary, payload),
         MessageRef::Text(text) => tally.take(Kind::Text, text.as_bytes()),

@@ -90,17 +90,17 @@ impl Sender for Owned {
     }
 }
 
-pub struct Lent(Driver);
+pub struct Borrowed(Driver);
 
-impl Receiver for Lent {
+impl Receiver for Borrowed {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        Lent(Driver::open(role, pipe))
+        Borrowed(Driver::open(role, pipe))
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
         loop {
             let visit = self.0.connection.for_each_borrowed(|message, _| {
-                ours::take_lent(message, tally);
+                ours::take_borrowed(message, tally);
                 if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
             match visit.expect("no violation") {

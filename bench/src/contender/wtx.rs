@@ -1,4 +1,4 @@
-//! wtx, once with messages that the receiver owns and once with messages lent out of its buffer.
+//! wtx, once with messages that the receiver owns and once with messages borrowed out of its buffer.
 
 use bytes::Bytes;
 use wtx::collection::Vector;
@@ -64,15 +64,15 @@ impl Sender for Owned {
     async fn flush(&mut self) {}
 }
 
-pub struct Lent {
+pub struct Borrowed {
     socket: Wtx<Pipe>,
     /// Stays empty as long as no message comes in fragments.
     fragments: Vector<u8>,
 }
 
-impl Receiver for Lent {
+impl Receiver for Borrowed {
     async fn open(role: Role, pipe: Pipe) -> Self {
-        Lent { socket: Wtx::over(role, (), pipe), fragments: Vector::new() }
+        Borrowed { socket: Wtx::over(role, (), pipe), fragments: Vector::new() }
     }
 
     async fn receive(&mut self, tally: &mut Tally) {

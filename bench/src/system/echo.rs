@@ -67,7 +67,7 @@ struct Contender {
 const CONTENDERS: &[Contender] = &[
     Contender { name: "raw", limit: None, echo: raw },
     on_tokio::<Ours<_>>("ours"),
-    Contender { name: "ours-lent", limit: Some("raw"), echo: lent },
+    Contender { name: "ours-borrowed", limit: Some("raw"), echo: borrowed },
     on_tokio::<TokioTungstenite<_>>("tokio-tungstenite"),
     on_tokio::<Fastwebsockets<_>>("fastwebsockets"),
     on_tokio::<TokioWebsockets<_>>("tokio-websockets"),
@@ -76,7 +76,7 @@ const CONTENDERS: &[Contender] = &[
     on_tokio::<Wtx<_>>("wtx"),
     Contender { name: "raw-blocking", limit: None, echo: blocking::raw },
     Contender { name: "ours-blocking", limit: Some("raw-blocking"), echo: blocking::ours },
-    Contender { name: "ours-blocking-lent", limit: Some("raw-blocking"), echo: blocking::ours_lent },
+    Contender { name: "ours-blocking-borrowed", limit: Some("raw-blocking"), echo: blocking::ours_borrowed },
     Contender { name: "tungstenite", limit: Some("raw-blocking"), echo: blocking::tungstenite },
 ];
 
@@ -203,8 +203,8 @@ fn echo<W: Open<tokio::net::TcpStream>>(spec: Spec) -> Passed {
     )
 }
 
-/// Ours, with messages lent out of the read buffer on both sides.
-fn lent(spec: Spec) -> Passed {
+/// Ours, with messages borrowed out of the read buffer on both sides.
+fn borrowed(spec: Spec) -> Passed {
     let serve = async |stream| {
         // The client ends it without a word.
         let _ = Ours::open(Role::Server, stream).await.for_each_borrowed(answer).await;

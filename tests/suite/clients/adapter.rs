@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Session, Status};
+use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
 use ws_core::{CloseFrame, Message, SendError};
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
@@ -24,7 +24,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn resume(&self);
     fn take_unsent(&self) -> Vec<Message>;
     fn skip_stuck(&self) -> bool;
-    fn status(&self) -> Status;
+    fn status(&self) -> ClientStatus;
     fn stats(&self) -> ClientStats;
     fn compress(&self, wanted: bool);
     fn release_compressor(&self);
@@ -42,5 +42,5 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
     fn skip_stuck(&self) -> bool;
-    fn status(&self) -> Status;
+    fn status(&self) -> ClientStatus;
 }

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_async_core::{Client, Handle, Runtime};
-use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Session, Status};
+use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -85,7 +85,7 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         self.inner.skip_stuck()
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> ClientStatus {
         self.inner.status()
     }
 
@@ -145,7 +145,7 @@ impl<E: Executor> ClientHandle for On<E, Handle<E::Runtime>> {
         self.inner.skip_stuck()
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> ClientStatus {
         self.inner.status()
     }
 }

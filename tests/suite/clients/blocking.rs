@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
-use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Status};
+use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -67,7 +67,7 @@ impl ClientAdapter for Client {
         self.skip_stuck()
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> ClientStatus {
         self.status()
     }
 
@@ -121,7 +121,7 @@ impl ClientHandle for Handle {
         self.skip_stuck()
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> ClientStatus {
         self.status()
     }
 }

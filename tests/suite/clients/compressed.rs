@@ -77,7 +77,7 @@ pub fn a_server_that_does_not_compress_any_more_is_no_obstacle<A: ClientAdapter>
     });
     let mut client = watched(builder);
     let mut sent = 0;
-    while client.status() != ws_common::session::Status::Waiting && sent < 1000 {
+    while client.status() != ws_common::session::ClientStatus::Waiting && sent < 1000 {
         client.try_send(format!("{sent} {LONG}")).unwrap();
         sent += 1;
         if client.event() == "reconnecting 1" {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ws_common::{
     reconnect::Reconnect,
-    session::{ClientBuilder, Status},
+    session::{ClientBuilder, ClientStatus},
 };
 use ws_core::{CloseCode, SendError};
 
@@ -57,13 +57,13 @@ fn phases<A: ClientAdapter>() -> Vec<Phase<A>> {
     let fresh = watched(patient(&witness.url()));
     let mut connecting = watched(patient::<A>("ws://example.com/").address(hole.address()));
     assert_eq!(connecting.within(millis(100)), [""; 0]);
-    assert_eq!(connecting.status(), Status::Connecting);
+    assert_eq!(connecting.status(), ClientStatus::Connecting);
     let mut handshaking = watched(patient::<A>(&silent.url()));
     handshaking.expect(&["connected"]);
     assert_eq!(handshaking.within(millis(50)), [""; 0]);
     let mut waiting = watched(patient::<A>(&refusing.url()));
     waiting.expect(&["error connect", "closed 1006", "reconnecting 1"]);
-    assert_eq!(waiting.status(), Status::Waiting);
+    assert_eq!(waiting.status(), ClientStatus::Waiting);
 
     let phase = |name, client, events, others| Phase { name, client, events, _others: others };
     vec![
@@ -80,7 +80,7 @@ fn ends_at_once<A: ClientAdapter>(end: impl Fn(&A) + Copy + Send + 'static) {
             end(&phase.client);
             phase.client.expect(phase.events);
         });
-        assert_eq!(phase.client.status(), Status::Closed, "{}", phase.name);
+        assert_eq!(phase.client.status(), ClientStatus::Closed, "{}", phase.name);
         assert!(matches!(phase.client.try_send("late"), Err(SendError::Closed(Some(_)))), "{}", phase.name);
         assert_eq!(phase.client.within(millis(50)), ["over"], "{}", phase.name);
     }
@@ -108,7 +108,7 @@ pub fn a_handle_ends_the_client_at_once<A: ClientAdapter>() {
             handle.close(CloseCode::NORMAL);
             waiting.join().unwrap()
         });
-        assert_eq!(phase.client.status(), Status::Closed, "{}", phase.name);
+        assert_eq!(phase.client.status(), ClientStatus::Closed, "{}", phase.name);
     }
 }
 

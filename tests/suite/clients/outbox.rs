@@ -68,7 +68,7 @@ pub fn handles_drive_the_client_too<A: ClientAdapter>() {
     });
     in_order_of_each(&witness.texts(), 3, 20);
     client.handle().close(CloseCode::NORMAL);
-    assert_eq!(client.handle().status(), ws_common::session::Status::Closed);
+    assert_eq!(client.handle().status(), ws_common::session::ClientStatus::Closed);
     assert!(matches!(client.handle().try_send("late"), Err(SendError::Closed(Some(_)))));
 }
 

@@ -37,7 +37,12 @@ pub fn persistent<C: ClientAdapter>(url: &str) -> ClientBuilder<C> {
 
 /// The client that a builder makes.
 pub fn watched<C: ClientAdapter>(builder: ClientBuilder<C>) -> Watched<C> {
-    Watched { client: builder.build().unwrap(), errors: Vec::new(), gave_up: None }
+    watching(builder.build().unwrap())
+}
+
+/// A client that exists already.
+pub fn watching<C: ClientAdapter>(client: C) -> Watched<C> {
+    Watched { client, errors: Vec::new(), gave_up: None }
 }
 
 impl<C: ClientAdapter> Watched<C> {

@@ -1,4 +1,4 @@
-//! A thousand tasks that wait with handles of one client: each is polled when it can go on, and hardly else (contract 11).
+//! A thousand tasks that wait with handles of one client: each is polled when it can go on, and hardly else.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use suite::watch::bounded;
 use tokio::net::TcpListener;
-use ws_tokio::{AcceptOptions, Client, ClientEvent, Config, Deflate, Listener, Status, WebSocket};
+use ws_tokio::{AcceptOptions, Client, ClientEvent, ClientStatus, Config, Deflate, Listener, WebSocket};
 
 const LARGE: usize = 16 * 1024 * 1024;
 
@@ -62,7 +62,7 @@ fn the_status_is_read_while_a_large_message_is_compressed() {
         let mut calls = 0;
         let compression = loop {
             let begin = Instant::now();
-            assert_eq!(client.status(), Status::Open);
+            assert_eq!(client.status(), ClientStatus::Open);
             assert_eq!(client.stats().connections, 1);
             longest = longest.max(begin.elapsed());
             calls += 1;

@@ -11,8 +11,8 @@ use suite::nowhere::Nobody;
 use suite::watch::bounded;
 use suite::witness::{Manner, Witness};
 use ws_blocking::{
-    Accept, AcceptOptions, Client, ClientEvent, CloseCode, Config, ConnectOptions, Handle, Listener, Message,
-    Reconnect, Status, WebSocket,
+    Accept, AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Handle,
+    Listener, Message, Reconnect, WebSocket,
 };
 
 use crate::memory::{Point, Script};
@@ -120,10 +120,10 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     });
     let (sender, receiver) = socket.split();
     let (mut own_sender, mut own_receiver) = (sender.clone(), None);
-    // It is lent to the callback unless it drives.
-    let mut lent_receiver = Some(receiver);
+    // It is borrowed to the callback unless it drives.
+    let mut borrowed_receiver = Some(receiver);
     if point == Point::Visit {
-        own_receiver = lent_receiver.take();
+        own_receiver = borrowed_receiver.take();
     }
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
     let script = Script::default();
@@ -132,10 +132,10 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     let url = if point == Point::Decide { format!("ws://{}/", nobody.address()) } else { witness.url() };
     let mut client = client(&url, &script);
     if !matches!(point, Point::Prepare | Point::Decide) {
-        while client.status() != Status::Open && client.next().is_some() {}
+        while client.status() != ClientStatus::Open && client.next().is_some() {}
     }
     let handles =
-        Handles { sender, receiver: lent_receiver, handle: client.handle(), listener: listener.clone() };
+        Handles { sender, receiver: borrowed_receiver, handle: client.handle(), listener: listener.clone() };
     let handles = Arc::new(Mutex::new(handles));
     let inside = handles.clone();
     let act = move || {
@@ -207,7 +207,7 @@ fn settle_connection(mut sender: Sender, mut receiver: Receiver, mut peer: WebSo
 
 fn settle_client(mut client: Client, witness: &Witness, effect: Effect, is_over: bool) {
     if !is_over {
-        while client.status() != Status::Open {
+        while client.status() != ClientStatus::Open {
             client.next().unwrap();
         }
         client.send("after").unwrap();
@@ -226,7 +226,7 @@ fn settle_client(mut client: Client, witness: &Witness, effect: Effect, is_over:
         client.start_close(CloseCode::NORMAL);
     }
     while client.next().is_some() {}
-    assert_eq!(client.status(), Status::Closed);
+    assert_eq!(client.status(), ClientStatus::Closed);
     client.try_send("late").unwrap_err();
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ws_async_core::{
-    ClientError, ClientEvent, CloseCode, Config, ConnectOptions, GiveUp, Incoming, Reconnect, Status,
+    ClientError, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, GiveUp, Incoming, Reconnect,
 };
 
 use crate::memory::{
@@ -255,12 +255,12 @@ impl Life {
                 peer.receives("after").await;
             }
             handle.close(CloseCode::NORMAL).await;
-            assert_eq!(handle.status(), Status::Closed);
+            assert_eq!(handle.status(), ClientStatus::Closed);
             return;
         };
         if after == After::Usable && !ends {
             if effect == Effect::Pauses && had_effect {
-                until(&mut client, |client, _| client.status() == Status::Open).await;
+                until(&mut client, |client, _| client.status() == ClientStatus::Open).await;
                 peer.say("held");
                 let no_message =
                     until(&mut client, |_, event| matches!(event, Some(ClientEvent::Message(_))));
@@ -282,7 +282,7 @@ impl Life {
             ends += usize::from(matches!(event, ClientEvent::Closed(_)));
         }
         assert!(ends <= 1, "{ends} ends");
-        assert_eq!(client.status(), Status::Closed);
+        assert_eq!(client.status(), ClientStatus::Closed);
         if let Some(handle) = handle {
             handle.close(CloseCode::NORMAL).await;
             handle.try_send("late").unwrap_err();
@@ -305,7 +305,7 @@ impl Life {
             }
         }
         assert_eq!((&errors[..], ends, &reasons[..]), (&[name][..], 1, &[name][..]));
-        assert_eq!(client.status(), Status::Closed);
+        assert_eq!(client.status(), ClientStatus::Closed);
         assert_eq!(client.take_unsent(), []);
         client.reconnect_after(Duration::from_millis(1));
         let again = Self { client: Some(client), ..self };

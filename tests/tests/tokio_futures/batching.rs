@@ -1,4 +1,4 @@
-//! One system call for a batch (contracts 2, 4 and 10).
+//! One system call for a batch.
 
 use suite::wire::{BINARY, FIN, PING, PONG, frame};
 use ws_core::Role;

@@ -1,4 +1,4 @@
-//! A flood that yields no event leaves room for the other tasks (contract 11). The transport is ready at any time and knows
+//! A flood that yields no event leaves room for the other tasks. The transport is ready at any time and knows
 //! no budget, so that nothing but the driver can stop.
 
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! One half wakes the other when it can go on, and only then (contract 11). Each future is polled by hand, with a waker that counts.
+//! One half wakes the other when it can go on, and only then. Each future is polled by hand, with a waker that counts.
 
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};

@@ -67,13 +67,13 @@ fn a_request_without_tls_is_not_quoted_where_there_should_be_some() {
 
 /// A transport to the proxy, as a driver would find one.
 fn reached(options: &ConnectOptions) -> Connected<()> {
-    let mut reach = Connector::new(options, NOW);
+    let mut connector = Connector::new(options, NOW);
     loop {
-        match reach.poll(NOW) {
+        match connector.poll(NOW) {
             ConnectorStep::Resolve { port, .. } => {
-                reach.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
+                connector.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
             }
-            ConnectorStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
+            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Done(reached) => return reached.unwrap(),
             ConnectorStep::Wait(_) => unreachable!("every step was done"),
         }
@@ -121,14 +121,16 @@ fn a_proxy_that_refuses_says_why() {
 fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
     let options = ConnectOptions::new("ws://example.com/").unwrap();
     let (lines, ()) = lines_of(|| {
-        let mut reach = Connector::<()>::new(&options, NOW);
-        let ConnectorStep::Resolve { .. } = reach.poll(NOW) else { panic!("a name is to be resolved") };
-        reach.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
-        let ConnectorStep::Dial { attempt, .. } = reach.poll(NOW) else {
+        let mut connector = Connector::<()>::new(&options, NOW);
+        let ConnectorStep::Resolve { .. } = connector.poll(NOW) else { panic!("a name is to be resolved") };
+        connector.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
+        let ConnectorStep::Dial { attempt, .. } = connector.poll(NOW) else {
             panic!("an address is to be dialed")
         };
-        reach.handle_result(attempt, Err(io::ErrorKind::ConnectionRefused.into()));
-        let ConnectorStep::Dial { .. } = reach.poll(NOW) else { panic!("the next address is to be dialed") };
+        connector.handle_result(attempt, Err(io::ErrorKind::ConnectionRefused.into()));
+        let ConnectorStep::Dial { .. } = connector.poll(NOW) else {
+            panic!("the next address is to be dialed")
+        };
     });
     let expected = [
         "resolve{host=example.com} begins",

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use ws_common::session::{ClientEvent, ClientStats, ConfirmError, Gauge, Mark, Session, Status};
+use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
 use ws_common::sync::{Unwinding, mutant};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
@@ -16,18 +16,18 @@ use crate::shared::{SharedHandle, Waiting};
 use crate::slots::Wants;
 
 /// A way to a client. A clone is another one.
-pub(crate) struct Access<R: Runtime> {
+pub(crate) struct ClientAccess<R: Runtime> {
     handle: SharedHandle<SessionDriver<R>>,
     gauge: Arc<Gauge>,
 }
 
-impl<R: Runtime> Clone for Access<R> {
+impl<R: Runtime> Clone for ClientAccess<R> {
     fn clone(&self) -> Self {
         Self { handle: self.handle.clone(), gauge: self.gauge.clone() }
     }
 }
 
-impl<R: Runtime> Access<R> {
+impl<R: Runtime> ClientAccess<R> {
     pub(crate) fn new(session: Session) -> Self {
         let gauge = session.gauge();
         Self { handle: SharedHandle::new(SessionDriver::new(session)), gauge }
@@ -39,9 +39,9 @@ impl<R: Runtime> Access<R> {
 
     pub(crate) async fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         let mut waiting = Some(message);
-        self.wait(Wants::ROOM, |line, cx| {
+        self.wait(Wants::ROOM, |driver, cx| {
             let message = waiting.take()?;
-            match line.queue(cx, |session| send(session, message, mark)) {
+            match driver.queue(cx, |session| send(session, message, mark)) {
                 Err(SendError::Full(message)) => {
                     waiting = Some(message);
                     None
@@ -55,13 +55,13 @@ impl<R: Runtime> Access<R> {
     /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
     pub(crate) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         let mut message = Some(message);
-        let sent = run(&self.handle, |line, cx| {
+        let sent = run(&self.handle, |driver, cx| {
             let Some(message) = message.take() else { return Ok(()) };
-            match line.queue(cx, |session| send(session, message, mark)) {
+            match driver.queue(cx, |session| send(session, message, mark)) {
                 Err(SendError::Full(message)) => {
                     // What the transport takes now may make room.
-                    line.write(cx);
-                    line.queue(cx, |session| send(session, message, mark))
+                    driver.write(cx);
+                    driver.queue(cx, |session| send(session, message, mark))
                 }
                 result => result,
             }
@@ -74,38 +74,38 @@ impl<R: Runtime> Access<R> {
     }
 
     pub(crate) async fn ping(&self, payload: Bytes) -> Result<(), PingError> {
-        self.wait(Wants::PING, |line, cx| {
-            let result = line.queue(cx, |session| session.ping(payload.clone()));
+        self.wait(Wants::PING, |driver, cx| {
+            let result = driver.queue(cx, |session| session.ping(payload.clone()));
             Some(result).filter(|result| *result != Err(PingError::Full))
         })
         .await
     }
 
     pub(crate) async fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
-        self.wait(Wants::FLUSHED, |line, _| line.session().flushed(mark)).await
+        self.wait(Wants::FLUSHED, |driver, _| driver.session().flushed(mark)).await
     }
 
     pub(crate) async fn confirm(&self, mark: Option<&Mark>) -> Result<(), ConfirmError> {
         let mut ticket = None;
-        self.wait(Wants::PROOF, |line, cx| {
+        self.wait(Wants::PROOF, |driver, cx| {
             if ticket.is_none() {
-                match line.queue(cx, |session| session.confirm(mark)) {
+                match driver.queue(cx, |session| session.confirm(mark)) {
                     Ok(taken) => ticket = Some(taken),
                     Err(error) => return Some(Err(error)),
                 }
             }
-            line.session().confirmed(ticket.as_ref()?, mark)
+            driver.session().confirmed(ticket.as_ref()?, mark)
         })
         .await
     }
 
     pub(crate) async fn close(&self, frame: CloseFrame) {
         let mut frame = Some(frame);
-        self.wait(Wants::END, |line, cx| {
+        self.wait(Wants::END, |driver, cx| {
             if let Some(frame) = frame.take() {
-                line.change(cx, |session, now| session.close(frame, now));
+                driver.change(cx, |session, now| session.close(frame, now));
             }
-            (line.session().status() == Status::Closed).then_some(())
+            (driver.session().status() == ClientStatus::Closed).then_some(())
         })
         .await;
     }
@@ -118,27 +118,29 @@ impl<R: Runtime> Access<R> {
     /// little later.
     pub(crate) fn change(&self, f: impl FnOnce(&mut Session, Instant) + Send + 'static) {
         let mut f = Some(f);
-        let done = run(&self.handle, |line, cx| {
+        let done = run(&self.handle, |driver, cx| {
             if let Some(f) = f.take() {
-                line.change(cx, f);
+                driver.change(cx, f);
             }
         });
         if done.is_none()
             && let Some(f) = f
         {
-            self.handle.defer(move |line, cx| line.change(cx, f));
+            self.handle.defer(move |driver, cx| driver.change(cx, f));
         }
     }
 
     pub(crate) fn take_unsent(&self) -> Vec<Message> {
-        run(&self.handle, |line, cx| line.change(cx, |session, _| session.take_unsent())).unwrap_or_default()
+        run(&self.handle, |driver, cx| driver.change(cx, |session, _| session.take_unsent()))
+            .unwrap_or_default()
     }
 
     pub(crate) fn skip_stuck(&self) -> bool {
-        run(&self.handle, |line, cx| line.change(cx, |session, _| session.skip_stuck())).unwrap_or_default()
+        run(&self.handle, |driver, cx| driver.change(cx, |session, _| session.skip_stuck()))
+            .unwrap_or_default()
     }
 
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> ClientStatus {
         self.gauge.status()
     }
 
@@ -154,7 +156,7 @@ impl<R: Runtime> Access<R> {
         mut done: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Option<O>,
     ) -> O {
         let mut step =
-            |line: &mut SessionDriver<R>, cx: &mut Context<'_>| line.poll_wait(cx, wants, &mut done);
+            |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| driver.poll_wait(cx, wants, &mut done);
         // Most need not wait.
         if let Poll::Ready(output) = poll_once(&self.handle, &mut step) {
             return output;
@@ -179,7 +181,7 @@ fn poll<R: Runtime, O>(
 ) -> Poll<O> {
     loop {
         let mut left = None;
-        let result = handle.poll_then(cx, &mut f, |line| left = line.leave());
+        let result = handle.poll_then(cx, &mut f, |driver| left = driver.leave());
         let has_left = follow(handle, left);
         if result.is_ready() || !has_left || mutant("an answer is not acted on") {
             return result;
@@ -194,7 +196,7 @@ fn poll_once<R: Runtime, O>(
 ) -> Poll<O> {
     loop {
         let mut left = None;
-        let result = handle.poll_once(&mut f, |line| left = line.leave());
+        let result = handle.poll_once(&mut f, |driver| left = driver.leave());
         if !follow(handle, left) || result.is_ready() {
             return result;
         }
@@ -208,7 +210,7 @@ fn run<R: Runtime, O>(
     f: impl FnOnce(&mut SessionDriver<R>, &mut Context<'_>) -> O,
 ) -> Option<O> {
     let mut left = None;
-    let output = handle.run_then(f, |line| left = line.leave());
+    let output = handle.run_then(f, |driver| left = driver.leave());
     follow(handle, left);
     output
 }
@@ -221,7 +223,7 @@ fn follow<R: Runtime>(handle: &SharedHandle<SessionDriver<R>>, mut left: Option<
         dropped.into_iter().for_each(|dropped| unwinding.run(|| dropped.drop()));
         let Some(question) = question else { break };
         let answer = question.ask();
-        let panic = handle.run_then(|line, _| line.answer(answer), |line| left = line.leave());
+        let panic = handle.run_then(|driver, _| driver.answer(answer), |driver| left = driver.leave());
         if let Some(Some(payload)) = panic {
             unwinding.run(|| resume_unwind(payload));
         }

@@ -7,12 +7,13 @@ use ws_common::sync::mutant;
 use ws_common::{
     ConnectError,
     connector::Connected,
-    session::{Action, Answer, ClientEvent, Question, Session, Status},
+    session::{Action, Answer, ClientEvent, ClientStatus, Question, Session},
+    system::random,
 };
 use ws_core::{Instant, Machine};
 
 use crate::clock::Clock;
-use crate::connect::reach;
+use crate::connect::connect_transport;
 use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
 use crate::slots::{News, Wants};
@@ -22,7 +23,7 @@ pub(crate) struct SessionDriver<R: Runtime> {
     driver: Driver<R, Session>,
     /// Nothing, for most of the time that a client waits to reconnect.
     transport: Option<R::TcpStream>,
-    opening: Option<Opening<R>>,
+    connecting: Option<Connecting<R>>,
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
     /// The user's transports to be dropped, which needs the same.
@@ -37,7 +38,7 @@ pub(crate) struct SessionDriver<R: Runtime> {
     proofs: u64,
 }
 
-/// Something that runs code of the user, for a caller that has unlocked the line.
+/// Something that runs code of the user, for a caller that has released the lock.
 pub(crate) struct Left<R: Runtime> {
     /// To be dropped first.
     pub(crate) dropped: Vec<Dropped<R>>,
@@ -49,7 +50,7 @@ pub(crate) enum Dropped<R: Runtime> {
     Transport(R::TcpStream),
     /// It is reset.
     Dead(R::TcpStream),
-    Opening(#[expect(dead_code, reason = "it is only dropped")] Opening<R>),
+    Connecting(#[expect(dead_code, reason = "it is only dropped")] Connecting<R>),
 }
 
 impl<R: Runtime> Dropped<R> {
@@ -57,20 +58,20 @@ impl<R: Runtime> Dropped<R> {
     pub(crate) fn drop(self) {
         match self {
             Self::Dead(transport) => R::reset(transport),
-            Self::Transport(_) | Self::Opening(_) => {}
+            Self::Transport(_) | Self::Connecting(_) => {}
         }
     }
 }
 
-type Opening<R> = Pin<Box<dyn Future<Output = Opened<R>> + Send>>;
-type Opened<R> = Result<Connected<<R as Runtime>::TcpStream>, ConnectError>;
+type Connecting<R> = Pin<Box<dyn Future<Output = ConnectResult<R>> + Send>>;
+type ConnectResult<R> = Result<Connected<<R as Runtime>::TcpStream>, ConnectError>;
 
 impl<R: Runtime> SessionDriver<R> {
     pub(crate) fn new(session: Session) -> Self {
         Self {
             driver: Driver::new(session, Clock::start()),
             transport: None,
-            opening: None,
+            connecting: None,
             question: None,
             dropped: Vec::new(),
             wants: Wants::NOTHING,
@@ -188,10 +189,10 @@ impl<R: Runtime> SessionDriver<R> {
     }
 
     fn poll_transport(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<()> {
-        if let Some(opening) = &mut self.opening
-            && let Poll::Ready(opened) = opening.as_mut().poll(cx)
+        if let Some(connecting) = &mut self.connecting
+            && let Poll::Ready(opened) = connecting.as_mut().poll(cx)
         {
-            self.opening = None;
+            self.connecting = None;
             self.opened(opened);
             return Poll::Ready(());
         }
@@ -215,7 +216,7 @@ impl<R: Runtime> SessionDriver<R> {
     fn act(&mut self) {
         while let Some(action) = self.driver.machine.poll_action() {
             let resets = matches!(action, Action::Reset);
-            let opening = match action {
+            let connecting = match action {
                 Action::Ask(question) if mutant("a hook runs under the lock") => {
                     let now = self.driver.now();
                     drop(self.driver.machine.answer(question.ask(), now));
@@ -228,14 +229,14 @@ impl<R: Runtime> SessionDriver<R> {
                 Action::Drop | Action::Reset => None,
                 Action::Open(options) => {
                     let clock = Clock::start();
-                    Some(Box::pin(async move { reach::<R>(&options, clock).await }) as _)
+                    Some(Box::pin(async move { connect_transport::<R>(&options, clock).await }) as _)
                 }
             };
             // What may tell the peer why, as far as it leaves without waiting.
             self.write_at_once(&mut Context::from_waker(Waker::noop()));
             let dropped = if resets { Dropped::Dead } else { Dropped::Transport };
             self.dropped.extend(self.transport.take().map(dropped));
-            self.dropped.extend(std::mem::replace(&mut self.opening, opening).map(Dropped::Opening));
+            self.dropped.extend(std::mem::replace(&mut self.connecting, connecting).map(Dropped::Connecting));
             self.is_stuck = false;
         }
     }
@@ -257,16 +258,16 @@ impl<R: Runtime> SessionDriver<R> {
         panic
     }
 
-    fn opened(&mut self, opened: Opened<R>) {
+    fn opened(&mut self, opened: ConnectResult<R>) {
         let now = self.driver.now();
         self.driver.progress = Progress::Disarmed;
-        let with_local = |reached: Connected<R::TcpStream>| {
-            let local = R::local_addr(&reached.transport).map_err(ConnectError::Local)?;
-            Ok((reached, local))
+        let with_sources = |connected: Connected<R::TcpStream>| {
+            let local = R::local_addr(&connected.transport).map_err(ConnectError::Local)?;
+            Ok((connected, local, random().map_err(ConnectError::Local)?))
         };
-        match opened.and_then(with_local) {
-            Ok((Connected { transport, peer, route }, local)) => {
-                if self.driver.machine.opened(&route, peer, local, now) {
+        match opened.and_then(with_sources) {
+            Ok((Connected { transport, peer, route }, local, random)) => {
+                if self.driver.machine.opened(&route, peer, local, random, now) {
                     self.driver.renew();
                     self.transport = Some(transport);
                 } else {
@@ -299,7 +300,7 @@ impl<R: Runtime> Waited for SessionDriver<R> {
             )
             | Wants::PROOF.only_if(has_proofs)
             | Wants::END
-                .only_if(session.status() == Status::Closed && !mutant("the end of a client wakes nobody"));
+                .only_if(session.status() == ClientStatus::Closed && !mutant("the end of a client wakes nobody"));
         News { met, needs_driver }
     }
 
@@ -314,7 +315,7 @@ impl<R: Runtime> Waited for SessionDriver<R> {
     }
 
     fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
-        match (&mut self.transport, &self.opening) {
+        match (&mut self.transport, &self.connecting) {
             (Some(transport), _) => {
                 let reading = self.driver.machine.is_reading();
                 self.driver.rearm(transport, cx, reading)

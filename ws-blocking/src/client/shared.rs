@@ -13,7 +13,8 @@ use ws_common::sync::{Mutex, lock};
 use ws_common::{
     ConnectError, ConnectOptions,
     connector::Connected,
-    session::{Action, ClientEvent, ConfirmError, Gauge, Mark, Question, Session, Status},
+    session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
+    system::random,
 };
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
@@ -21,7 +22,7 @@ use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 use super::socket::ClientSocket;
 use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
-use crate::connect::reach;
+use crate::connect::connect_transport;
 use crate::driver::{Driven, Driver, DriverState, Next, Until};
 use crate::elapsed::Elapsed;
 use crate::transport::Transport;
@@ -185,7 +186,7 @@ fn has_room(session: &Session) -> bool {
 }
 
 fn is_closed(session: &Session) -> bool {
-    session.status() == Status::Closed
+    session.status() == ClientStatus::Closed
 }
 
 /// This thread runs a hook of the client, and must not wait for it.
@@ -354,12 +355,13 @@ impl SharedClient {
             if lock(&self.errand).attempt != attempt {
                 return;
             }
-            let taken = opened.and_then(|reached| {
-                let local = reached.transport.local_addr()?;
-                if session.opened(&reached.route, reached.peer, local, now) {
-                    self.driver.transport.connect(reached.transport);
+            let taken = opened.and_then(|connected| {
+                let local = connected.transport.local_addr()?;
+                let random = random().map_err(ConnectError::Local)?;
+                if session.opened(&connected.route, connected.peer, local, random, now) {
+                    self.driver.transport.connect(connected.transport);
                 } else {
-                    Transport::reset(&reached.transport);
+                    Transport::reset(&connected.transport);
                 }
                 Ok(())
             });
@@ -378,7 +380,7 @@ impl WriteInBackground for SharedClient {
 
 /// Runs in a thread of its own, which nothing waits for.
 fn open(options: &ConnectOptions, shared: &Weak<SharedClient>, attempt: u64) {
-    let opened = reach(options, clock::now());
+    let opened = connect_transport(options, clock::now());
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ws_blocking::{
     Accept, AcceptError, AcceptOptions, CloseCode, ConnectError, ConnectOptions, HandshakeError, Incoming,
-    Phase, Reject, Transport, WebSocket,
+    OpenPhase, Reject, Transport, WebSocket,
 };
 
 use crate::support::{REQUEST, TOLERANCE, bounded, quiet, read_head, streams};
@@ -59,7 +59,7 @@ fn what_is_no_websocket_server_is_told_apart() {
         bounded(move || {
             let (url, server) = server(answer);
             let error = WebSocket::connect(url).err().unwrap();
-            assert_eq!(error.phase(), Phase::Handshake);
+            assert_eq!(error.phase(), OpenPhase::Handshake);
             assert!(error.to_string().contains(expected), "{error}");
             drop(server.join().unwrap());
         });
@@ -182,7 +182,7 @@ fn nobody_listens() {
 fn no_time_is_no_time() {
     let options = ConnectOptions::new("ws://localhost:1/").unwrap().open_timeout(Duration::ZERO);
     let error = bounded(move || WebSocket::connect(options).err().unwrap());
-    assert!(matches!(error, ConnectError::Timeout(Phase::Resolve)), "{error}");
+    assert!(matches!(error, ConnectError::Timeout(OpenPhase::Resolve)), "{error}");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
-    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Error, Incoming, Listener, Reconnect,
-    RetryDecision, Status, Transport, WebSocket,
+    AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, ConnectOptions, Error, Incoming, Listener,
+    Reconnect, RetryDecision, Transport, WebSocket,
 };
 
 use crate::support::{TOLERANCE, bounded, pair, quiet, streams};
@@ -144,7 +144,7 @@ fn a_hook_may_use_its_client_but_not_wait_for_it() {
             let handle = own.lock().unwrap().take().unwrap();
             handle.try_send("from within").unwrap();
             handle.send("from within").unwrap();
-            assert_eq!(handle.status(), Status::Waiting);
+            assert_eq!(handle.status(), ClientStatus::Waiting);
             assert_eq!(handle.stats().connections, 0);
             handle.pause();
             handle.resume();
@@ -161,7 +161,7 @@ fn a_hook_may_use_its_client_but_not_wait_for_it() {
         *slot.lock().unwrap() = Some(client.handle());
         let events: Vec<_> = client.by_ref().collect();
         assert!(events.iter().any(|event| matches!(event, ClientEvent::Closed { .. })), "{events:?}");
-        assert_eq!(client.status(), Status::Closed);
+        assert_eq!(client.status(), ClientStatus::Closed);
     });
 }
 
@@ -177,7 +177,7 @@ fn a_hook_that_panics_reaches_its_caller_and_ends_the_client() {
         let panic = catch_unwind(AssertUnwindSafe(|| while client.next().is_some() {})).unwrap_err();
         assert!(panic.downcast_ref::<&str>().is_some_and(|text| text.contains("a hook panics")));
         while client.next().is_some() {}
-        assert_eq!(handle.status(), Status::Closed);
+        assert_eq!(handle.status(), ClientStatus::Closed);
         assert!(handle.send("late").is_err());
     });
 }

@@ -7,7 +7,7 @@ pub(crate) fn offered(config: Config) -> Config {
 }
 
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Compressed;
+pub(crate) struct Compressed(());
 
 impl Compressed {
     pub(crate) fn apply(self, _connection: &mut Connection) {}

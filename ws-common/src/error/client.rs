@@ -4,7 +4,7 @@ use std::fmt;
 
 use ws_core::Error;
 
-use super::{ConnectError, Phase};
+use super::{ConnectError, OpenPhase};
 
 /// Why a connection, or the attempt at one, failed.
 #[derive(Debug)]
@@ -37,13 +37,13 @@ pub enum ClientError {
 
 impl ClientError {
     /// In which phase it happened.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> OpenPhase {
         match self {
             Self::Connect(error) => error.phase(),
-            Self::Connection(error) => Phase::of(error),
-            Self::Unconfirmed => Phase::Timeout,
-            Self::HookPanicked { .. } => Phase::Setup,
-            Self::Unconfirmable => Phase::Protocol,
+            Self::Connection(error) => OpenPhase::of(error),
+            Self::Unconfirmed => OpenPhase::Timeout,
+            Self::HookPanicked { .. } => OpenPhase::Setup,
+            Self::Unconfirmable => OpenPhase::Protocol,
         }
     }
 }

@@ -58,8 +58,7 @@ impl From<TlsError> for ConnectError {
     }
 }
 
-/// What failed below a machine within TLS, if that was TLS itself, and not the transport below it: with the target, or with an
-/// `https` proxy. It would have been a failure of TLS a moment before: in TLS 1.3, a certificate of the client is refused when TLS
+/// The failure of TLS below a machine within TLS, with the target or with an `https` proxy. An error if the transport below TLS failed. It would have been a failure of TLS a moment before: in TLS 1.3, a certificate of the client is refused when TLS
 /// is up for the client.
 pub(super) fn of_transport(broken: TransportError) -> Result<ConnectError, TransportError> {
     let direction = broken.direction();

@@ -1,5 +1,6 @@
 //! The proxy that the environment names: the variables and the rules are curl's, with ports in `NO_PROXY` besides.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -22,12 +23,12 @@ const VARIABLES: [&str; 9] = [
 
 /// The variables of the environment as they were at one time.
 #[derive(Clone)]
-pub(crate) struct Environment(Vec<(&'static str, String)>);
+pub(crate) struct Environment(Vec<(&'static str, OsString)>);
 
 impl Environment {
     /// Those of this process, now.
     pub(crate) fn now() -> Self {
-        Self(VARIABLES.iter().filter_map(|&name| Some((name, std::env::var(name).ok()?))).collect())
+        Self(VARIABLES.iter().filter_map(|&name| Some((name, std::env::var_os(name)?))).collect())
     }
 
     pub(crate) fn proxy(&self, target: &Target) -> Result<Option<Proxy>, ProxyError> {
@@ -39,7 +40,10 @@ impl Environment {
 
 impl Proxy {
     /// The proxy that the environment names for `target`, if it names one. `lookup` gives the value of a variable; for
-    /// the variables of the process it is `|name| std::env::var(name).ok()`.
+    /// the variables of the process it is `|name| std::env::var_os(name)`.
+    ///
+    /// A variable that counts for this target and is not UTF-8 is an error. It never means "no proxy", because a client that goes past
+    /// its proxy shows the target to a network that must not see it.
     ///
     /// For `wss` it is that of `HTTPS_PROXY`, for `ws` that of `HTTP_PROXY`, for both that of `ALL_PROXY` if the other is
     /// not set. Names in lower case come first, an empty value counts as none, and a value without a scheme is of
@@ -48,7 +52,7 @@ impl Proxy {
     ///
     /// There is no proxy for what `NO_PROXY` lists, separated by commas or spaces:
     ///
-    /// | Entry | What it stands for |
+    /// | NoProxyEntry | What it stands for |
     /// | --- | --- |
     /// | `example.com`, `.example.com`, `*.example.com` | this name and all that end in `.example.com` |
     /// | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | this address |
@@ -78,15 +82,22 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// The variable for this target has a value that is not the URL of a proxy ([`ProxyError::Environment`]).
-    pub fn from_environment(
+    /// The variable for this target has a value that is not the URL of a proxy ([`ProxyError::Environment`]), or a variable that counts
+    /// is not UTF-8 ([`ProxyError::UnreadableVariable`]).
+    pub fn from_environment<V: Into<OsString>>(
         target: &Target,
-        lookup: impl Fn(&str) -> Option<String>,
+        lookup: impl Fn(&str) -> Option<V>,
     ) -> Result<Option<Self>, ProxyError> {
         let first = |names: &[&'static str]| {
-            names
-                .iter()
-                .find_map(|&name| lookup(name).filter(|value| !value.is_empty()).map(|value| (name, value)))
+            let set = names.iter().find_map(|&variable| {
+                let value = lookup(variable)?.into();
+                (!value.is_empty()).then_some((variable, value))
+            });
+            let Some((variable, value)) = set else { return Ok(None) };
+            match value.into_string() {
+                Ok(value) => Ok(Some((variable, value))),
+                Err(_) => Err(ProxyError::UnreadableVariable(variable)),
+            }
         };
         let is_cgi = lookup("REQUEST_METHOD").is_some();
         let own: &[_] = match target.is_secure() {
@@ -95,10 +106,10 @@ impl Proxy {
             false if is_cgi => &["http_proxy"],
             false => &["http_proxy", "HTTP_PROXY"],
         };
-        let Some((variable, value)) = first(own).or_else(|| first(&["all_proxy", "ALL_PROXY"])) else {
-            return Ok(None);
-        };
-        if first(&["no_proxy", "NO_PROXY"]).is_some_and(|(_, list)| is_exempt(target, &list)) {
+        let own = first(own)?;
+        let chosen = if own.is_some() { own } else { first(&["all_proxy", "ALL_PROXY"])? };
+        let Some((variable, value)) = chosen else { return Ok(None) };
+        if first(&["no_proxy", "NO_PROXY"])?.is_some_and(|(_, list)| is_exempt(target, &list)) {
             return Ok(None);
         }
         let value = value.trim();
@@ -116,14 +127,14 @@ impl fmt::Debug for Environment {
 }
 
 fn is_exempt(target: &Target, list: &str) -> bool {
-    let mut entries = list.split([',', ' ', '\t', '\n']).filter_map(Entry::parse);
+    let mut entries = list.split([',', ' ', '\t', '\n']).filter_map(NoProxyEntry::parse);
     entries.any(|entry| {
         entry.hosts.contains(target.host()) && entry.port.is_none_or(|port| port == target.port())
     })
 }
 
 /// What an entry of `NO_PROXY` stands for.
-struct Entry {
+struct NoProxyEntry {
     hosts: Hosts,
     port: Option<u16>,
 }
@@ -136,7 +147,7 @@ enum Hosts {
     Range(IpAddr, u32),
 }
 
-impl Entry {
+impl NoProxyEntry {
     fn parse(text: &str) -> Option<Self> {
         if let Some(hosts) = Hosts::parse(text) {
             return Some(Self { hosts, port: None });

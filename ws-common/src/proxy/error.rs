@@ -9,7 +9,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{Response, TransportError};
 
 use crate::http_status::is_transient_status;
-use crate::phase::{ConnectTimeout, Phase, write_failures, write_timeout};
+use crate::phase::{ConnectTimeout, OpenPhase, write_failures, write_timeout};
 use crate::tls::{TlsError, write_tls};
 pub use url::ProxyUrlError;
 
@@ -84,6 +84,8 @@ pub enum ProxyError {
     Tls(TlsError),
     /// The deadline passed while the proxy's addresses were tried.
     ConnectTimeout(ConnectTimeout),
+    /// A variable of the environment is not UTF-8; its name, as it was found.
+    UnreadableVariable(&'static str),
 }
 
 /// What a client waits for on its way through a proxy.
@@ -111,6 +113,7 @@ impl fmt::Display for ProxyError {
         match self {
             Self::Url(error) => error.fmt(f),
             Self::Environment { variable, source } => write!(f, "the variable {variable}: {source}"),
+            Self::UnreadableVariable(variable) => write!(f, "the variable {variable} is not UTF-8"),
             Self::Resolve(source) => write!(f, "the proxy's name was not resolved: {source}"),
             Self::Connect(failures) => write_failures(f, "the proxy at ", failures),
             Self::NameTooLong(n) => {
@@ -240,11 +243,13 @@ impl std::error::Error for ProxyError {
 
 impl ProxyError {
     /// In which phase of opening it happened.
-    pub(crate) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> OpenPhase {
         match self {
-            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => Phase::Resolve,
-            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => Phase::Connect,
-            _ => Phase::Proxy,
+            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => OpenPhase::Resolve,
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => {
+                OpenPhase::Connect
+            }
+            _ => OpenPhase::Proxy,
         }
     }
 
@@ -253,6 +258,7 @@ impl ProxyError {
         match self {
             Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
             Self::Resolve(_) | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::UnreadableVariable(_) => true,
             Self::Tls(error) => error.is_refusal_of_certificate(),
             _ => false,
         }
@@ -287,6 +293,7 @@ impl ProxyError {
             self,
             Self::Url(_)
                 | Self::Environment { .. }
+                | Self::UnreadableVariable(_)
                 | Self::NameTooLong(_)
                 | Self::Name(_)
                 | Self::AuthenticationRequired { .. }

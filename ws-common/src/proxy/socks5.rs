@@ -46,7 +46,7 @@ enum Socks5State {
     /// How to authenticate.
     Method,
     /// Whether the credentials are right.
-    Status,
+    ClientStatus,
     /// Whether the target was reached.
     Reply,
     /// The proxy has agreed.
@@ -61,7 +61,7 @@ impl Socks5State {
     fn step(self) -> ProxyStep {
         match self {
             Self::Method => ProxyStep::Method,
-            Self::Status => ProxyStep::Credentials,
+            Self::ClientStatus => ProxyStep::Credentials,
             Self::Reply | Self::Agreed | Self::Connected | Self::Failed => ProxyStep::Reply,
         }
     }
@@ -105,7 +105,7 @@ impl Socks5 {
     fn step(&mut self) -> Result<Option<Socks5State>, ProxyError> {
         match self.state {
             Socks5State::Method => self.read_method(),
-            Socks5State::Status => self.read_status(),
+            Socks5State::ClientStatus => self.read_status(),
             Socks5State::Reply => self.read_reply(),
             Socks5State::Agreed => Ok(self.wire.is_sent(ProxyStep::Reply)?.then_some(Socks5State::Connected)),
             Socks5State::Connected | Socks5State::Failed => Ok(None),
@@ -122,7 +122,7 @@ impl Socks5 {
             (NO_AUTHENTICATION, _) => Ok(Some(self.send_request())),
             (USER_AND_PASSWORD, Some(credentials)) => {
                 self.wire.send(credentials);
-                Ok(Some(Socks5State::Status))
+                Ok(Some(Socks5State::ClientStatus))
             }
             (NONE_ACCEPTABLE, credentials) => {
                 Err(ProxyError::NoAcceptableMethod { had_credentials: credentials.is_some() })

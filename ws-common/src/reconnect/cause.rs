@@ -8,7 +8,7 @@ use ws_core::bytestring::ByteString;
 use ws_core::{HandshakeError, Initiator};
 
 use super::DisconnectReason;
-use crate::error::{ClientError, ConnectError, Phase};
+use crate::error::{ClientError, ConnectError, OpenPhase};
 
 /// The end that an attempt to reconnect follows, in short. `Display` is one full line.
 ///
@@ -20,7 +20,7 @@ pub enum Cause {
     /// The attempt to connect, or the connection, has failed.
     Failed {
         /// The phase of the failure.
-        phase: Phase,
+        phase: OpenPhase,
         /// The status of the server's response, if the server refused the handshake.
         status: Option<u16>,
         /// The error in one line.

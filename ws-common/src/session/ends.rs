@@ -27,7 +27,7 @@ pub(super) struct Ending {
 
 /// The hook's part in a decision.
 #[derive(Clone, Copy)]
-enum Verdict {
+enum HookAnswer {
     Decided(Option<RetryDecision>),
     Panicked,
 }
@@ -59,7 +59,7 @@ impl Session {
         match answer.said {
             Ok(Said::Prepared(options)) if is_current => self.dial_first(*options),
             Ok(Said::Decided(decision)) if is_current => {
-                self.conclude(Verdict::Decided(decision));
+                self.conclude(HookAnswer::Decided(decision));
             }
             Ok(_) => {}
             Err(panic) => {
@@ -81,7 +81,7 @@ impl Session {
 
     fn hook_panicked(&mut self) {
         if let SessionState::Deciding(_) = self.state {
-            self.conclude(Verdict::Panicked);
+            self.conclude(HookAnswer::Panicked);
         } else {
             let error = ClientError::HookPanicked { hook: "prepare", end: None };
             let cause = Cause::of_error(&error);
@@ -101,7 +101,7 @@ impl Session {
         }
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();
         let Some(hook) = hook else {
-            return self.go_on(ended, messages, self.now, Verdict::Decided(None));
+            return self.go_on(ended, messages, self.now, HookAnswer::Decided(None));
         };
         let ended = Arc::new(ended);
         let question = self.ask(|id| Question::decide(id, hook, ended.clone()));
@@ -113,16 +113,16 @@ impl Session {
         self.wish = Some(wish);
         self.question = None;
         self.outbox.touch();
-        self.conclude(Verdict::Decided(None));
+        self.conclude(HookAnswer::Decided(None));
     }
 
     /// Goes on where the hook was overruled while it ran, and its answer is not there. Says whether it could.
     pub(super) fn conclude_overruled(&mut self) -> bool {
-        self.wish.is_some() && self.conclude(Verdict::Decided(None))
+        self.wish.is_some() && self.conclude(HookAnswer::Decided(None))
     }
 
     /// Goes on after an end that the hook was asked about. Says whether that is possible: not while the hook has the end.
-    fn conclude(&mut self, verdict: Verdict) -> bool {
+    fn conclude(&mut self, verdict: HookAnswer) -> bool {
         let SessionState::Deciding(ending) = std::mem::replace(&mut self.state, SessionState::Over) else {
             return false;
         };
@@ -140,13 +140,13 @@ impl Session {
     }
 
     /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
-    fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: Verdict) {
+    fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: HookAnswer) {
         let cause = ended.cause();
         let next =
             match (self.wanted(cause.clone(), at), verdict) {
                 (Some(next), _) => next,
-                (None, Verdict::Panicked) => Err(GiveUp::HookPanicked("decide")),
-                (None, Verdict::Decided(decision)) => {
+                (None, HookAnswer::Panicked) => Err(GiveUp::HookPanicked("decide")),
+                (None, HookAnswer::Decided(decision)) => {
                     let (policy, random) = (&self.settings.reconnect, &mut self.random);
                     let random = || random.next_u64();
                     policy
@@ -162,8 +162,10 @@ impl Session {
             Ended::Closed { closed, error } => (error, closed),
         };
         let error = match verdict {
-            Verdict::Decided(_) => error,
-            Verdict::Panicked => Some(ClientError::HookPanicked { hook: "decide", end: error.map(Box::new) }),
+            HookAnswer::Decided(_) => error,
+            HookAnswer::Panicked => {
+                Some(ClientError::HookPanicked { hook: "decide", end: error.map(Box::new) })
+            }
         };
         self.ended(error, closed, messages, next);
     }

@@ -108,7 +108,7 @@ pub enum ClientEvent {
 /// Where a client is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum Status {
+pub enum ClientStatus {
     /// Asking the hook of `prepare`, resolving, connecting or shaking hands; or about to, for the first time.
     Connecting,
     /// Open.

@@ -1,4 +1,4 @@
-//! Status and statistics for readers without a lock.
+//! ClientStatus and statistics for readers without a lock.
 
 use std::array;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ws_core::{Stats, Traffic};
 
-use super::event::Status;
+use super::event::ClientStatus;
 use super::stats::ClientStats;
 
 /// The status and the statistics of a [`Session`](super::Session) as its driver has published them last
@@ -28,12 +28,17 @@ pub struct Gauge {
 const NUMBERS: usize = 16;
 
 /// By their numbers in a gauge. The first is that of a client that was never driven.
-const STATUSES: [Status; 5] =
-    [Status::Connecting, Status::Open, Status::Closing, Status::Waiting, Status::Closed];
+const STATUSES: [ClientStatus; 5] = [
+    ClientStatus::Connecting,
+    ClientStatus::Open,
+    ClientStatus::Closing,
+    ClientStatus::Waiting,
+    ClientStatus::Closed,
+];
 
 impl Gauge {
-    /// The latest status; [`Status::Connecting`] before any was published.
-    pub fn status(&self) -> Status {
+    /// The latest status; [`ClientStatus::Connecting`] before any was published.
+    pub fn status(&self) -> ClientStatus {
         // Statistics that are read after this are at least as new.
         STATUSES[usize::from(self.status.load(Ordering::Acquire))]
     }
@@ -54,7 +59,7 @@ impl Gauge {
         }
     }
 
-    pub(super) fn publish(&self, status: Status, stats: &ClientStats) {
+    pub(super) fn publish(&self, status: ClientStatus, stats: &ClientStats) {
         let write = |count: &AtomicU64, value: u64| count.store(value, Ordering::Relaxed);
         write(&self.bytes_read, stats.bytes_read);
         write(&self.bytes_written, stats.bytes_written);
@@ -67,11 +72,11 @@ impl Gauge {
             self.connection.iter().zip(numbers(connection)).for_each(|(count, value)| write(count, value));
         }
         let number = match status {
-            Status::Connecting => 0,
-            Status::Open => 1,
-            Status::Closing => 2,
-            Status::Waiting => 3,
-            Status::Closed => 4,
+            ClientStatus::Connecting => 0,
+            ClientStatus::Open => 1,
+            ClientStatus::Closing => 2,
+            ClientStatus::Waiting => 3,
+            ClientStatus::Closed => 4,
         };
         self.status.store(number, Ordering::Release);
     }
@@ -132,9 +137,9 @@ mod tests {
             assert_eq!(numbers(&from_numbers(published)), published);
             let gauge = Gauge::default();
             let stats = ClientStats { connection: Some(from_numbers(published)), ..Default::default() };
-            gauge.publish(Status::Open, &stats);
+            gauge.publish(ClientStatus::Open, &stats);
             assert_eq!(gauge.stats(), stats);
-            gauge.publish(Status::Waiting, &ClientStats::default());
+            gauge.publish(ClientStatus::Waiting, &ClientStats::default());
             assert_eq!(gauge.stats(), ClientStats::default());
         }
     }
@@ -142,7 +147,7 @@ mod tests {
     #[test]
     fn each_status_is_read_as_it_was_published() {
         let gauge = Gauge::default();
-        assert_eq!(gauge.status(), Status::Connecting);
+        assert_eq!(gauge.status(), ClientStatus::Connecting);
         for status in STATUSES {
             gauge.publish(status, &ClientStats::default());
             assert_eq!(gauge.status(), status);

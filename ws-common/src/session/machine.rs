@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::BytesMut;
-use ws_core::{Instant, Machine, Outbound, TransportError};
+use ws_core::{Instant, Machine, Outbound, Random, TransportError};
 
 use super::addresses::Candidate;
 use super::event::ClientEvent;
 use super::{Action, Session, SessionState};
 use crate::client_upgrade::ClientUpgrade;
 use crate::connector::Route;
-use crate::error::{ConnectError, Phase};
+use crate::error::{ConnectError, OpenPhase};
 
 /// A driver keeps the time to open, and knows in which phase it passes. So much later the session does without it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -22,20 +22,31 @@ impl Session {
     /// The next task of the driver, if there is one. To be asked until there is none, whenever something happened: an event, a
     /// deadline, an answer, a call of the user.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.parting.take().or_else(|| self.action.take());
+        let action = self.transport_to_drop.take().or_else(|| self.action.take());
         action.or_else(|| self.question.take().map(Action::Ask))
     }
 
     /// The transport is up that [`Action::Open`] asked for, between these addresses, and leads where `route` says. From now on it
     /// is driven as for any [`Machine`]. Says whether it is wanted still; if not, the driver drops it.
+    ///
+    /// `random` is fresh from the operating system for each transport ([`system::random`](crate::system::random)). All keys, masking
+    /// keys and nonces of the connection come from it, and the delays behind it. So two copies of a session, as after a fork or in a
+    /// restored virtual machine, do not send the same keys.
     #[must_use = "a transport that is not wanted any more is to be dropped"]
-    pub fn opened(&mut self, route: &Route, peer: SocketAddr, local: SocketAddr, now: Instant) -> bool {
+    pub fn opened(
+        &mut self,
+        route: &Route,
+        peer: SocketAddr,
+        local: SocketAddr,
+        mut random: Random,
+        now: Instant,
+    ) -> bool {
         self.now = now;
         if !matches!(self.state, SessionState::Connecting(_)) {
             return false;
         }
         self.events.push(ClientEvent::Connected { peer, local });
-        let random = self.new_random();
+        self.random = split(&mut random);
         let SessionState::Connecting(mut attempt) = std::mem::replace(&mut self.state, SessionState::Over)
         else {
             return false;
@@ -63,6 +74,13 @@ impl Session {
             self.failed(error);
         }
     }
+}
+
+/// A source of its own for the session: it shares no state with that of the connection.
+fn split(random: &mut Random) -> Random {
+    let mut seed = [0; 32];
+    seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = random.next_u64().to_ne_bytes());
+    Random::from_seed(seed)
 }
 
 /// For drivers: reading.
@@ -104,7 +122,7 @@ impl Session {
     /// Whether bytes are not looked at, because nobody takes the messages that wait. The end behind a missed deadline waits for nobody.
     fn is_standing_still(&self) -> bool {
         let SessionState::Open(open) = &self.state else { return false };
-        self.events.is_full() && !open.is_closing && !open.channel.inner().has_missed_deadline()
+        self.events.is_full() && !open.is_closing && !open.machine.inner().has_missed_deadline()
     }
 
     /// Whether messages wait because the user has paused. Once the user has closed the client, or it is over, they do not: what is
@@ -164,7 +182,7 @@ impl Machine for Session {
     fn inbound(&mut self) -> &mut BytesMut {
         match &mut self.state {
             SessionState::Handshaking(_, machine) => machine.inbound(),
-            SessionState::Open(open) => open.channel.inbound(),
+            SessionState::Open(open) => open.machine.inbound(),
             _ => &mut self.absent.0,
         }
     }
@@ -175,7 +193,7 @@ impl Machine for Session {
         self.stats.bytes_read += n as u64;
         match &mut self.state {
             SessionState::Handshaking(_, machine) => machine.handle_read(n, now),
-            SessionState::Open(open) => open.channel.handle_read(n, now),
+            SessionState::Open(open) => open.machine.handle_read(n, now),
             _ => self.absent.0 = BytesMut::new(),
         }
     }
@@ -183,7 +201,7 @@ impl Machine for Session {
     fn outbound(&mut self) -> &mut Outbound {
         match &mut self.state {
             SessionState::Handshaking(_, machine) => machine.outbound(),
-            SessionState::Open(open) => open.channel.outbound(),
+            SessionState::Open(open) => open.machine.outbound(),
             _ => &mut self.absent.1,
         }
     }
@@ -196,10 +214,10 @@ impl Machine for Session {
             SessionState::Handshaking(_, machine) => machine.handle_write(n, now),
             SessionState::Open(open) => {
                 let before = open.connection().outbound().written();
-                open.channel.handle_write(n, now);
+                open.machine.handle_write(n, now);
                 // Over TLS, these are not the bytes that the transport took.
                 let n = open.connection().outbound().written() - before;
-                self.stats.messages_sent += self.outbox.wrote(n, open.channel.inner(), now);
+                self.stats.messages_sent += self.outbox.wrote(n, open.machine.inner(), now);
                 let confirm_by = self.outbox.probing_since().map(|left| left + self.settings.confirm_timeout);
                 open.confirm_by = open.confirm_by.or(confirm_by);
                 self.check_drained();
@@ -214,7 +232,7 @@ impl Machine for Session {
         self.has_input = true;
         match &mut self.state {
             SessionState::Handshaking(_, machine) => machine.handle_error(error, now),
-            SessionState::Open(open) => open.channel.handle_error(error, now),
+            SessionState::Open(open) => open.machine.handle_error(error, now),
             _ => self.absent.1 = Outbound::default(),
         }
     }
@@ -242,7 +260,7 @@ impl Machine for Session {
             SessionState::Connecting(attempt) => Some(attempt.deadline + GRACE),
             SessionState::Handshaking(_, machine) => machine.poll_timeout(),
             SessionState::Open(open) => {
-                [open.channel.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
+                [open.machine.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
             // A hook is asked, or nothing follows.
             SessionState::Preparing { .. } | SessionState::Deciding(_) | SessionState::Over => None,
@@ -258,9 +276,9 @@ impl Machine for Session {
         match &mut self.state {
             _ if !is_due => {}
             SessionState::New | SessionState::Waiting { .. } => self.attempt(),
-            SessionState::Connecting(_) => self.failed(ConnectError::Timeout(Phase::Connect)),
+            SessionState::Connecting(_) => self.failed(ConnectError::Timeout(OpenPhase::Connect)),
             SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
-            SessionState::Open(open) => open.channel.handle_timeout(now),
+            SessionState::Open(open) => open.machine.handle_timeout(now),
             SessionState::Preparing { .. } | SessionState::Deciding(_) | SessionState::Over => {}
         }
     }

@@ -7,7 +7,7 @@ use super::event::ClientError;
 use crate::maybe_tls::MaybeTls;
 
 pub(super) struct Open {
-    pub(super) channel: MaybeTls<Connection>,
+    pub(super) machine: MaybeTls<Connection>,
     pub(super) since: Instant,
     /// The addresses that the transport leads to.
     pub(super) addresses: Vec<Candidate>,
@@ -29,11 +29,11 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(mut channel: MaybeTls<Connection>, addresses: Vec<Candidate>, now: Instant) -> Self {
+    pub(super) fn new(mut machine: MaybeTls<Connection>, addresses: Vec<Candidate>, now: Instant) -> Self {
         // What has not begun to leave goes out on the next connection.
-        channel.inner_mut().withhold_from_a_closing_peer();
+        machine.inner_mut().withhold_from_a_closing_peer();
         Self {
-            channel,
+            machine,
             since: now,
             addresses,
             failure: None,
@@ -47,12 +47,12 @@ impl Open {
     }
 
     pub(super) fn connection(&mut self) -> &mut Connection {
-        self.channel.inner_mut()
+        self.machine.inner_mut()
     }
 
     /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.
     pub(super) fn confirm_deadline(&self) -> Option<Instant> {
-        self.confirm_by.filter(|_| self.stopped.is_none() && self.channel.inner().is_open())
+        self.confirm_by.filter(|_| self.stopped.is_none() && self.machine.inner().is_open())
     }
 
     pub(super) fn set_reading(&mut self, is_reading: bool, now: Instant) {

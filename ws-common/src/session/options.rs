@@ -202,8 +202,13 @@ impl<C: From<Session>> ClientBuilder<C> {
     }
 
     /// How many redirects in a row an attempt follows (301, 302, 303, 307, 308), within its one `open_timeout`. Default: none.
-    /// Credentials, cookies among them, do not go along to another origin, and none leads from `wss` to `ws`. Each attempt begins
-    /// at the original URL.
+    /// None leads from `wss` to `ws`. Each attempt begins at the original URL.
+    ///
+    /// To another origin (scheme, host and port), only the header fields `User-Agent` and `Origin` go along. Other header fields,
+    /// subprotocols, the addresses and the TLS name that were set, the client's certificate and the permission to accept any certificate
+    /// stay behind. A client that [requires a subprotocol](Self::require_subprotocol) does not follow a redirect to another origin. User
+    /// name and password in a `Location` are ignored. A `rustls::ClientConfig` of the program applies to every origin, except for
+    /// its client certificate.
     #[must_use]
     pub fn max_redirects(self, redirects: u32) -> Self {
         self.set(|settings| settings.max_redirects = redirects)
@@ -232,7 +237,8 @@ impl<C: From<Session>> ClientBuilder<C> {
         Ok(self.session(random)?.into())
     }
 
-    /// The machine alone, with a source of randomness of its own: for drivers and simulations.
+    /// The machine alone: for drivers and simulations. `random` serves until the first transport is up, for the delays between
+    /// attempts. Each transport brings a source of its own ([`Session::opened`]).
     pub fn session(self, random: Random) -> Result<Session, ConnectError> {
         Ok(Session::new(self.settings?, random))
     }

@@ -10,7 +10,7 @@ use ws_core::Message;
 use crate::compression::Compressed;
 
 use super::proofs::{ConfirmError, Proofs, Ticket};
-use super::record::Record;
+use super::record::FailureRecord;
 use answers::Answers;
 use connected::Probe;
 pub(super) use connected::{Lost, LostBy};
@@ -43,7 +43,7 @@ pub enum Delivery {
 struct Entry {
     sequence: u64,
     message: Message,
-    record: Record,
+    record: FailureRecord,
     /// Where it begins in what this connection sends.
     begin: u64,
     compressed: Compressed,
@@ -138,7 +138,7 @@ impl Outbox {
         self.queue.push_back(Entry {
             sequence: self.next,
             message,
-            record: Record::default(),
+            record: FailureRecord::default(),
             begin: 0,
             compressed: self.compressed,
         });

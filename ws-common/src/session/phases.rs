@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::bytes::Buf;
 use ws_core::{
-    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Random, Timeout,
+    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Timeout,
 };
 
 use super::addresses::Candidate;
@@ -80,7 +80,7 @@ impl Session {
     /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
     pub(super) fn part(&mut self, resets: bool) {
         self.action = None;
-        self.parting = Some(if resets { Action::Reset } else { Action::Drop });
+        self.transport_to_drop = Some(if resets { Action::Reset } else { Action::Drop });
     }
 
     /// The user gives up what is under way; no connection is open.
@@ -235,7 +235,7 @@ impl Session {
         let Some(code) = open.unanswered.take() else { return };
         let is_last = self.is_last(code);
         let SessionState::Open(open) = &mut self.state else { return };
-        if is_last && open.channel.inner().is_open() {
+        if is_last && open.machine.inner().is_open() {
             let random = &mut self.random;
             self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
         }
@@ -268,8 +268,8 @@ impl Session {
         let SessionState::Open(mut open) = std::mem::replace(&mut self.state, SessionState::Over) else {
             return;
         };
-        self.absent.1 = last_words(open.channel.outbound());
-        let connection = open.channel.inner();
+        self.absent.1 = last_words(open.machine.outbound());
+        let connection = open.machine.inner();
         // After a missed `close_timeout`, too, the system may hold bytes that newer messages would overtake.
         let resets = connection.must_reset() || (connection.has_missed_deadline() && !is_last);
         self.part(resets);
@@ -295,7 +295,7 @@ impl Session {
     /// Gives the connection what it takes of the outbox.
     pub(super) fn feed(&mut self) {
         let SessionState::Open(open) = &mut self.state else { return };
-        if open.channel.inner().is_open() {
+        if open.machine.inner().is_open() {
             let random = &mut self.random;
             self.outbox.feed(open.connection(), || random.next_u64().to_ne_bytes());
         }
@@ -314,12 +314,6 @@ impl Session {
         if let SessionState::Open(open) = &mut self.state {
             open.set_reading(is_reading, now);
         }
-    }
-
-    pub(super) fn new_random(&mut self) -> Random {
-        let mut seed = [0; 32];
-        seed.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = self.random.next_u64().to_ne_bytes());
-        Random::from_seed(seed)
     }
 }
 

@@ -11,7 +11,7 @@ use super::event::ClientError;
 use super::options::Prepare;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
-use crate::reconnect::{Cause, DisconnectReason, Hook, RetryDecision};
+use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.
@@ -25,7 +25,7 @@ pub struct Question {
 
 enum Asked {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
-    Decide { hook: Hook, ended: Arc<Ended> },
+    Decide { hook: DecideHook, ended: Arc<Ended> },
 }
 
 /// The answer of a hook, for [`Session::answer`](super::Session::answer).
@@ -44,7 +44,7 @@ impl Question {
         Self { id, asked: Asked::Prepare { hook, attempt, options: Box::new(options) } }
     }
 
-    pub(super) fn decide(id: u64, hook: Hook, ended: Arc<Ended>) -> Self {
+    pub(super) fn decide(id: u64, hook: DecideHook, ended: Arc<Ended>) -> Self {
         Self { id, asked: Asked::Decide { hook, ended } }
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 
 /// The failures of one message: connections that ended without a proof after it had begun to leave.
 #[derive(Clone, Default)]
-pub(super) struct Record {
+pub(super) struct FailureRecord {
     pub(super) failures: u32,
     /// Those that count against it.
     counted: u32,
@@ -48,7 +48,7 @@ enum Standing {
     Skipped,
 }
 
-impl Record {
+impl FailureRecord {
     /// Whether it may be the reason for an end: it goes with few others, so that it takes few with it.
     pub(super) fn is_suspect(&self) -> bool {
         self.was_refused || self.goes_alone()
@@ -106,7 +106,7 @@ mod tests {
     const REFUSED: Failure = Failure { is_refusal: true, ..ALONE };
 
     fn verdicts(failures: impl IntoIterator<Item = Failure>, limit: u32) -> String {
-        let mut record = Record::default();
+        let mut record = FailureRecord::default();
         let letter = |verdict| match verdict {
             Verdict::SendAgain => '.',
             Verdict::Stuck => 's',

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
-use super::event::{ClientEvent, Status};
+use super::event::{ClientEvent, ClientStatus};
 use super::gauge::Gauge;
 use super::proofs::{ConfirmError, Mark, Ticket};
 use super::stats::ClientStats;
@@ -44,7 +44,7 @@ impl Session {
         match &self.state {
             _ if self.is_ended() => false,
             SessionState::Open(open) if matches!(self.wish, Some(Wish::Stop(_))) => {
-                open.channel.inner().is_open()
+                open.machine.inner().is_open()
             }
             _ => true,
         }
@@ -169,7 +169,7 @@ impl Session {
         self.has_input = true;
         if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Closed));
-            if open.channel.inner().is_open() {
+            if open.machine.inner().is_open() {
                 let random = &mut self.random;
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
             }
@@ -298,24 +298,24 @@ impl Session {
     }
 
     /// Where the client is.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> ClientStatus {
         match &self.state {
-            SessionState::Deciding(_) if self.is_ended() => Status::Closed,
-            SessionState::Waiting { .. } | SessionState::Deciding(_) => Status::Waiting,
+            SessionState::Deciding(_) if self.is_ended() => ClientStatus::Closed,
+            SessionState::Waiting { .. } | SessionState::Deciding(_) => ClientStatus::Waiting,
             SessionState::New
             | SessionState::Preparing { .. }
             | SessionState::Connecting(_)
-            | SessionState::Handshaking(..) => Status::Connecting,
-            SessionState::Open(open) if open.channel.inner().is_open() => Status::Open,
-            SessionState::Open(_) => Status::Closing,
-            SessionState::Over => Status::Closed,
+            | SessionState::Handshaking(..) => ClientStatus::Connecting,
+            SessionState::Open(open) if open.machine.inner().is_open() => ClientStatus::Open,
+            SessionState::Open(_) => ClientStatus::Closing,
+            SessionState::Over => ClientStatus::Closed,
         }
     }
 
     /// The totals over all connections, and the counts of the present one.
     pub fn stats(&self) -> ClientStats {
         let connection = match &self.state {
-            SessionState::Open(open) => Some(open.channel.inner().stats()),
+            SessionState::Open(open) => Some(open.machine.inner().stats()),
             _ => None,
         };
         ClientStats { connection, ..self.stats }

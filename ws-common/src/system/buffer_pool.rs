@@ -27,9 +27,9 @@ pub fn take_into(buffer: &mut BytesMut, size: usize) {
         return;
     }
     // A thread that ends has none.
-    let spare = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
-    if let Some(spare) = spare.filter(|spare| spare.capacity() <= 2 * size) {
-        *buffer = spare;
+    let pooled = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
+    if let Some(pooled) = pooled.filter(|pooled| pooled.capacity() <= 2 * size) {
+        *buffer = pooled;
     }
 }
 
@@ -44,16 +44,16 @@ pub fn put_back(buffer: &mut BytesMut, size: usize) {
 /// The same as [`take_into`] for what is to be written in answer to what was read.
 pub fn take_into_outbound(outbound: &mut Outbound) {
     if !outbound.has_memory() {
-        let spare = WRITE.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
-        outbound.adopt_buffer(spare.unwrap_or_default());
+        let pooled = WRITE.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
+        outbound.adopt_buffer(pooled.unwrap_or_default());
     }
 }
 
 /// Keeps the memory of what was written, if nothing waits.
 pub fn put_back_outbound(outbound: &mut Outbound) {
-    let spare = outbound.take_buffer();
-    if (1..=LIMIT).contains(&spare.capacity()) {
-        let _ = WRITE.try_with(|kept| keep(&mut kept.borrow_mut(), spare));
+    let pooled = outbound.take_buffer();
+    if (1..=LIMIT).contains(&pooled.capacity()) {
+        let _ = WRITE.try_with(|kept| keep(&mut kept.borrow_mut(), pooled));
     }
 }
 
@@ -63,9 +63,9 @@ pub fn release() {
     let _ = WRITE.try_with(RefCell::take);
 }
 
-fn keep<T>(kept: &mut Vec<T>, spare: T) {
+fn keep<T>(kept: &mut Vec<T>, pooled: T) {
     if kept.len() < COUNT {
-        kept.push(spare);
+        kept.push(pooled);
     }
 }
 
@@ -125,12 +125,12 @@ mod tests {
         for _ in 0..=COUNT {
             put_back(&mut BytesMut::with_capacity(100), 100);
         }
-        let lent = || {
+        let borrowed = || {
             let mut buffer = BytesMut::new();
             take_into(&mut buffer, 100);
             buffer
         };
-        let capacities = [lent(), lent(), lent()].map(|buffer| buffer.capacity());
+        let capacities = [borrowed(), borrowed(), borrowed()].map(|buffer| buffer.capacity());
         assert_eq!(capacities, [100, 100, 0]);
     }
 

@@ -18,7 +18,7 @@ const NOTSENT_LOWAT: u32 = 64 * 1024;
 /// Time without traffic after which the system asks whether the peer is there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-type Hook = Arc<dyn Fn(&TcpStream) -> io::Result<()> + Send + Sync>;
+type SocketHook = Arc<dyn Fn(&TcpStream) -> io::Result<()> + Send + Sync>;
 
 /// The options of a TCP socket.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ pub struct SocketOptions {
     pub(crate) nodelay: bool,
     pub(crate) notsent_lowat: Option<u32>,
     pub(crate) tcp_keepalive: Option<Duration>,
-    pub(crate) hook: Option<Hook>,
+    pub(crate) hook: Option<SocketHook>,
 }
 
 impl SocketOptions {

@@ -41,7 +41,7 @@ impl TlsConnector {
         match self.0 {}
     }
 
-    pub(crate) fn for_other_origin(&self) -> Self {
+    pub(crate) fn for_other_origin(&self) -> Option<Self> {
         match self.0 {}
     }
 }

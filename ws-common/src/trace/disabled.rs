@@ -8,13 +8,13 @@ use std::time::Duration;
 use ws_core::{Reject, Request};
 
 use crate::happy_eyeballs::AttemptId;
-use crate::phase::Phase;
+use crate::phase::OpenPhase;
 use crate::target::Target;
 
 #[derive(Debug)]
-pub(crate) struct Reaching;
+pub(crate) struct ConnectSpans;
 
-impl Reaching {
+impl ConnectSpans {
     pub(crate) fn new() -> Self {
         Self
     }
@@ -40,7 +40,7 @@ impl Phases {
         Self
     }
 
-    pub(crate) fn go_on(&mut self, _phase: Phase) {}
+    pub(crate) fn go_on(&mut self, _phase: OpenPhase) {}
 
     pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
         f()

@@ -10,17 +10,17 @@ use tracing::{Span, debug, debug_span, warn};
 use ws_core::{Reject, Request};
 
 use crate::happy_eyeballs::AttemptId;
-use crate::phase::Phase;
+use crate::phase::OpenPhase;
 use crate::target::Target;
 
 /// The spans `resolve` and, one for each address, `connect`. What is called off ends with this.
 #[derive(Debug)]
-pub(crate) struct Reaching {
+pub(crate) struct ConnectSpans {
     resolve: Span,
     connects: Vec<(AttemptId, Span)>,
 }
 
-impl Reaching {
+impl ConnectSpans {
     pub(crate) fn new() -> Self {
         Self { resolve: Span::none(), connects: Vec::new() }
     }
@@ -56,7 +56,7 @@ impl Reaching {
 #[derive(Debug)]
 pub(crate) struct Phases {
     end: End,
-    phase: Option<Phase>,
+    phase: Option<OpenPhase>,
     span: Span,
 }
 
@@ -83,22 +83,22 @@ impl Phases {
     }
 
     /// This phase is under way, and has perhaps been before.
-    pub(crate) fn go_on(&mut self, phase: Phase) {
+    pub(crate) fn go_on(&mut self, phase: OpenPhase) {
         let before = self.phase.replace(phase);
         if before == Some(phase) {
             return;
         }
-        if before == Some(Phase::Proxy) {
+        if before == Some(OpenPhase::Proxy) {
             debug!(target: "ws_common", parent: &self.span, "the tunnel is open");
         }
         // It ends before the next one begins.
         self.span = Span::none();
         self.span = match (phase, &self.end) {
-            (Phase::Proxy, End::Client { proxy, .. }) => {
+            (OpenPhase::Proxy, End::Client { proxy, .. }) => {
                 debug_span!(target: "ws_common", "proxy", uri = proxy.as_ref().map(field::display))
             }
-            (Phase::Tls, End::Client { host, .. }) => debug_span!(target: "ws_common", "tls", host),
-            (Phase::Tls, End::Server) => debug_span!(target: "ws_common", "tls"),
+            (OpenPhase::Tls, End::Client { host, .. }) => debug_span!(target: "ws_common", "tls", host),
+            (OpenPhase::Tls, End::Server) => debug_span!(target: "ws_common", "tls"),
             (_, End::Client { uri, .. }) => debug_span!(target: "ws_common", "handshake", %uri),
             (_, End::Server) => debug_span!(target: "ws_common", "handshake", path = Empty),
         };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_common::{
-    ConnectError, ConnectOptions, Phase,
+    ConnectError, ConnectOptions, OpenPhase,
     connector::{Connector, ConnectorStep},
     happy_eyeballs::AttemptId,
     proxy::{ProxyError, ProxyStep},
@@ -19,23 +19,23 @@ const NAMES: [(&str, &[&str]); 3] =
 
 /// A driver whose resolver knows [`NAMES`], and of whose dials all are refused that `refuses` names.
 fn walk(options: &ConnectOptions, refuses: &[&str]) -> (Vec<String>, Result<String, ConnectError>) {
-    let mut reach = Connector::new(options, at(0));
+    let mut connector = Connector::new(options, at(0));
     let (mut trace, mut now) = (Vec::new(), at(0));
     loop {
-        match reach.poll(now) {
+        match connector.poll(now) {
             ConnectorStep::Resolve { host, port } => {
                 trace.push(format!("resolve {host}:{port}"));
                 let known = NAMES.iter().find(|(name, _)| *name == host);
                 let addresses = known.map(|(_, addresses)| {
                     addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect()
                 });
-                reach.handle_addresses(addresses.ok_or_else(|| io::Error::other("unknown")));
+                connector.handle_addresses(addresses.ok_or_else(|| io::Error::other("unknown")));
             }
             ConnectorStep::Dial { attempt, address, is_only } => {
                 trace.push(format!("dial {address}{}", if is_only { " only" } else { "" }));
                 let is_refused = refuses.contains(&&*address.ip().to_string());
                 let result = if is_refused { Err(io::Error::other("refused")) } else { Ok(()) };
-                reach.handle_result(attempt, result);
+                connector.handle_result(attempt, result);
             }
             ConnectorStep::Wait(until) => now = until,
             ConnectorStep::Done(Ok(reached)) => {
@@ -165,28 +165,28 @@ fn what_is_not_resolved_or_not_reached_says_so_in_its_phase() {
             "ws://unknown.test",
             None,
             &[][..],
-            Phase::Resolve,
+            OpenPhase::Resolve,
             "the name \"unknown.test\" was not resolved: unknown",
         ),
         (
             "ws://empty.test",
             None,
             &[],
-            Phase::Resolve,
+            OpenPhase::Resolve,
             "the name \"empty.test\" was not resolved: it has no address",
         ),
         (
             "ws://server.test",
             Some("http://user:secret@unknown.test"),
             &[],
-            Phase::Resolve,
+            OpenPhase::Resolve,
             "through http://unknown.test:80: the proxy's name was not resolved: unknown",
         ),
         (
             "ws://server.test",
             Some("socks5://empty.test"),
             &[],
-            Phase::Resolve,
+            OpenPhase::Resolve,
             "through socks5://empty.test:1080: the proxy's name was not resolved: it has no address",
         ),
         // The target's, which a proxy of this scheme is not given.
@@ -194,15 +194,15 @@ fn what_is_not_resolved_or_not_reached_says_so_in_its_phase() {
             "ws://unknown.test",
             Some("socks5://proxy.test"),
             &[],
-            Phase::Resolve,
+            OpenPhase::Resolve,
             "the name \"unknown.test\" was not resolved: unknown",
         ),
-        ("ws://server.test", None, &["2001:db8::1", "192.0.2.1"], Phase::Connect, of_server),
+        ("ws://server.test", None, &["2001:db8::1", "192.0.2.1"], OpenPhase::Connect, of_server),
         (
             "ws://server.test",
             Some("socks5h://user:secret@proxy.test"),
             &["192.0.2.9"],
-            Phase::Connect,
+            OpenPhase::Connect,
             of_proxy,
         ),
     ] {
@@ -235,15 +235,15 @@ fn waits(step: ConnectorStep<u32>, until: Instant) {
     assert!(matches!(step, ConnectorStep::Wait(at) if at == until), "{step:?}");
 }
 
-fn times_out(step: ConnectorStep<u32>, phase: Phase) {
+fn times_out(step: ConnectorStep<u32>, phase: OpenPhase) {
     match step {
         ConnectorStep::Done(Err(ConnectError::Timeout(at))) => assert_eq!(at, phase),
-        ConnectorStep::Done(Err(ConnectError::ConnectTimeout(_))) => assert_eq!(Phase::Connect, phase),
+        ConnectorStep::Done(Err(ConnectError::ConnectTimeout(_))) => assert_eq!(OpenPhase::Connect, phase),
         other => panic!("{other:?}"),
     }
 }
 
-fn times_out_at_proxy(step: ConnectorStep<u32>, phase: Phase, waited_for: ProxyStep) {
+fn times_out_at_proxy(step: ConnectorStep<u32>, phase: OpenPhase, waited_for: ProxyStep) {
     let ConnectorStep::Done(Err(error)) = step else { panic!("{step:?}") };
     check_text(&error);
     assert_eq!(error.phase(), phase);
@@ -261,75 +261,75 @@ fn times_out_at_proxy(step: ConnectorStep<u32>, phase: Phase, waited_for: ProxyS
 fn the_time_to_open_passes_in_the_phase_in_which_it_is() {
     let target = options("ws://server.test").open_timeout(Duration::from_secs(3));
     let just_before = Instant::since_epoch(Duration::from_nanos(3_999_999_999));
-    let mut reach = Connector::new(&target, at(1));
-    assert_eq!(reach.deadline(), at(4));
-    assert_eq!(resolve(reach.poll(at(1))), "server.test");
-    waits(reach.poll(just_before), at(4));
-    times_out(reach.poll(at(4)), Phase::Resolve);
+    let mut connector = Connector::new(&target, at(1));
+    assert_eq!(connector.deadline(), at(4));
+    assert_eq!(resolve(connector.poll(at(1))), "server.test");
+    waits(connector.poll(just_before), at(4));
+    times_out(connector.poll(at(4)), OpenPhase::Resolve);
 
     let proxied = target.clone().proxy("socks5://user:secret@proxy.test").unwrap();
-    let mut reach = Connector::new(&proxied, at(1));
-    assert_eq!(resolve(reach.poll(at(1))), "server.test");
-    reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
-    assert_eq!(resolve(reach.poll(at(2))), "proxy.test");
-    waits(reach.poll(just_before), at(4));
-    times_out_at_proxy(reach.poll(at(4)), Phase::Resolve, ProxyStep::Resolve);
+    let mut connector = Connector::new(&proxied, at(1));
+    assert_eq!(resolve(connector.poll(at(1))), "server.test");
+    connector.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
+    assert_eq!(resolve(connector.poll(at(2))), "proxy.test");
+    waits(connector.poll(just_before), at(4));
+    times_out_at_proxy(connector.poll(at(4)), OpenPhase::Resolve, ProxyStep::Resolve);
 
-    let mut reach = Connector::new(&proxied.address(address("192.0.2.1:80")), at(1));
-    assert_eq!(resolve(reach.poll(at(1))), "proxy.test");
-    reach.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
-    dial(reach.poll(at(2)));
-    waits(reach.poll(just_before), at(4));
-    times_out_at_proxy(reach.poll(at(4)), Phase::Connect, ProxyStep::Connect);
+    let mut connector = Connector::new(&proxied.address(address("192.0.2.1:80")), at(1));
+    assert_eq!(resolve(connector.poll(at(1))), "proxy.test");
+    connector.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
+    dial(connector.poll(at(2)));
+    waits(connector.poll(just_before), at(4));
+    times_out_at_proxy(connector.poll(at(4)), OpenPhase::Connect, ProxyStep::Connect);
 
-    let mut reach = Connector::new(&target.address(address("192.0.2.1:80")), at(1));
-    dial(reach.poll(at(1)));
-    waits(reach.poll(just_before), at(4));
-    times_out(reach.poll(at(4)), Phase::Connect);
+    let mut connector = Connector::new(&target.address(address("192.0.2.1:80")), at(1));
+    dial(connector.poll(at(1)));
+    waits(connector.poll(just_before), at(4));
+    times_out(connector.poll(at(4)), OpenPhase::Connect);
 }
 
 #[test]
 fn a_transport_that_is_there_at_the_deadline_counts_and_so_does_why_there_is_none() {
     let options = options("ws://192.0.2.1");
-    let mut reach = Connector::new(&options, at(0));
-    let attempt = dial(reach.poll(at(0)));
-    reach.handle_result(attempt, Ok(7));
-    assert!(matches!(reach.poll(at(11)), ConnectorStep::Done(Ok(reached)) if reached.transport == 7));
-    let mut reach = Connector::new(&options, at(0));
-    let attempt = dial(reach.poll(at(0)));
-    reach.handle_result(attempt, Err(io::Error::other("refused")));
-    assert!(matches!(reach.poll(at(11)), ConnectorStep::Done(Err(ConnectError::Connect(_)))));
+    let mut connector = Connector::new(&options, at(0));
+    let attempt = dial(connector.poll(at(0)));
+    connector.handle_result(attempt, Ok(7));
+    assert!(matches!(connector.poll(at(11)), ConnectorStep::Done(Ok(reached)) if reached.transport == 7));
+    let mut connector = Connector::new(&options, at(0));
+    let attempt = dial(connector.poll(at(0)));
+    connector.handle_result(attempt, Err(io::Error::other("refused")));
+    assert!(matches!(connector.poll(at(11)), ConnectorStep::Done(Err(ConnectError::Connect(_)))));
 }
 
 #[test]
 fn what_is_handed_in_late_twice_or_unasked_changes_nothing() {
     let options = options("ws://server.test").proxy("socks5://proxy.test").unwrap();
-    let mut reach = Connector::new(&options, at(0));
-    reach.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
-    assert_eq!(resolve(reach.poll(at(0))), "server.test");
-    reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
-    reach.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
-    assert_eq!(resolve(reach.poll(at(0))), "proxy.test");
-    reach.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
-    reach.handle_addresses(Err(io::Error::other("late")));
-    let attempt = dial(reach.poll(at(0)));
-    reach.handle_addresses(Err(io::Error::other("late")));
-    reach.handle_result(attempt, Ok(1));
-    reach.handle_result(attempt, Ok(2));
-    reach.handle_result(attempt, Err(io::Error::other("late")));
-    let ConnectorStep::Done(Ok(reached)) = reach.poll(at(0)) else { panic!("it was reached") };
+    let mut connector = Connector::new(&options, at(0));
+    connector.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
+    assert_eq!(resolve(connector.poll(at(0))), "server.test");
+    connector.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
+    connector.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
+    assert_eq!(resolve(connector.poll(at(0))), "proxy.test");
+    connector.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
+    connector.handle_addresses(Err(io::Error::other("late")));
+    let attempt = dial(connector.poll(at(0)));
+    connector.handle_addresses(Err(io::Error::other("late")));
+    connector.handle_result(attempt, Ok(1));
+    connector.handle_result(attempt, Ok(2));
+    connector.handle_result(attempt, Err(io::Error::other("late")));
+    let ConnectorStep::Done(Ok(reached)) = connector.poll(at(0)) else { panic!("it was reached") };
     assert_eq!((reached.transport, asked(&reached.route)), (1, "192.0.2.1:80".into()));
-    reach.handle_result(attempt, Ok(3));
-    reach.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
-    waits(reach.poll(at(0)), at(10));
-    waits(reach.poll(at(11)), at(10));
+    connector.handle_result(attempt, Ok(3));
+    connector.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
+    waits(connector.poll(at(0)), at(10));
+    waits(connector.poll(at(11)), at(10));
 
     // After a failure, too.
-    let mut reach = Connector::new(&options, at(0));
-    resolve(reach.poll(at(0)));
-    times_out(reach.poll(at(10)), Phase::Resolve);
-    reach.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
-    waits(reach.poll(at(10)), at(10));
+    let mut connector = Connector::new(&options, at(0));
+    resolve(connector.poll(at(0)));
+    times_out(connector.poll(at(10)), OpenPhase::Resolve);
+    connector.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
+    waits(connector.poll(at(10)), at(10));
 }
 
 /// In a process of its own.
@@ -337,9 +337,7 @@ fn walk_through_the_environment(url: &str) {
     let (trace, result) = walk(&options(url).proxy_from_environment(), &[]);
     let end = match result {
         Ok(reached) => reached,
-        Err(ConnectError::Proxy { source: error @ ProxyError::Environment { .. }, .. }) => {
-            format!("error {error}")
-        }
+        Err(ConnectError::Proxy { source: error, .. }) => format!("error {error}"),
         Err(error) => format!("other error {error:?}"),
     };
     tell_parent(&format!("{}; {end}", trace.join(", ")));
@@ -370,6 +368,36 @@ fn the_environment_names_the_proxy_when_it_is_asked() {
     }
     let bad = run_child("ws://server.test", &[("ALL_PROXY", "ftp://user:secret@proxy.test")]);
     assert!(bad.starts_with("; error the variable ALL_PROXY:"), "{bad}");
+}
+
+/// A client that took it for "no proxy" would go past a proxy that it must use.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_cannot_be_read_is_an_error() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    if let Some(url) = child_url() {
+        return walk_through_the_environment(&url);
+    }
+    let text = |text: &'static str| OsStr::new(text);
+    let (latin, proxy) = (OsStr::from_bytes(b"http://pr\xfcxy.test"), text("http://192.0.2.9"));
+    let through = "dial 192.0.2.9:80 only; 192.0.2.9:80 for server.test:80";
+    let direct = "resolve server.test:80, dial [2001:db8::1]:80; [2001:db8::1]:80 for server.test:80";
+    for (variables, expected) in [
+        (&[("http_proxy", latin)][..], "; error the variable http_proxy is not UTF-8"),
+        (&[("HTTP_PROXY", latin), ("all_proxy", proxy)], "; error the variable HTTP_PROXY is not UTF-8"),
+        (&[("ALL_PROXY", latin)], "; error the variable ALL_PROXY is not UTF-8"),
+        (&[("all_proxy", proxy), ("NO_PROXY", latin)], "; error the variable NO_PROXY is not UTF-8"),
+        // A variable that does not count may hold anything.
+        (&[("http_proxy", proxy), ("HTTP_PROXY", latin)], through),
+        (&[("HTTPS_PROXY", latin)], direct),
+        (&[("no_proxy", latin)], direct),
+        // CVE-2016-5385: its presence counts, not its value.
+        (&[("HTTP_PROXY", proxy), ("REQUEST_METHOD", latin)], direct),
+    ] {
+        assert_eq!(run_child("ws://server.test", variables), expected, "{variables:?}");
+    }
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]

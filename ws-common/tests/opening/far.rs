@@ -184,7 +184,7 @@ impl Server {
 
     pub(crate) fn connection(&mut self) -> &mut Connection {
         match &mut self.state {
-            State::Open(channel) => channel.inner_mut(),
+            State::Open(machine) => machine.inner_mut(),
             _ => panic!("it has no connection"),
         }
     }
@@ -196,7 +196,7 @@ impl Server {
     fn hear(&mut self, bytes: &[u8], now: Instant) {
         match &mut self.state {
             State::ServerUpgrade(accepting) => feed(&mut **accepting, bytes, now),
-            State::Open(channel) => feed(&mut **channel, bytes, now),
+            State::Open(machine) => feed(&mut **machine, bytes, now),
             State::Raw { has_heard, .. } => *has_heard |= !bytes.is_empty(),
             State::None => {}
         }
@@ -206,7 +206,7 @@ impl Server {
     fn end(&mut self, now: Instant) {
         match &mut self.state {
             State::ServerUpgrade(accepting) => accepting.handle_read(0, now),
-            State::Open(channel) => channel.handle_read(0, now),
+            State::Open(machine) => machine.handle_read(0, now),
             State::Raw { .. } | State::None => {}
         }
         self.look(now);
@@ -226,8 +226,8 @@ impl Server {
                 Err(error) => assert!(self.error.replace(error).is_none(), "it fails once"),
             }
         }
-        let State::Open(channel) = &mut self.state else { return };
-        while let Ok(Some(event)) = channel.poll_event() {
+        let State::Open(machine) = &mut self.state else { return };
+        while let Ok(Some(event)) = machine.poll_event() {
             if let Event::Message(message) = event {
                 self.received.push(shown(&message));
             }
@@ -236,20 +236,20 @@ impl Server {
 
     fn accept(&mut self, now: Instant) {
         let State::ServerUpgrade(accepting) = std::mem::replace(&mut self.state, State::None) else { return };
-        let mut channel = accepting.accept(&Accept::new(), now).unwrap();
+        let mut machine = accepting.accept(&Accept::new(), now).unwrap();
         if let Some(greeting) = self.greeting {
-            channel.inner_mut().send(greeting).unwrap();
+            machine.inner_mut().send(greeting).unwrap();
         }
-        self.state = State::Open(Box::new(channel));
+        self.state = State::Open(Box::new(machine));
     }
 
     fn say(&mut self, now: Instant) -> Vec<u8> {
         match &mut self.state {
             State::ServerUpgrade(accepting) => write_some(&mut **accepting, usize::MAX, now),
-            State::Open(channel) => {
+            State::Open(machine) => {
                 let mut all = Vec::new();
                 loop {
-                    let some = write_some(&mut **channel, usize::MAX, now);
+                    let some = write_some(&mut **machine, usize::MAX, now);
                     if some.is_empty() {
                         return all;
                     }
@@ -265,7 +265,7 @@ impl Server {
     fn is_finished(&mut self) -> bool {
         match &mut self.state {
             State::ServerUpgrade(accepting) => accepting.outbound().is_finished(),
-            State::Open(channel) => channel.outbound().is_finished(),
+            State::Open(machine) => machine.outbound().is_finished(),
             State::Raw { has_heard, ends, .. } => *has_heard && *ends,
             State::None => false,
         }

@@ -152,25 +152,29 @@ impl Life {
             Ok((route, far)) => {
                 let peer = self.steps.last().and_then(|step| step.strip_prefix("dial ")).unwrap();
                 let (peer, local) = (address(peer), address("192.0.2.2:4711"));
-                self.is_connected = self.session.opened(&route, peer, local, self.now);
+                self.is_connected = self.session.opened(&route, peer, local, self.seed(), self.now);
                 self.fars.push(far);
             }
         }
     }
 
+    fn seed(&self) -> Random {
+        Random::from_seed([self.attempts as u8; 32])
+    }
+
     fn reach(&mut self, options: &ConnectOptions) -> Result<(Route, Far), ws_common::ConnectError> {
-        let mut reach = Connector::new(options, self.now);
+        let mut connector = Connector::new(options, self.now);
         loop {
-            match reach.poll(self.now) {
+            match connector.poll(self.now) {
                 ConnectorStep::Resolve { host, port } => {
                     self.steps.push(format!("resolve {host}:{port}"));
                     let all = (1..=self.addresses).map(|n| ([192, 0, 2, n], port).into());
-                    reach.handle_addresses(Ok(all.collect()));
+                    connector.handle_addresses(Ok(all.collect()));
                 }
                 ConnectorStep::Dial { attempt, address, .. } => {
                     self.steps.push(format!("dial {address}"));
                     let far = (self.plan)(self.attempts).ok_or_else(|| io::Error::other("refused"));
-                    reach.handle_result(attempt, far);
+                    connector.handle_result(attempt, far);
                 }
                 ConnectorStep::Wait(_) => panic!("there is nothing to wait for"),
                 ConnectorStep::Done(reached) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_common::{
-    ClientUpgrade, ConnectError, Phase,
+    ClientUpgrade, ConnectError, OpenPhase,
     proxy::{ProxyError, ProxyStep, Socks5Reply},
     reconnect::Reconnect,
 };
@@ -167,7 +167,7 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
             let mut far = Far::plain().behind(Proxy::new(script.clone()));
             let options = options("ws://server.test").proxy(url).unwrap();
             let error = failed(&mut opening(&options), &mut far, cut);
-            assert_eq!(error.phase(), Phase::Proxy);
+            assert_eq!(error.phase(), OpenPhase::Proxy);
             let end = ws_common::reconnect::DisconnectReason::Failed(&error);
             assert_eq!(end.is_transient(), is_passing, "{error}");
             let is_final = [asks, refuses].iter().any(|check| is_proxys(&error, *check))
@@ -196,7 +196,7 @@ fn a_proxy_or_a_server_that_dies_says_in_which_phase_at_every_byte() {
                 let mut far = Far::plain().behind(Proxy::new(script.clone())).limit(Limit::Ends(n));
                 let error = failed(&mut opening(&options), &mut far, cut);
                 assert!(ws_common::reconnect::DisconnectReason::Failed(&error).is_transient(), "{error}");
-                let phase = if n < by_proxy { Phase::Proxy } else { Phase::Handshake };
+                let phase = if n < by_proxy { OpenPhase::Proxy } else { OpenPhase::Handshake };
                 assert_eq!(error.phase(), phase, "{url} {n}: {error}");
             }
         }

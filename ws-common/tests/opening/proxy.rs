@@ -8,7 +8,7 @@ use ws_core::{Instant, Machine, Outbound, TransportError};
 use crate::support::{feed, write_some};
 
 pub(crate) struct Proxy {
-    line: Line,
+    transport: Transport,
     script: Script,
     /// All that it was told until there was a tunnel.
     pub(crate) asked: Vec<u8>,
@@ -25,7 +25,7 @@ pub(crate) enum Script {
     /// The way to authenticate, to the greeting.
     Method(u8, Box<Script>),
     /// A status, to user name and password.
-    Status(u8, Box<Script>),
+    ClientStatus(u8, Box<Script>),
     /// A reply, to a request.
     Reply(u8),
     /// To whatever comes.
@@ -46,27 +46,27 @@ pub(crate) fn socks(reply: u8) -> Script {
 
 /// One that asks for user name and password.
 pub(crate) fn guarded_socks(status: u8) -> Script {
-    Script::Method(2, Box::new(Script::Status(status, Box::new(Script::Reply(0)))))
+    Script::Method(2, Box::new(Script::ClientStatus(status, Box::new(Script::Reply(0)))))
 }
 
 impl Proxy {
     pub(crate) fn new(script: Script) -> Self {
-        Self::on(Line::Plain(Pipe::default()), script)
+        Self::on(Transport::Plain(Pipe::default()), script)
     }
 
     #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     pub(crate) fn secure(acceptor: &ws_common::tls::TlsAcceptor, script: Script) -> Self {
-        Self::on(Line::Tls(Box::new(acceptor.start(Pipe::default()).unwrap())), script)
+        Self::on(Transport::Tls(Box::new(acceptor.start(Pipe::default()).unwrap())), script)
     }
 
-    fn on(line: Line, script: Script) -> Self {
-        Self { line, script, asked: Vec::new(), rest: Vec::new(), is_tunnel: false }
+    fn on(transport: Transport, script: Script) -> Self {
+        Self { transport, script, asked: Vec::new(), rest: Vec::new(), is_tunnel: false }
     }
 
     /// What came from the client. Gives what belongs to the server.
     pub(crate) fn hear(&mut self, bytes: &[u8], now: Instant) -> Vec<u8> {
-        self.line.feed(bytes, now);
-        let heard = self.line.pipe().inbound.split().to_vec();
+        self.transport.feed(bytes, now);
+        let heard = self.transport.pipe().inbound.split().to_vec();
         if self.is_tunnel {
             return heard;
         }
@@ -86,7 +86,7 @@ impl Proxy {
             (Script::Method(method, next), [5, n, methods @ ..]) if methods.len() >= usize::from(*n) => {
                 (2 + usize::from(*n), vec![5, *method], Script::clone(next))
             }
-            (Script::Status(status, next), [1, n, rest @ ..]) if rest.len() > usize::from(*n) => {
+            (Script::ClientStatus(status, next), [1, n, rest @ ..]) if rest.len() > usize::from(*n) => {
                 let user = usize::from(*n);
                 let len = 2 + user + 1 + usize::from(rest[user]);
                 if self.rest.len() < len {
@@ -113,7 +113,7 @@ impl Proxy {
         };
         assert!(self.rest.len() == len, "the client speaks before it is answered: {:?}", self.rest);
         self.rest.clear();
-        self.line.pipe().outbound.push(answer.into());
+        self.transport.pipe().outbound.push(answer.into());
         self.is_tunnel = matches!(next, Script::Tunnel);
         self.script = next;
         true
@@ -121,7 +121,7 @@ impl Proxy {
 
     /// What came from the server, and perhaps the end.
     pub(crate) fn pass(&mut self, bytes: &[u8], ends: bool) {
-        let pipe = self.line.pipe();
+        let pipe = self.transport.pipe();
         pipe.outbound.push(bytes.to_vec().into());
         if ends || matches!(self.script, Script::End) {
             pipe.outbound.finish();
@@ -131,7 +131,7 @@ impl Proxy {
     pub(crate) fn say(&mut self, now: Instant) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
-            let some = self.line.write_some(now);
+            let some = self.transport.write_some(now);
             if some.is_empty() {
                 return all;
             }
@@ -140,22 +140,22 @@ impl Proxy {
     }
 
     pub(crate) fn is_finished(&mut self) -> bool {
-        match &mut self.line {
-            Line::Plain(pipe) => pipe.outbound().is_finished(),
+        match &mut self.transport {
+            Transport::Plain(pipe) => pipe.outbound().is_finished(),
             #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-            Line::Tls(tls) => tls.outbound().is_finished(),
+            Transport::Tls(tls) => tls.outbound().is_finished(),
         }
     }
 }
 
 /// The transport to the client.
-enum Line {
+enum Transport {
     Plain(Pipe),
     #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
     Tls(Box<ws_common::tls::Tls<Pipe>>),
 }
 
-impl Line {
+impl Transport {
     fn pipe(&mut self) -> &mut Pipe {
         match self {
             Self::Plain(pipe) => pipe,

@@ -103,9 +103,9 @@ fn to_another_origin_goes_nothing_that_was_meant_for_the_first() {
         for name in ["Authorization", "Cookie", "X-Token"] {
             assert_eq!(second.header(name).is_some(), is_same, "{name} to {location:?}");
         }
-        for (name, value) in
-            [("User-Agent", "test"), ("Origin", "https://page.test"), ("Sec-WebSocket-Protocol", "chat")]
-        {
+        // Tokens travel in subprotocols, too.
+        assert_eq!(second.header("Sec-WebSocket-Protocol"), is_same.then_some("chat"), "{location:?}");
+        for (name, value) in [("User-Agent", "test"), ("Origin", "https://page.test")] {
             assert_eq!(second.header(name), Some(value), "{name} to {location:?}");
         }
         assert!(!String::from_utf8_lossy(&life.fars[1].heard).contains("secret") || is_same);
@@ -118,17 +118,40 @@ fn what_was_left_behind_does_not_come_back_with_the_first_origin_and_counts_agai
         follow(talkative("ws://server.test/a"), &["ws://other.test/b", "ws://server.test/c"], None);
     assert_eq!(life.trace(), ["connected", "connected", "connected", "open"]);
     assert_eq!(life.fars[2].server.header("Host"), Some("server.test"));
-    assert_eq!(life.fars[2].server.header("Authorization"), None);
+    for name in ["Authorization", "Sec-WebSocket-Protocol"] {
+        assert_eq!(life.fars[2].server.header(name), None, "{name}");
+    }
     life.cut();
     life.advance(std::time::Duration::from_secs(60));
     assert_eq!(life.fars[3].server.header("Authorization"), Some("Bearer target-secret"));
 }
 
 #[test]
-fn credentials_in_the_location_are_for_the_server_that_it_names() {
-    let life = follow(talkative("ws://server.test"), &["ws://me:pw@other.test/b"], None);
-    assert_eq!(life.fars[1].server.header("Authorization"), Some("Basic bWU6cHc="));
-    assert_eq!(life.fars[1].server.request.as_ref().unwrap().target(), "/b");
+fn credentials_in_the_location_are_ignored() {
+    for (url, locations, expected) in [
+        ("ws://server.test", &["ws://me:pw@other.test/b"][..], None),
+        ("ws://server.test", &["//me:pw@other.test/b", "/c"], None),
+        ("ws://server.test", &["ws://me:pw@server.test/b"], None),
+        ("ws://user:secret@server.test", &["ws://me:pw@server.test/b"], Some("Basic dXNlcjpzZWNyZXQ=")),
+    ] {
+        let life = follow(client(url).max_redirects(5), locations, None);
+        let last = &life.fars.last().unwrap().server;
+        assert_eq!(life.fars.len(), locations.len() + 1);
+        assert_eq!(last.header("Authorization"), expected, "{url} {locations:?}");
+        assert!(last.request.as_ref().unwrap().target().len() == 2);
+    }
+}
+
+#[test]
+fn a_redirect_to_another_origin_is_not_followed_where_a_subprotocol_is_required() {
+    for (location, requests) in [("/b", 2), ("ws://other.test/b", 1)] {
+        let locations: &'static [&'static str] = Box::leak(Box::new([location]));
+        let mut life = follow(talkative("ws://server.test/a").require_subprotocol(true), locations, None);
+        assert_eq!(life.fars.len(), requests, "{location}");
+        if requests == 1 {
+            assert_eq!(life.trace(), ["connected", "error handshake", "closed 1006 broken peer"]);
+        }
+    }
 }
 
 #[test]

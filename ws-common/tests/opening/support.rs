@@ -1,5 +1,6 @@
 //! What the tests share: a clock, a driver, and the ways to a server.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -35,13 +36,13 @@ pub(crate) fn address(text: &str) -> SocketAddr {
 
 /// The way that these options lead, where every name is 192.0.2.1.
 pub(crate) fn route(options: &ConnectOptions) -> Route {
-    let mut reach = Connector::new(options, at(0));
+    let mut connector = Connector::new(options, at(0));
     loop {
-        match reach.poll(at(0)) {
+        match connector.poll(at(0)) {
             ConnectorStep::Resolve { port, .. } => {
-                reach.handle_addresses(Ok(vec![SocketAddr::new([192, 0, 2, 1].into(), port)]));
+                connector.handle_addresses(Ok(vec![SocketAddr::new([192, 0, 2, 1].into(), port)]));
             }
-            ConnectorStep::Dial { attempt, .. } => reach.handle_result(attempt, Ok(())),
+            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Wait(_) => panic!("there is nothing to wait for"),
             ConnectorStep::Done(reached) => return reached.unwrap().route,
         }
@@ -171,7 +172,7 @@ pub(crate) fn check_text(error: &(dyn std::error::Error + 'static)) {
 }
 
 /// Runs the current test in a process with these variables, which can be set for a child only. Gives what it tells.
-pub(crate) fn run_child(url: &str, variables: &[(&str, &str)]) -> String {
+pub(crate) fn run_child(url: &str, variables: &[(&str, impl AsRef<OsStr>)]) -> String {
     assert_eq!(
         child_url(),
         None,
@@ -182,7 +183,10 @@ pub(crate) fn run_child(url: &str, variables: &[(&str, &str)]) -> String {
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         child.env_remove(name).env_remove(name.to_uppercase());
     }
-    child.env_remove("REQUEST_METHOD").envs(variables.iter().copied()).env("OPENING_URL", url);
+    child
+        .env_remove("REQUEST_METHOD")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .env("OPENING_URL", url);
     let output = child.args(["--exact", &test, "--nocapture"]).output().unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
     let line = output.lines().find_map(|line| line.split_once("told: ")).expect("the child says something");

@@ -90,6 +90,48 @@ fn a_value_that_is_no_proxy_is_an_error_that_names_the_variable() {
     assert_eq!(choose("ws://example.com", &["HTTPS_PROXY=socks4://h"]).unwrap(), None);
 }
 
+/// A client that took it for "no proxy" would go past a proxy that it must use.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_counts_and_is_not_utf_8_is_an_error() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    let choose = |target: &str, unreadable: &'static str, others: &[&str]| {
+        let lookup = |name: &str| {
+            let mut lines = others.iter().map(|line| line.split_once('=').unwrap());
+            let text = lines.find(|(other, _)| *other == name).map(|(_, value)| value.into());
+            if name == unreadable { Some(OsString::from_vec(b"secret\xff".into())) } else { text }
+        };
+        Proxy::from_environment(&target.parse().unwrap(), lookup)
+    };
+    const ALL: &str = "ALL_PROXY=http://all";
+    for (target, variable, others) in [
+        ("ws://a", "http_proxy", &[ALL, "HTTP_PROXY=http://plain"][..]),
+        ("ws://a", "HTTP_PROXY", &[ALL]),
+        ("wss://a", "https_proxy", &[ALL]),
+        ("wss://a", "HTTPS_PROXY", &[]),
+        ("wss://a", "all_proxy", &[ALL]),
+        ("ws://a", "ALL_PROXY", &["NO_PROXY=*"]),
+        ("ws://a", "no_proxy", &[ALL, "NO_PROXY=*"]),
+        ("ws://a", "NO_PROXY", &[ALL]),
+    ] {
+        let error = choose(target, variable, others).unwrap_err();
+        check_text(&error);
+        assert!(matches!(error, ProxyError::UnreadableVariable(name) if name == variable), "{error:?}");
+    }
+    for (target, variable, others, is_proxied) in [
+        ("ws://a", "HTTPS_PROXY", &[ALL][..], true),
+        ("ws://a", "HTTP_PROXY", &["http_proxy=http://plain"], true),
+        ("ws://a", "NO_PROXY", &[ALL, "no_proxy=b"], true),
+        ("ws://a", "NO_PROXY", &[], false),
+        // Its presence counts, not its value.
+        ("ws://a", "REQUEST_METHOD", &["HTTP_PROXY=http://plain"], false),
+    ] {
+        assert_eq!(choose(target, variable, others).unwrap().is_some(), is_proxied, "{variable} {others:?}");
+    }
+}
+
 #[test]
 fn the_lower_case_list_of_exceptions_comes_first() {
     let with = |list: &[&str]| {

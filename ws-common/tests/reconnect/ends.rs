@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use ws_common::{
-    ConnectError, ConnectOptions, Phase,
+    ConnectError, ConnectOptions, OpenPhase,
     proxy::ProxyError,
     reconnect::{Attempts, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
     session::ClientError,
@@ -25,9 +25,9 @@ fn failures() -> Vec<(ConnectError, bool)> {
         (ConnectError::Resolve { host: "server.test".into(), source: io::ErrorKind::NotFound.into() }, true),
         (ConnectError::Connect(vec![(address, refusal())]), true),
         (ConnectError::Local(io::ErrorKind::OutOfMemory.into()), true),
-        (ConnectError::Timeout(Phase::Resolve), true),
-        (ConnectError::Timeout(Phase::Connect), true),
-        (ConnectError::Timeout(Phase::Handshake), true),
+        (ConnectError::Timeout(OpenPhase::Resolve), true),
+        (ConnectError::Timeout(OpenPhase::Connect), true),
+        (ConnectError::Timeout(OpenPhase::Handshake), true),
         (handshake(HandshakeError::UnexpectedEof(0)), true),
         (handshake(HandshakeError::UnexpectedEof(17)), true),
         (handshake(HandshakeError::Timeout), true),

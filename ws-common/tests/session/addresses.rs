@@ -14,11 +14,11 @@ use crate::support::{Plan, Serve, Sim, client, ms, refuse, secs, serve};
 /// The address that an attempt with these options dials first, where the server's name has these.
 pub(crate) fn dialed(options: &ConnectOptions, places: &[(SocketAddr, Plan)]) -> Option<(SocketAddr, Plan)> {
     places.first()?;
-    let mut reach = Connector::<()>::new(options, Instant::EPOCH);
+    let mut connector = Connector::<()>::new(options, Instant::EPOCH);
     loop {
-        match reach.poll(Instant::EPOCH) {
+        match connector.poll(Instant::EPOCH) {
             ConnectorStep::Resolve { .. } => {
-                reach.handle_addresses(Ok(places.iter().map(|(address, _)| *address).collect()));
+                connector.handle_addresses(Ok(places.iter().map(|(address, _)| *address).collect()));
             }
             ConnectorStep::Dial { address, .. } => {
                 return places.iter().find(|(place, _)| *place == address).cloned();
@@ -49,7 +49,7 @@ fn dialed_so_far(sim: &Sim) -> Vec<usize> {
 }
 
 fn is_open(sim: &Sim) -> bool {
-    sim.session.status() == ws_common::session::Status::Open
+    sim.session.status() == ws_common::session::ClientStatus::Open
 }
 
 /// Each way in which an address takes TCP and is of no use all the same.

@@ -2,7 +2,7 @@
 
 use ws_common::{
     reconnect::{GiveUp, Reconnect},
-    session::{ClientBuilder, Delivery, Session, Status},
+    session::{ClientBuilder, ClientStatus, Delivery, Session},
 };
 use ws_core::bytes::Buf;
 use ws_core::{CloseCode, Config, Machine};
@@ -77,7 +77,7 @@ fn a_limit_that_is_reached_on_a_later_connection_lets_the_outbox_out() {
     let closes = || Plan::Serve(Serve { closes: Some(1012), ..Serve::default() });
     let mut sim = Sim::new(client().reconnect(policy), [closes(), closes()]);
     sim.advance(secs(2));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.is_blocked = true;
     (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
     // A closing handshake that takes longer does not make the connection stable.
@@ -189,20 +189,20 @@ fn without_anybody_who_takes_events_a_close_is_answered_at_once_or_after_its_tim
     // The consumer is gone.
     let mut sim = closed_by_peer(true);
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     // The consumer goes while the frame waits.
     let mut sim = closed_by_peer(false);
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.session.discard_events();
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     // The consumer does something else for long.
     let mut sim = closed_by_peer(false);
     sim.advance(ms(4999));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.advance(ms(1));
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_caller_that_waits_for_a_proof_does_not_wait_until_somebody_takes_a_close() 
             let late = || delivery == Delivery::AtMostOnce;
             let ticket = early.or_else(|| late().then(|| asks(&mut sim)));
             sim.settle();
-            assert_eq!(sim.session.status(), Status::Closed, "{delivery:?}, {is_first}");
+            assert_eq!(sim.session.status(), ClientStatus::Closed, "{delivery:?}, {is_first}");
             if let Some(ticket) = ticket {
                 assert!(matches!(sim.outcome(&ticket), Some(Err(_))), "{delivery:?}, {is_first}");
             }
@@ -246,12 +246,12 @@ fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_
             sim.advance(secs(4));
             take(&mut sim, 10_000);
         }
-        assert_eq!(sim.session.status(), Status::Closing);
+        assert_eq!(sim.session.status(), ClientStatus::Closing);
         sim.is_mute = is_mute;
         if is_mute {
             // No progress any more.
             sim.advance(ms(4_999));
-            assert_eq!(sim.session.status(), Status::Closing);
+            assert_eq!(sim.session.status(), ClientStatus::Closing);
             sim.advance(secs(5));
             assert_eq!(sim.unsent, [3]);
         } else {
@@ -260,7 +260,7 @@ fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_
             assert_eq!(sim.received.len(), 5);
             assert_eq!(sim.unsent, [0]);
         }
-        assert_eq!(sim.session.status(), Status::Closed);
+        assert_eq!(sim.session.status(), ClientStatus::Closed);
     }
 }
 
@@ -271,7 +271,7 @@ fn without_an_open_connection_closing_ends_at_once() {
         sim.send("waits");
         sim.settle();
         sim.session.close(CloseCode::NORMAL.into(), sim.now);
-        assert_eq!(sim.session.status(), Status::Closed, "{plan:?}");
+        assert_eq!(sim.session.status(), ClientStatus::Closed, "{plan:?}");
         sim.settle();
         assert!(!sim.is_connected());
         assert!(sim.session.is_over());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ws_common::{
     reconnect::Reconnect,
-    session::{ClientBuilder, Delivery, Session, Status},
+    session::{ClientBuilder, ClientStatus, Delivery, Session},
 };
 use ws_core::{CloseCode, Random, SendError};
 
@@ -173,7 +173,7 @@ fn the_time_for_a_proof_begins_when_the_ping_has_left_though_more_waits() {
         sim.is_blocked = true;
         sim.advance(ms(100));
         sim.is_blocked = false;
-        if sim.session.status() != Status::Open {
+        if sim.session.status() != ClientStatus::Open {
             break;
         }
     }
@@ -249,7 +249,7 @@ fn a_closing_handshake_has_its_own_time() {
     sim.settle();
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
     sim.advance(ms(4_900));
-    assert_eq!(sim.session.status(), Status::Closing);
+    assert_eq!(sim.session.status(), ClientStatus::Closing);
     sim.advance(ms(100));
     sim.settle();
     sim.expect(&["connected", "open", "error timeout", "closed 1006 broken us"]);

@@ -2,7 +2,7 @@
 
 use ws_common::{
     reconnect::Reconnect,
-    session::{ClientBuilder, ConfirmError, Delivery, Mark, Session, Status},
+    session::{ClientBuilder, ClientStatus, ConfirmError, Delivery, Mark, Session},
 };
 use ws_core::SendError;
 
@@ -120,7 +120,7 @@ fn stuck(texts: &[&str]) -> Sim {
     sim.then = Plan::Serve(Serve { poison: Some("poison"), ..Serve::default() });
     texts.iter().for_each(|text| sim.send(text));
     while !sim.trace().iter().any(|event| event.starts_with("stuck poison")) {
-        assert_ne!(sim.session.status(), Status::Closed);
+        assert_ne!(sim.session.status(), ClientStatus::Closed);
         sim.advance(ms(100));
     }
     sim
@@ -157,7 +157,7 @@ fn a_stuck_message_that_is_skipped_under_way_is_proven_if_the_proof_comes() {
     sim.then = Plan::Serve(Serve::default());
     sim.chunk = 1;
     sim.settle();
-    while sim.session.status() != Status::Open {
+    while sim.session.status() != ClientStatus::Open {
         sim.advance(ms(100));
     }
     sim.is_mute = true;
@@ -226,18 +226,18 @@ fn a_peer_whose_pongs_repeat_no_nonce_cannot_be_used() {
             // One ping that is answered so may be a coincidence.
             let connections = if interval.is_some() { 1 } else { 2 };
             assert_eq!(sim.session.stats().connections, connections, "{trace:?}");
-            assert_eq!(sim.session.status(), Status::Closed, "no attempt follows");
+            assert_eq!(sim.session.status(), ClientStatus::Closed, "no attempt follows");
             assert_eq!(sim.session.flushed(None), Some(Err(SendError::Closed(None))));
             assert_eq!(sim.session.take_unsent(), ["x".into()]);
             // Unless the user wants one.
             sim.session.reconnect_after(secs(1), sim.now);
             sim.advance(secs(2));
-            assert_eq!(sim.session.status(), Status::Open);
+            assert_eq!(sim.session.status(), ClientStatus::Open);
         }
     }
     // Without confirmed delivery, it is as any that does not confirm.
     let mut sim = answered(b"", client().reconnect(Reconnect::after(secs(1))));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     assert!(!sim.trace().contains(&"error protocol".into()));
 }
 
@@ -256,7 +256,7 @@ fn a_peer_that_has_ever_repeated_a_nonce_is_only_late() {
     sim.settle();
     let trace = sim.trace();
     assert!(trace.contains(&"error timeout".into()), "{trace:?}");
-    assert_eq!(sim.session.status(), Status::Waiting);
+    assert_eq!(sim.session.status(), ClientStatus::Waiting);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ws_common::{
-    ConnectOptions, Phase,
+    ConnectOptions, OpenPhase,
     reconnect::{Cause, GiveUp, Reconnect, RetryDecision},
-    session::{ClientBuilder, ClientEvent, Session, Status},
+    session::{ClientBuilder, ClientEvent, ClientStatus, Session},
 };
 use ws_core::{CloseFrame, Initiator, Machine};
 
@@ -50,7 +50,7 @@ fn the_user_s_own_end_is_the_reason() {
         sim.session.cancel_reconnect();
     };
     let closes_then_aborts: Does = |sim| {
-        if sim.session.status() == Status::Open {
+        if sim.session.status() == ClientStatus::Open {
             sim.is_mute = true;
             sim.session.close(CloseFrame::EMPTY, sim.now);
         }
@@ -97,7 +97,7 @@ fn cancelled_is_the_reason_when_what_is_under_way_has_ended() {
 fn limits_hooks_and_ends_that_are_not_retried_are_reasons() {
     let stop = |_: &ws_common::reconnect::DisconnectReason<'_>| Some(RetryDecision::Stop);
     let refused = |status| Cause::Failed {
-        phase: Phase::Handshake,
+        phase: OpenPhase::Handshake,
         status: Some(status),
         message: format!("the server answered {status} No instead of 101").into(),
     };

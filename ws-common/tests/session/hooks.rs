@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use ws_common::{
     ConnectOptions,
     reconnect::{GiveUp, Reconnect, RetryDecision},
-    session::{ClientBuilder, ClientError, ClientEvent, ConfirmError, Delivery, Session, Status},
+    session::{ClientBuilder, ClientError, ClientEvent, ClientStatus, ConfirmError, Delivery, Session},
 };
 use ws_core::{Instant, Machine, PingError};
 
@@ -104,7 +104,7 @@ const CLOSE_AND_AGAIN: Act = |session, now| {
 const LOOK: Act = |session, now| {
     session.pause();
     session.resume(now);
-    assert!(matches!(session.status(), Status::Waiting | Status::Connecting));
+    assert!(matches!(session.status(), ClientStatus::Waiting | ClientStatus::Connecting));
     assert_eq!(session.stats().attempts, 1);
     assert_eq!(session.ping("x"), Err(PingError::Closed));
     assert!(!session.is_over());
@@ -139,13 +139,13 @@ fn what_a_user_does_inside_decide_wins_over_its_answer() {
     ] {
         let inside = Inside::new(act, panics);
         let mut sim = asked(deciding(&inside, decision), [Plan::Refuse]);
-        assert_eq!(sim.session.status(), Status::Waiting);
+        assert_eq!(sim.session.status(), ClientStatus::Waiting);
         inside.run(&mut sim);
         let error = if panics { "error setup" } else { "error connect" };
         sim.expect(&[&[error, "closed 1006 broken peer"], next].concat());
         assert_eq!(sim.panics.len(), usize::from(panics));
         let is_over = next.is_empty();
-        assert_eq!((sim.session.is_over(), sim.session.status() == Status::Closed), (is_over, is_over));
+        assert_eq!((sim.session.is_over(), sim.session.status() == ClientStatus::Closed), (is_over, is_over));
         if is_over {
             assert_eq!(sim.session.take_unsent().len(), 1);
             sim.advance(secs(1000));
@@ -153,7 +153,7 @@ fn what_a_user_does_inside_decide_wins_over_its_answer() {
             sim.session.reconnect_after(ms(5), sim.now);
         }
         sim.advance(secs(60));
-        assert_eq!(sim.session.status(), Status::Open);
+        assert_eq!(sim.session.status(), ClientStatus::Open);
     }
 }
 
@@ -181,7 +181,7 @@ fn what_a_user_does_inside_prepare_wins_over_its_answer() {
     ] {
         let inside = Inside::new(act, panics);
         let mut sim = asked(preparing(&inside), []);
-        assert_eq!(sim.session.status(), Status::Connecting);
+        assert_eq!(sim.session.status(), ClientStatus::Connecting);
         inside.run(&mut sim);
         sim.expect(events);
         assert_eq!(sim.panics.len(), usize::from(panics));
@@ -198,9 +198,9 @@ fn what_a_user_does_inside_prepare_wins_over_its_answer() {
             sim.expect(&[]);
             sim.session.reconnect_after(ms(5), sim.now);
         }
-        if sim.session.status() != Status::Closed {
+        if sim.session.status() != ClientStatus::Closed {
             sim.advance(secs(60));
-            assert_eq!(sim.session.status(), Status::Open);
+            assert_eq!(sim.session.status(), ClientStatus::Open);
         }
     }
 }
@@ -287,7 +287,7 @@ fn reconnect_after_counts_from_its_call_though_a_hook_runs_on() {
         let opens: &[&str] = if waits == 0 { &["connected", "open"] } else { &[] };
         sim.expect(&[&events, opens].concat());
         sim.advance(secs(waits));
-        assert_eq!(sim.session.status(), Status::Open, "{answered_after}");
+        assert_eq!(sim.session.status(), ClientStatus::Open, "{answered_after}");
     }
 }
 
@@ -350,13 +350,13 @@ fn a_client_that_is_closed_while_decide_runs_is_closed_at_once_and_reports_the_e
             let ticket = session.confirm(None).unwrap();
             let version = session.proofs_version();
             session.close(frame(1000), now);
-            assert_eq!((session.status(), session.is_over()), (Status::Closed, false));
+            assert_eq!((session.status(), session.is_over()), (ClientStatus::Closed, false));
             assert!(matches!(session.flushed(None), Some(Err(_))));
             assert_ne!(session.proofs_version(), version);
             assert_eq!(session.confirmed(&ticket, None), Some(Err(ConfirmError::Closed)));
             assert!(matches!(session.poll_event(), Ok(None)));
             session.publish();
-            assert_eq!(session.gauge().status(), Status::Closed);
+            assert_eq!(session.gauge().status(), ClientStatus::Closed);
         },
         false,
     );
@@ -387,7 +387,7 @@ fn an_answer_that_is_out_of_date_is_ignored_and_its_panic_handed_back() {
         assert_eq!(sim.panics.len(), usize::from(panics));
         sim.settle();
         sim.expect(&[]);
-        assert_eq!(sim.session.status(), Status::Connecting);
+        assert_eq!(sim.session.status(), ClientStatus::Connecting);
         sim.questions.extend(newest);
         sim.is_hesitating = false;
         sim.answer();

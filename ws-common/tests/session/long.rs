@@ -5,7 +5,7 @@ use std::time::Duration;
 use ws_common::{
     connector::Route,
     reconnect::Reconnect,
-    session::{Delivery, Status},
+    session::{ClientStatus, Delivery},
 };
 use ws_core::{CloseCode, Machine};
 
@@ -30,7 +30,7 @@ fn a_month_with_thousands_of_reconnects_takes_few_turns() {
                 sim.confirm();
             }
             sim.advance(secs(600));
-            assert_eq!(sim.session.status(), Status::Open);
+            assert_eq!(sim.session.status(), ClientStatus::Open);
             match rounds % 3 {
                 0 => sim.cut(false),
                 1 => sim.cut(true),
@@ -64,7 +64,7 @@ fn a_month_offline_with_nobody_looking_is_bounded() {
     // The client is there as soon as the server is.
     sim.then = serve();
     sim.advance(secs(60));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     assert!(sim.session.stats().attempts > 40_000);
     sim.is_taking = true;
     sim.settle();
@@ -95,7 +95,7 @@ fn a_flood_is_read_ahead_up_to_a_bound_and_nothing_is_lost() {
         assert!(!sim.session.read_ahead());
         // Nobody takes anything for long, and the peer's pongs are not missed.
         sim.advance(secs(600));
-        assert_eq!(sim.session.status(), Status::Open);
+        assert_eq!(sim.session.status(), ClientStatus::Open);
         sim.is_taking = true;
         sim.settle();
         assert!(sim.session.is_reading());
@@ -118,7 +118,7 @@ fn a_flood_does_not_hide_the_end_of_a_close() {
         sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat());
     }
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     sim.is_taking = true;
     sim.settle();
     let trace = sim.trace();
@@ -187,7 +187,7 @@ fn a_driver_that_is_late_or_odd_breaks_nothing() {
     let (peer, local) = (([192, 0, 2, 1], 80).into(), ([192, 0, 2, 9], 4711).into());
     sim.session.abort(sim.now);
     let route = Route::direct(&"ws://server.test".try_into().unwrap());
-    assert!(!sim.session.opened(&route, peer, local, sim.now));
+    assert!(!sim.session.opened(&route, peer, local, ws_core::Random::from_seed([1; 32]), sim.now));
     sim.session.not_opened(ws_common::ConnectError::TlsUnsupported, sim.now);
     sim.inject(b"late bytes");
     sim.session.handle_read(0, sim.now);

@@ -19,6 +19,7 @@ mod pausing;
 mod peer;
 mod properties;
 mod resets;
+mod seeds;
 mod settings;
 mod splits;
 mod support;

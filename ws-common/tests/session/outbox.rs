@@ -2,7 +2,7 @@
 
 use ws_common::{
     reconnect::Reconnect,
-    session::{ClientEvent, ConfirmError, Status},
+    session::{ClientEvent, ClientStatus, ConfirmError},
 };
 use ws_core::{CloseCode, Machine, Message, SendError};
 
@@ -257,7 +257,7 @@ fn what_a_lost_connection_had_taken_is_not_proven_by_the_next() {
         sim.settle();
         sim.cut(false);
         sim.advance(ms(10));
-        assert_eq!(sim.session.status(), Status::Open);
+        assert_eq!(sim.session.status(), ClientStatus::Open);
         let late = after.then(|| sim.confirm());
         sim.settle();
         for ticket in asked.into_iter().chain(late) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use ws_common::{
     reconnect::Reconnect,
-    session::{ConfirmError, Delivery, Mark, Status, Ticket},
+    session::{ClientStatus, ConfirmError, Delivery, Mark, Ticket},
 };
 use ws_core::CloseCode;
 
@@ -144,7 +144,7 @@ impl Model {
             Step::Cut(_) | Step::ServerCloses => {}
         }
         self.look();
-        if self.sim.session.status() == Status::Closed {
+        if self.sim.session.status() == ClientStatus::Closed {
             self.sim.session.reconnect_after(ms(1), self.sim.now);
         }
     }
@@ -183,7 +183,7 @@ impl Model {
         (self.sim.is_mute, self.sim.is_blocked) = (false, false);
         self.sim.plans.clear();
         for _ in 0..20 {
-            if self.sim.session.status() == Status::Closed {
+            if self.sim.session.status() == ClientStatus::Closed {
                 self.sim.session.reconnect_after(ms(1), self.sim.now);
             }
             self.sim.advance(secs(10));

@@ -2,7 +2,7 @@
 
 use ws_common::{
     reconnect::Reconnect,
-    session::{ClientEvent, Delivery, Status},
+    session::{ClientEvent, ClientStatus, Delivery},
 };
 use ws_core::{Config, Machine};
 
@@ -84,7 +84,7 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
     let now = sim.now;
     sim.is_mute = true;
     sim.advance(secs(60));
-    assert_eq!(sim.session.status(), Status::Waiting, "at {now:?}");
+    assert_eq!(sim.session.status(), ClientStatus::Waiting, "at {now:?}");
     sim.session.resume(sim.now);
     sim.settle();
     let trace = sim.trace();
@@ -110,13 +110,13 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
     assert!(!sim.session.is_reading());
     let read = sim.session.stats().bytes_read;
     sim.advance(secs(1000));
-    assert_eq!((sim.session.status(), sim.session.stats().bytes_read), (Status::Open, read));
+    assert_eq!((sim.session.status(), sim.session.stats().bytes_read), (ClientStatus::Open, read));
     sim.expect(&[]);
     sim.session.resume(sim.now);
     sim.settle();
     assert_eq!(sim.trace().iter().filter(|event| event.starts_with("message")).count(), 3);
     sim.advance(secs(100));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
 }
 
 #[test]
@@ -141,11 +141,11 @@ fn the_end_and_what_follows_wait_behind_messages_while_paused() {
     sim.settle();
     sim.cut(false);
     sim.advance(secs(10));
-    assert_eq!((sim.session.status(), sim.session.stats().connections), (Status::Open, 2));
+    assert_eq!((sim.session.status(), sim.session.stats().connections), (ClientStatus::Open, 2));
     sim.expect(&[]);
     sim.session.close(frame(1000), sim.now);
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     sim.expect(&[
         "message kept",
         "error transport",
@@ -194,7 +194,7 @@ fn without_a_consumer_reading_confirm_flush_and_close_go_on_however_much_arrives
         assert!(!sim.session.has_events());
         sim.session.close(frame(1000), sim.now);
         sim.settle();
-        assert_eq!((sim.session.status(), sim.session.is_over()), (Status::Closed, true));
+        assert_eq!((sim.session.status(), sim.session.is_over()), (ClientStatus::Closed, true));
         assert!(sim.session.has_events());
         assert!(matches!(sim.session.poll_event(), Ok(None)));
     }

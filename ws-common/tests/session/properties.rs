@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use ws_common::{
     reconnect::Reconnect,
-    session::{Delivery, Status},
+    session::{ClientStatus, Delivery},
 };
 use ws_core::CloseCode;
 
@@ -186,7 +186,7 @@ impl Model {
 
     fn look(&mut self) {
         let news = self.sim.trace();
-        self.is_paused &= self.sim.session.status() != Status::Closed;
+        self.is_paused &= self.sim.session.status() != ClientStatus::Closed;
         for event in &news {
             // Each once, in turns.
             match &**event {
@@ -208,18 +208,18 @@ impl Model {
         sim.session.resume(sim.now);
         self.is_paused = false;
         sim.hesitate(false);
-        if sim.session.status() == Status::Closed {
+        if sim.session.status() == ClientStatus::Closed {
             sim.session.reconnect_after(ms(1), sim.now);
         }
         // Past all deadlines and delays.
         for _ in 0..40 {
             self.sim.advance(secs(60));
-            if self.sim.session.status() == Status::Closed {
+            if self.sim.session.status() == ClientStatus::Closed {
                 self.sim.session.reconnect_after(ms(1), self.sim.now);
             }
         }
         self.look();
-        assert_eq!(self.sim.session.status(), Status::Open);
+        assert_eq!(self.sim.session.status(), ClientStatus::Open);
         assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
         assert_eq!(self.fulls, 0);
         // All but the one that is open.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_common::{
-    ConnectError, Phase,
+    ConnectError, OpenPhase,
     reconnect::Reconnect,
     session::{Action, Delivery},
 };
@@ -12,7 +12,7 @@ use ws_core::{Instant, Machine, Random};
 use crate::support::{Plan, Sim, client, frame, refuse, secs, serve};
 
 /// `Some(true)` for a reset, `None` if the transport was not dropped.
-fn parting(sim: &Sim) -> Option<bool> {
+fn transport_to_drop(sim: &Sim) -> Option<bool> {
     sim.partings.first().copied()
 }
 
@@ -28,7 +28,7 @@ fn an_attempt_that_fails_is_reset() {
     ] {
         let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(60))), [plan]);
         sim.advance(secs(20));
-        assert_eq!(parting(&sim), Some(true), "{:?}", sim.trace());
+        assert_eq!(transport_to_drop(&sim), Some(true), "{:?}", sim.trace());
     }
 }
 
@@ -95,7 +95,7 @@ fn a_connection_is_reset_after_a_missed_deadline_and_by_abort_and_else_closed() 
         assert!(sim.has_server(), "case {n}");
         end(&mut sim);
         sim.advance(secs(1));
-        assert_eq!(parting(&sim), Some(resets), "case {n}: {:?}", sim.trace());
+        assert_eq!(transport_to_drop(&sim), Some(resets), "case {n}: {:?}", sim.trace());
         assert_eq!(sim.partings.len(), 1, "case {n}");
     }
 }
@@ -107,7 +107,7 @@ fn what_follows_a_reset_does_not_hide_it() {
     let at = |seconds| Instant::since_epoch(secs(seconds));
     session.handle_timeout(at(0));
     assert!(matches!(session.poll_action(), Some(Action::Open(_))));
-    session.not_opened(ConnectError::Timeout(Phase::Connect), at(1));
+    session.not_opened(ConnectError::Timeout(OpenPhase::Connect), at(1));
     // The next attempt begins before the driver has asked.
     session.handle_timeout(at(2));
     assert!(matches!(session.poll_action(), Some(Action::Reset)));
@@ -168,6 +168,6 @@ fn a_missed_close_timeout_resets_the_connection_if_another_may_follow() {
             sim.advance(secs(1));
             sim.is_blocked &= sim.partings.is_empty();
         }
-        assert_eq!(parting(&sim), Some(resets), "case {n}: {:?}", sim.trace());
+        assert_eq!(transport_to_drop(&sim), Some(resets), "case {n}: {:?}", sim.trace());
     }
 }

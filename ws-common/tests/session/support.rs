@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_common::{
-    ConnectError, ConnectOptions, Phase,
+    ConnectError, ConnectOptions, OpenPhase,
     connector::Route,
     reconnect::{Cause, GiveUp},
     session::{Action, ClientBuilder, ClientEvent, ConfirmError, Question, Session, Ticket},
@@ -218,7 +218,7 @@ impl Sim {
             self.now = self.now.max(due);
             if opening.is_some_and(|deadline| deadline <= self.now) {
                 self.opening = None;
-                self.session.not_opened(ConnectError::Timeout(Phase::Connect), self.now);
+                self.session.not_opened(ConnectError::Timeout(OpenPhase::Connect), self.now);
             }
             self.session.handle_timeout(self.now);
             if let Some(link) = &mut self.link {
@@ -346,7 +346,8 @@ impl Sim {
             }
         };
         let route = Route::direct(self.options.as_ref().expect("the session has asked for a transport"));
-        if self.session.opened(&route, peer, local, self.now) {
+        let random = Random::from_seed([self.connections as u8; 32]);
+        if self.session.opened(&route, peer, local, random, self.now) {
             let (request, coming) = (Vec::new(), Vec::new());
             self.link = Some(Link {
                 server,

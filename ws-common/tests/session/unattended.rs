@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_common::{
     reconnect::Reconnect,
-    session::{ClientBuilder, Delivery, Session, Status},
+    session::{ClientBuilder, ClientStatus, Delivery, Session},
 };
 use ws_core::{Machine, SendError, TransportError};
 
@@ -99,7 +99,7 @@ fn pings_of_the_peer_do_not_stop_a_client() {
     }
     sim.send("x");
     assert_eq!(flush(&mut sim, secs(2)), Some(Ok(())));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
 }
 
 #[test]

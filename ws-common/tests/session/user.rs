@@ -1,6 +1,6 @@
 //! Ends by the user, and the attempts that the user asks for.
 
-use ws_common::{reconnect::Reconnect, session::Status};
+use ws_common::{reconnect::Reconnect, session::ClientStatus};
 use ws_core::{CloseCode, Config, Machine, SendError};
 
 use crate::support::{Plan, Serve, Sim, client, frame, ms, secs, serve};
@@ -10,7 +10,7 @@ fn fixed() -> Reconnect {
 }
 
 fn assert_over(sim: &mut Sim) {
-    assert_eq!((sim.session.status(), sim.session.is_over()), (Status::Closed, true));
+    assert_eq!((sim.session.status(), sim.session.is_over()), (ClientStatus::Closed, true));
     assert_eq!(sim.session.poll_timeout(), None);
     assert!(!sim.is_connected());
     assert!(
@@ -42,7 +42,7 @@ fn what_is_not_open_is_given_up_at_once() {
             }
             sim.expect(before);
             ends(&mut sim);
-            assert_eq!(sim.session.status(), Status::Closed);
+            assert_eq!(sim.session.status(), ClientStatus::Closed);
             sim.settle();
             sim.expect(after);
             assert_over(&mut sim);
@@ -64,7 +64,7 @@ fn an_open_connection_is_closed_with_a_handshake_after_what_waits() {
             sim.send(&format!("{n} {}", "x".repeat(size)));
         }
         CLOSE(&mut sim);
-        assert_eq!(sim.session.status(), Status::Closing);
+        assert_eq!(sim.session.status(), ClientStatus::Closing);
         assert!(matches!(sim.session.send("late"), Err(SendError::Closed(Some(_)))));
         sim.settle();
         sim.expect(&["closing 1000", "closed 1000 clean us"]);
@@ -109,7 +109,7 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
         sim.send("waits");
         CLOSE(&mut sim);
         sim.advance(secs(5));
-        assert_eq!(sim.session.status(), Status::Closed, "case {case}");
+        assert_eq!(sim.session.status(), ClientStatus::Closed, "case {case}");
         sim.is_taking = true;
         sim.session.resume(sim.now);
         sim.advance(secs(1000));
@@ -129,7 +129,7 @@ fn the_answer_to_our_close_is_seen_though_reading_is_paused() {
     sim.expect(&["connected", "open"]);
     CLOSE(&mut sim);
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     sim.expect(&["message before", "closing 1000", "closed 1000 clean us"]);
 }
 
@@ -140,7 +140,7 @@ fn abort_ends_at_once() {
     sim.is_blocked = true;
     sim.send("waits");
     ABORT(&mut sim);
-    assert_eq!(sim.session.status(), Status::Closed);
+    assert_eq!(sim.session.status(), ClientStatus::Closed);
     sim.settle();
     sim.expect(&["connected", "open", "closed 1006 broken us"]);
     assert_eq!(sim.session.take_unsent(), ["waits".into()]);
@@ -178,7 +178,7 @@ fn the_transport_is_dropped_whatever_comes_right_after_its_end() {
         sim.settle();
         sim.cut(false);
         // The driver looks at the events, and the user is faster than its next turn.
-        while !matches!(sim.session.status(), Status::Closed | Status::Waiting) {
+        while !matches!(sim.session.status(), ClientStatus::Closed | ClientStatus::Waiting) {
             let Ok(event) = sim.session.poll_event();
             assert!(event.is_some());
         }
@@ -222,7 +222,7 @@ fn cancel_reconnect_while_waiting_ends_it_and_unsays_what_nobody_heard() {
     let mut sim = Sim::new(client().reconnect(fixed()), [Plan::Refuse]);
     sim.is_taking = false;
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Waiting);
+    assert_eq!(sim.session.status(), ClientStatus::Waiting);
     sim.session.cancel_reconnect();
     sim.is_taking = true;
     sim.settle();
@@ -308,7 +308,7 @@ fn reconnect_after_in_each_state_holds_once() {
     sim.session.reconnect_after(std::time::Duration::MAX, sim.now);
     assert_eq!(sim.session.poll_timeout(), None);
     sim.advance(secs(1 << 40));
-    assert_eq!(sim.session.status(), Status::Waiting);
+    assert_eq!(sim.session.status(), ClientStatus::Waiting);
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn pausing_holds_on_all_connections_and_loses_nothing() {
     // No pong is missed.
     sim.advance(secs(300));
     sim.expect(&[]);
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.session.resume(sim.now);
     sim.settle();
     assert_eq!(sim.trace()[0], "message kept");
@@ -355,11 +355,11 @@ fn pausing_holds_on_all_connections_and_loses_nothing() {
 fn status_and_stats_say_where_it_is_and_what_it_did() {
     let mut sim = Sim::new(client().reconnect(fixed()), [Plan::Silent, Plan::Refuse]);
     sim.then = serve();
-    assert_eq!(sim.session.status(), Status::Connecting);
+    assert_eq!(sim.session.status(), ClientStatus::Connecting);
     sim.settle();
-    assert_eq!(sim.session.status(), Status::Connecting);
+    assert_eq!(sim.session.status(), ClientStatus::Connecting);
     sim.advance(secs(130));
-    assert_eq!(sim.session.status(), Status::Open);
+    assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.send("four");
     sim.server().send("five!").expect("an open connection");
     let before = sim.session.stats();
@@ -369,7 +369,7 @@ fn status_and_stats_say_where_it_is_and_what_it_did() {
     assert_eq!((stats.messages_sent, stats.messages_received), (1, 1));
     assert_eq!((stats.bytes_written - before.bytes_written, stats.bytes_read - before.bytes_read), (10, 7));
     CLOSE(&mut sim);
-    assert_eq!(sim.session.status(), Status::Closing);
+    assert_eq!(sim.session.status(), ClientStatus::Closing);
     sim.settle();
     sim.trace();
     assert_over(&mut sim);

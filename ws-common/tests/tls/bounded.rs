@@ -95,14 +95,14 @@ fn without_traffic_no_buffer_is_held() {
     }
 }
 
-/// How much the memory of a spare buffer of this thread holds that a read of 64 KiB is lent.
-fn lent() -> usize {
+/// How much the memory of a spare buffer of this thread holds that a read of 64 KiB is borrowed.
+fn borrowed() -> usize {
     let mut buffer = BytesMut::new();
     buffer_pool::take_into(&mut buffer, 64 * 1024);
     buffer.capacity()
 }
 
-fn lent_outbound() -> bool {
+fn borrowed_outbound() -> bool {
     let mut outbound = Outbound::default();
     buffer_pool::take_into_outbound(&mut outbound);
     outbound.has_memory()
@@ -123,7 +123,7 @@ fn what_a_machine_inside_has_read_to_goes_to_the_next_one_of_the_thread() {
         pair.client.inbound();
         assert_eq!(pair.client.inner_mut().inbound().capacity(), 0);
     }
-    assert_eq!([lent(), lent()], [50_000, 0]);
+    assert_eq!([borrowed(), borrowed()], [50_000, 0]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_message_that_is_kept_keeps_its_buffer_and_the_next_read_has_another() {
     feed(&mut pair.client, &bytes, at(1));
     let kept = drain(&mut pair.client);
     pair.client.inbound();
-    assert_eq!(lent(), 0, "{} messages lie in it", kept.len());
+    assert_eq!(borrowed(), 0, "{} messages lie in it", kept.len());
 }
 
 #[test]
@@ -154,5 +154,5 @@ fn what_a_machine_inside_has_written_to_goes_to_the_next_one_of_the_thread() {
         pair.client.inbound();
         assert!(!pair.client.inner_mut().outbound().has_memory());
     }
-    assert_eq!([lent_outbound(), lent_outbound()], [true, false]);
+    assert_eq!([borrowed_outbound(), borrowed_outbound()], [true, false]);
 }

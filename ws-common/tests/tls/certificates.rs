@@ -88,6 +88,17 @@ fn an_unknown_authority_is_not_believed_unless_anyone_is() {
 }
 
 #[test]
+fn authorities_and_any_certificate_exclude_each_other_in_either_order() {
+    let pem = Authority::new().pem;
+    let ca = |options: TlsOptions| options.ca(pem.as_bytes()).unwrap();
+    let any = TlsOptions::dangerous_accept_any_certificate;
+    for options in [any(ca(TlsOptions::new())), ca(any(TlsOptions::new())), ca(any(ca(TlsOptions::new())))] {
+        let error = options.build().unwrap_err().to_string();
+        assert!(error.contains("ca") && error.contains("dangerous_accept_any_certificate"), "{error}");
+    }
+}
+
+#[test]
 fn a_tls_name_may_be_set_apart_from_the_host() {
     let authority = Authority::new();
     let acceptor = authority.issue(&["internal.example"]).acceptor();

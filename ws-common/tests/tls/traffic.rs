@@ -80,7 +80,7 @@ fn a_record_cut_at_any_byte_is_one_record() {
 }
 
 #[test]
-fn the_lending_path_reaches_through() {
+fn messages_are_borrowed_through_tls() {
     let mut pair = Pair::open(VERSIONS[1], &quiet(), usize::MAX);
     pair.settle();
     for text in ["a", "b"] {

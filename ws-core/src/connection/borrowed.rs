@@ -1,4 +1,4 @@
-//! Receiving without owning: messages are lent where they lie.
+//! Receiving without owning: messages are borrowed where they lie.
 
 use core::ops::ControlFlow;
 
@@ -75,18 +75,18 @@ impl Connection {
                 if !self.has_room() {
                     return Ok(ForEachEnd::Full);
                 }
-                let lent = if is_fast { self.receive.borrow_message(&mut self.inbound) } else { None };
-                let (owned, is_lent);
-                let message = match lent {
+                let borrowed = if is_fast { self.receive.borrow_message(&mut self.inbound) } else { None };
+                let (owned, is_borrowed);
+                let message = match borrowed {
                     Some(message) => {
-                        is_lent = true;
+                        is_borrowed = true;
                         message
                     }
                     None => match self.poll_to_end()? {
                         None => return Ok(ForEachEnd::Drained),
                         Some(Event::Closed(closed)) => return Ok(ForEachEnd::Closed(closed)),
                         Some(Event::Message(message)) => {
-                            is_lent = false;
+                            is_borrowed = false;
                             owned = message;
                             owned.as_ref()
                         }
@@ -102,7 +102,7 @@ impl Connection {
                 if visitor(message, &mut Responder(route)).is_break() {
                     return Ok(ForEachEnd::Stopped);
                 }
-                if !is_lent {
+                if !is_borrowed {
                     break;
                 }
             }

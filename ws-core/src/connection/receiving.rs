@@ -75,7 +75,7 @@ impl Connection {
     /// Hand out messages in chunks as they come, from the one under way on; or whole again, from the next one on.
     ///
     /// Chunks are exempt from `max_message_size`; `max_fragments` then limits how many empty fragments may follow each
-    /// other. A chunk is never larger than what was read at once, or than 16 KiB if the message is compressed.
+    /// other. A chunk is at most as large as one read, or 16 KiB if the message is compressed.
     pub fn receive_chunks(&mut self, in_chunks: bool) {
         self.receive.set_chunks(in_chunks);
     }

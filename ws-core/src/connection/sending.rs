@@ -128,7 +128,7 @@ impl Connection {
         if !self.is_open() {
             return Err(self.stream_refused());
         }
-        Ok(self.send.queue_part(&mut self.outbound, part, last)?)
+        Ok(self.send.queue_fragment(&mut self.outbound, part, last)?)
     }
 }
 

@@ -56,7 +56,10 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// The same request for another resource, as after a redirect, with those header fields that `keep` says.
+    /// The same request for another resource, as after a redirect. `keep` is asked about each header field by its name, about the
+    /// subprotocols as `Sec-WebSocket-Protocol`.
+    ///
+    /// An error if the subprotocols do not go along although one is required: no response could meet that.
     pub fn redirected(
         &self,
         host: &str,
@@ -67,7 +70,12 @@ impl ClientRequest {
         for (name, value) in self.headers.iter().filter(|(name, _)| keep(name)) {
             request = request.header(name, value)?;
         }
-        request.subprotocols.clone_from(&self.subprotocols);
+        if keep("Sec-WebSocket-Protocol") {
+            request.subprotocols.clone_from(&self.subprotocols);
+        } else if self.require_subprotocol {
+            let (name, reason) = ("Sec-WebSocket-Protocol", "a subprotocol is required, but none goes along");
+            return Err(InvalidHeader { name: name.into(), reason });
+        }
         request.require_subprotocol = self.require_subprotocol;
         Ok(request)
     }

@@ -12,7 +12,7 @@ use super::partial::{Assembly, Frame, Partial};
 use super::{Receive, Received};
 
 /// The largest chunk of a compressed message, in bytes.
-const PIECE: usize = 16 * 1024;
+const MAX_CHUNK: usize = 16 * 1024;
 
 impl Receive {
     /// The first `there` bytes of the buffer are payload of `frame`, unmasked, in a compressed message.
@@ -79,7 +79,7 @@ impl Partial {
     /// How many bytes more may be inflated: up to the first that is over the limit, or as many as a chunk may have.
     fn room(&self, max_message_size: u64, chunk: usize) -> usize {
         match self.data {
-            Assembly::Chunks { .. } => PIECE - chunk,
+            Assembly::Chunks { .. } => MAX_CHUNK - chunk,
             _ => usize::try_from(max_message_size.saturating_sub(self.size))
                 .unwrap_or(usize::MAX)
                 .saturating_add(1),

@@ -91,7 +91,7 @@ impl Receive {
         Some(message)
     }
 
-    /// The next message, lent, under the same conditions as [`whole`](Self::whole).
+    /// The next message, borrowed, under the same conditions as [`whole`](Self::whole).
     #[inline(always)]
     pub(crate) fn borrow_message<'a>(&mut self, inbound: &'a mut Inbound) -> Option<MessageRef<'a>> {
         let (bytes, taken) = inbound.bytes_and_taken();

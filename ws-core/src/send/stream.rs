@@ -47,7 +47,7 @@ impl Send {
     }
 
     /// Queues the next part of the streamed message as a fragment, or as several if it is longer than `max_frame_size`.
-    pub(crate) fn queue_part(
+    pub(crate) fn queue_fragment(
         &mut self,
         outbound: &mut Outbound,
         part: &[u8],

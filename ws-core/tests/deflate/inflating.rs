@@ -136,7 +136,7 @@ fn owned(connection: &mut ws_core::Connection) -> Vec<Message> {
 }
 
 /// Messages as a visitor is shown them.
-fn lent(connection: &mut ws_core::Connection) -> Vec<Message> {
+fn borrowed(connection: &mut ws_core::Connection) -> Vec<Message> {
     let mut shown = Vec::new();
     let visit = connection.for_each_borrowed(|message, _| {
         shown.push(match message {
@@ -182,8 +182,12 @@ fn every_legal_payload_is_inflated_wherever_it_is_cut_and_whatever_comes_between
                     let rule = case.rule;
                     assert_eq!(received(role, deflate, [&bytes[..]], owned), expected, "{rule}");
                     assert_eq!(received(role, deflate, bytes.chunks(1), owned), expected, "{rule}, by bytes");
-                    assert_eq!(received(role, deflate, [&bytes[..]], lent), expected, "{rule}, lent");
-                    assert_eq!(received(role, deflate, bytes.chunks(3), lent), expected, "{rule}, lent");
+                    assert_eq!(received(role, deflate, [&bytes[..]], borrowed), expected, "{rule}, borrowed");
+                    assert_eq!(
+                        received(role, deflate, bytes.chunks(3), borrowed),
+                        expected,
+                        "{rule}, borrowed"
+                    );
                     for n in [1, 2, usize::MAX] {
                         let chunks = received(role, deflate, bytes.chunks(n), chunkd(&mut Vec::new()));
                         assert_eq!(chunks, expected, "{rule}, in chunks");

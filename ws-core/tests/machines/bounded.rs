@@ -223,7 +223,7 @@ fn a_head_that_comes_byte_by_byte_costs_linear_time() {
 }
 
 #[test]
-fn a_thousand_messages_lent_while_closing_change_nothing() {
+fn a_thousand_messages_borrowed_while_closing_change_nothing() {
     let mut connection = open(Role::Server, &quiet());
     connection.close(CloseCode::NORMAL, at(0));
     feed(&mut connection, &frame(Role::Client, TEXT, b"x").repeat(1000), at(0));

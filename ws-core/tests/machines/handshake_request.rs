@@ -49,7 +49,7 @@ fn a_host_that_is_set_replaces_the_one_of_the_target() {
 }
 
 #[test]
-fn a_redirected_request_keeps_what_it_is_told_to_and_the_subprotocols() {
+fn a_redirected_request_keeps_what_it_is_told_to() {
     let request =
         request().header("Cookie", "a=1").unwrap().header("X", "y").unwrap().subprotocol("v1").unwrap();
     let moved = request.redirected("other", "/there", |name| name != "Cookie").unwrap();
@@ -60,6 +60,14 @@ fn a_redirected_request_keeps_what_it_is_told_to_and_the_subprotocols() {
         [vec![], vec!["y"], vec!["v1"]]
     );
     assert!(request.redirected("a b", "/", |_| true).is_err());
+    let without = |name: &str| name != "Sec-WebSocket-Protocol";
+    let head = sent(&mut handshake(&request.redirected("other", "/", without).unwrap()));
+    assert!(field(&head, "Sec-WebSocket-Protocol").is_empty(), "{head}");
+    assert_eq!(field(&head, "Cookie"), ["a=1"]);
+    // Without an offer, no response could meet the requirement.
+    let strict = request.require_subprotocol(true);
+    assert!(strict.redirected("other", "/", |_| true).is_ok());
+    assert_eq!(strict.redirected("other", "/", without).unwrap_err().name, "Sec-WebSocket-Protocol");
 }
 
 #[test]

@@ -129,8 +129,8 @@ fn assembled(seen: Vec<Seen>) -> Vec<Seen> {
 /// Shows the visitor what there is; gives what it was shown.
 fn visited(connection: &mut Connection) -> Vec<Seen> {
     let mut shown = Vec::new();
-    let visit = connection.for_each_borrowed(|lent, _| {
-        shown.push(match lent {
+    let visit = connection.for_each_borrowed(|borrowed, _| {
+        shown.push(match borrowed {
             MessageRef::Text(text) => message(text.to_owned()),
             MessageRef::Binary(bytes) => message(bytes.to_vec()),
         });
@@ -144,22 +144,22 @@ fn visited(connection: &mut Connection) -> Vec<Seen> {
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Whole,
-    InPieces,
+    InChunks,
     /// Of what there is, so many events at most.
-    SomePieces(usize),
-    Lent,
+    SomeChunks(usize),
+    Borrowed,
     /// Not yet.
     Ahead,
 }
 
 fn any_way() -> impl Strategy<Value = Way> {
-    let some = (0..4usize).prop_map(Way::SomePieces);
-    prop_oneof![Just(Way::Whole), Just(Way::InPieces), some, Just(Way::Lent), Just(Way::Ahead)]
+    let some = (0..4usize).prop_map(Way::SomeChunks);
+    prop_oneof![Just(Way::Whole), Just(Way::InChunks), some, Just(Way::Borrowed), Just(Way::Ahead)]
 }
 
 impl Way {
     fn take(self, connection: &mut Connection) -> Vec<Seen> {
-        let is_in_chunks = matches!(self, Way::InPieces | Way::SomePieces(_));
+        let is_in_chunks = matches!(self, Way::InChunks | Way::SomeChunks(_));
         if !matches!(self, Way::Ahead) {
             connection.receive_chunks(is_in_chunks);
         }
@@ -169,8 +169,8 @@ impl Way {
                 vec![]
             }
             // Whoever is shown messages is not shown the rest of one.
-            Way::Lent if !connection.is_within_chunks() => visited(connection),
-            Way::SomePieces(most) => {
+            Way::Borrowed if !connection.is_within_chunks() => visited(connection),
+            Way::SomeChunks(most) => {
                 (0..most).map_while(|_| connection.poll_event().unwrap().map(Seen::Event)).collect()
             }
             _ => drain(connection),
@@ -188,7 +188,7 @@ proptest! {
         let bytes = to_bytes(role.peer(), &all);
         let expected = to_events(&all);
         let mut answers = Vec::new();
-        for path in ["owned", "chunks", "ahead", "lent"] {
+        for path in ["owned", "chunks", "ahead", "borrowed"] {
             let mut connection = open(role, &quiet());
             connection.receive_chunks(path == "chunks");
             let mut seen = Vec::new();
@@ -196,7 +196,7 @@ proptest! {
             for chunk in chunks(&bytes, &lengths) {
                 feed(&mut connection, chunk, at(0));
                 match path {
-                    "lent" => seen.extend(visited(&mut connection)),
+                    "borrowed" => seen.extend(visited(&mut connection)),
                     "ahead" => assert!(connection.read_ahead()),
                     _ => seen.extend(drain(&mut connection)),
                 }
@@ -205,7 +205,7 @@ proptest! {
             if path == "ahead" {
                 seen = drain(&mut connection);
             }
-            if path == "lent" {
+            if path == "borrowed" {
                 let is_message = |seen: &&Seen| matches!(seen, Seen::Event(Event::Message(_)));
                 let messages: Vec<Seen> = expected.iter().filter(is_message).cloned().collect();
                 prop_assert_eq!(seen, messages);
@@ -255,13 +255,13 @@ proptest! {
         messages in vec(any_message(), 0..5),
         frame_size in prop_oneof![1..10usize, 100..5000usize, Just(usize::MAX)],
         chunk in prop_oneof![1..30usize, 1000..100_000usize],
-        lent in any::<bool>(),
+        borrowed in any::<bool>(),
     ) {
         let config = quiet().max_frame_size(frame_size);
         let mut pair = Pair::new(&config, &config, chunk);
         let expected: Vec<Seen> = messages.iter().cloned().map(message).collect();
         for message in messages {
-            if lent {
+            if borrowed {
                 pair.client.send_ref(message.as_ref()).unwrap();
                 pair.server.send_ref(message.as_ref()).unwrap();
             } else {

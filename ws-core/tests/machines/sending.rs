@@ -13,13 +13,13 @@ fn payload(len: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_message_is_one_frame_of_minimal_length_owned_or_lent() {
+fn a_message_is_one_frame_of_minimal_length_owned_or_borrowed() {
     for role in ROLES {
         for len in LENGTHS {
             let payload = payload(len);
-            for lent in [false, true] {
+            for borrowed in [false, true] {
                 let mut connection = open(role, &quiet());
-                if lent {
+                if borrowed {
                     connection.send_ref(MessageRef::Binary(&payload)).unwrap();
                 } else {
                     connection.send(payload.clone()).unwrap();

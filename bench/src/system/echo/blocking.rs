@@ -74,8 +74,8 @@ pub fn ours(spec: Spec) -> Passed {
     })
 }
 
-/// With messages lent out of the read buffer on both sides.
-pub fn ours_lent(spec: Spec) -> Passed {
+/// With messages borrowed out of the read buffer on both sides.
+pub fn ours_borrowed(spec: Spec) -> Passed {
     let serve = |stream| {
         // The client ends it without a word.
         let _ = open(Role::Server, stream).for_each_borrowed(answer);

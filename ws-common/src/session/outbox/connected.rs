@@ -4,7 +4,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{Connection, Instant, Machine, Message, PingError};
 
 use super::{Delivery, Outbox, weight};
-use crate::session::record::{Failure, Record, Verdict};
+use crate::session::record::{Failure, FailureRecord, Verdict};
 
 /// While so many bytes wait in the connection, messages are left in the outbox: what is there can still be taken back, and
 /// goes to the next connection whole.
@@ -121,10 +121,11 @@ impl Outbox {
     /// failure, else twice as many after each proof.
     fn is_held(&self) -> bool {
         let Some(first) = self.given.front() else { return false };
-        let either = |holds: fn(&Record) -> bool| {
+        let either = |holds: fn(&FailureRecord) -> bool| {
             holds(&first.record) || self.queue.front().is_some_and(|next| holds(&next.record))
         };
-        either(Record::goes_alone) || (either(Record::is_suspect) && self.given.len() >= self.group)
+        either(FailureRecord::goes_alone)
+            || (either(FailureRecord::is_suspect) && self.given.len() >= self.group)
     }
 
     /// The transport has taken `n` bytes of the connection. Gives how many messages it has taken whole with them.

@@ -19,11 +19,16 @@ use super::machine::{MAX_RECORD, Tls};
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
+    accepts_any_certificate: bool,
 }
 
 impl TlsConnector {
-    pub(super) fn new(config: Arc<ClientConfig>, server_name: Option<ServerName<'static>>) -> Self {
-        Self { config, server_name }
+    pub(super) fn new(
+        config: Arc<ClientConfig>,
+        server_name: Option<ServerName<'static>>,
+        accepts_any_certificate: bool,
+    ) -> Self {
+        Self { config, server_name, accepts_any_certificate }
     }
 
     /// As [`TlsOptions::server_name`](super::TlsOptions::server_name).
@@ -33,15 +38,20 @@ impl TlsConnector {
     }
 
     /// The same for a server that the user did not name: without the name that was set, and without a certificate of the client.
-    pub(crate) fn for_other_origin(&self) -> Self {
+    /// `None` stands for the default, also instead of a connector that accepts any certificate. The sessions of such a connector stay
+    /// behind, too, because a resumed session is not verified again.
+    pub(crate) fn for_other_origin(&self) -> Option<Self> {
+        if self.accepts_any_certificate {
+            return None;
+        }
         if !self.config.client_auth_cert_resolver.has_certs() {
-            return Self::new(self.config.clone(), None);
+            return Some(Self::new(self.config.clone(), None, false));
         }
         let mut config = ClientConfig::clone(&self.config);
         config.client_auth_cert_resolver = Arc::new(NoCertificate);
         // A session that is resumed stands for the certificate that it began with.
         config.resumption = Resumption::default();
-        Self::new(Arc::new(config), None)
+        Some(Self::new(Arc::new(config), None, false))
     }
 
     /// Puts TLS around `machine`. `host` is that of the URL: a name, or an address, with brackets or without; it is what the
@@ -77,7 +87,7 @@ pub(super) fn max_record(max_fragment_size: Option<usize>) -> usize {
 
 impl From<Arc<ClientConfig>> for TlsConnector {
     fn from(config: Arc<ClientConfig>) -> Self {
-        Self::new(config, None)
+        Self::new(config, None, false)
     }
 }
 

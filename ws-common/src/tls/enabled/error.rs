@@ -12,11 +12,11 @@ use ws_core::bytes::Bytes;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
-    /// What should be PEM is not.
+    /// The text is not PEM.
     Pem(rustls::pki_types::pem::Error),
-    /// There is no certificate in what should hold one.
+    /// The text holds no certificate.
     NoCertificate,
-    /// There is no private key in what should hold one.
+    /// The text holds no private key.
     NoKey,
     /// This is neither a host name nor an address.
     Name(String),
@@ -26,6 +26,8 @@ pub enum TlsConfigError {
     Verifier(VerifierBuilderError),
     /// A certificate or a key cannot be used, or they do not belong together.
     Rustls(rustls::Error),
+    /// Certificate authorities were set, and any certificate was to be accepted. Only one of the two can be meant.
+    RootsAndAnyCertificate,
 }
 
 impl fmt::Display for TlsConfigError {
@@ -40,6 +42,9 @@ impl fmt::Display for TlsConfigError {
             }
             Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
             Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),
+            Self::RootsAndAnyCertificate => f.write_str(
+                "`ca` (or `webpki_roots`) and `dangerous_accept_any_certificate` exclude each other; remove one of them",
+            ),
         }
     }
 }
@@ -50,7 +55,7 @@ impl Error for TlsConfigError {
             Self::Pem(source) => Some(source),
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
-            Self::NoCertificate | Self::NoKey | Self::Name(_) => None,
+            Self::NoCertificate | Self::NoKey | Self::Name(_) | Self::RootsAndAnyCertificate => None,
         }
     }
 }
@@ -194,7 +199,7 @@ impl TlsError {
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
-    /// Hands a failure of the transport to `judge`. Returns all others, and those that it returns.
+    /// Hands a failure of the transport to `judge`. Returns every other failure, and a failure that `judge` hands back.
     pub(crate) fn try_transport<T>(
         self,
         judge: impl FnOnce(TransportError) -> Result<T, TransportError>,

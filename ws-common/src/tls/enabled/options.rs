@@ -30,18 +30,11 @@ use super::{ALPN, pem, provider};
 /// Who needs more brings a [`rustls::ClientConfig`] of their own: [`TlsConnector::from`].
 #[derive(Default)]
 pub struct TlsOptions {
-    trust: Trust,
+    /// Roots instead of those of the platform.
+    roots: Option<RootCertStore>,
+    accepts_any_certificate: bool,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     server_name: Option<ServerName<'static>>,
-}
-
-/// Whose certificates are believed.
-#[derive(Default)]
-enum Trust {
-    #[default]
-    Platform,
-    Roots(RootCertStore),
-    Anyone,
 }
 
 impl TlsOptions {
@@ -51,7 +44,8 @@ impl TlsOptions {
     }
 
     /// Trusts the certificate authorities in `pem`, one or more in PEM or one in DER, *instead of* those of the platform.
-    /// Those of further calls, and of `webpki_roots`, are added.
+    /// Those of further calls, and of `webpki_roots`, are added. It excludes
+    /// [`dangerous_accept_any_certificate`](Self::dangerous_accept_any_certificate).
     pub fn ca(mut self, pem: &[u8]) -> Result<Self, TlsConfigError> {
         let certificates = pem::certificates(pem)?;
         let roots = self.roots();
@@ -84,15 +78,18 @@ impl TlsOptions {
     }
 
     /// Believes every server, so that whoever is in between can read and change everything. For tests.
+    ///
+    /// The permission ends with the origin of the URL: a redirect to another origin is verified with the platform's authorities.
+    /// Together with [`ca`](Self::ca) or `webpki_roots`, in either order, [`build`](Self::build) fails.
     pub fn dangerous_accept_any_certificate(mut self) -> Self {
-        self.trust = Trust::Anyone;
+        self.accepts_any_certificate = true;
         self
     }
 
     /// Loads what is to be trusted. To be done once: sessions are resumed only among connections of one connector.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
-        let verifier = self.trust.into_verifier(&provider)?;
+        let verifier = verifier(self.roots, self.accepts_any_certificate, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Rustls)?
@@ -105,49 +102,39 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsConnector::new(Arc::new(config), self.server_name))
+        Ok(TlsConnector::new(Arc::new(config), self.server_name, self.accepts_any_certificate))
     }
 
-    /// Own roots, from now on. Who has said that anyone is believed has said otherwise.
+    /// The program's own roots, from now on.
     fn roots(&mut self) -> &mut RootCertStore {
-        if !matches!(self.trust, Trust::Roots(_)) {
-            self.trust = Trust::Roots(RootCertStore::empty());
-        }
-        match &mut self.trust {
-            Trust::Roots(roots) => roots,
-            Trust::Platform | Trust::Anyone => unreachable!("it was set above"),
-        }
+        self.roots.get_or_insert_with(RootCertStore::empty)
     }
 }
 
-impl Trust {
-    fn into_verifier(
-        self,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
-        Ok(match self {
-            Self::Platform => {
-                let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
-                Arc::new(verifier.map_err(TlsConfigError::Platform)?)
-            }
-            Self::Roots(roots) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
-                .build()
-                .map_err(TlsConfigError::Verifier)?,
-            Self::Anyone => Arc::new(AnyCertificate(provider.clone())),
-        })
-    }
+fn verifier(
+    roots: Option<RootCertStore>,
+    accepts_any_certificate: bool,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
+    Ok(match (roots, accepts_any_certificate) {
+        (Some(_), true) => return Err(TlsConfigError::RootsAndAnyCertificate),
+        (None, true) => Arc::new(AnyCertificate(provider.clone())),
+        (Some(roots), false) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+            .build()
+            .map_err(TlsConfigError::Verifier)?,
+        (None, false) => {
+            let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
+            Arc::new(verifier.map_err(TlsConfigError::Platform)?)
+        }
+    })
 }
 
 /// Without keys.
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trust = match &self.trust {
-            Trust::Platform => "platform".to_owned(),
-            Trust::Roots(roots) => format!("{} roots", roots.len()),
-            Trust::Anyone => "anyone".to_owned(),
-        };
         f.debug_struct("TlsOptions")
-            .field("trust", &trust)
+            .field("roots", &self.roots.as_ref().map(RootCertStore::len))
+            .field("accepts_any_certificate", &self.accepts_any_certificate)
             .field("has_client_certificate", &self.identity.is_some())
             .field("server_name", &self.server_name)
             .finish()

@@ -140,6 +140,31 @@ fn a_certificate_and_a_name_of_tls_are_for_the_first_origin_only() {
 }
 
 #[test]
+fn any_certificate_is_accepted_from_the_first_origin_only() {
+    let authority = Authority::new();
+    for (url, location, is_same) in [
+        ("wss://server.test/a", "/b", true),
+        ("wss://server.test/a", "wss://server.test:444/b", false),
+        ("wss://server.test/a", "wss://other.test/b", false),
+        ("ws://server.test/a", "wss://server.test/b", false),
+    ] {
+        let tls = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
+        let acceptor = authority.issue(&["server.test", "other.test"]).acceptor();
+        let mut life = Life::new(client(url).tls(tls).max_redirects(3), move |n| {
+            let secure = || Server::new(ws_common::AcceptOptions::default().tls(acceptor.clone()));
+            Some(match n {
+                0 if url.starts_with("ws:") => Far::plain().redirect(location),
+                0 => Far::new(secure()).redirect(location),
+                _ => Far::new(secure()),
+            })
+        });
+        life.settle();
+        assert_eq!(life.trace().contains(&"open".to_owned()), is_same, "{location}");
+        assert_eq!(life.fars[1].server.request.is_some(), is_same, "the request was sent to {location}");
+    }
+}
+
+#[test]
 fn what_is_set_for_the_target_is_not_used_with_the_proxy() {
     let place = Place::new();
     let identity = place.authority.issue_with(&["client"], |params| {

@@ -1,7 +1,7 @@
 //! `wss`, and `https` proxies: what opens, and what breaks where.
 
 use ws_common::{
-    ClientUpgrade, ConnectError, Opened, Phase,
+    ClientUpgrade, ConnectError, OpenPhase, Opened,
     proxy::{ProxyError, ProxyStep},
     reconnect::DisconnectReason,
     tls::TlsError,
@@ -54,11 +54,11 @@ fn large_messages_go_through_every_way() {
 }
 
 /// The phases in which a transport can end, in their order.
-fn phases(way: Way) -> &'static [Phase] {
+fn phases(way: Way) -> &'static [OpenPhase] {
     match way {
-        Way { is_secure: true, proxy: None } => &[Phase::Tls, Phase::Handshake],
-        Way { is_secure: true, proxy: Some(_) } => &[Phase::Proxy, Phase::Tls, Phase::Handshake],
-        Way { is_secure: false, .. } => &[Phase::Proxy, Phase::Handshake],
+        Way { is_secure: true, proxy: None } => &[OpenPhase::Tls, OpenPhase::Handshake],
+        Way { is_secure: true, proxy: Some(_) } => &[OpenPhase::Proxy, OpenPhase::Tls, OpenPhase::Handshake],
+        Way { is_secure: false, .. } => &[OpenPhase::Proxy, OpenPhase::Handshake],
     }
 }
 
@@ -118,7 +118,7 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
             seen.push(error.phase());
             match error {
                 ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => steps.push(step),
-                ConnectError::Timeout(Phase::Tls)
+                ConnectError::Timeout(OpenPhase::Tls)
                 | ConnectError::Handshake { source: HandshakeError::Timeout, .. } => {}
                 other => panic!("{other:?}"),
             }
@@ -145,7 +145,9 @@ fn after(turns: usize, opening: &mut ClientUpgrade, far: &mut Far) -> Option<Ope
 fn a_corrupt_record_is_told_of_the_tls_whose_it_is_at_every_step_and_an_alert_leaves() {
     let place = Place::new();
     let through_https = Way { is_secure: false, ..NESTED };
-    for (way, phase) in [(DIRECT, Phase::Tls), (NESTED, Phase::Proxy), (through_https, Phase::Proxy)] {
+    for (way, phase) in
+        [(DIRECT, OpenPhase::Tls), (NESTED, OpenPhase::Proxy), (through_https, OpenPhase::Proxy)]
+    {
         for turns in 0.. {
             let (mut far, mut opening) = (place.far(way), opening(&place.options(way)));
             let opened = after(turns, &mut opening, &mut far);
@@ -159,7 +161,7 @@ fn a_corrupt_record_is_told_of_the_tls_whose_it_is_at_every_step_and_an_alert_le
                 let error = client.poll_event().unwrap_err();
                 assert!(TlsError::find(&error).is_some(), "{error:?}");
                 let is_proxys = error.to_string().contains("TLS with the proxy");
-                assert_eq!(is_proxys, phase == Phase::Proxy, "{way:?}: {error}");
+                assert_eq!(is_proxys, phase == OpenPhase::Proxy, "{way:?}: {error}");
                 break;
             }
             let error = failed(&mut opening, &mut far, WHOLE);

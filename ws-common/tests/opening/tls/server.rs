@@ -1,6 +1,6 @@
 //! The server's side: what it waits for, and how that fails.
 
-use ws_common::{AcceptError, AcceptOptions, Phase, ServerUpgrade, tls::TlsError};
+use ws_common::{AcceptError, AcceptOptions, OpenPhase, ServerUpgrade, tls::TlsError};
 use ws_core::{Accept, HandshakeError, Machine, Random, Reject, TransportError};
 
 use super::ways::{DIRECT, Place};
@@ -65,7 +65,7 @@ fn a_client_that_stalls_or_leaves_is_said_in_its_phase() {
         server.handle_timeout(DEADLINE);
         let error = server.poll_event().unwrap_err();
         check_text(&error);
-        seen.push(matches!(error, AcceptError::Timeout(Phase::Tls)));
+        seen.push(matches!(error, AcceptError::Timeout(OpenPhase::Tls)));
         assert!(seen[seen.len() - 1] || matches!(error, AcceptError::Handshake(HandshakeError::Timeout)));
         write_some(&mut server, usize::MAX, DEADLINE);
         assert!(server.outbound().is_finished());

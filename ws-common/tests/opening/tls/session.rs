@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_common::{
     AcceptError, AcceptOptions,
-    session::{ClientBuilder, Delivery, Session, Status},
+    session::{ClientBuilder, ClientStatus, Delivery, Session},
     tls::TlsError,
 };
 use ws_core::{CloseCode, Machine};
@@ -49,7 +49,7 @@ fn events_come_in_their_order_and_every_byte_of_the_transport_is_counted() {
             life.session.close(CloseCode::NORMAL.into(), life.now);
             life.settle();
             assert_eq!(life.trace(), ["closing 1000", "closed 1000 clean us"], "{way:?} {cut:?}");
-            assert_eq!(life.session.status(), Status::Closed);
+            assert_eq!(life.session.status(), ClientStatus::Closed);
             let (stats, far) = (life.session.stats(), life.far());
             assert_eq!(stats.bytes_read, far.said.len() as u64, "{way:?} {cut:?}");
             assert_eq!((stats.messages_sent, stats.messages_received, stats.connections), (1, 1, 1));

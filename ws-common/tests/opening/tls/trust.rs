@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use ws_common::{
-    AcceptError, AcceptOptions, ConnectError, Phase,
+    AcceptError, AcceptOptions, ConnectError, OpenPhase,
     proxy::ProxyError,
     reconnect::DisconnectReason,
     rustls,
@@ -48,7 +48,7 @@ fn a_certificate_that_is_wrong_says_what_is_wrong_and_only_its_dates_pass() {
             let options = options(url).tls(authority.connector(version));
             let mut far = Far::new(Server::new(AcceptOptions::default().tls(identity.acceptor())));
             let error = failed(&mut opening(&options), &mut far, WHOLE);
-            assert_eq!(error.phase(), Phase::Tls);
+            assert_eq!(error.phase(), OpenPhase::Tls);
             let is_dated = check(&TlsError::Expired(CertificateError::Expired))
                 || check(&TlsError::NotYetValid(CertificateError::NotValidYet));
             assert_eq!(DisconnectReason::Failed(&error).is_transient(), is_dated, "{error}");
@@ -144,7 +144,7 @@ fn a_certificate_of_the_client_that_is_missing_or_refused_is_said_in_every_versi
                 let tls = client(&place.authority, identity.as_ref(), version);
                 let mut far = place.far_with(way, acceptor.clone());
                 let error = failed(&mut opening(&place.options_with(way, tls)), &mut far, WHOLE);
-                assert_eq!(error.phase(), Phase::Tls, "{error:?}");
+                assert_eq!(error.phase(), OpenPhase::Tls, "{error:?}");
                 assert!(!DisconnectReason::Failed(&error).is_transient(), "{error:?}");
                 let ConnectError::Tls(error) = error else { panic!("{error:?}") };
                 assert!(error.is_certificate(), "{error:?}");
@@ -170,7 +170,7 @@ fn a_proxy_that_refuses_the_clients_certificate_is_not_asked_again() {
                 continue;
             }
             let error = failed(&mut opening(&options), &mut far, WHOLE);
-            assert_eq!(error.phase(), Phase::Proxy);
+            assert_eq!(error.phase(), OpenPhase::Proxy);
             assert!(!DisconnectReason::Failed(&error).is_transient(), "{version:?}: {error:?}");
             let ConnectError::Proxy { source: error, .. } = error else { panic!("{error:?}") };
             assert!(TlsError::find(&error).is_some_and(TlsError::is_certificate), "{error:?}");
