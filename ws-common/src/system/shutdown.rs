@@ -77,7 +77,7 @@ struct ShutdownState {
     limits: Limits,
     /// Places of clients that are not open.
     handshakes: usize,
-    /// Invariant: all places, those of `handshakes` included.
+    /// Number of all places. Invariant: at least `handshakes`.
     connections: usize,
     members: BTreeMap<u64, Arc<dyn Stop>>,
     /// The tasks that wait for the end of the listener.
