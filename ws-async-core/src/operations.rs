@@ -170,10 +170,10 @@ pub(crate) fn abort_message<A: Access>(access: &mut A) {
 
 pub(crate) fn send_fragment<A: Access>(
     access: &mut A,
-    part: &[u8],
+    fragment: &[u8],
     is_last: bool,
 ) -> impl Future<Output = Result<(), StreamError>> {
-    wait(access, move |socket, cx| socket.poll_fragment(cx, part, is_last))
+    wait(access, move |socket, cx| socket.poll_fragment(cx, fragment, is_last))
 }
 
 /// The next chunk of a message, or a whole one.

@@ -226,10 +226,10 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     pub(crate) fn poll_fragment(
         &mut self,
         cx: &mut Context<'_>,
-        part: &[u8],
+        fragment: &[u8],
         is_last: bool,
     ) -> Poll<Result<(), StreamError>> {
-        self.poll_wait(cx, Wants::ROOM, |duplex| duplex.part(part, is_last))
+        self.poll_wait(cx, Wants::ROOM, |duplex| duplex.fragment(fragment, is_last))
     }
 
     /// Waits until the transport has taken everything.

@@ -20,11 +20,11 @@ impl<'a, A: Access> MessageWriter<'a, A> {
         Ok(Self { access, is_finished: false })
     }
 
-    /// Waits for room, then queues the next part as a frame of its own. Text may be cut anywhere.
+    /// Waits for room, then queues the next fragment as a frame of its own. Text may be cut anywhere.
     ///
-    /// Cancel safety: dropped before there is room, nothing of the part is sent; else all of it.
-    pub async fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
-        operations::send_fragment(self.access, part.as_ref(), false).await
+    /// Cancel safety: dropped before there is room, nothing of the fragment is sent; else all of it.
+    pub async fn write(&mut self, fragment: impl AsRef<[u8]>) -> Result<(), StreamError> {
+        operations::send_fragment(self.access, fragment.as_ref(), false).await
     }
 
     /// Waits until the transport has taken what was written. Cancel safe.

@@ -203,14 +203,14 @@ impl<S: Transport> SharedConnection<S> {
     }
 
     /// Waits for room, and queues a part of a streamed message.
-    pub(crate) fn send_fragment(&self, part: &[u8]) -> Result<(), StreamError> {
-        self.wait_for(until_room, |state| state.machine.part(part, false))
+    pub(crate) fn send_fragment(&self, fragment: &[u8]) -> Result<(), StreamError> {
+        self.wait_for(until_room, |state| state.machine.fragment(fragment, false))
     }
 
     /// Waits for room, ends a streamed message, and waits until the transport has taken it. Says whether it was ended.
     pub(crate) fn finish_message(&self, is_finished: &mut bool) -> Result<(), StreamError> {
         let mut refused = None;
-        let result = self.queue_and_flush(|duplex| match duplex.part(&[], true)? {
+        let result = self.queue_and_flush(|duplex| match duplex.fragment(&[], true)? {
             Ok(()) => {
                 *is_finished = true;
                 Some(Ok(()))

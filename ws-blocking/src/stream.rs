@@ -21,9 +21,9 @@ impl<'a, S: Transport> MessageWriter<'a, S> {
         Ok(Self { shared, is_finished: false })
     }
 
-    /// Waits for room, then queues the next part as a frame of its own. Text may be cut anywhere.
-    pub fn write(&mut self, part: impl AsRef<[u8]>) -> Result<(), StreamError> {
-        self.shared.send_fragment(part.as_ref())
+    /// Waits for room, then queues the next fragment as a frame of its own. Text may be cut anywhere.
+    pub fn write(&mut self, fragment: impl AsRef<[u8]>) -> Result<(), StreamError> {
+        self.shared.send_fragment(fragment.as_ref())
     }
 
     /// Waits until the transport has taken what was written.

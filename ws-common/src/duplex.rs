@@ -335,10 +335,10 @@ impl Duplex {
     }
 
     /// Queues a part of a streamed message if there is room.
-    pub fn part(&mut self, part: &[u8], is_last: bool) -> Option<Result<(), StreamError>> {
+    pub fn fragment(&mut self, fragment: &[u8], is_last: bool) -> Option<Result<(), StreamError>> {
         let result = match is_last {
-            false => self.connection().continue_message(part),
-            true => self.connection().finish_message(part),
+            false => self.connection().continue_message(fragment),
+            true => self.connection().finish_message(fragment),
         };
         Some(result).filter(|result| *result != Err(StreamError::Full))
     }

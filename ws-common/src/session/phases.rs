@@ -61,7 +61,7 @@ impl Session {
         if let SessionState::Handshaking(attempt, _) = &self.state {
             self.failed_addresses.failed(&attempt.addresses);
         }
-        self.part(true);
+        self.drop_transport(true);
         self.end(Ended::Failed(error));
     }
 
@@ -80,7 +80,7 @@ impl Session {
     }
 
     /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
-    pub(super) fn part(&mut self, resets: bool) {
+    pub(super) fn drop_transport(&mut self, resets: bool) {
         self.action = None;
         self.transport_to_drop = Some(if resets { Action::Reset } else { Action::Drop });
     }
@@ -95,7 +95,7 @@ impl Session {
         }
         match self.state {
             SessionState::Preparing { .. } | SessionState::Connecting(_) | SessionState::Handshaking(..) => {
-                self.part(true);
+                self.drop_transport(true);
                 self.question = None;
                 let mut closed = Closed::abrupt(ABNORMAL, Initiator::Local);
                 closed.unsent = self.outbox.len();
@@ -274,7 +274,7 @@ impl Session {
         let connection = open.machine.inner();
         // After a missed `close_timeout`, too, the system may hold bytes that newer messages would overtake.
         let resets = connection.must_reset() || (connection.has_missed_deadline() && !is_last);
-        self.part(resets);
+        self.drop_transport(resets);
         let was_stable = self.attempts.opened_for(open_for);
         let has_failed = match &open.failure {
             // A path that loses long packets may open, and be found out by a deadline long after.

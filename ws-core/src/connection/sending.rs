@@ -94,14 +94,14 @@ impl Connection {
         Ok(self.send.begin_stream(kind)?)
     }
 
-    /// Queues the next part, as a frame of its own. A text may be cut anywhere, also within a character.
-    pub fn continue_message(&mut self, part: &[u8]) -> Result<(), StreamError> {
-        self.part(part, false)
+    /// Queues the next fragment, as a frame of its own. A text may be cut anywhere, also within a character.
+    pub fn continue_message(&mut self, fragment: &[u8]) -> Result<(), StreamError> {
+        self.fragment(fragment, false)
     }
 
-    /// Queues the last part, which may be empty, and ends the message.
-    pub fn finish_message(&mut self, part: &[u8]) -> Result<(), StreamError> {
-        self.part(part, true)
+    /// Queues the last fragment, which may be empty, and ends the message.
+    pub fn finish_message(&mut self, fragment: &[u8]) -> Result<(), StreamError> {
+        self.fragment(fragment, true)
     }
 
     /// Gives up a message that was begun and not finished: closes the connection with 1011, since a cut message must
@@ -124,11 +124,11 @@ impl Connection {
         if self.closing.is_too_late() { StreamError::TooLate } else { StreamError::Closed }
     }
 
-    fn part(&mut self, part: &[u8], last: bool) -> Result<(), StreamError> {
+    fn fragment(&mut self, fragment: &[u8], last: bool) -> Result<(), StreamError> {
         if !self.is_open() {
             return Err(self.stream_refused());
         }
-        Ok(self.send.queue_fragment(&mut self.outbound, part, last)?)
+        Ok(self.send.queue_fragment(&mut self.outbound, fragment, last)?)
     }
 }
 

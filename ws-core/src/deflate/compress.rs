@@ -60,16 +60,16 @@ impl Compressor {
         if !self.is_wanted || payload.len() < self.min_size {
             return None;
         }
-        let compressed = self.part(payload, true);
+        let compressed = self.fragment(payload, true);
         // With takeover the window has taken the message in, so that the peer must see it, too.
         (self.takeover || compressed.len() < payload.len()).then_some(compressed)
     }
 
     /// The next part of the payload of a message. The peer can inflate it as soon as it has it.
-    pub(crate) fn part(&mut self, part: &[u8], last: bool) -> Vec<u8> {
-        let mut compressed = if part.is_empty() { vec![EMPTY] } else { self.flushed(part) };
+    pub(crate) fn fragment(&mut self, fragment: &[u8], last: bool) -> Vec<u8> {
+        let mut compressed = if fragment.is_empty() { vec![EMPTY] } else { self.flushed(fragment) };
         if last {
-            if !part.is_empty() {
+            if !fragment.is_empty() {
                 // RFC 7692 §7.2.1: the last message ends with the tail, which is removed.
                 compressed.truncate(compressed.len().saturating_sub(TAIL.len()));
             }

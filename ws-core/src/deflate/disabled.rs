@@ -78,7 +78,7 @@ impl Compressor {
         match *self {}
     }
 
-    pub(crate) fn part(&mut self, _part: &[u8], _last: bool) -> Vec<u8> {
+    pub(crate) fn fragment(&mut self, _fragment: &[u8], _last: bool) -> Vec<u8> {
         match *self {}
     }
 }

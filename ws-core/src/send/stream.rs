@@ -22,10 +22,10 @@ impl Stream {
     }
 
     /// Checks a part of a text, which may end within a character unless it is the last.
-    fn check_utf8(&mut self, part: &[u8], last: bool) -> Result<(), Refusal> {
+    fn check_utf8(&mut self, fragment: &[u8], last: bool) -> Result<(), Refusal> {
         let Some(utf8) = &mut self.utf8 else { return Ok(()) };
         let mut checked = utf8.clone();
-        checked.feed(part, |_| ()).map_err(|_| Refusal::InvalidUtf8)?;
+        checked.feed(fragment, |_| ()).map_err(|_| Refusal::InvalidUtf8)?;
         if last && !checked.is_complete() {
             return Err(Refusal::InvalidUtf8);
         }
@@ -50,29 +50,29 @@ impl Send {
     pub(crate) fn queue_fragment(
         &mut self,
         outbound: &mut Outbound,
-        part: &[u8],
+        fragment: &[u8],
         last: bool,
     ) -> Result<(), Refusal> {
         let has_room = self.has_room(outbound);
         let Some(stream) = &mut self.stream else { return Err(Refusal::NotStreaming) };
-        if part.is_empty() && !last {
+        if fragment.is_empty() && !last {
             return Ok(());
         }
         // The end of a message that has begun is always taken: it is a few bytes, and lets the next one begin.
-        let only_ends = part.is_empty() && stream.has_begun();
+        let only_ends = fragment.is_empty() && stream.has_begun();
         if !only_ends && !has_room {
             return Err(Refusal::Full);
         }
-        stream.check_utf8(part, last)?;
+        stream.check_utf8(fragment, last)?;
         let lead = stream.lead;
         stream.lead = lead.next();
         if last {
             self.stream = None;
         }
-        self.counts.add_payload(part.len());
+        self.counts.add_payload(fragment.len());
         let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
-        let compressed = compressor.map(|compressor| compressor.part(part, last));
-        let len = self.queue_fragments(outbound, lead, last, compressed.as_deref().unwrap_or(part));
+        let compressed = compressor.map(|compressor| compressor.fragment(fragment, last));
+        let len = self.queue_fragments(outbound, lead, last, compressed.as_deref().unwrap_or(fragment));
         self.boundaries.push(len, if last { UnitKind::Message } else { UnitKind::Other });
         Ok(())
     }
