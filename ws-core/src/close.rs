@@ -32,7 +32,8 @@ pub struct Closed {
     pub initiator: Initiator,
     /// Whether both Close frames were exchanged.
     pub clean: bool,
-    /// How many messages were accepted for sending, of which the transport has not taken all bytes.
+    /// Number of messages that were accepted for sending and of which the transport has not taken all bytes. For a client that
+    /// reconnects it includes the messages in its outbox.
     pub unsent: usize,
     pub(crate) violation: Option<Violation>,
 }

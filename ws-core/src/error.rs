@@ -48,7 +48,8 @@ impl core::error::Error for Error {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// Nothing came within `pong_timeout` after a ping had left.
+    /// No byte came from the peer within `pong_timeout` after a ping had left, and the transport took none that it had refused before.
+    /// The time stands still while reading is paused.
     Pong,
     /// The transport took nothing for `write_timeout`.
     Write,

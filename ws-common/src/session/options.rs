@@ -190,6 +190,8 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
     /// Default: 5. [`Delivery::Confirmed`] says which ends count. After as many that do not count, and in which the message was alone,
     /// the client reports [`ClientEvent::Stuck`](super::ClientEvent::Stuck).
+    ///
+    /// With fewer than 3, a server that crashes again and again may cost a message that is not the reason.
     #[must_use]
     pub fn max_deliveries(self, times: u32) -> Self {
         self.set(|settings| settings.max_deliveries = times)

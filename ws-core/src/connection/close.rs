@@ -93,7 +93,7 @@ impl Connection {
         self.closing.queued(frame, position, &mut self.deadlines, now);
     }
 
-    /// RFC 6455 §5.5.1: a Close frame is answered with the code that it has, unless one was sent before. Replies to the messages
+    /// RFC 6455 §5.5.1: a Close frame is answered with its own code and reason, unless one was sent before. Replies to the messages
     /// before it leave first, so it is answered when the user takes it.
     pub(super) fn answer_close(&mut self) {
         let Some(frame) = self.closing.unanswered().cloned() else { return };
