@@ -159,7 +159,8 @@ async fn finish<R: Runtime + Io<T>, T>(
 /// What the listener wishes. The next wish wakes the task.
 fn poll_wish(signal: Option<&Signal>, cx: &Context<'_>) -> Option<Stopping> {
     let signal = signal?;
-    let _ = signal.poll(cx);
+    // A wish that is ready leaves no waker.
+    while signal.poll(cx).is_ready() {}
     signal.wish()
 }
 

@@ -156,6 +156,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         }
         let wrote = self.poll_write(io, cx);
         if reading && !self.read_ended && self.poll_read(io, cx).is_ready() {
+            if self.reads_in_a_row == READS_IN_A_ROW {
+                self.keep_time(cx);
+            }
             return Poll::Ready(());
         }
         // Only now the clock: what waited in the socket is a sign of life.
@@ -180,6 +183,12 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         let now = self.now();
         self.machine.handle_error(TransportError::read(io::Error::other("the transport panicked")), now);
         wrote
+    }
+
+    /// Keeps time before it is the turn of others: a peer that sends without end does not put a deadline off.
+    #[cold]
+    fn keep_time(&mut self, cx: &mut Context<'_>) {
+        let _ = self.poll_timer(cx);
     }
 
     /// Pends when it is the turn of others. Not even the clock is looked at then, as it must not be before a read.

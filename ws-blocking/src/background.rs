@@ -9,7 +9,8 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io;
-use std::sync::{PoisonError, Weak};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use ws_common::sync::{Condvar, Mutex, MutexGuard, lock, thread};
@@ -113,9 +114,7 @@ impl Background {
     fn run(&self) {
         while let Some(entry) = self.next() {
             let Some(connection) = entry.connection.upgrade() else { continue };
-            let remaining = connection.write_in_background();
-            drop(connection);
-            match remaining {
+            match turn(connection) {
                 Remaining::Nothing => {}
                 // Others have their turn before.
                 Remaining::Moving => {
@@ -155,6 +154,17 @@ impl Background {
     fn wait<'a>(&'a self, queue: MutexGuard<'a, Queue>, longest: Duration) -> MutexGuard<'a, Queue> {
         self.called.wait_timeout(queue, longest).unwrap_or_else(PoisonError::into_inner).0
     }
+}
+
+/// Writes on one connection. If its transport panics, that connection has ended, and the thread goes on for the others.
+fn turn(connection: Arc<dyn WriteInBackground>) -> Remaining {
+    let write = AssertUnwindSafe(|| {
+        let remaining = connection.write_in_background();
+        // The last reference to a connection drops its transport, which may panic, too.
+        drop(connection);
+        remaining
+    });
+    catch_unwind(write).unwrap_or(Remaining::Nothing)
 }
 
 /// Starts the thread.

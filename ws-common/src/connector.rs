@@ -317,7 +317,7 @@ fn public(addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
     match private.first() {
         Some(first) if public.is_empty() => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("{} is private, and a redirect from a public address does not lead there", first.ip()),
+            format!("{} is not a public address, and a redirect from one does not lead there", first.ip()),
         )),
         _ => Ok(public),
     }

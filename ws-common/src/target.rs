@@ -63,7 +63,10 @@ impl Target {
     /// The target of a reference that stands in a response of this one, such as in `Location`, without a user name and a password.
     pub(crate) fn join(&self, reference: &str) -> Result<Self, TargetError> {
         let base = Url::parse(&self.to_string()).map_err(TargetError::Malformed)?;
-        let target: Self = base.join(reference).map_err(TargetError::Malformed)?.as_str().parse()?;
+        let mut url = base.join(reference).map_err(TargetError::Malformed)?;
+        // RFC 9110 §10.2.2: a `Location` may have a fragment. It is no part of a request.
+        url.set_fragment(None);
+        let target: Self = url.as_str().parse()?;
         Ok(Self { authorization: None, ..target })
     }
 
@@ -135,15 +138,44 @@ pub(crate) fn is_unspecified(address: IpAddr) -> bool {
     }
 }
 
-/// Whether an address belongs to a private network, to a link or to this machine: RFC 1918, RFC 3927, RFC 4193, loopback and
-/// link-local addresses.
+/// Whether an address belongs to a private network, to a link or to this machine. An IPv6 address that contains an IPv4 address is
+/// judged by that one, because a gateway may send to it.
 pub(crate) fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
-        IpAddr::V6(address) => {
-            address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
-        }
+    match address {
+        IpAddr::V4(address) => is_private_v4(address),
+        IpAddr::V6(address) => is_private_v6(address),
     }
+}
+
+fn is_private_v4(address: Ipv4Addr) -> bool {
+    let [first, second, ..] = address.octets();
+    // RFC 1122 §3.2.1.3: this network. The system takes 0.0.0.0 for this machine.
+    first == 0
+        // RFC 6598: addresses that are shared behind the NAT of a provider.
+        || (first == 100 && second & 0xC0 == 64)
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+}
+
+fn is_private_v6(address: Ipv6Addr) -> bool {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    let embedded = match (a, b) {
+        // IPv4-compatible and IPv4-mapped addresses (RFC 4291 §2.5.5), `::` and `::1` included.
+        (0, 0) if (c, d, e) == (0, 0, 0) && (f == 0 || f == 0xFFFF) => Some(v4(g, h)),
+        // RFC 6052 §2.1: NAT64.
+        (0x64, 0xFF9B) if (c, d, e, f) == (0, 0, 0, 0) => Some(v4(g, h)),
+        // RFC 3056 §2: 6to4.
+        (0x2002, _) => Some(v4(b, c)),
+        _ => None,
+    };
+    embedded.is_some_and(is_private_v4)
+        // RFC 8215: NAT64 within a network. RFC 3879: site-local addresses.
+        || (a, b, c) == (0x64, 0xFF9B, 1)
+        || a & 0xFFC0 == 0xFEC0
+        || address.is_unique_local()
+        || address.is_unicast_link_local()
 }
 
 fn authorization(url: &Url) -> Option<String> {

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use suite::wire::{BINARY, CONTINUATION, FIN, PONG, frame};
 use ws_core::Role;
@@ -51,6 +52,32 @@ async fn endless_pongs() {
     let transport = flooded(pongs);
     let mut socket = transport.connection(Role::Client, &Config::default());
     yields(socket.close(CloseCode::NORMAL), &transport).await;
+}
+
+/// RFC 6455 §7.1.1: the closing handshake ends in time, though the peer sends without end.
+#[tokio::test(start_paused = true)]
+async fn a_flood_does_not_put_a_deadline_off_for_ever() {
+    let pongs = frame(FIN | PONG, false, b"unsolicited").repeat(10);
+    let transport = flooded(pongs.clone());
+    let config = Config::default().close_timeout(Duration::from_secs(5));
+    let mut socket = transport.connection(Role::Client, &config);
+    let mut closing = pin!(socket.close(CloseCode::NORMAL));
+    let mut seconds = 0;
+    while poll_fn(|cx| Poll::Ready(closing.as_mut().poll(cx).is_pending())).await {
+        assert!(seconds < 11, "a close that does not end");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        seconds += 1;
+    }
+
+    let transport = flooded(pongs);
+    let config = Config::default().ping_interval(Duration::from_secs(5));
+    let mut socket = transport.connection(Role::Client, &config);
+    let mut receiving = pin!(socket.recv());
+    for _ in 0..12 {
+        assert!(poll_fn(|cx| Poll::Ready(receiving.as_mut().poll(cx).is_pending())).await);
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert!(!transport.state().output.is_empty(), "no ping was sent");
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,6 +100,32 @@ fn a_write_that_panics_ends_the_connection_in_time_for_all() {
     });
 }
 
+/// A process has one thread that writes for threads which are in a read.
+#[test]
+fn a_write_that_panics_in_the_background_does_not_stop_the_writes_of_others() {
+    bounded(|| {
+        let (client, _server, panics) = panicking(Duration::from_millis(300));
+        let (mut sender, mut receiver) = client.split();
+        let receiving = thread::spawn(move || receiver.recv().is_err());
+        thread::sleep(Duration::from_millis(50));
+        panics.writing.store(true, Ordering::SeqCst);
+        let _ = sender.feed("hello");
+        assert!(receiving.join().unwrap(), "the connection has ended");
+
+        let (client, mut server) = pair(&quiet());
+        let (mut sender, mut receiver) = client.split();
+        let receiving = thread::spawn(move || receiver.recv());
+        thread::sleep(Duration::from_millis(50));
+        let start = Instant::now();
+        sender.feed("hello").unwrap();
+        assert_eq!(server.recv().unwrap(), Some("hello".into()));
+        // Without the thread that writes it takes 8 s.
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        server.send("bye").unwrap();
+        assert_eq!(receiving.join().unwrap().unwrap(), Some("bye".into()));
+    });
+}
+
 #[test]
 fn a_visitor_that_panics_leaves_the_connection_usable() {
     bounded(|| {

@@ -1,5 +1,7 @@
 //! A redirect from a public address does not lead to a private, loopback or link-local one.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use crate::far::Far;
 use crate::life::{Life, client};
 use crate::proxy::{Proxy, http, socks};
@@ -22,7 +24,18 @@ fn follow(url: &str, proxy: Option<&'static str>, locations: &'static [&'static 
         })
     });
     let (inner, public) = ([10, 0, 0, 1].into(), [192, 0, 2, 5].into());
-    life.names = vec![("private.test", vec![inner]), ("mixed.test", vec![inner, public])];
+    let unspecified: [IpAddr; 3] = [
+        Ipv4Addr::UNSPECIFIED.into(),
+        Ipv6Addr::UNSPECIFIED.into(),
+        Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into(),
+    ];
+    life.names = vec![
+        ("private.test", vec![inner]),
+        ("mixed.test", vec![inner, unspecified[0], public]),
+        ("zero.test", vec![unspecified[0]]),
+        ("zero6.test", vec![unspecified[1]]),
+        ("mapped.test", vec![unspecified[2]]),
+    ];
     life.settle();
     life
 }
@@ -40,6 +53,17 @@ fn an_address_in_the_location() {
         &["ws://[fd00::1]/"],
         &["ws://[fe80::1]/"],
         &["ws://[::ffff:10.0.0.1]/"],
+        // This network, RFC 6598, and site-local addresses.
+        &["ws://0.0.0.1/"],
+        &["ws://100.64.0.1/"],
+        &["ws://100.127.255.1/"],
+        &["ws://[fec0::1]/"],
+        // IPv4 within IPv6: compatible, NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056).
+        &["ws://[::10.0.0.1]/"],
+        &["ws://[64:ff9b::a00:1]/"],
+        &["ws://[64:ff9b::a9fe:a9fe]/"],
+        &["ws://[64:ff9b:1::1]/"],
+        &["ws://[2002:a00:1::1]/"],
     ] {
         for proxy in
             [None, Some("http://proxy.test"), Some("socks5://proxy.test"), Some("socks5h://proxy.test")]
@@ -51,7 +75,7 @@ fn an_address_in_the_location() {
         let mut life = follow("ws://10.9.9.9", None, location);
         assert_eq!(life.trace(), ["connected", "connected", "open"], "{location:?}");
     }
-    let mut life = follow("ws://server.test", None, &["ws://192.0.2.9/", "ws://[2001:db8::1]/"]);
+    let mut life = follow("ws://server.test", None, &["ws://192.0.2.9/", "ws://[64:ff9b::c000:209]/"]);
     assert_eq!(life.trace(), ["connected", "connected", "connected", "open"]);
 }
 
@@ -62,6 +86,10 @@ fn a_name_in_the_location() {
     let opened = &["connected", "connected", "open"];
     for (url, proxy, location, trace, last) in [
         ("ws://server.test", None, &["ws://private.test/"], refused, "resolve private.test:80"),
+        // The system takes an unspecified address for this machine.
+        ("ws://server.test", None, &["ws://zero.test/"], refused, "resolve zero.test:80"),
+        ("ws://server.test", None, &["ws://zero6.test/"], refused, "resolve zero6.test:80"),
+        ("ws://server.test", None, &["ws://mapped.test/"], refused, "resolve mapped.test:80"),
         ("ws://server.test", None, &["ws://mixed.test/"], opened, "dial 192.0.2.5:80"),
         ("ws://private.test", None, &["ws://private.test:81/"], opened, "dial 10.0.0.1:81"),
         ("ws://private.test", None, &["/b"], opened, "dial 10.0.0.1:80"),
