@@ -105,7 +105,7 @@ impl<S: Transport> Incoming<S> {
             signal.open(connection).map_err(|_| AcceptError::Shutdown)?;
         }
         // The client waits for the response; whether it still does shows when the connection is used.
-        shared.driver.write_until(start + self.options.open_timeout);
+        shared.driver.write_within(start, self.options.open_timeout);
         Ok((WebSocket::new(shared), request))
     }
 }

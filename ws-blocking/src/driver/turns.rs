@@ -116,11 +116,11 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         self.write_at_once(state)
     }
 
-    /// Writes the bytes that wait, until `deadline` at the latest.
-    pub(crate) fn write_until(&self, deadline: Clock) {
+    /// Writes the bytes that wait, until `timeout` after `start` at the latest.
+    pub(crate) fn write_within(&self, start: Clock, timeout: Duration) {
         self.drive(
             |_| Until::anything(),
-            |state| match state.has_to_write() && clock::now() < deadline {
+            |state| match state.has_to_write() && clock::since(start) < timeout {
                 true => ControlFlow::Continue(Next::WRITE),
                 false => ControlFlow::Break(()),
             },

@@ -28,6 +28,26 @@ fn server(answer: &'static [u8]) -> (String, thread::JoinHandle<TcpStream>) {
     (url, thread)
 }
 
+/// The field takes any duration; the method of its name has an upper bound.
+#[test]
+fn an_opening_may_take_for_ever() {
+    bounded(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let accepting = thread::spawn(move || {
+            let mut options = AcceptOptions::default();
+            options.open_timeout = Duration::MAX;
+            Incoming::new(listener.accept().unwrap().0, options).accept().unwrap().0
+        });
+        let mut options = ConnectOptions::new(&url).unwrap();
+        options.open_timeout = Duration::MAX;
+        let (mut client, _) = WebSocket::connect(options).unwrap();
+        let mut server = accepting.join().unwrap();
+        client.send("hello").unwrap();
+        assert_eq!(server.recv().unwrap(), Some("hello".into()));
+    });
+}
+
 #[test]
 fn a_refusal_comes_with_its_status_and_body() {
     bounded(|| {
