@@ -24,8 +24,8 @@ pub enum Operation {
     Ping,
     Close,
     Recv,
-    Next,
-    Visit,
+    NextEvent,
+    ForEachBorrowed,
     RecvStream,
     Confirm,
     Sink,
@@ -77,8 +77,8 @@ pub const OPERATIONS: [Operation; 12] = [
     Operation::Ping,
     Operation::Close,
     Operation::Recv,
-    Operation::Next,
-    Operation::Visit,
+    Operation::NextEvent,
+    Operation::ForEachBorrowed,
     Operation::RecvStream,
     Operation::Confirm,
     Operation::Sink,
@@ -185,13 +185,15 @@ pub const IMPOSSIBLE: &[(&str, Matches)] = &[
         matches!(cell.event, Event::HalfDropped | Event::ClientDropped) && cell.driver == Driver::Other
     }),
     ("the client that is dropped is the one that waits", |cell| {
-        cell.event == Event::ClientDropped && cell.operation == Operation::Next
+        cell.event == Event::ClientDropped && cell.operation == Operation::NextEvent
     }),
     ("a receiver alone reads nothing ahead", |cell| {
         cell.event == Event::ReadAhead && cell.operation.receives() && cell.driver == Driver::Own
     }),
     ("a visitor that alone has the connection sees a message when there is room for its answer", |cell| {
-        cell.surface == Surface::Whole && cell.event == Event::ReadAhead && cell.operation == Operation::Visit
+        cell.surface == Surface::Whole
+            && cell.event == Event::ReadAhead
+            && cell.operation == Operation::ForEachBorrowed
     }),
     ("a call of a thread cannot be given up", |cell| {
         cell.surface == Surface::Threads && cell.driver == Driver::Third

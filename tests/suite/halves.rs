@@ -189,7 +189,7 @@ pub fn a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>
     let (mut sender, mut receiver) = client.split();
     let (mut pinging, mut reading) = server.split();
     thread::scope(|scope| {
-        scope.spawn(move || while receiver.next().is_ok_and(|event| event.is_some()) {});
+        scope.spawn(move || while receiver.next_event().is_ok_and(|event| event.is_some()) {});
         scope.spawn(move || while pinging.ping(vec![7; 100]).is_ok() {});
         let mut received = 0;
         let any = scope.spawn(move || {

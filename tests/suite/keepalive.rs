@@ -41,7 +41,7 @@ pub fn pings_leave_on_schedule<A: Adapter>() {
             peer.end();
         });
         let mut pongs = 0;
-        while let Some(event) = socket.next().unwrap() {
+        while let Some(event) = socket.next_event().unwrap() {
             if let Event::Pong { round_trip, .. } = event {
                 assert!(round_trip.is_some_and(|time| time < begin.elapsed()), "{round_trip:?}");
                 pongs += 1;
@@ -201,11 +201,11 @@ pub fn a_pong_brings_the_round_trip_time<A: Adapter>() {
             peer.frame(FIN | PONG, ping.payload);
         });
         socket.ping("are you there").unwrap();
-        match socket.next().unwrap() {
+        match socket.next_event().unwrap() {
             Some(Event::Pong { payload, round_trip: None }) => assert_eq!(payload, "unsolicited"),
             other => panic!("{other:?}"),
         }
-        match socket.next().unwrap() {
+        match socket.next_event().unwrap() {
             Some(Event::Pong { payload, round_trip: Some(time) }) => {
                 assert_eq!(payload, "are you there");
                 assert!(time >= millis(98) && time < begin.elapsed(), "{time:?}");

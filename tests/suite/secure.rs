@@ -251,7 +251,7 @@ pub fn a_stream_that_is_cut_is_an_error_in_every_phase<A: Adapter>() {
                 error.phase()
             }
             Ok((mut socket, _)) => {
-                let error = match socket.next() {
+                let error = match socket.next_event() {
                     Ok(Some(_)) => failure(&mut socket).0,
                     other => other.expect_err("an end"),
                 };

@@ -47,7 +47,7 @@ pub fn a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages<A: Adapter>(
     for (config, length, timeout) in [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write)] {
         let config = config.max_send_buffer(32 << 20);
         let (mut socket, mut peer) = stuck::<A>(config, length);
-        let error = socket.next().expect_err("the peer is dead");
+        let error = socket.next_event().expect_err("the peer is dead");
         assert!(matches!(error, Error::Timeout(seen) if seen == timeout), "{error}");
         // Nobody looks at the end, and the socket is not dropped.
         let (read, how) = peer.read_to_break();

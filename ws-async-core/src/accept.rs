@@ -13,7 +13,7 @@ use ws_common::{
 };
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::driver::Driver;
 use crate::runtime::{Io, Runtime};
 use crate::signal::Signal;
@@ -65,7 +65,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         mut self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
-        let clock = Clock::<R>::start();
+        let clock = RuntimeClock::<R>::start();
         let random = random().map_err(AcceptError::Io)?;
         let mut driver = Driver::new(ServerUpgrade::new(&self.options, random, Instant::EPOCH)?, clock);
         let io = &mut self.transport;
@@ -146,7 +146,7 @@ fn poll_request<R: Runtime + Io<T>, T>(
 async fn finish<R: Runtime + Io<T>, T>(
     driver: &mut Driver<R, ServerUpgrade>,
     io: &mut T,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
     signal: Option<&Signal>,
 ) {
     let finished = poll_fn(|cx| match poll_wish(signal, cx) {

@@ -17,7 +17,7 @@ use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
 
 use crate::accept::Incoming;
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::runtime::{Resolve, Runtime};
 use crate::signal::Signal;
 
@@ -29,7 +29,7 @@ pub struct Listener<R: Runtime> {
     listener: R::TcpListener,
     options: AcceptOptions,
     shutdown: Shutdown,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
     retry: Mutex<AcceptRetry>,
 }
 
@@ -46,7 +46,7 @@ impl<R: Runtime> Listener<R> {
     /// Takes over a listener that was set up elsewhere, with options for it and every connection.
     pub fn from_listener(listener: R::TcpListener, options: AcceptOptions) -> Self {
         let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
-        Self { listener, options, shutdown, clock: Clock::start(), retry }
+        Self { listener, options, shutdown, clock: RuntimeClock::start(), retry }
     }
 
     /// The address that it listens on.
@@ -143,7 +143,7 @@ impl<R: Runtime> Listener<R> {
     /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
     pub async fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown.begin();
-        match Clock::<R>::start().until(Instant::EPOCH + patience, self.shutdown.empty()).await {
+        match RuntimeClock::<R>::start().until(Instant::EPOCH + patience, self.shutdown.empty()).await {
             Some(()) => 0,
             None => self.shutdown.abort(),
         }

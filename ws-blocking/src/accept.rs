@@ -11,7 +11,7 @@ use ws_common::{
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
-use crate::driver::{Driver, Next, Until};
+use crate::driver::{Driver, NextTurn, Until};
 use crate::shared::SharedConnection;
 use crate::signal::{Nudge, Signal};
 use crate::transport::Transport;
@@ -68,7 +68,7 @@ impl<S: Transport> Incoming<S> {
             |state| match state.machine.poll_event() {
                 Ok(Some(request)) => Break(Ok(request)),
                 _ if is_stopping() => Break(Err(AcceptError::Shutdown)),
-                Ok(None) => Continue(Next::READ),
+                Ok(None) => Continue(NextTurn::READ),
                 Err(error) => Break(Err(error)),
             },
         );

@@ -19,7 +19,7 @@ use ws_common::{
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
-use crate::driver::{Driver, Next, Until};
+use crate::driver::{Driver, NextTurn, Until};
 use crate::shared::SharedConnection;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -153,7 +153,7 @@ fn open<S: Transport>(
     let opened = driver.drive(
         |_| Until::anything(),
         |state| match state.machine.poll_event() {
-            Ok(None) => Continue(Next::READ),
+            Ok(None) => Continue(NextTurn::READ),
             Ok(Some(opened)) => Break(Ok(opened)),
             Err(error) => Break(Err(error)),
         },

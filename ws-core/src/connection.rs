@@ -24,7 +24,7 @@ use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{Fault, Receive, Received};
+use crate::receive::{FrameViolation, Receive, Received};
 use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
@@ -215,11 +215,11 @@ impl Connection {
                 Ok(Some(received)) => return Ok(Some(self.received(received))),
                 Ok(None) => {}
                 // RFC 6455 §5.5.1: no answer follows it, so the handshake is done.
-                Err(Fault::Close(violation)) if self.closing.has_sent() => {
+                Err(FrameViolation::Close(violation)) if self.closing.has_sent() => {
                     self.closing.answered_badly(violation);
                     self.receives_no_more();
                 }
-                Err(Fault::Close(violation) | Fault::Other(violation)) => {
+                Err(FrameViolation::Close(violation) | FrameViolation::Other(violation)) => {
                     return Err(self.violated(violation));
                 }
             }

@@ -38,13 +38,13 @@ pub(crate) enum Received {
 }
 
 /// A violation, and the frame that has it.
-pub(crate) enum Fault {
+pub(crate) enum FrameViolation {
     /// A Close frame.
     Close(Violation),
     Other(Violation),
 }
 
-impl From<Violation> for Fault {
+impl From<Violation> for FrameViolation {
     fn from(violation: Violation) -> Self {
         Self::Other(violation)
     }
@@ -152,7 +152,7 @@ impl Receive {
     /// The next message, chunk or control frame; `None` if more bytes are needed.
     ///
     /// It knows all frames. Those on the [fast path](Self::whole) only pass by, if anything is unusual about them.
-    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Fault> {
+    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, FrameViolation> {
         let received = if self.waits_in_place(inbound) { Ok(None) } else { self.poll_frames(inbound) };
         if let Ok(None) = received {
             self.block = Block::default();
@@ -160,9 +160,9 @@ impl Receive {
         received
     }
 
-    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Fault> {
+    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, FrameViolation> {
         if let Some(violation) = self.violation.take() {
-            return Err(Fault::Other(*violation));
+            return Err(FrameViolation::Other(*violation));
         }
         loop {
             if let Some(chunk) = self.apply_mode()? {
@@ -170,13 +170,13 @@ impl Receive {
             }
             if self.frame.is_none() {
                 let decoded = self.decode(inbound).map_err(|violation| match inbound.first() {
-                    Some(first) if first & 0x0F == CLOSE => Fault::Close(violation),
-                    _ => Fault::Other(violation),
+                    Some(first) if first & 0x0F == CLOSE => FrameViolation::Close(violation),
+                    _ => FrameViolation::Other(violation),
                 });
                 let Some((header, len)) = decoded? else { return Ok(None) };
                 if header.opcode().is_control() {
                     // Of all control frames, only the content of a Close frame can be wrong.
-                    return self.control(inbound, header, len).map_err(Fault::Close);
+                    return self.control(inbound, header, len).map_err(FrameViolation::Close);
                 }
                 self.begin_frame(&header)?;
                 self.consume(inbound, len);

@@ -56,7 +56,7 @@ use crate::random::Random;
 use crate::stats::{FrameCounts, Traffic};
 use boundaries::{Boundaries, UnitKind};
 pub(crate) use closing::CloseAfter;
-use stream::Stream;
+use stream::StreamedMessage;
 
 /// Minimum length of a payload that is not appended to the small frames before it: a server queues it without copying it.
 const LARGE: usize = 4096;
@@ -88,7 +88,7 @@ pub(crate) struct Send {
     /// The answer to the newest ping, if the others fill the queue.
     newest_pong: Option<Box<Bytes>>,
     /// The message that is being sent as a stream.
-    stream: Option<Stream>,
+    stream: Option<StreamedMessage>,
     /// If permessage-deflate was negotiated.
     compressor: Option<Box<Compressor>>,
     counts: FrameCounts,
@@ -174,7 +174,7 @@ impl Send {
 
     /// Number of accepted messages of which the transport has not taken all bytes.
     pub(crate) fn unsent(&self) -> usize {
-        let streamed = self.stream.as_ref().is_some_and(Stream::has_begun);
+        let streamed = self.stream.as_ref().is_some_and(StreamedMessage::has_begun);
         self.boundaries.counts().messages + usize::from(streamed)
     }
 

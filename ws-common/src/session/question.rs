@@ -20,10 +20,10 @@ use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
 /// [`abort`](super::Session::abort) and the like.
 pub struct Question {
     pub(super) id: u64,
-    asked: Asked,
+    kind: QuestionKind,
 }
 
-enum Asked {
+enum QuestionKind {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
 }
@@ -41,21 +41,23 @@ pub(super) enum Said {
 
 impl Question {
     pub(super) fn prepare(id: u64, hook: Prepare, attempt: u32, options: ConnectOptions) -> Self {
-        Self { id, asked: Asked::Prepare { hook, attempt, options: Box::new(options) } }
+        Self { id, kind: QuestionKind::Prepare { hook, attempt, options: Box::new(options) } }
     }
 
     pub(super) fn decide(id: u64, hook: DecideHook, ended: Arc<Ended>) -> Self {
-        Self { id, asked: Asked::Decide { hook, ended } }
+        Self { id, kind: QuestionKind::Decide { hook, ended } }
     }
 
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
     pub fn ask(self) -> Answer {
-        let Self { id, asked } = self;
-        // The session is not touched by the hook through anything that a panic could leave half-changed. `asked` is gone
+        let Self { id, kind } = self;
+        // The session is not touched by the hook through anything that a panic could leave half-changed. `kind` is gone
         // afterwards, so that the end belongs to the session alone again.
-        let said = catch_unwind(AssertUnwindSafe(move || match asked {
-            Asked::Prepare { hook, attempt, options } => Said::Prepared(Box::new(hook(attempt, *options))),
-            Asked::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+        let said = catch_unwind(AssertUnwindSafe(move || match kind {
+            QuestionKind::Prepare { hook, attempt, options } => {
+                Said::Prepared(Box::new(hook(attempt, *options)))
+            }
+            QuestionKind::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
         }));
         Answer { id, said }
     }
@@ -63,9 +65,9 @@ impl Question {
 
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.asked {
-            Asked::Prepare { .. } => "Question(prepare)",
-            Asked::Decide { .. } => "Question(decide)",
+        f.write_str(match self.kind {
+            QuestionKind::Prepare { .. } => "Question(prepare)",
+            QuestionKind::Decide { .. } => "Question(decide)",
         })
     }
 }

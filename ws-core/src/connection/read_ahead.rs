@@ -13,11 +13,11 @@ use super::close::Answering;
 /// What was received while the user waited for something else.
 pub(super) struct ReadAhead {
     limit: usize,
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<WaitingEvents>>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingEvents {
     /// Invariant: not empty.
     events: VecDeque<Result<Event, Error>>,
     /// What the events hold, in bytes.
@@ -68,8 +68,8 @@ impl ReadAhead {
     }
 
     /// Takes the chunks out of the message that the first one belongs to.
-    fn take_chunks(&mut self) -> Chunks {
-        let mut chunks = Chunks::default();
+    fn take_chunks(&mut self) -> JoinedChunks {
+        let mut chunks = JoinedChunks::default();
         while chunks.end.is_none() && !self.is_empty() {
             match self.pop() {
                 Ok(Some(Event::Chunk(chunk))) => {
@@ -85,7 +85,7 @@ impl ReadAhead {
 
 /// The chunks of a message, put together.
 #[derive(Default)]
-struct Chunks {
+struct JoinedChunks {
     bytes: Vec<u8>,
     /// What came between them.
     between: Vec<Result<Event, Error>>,
@@ -134,7 +134,7 @@ impl Connection {
 
     /// The message that comes next was read ahead in chunks, of which none was handed out, and is now wanted whole.
     fn reassemble(&mut self) -> Result<(), Error> {
-        let Chunks { bytes, between, end } = self.ahead.take_chunks();
+        let JoinedChunks { bytes, between, end } = self.ahead.take_chunks();
         let message = match end {
             Some(kind) => self.receive.joined(kind, bytes).map(Some),
             // The rest of it does not come.

@@ -4,7 +4,7 @@ mod history;
 
 use zlib_rs::{InflateFlush, Status};
 
-use super::{Progress, Step, TAIL};
+use super::{InflateProgress, InflateTurn, TAIL};
 use crate::error::ViolationKind;
 use history::History;
 
@@ -33,7 +33,7 @@ impl Inflater {
     }
 
     /// Inflates `input`, the next bytes of a message and with `last` all that is left of it, to at most `room` bytes.
-    pub(crate) fn step(&mut self, input: &[u8], last: bool, room: usize) -> Step<'_> {
+    pub(crate) fn step(&mut self, input: &[u8], last: bool, room: usize) -> InflateTurn<'_> {
         self.context.get_or_insert_with(|| Context::new(self.bits)).step(input, last, room)
     }
 
@@ -71,13 +71,13 @@ impl Context {
         }
     }
 
-    fn step(&mut self, input: &[u8], last: bool, room: usize) -> Step<'_> {
+    fn step(&mut self, input: &[u8], last: bool, room: usize) -> InflateTurn<'_> {
         if self.is_invalid {
-            return Step { used: 0, output: &[], progress: Progress::Invalid };
+            return InflateTurn { used: 0, output: &[], progress: InflateProgress::Invalid };
         }
         if input.is_empty() && self.is_drained {
-            let progress = if last { self.finish() } else { Progress::NeedsInput };
-            return Step { used: 0, output: &[], progress };
+            let progress = if last { self.finish() } else { InflateProgress::NeedsInput };
+            return InflateTurn { used: 0, output: &[], progress };
         }
         if self.is_final && !input.is_empty() {
             self.restart();
@@ -95,15 +95,15 @@ impl Context {
             Some(_) => {}
         }
         let is_hungry = self.is_drained && !self.is_invalid && used == input.len() && !last;
-        let progress = if is_hungry { Progress::NeedsInput } else { Progress::More };
-        Step { used, output: self.history.newest(n), progress }
+        let progress = if is_hungry { InflateProgress::NeedsInput } else { InflateProgress::More };
+        InflateTurn { used, output: self.history.newest(n), progress }
     }
 
     /// The payload is all there: puts the tail behind it, which by then ends an empty block and makes nothing come out.
     ///
     /// zlib's users mostly do not look whether a message ends where a block does. Here one that does not is no valid one,
     /// since else a cut message would look whole.
-    fn finish(&mut self) -> Progress {
+    fn finish(&mut self) -> InflateProgress {
         // An empty payload, or one that ended with a block that calls itself the last: there is nothing to end.
         if !self.is_fresh {
             let (used, n, status) = self.run(&TAIL_AND_PROBE, InflateFlush::Block, usize::MAX);
@@ -111,11 +111,11 @@ impl Context {
             let is_end = self.is_final || (status.is_some() && used == TAIL.len());
             if !is_end || n > 0 {
                 self.is_invalid = true;
-                return Progress::Invalid;
+                return InflateProgress::Invalid;
             }
             self.is_fresh = true;
         }
-        Progress::Ended
+        InflateProgress::Ended
     }
 
     /// Runs the inflater: how many bytes it took and gave, and its status; `None` if the input is not valid.

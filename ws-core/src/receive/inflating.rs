@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 
-use crate::deflate::{Progress, Step};
+use crate::deflate::{InflateProgress, InflateTurn};
 use crate::error::{Violation, ViolationKind};
 use crate::message::Chunk;
 
@@ -37,22 +37,22 @@ impl Receive {
         let progress = loop {
             let room = message.room(self.max_message_size, chunk.len());
             if room == 0 {
-                break Progress::More;
+                break InflateProgress::More;
             }
-            let Step { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
+            let InflateTurn { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
             taken += used;
             let (valid, inflated) = message.inflated(output, self.max_message_size, &mut chunk);
             self.counts.add_payload(valid);
             inflated.map_err(violation)?;
-            if !matches!(progress, Progress::More) {
+            if !matches!(progress, InflateProgress::More) {
                 break progress;
             }
         };
-        frame.has_more = matches!(progress, Progress::More);
+        frame.has_more = matches!(progress, InflateProgress::More);
         let ends = match progress {
-            Progress::More | Progress::NeedsInput => false,
-            Progress::Ended => true,
-            Progress::Invalid => return Err(violation(inflater.violation())),
+            InflateProgress::More | InflateProgress::NeedsInput => false,
+            InflateProgress::Ended => true,
+            InflateProgress::Invalid => return Err(violation(inflater.violation())),
         };
         if ends {
             inflater.end_message();
