@@ -116,8 +116,8 @@ pub struct Cell {
 impl Operation {
     /// Whether it waits for something to receive.
     pub fn receives(self) -> bool {
-        use Operation::{Next, Recv, RecvStream, Visit};
-        matches!(self, Recv | Next | Visit | RecvStream)
+        use Operation::{ForEachBorrowed, NextEvent, Recv, RecvStream};
+        matches!(self, Recv | NextEvent | ForEachBorrowed | RecvStream)
     }
 
     /// Whether room for a message is all that it waits for.
@@ -154,8 +154,9 @@ pub const IMPOSSIBLE: &[(&str, Matches)] = &[
         cell.operation == Operation::Confirm && cell.surface != Surface::Client
     }),
     ("a client has no such operation: it sends, flushes, confirms, closes and gives events", |cell| {
-        use Operation::{Close, Confirm, Flush, Next, Send};
-        cell.surface == Surface::Client && !matches!(cell.operation, Send | Flush | Close | Next | Confirm)
+        use Operation::{Close, Confirm, Flush, NextEvent, Send};
+        cell.surface == Surface::Client
+            && !matches!(cell.operation, Send | Flush | Close | NextEvent | Confirm)
     }),
     ("a listener of threads accepts sockets of the system only", |cell| {
         cell.surface == Surface::Threads && matches!(cell.event, Event::Abort | Event::Signal)
