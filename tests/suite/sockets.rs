@@ -133,6 +133,11 @@ pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
             format!("connecting to {nobody} failed: no such device"),
         ),
         (
+            options(nobody).on_socket(|_| Err(ErrorKind::TimedOut.into())),
+            "Connect",
+            format!("connecting to {nobody} failed: timed out"),
+        ),
+        (
             name().address("0.0.0.0:80".parse().unwrap()),
             "Url",
             "0.0.0.0 is not the address of a host, so one cannot connect to it; use 127.0.0.1 or [::1] for \

@@ -119,7 +119,11 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result
 
 /// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Connector`].
 fn dial(address: SocketAddr, options: &SocketOptions, patience: Duration) -> Option<io::Result<TcpStream>> {
-    match options.open(address).and_then(|socket| connect_within(socket, address, patience)) {
+    let socket = match options.open(address) {
+        Ok(socket) => socket,
+        Err(error) => return Some(Err(error)),
+    };
+    match connect_within(socket, address, patience) {
         // The system's own time-out has a number.
         Err(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => None,
         result => Some(result.map_err(|error| options.explain(error))),

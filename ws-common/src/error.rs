@@ -1,6 +1,8 @@
 //! How opening a connection fails.
 
 mod client;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::convert::Infallible;
@@ -12,6 +14,7 @@ use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, Transport
 use crate::phase::write_failures;
 pub use crate::phase::{ConnectTimeout, OpenPhase};
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
+use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
 pub use client::ClientError;
@@ -81,18 +84,25 @@ impl ConnectError {
 }
 
 impl ConnectError {
-    /// The side that gave up the attempt: ours after a deadline, a name that does not resolve, a certificate that we refuse, and where
-    /// nothing was sent.
+    /// The side that ended the attempt. The peer's, if the peer or the network did: a connection that was refused or reset, the end of the
+    /// stream, an alert of TLS, a refusal by the server (a status other than 101) or by the proxy. Ours, if we gave up: before anything
+    /// was sent, after a deadline, and after an answer or a certificate that we do not accept.
     pub(crate) fn side(&self) -> Initiator {
         let is_ours = match self {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true
             }
             Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
-            Self::Handshake { source: HandshakeError::Timeout, .. } => true,
-            Self::Tls(error) => error.is_refusal_of_certificate(),
+            Self::Connect(failures) => are_ours(failures),
+            Self::Tls(error) => error.is_ours(),
             Self::Proxy { source, .. } => source.is_ours(),
-            Self::Connect(_) | Self::Handshake { .. } => false,
+            Self::Handshake { source: HandshakeError::Transport(broken), .. } => is_tls_of_ours(broken),
+            Self::Handshake {
+                source: HandshakeError::Rejected(_) | HandshakeError::UnexpectedEof(_),
+                ..
+            } => false,
+            // Everything else is a deadline or a response that breaks a rule.
+            Self::Handshake { .. } => true,
         };
         if is_ours { Initiator::Local } else { Initiator::Remote }
     }
@@ -114,6 +124,16 @@ impl ConnectError {
             error => error,
         }
     }
+}
+
+/// Whether we ended an attempt of which each address failed so: no address could be dialed at all.
+pub(crate) fn are_ours(failures: &[(SocketAddr, io::Error)]) -> bool {
+    failures.iter().all(|(_, error)| LocalFailure::is(error))
+}
+
+/// Whether a transport failed because we ended its TLS.
+pub(crate) fn is_tls_of_ours(broken: &TransportError) -> bool {
+    TlsError::find(broken).is_some_and(TlsError::is_ours)
 }
 
 impl fmt::Display for ConnectError {

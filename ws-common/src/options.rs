@@ -212,7 +212,8 @@ impl ConnectOptions {
     }
 
     /// Calls `hook` with each socket before it is bound and connects, after all other options were set. An error fails the attempt at
-    /// this address.
+    /// this address, and is a source of the error in [`ConnectError::Connect`](crate::ConnectError::Connect). A client whose attempt
+    /// failed so at each address reports an end by us.
     ///
     /// The socket is not connected. It implements `AsFd` (`AsSocket` on Windows), so that a crate such as `socket2` can set its options.
     /// `SO_LINGER` is set by the library: closing a socket before its attempt has won resets it.

@@ -57,7 +57,7 @@ impl TlsError {
         match self.0 {}
     }
 
-    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         match self.0 {}
     }
 

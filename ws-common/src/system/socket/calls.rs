@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::SocketOptions;
+use super::{LocalFailure, SocketOptions};
 
 /// Anything that has a socket of the system: `AsFd`, or `AsSocket` on Windows.
 #[cfg(not(windows))]
@@ -23,16 +23,23 @@ impl SocketOptions {
     ///
     /// It is [reset when it is closed](reset_on_close), so that an attempt which loses a race or is given up leaves nothing behind. The
     /// attempt that is used undoes that.
+    ///
+    /// An error is ours: the peer and the network had no part in it.
     pub fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = self.unbound(address).map_err(LocalFailure::wrap)?;
+        if let Some(local) = self.bind {
+            self.bind_to(&stream, local).map_err(|error| LocalFailure::of_address(local, error))?;
+        }
+        Ok(stream)
+    }
+
+    fn unbound(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         reset_on_close(&socket, true)?;
         self.apply(&socket)?;
         let stream = TcpStream::from(socket);
         if let Some(hook) = &self.hook {
             hook(&stream)?;
-        }
-        if let Some(local) = self.bind {
-            self.bind_to(&stream, local).map_err(|error| of_local(&error, local))?;
         }
         Ok(stream)
     }
@@ -48,7 +55,9 @@ impl SocketOptions {
         let is_of_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable);
         match self.bind {
             // An error of `open` names the local address already, and has no number.
-            Some(local) if is_of_port && error.raw_os_error().is_some() => of_local(&error, local),
+            Some(local) if is_of_port && error.raw_os_error().is_some() => {
+                LocalFailure::of_address(local, error)
+            }
             _ => error,
         }
     }
@@ -91,8 +100,4 @@ impl SocketOptions {
 /// (`SO_LINGER` of zero). Otherwise the system goes on to send them after the socket is closed.
 pub fn reset_on_close(socket: &impl AsSocket, reset: bool) -> io::Result<()> {
     SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO))
-}
-
-fn of_local(error: &io::Error, local: SocketAddr) -> io::Error {
-    io::Error::new(error.kind(), format!("the local address {local} cannot be used: {error}"))
 }

@@ -102,10 +102,17 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Whether we refuse the certificate of the peer.
-    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
-        use TlsError::{Certificate, Expired, NotYetValid, UnknownIssuer, WrongName};
-        matches!(self, WrongName { .. } | Expired(_) | NotYetValid(_) | UnknownIssuer | Certificate(_))
+    /// Whether we ended the connection: we do not accept something of the peer's, or have used up the keys.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::NotTls(_) | Self::Incompatible(_) | Self::Protocol(_) => true,
+            Self::WrongName { .. } | Self::Expired(_) | Self::NotYetValid(_) => true,
+            Self::UnknownIssuer | Self::Certificate(_) | Self::KeysExhausted => true,
+            Self::ClientCertificateRequired | Self::ClientCertificateRefused(_) | Self::Alert(_) => false,
+            Self::UnexpectedEof | Self::Truncated => false,
+            // Below may be the TLS of a proxy.
+            Self::Transport(broken) => Self::find(broken).is_some_and(Self::is_ours),
+        }
     }
 
     /// `is_client` says which end has seen it.
