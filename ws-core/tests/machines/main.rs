@@ -17,6 +17,7 @@ mod handshake_request;
 mod handshake_server;
 mod keepalive;
 mod life;
+mod progress;
 mod properties;
 mod replies;
 mod replies_deadlines;

@@ -11,6 +11,8 @@ pub(super) struct Records {
     /// How many bytes of ciphertext were queued and written, ever. Invariant: `written <= queued`.
     queued: u64,
     written: u64,
+    /// The end of the last record with plaintext that was written whole. Invariant: at most `written`.
+    whole: u64,
     /// Plaintext in `waiting`.
     carried: usize,
 }
@@ -36,12 +38,18 @@ impl Records {
         let before = self.carried;
         while let Some(record) = self.waiting.front().filter(|record| record.end <= self.written) {
             self.carried -= record.plaintext;
+            self.whole = record.end;
             self.waiting.pop_front();
         }
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
         before - self.carried
+    }
+
+    /// Bytes that the transport has taken behind the last record that was written whole.
+    pub(super) fn partial(&self) -> usize {
+        usize::try_from(self.written - self.whole).unwrap_or(usize::MAX)
     }
 
     /// Plaintext whose records were not written whole.
