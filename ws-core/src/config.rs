@@ -204,7 +204,8 @@ impl Config {
     /// drivers of the adapters) may be handed out beyond the limit.
     #[must_use]
     pub fn max_message_rate(mut self, messages: impl Into<Option<u32>>) -> Self {
-        self.max_message_rate = messages.into().map(|messages| NonZero::new(messages).unwrap_or(NonZero::<u32>::MIN));
+        self.max_message_rate =
+            messages.into().map(|messages| NonZero::new(messages).unwrap_or(NonZero::<u32>::MIN));
         self
     }
 

@@ -231,7 +231,11 @@ mod tests {
             let mut rate = Rate::new(max);
             assert_eq!(rate.check(0, at(5000)), None);
             assert_eq!(rate.check(burst, at(15_000)), None, "a full bucket");
-            assert_eq!(rate.check(burst + 10 * u64::from(max.get()), at(15_000)), None, "what has come in 10 s");
+            assert_eq!(
+                rate.check(burst + 10 * u64::from(max.get()), at(15_000)),
+                None,
+                "what has come in 10 s"
+            );
             assert_eq!(rate.check(burst + 10 * u64::from(max.get()) + 1, at(15_000)), Some(max));
         }
     }

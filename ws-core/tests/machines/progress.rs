@@ -81,11 +81,10 @@ fn messages(sender: Role, len: usize) -> [(&'static str, Vec<u8>); 4] {
         ("binary", frame(sender, BINARY, &vec![7; len])),
         ("text", frame(sender, TEXT, &vec![b'x'; len])),
         ("fragments", fragments(len)),
-        ("a long frame in a fragmented message", [
-            frame(sender, FIRST_TEXT, b"x"),
-            frame(sender, LAST, &vec![b'x'; len]),
-        ]
-        .concat()),
+        (
+            "a long frame in a fragmented message",
+            [frame(sender, FIRST_TEXT, b"x"), frame(sender, LAST, &vec![b'x'; len])].concat(),
+        ),
     ]
 }
 
@@ -124,7 +123,11 @@ fn the_peer_is_told_1008_and_the_closing_handshake_runs() {
         let mut connection = open(role, &without_pings());
         connection.send("queued").unwrap();
         read(&mut connection, &header(role.peer(), BINARY, 1 << 20), at(10));
-        assert_eq!(connection.poll_timeout(), Some(at(70)), "it begins with the read that brings the beginning");
+        assert_eq!(
+            connection.poll_timeout(),
+            Some(at(70)),
+            "it begins with the read that brings the beginning"
+        );
         assert_eq!(read(&mut connection, &[0; LEAST - 1], at(69)), []);
         connection.handle_timeout(at(70));
         assert_eq!(drain(&mut connection), [too_slow()]);
@@ -420,7 +423,8 @@ fn a_message_that_changes_to_chunks_and_back_has_the_timeout_of_its_present_kind
 fn times_of_any_length_are_taken() {
     for role in ROLES {
         for timeout in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
-            let config = without_pings().message_timeout(timeout).chunk_timeout(timeout).write_timeout(timeout);
+            let config =
+                without_pings().message_timeout(timeout).chunk_timeout(timeout).write_timeout(timeout);
             for in_chunks in [false, true] {
                 let mut connection = open(role, &config);
                 connection.receive_chunks(in_chunks);

@@ -47,9 +47,10 @@ impl Records {
         before - self.carried
     }
 
-    /// Bytes that the transport has taken behind the last record that was written whole.
+    /// Bytes that the transport has taken of records that were not written whole.
     pub(super) fn partial(&self) -> usize {
-        usize::try_from(self.written - self.whole).unwrap_or(usize::MAX)
+        let behind = if self.waiting.is_empty() { 0 } else { self.written - self.whole };
+        usize::try_from(behind).unwrap_or(usize::MAX)
     }
 
     /// Plaintext whose records were not written whole.
@@ -78,10 +79,12 @@ mod tests {
         assert_eq!(records.wrote(300), 0);
         assert_eq!(records.wrote(39), 0);
         assert_eq!(records.wrote(1), 20);
+        assert_eq!(records.partial(), 0);
         assert_eq!(records.wrote(53), 0);
+        assert_eq!(records.partial(), 53);
         assert_eq!(records.carried(), 10);
         assert_eq!(records.wrote(1), 10);
-        assert_eq!(records.carried(), 0);
+        assert_eq!((records.carried(), records.partial()), (0, 0));
     }
 
     #[test]
