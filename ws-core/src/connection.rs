@@ -120,7 +120,11 @@ impl Connection {
     /// From here on, both ends may compress.
     #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
     pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
-        self.receive.set_inflater(deflate.inflater(self.role()));
+        let mut inflater = deflate.inflater(self.role());
+        if let Some(max) = self.windows.max_inflate_ratio() {
+            inflater.limit_ratio(max);
+        }
+        self.receive.set_inflater(inflater);
         self.send.set_compressor(deflate.compressor(self.role()));
     }
 

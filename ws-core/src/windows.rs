@@ -36,6 +36,8 @@ struct State {
     message: Option<MessageWindow>,
     chunk_timeout: Option<Span>,
     rate: Option<Rate>,
+    /// Waits here until compression is agreed.
+    max_inflate_ratio: Option<NonZero<u32>>,
 }
 
 /// The window of a write.
@@ -62,16 +64,29 @@ impl Windows {
     pub(crate) fn new(config: &Config) -> Self {
         let chunk_timeout = config.chunk_timeout.map(Span::from).filter(|timeout| *timeout != Span::FOREVER);
         let rate = config.max_message_rate.map(Rate::new);
-        let has_settings = chunk_timeout.is_some() || rate.is_some();
-        Self(has_settings.then(|| Box::new(State { chunk_timeout, rate, ..State::default() })))
+        let max_inflate_ratio = config.max_inflate_ratio;
+        let settings = State { chunk_timeout, rate, max_inflate_ratio, ..State::default() };
+        Self((!settings.is_empty()).then(|| Box::new(settings)))
     }
 
     /// Frees the memory of windows that are over.
     fn tidy(&mut self) {
-        if let Some(State { write: None, message: None, chunk_timeout: None, rate: None }) = self.0.as_deref()
-        {
-            self.0 = None;
-        }
+        self.0.take_if(|state| state.is_empty());
+    }
+
+    pub(crate) fn max_inflate_ratio(&self) -> Option<NonZero<u32>> {
+        self.0.as_deref()?.max_inflate_ratio
+    }
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        let Self { write, message, chunk_timeout, rate, max_inflate_ratio } = self;
+        write.is_none()
+            && message.is_none()
+            && chunk_timeout.is_none()
+            && rate.is_none()
+            && max_inflate_ratio.is_none()
     }
 }
 

@@ -19,6 +19,7 @@ mod keepalive;
 mod life;
 mod progress;
 mod properties;
+mod rate;
 mod replies;
 mod replies_deadlines;
 mod sending;
