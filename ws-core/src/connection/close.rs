@@ -133,6 +133,8 @@ impl Connection {
         if closed.is_some() {
             self.outbound.finish();
             self.drop_unsent();
+            self.drop_inbound();
+            self.receive.give_up_message();
         }
         Ok(closed.map(Event::Closed))
     }
