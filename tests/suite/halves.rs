@@ -252,7 +252,7 @@ pub fn a_sender_that_is_stuck_and_a_receiver_that_waits_end_together<A: Adapter>
             let receiving = scope.spawn(move || failure(&mut receiver));
             while sender.send(vec![0; 1 << 20]).is_ok() {}
             let (error, closed) = receiving.join().unwrap();
-            assert!(matches!(error, Error::Timeout(Timeout::Write)), "{error}");
+            assert!(matches!(error, Error::Timeout(Timeout::Write(_))), "{error}");
             assert_eq!(closed.code, 1006);
         });
     });

@@ -110,7 +110,7 @@ pub fn a_peer_that_takes_nothing_costs_write_timeout<A: Adapter>() {
     });
     assert!(error.to_string().contains("closed"), "{error}");
     let (error, closed) = failure(&mut socket);
-    assert!(matches!(error, Error::Timeout(Timeout::Write)), "{error}");
+    assert!(matches!(error, Error::Timeout(Timeout::Write(_))), "{error}");
     assert_eq!((closed.code, closed.clean), (1006, false));
     assert!(closed.unsent >= 1, "{closed}");
     drop(peer);

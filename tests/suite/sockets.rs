@@ -44,7 +44,9 @@ fn stuck<A: Adapter>(config: Config, length: usize) -> (A::Socket, Peer) {
 pub fn a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages<A: Adapter>() {
     let pong = quiet().ping_interval(millis(200)).pong_timeout(millis(400));
     let write = quiet().write_timeout(millis(400));
-    for (config, length, timeout) in [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write)] {
+    for (config, length, timeout) in
+        [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write(millis(400)))]
+    {
         let config = config.max_send_buffer(32 << 20);
         let (mut socket, mut peer) = stuck::<A>(config, length);
         let error = socket.next_event().expect_err("the peer is dead");

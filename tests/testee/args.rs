@@ -19,6 +19,7 @@ use crate::{Runtime, runtime};
 pub(crate) const USAGE: &str = "\
 usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAME]...
                       [--ping-interval SECONDS] [--pong-timeout SECONDS] [--max-message BYTES]
+                      [--write-timeout SECONDS] [--message-timeout SECONDS]
                       [--open-timeout SECONDS] [--deflate PARAMETERS|off]
                       [--proxy URL | --proxy-from-env] [--proxy-ca FILE]
                       [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
@@ -151,6 +152,8 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("subprotocol") => subprotocols.push(parser.value()?.string()?),
             Long("ping-interval") => config = config.ping_interval(seconds(&mut parser)?),
             Long("pong-timeout") => config = config.pong_timeout(seconds(&mut parser)?),
+            Long("write-timeout") => config = config.write_timeout(seconds(&mut parser)?),
+            Long("message-timeout") => config = config.message_timeout(seconds(&mut parser)?),
             Long("max-message") => config = config.max_message_size(parser.value()?.parse()?),
             Long("deflate") => config = deflate(config, &parser.value()?.string()?)?,
             Long("load") => {

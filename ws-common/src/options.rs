@@ -112,7 +112,8 @@ impl ConnectOptions {
     }
 
     /// Limits and deadlines of the connection. A setting made by name ([`ping_interval`](Self::ping_interval),
-    /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)), here or on a
+    /// [`pong_timeout`](Self::pong_timeout), [`write_timeout`](Self::write_timeout), [`message_timeout`](Self::message_timeout),
+    /// [`max_send_buffer`](Self::max_send_buffer)), here or on a
     /// [`ClientBuilder`](crate::session::ClientBuilder), wins over the same setting in here, whichever is made first. Within
     /// [`prepare`](crate::session::ClientBuilder::prepare), call the method of the same name to change such a setting.
     #[must_use]
@@ -135,6 +136,22 @@ impl ConnectOptions {
     pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         let timeout = timeout.into();
         self.set_by_name(|config| config.set_pong_timeout(timeout))
+    }
+
+    /// Length of the windows in which a transport that refuses bytes has to take 60 KiB, or all that waited. Default: 60 s. `None` waits
+    /// for ever. See [`Config::write_timeout`]. Of two calls, the last wins, as for [`ping_interval`](Self::ping_interval).
+    #[must_use]
+    pub fn write_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.set_by_name(|config| config.set_write_timeout(timeout))
+    }
+
+    /// Length of the windows in which the peer has to send 60 KiB of an incomplete message, or its end. Default: 60 s. `None` waits for
+    /// ever. See [`Config::message_timeout`]. Of two calls, the last wins, as for [`ping_interval`](Self::ping_interval).
+    #[must_use]
+    pub fn message_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.set_by_name(|config| config.set_message_timeout(timeout))
     }
 
     /// Number of bytes that may wait to be sent. Default: 1 MiB. See [`Config::max_send_buffer`]. Of two calls, the last wins, as for

@@ -75,7 +75,13 @@ fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
         sim.is_blocked = true;
         sim.send("x");
     };
+    // The server lives, and its message does not go on.
+    let slow: Break = |sim| {
+        sim.then = serve();
+        sim.inject(&[0x82, 126, 0x0F, 0, 0]);
+    };
     for (name, breaks, expected) in [
+        ("slow", slow, &["error timeout", "closed 1008 broken us"]),
         ("eof", eof, &["error transport", "closed 1006 broken peer"]),
         ("reset", reset, &["error transport", "closed 1006 broken peer"]),
         ("violation", violation, &["error protocol", "closed 1002 broken us"]),
@@ -85,6 +91,7 @@ fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
         ("blocked", silent, &["error timeout", "closed 1006 broken us"]),
     ] {
         let config = Config::default().max_message_size(4096).ping_interval(None).write_timeout(secs(30));
+        let config = config.message_timeout(secs(30)).close_timeout(ms(50));
         let mut sim = Sim::new(client().config(config).reconnect(fixed()), []);
         sim.settle();
         sim.expect(&["connected", "open"]);

@@ -4,6 +4,7 @@ mod inflate_turn;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZero;
 
 use crate::error::ViolationKind;
 use crate::extensions::InvalidExtension;
@@ -85,6 +86,10 @@ impl Compressor {
 
 impl Inflater {
     pub(crate) fn step(&mut self, _input: &[u8], _last: bool, _room: usize) -> InflateTurn<'_> {
+        match *self {}
+    }
+
+    pub(crate) fn limit_ratio(&mut self, _max: NonZero<u32>) {
         match *self {}
     }
 

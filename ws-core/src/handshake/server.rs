@@ -1,5 +1,6 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
@@ -79,8 +80,14 @@ impl Accept {
         request: &Request,
         supported: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let is_offered = |name: &&str| request.subprotocols().any(|offered| offered == *name);
-        self.subprotocol = supported.into_iter().find(is_offered).map(String::from);
+        let mut ranks = BTreeMap::new();
+        for (rank, name) in supported.into_iter().enumerate() {
+            ranks.entry(name).or_insert(rank);
+        }
+        // The list of a stranger is long at worst, and is read once.
+        let offered = request.subprotocols().filter_map(|name| ranks.get_key_value(name));
+        let best = offered.min_by_key(|(_, rank)| **rank);
+        self.subprotocol = best.map(|(name, _)| String::from(*name));
         self
     }
 

@@ -60,7 +60,7 @@ impl Receive {
                 return Err(violation(ViolationKind::InvalidUtf8));
             }
         }
-        frame.took(taken);
+        frame.took(taken, &mut message);
         self.consume(inbound, taken);
         let in_chunks = matches!(message.data, Assembly::Chunks { .. });
         let received = if in_chunks {
