@@ -71,6 +71,7 @@ macro_rules! scenarios {
                 a_client_that_leaves_is_an_unexpected_end
                 frames_behind_the_request_belong_to_the_connection
                 both_ends_of_one_handshake_agree
+                a_foreign_page_is_refused_before_the_program_sees_its_request
             }
             messages {
                 an_echo_of_every_length_form

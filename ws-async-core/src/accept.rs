@@ -45,9 +45,10 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         })
     }
 
-    /// Reads the request and lets `decide` look at it: its path, its `Origin`, its credentials.
+    /// Reads the request and lets `decide` look at it: its path, its credentials.
     ///
-    /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
+    /// A request that is no WebSocket handshake is answered before, as fits. A page of another origin is refused before, too, with 403
+    /// ([`AcceptOptions::same_origin`]). A program that compares `Origin` itself sets [`AcceptOptions::any_origin`]. The method ends within `open_timeout`, and two
     /// seconds more if the client is refused and slow to take the answer.
     ///
     /// Once [`Listener::shutdown`](crate::Listener::shutdown) was called, the client is not accepted: it is answered with 503, or

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
+use ws_core::{HandshakeError, Initiator, InvalidHeader, RequestError, ResponseError, TransportError};
 
 use crate::phase::write_failures;
 pub use crate::phase::{ConnectTimeout, OpenPhase};
@@ -367,6 +367,8 @@ fn rejection(error: &HandshakeError) -> Option<u16> {
 
 fn traced(error: &HandshakeError) -> &dyn fmt::Display {
     match error {
+        // An operator needs both values to see which setting is missing. Neither is a secret.
+        HandshakeError::Request(RequestError::ForeignOrigin { .. }) => error,
         HandshakeError::Response(_) | HandshakeError::Request(_) => &"it is no WebSocket handshake",
         error => error,
     }

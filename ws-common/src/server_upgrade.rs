@@ -32,7 +32,8 @@ impl ServerUpgrade {
     /// What was set for TLS cannot be used.
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
-        let handshake = ServerHandshake::new(config, random, now + options.open_timeout);
+        let handshake = ServerHandshake::new(config, random, now + options.open_timeout)
+            .origins(options.accepted_origins());
         let machine = MaybeTls::server(handshake, options.acceptor())?;
         let mut trace = Phases::server();
         trace.go_on(machine.phase());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_core::Config;
+use ws_core::{Config, InvalidHeader, Origins};
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
 use crate::system::shutdown::Limits;
@@ -16,6 +16,8 @@ pub struct AcceptOptions {
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
     pub open_timeout: Duration,
     subprotocols: Vec<String>,
+    origins: Origins,
+    trusts_forwarded_host: bool,
     tls: Option<TlsAcceptor>,
     socket: SocketOptions,
     limits: Limits,
@@ -30,6 +32,8 @@ impl Default for AcceptOptions {
             config: Config::default(),
             open_timeout: OPEN_TIMEOUT,
             subprotocols: Vec::new(),
+            origins: Origins::same(),
+            trusts_forwarded_host: false,
             tls: None,
             socket: SocketOptions::server(),
             limits: Limits { handshakes: MAX_HANDSHAKES, ..Limits::default() },
@@ -57,6 +61,53 @@ impl AcceptOptions {
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Accepts clients from web pages of the server's own origin only. This is the default: a browser lets any page connect, and sends
+    /// the cookies of its user along (cross-site hijacking, RFC 6455 §10.2).
+    ///
+    /// The host and the port of `Origin` must be those of `Host`. Case and scheme are not compared. A missing port of `Origin` is that
+    /// of its scheme; a missing port of `Host` matches 80 and 443. Other pages get 403, with a body that names both values. A request
+    /// without `Origin` is accepted, because it comes from no web page. The check runs before the hook of `accept_with`.
+    ///
+    /// A proxy in front of the server must pass the browser's `Host` (nginx: `proxy_set_header Host $http_host`). Otherwise
+    /// name the origin with [`origins`](Self::origins), or trust the proxy with
+    /// [`trust_forwarded_host`](Self::trust_forwarded_host).
+    #[must_use]
+    pub fn same_origin(mut self) -> Self {
+        self.origins = Origins::same();
+        self
+    }
+
+    /// Accepts clients from web pages of these origins only, for example `https://example.com`, or `null`. Replaces
+    /// [`same_origin`](Self::same_origin) and an earlier list. Case is not compared, and neither is a port that the scheme implies. A
+    /// request without `Origin` is accepted.
+    ///
+    /// # Errors
+    ///
+    /// One of them is no origin: for example, it has no scheme, or a path.
+    pub fn origins(
+        mut self,
+        origins: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Self, InvalidHeader> {
+        self.origins = Origins::only(origins)?;
+        Ok(self)
+    }
+
+    /// Accepts clients from any web page. For a server that grants nothing to cookies, and for a program that compares
+    /// [`Request::origin`](ws_core::Request::origin) itself in the hook of `accept_with`. Two `Origin` and an illegal one still get 400.
+    #[must_use]
+    pub fn any_origin(mut self) -> Self {
+        self.origins = Origins::any();
+        self
+    }
+
+    /// Whether [`same_origin`](Self::same_origin) compares the first host of `X-Forwarded-Host` instead of that of `Host`, if a request
+    /// has it. Only for a server that clients reach through a proxy which sets the field. Default: no.
+    #[must_use]
+    pub fn trust_forwarded_host(mut self, trusted: bool) -> Self {
+        self.trusts_forwarded_host = trusted;
         self
     }
 
@@ -107,6 +158,11 @@ impl AcceptOptions {
     /// The options of each socket that is accepted.
     pub fn socket_options(&self) -> &SocketOptions {
         &self.socket
+    }
+
+    /// The web pages from which clients are accepted.
+    pub(crate) fn accepted_origins(&self) -> Origins {
+        self.origins.clone().trust_forwarded_host(self.trusts_forwarded_host)
     }
 
     /// What there is to be of TLS.
