@@ -31,6 +31,7 @@ pub mod halves;
 pub mod inflated;
 pub mod keepalive;
 pub mod leaks;
+pub mod limits;
 pub mod messages;
 pub mod open_client;
 pub mod open_server;
@@ -173,6 +174,14 @@ macro_rules! scenarios {
                 a_port_that_is_set_is_had_again
                 each_socket_has_its_options_and_goes_through_the_hook
                 each_accepted_socket_has_its_options
+            }
+            limits {
+                a_client_at_its_limit_gets_503_and_stands_in_nobodys_way
+                over_tls_a_client_at_its_limit_is_disconnected
+                the_hook_tells_which_client_an_address_belongs_to
+                a_handshake_counts_for_its_client_until_it_is_over
+                a_decision_has_a_time_of_its_own
+                a_client_that_does_not_take_the_answer_costs_open_timeout
             }
             statistics {
                 both_ends_and_both_halves_count_the_same

@@ -1,5 +1,7 @@
 //! From a connected transport to an open connection, on the server's side.
 
+use std::time::Duration;
+
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
     Accept, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request, ServerHandshake,
@@ -58,6 +60,14 @@ impl ServerUpgrade {
             self.reject(&reject.body("the server is shutting down\n"));
         }
         AcceptError::Shutdown
+    }
+
+    /// Refuses with 503, because the program took longer for its decision than `limit`.
+    pub fn decided_too_late(&mut self, limit: Duration) -> AcceptError {
+        if let Ok(reject) = Reject::new(503) {
+            self.reject(&reject.body("the server did not decide in time\n"));
+        }
+        AcceptError::DecideTimeout(limit)
     }
 
     /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.

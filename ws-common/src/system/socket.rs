@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 #[cfg(any(unix, windows))]
-pub use calls::{AsSocket, BorrowedSocket, reset_on_close};
+pub use calls::{AsSocket, BorrowedSocket, refuse, reset_on_close};
 
 /// Number of unsent bytes at which the system stops taking more. It may hold 64 KiB more than that (see
 /// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat)).

@@ -1,6 +1,7 @@
 //! Calls to the system that open a socket and set its options.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -95,4 +96,18 @@ pub fn reset_on_close(socket: &impl AsSocket, reset: bool) -> io::Result<()> {
 
 fn of_local(error: &io::Error, local: SocketAddr) -> io::Error {
     io::Error::new(error.kind(), format!("the local address {local} cannot be used: {error}"))
+}
+
+/// Answers a client that is not admitted, in four calls that do not wait. The caller closes the socket.
+///
+/// A request that has come is read, because closing a socket with unread bytes resets it, and the client might lose the answer.
+pub fn refuse(socket: &impl AsSocket, answer: &[u8]) {
+    let socket = SockRef::from(socket);
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    let mut request = [const { MaybeUninit::uninit() }; 4096];
+    let _ = socket.recv(&mut request);
+    let _ = socket.send(answer);
+    let _ = socket.shutdown(std::net::Shutdown::Write);
 }
