@@ -217,6 +217,7 @@ macro_rules! scenarios {
                 a_stream_that_is_cut_is_an_error_in_every_phase
                 a_listener_speaks_tls_and_stops
                 halves_are_full_duplex_over_tls
+                a_running_listener_shows_a_replaced_certificate_to_new_connections
             }
             proxied {
                 ws_and_wss_pass_through_every_kind_of_proxy

@@ -168,7 +168,7 @@ fn every_connection_has_the_wish_before_the_first_is_nudged_and_abort_reaches_al
 
 #[test]
 fn a_place_is_taken_until_its_client_has_opened_or_gone() {
-    let register = Shutdown::new(Limits { handshakes: 2, connections: 3 });
+    let register = Shutdown::new(Limits { handshakes: 2, connections: 3, ..Limits::default() });
     let task = Nosy::new(&Shutdown::default(), false);
     let waker = Waker::from(task.clone());
     let enter = || register.take_place().expect("room").enter(Recorder::new()).expect("not stopping");
