@@ -118,6 +118,14 @@ impl Peer {
         Self::new(TcpStream::connect(address).unwrap(), true)
     }
 
+    /// The same from another address of the loopback interface, of which Linux has more than one.
+    pub fn connect_from(local: [u8; 4], address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((local, 0)).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::new(socket.into(), true)
+    }
+
     /// A client, after a plain handshake.
     pub fn open(address: SocketAddr) -> Self {
         Self::open_with(address, "").0

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ws_common::{
-    AcceptError, AcceptOptions, ServerUpgrade,
+    AcceptError, AcceptOptions, OpenPhase, ServerUpgrade,
     system::random,
     system::shutdown::{Guard, Stopping},
 };
@@ -45,10 +45,13 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         })
     }
 
-    /// Reads the request and lets `decide` look at it: its path, its `Origin`, its credentials.
+    /// Reads the request and lets `decide` look at it: its path, its credentials.
     ///
-    /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
-    /// seconds more if the client is refused and slow to take the answer.
+    /// A request that is no WebSocket handshake is answered before, as fits. A page of another origin is refused before, too, with 403
+    /// ([`AcceptOptions::same_origin`]). A program that compares `Origin` itself sets [`AcceptOptions::any_origin`].
+    ///
+    /// The method ends within `open_timeout` and the time of the decision, and two seconds more if the client is refused and slow to
+    /// take the answer. A decision that takes longer than [`AcceptOptions::decide_timeout`] is answered with 503.
     ///
     /// Once [`Listener::shutdown`](crate::Listener::shutdown) was called, the client is not accepted: it is answered with 503, or
     /// dropped if its request has not come, and this is [`AcceptError::Shutdown`].
@@ -80,8 +83,14 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                 return Err(error);
             }
         };
+        let asked = clock.now();
         let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
+        let decided_at = clock.now();
+        let decide_timeout = self.options.decide_timeout;
         let error = match decided {
+            _ if decided_at - asked > decide_timeout && !is_stopping(signal) => {
+                driver.machine.decided_too_late(decide_timeout)
+            }
             Ok(accept) if !is_stopping(signal) => {
                 let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
                 if let Some((_, guard)) = &mut self.listener {
@@ -89,11 +98,13 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                 }
                 let mut socket = Socket::new(self.transport, driver, self.listener);
                 let begin = socket.driver.machine.outbound().written();
-                // The client waits for the response. Whether it still does shows when the connection is used.
-                let deadline = Instant::EPOCH + self.options.open_timeout;
+                // The time of the decision does not count.
+                let deadline = decided_at + self.options.open_timeout.saturating_sub(asked.elapsed());
                 return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
+                    // Whether the client still waits for the response shows when the connection is used.
+                    Some(Ok(())) => Ok((WebSocket::new(socket), request)),
                     Some(Err(error)) => Err(error),
-                    _ => Ok((WebSocket::new(socket), request)),
+                    None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
                 };
             }
             Ok(_) => driver.machine.shut_down(),

@@ -12,6 +12,7 @@ use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
     shutdown::{Place, Shutdown, Waiting},
+    socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
@@ -59,7 +60,8 @@ impl<R: Runtime> Listener<R> {
     /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
     /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
     /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
-    /// most once in 50 ms. Over a limit of [`AcceptOptions`], clients wait in the backlog, too.
+    /// most once in 50 ms. Over [`AcceptOptions::max_handshakes`] or `max_connections`, clients wait in the backlog, too. A client over
+    /// `max_connections_per_client` is refused and skipped.
     ///
     /// Cancel safe: no client is lost, and the next call continues a pause.
     ///
@@ -90,7 +92,10 @@ impl<R: Runtime> Listener<R> {
                 Ok((transport, address)) => match self.set_options(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        return self.enter(place, transport, address);
+                        if let Some(incoming) = self.enter(place, transport, address)? {
+                            return Ok((incoming, address));
+                        }
+                        lock(&self.retry).handle_refused(now);
                     }
                     Err(error) => lock(&self.retry).handle_client_error(&error, now),
                 },
@@ -123,17 +128,24 @@ impl<R: Runtime> Listener<R> {
         socket.map_or(Ok(()), |socket| self.options.socket_options().accepted(&socket))
     }
 
+    /// `None` if the client is at its limit.
     fn enter(
         &self,
         place: Place,
         transport: R::TcpStream,
         address: SocketAddr,
-    ) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
-        let mut incoming = Incoming::new(transport, self.options.clone());
+    ) -> Result<Option<Incoming<R>>, AcceptError> {
         let signal = Arc::new(Signal::default());
         let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        if !self.options.admit(&guard, address) {
+            if let (Some(socket), Some(answer)) = (R::socket(&transport), self.options.refusal()) {
+                refuse(&socket, answer);
+            }
+            return Ok(None);
+        }
+        let mut incoming = Incoming::new(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
-        Ok((incoming, address))
+        Ok(Some(incoming))
     }
 
     /// Stops: no new clients are accepted, and every connection is closed with 1001. A client within its handshake is answered with

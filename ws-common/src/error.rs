@@ -7,9 +7,10 @@ mod tls;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 use std::{fmt, io};
 
-use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
+use ws_core::{HandshakeError, Initiator, InvalidHeader, RequestError, ResponseError, TransportError};
 
 use crate::phase::write_failures;
 pub use crate::phase::{ConnectTimeout, OpenPhase};
@@ -284,8 +285,10 @@ pub enum AcceptError {
     Tls(TlsError),
     /// The opening handshake failed; the client was answered as fits.
     Handshake(HandshakeError),
-    /// The client did not come so far in `open_timeout`.
+    /// The client did not come so far in `open_timeout`, or did not take the answer.
     Timeout(OpenPhase),
+    /// The program took longer for its decision than this `decide_timeout`. The client was answered with 503.
+    DecideTimeout(Duration),
     /// The server refused the request with this status.
     Rejected(u16),
     /// The listener is shutting down.
@@ -303,6 +306,9 @@ impl fmt::Display for AcceptError {
             }
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
+            Self::DecideTimeout(limit) => {
+                write!(f, "the program took longer for its decision than decide_timeout ({limit:?})")
+            }
             Self::Rejected(status) => write!(f, "the request was refused with {status}"),
             Self::Shutdown => f.write_str("the listener is shutting down"),
         }
@@ -316,7 +322,7 @@ impl std::error::Error for AcceptError {
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
-            Self::Timeout(_) | Self::Rejected(_) | Self::Shutdown => None,
+            Self::Timeout(_) | Self::DecideTimeout(_) | Self::Rejected(_) | Self::Shutdown => None,
         }
     }
 }
@@ -387,6 +393,8 @@ fn rejection(error: &HandshakeError) -> Option<u16> {
 
 fn traced(error: &HandshakeError) -> &dyn fmt::Display {
     match error {
+        // An operator needs both values to see which setting is missing. Neither is a secret.
+        HandshakeError::Request(RequestError::ForeignOrigin { .. }) => error,
         HandshakeError::Response(_) | HandshakeError::Request(_) => &"it is no WebSocket handshake",
         error => error,
     }

@@ -1,5 +1,7 @@
 //! From a connected transport to an open connection, on the server's side.
 
+use std::time::Duration;
+
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
     Accept, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request, ServerHandshake,
@@ -32,7 +34,8 @@ impl ServerUpgrade {
     /// What was set for TLS cannot be used.
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
-        let handshake = ServerHandshake::new(config, random, now + options.open_timeout);
+        let handshake = ServerHandshake::new(config, random, now + options.open_timeout)
+            .origins(options.accepted_origins());
         let machine = MaybeTls::server(handshake, options.acceptor())?;
         let mut trace = Phases::server();
         trace.go_on(machine.phase());
@@ -57,6 +60,14 @@ impl ServerUpgrade {
             self.reject(&reject.body("the server is shutting down\n"));
         }
         AcceptError::Shutdown
+    }
+
+    /// Refuses with 503, because the program took longer for its decision than `limit`.
+    pub fn decided_too_late(&mut self, limit: Duration) -> AcceptError {
+        if let Ok(reject) = Reject::new(503) {
+            self.reject(&reject.body("the server did not decide in time\n"));
+        }
+        AcceptError::DecideTimeout(limit)
     }
 
     /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.

@@ -41,8 +41,8 @@ pub use error::{Error, Timeout, Violation, ViolationKind};
 pub use extensions::InvalidExtension;
 pub use frame::Role;
 pub use handshake::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
-    Request, RequestError, Response, ResponseError, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Origins, Reject,
+    Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};

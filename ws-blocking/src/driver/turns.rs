@@ -116,15 +116,15 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         self.write_at_once(state)
     }
 
-    /// Writes the bytes that wait, until `timeout` after `start` at the latest.
-    pub(crate) fn write_within(&self, start: Clock, timeout: Duration) {
+    /// Writes the bytes that wait, until `timeout` after `start` at the latest. Says whether none is left.
+    pub(crate) fn write_within(&self, start: Clock, timeout: Duration) -> bool {
         self.drive(
             |_| Until::anything(),
-            |state| match state.has_to_write() && clock::since(start) < timeout {
-                true => ControlFlow::Continue(NextTurn::WRITE),
-                false => ControlFlow::Break(()),
+            |state| match state.has_to_write() {
+                true if clock::since(start) < timeout => ControlFlow::Continue(NextTurn::WRITE),
+                has_to_write => ControlFlow::Break(!has_to_write),
             },
-        );
+        )
     }
 
     /// Keeps the time, and writes as much as the transport takes at once.

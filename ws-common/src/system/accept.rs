@@ -136,6 +136,11 @@ impl AcceptRetry {
         }
     }
 
+    /// A client was refused, because it is at its limit.
+    pub fn handle_refused(&mut self, now: Instant) {
+        self.skip(&io::Error::other("a client is at max_connections_per_client"), now);
+    }
+
     fn skip(&mut self, error: &io::Error, now: Instant) {
         self.skipped += 1;
         // Clients that reset their connections in a row must not fill a log.

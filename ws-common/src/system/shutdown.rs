@@ -10,8 +10,12 @@ use ws_core::{CloseCode, Connection};
 
 use crate::sync::{Clock, Condvar, Mutex, MutexGuard, Unwinding, lock, mutant};
 
+mod clients;
 #[cfg(test)]
 mod tests;
+
+pub use clients::Admission;
+use clients::Clients;
 
 /// The wish of a listener that is shutting down.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -61,12 +65,14 @@ pub struct Limits {
     pub handshakes: usize,
     /// These and open connections.
     pub connections: usize,
+    /// The same of one client, by its key.
+    pub per_client: usize,
 }
 
 impl Default for Limits {
     /// No limits.
     fn default() -> Self {
-        Self { handshakes: usize::MAX, connections: usize::MAX }
+        Self { handshakes: usize::MAX, connections: usize::MAX, per_client: usize::MAX }
     }
 }
 
@@ -80,6 +86,8 @@ struct ShutdownState {
     /// Number of all places. Invariant: at least `handshakes`.
     connections: usize,
     members: BTreeMap<u64, Arc<dyn Stop>>,
+    /// Members by the keys of their clients. Invariant: each one is in `members`.
+    clients: Clients,
     /// The tasks that wait for the end of the listener.
     until_stopping: BTreeMap<u64, Waker>,
     /// The tasks that wait for the last connection to end.
@@ -331,6 +339,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let mut state = self.register.state();
         let member = state.members.remove(&self.key);
+        state.clients.remove(self.key);
         let is_empty = state.members.is_empty();
         let wakers = if is_empty { std::mem::take(&mut state.until_empty) } else { BTreeMap::new() };
         let wakers = if mutant("the last connection wakes nobody") { BTreeMap::new() } else { wakers };

@@ -13,6 +13,7 @@ mod hostile;
 mod keys;
 mod opening;
 mod plain;
+mod replacing;
 mod resumption;
 mod support;
 mod traffic;

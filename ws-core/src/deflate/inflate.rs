@@ -93,7 +93,7 @@ impl Context {
 
     fn step(&mut self, input: &[u8], last: bool, room: usize) -> InflateTurn<'_> {
         if self.is_invalid {
-            return InflateTurn { used: 0, output: &[], progress: InflateInflateProgress::Invalid };
+            return InflateTurn { used: 0, output: &[], progress: InflateProgress::Invalid };
         }
         if input.is_empty() && self.is_drained {
             let progress = if last { self.finish() } else { InflateProgress::NeedsInput };
@@ -146,7 +146,7 @@ impl Context {
             let is_end = self.is_final || (status.is_some() && used == TAIL.len());
             if !is_end || n > 0 {
                 self.is_invalid = true;
-                return InflateInflateProgress::Invalid;
+                return InflateProgress::Invalid;
             }
             self.is_fresh = true;
         }

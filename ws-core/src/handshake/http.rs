@@ -47,14 +47,17 @@ impl Request {
     /// The host, with a port unless it is the scheme's default: of the request target if that is a whole URI (RFC 9112
     /// §3.2.2), else the `Host` field, which is always there.
     pub fn host(&self) -> &str {
-        match self.uri() {
-            Some((authority, _)) => authority.rsplit_once('@').map_or(authority, |(_, host)| host),
-            None => self.headers.get("Host").unwrap_or_default(),
-        }
+        let authority = self.authority();
+        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
     }
 
-    /// The `Origin` field: the web page that connects, if a browser says so. A server that trusts cookies must check
-    /// it (RFC 6455 §10.2).
+    /// The same with everything before an `@`.
+    pub(super) fn authority(&self) -> &str {
+        self.uri().map_or_else(|| self.headers.get("Host").unwrap_or_default(), |(authority, _)| authority)
+    }
+
+    /// The `Origin` field: the web page that connects, if a browser says so. The server has compared it
+    /// ([`Origins`](crate::Origins)), unless it accepts any.
     pub fn origin(&self) -> Option<&str> {
         self.headers.get("Origin")
     }

@@ -10,6 +10,7 @@ use bytes::BytesMut;
 use super::error::{HandshakeError, InvalidHeader, RequestError};
 use super::headers::{Headers, write_field};
 use super::http::{self, BadHead, HeadEnd, Request};
+use super::origin::Origins;
 use super::reject::{Reject, refusal};
 use super::{accept_key, is_key};
 use crate::config::Config;
@@ -27,13 +28,14 @@ const BINARY: &str = "it is no text: does the client speak TLS, as for wss?";
 /// A server that waits for a client's request, as a [`Machine`]. Its one event is the [`Request`]; then
 /// [`accept`](Self::accept) makes a [`Connection`] of it, or [`reject`](Self::reject) answers otherwise.
 ///
-/// A request that is no WebSocket handshake is answered by the machine itself, with 400, 405, 408, 426 or 431; the driver
+/// A request that is no WebSocket handshake is answered by the machine itself, with 400, 403, 405, 408, 426 or 431; the driver
 /// writes the answer and shuts down, as [`Outbound::is_finished`] says.
 pub struct ServerHandshake {
     inbound: BytesMut,
     outbound: Outbound,
     config: Config,
     random: Random,
+    origins: Origins,
     deadline: Instant,
     eof: bool,
     broken: Option<TransportError>,
@@ -115,12 +117,21 @@ impl ServerHandshake {
             outbound: Outbound::default(),
             config,
             random,
+            origins: Origins::same(),
             deadline,
             eof: false,
             broken: None,
             timed_out: false,
             state: ServerState::Head(HeadEnd::default()),
         }
+    }
+
+    /// Sets the web pages from which clients are accepted. Default: [`Origins::same`], so that a page of a stranger cannot use the
+    /// cookies of its visitor.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
     }
 
     /// The open connection, once the request was reported; before that, the handshake again. The response waits in the
@@ -193,10 +204,11 @@ impl ServerHandshake {
             Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
         };
         let deflate = self.config.deflate.get();
-        let checked = found.and_then(|(method, request)| match check(&method, &request, deflate) {
-            Ok((key, deflate)) => Ok((key, deflate, request)),
-            Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
-        });
+        let checked =
+            found.and_then(|(method, request)| match check(&method, &request, &self.origins, deflate) {
+                Ok((key, deflate)) => Ok((key, deflate, request)),
+                Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
+            });
         match checked {
             Ok((key, deflate, request)) => {
                 self.state = ServerState::Ready(accept_key(&key), deflate);
@@ -243,6 +255,7 @@ impl ServerHandshake {
 fn check(
     method: &str,
     request: &Request,
+    origins: &Origins,
     deflate: Option<Deflate>,
 ) -> Result<(String, Option<NegotiatedDeflate>), RequestError> {
     let headers = request.headers();
@@ -274,6 +287,8 @@ fn check(
             .map_err(|_| RequestError::Extensions(joined("Sec-WebSocket-Extensions")))?,
         None => None,
     };
+    // RFC 6455 §4.2.2: after the checks of the handshake, before the program sees it.
+    origins.check(request)?;
     Ok((key.into(), deflate))
 }
 

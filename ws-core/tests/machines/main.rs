@@ -13,6 +13,7 @@ mod data;
 mod deadlines;
 mod handshake_bodies;
 mod handshake_client;
+mod handshake_origin;
 mod handshake_request;
 mod handshake_server;
 mod keepalive;

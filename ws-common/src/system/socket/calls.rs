@@ -1,6 +1,7 @@
 //! Calls to the system that open a socket and set its options.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -100,4 +101,18 @@ impl SocketOptions {
 /// (`SO_LINGER` of zero). Otherwise the system goes on to send them after the socket is closed.
 pub fn reset_on_close(socket: &impl AsSocket, reset: bool) -> io::Result<()> {
     SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO))
+}
+
+/// Answers a client that is not admitted, in four calls that do not wait. The caller closes the socket.
+///
+/// A request that has come is read, because closing a socket with unread bytes resets it, and the client might lose the answer.
+pub fn refuse(socket: &impl AsSocket, answer: &[u8]) {
+    let socket = SockRef::from(socket);
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    let mut request = [const { MaybeUninit::uninit() }; 4096];
+    let _ = socket.recv(&mut request);
+    let _ = socket.send(answer);
+    let _ = socket.shutdown(std::net::Shutdown::Write);
 }

@@ -18,6 +18,10 @@ pub enum TlsConfigError {
     NoCertificate,
     /// The text holds no private key.
     NoKey,
+    /// The text holds no certificate revocation list.
+    NoCrl,
+    /// Certificate revocation lists were set without authorities of the program's own.
+    CrlsWithoutRoots,
     /// This is neither a host name nor an address.
     Name(String),
     /// The platform's roots cannot be used.
@@ -36,6 +40,10 @@ impl fmt::Display for TlsConfigError {
             Self::Pem(source) => write!(f, "a certificate or key is not valid PEM: {source}"),
             Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
             Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
+            Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),
+            Self::CrlsWithoutRoots => f.write_str(
+                "certificate revocation lists need authorities of the program's own (`ca`, `webpki_roots` or `with_client_ca`)",
+            ),
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::Platform(source) => {
                 write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
@@ -55,7 +63,8 @@ impl Error for TlsConfigError {
             Self::Pem(source) => Some(source),
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
-            Self::NoCertificate | Self::NoKey | Self::Name(_) | Self::RootsAndAnyCertificate => None,
+            Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
+            Self::RootsAndAnyCertificate => None,
         }
     }
 }
