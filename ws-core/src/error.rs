@@ -5,6 +5,7 @@ use core::fmt;
 
 use crate::close_frame::{CloseCode, IllegalClose};
 use crate::machine::TransportError;
+use crate::redacted::Excerpt;
 
 /// Why a connection failed. It is reported once; [`Event::Closed`](crate::Event::Closed) follows.
 #[derive(Debug)]
@@ -94,7 +95,9 @@ impl Violation {
         match (self.close(), self.kind) {
             (None, _) => Ok(()),
             (Some(close), ViolationKind::CloseCode(_)) if close.reason.is_empty() => Ok(()),
-            (Some(close), ViolationKind::CloseCode(_)) => write!(f, ", with the reason {:?}", &*close.reason),
+            (Some(close), ViolationKind::CloseCode(_)) => {
+                write!(f, ", with the reason {}", Excerpt::words(&close.reason))
+            }
             (Some(close), _) => write!(f, ", in {close}"),
         }
     }

@@ -1,8 +1,10 @@
 //! What can be set when a connection is accepted.
 
+use std::fmt;
 use std::time::Duration;
 
 use ws_core::Config;
+use ws_core::redacted::Subprotocols;
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
 use crate::system::shutdown::Limits;
@@ -10,7 +12,7 @@ use crate::system::socket::SocketOptions;
 use crate::tls::TlsAcceptor;
 
 /// How a server accepts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AcceptOptions {
     config: Config,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
@@ -117,5 +119,19 @@ impl AcceptOptions {
     /// The subprotocols that the server speaks, best first.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.subprotocols.iter().map(String::as_str)
+    }
+}
+
+/// Shows eight characters of each subprotocol.
+impl fmt::Debug for AcceptOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptOptions")
+            .field("config", &self.config)
+            .field("open_timeout", &self.open_timeout)
+            .field("subprotocols", &Subprotocols(&self.subprotocols))
+            .field("tls", &self.tls)
+            .field("socket", &self.socket)
+            .field("limits", &self.limits)
+            .finish()
     }
 }
