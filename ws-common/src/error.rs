@@ -360,6 +360,7 @@ impl ConnectError {
         match self {
             Self::Handshake { source, .. } => traced(source),
             Self::Tls(error) if error.is_not_tls() => NOT_TLS,
+            Self::Proxy { source, .. } => source.traced().unwrap_or(self),
             error => error,
         }
     }

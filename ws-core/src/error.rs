@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::close_frame::{CloseCode, IllegalClose};
 use crate::config::Config;
 use crate::machine::TransportError;
+use crate::redacted::Excerpt;
 
 /// Why a connection failed. It is reported once; [`Event::Closed`](crate::Event::Closed) follows.
 #[derive(Debug)]
@@ -112,7 +113,9 @@ impl Violation {
         match (self.close(), self.kind) {
             (None, _) => Ok(()),
             (Some(close), ViolationKind::CloseCode(_)) if close.reason.is_empty() => Ok(()),
-            (Some(close), ViolationKind::CloseCode(_)) => write!(f, ", with the reason {:?}", &*close.reason),
+            (Some(close), ViolationKind::CloseCode(_)) => {
+                write!(f, ", with the reason {}", Excerpt::words(&close.reason))
+            }
             (Some(close), _) => write!(f, ", in {close}"),
         }
     }

@@ -22,6 +22,8 @@ mod message;
 mod outbound;
 mod random;
 mod receive;
+#[doc(hidden)]
+pub mod redacted;
 mod send;
 mod send_error;
 mod stats;
@@ -50,6 +52,7 @@ pub use machine::{Direction, Machine, TransportError};
 pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;
 pub use random::Random;
+pub use redacted::FirstLine;
 pub use send_error::{PingError, SendError, StreamError};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ws_core::redacted::Subprotocols;
 use ws_core::{Config, InvalidHeader, Origins};
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
@@ -13,7 +14,7 @@ use crate::system::socket::SocketOptions;
 use crate::tls::TlsAcceptor;
 
 /// How a server accepts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AcceptOptions {
     config: Config,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
@@ -245,6 +246,23 @@ impl AcceptOptions {
     /// The subprotocols that the server speaks, best first.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.subprotocols.iter().map(String::as_str)
+    }
+}
+
+/// Shows eight characters of each subprotocol.
+impl fmt::Debug for AcceptOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptOptions")
+            .field("config", &self.config)
+            .field("open_timeout", &self.open_timeout)
+            .field("decide_timeout", &self.decide_timeout)
+            .field("subprotocols", &Subprotocols(&self.subprotocols))
+            .field("origins", &self.origins)
+            .field("trusts_forwarded_host", &self.trusts_forwarded_host)
+            .field("tls", &self.tls)
+            .field("socket", &self.socket)
+            .field("limits", &self.limits)
+            .finish()
     }
 }
 

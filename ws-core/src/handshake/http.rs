@@ -9,10 +9,13 @@ use bytes::{Bytes, BytesMut};
 
 use super::headers::Headers;
 use super::{MAX_HEAD, MAX_HEADERS};
+use crate::redacted::{FirstLine, Length, Uri, words};
 use crate::token::is_token;
 
 /// What a client asked for in its opening handshake.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// `Debug` shows `?…` for the query, and no values of header fields. [`reveal`](Self::reveal) shows all.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     target: String,
     headers: Headers,
@@ -72,6 +75,11 @@ impl Request {
         self.headers.tokens("Sec-WebSocket-Protocol")
     }
 
+    /// The target with its query, and all header fields with their values. For a log that may hold credentials.
+    pub fn reveal(&self) -> impl fmt::Display + '_ {
+        RevealedRequest(self)
+    }
+
     /// Path and query.
     fn resource(&self) -> &str {
         self.uri().map_or(&self.target, |(_, resource)| resource)
@@ -85,7 +93,10 @@ impl Request {
     }
 }
 
-/// What a server answered to the opening handshake. `Display` prints its head as it came.
+/// What a server answered to the opening handshake.
+///
+/// `Display` prints its head with the lengths of the values in place of the values, because those hold credentials such as cookies.
+/// [`reveal`](Self::reveal) prints the head as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     head: Bytes,
@@ -126,14 +137,41 @@ impl Response {
         &self.head
     }
 
+    /// The head as it came, as text. For a log that may hold credentials.
+    pub fn reveal(&self) -> impl fmt::Display + '_ {
+        String::from_utf8_lossy(&self.head)
+    }
+
     pub(super) fn minor_version(&self) -> u8 {
         self.minor_version
     }
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("target", &Uri(&self.target)).field("headers", &self.headers).finish()
+    }
+}
+
+/// A request as it came.
+struct RevealedRequest<'a>(&'a Request);
+
+impl fmt::Display for RevealedRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(request) = self;
+        write!(f, "GET {} HTTP/1.1\r\n{}\r\n", request.target, request.headers.reveal())
+    }
+}
+
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.head))
+        write!(f, "HTTP/1.{} {}", self.minor_version, self.status)?;
+        let reason = words(&self.reason);
+        if !reason.is_empty() {
+            write!(f, " {reason}")?;
+        }
+        self.headers.iter().try_for_each(|(name, value)| write!(f, "\r\n{name}: {}", Length(value.len())))?;
+        f.write_str("\r\n\r\n")
     }
 }
 
@@ -154,7 +192,7 @@ pub struct ResponseHead(HeadEnd);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HeadError {
     /// It is not HTTP/1.1 or HTTP/1.0; the beginning of the first line.
-    NotHttp(Bytes),
+    NotHttp(FirstLine),
     /// It is over 16 KiB.
     TooLong,
     /// It has over 100 headers.
@@ -168,7 +206,7 @@ impl ResponseHead {
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Response>, HeadError> {
         // A peer that speaks another protocol is told apart by its first bytes, not by a deadline.
         if !buffer.iter().zip(b"HTTP/").all(|(seen, expected)| seen == expected) {
-            return Err(HeadError::NotHttp(start(buffer)));
+            return Err(HeadError::NotHttp(FirstLine::of(buffer)));
         }
         let Some(len) = self.0.find(buffer).map_err(|TooLong| HeadError::TooLong)? else { return Ok(None) };
         self.0 = HeadEnd::default();
@@ -176,16 +214,10 @@ impl ResponseHead {
         match response(&head) {
             Ok(response) => Ok(Some(response)),
             Err(BadHead::TooManyHeaders) => Err(HeadError::TooManyHeaders),
-            Err(BadHead::Version) => Err(HeadError::NotHttp(start(&head))),
+            Err(BadHead::Version) => Err(HeadError::NotHttp(FirstLine::of(&head))),
             Err(BadHead::Syntax(what)) => Err(HeadError::Malformed(located(what, &head))),
         }
     }
-}
-
-/// The beginning of the first line.
-pub(super) fn start(buffer: &[u8]) -> Bytes {
-    let line = buffer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-    Bytes::copy_from_slice(&line[..line.len().min(64)])
 }
 
 /// Finds the end of a head in a buffer that grows. Every byte is looked at once.

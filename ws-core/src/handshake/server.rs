@@ -20,6 +20,7 @@ use crate::frame::Role;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::outbound::Outbound;
 use crate::random::Random;
+use crate::redacted::Excerpt;
 use crate::time::Instant;
 
 /// RFC 8446 §5.1: the first byte of TLS is 22.
@@ -52,7 +53,7 @@ enum ServerState {
 }
 
 /// How a server accepts a request.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Accept {
     subprotocol: Option<String>,
     headers: Headers,
@@ -339,6 +340,17 @@ impl Machine for ServerHandshake {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.timed_out |= self.deadline <= now;
+    }
+}
+
+/// Shows no values of headers, and eight characters of the subprotocol.
+impl core::fmt::Debug for Accept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol.as_deref().map(Excerpt::new))
+            .field("headers", &self.headers)
+            .field("without_deflate", &self.without_deflate)
+            .finish()
     }
 }
 

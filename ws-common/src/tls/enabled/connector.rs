@@ -7,6 +7,7 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, Connection, SignatureScheme};
+use ws_core::redacted::Uri;
 
 use super::error::TlsConfigError;
 use super::machine::{MAX_RECORD, Tls};
@@ -100,5 +101,5 @@ impl fmt::Debug for TlsConnector {
 /// A host name, or an IP address, an IPv6 address in brackets or without.
 pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, TlsConfigError> {
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(name.to_owned()))
+    ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(Uri(name).to_string()))
 }

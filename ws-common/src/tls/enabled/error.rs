@@ -3,17 +3,17 @@
 use std::error::Error;
 use std::fmt;
 
+use rustls::pki_types::pem::Error as PemError;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
-use ws_core::TransportError;
-use ws_core::bytes::Bytes;
+use ws_core::{FirstLine, TransportError};
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
-    /// The text is not PEM.
-    Pem(rustls::pki_types::pem::Error),
+    /// The text is not PEM. The error has no part of the text, in which there may be a key.
+    Pem(PemError),
     /// The text holds no certificate.
     NoCertificate,
     /// The text holds no private key.
@@ -37,6 +37,12 @@ pub enum TlsConfigError {
 impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Pem(PemError::IllegalSectionStart { .. }) => {
+                f.write_str("a certificate or key is not valid PEM: a line that begins a section is malformed")
+            }
+            Self::Pem(PemError::MissingSectionEnd { .. }) => {
+                f.write_str("a certificate or key is not valid PEM: the line that ends a section is missing")
+            }
             Self::Pem(source) => write!(f, "a certificate or key is not valid PEM: {source}"),
             Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
             Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
@@ -74,7 +80,7 @@ impl Error for TlsConfigError {
 #[non_exhaustive]
 pub enum TlsError {
     /// The peer does not speak TLS: the beginning of the first line of what it said, at most 64 bytes.
-    NotTls(Bytes),
+    NotTls(FirstLine),
     /// The server's certificate is for others.
     WrongName {
         /// Whom it should be for.
@@ -231,7 +237,7 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotTls(start) => {
-                write!(f, "the peer does not speak TLS, but began with \"{}\"", start.escape_ascii())
+                write!(f, "the peer does not speak TLS, but began with {start}")
             }
             Self::WrongName { expected, presented } => {
                 write!(f, "the certificate is not for {expected}")?;

@@ -1,6 +1,6 @@
 //! Certificates and keys in the forms in which they lie about.
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{Error, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::error::TlsConfigError;
@@ -11,7 +11,7 @@ pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
         return Ok(vec![CertificateDer::from(bytes.to_vec())]);
     }
     let certificates =
-        CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(TlsConfigError::Pem)?;
+        CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
     if certificates.is_empty() { Err(TlsConfigError::NoCertificate) } else { Ok(certificates) }
 }
 
@@ -29,8 +29,17 @@ pub(super) fn crls(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'sta
 /// The first private key in a PEM text: PKCS #8, PKCS #1 or SEC 1.
 pub(super) fn key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
-        rustls::pki_types::pem::Error::NoItemsFound => TlsConfigError::NoKey,
-        error => TlsConfigError::Pem(error),
+        Error::NoItemsFound => TlsConfigError::NoKey,
+        error => invalid(error),
+    })
+}
+
+/// The fault without the line that has it, in which there may be a key.
+fn invalid(error: Error) -> TlsConfigError {
+    TlsConfigError::Pem(match error {
+        Error::IllegalSectionStart { .. } => Error::IllegalSectionStart { line: Vec::new() },
+        Error::MissingSectionEnd { .. } => Error::MissingSectionEnd { end_marker: Vec::new() },
+        error => error,
     })
 }
 
