@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ws_core::bytes::Bytes;
+use ws_core::redacted::FirstLine;
 use ws_core::{
     ClientHandshake, ClientRequest, Config, HandshakeError, Initiator, Instant, Machine, Random,
     RequestError, Response, ResponseError, TransportError,
@@ -106,7 +106,7 @@ fn an_attempt_is_ended_by_us_where_no_address_could_be_dialed() {
 fn a_response_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_the_server_by_the_peer() {
     let text = || "x".to_owned();
     let mut ours: Vec<_> = [
-        ResponseError::NotHttp(Bytes::from_static(b"SSH-2.0")),
+        ResponseError::NotHttp(FirstLine::of(b"SSH-2.0")),
         ResponseError::Malformed(text()),
         ResponseError::Upgrade(text()),
         ResponseError::Connection(text()),
@@ -149,7 +149,7 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
             ProxyError::Connect(dialed([local()])),
             ProxyError::NameTooLong(300),
             ProxyError::Name("a b".into()),
-            ProxyError::NotHttp(Bytes::from_static(b"SSH-2.0")),
+            ProxyError::NotHttp(FirstLine::of(b"SSH-2.0")),
             ProxyError::Malformed("x".into()),
             ProxyError::HeadTooLong,
             ProxyError::TooManyHeaders,
@@ -192,7 +192,7 @@ fn tls_is_ended_by_us_unless_the_peer_sends_an_alert_or_goes() {
     };
     every_way(Initiator::Local, || {
         vec![
-            TlsError::NotTls(Bytes::from_static(b"SSH-2.0")),
+            TlsError::NotTls(FirstLine::of(b"SSH-2.0")),
             TlsError::WrongName { expected: "a".into(), presented: Vec::new() },
             TlsError::Expired(CertificateError::Expired),
             TlsError::NotYetValid(CertificateError::NotValidYet),

@@ -228,7 +228,7 @@ impl fmt::Debug for ResponseError {
     }
 }
 
-/// What is wrong with a client's request. `Debug` and `Display` show eight characters of a value.
+/// A fault of a client's request. `Debug` and `Display` show eight characters of a value, but the origin of a page and the host whole.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -270,8 +270,8 @@ impl fmt::Display for RequestError {
             Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
             Self::Method(method) => write!(f, "the method is {}, not GET", Excerpt::new(method)),
             Self::Host => f.write_str("there is not exactly one Host"),
-            Self::InvalidHost(host) => write!(f, "{host:?} is not a host with an optional port"),
-            Self::InvalidOrigin(origin) => write!(f, "the Origin {origin:?} is not one legal origin"),
+            Self::InvalidHost(host) => write!(f, "{:?} is not a host with an optional port", Uri(host)),
+            Self::InvalidOrigin(origin) => write!(f, "the Origin {:?} is not one legal origin", Uri(origin)),
             Self::ForeignOrigin { origin, host } => write!(
                 f,
                 "pages of the Origin {origin:?} may not connect to the Host {host:?}; the server can name that origin in \
@@ -297,6 +297,14 @@ impl fmt::Debug for RequestError {
             Self::Host => return f.write_str("Host"),
             Self::Body => return f.write_str("Body"),
             Self::NoUpgrade => return f.write_str("NoUpgrade"),
+            Self::InvalidHost(host) => return f.debug_tuple("InvalidHost").field(&Uri(host)).finish(),
+            Self::InvalidOrigin(origin) => {
+                return f.debug_tuple("InvalidOrigin").field(&Uri(origin)).finish();
+            }
+            // A page's origin and the server's own host are no secrets (RFC 6454 §7).
+            Self::ForeignOrigin { origin, host } => {
+                return f.debug_struct("ForeignOrigin").field("origin", origin).field("host", host).finish();
+            }
             Self::Method(seen) => ("Method", seen),
             Self::Key(seen) => ("Key", seen),
             Self::Version(seen) => ("Version", seen),

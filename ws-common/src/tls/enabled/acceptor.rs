@@ -142,7 +142,7 @@ fn client_verifier(
     crls: &[CertificateRevocationListDer<'static>],
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsConfigError> {
     let builder = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider());
-    Ok(builder.with_crls(crls.iter().cloned()).build().map_err(TlsConfigError::Verifier)?)
+    builder.with_crls(crls.iter().cloned()).build().map_err(TlsConfigError::Verifier)
 }
 
 fn config(
