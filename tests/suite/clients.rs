@@ -16,6 +16,7 @@ pub mod ending;
 pub mod faults;
 pub mod outbox;
 pub mod remains;
+pub mod resets;
 pub mod secure;
 pub mod seeds;
 
@@ -97,6 +98,12 @@ macro_rules! client_scenarios {
             }
             remains {
                 a_hundred_reconnects_leave_nothing_behind
+            }
+            resets {
+                a_server_that_misses_a_pong_gets_a_reset_and_no_old_messages
+                a_server_that_takes_nothing_gets_a_reset_and_no_old_messages
+                a_server_that_proves_nothing_gets_a_reset_and_no_old_messages
+                an_aborted_connection_is_reset_and_sends_no_old_messages
             }
             secure {
                 it_comes_back_over_tls_with_what_is_left

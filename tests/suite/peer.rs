@@ -31,6 +31,11 @@ impl Server {
         Self(socket.into())
     }
 
+    /// Room for received bytes as usual, from the next connection on.
+    pub fn widen_window(&self) {
+        SockRef::from(&self.0).set_recv_buffer_size(256 * 1024).unwrap();
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.0.local_addr().unwrap()
     }
