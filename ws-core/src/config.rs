@@ -6,6 +6,17 @@ use core::time::Duration;
 #[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 use crate::deflate::DeflateChoice;
+use crate::frame::Role;
+
+/// Memory for two read buffers, control frames and the connection itself, in bytes.
+const BUFFERS: usize = 512 << 10;
+
+/// Memory of the read buffers that the first waiting replies of a server share, in bytes. Seventeen of them may be short: until 64 KiB
+/// wait, those from 4 KiB on are shared.
+const SHARED_BUFFERS: usize = 2560 << 10;
+
+/// Memory of both contexts of permessage-deflate, in bytes.
+const CONTEXTS: usize = 512 << 10;
 
 /// The settings of one connection. Each has a default that is safe on the open internet.
 ///
@@ -15,6 +26,29 @@ use crate::deflate::DeflateChoice;
 ///
 /// let config = Config::default().ping_interval(Duration::from_secs(55)).max_message_size(1 << 20);
 /// ```
+///
+/// # Memory
+///
+/// The settings bound the heap of a connection, whatever its peer sends. [`max_memory`](Self::max_memory) computes the bound:
+///
+/// | part | bytes | with defaults |
+/// |---|---|---|
+/// | the message that arrives, while its buffer grows | 3/2 `max_message_size` | 24 MiB |
+/// | messages that were read ahead | 2 `max_read_ahead` | 2 MiB |
+/// | messages that wait to be sent | 5/2 `max_send_buffer` | 2.5 MiB |
+/// | the last of these, which may exceed the mark | `max_message_size` | 16 MiB |
+/// | read buffers, pings and pongs | 1/2 MiB | 0.5 MiB |
+/// | on a server: read buffers that replies share | 5/2 MiB | 2.5 MiB |
+/// | with compression: both contexts, and the compressed copy of a message | 1/2 MiB + 3/2 `max_message_size` | 24.5 MiB |
+///
+/// In all, the bound is 45 MiB for a client and 47.5 MiB for a server, and with compression 69.5 and 72 MiB. A connection needs as
+/// much only if the peer sends the largest messages, the program sends messages of that size back, and the peer does not read.
+///
+/// The bound does not count messages that the program holds ([`Message`](crate::Message) tells their size). It counts a driver that reads
+/// at most 64 KiB at once. It applies while the program sends no message longer than `max_message_size`.
+///
+/// A driver adds memory of its own. The drivers of this library keep up to two read buffers and two write buffers of at most 128 KiB
+/// for all connections of a thread. TLS adds at most 64 KiB of ciphertext in each direction, and the state of rustls.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) max_message_size: usize,
@@ -110,12 +144,42 @@ impl Config {
         self
     }
 
-    /// How many payload bytes of whole messages are received ahead while the user waits for something else than
-    /// receiving, such as sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
+    /// The mark in bytes over which nothing more is received ahead while the user waits for something else than receiving, such as
+    /// sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
+    ///
+    /// Each message or control frame counts its payload and about 130 bytes more. What waits keeps at most twice as much memory alive.
+    /// One message of any size may exceed the mark.
     #[must_use]
     pub fn max_read_ahead(mut self, bytes: usize) -> Self {
         self.max_read_ahead = bytes;
         self
+    }
+
+    /// Upper bound of the heap of one connection with these settings, in bytes, by the [formula](Self#memory) above.
+    ///
+    /// ```
+    /// use ws_core::{Config, Role};
+    ///
+    /// assert_eq!(Config::default().max_memory(Role::Client), 45 << 20);
+    /// let small = Config::default().max_message_size(64 << 10).max_read_ahead(64 << 10).max_send_buffer(64 << 10);
+    /// assert!(small.max_memory(Role::Client) < 1 << 20);
+    /// ```
+    #[must_use]
+    pub fn max_memory(&self, role: Role) -> usize {
+        let message = self.max_message_size;
+        let half = message.div_ceil(2);
+        let receiving = message.saturating_add(half).saturating_add(self.max_read_ahead.saturating_mul(2));
+        let waiting = self.max_send_buffer.saturating_mul(2).saturating_add(self.max_send_buffer.div_ceil(2));
+        let shared = match role {
+            Role::Client => 0,
+            Role::Server => SHARED_BUFFERS,
+        };
+        let compression = match self.deflate.get() {
+            Some(_) => CONTEXTS.saturating_add(message).saturating_add(half),
+            None => 0,
+        };
+        let parts = [receiving, waiting, message, BUFFERS, shared, compression];
+        parts.into_iter().fold(0, usize::saturating_add)
     }
 
     /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` and zero send none. The first ping is sent after a random time

@@ -74,6 +74,14 @@ pub struct Connection {
     round_trips: RoundTrips,
 }
 
+/// The fate of the next event.
+#[derive(Clone, Copy)]
+enum Fate {
+    HandedOut,
+    /// It waits in a queue, and keeps at most twice its size alive.
+    Kept,
+}
+
 impl Connection {
     /// A connection whose opening handshake was done elsewhere, such as by an HTTP server.
     ///
@@ -203,9 +211,13 @@ impl Connection {
     }
 
     /// The next event, of those that were not yet read ahead.
-    fn step(&mut self) -> Result<Option<Event>, Error> {
+    fn step(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
         if self.closing.is_receiving() {
-            if let Some(message) = self.receive.whole(&mut self.inbound) {
+            let message = match fate {
+                Fate::HandedOut => self.receive.whole(&mut self.inbound),
+                Fate::Kept => self.receive.whole_kept(&mut self.inbound),
+            };
+            if let Some(message) = message {
                 return Ok(Some(Event::Message(message)));
             }
             match self.receive.poll(self.inbound.buffer()) {

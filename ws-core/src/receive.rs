@@ -3,6 +3,7 @@
 mod gate;
 mod inflating;
 mod partial;
+mod sharing;
 mod whole;
 
 use alloc::boxed::Box;
@@ -24,6 +25,7 @@ use crate::utf8::{Text, Utf8};
 use gate::Load;
 pub(crate) use partial::Wanted;
 use partial::{Assembly, Frame, Partial};
+use sharing::LargeBuffer;
 use whole::Block;
 
 /// RFC 6455 §5.2: the opcode of a Close frame.
@@ -66,6 +68,7 @@ pub(crate) struct Receive {
     in_chunks: bool,
     /// Invariant: from where it ends on, nothing was taken.
     block: Block,
+    large: LargeBuffer,
     /// What is wrong about the next frame, if it is known already.
     violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
@@ -84,6 +87,7 @@ impl Receive {
             message: None,
             in_chunks: false,
             block: Block::default(),
+            large: LargeBuffer::default(),
             violation: None,
             inflater: None,
             counts: FrameCounts::default(),
@@ -293,9 +297,14 @@ impl Receive {
         let Some(mut message) = self.message.take() else { return Ok(None) };
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
-            Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
+            Assembly::Binary(bytes) => {
+                bytes.reserve_exact(growth(bytes.capacity(), bytes.len(), there, self.max_message_size));
+                bytes.extend_from_slice(&inbound[..there]);
+            }
             Assembly::Text(text) => {
-                text.reserve(room_for(frame.left, text.len() + there));
+                if text.room() < there {
+                    text.grow(room_for(frame.left, text.len() + there), self.max_message_size);
+                }
                 text.feed(&inbound[..there]).map_err(|at| self.invalid_text(0, at))?;
                 if ends && !text.is_complete() {
                     return Err(self.invalid_text(0, there));
@@ -312,7 +321,7 @@ impl Receive {
                 self.counts.add_payload(there);
                 frame.took(there, &mut message);
                 self.position += there as u64;
-                let chunk = Chunk::new(message.kind, inbound.split_to(there).freeze(), ends);
+                let chunk = Chunk::new(message.kind, self.split(inbound, there), ends);
                 if !ends {
                     self.message = Some(message);
                 }
@@ -436,9 +445,25 @@ impl Receive {
     }
 }
 
-/// How much room is made for what is left of a frame, so that it is not copied each time that a buffer doubles: all of it, but
-/// never more than eight times what has come, whatever its header announces.
+/// The room for the rest of a frame, of which `left` bytes have not come: all of it, but at most eight times the bytes that have come,
+/// whatever its header announces. The last growth of a large buffer begins with less than half of it, since both exist meanwhile.
 fn room_for(left: u64, come: usize) -> usize {
-    let most = come.saturating_mul(8);
-    usize::try_from(left).map_or(most, |left| left.min(most))
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    match left / come.max(1) {
+        0..8 => left,
+        8..24 => come.saturating_mul(2),
+        _ => come.saturating_mul(8),
+    }
+}
+
+/// The room that a buffer needs for `n` more bytes of a message, where `max` is the limit of its size. The buffer doubles its size; when
+/// that is more than half of the limit, it grows to the limit, since the smaller one exists meanwhile.
+pub(crate) fn growth(capacity: usize, len: usize, n: usize, max: u64) -> usize {
+    let needed = len + n;
+    if needed <= capacity {
+        return 0;
+    }
+    let max = usize::try_from(max).unwrap_or(usize::MAX).max(needed);
+    let size = needed.max(capacity.saturating_mul(2));
+    (if size > max / 2 { max } else { size }) - len
 }

@@ -9,7 +9,7 @@ use crate::error::{Violation, ViolationKind};
 use crate::message::Chunk;
 
 use super::partial::{Assembly, Frame, Partial};
-use super::{Receive, Received};
+use super::{Receive, Received, growth};
 
 /// The largest chunk of a compressed message, in bytes.
 const MAX_CHUNK: usize = 16 * 1024;
@@ -109,11 +109,15 @@ impl Partial {
             }
             // The text before the byte over the limit counts first, so that it does not matter how the bytes are cut.
             Assembly::Text(text) => {
+                text.grow(fitting, max);
                 if let Err(at) = text.feed(&output[..fitting]) {
                     return (at, Err(ViolationKind::InvalidUtf8));
                 }
             }
-            Assembly::Binary(bytes) => bytes.extend_from_slice(&output[..fitting]),
+            Assembly::Binary(bytes) => {
+                bytes.reserve_exact(growth(bytes.capacity(), bytes.len(), fitting, max));
+                bytes.extend_from_slice(&output[..fitting]);
+            }
         }
         let is_too_big = fitting < output.len();
         (fitting, if is_too_big { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) })
