@@ -188,7 +188,7 @@ impl Peer {
     }
 
     /// Whether more came; not at the end of the stream.
-    fn fill(&mut self) -> std::io::Result<bool> {
+    fn fill(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 64 * 1024];
         let n = self.stream.read(&mut chunk)?;
         self.buffer.extend_from_slice(&chunk[..n]);

@@ -7,7 +7,7 @@ use ws_core::{Closed, Config, Connection, Event, Initiator, Instant, Machine, Ro
 
 use crate::support::*;
 
-const MINUTE: u64 = 60;
+pub(crate) const MINUTE: u64 = 60;
 pub(crate) const DAY: u64 = 24 * 3600;
 pub(crate) const MIB: usize = 1 << 20;
 const LEAST: usize = Config::LEAST_PROGRESS;

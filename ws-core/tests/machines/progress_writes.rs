@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::{Config, Connection, Event, Initiator, Instant, Machine, Role, Timeout};
 
-use crate::progress::{DAY, MIB, before, drive, messages, without_pings};
+use crate::progress::{DAY, MIB, MINUTE, before, drive, messages, without_pings};
 use crate::support::*;
 
 /// The transport of a hostile peer takes `n` bytes every `step` seconds. Returns the time of the end.
