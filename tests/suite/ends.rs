@@ -76,7 +76,8 @@ pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::
 
 /// No pings, so that what is on the wire is what the scenario puts there; and no deadline that a busy machine could miss.
 pub fn quiet() -> Config {
-    Config::default().ping_interval(None).pong_timeout(FAR).write_timeout(FAR).close_timeout(FAR)
+    let config = Config::default().ping_interval(None).pong_timeout(FAR).close_timeout(FAR);
+    config.write_timeout(FAR).message_timeout(FAR)
 }
 
 /// The error and the end that must come next, and nothing after.

@@ -1,15 +1,16 @@
 //! Pings and the deadlines of an open connection.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_core::{Error, Event, MessageRef, Timeout};
+use ws_core::{Error, Event, Initiator, MessageRef, Timeout};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, failure, quiet, server};
 use crate::watch::takes;
-use crate::wire::{CONTINUATION, FIN, PING, PONG, TEXT};
+use crate::wire::{BINARY, CONTINUATION, FIN, PING, PONG, TEXT};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -114,6 +115,75 @@ pub fn a_peer_that_takes_nothing_costs_write_timeout<A: Adapter>() {
     assert_eq!((closed.code, closed.clean), (1006, false));
     assert!(closed.unsent >= 1, "{closed}");
     drop(peer);
+}
+
+/// It reads all the time, but less than 60 KiB in a window.
+pub fn a_peer_that_takes_too_little_costs_write_timeout<A: Adapter>() {
+    let timeout = millis(600);
+    let (mut socket, mut peer) = client::<A>(quiet().write_timeout(timeout));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                if peer.try_skip(100).is_err() {
+                    break;
+                }
+                thread::sleep(millis(20));
+            }
+        });
+        takes(timeout, || while socket.send(vec![0; 1 << 20]).is_ok() {});
+        let (error, closed) = failure(&mut socket);
+        assert!(matches!(error, Error::Timeout(Timeout::Write(seen)) if seen == timeout), "{error}");
+        assert_eq!((closed.code, closed.clean), (1006, false));
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The peer lives, and sends a byte of its message now and then.
+pub fn a_message_that_trickles_in_is_ended_with_1008<A: Adapter>() {
+    for first in [FIN | TEXT, FIN | BINARY, TEXT] {
+        let timeout = millis(400);
+        let (mut socket, mut peer) = server::<A>(quiet().message_timeout(timeout));
+        let is_over = AtomicBool::new(false);
+        let message = peer.encode(first, vec![b'x'; 200_000]);
+        let mut writer = peer.another();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                writer.send(&message[..100_000]);
+                for byte in message[100_000..].chunks(1) {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    writer.send(byte);
+                    thread::sleep(millis(20));
+                }
+            });
+            scope.spawn(|| {
+                assert_eq!(peer.receive_close().0, 1008);
+                is_over.store(true, Ordering::Relaxed);
+                peer.end();
+            });
+            let (error, closed) = takes(timeout, || failure(&mut socket));
+            assert!(matches!(error, Error::Timeout(Timeout::Message(seen)) if seen == timeout), "{error}");
+            assert_eq!((closed.code, closed.initiator), (1008, Initiator::Local));
+        });
+    }
+}
+
+/// It takes many windows, each of which brings enough.
+pub fn a_message_that_makes_progress_is_received<A: Adapter>() {
+    let (mut socket, mut peer) = server::<A>(quiet().message_timeout(millis(1500)));
+    let text = "x".repeat(600_000);
+    let message = peer.encode(FIN | TEXT, &text);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for part in message.chunks(15_000) {
+                peer.send(part);
+                thread::sleep(millis(100));
+            }
+        });
+        assert_eq!(socket.recv().unwrap(), Some(text.into()));
+    });
 }
 
 pub fn a_peer_that_takes_little_at_a_time_is_alive<A: Adapter>() {

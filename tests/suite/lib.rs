@@ -114,7 +114,10 @@ macro_rules! scenarios {
                 trickling_bytes_answer_pings
                 a_busy_application_does_not_kill_a_healthy_peer
                 a_peer_that_takes_nothing_costs_write_timeout
+                a_peer_that_takes_too_little_costs_write_timeout
                 a_peer_that_takes_little_at_a_time_is_alive
+                a_message_that_trickles_in_is_ended_with_1008
+                a_message_that_makes_progress_is_received
                 a_pong_is_not_late_while_the_peer_takes_no_answers
                 a_ping_is_answered_with_its_payload
                 a_pong_brings_the_round_trip_time

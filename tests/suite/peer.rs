@@ -1,6 +1,6 @@
 //! The other end of a scenario: a plain TCP socket that is told byte by byte what to do.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -201,7 +201,7 @@ impl Peer {
     }
 
     /// Whether more came; not at the end of the stream.
-    fn fill(&mut self) -> std::io::Result<bool> {
+    fn fill(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 64 * 1024];
         let n = self.stream.read(&mut chunk)?;
         self.buffer.extend_from_slice(&chunk[..n]);
@@ -306,8 +306,12 @@ impl Peer {
 
     /// Reads at most `n` bytes and forgets them.
     pub fn skip(&mut self, n: usize) -> usize {
-        let mut bytes = vec![0; n];
-        self.stream.read(&mut bytes).unwrap()
+        self.try_skip(n).unwrap()
+    }
+
+    /// The same, with the error of a connection that was reset.
+    pub fn try_skip(&mut self, n: usize) -> io::Result<usize> {
+        self.stream.read(&mut vec![0; n])
     }
 
     /// Answers the closing handshake that the other end has begun, whatever comes before, to the end of the stream. Gives

@@ -231,8 +231,8 @@ impl Config {
     /// - All fragments of a message count, and the control frames between them do not.
     /// - The bytes of a compressed payload count as they come, not inflated.
     /// - A window stands still while reading [is paused](crate::Connection::pause), for example because the read-ahead is full.
-    /// - A window begins anew if the driver comes to its end late by more than an eighth of its length, because nobody has driven
-    ///   the connection then.
+    /// - A window begins anew if the driver comes to its end late by more than a second and an eighth of its length, because nobody has
+    ///   driven the connection then.
     /// - Messages that are received [in chunks](crate::Connection::receive_chunks) have [`chunk_timeout`](Self::chunk_timeout)
     ///   instead.
     ///

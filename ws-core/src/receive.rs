@@ -1,6 +1,7 @@
 //! Messages from frames.
 
 mod gate;
+mod incomplete;
 mod inflating;
 mod partial;
 mod sharing;
@@ -23,7 +24,6 @@ use crate::message::{Chunk, Message, MessageKind};
 use crate::stats::FrameCounts;
 use crate::utf8::{Text, Utf8};
 use gate::Load;
-pub(crate) use partial::Wanted;
 use partial::{Assembly, Frame, Partial};
 use sharing::LargeBuffer;
 use whole::Block;
@@ -148,45 +148,6 @@ impl Receive {
             self.waits_in_place(inbound.buffer())
         };
         rests && self.block.is_empty()
-    }
-
-    /// Whether bytes of an incomplete message or frame are here.
-    pub(crate) fn is_incomplete(&self, inbound: &Inbound) -> bool {
-        self.message.is_some() || inbound.len() > 0
-    }
-
-    /// The number of bytes that the incomplete message still wants, if it is under assembly.
-    pub(crate) fn wanted(&mut self) -> Option<&mut Wanted> {
-        self.message.as_mut().map(|message| &mut message.wanted)
-    }
-
-    /// Whether the incomplete message is handed out as it comes.
-    pub(crate) fn is_handed_out(&self) -> bool {
-        match &self.message {
-            Some(message) => matches!(message.data, Assembly::Chunks { .. }),
-            None => self.in_chunks,
-        }
-    }
-
-    /// The position in the stream of the first byte in the buffer.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Gives up the incomplete message, and its memory.
-    pub(crate) fn give_up_message(&mut self) {
-        (self.message, self.frame) = (None, None);
-    }
-
-    /// The next call of [`poll`](Self::poll) reports this, unless another violation is known.
-    pub(crate) fn violate(&mut self, kind: ViolationKind) {
-        let violation = self.violation(kind);
-        self.violation.get_or_insert_with(|| Box::new(violation));
-    }
-
-    /// Number of frames so far.
-    pub(crate) fn frames(&self) -> u64 {
-        self.counts.frames()
     }
 
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {

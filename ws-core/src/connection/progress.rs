@@ -1,5 +1,7 @@
 //! The progress that the peer has to make: [windows](crate::windows) of writes and of messages, and the rate of messages.
 
+use core::time::Duration;
+
 use crate::close::CloseCode;
 use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, ViolationKind};
@@ -130,7 +132,8 @@ impl Connection {
 
     /// Whether the driver comes so late that it has not driven the connection all the time.
     fn is_late(&self, slot: Deadline, timeout: Span, now: Instant) -> bool {
-        self.deadlines.get(slot).is_some_and(|at| now - at > timeout.duration() / 8)
+        let longest = (timeout.duration() / 8).max(Duration::from_secs(1));
+        self.deadlines.get(slot).is_some_and(|at| now - at > longest)
     }
 
     /// The peer has been too slow with a message. It is told so, as of a violation.

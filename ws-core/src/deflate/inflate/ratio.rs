@@ -19,7 +19,7 @@ impl Ratio {
     /// Bytes of the payload that are counted at a time.
     const UNIT: u64 = 1024;
 
-    /// A message may have this many bytes, whatever its ratio.
+    /// Size of a message up to which its ratio does not count, in bytes.
     const FREE: u64 = 64 * 1024;
 
     pub(super) fn new(max: NonZero<u32>) -> Self {
@@ -31,7 +31,7 @@ impl Ratio {
         self.is_exceeded.then_some(self.max)
     }
 
-    /// How many of the next `len` bytes of the payload may go to the inflater. `is_drained` says that it has given all that it can.
+    /// Number of the next `len` bytes of the payload that may go to the inflater. `is_drained` says that it has given all that it can.
     pub(super) fn feed(&self, len: usize, is_drained: bool) -> usize {
         let within = self.used % Self::UNIT;
         if within == 0 && !is_drained { 0 } else { len.min((Self::UNIT - within) as usize) }
