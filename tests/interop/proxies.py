@@ -203,6 +203,18 @@ class Proxies:
         await self.start("nginx", command, [port], folder / "log")
         return port
 
+    async def haproxy(self, server: int, mode: str, options: str, lines: list[str]) -> int:
+        """A reverse proxy in front of a server: with options of the server, and with settings of its front."""
+        port, folder = free_port(), self.place("haproxy")
+        configuration = write(folder / "configuration", [
+            "global", "maxconn 64",
+            "defaults", f"mode {mode}", "timeout connect 5s", "timeout client 60s", "timeout server 60s",
+            "frontend front", f"bind 127.0.0.1:{port}", "default_backend back", *lines,
+            "backend back", f"server one 127.0.0.1:{server} {options}",
+        ])
+        await self.start("haproxy", [self.program("haproxy"), "-db", "-f", configuration], [port], None)
+        return port
+
     async def start(self, name: str, command: list[str], ports: list[int], log: Path | None) -> Proxy:
         proxy = Proxy(name, command, self.environment, ports, log)
         await proxy.start()

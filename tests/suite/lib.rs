@@ -182,6 +182,8 @@ macro_rules! scenarios {
                 a_client_at_its_limit_gets_503_and_stands_in_nobodys_way
                 over_tls_a_client_at_its_limit_is_disconnected
                 the_hook_tells_which_client_an_address_belongs_to
+                behind_a_trusted_proxy_the_client_counts_and_not_the_proxy
+                a_request_tells_the_address_of_its_client
                 a_handshake_counts_for_its_client_until_it_is_over
                 a_decision_has_a_time_of_its_own
                 a_client_that_does_not_take_the_answer_costs_open_timeout

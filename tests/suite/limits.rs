@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ws_common::{AcceptError, AcceptOptions, OpenPhase};
+use ws_common::{AcceptError, AcceptOptions, OpenPhase, TrustedProxy};
 use ws_core::Accept;
 
 use crate::adapter::{Adapter, Listener};
@@ -113,6 +113,50 @@ pub fn the_hook_tells_which_client_an_address_belongs_to<A: Adapter>() {
         assert!(is_open(&mut third));
         accepting.join().unwrap().unwrap();
     });
+}
+
+pub fn behind_a_trusted_proxy_the_client_counts_and_not_the_proxy<A: Adapter>() {
+    let line = |client: &str| format!("PROXY TCP4 192.0.2.{client} 192.0.2.9 1000 443\r\n{}", request(""));
+    let field = |client: &str| request(&format!("Forwarded: for=192.0.2.{client}\r\n"));
+    for proxy in [TrustedProxy::ProxyProtocol, TrustedProxy::Forwarded] {
+        let head = |client: &str| if proxy == TrustedProxy::Forwarded { field(client) } else { line(client) };
+        let options = AcceptOptions::default().trusted_proxy(proxy).max_connections_per_client(2);
+        let listener = A::listen(options);
+        let ask = |client: &str| {
+            let mut peer = Peer::connect_from(HERE, listener.address());
+            peer.send(head(client));
+            let accepted = listener.accept();
+            let head = peer.read_head();
+            assert_eq!(accepted.is_ok(), head.starts_with("HTTP/1.1 101 "), "{head}");
+            (accepted, head)
+        };
+        let mut open = Vec::new();
+        for client in ["1", "1", "2"] {
+            let (socket, request) = ask(client).0.unwrap();
+            assert_eq!(
+                request.client_addr().unwrap().ip(),
+                IpAddr::from([192, 0, 2, client.parse().unwrap()])
+            );
+            open.push(socket);
+        }
+        let (accepted, answer) = ask("1");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        let error = accepted.err().unwrap();
+        let one = IpAddr::from([192, 0, 2, 1]);
+        assert!(matches!(error, AcceptError::ClientLimit(client) if client == one), "{error}");
+        assert!(ask("2").0.is_ok());
+        drop(open.remove(0));
+        assert!(ask("1").0.is_ok());
+    }
+}
+
+pub fn a_request_tells_the_address_of_its_client<A: Adapter>() {
+    let listener = A::listen(AcceptOptions::default());
+    let mut peer = Peer::connect_from(HERE, listener.address());
+    peer.send(request("X-Forwarded-For: 192.0.2.1\r\n"));
+    let (_socket, request) = listener.accept().unwrap();
+    assert_eq!(request.client_addr(), Some(peer.local_address()));
+    assert!(is_open(&mut peer));
 }
 
 pub fn a_handshake_counts_for_its_client_until_it_is_over<A: Adapter>() {

@@ -151,6 +151,10 @@ impl Peer {
         Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), ..*self }
     }
 
+    pub fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
+    }
+
     pub fn remote_address(&self) -> SocketAddr {
         self.stream.peer_addr().unwrap()
     }

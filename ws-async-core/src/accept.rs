@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,12 +30,14 @@ pub struct Incoming<R: Runtime, T = <R as Runtime>::TcpStream> {
     transport: T,
     options: AcceptOptions,
     pub(crate) listener: Option<(Arc<Signal>, Guard)>,
+    /// The other end of the transport, if a listener accepted it.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     /// A client on a transport that is open already.
     pub fn new(transport: T, options: AcceptOptions) -> Self {
-        Self { runtime: PhantomData, transport, options, listener: None }
+        Self { runtime: PhantomData, transport, options, listener: None, address: None }
     }
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
@@ -70,7 +73,11 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
         let clock = RuntimeClock::<R>::start();
         let random = random().map_err(AcceptError::Io)?;
-        let mut driver = Driver::new(ServerUpgrade::new(&self.options, random, Instant::EPOCH)?, clock);
+        let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+        if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {
+            machine = machine.of_listener(address, guard.admission());
+        }
+        let mut driver = Driver::new(machine, clock);
         let io = &mut self.transport;
         let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
         let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {

@@ -145,6 +145,7 @@ impl<R: Runtime> Listener<R> {
         }
         let mut incoming = Incoming::new(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
+        incoming.address = Some(address);
         Ok(Some(incoming))
     }
 

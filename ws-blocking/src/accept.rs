@@ -1,6 +1,6 @@
 //! From a transport to an open connection, on the server's side.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow::{Break, Continue};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -26,12 +26,14 @@ pub struct Incoming<S: Transport = TcpStream> {
     transport: S,
     options: AcceptOptions,
     pub(crate) listener: Option<(Arc<Signal>, Guard)>,
+    /// The other end of the transport, if a listener accepted it.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl<S: Transport> Incoming<S> {
     /// A client on a transport that is open already.
     pub fn new(transport: S, options: AcceptOptions) -> Self {
-        Self { transport, options, listener: None }
+        Self { transport, options, listener: None, address: None }
     }
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
@@ -59,7 +61,10 @@ impl<S: Transport> Incoming<S> {
         let start = clock::now();
         let longest_read = self.options.connection_config().shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
-        let machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+        let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+        if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {
+            machine = machine.of_listener(address, guard.admission());
+        }
         let driver = Driver::new(self.transport, machine, start, Duration::MAX);
         let signal = self.listener.as_ref().map(|(signal, _)| signal.clone());
         let is_stopping = || signal.as_ref().is_some_and(|signal| signal.wish().is_some());

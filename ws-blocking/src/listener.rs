@@ -125,6 +125,7 @@ impl Listener {
         }
         let mut incoming = Incoming::new(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
+        incoming.address = Some(address);
         Ok(Some(incoming))
     }
 

@@ -6,7 +6,7 @@ mod tests;
 mod tls;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -18,6 +18,7 @@ use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
 use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
+use crate::trusted_proxy::TrustedProxyError;
 pub use client::ClientError;
 use tls::of_transport;
 
@@ -287,6 +288,12 @@ pub enum AcceptError {
     Handshake(HandshakeError),
     /// The client did not come so far in `open_timeout`, or did not take the answer.
     Timeout(OpenPhase),
+    /// The connection does not come from the proxy that
+    /// [`trusted_proxy`](crate::AcceptOptions::trusted_proxy) announces. The client was answered with 400, unless it awaits TLS.
+    TrustedProxy(TrustedProxyError),
+    /// The client behind a trusted proxy, which has this address, is at
+    /// [`max_connections_per_client`](crate::AcceptOptions::max_connections_per_client). It was answered with 503, unless it awaits TLS.
+    ClientLimit(IpAddr),
     /// The program took longer for its decision than this `decide_timeout`. The client was answered with 503.
     DecideTimeout(Duration),
     /// The server refused the request with this status.
@@ -306,6 +313,8 @@ impl fmt::Display for AcceptError {
             }
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
+            Self::TrustedProxy(error) => error.fmt(f),
+            Self::ClientLimit(client) => write!(f, "the client {client} is at max_connections_per_client"),
             Self::DecideTimeout(limit) => {
                 write!(f, "the program took longer for its decision than decide_timeout ({limit:?})")
             }
@@ -322,7 +331,9 @@ impl std::error::Error for AcceptError {
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
-            Self::Timeout(_) | Self::DecideTimeout(_) | Self::Rejected(_) | Self::Shutdown => None,
+            Self::TrustedProxy(error) => Some(error),
+            Self::Timeout(_) | Self::ClientLimit(_) | Self::DecideTimeout(_) => None,
+            Self::Rejected(_) | Self::Shutdown => None,
         }
     }
 }

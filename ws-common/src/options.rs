@@ -17,6 +17,7 @@ use crate::target::Target;
 use crate::tls::{self, TlsConnector};
 
 pub use accept::AcceptOptions;
+pub(crate) use accept::ClientKey;
 use named::NamedConfig;
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.

@@ -104,7 +104,8 @@ pub use ws_async_core::{
     MessageReader, MessageRef, MessageWriter, OpenPhase, PingError, Proxy, ProxyError, ProxyStep,
     ProxyUrlError, Reconnect, Reject, Rejected, Request, RequestError, Responder, Response, ResponseError,
     RetryDecision, Role, SendError, Socks5Reply, Stats, StreamError, Target, TargetError, Timeout,
-    TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Traffic, TransportError, Violation, ViolationKind,
+    TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Traffic, TransportError, TrustedProxy,
+    TrustedProxyError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

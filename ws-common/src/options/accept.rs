@@ -9,9 +9,10 @@ use ws_core::redacted::Subprotocols;
 use ws_core::{Config, InvalidHeader, Origins};
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
-use crate::system::shutdown::{Guard, Limits};
+use crate::system::shutdown::{Admission, Guard, Limits};
 use crate::system::socket::SocketOptions;
 use crate::tls::TlsAcceptor;
+use crate::trusted_proxy::TrustedProxy;
 
 /// How a server accepts.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub struct AcceptOptions {
     socket: SocketOptions,
     limits: Limits,
     client_key: ClientKey,
+    trusted_proxy: Option<TrustedProxy>,
 }
 
 /// Default of [`AcceptOptions::max_handshakes`].
@@ -37,7 +39,14 @@ const DECIDE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The hook of [`AcceptOptions::client_key`].
 #[derive(Clone)]
-struct ClientKey(Arc<dyn Fn(IpAddr) -> Option<IpAddr> + Send + Sync>);
+pub(crate) struct ClientKey(Arc<dyn Fn(IpAddr) -> Option<IpAddr> + Send + Sync>);
+
+impl ClientKey {
+    /// Counts a client. `false` if it is at its limit.
+    pub(crate) fn admit(&self, admission: &Admission, client: IpAddr) -> bool {
+        (self.0)(client).is_none_or(|key| admission.admit(key))
+    }
+}
 
 impl fmt::Debug for ClientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,6 +75,7 @@ impl Default for AcceptOptions {
             socket: SocketOptions::server(),
             limits: Limits { handshakes: MAX_HANDSHAKES, ..Limits::default() },
             client_key: ClientKey(Arc::new(|ip| Some(network_of(ip)))),
+            trusted_proxy: None,
         }
     }
 }
@@ -197,7 +207,7 @@ impl AcceptOptions {
 
     /// Sets the hook that tells which client an address belongs to, for
     /// [`max_connections_per_client`](Self::max_connections_per_client). Connections of addresses with the same key count together, for
-    /// example of one network; those of `None` do not count. The hook runs for each connection, without a lock. Default: an IPv4
+    /// example of one network. An address without a key does not count. The hook runs for each connection, without a lock. Default: an IPv4
     /// address, or the first 64 bits of an IPv6 address.
     #[must_use]
     pub fn client_key(mut self, key: impl Fn(IpAddr) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
@@ -205,12 +215,37 @@ impl AcceptOptions {
         self
     }
 
-    /// Counts a member of a listener by its client. `false` if the client is at its limit.
+    /// Takes the address of each client from a proxy in front of the server, for [`Request::client_addr`](ws_core::Request::client_addr)
+    /// and for [`max_connections_per_client`](Self::max_connections_per_client). Default: none.
+    ///
+    /// Only for a server that no client can reach except through that proxy. A connection that does not come from such a proxy is
+    /// refused with 400, without TLS also if it lacks the header of the PROXY protocol: [`AcceptError::TrustedProxy`]. A client at its
+    /// limit gets 503, or is disconnected before TLS: [`AcceptError::ClientLimit`].
+    ///
+    /// [`AcceptError::TrustedProxy`]: crate::AcceptError::TrustedProxy
+    /// [`AcceptError::ClientLimit`]: crate::AcceptError::ClientLimit
+    #[must_use]
+    pub fn trusted_proxy(mut self, proxy: impl Into<Option<TrustedProxy>>) -> Self {
+        self.trusted_proxy = proxy.into();
+        self
+    }
+
+    /// Counts a member of a listener by the address of its transport. `false` if the client is at its limit. Behind a trusted proxy,
+    /// [`ServerUpgrade`](crate::ServerUpgrade) counts it later, when it knows the client.
     pub fn admit(&self, guard: &Guard, address: SocketAddr) -> bool {
-        if self.limits.per_client == usize::MAX {
-            return true;
-        }
-        (self.client_key.0)(address.ip()).is_none_or(|key| guard.admission().admit(key))
+        self.trusted_proxy.is_some()
+            || self.limits.per_client == usize::MAX
+            || self.client_key.admit(&guard.admission(), address.ip())
+    }
+
+    /// The form in which a trusted proxy tells the address of a client.
+    pub(crate) fn proxy_in_front(&self) -> Option<TrustedProxy> {
+        self.trusted_proxy
+    }
+
+    /// The hook of [`client_key`](Self::client_key).
+    pub(crate) fn key(&self) -> &ClientKey {
+        &self.client_key
     }
 
     /// The answer to a client over its limit, before TLS and before its request.

@@ -69,6 +69,10 @@ impl TlsError {
         match self.0 {}
     }
 
+    pub(crate) fn is_proxy_header(&self) -> bool {
+        match self.0 {}
+    }
+
     pub(crate) fn is_end(&self) -> bool {
         match self.0 {}
     }

@@ -10,6 +10,7 @@ mod proxied;
 mod proxy;
 mod secrets;
 mod support;
+mod trusted;
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls {
@@ -23,5 +24,6 @@ mod tls {
     mod server;
     mod session;
     mod trust;
+    mod trusted;
     pub(crate) mod ways;
 }

@@ -26,6 +26,13 @@ use crate::time::Instant;
 /// RFC 8446 §5.1: the first byte of TLS is 22.
 const BINARY: &str = "it is no text: does the client speak TLS, as for wss?";
 
+/// The PROXY protocol (haproxy.org, proxy-protocol.txt): the beginning of version 1, and a head that is over before it has begun, as the
+/// first four bytes of version 2 are.
+const PROXY: &[u8] = b"PROXY ";
+const EMPTY: &[u8] = b"\r\n\r\n";
+const PROXIED: &str =
+    "it begins as a header of the PROXY protocol, which the server reads if `trusted_proxy` is set";
+
 /// A server that waits for a client's request, as a [`Machine`]. Its one event is the [`Request`]; then
 /// [`accept`](Self::accept) makes a [`Connection`] of it, or [`reject`](Self::reject) answers otherwise.
 ///
@@ -190,6 +197,10 @@ impl ServerHandshake {
         let found = match end.find(&self.inbound) {
             _ if self.is_binary() => {
                 Err(bad_head(400, HandshakeError::Request(RequestError::Malformed(BINARY))))
+            }
+            _ if self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY) => {
+                let error = RequestError::Malformed(PROXIED);
+                Err((refusal(&error), HandshakeError::Request(error)))
             }
             Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
                 BadHead::TooManyHeaders => bad_head(431, HandshakeError::TooManyHeaders),

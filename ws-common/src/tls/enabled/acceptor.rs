@@ -21,8 +21,8 @@ const SESSIONS: usize = 256;
 /// A server's TLS, made once and used for every connection. It takes TLS 1.3 and 1.2, and of clients that use ALPN those that
 /// offer `http/1.1`.
 ///
-/// A clone is the same acceptor: [`replace`](Self::replace) changes the certificate for the connections of all of them, those of
-/// a running listener included.
+/// A clone is the same acceptor. So [`replace`](Self::replace) changes the certificate of a running listener, too, whose options hold a
+/// clone.
 ///
 /// One of a [`rustls::ServerConfig`] uses that as it is.
 #[derive(Clone)]

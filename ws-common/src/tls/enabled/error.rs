@@ -221,6 +221,12 @@ impl TlsError {
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
+    /// Whether the peer has sent a header of the PROXY protocol, as far as that can be seen. Version 2 begins with an empty line.
+    pub(crate) fn is_proxy_header(&self) -> bool {
+        const PROXY: &[u8] = b"PROXY ";
+        matches!(self, Self::NotTls(start) if start.starts_with(PROXY) || PROXY.starts_with(start))
+    }
+
     /// Hands a failure of the transport to `judge`. Returns every other failure, and a failure that `judge` hands back.
     pub(crate) fn try_transport<T>(
         self,

@@ -56,8 +56,8 @@ impl TlsOptions {
         Ok(self)
     }
 
-    /// Refuses servers whose certificates are in these certificate revocation lists (RFC 5280 §5), one or more in PEM or one in DER. Those
-    /// of further calls are added. They need [`ca`](Self::ca) or `webpki_roots`; without them, [`build`](Self::build) fails.
+    /// Refuses servers whose certificates are in these certificate revocation lists (RFC 5280 §5), one or more in PEM or one in DER. Further
+    /// calls add lists. They need [`ca`](Self::ca) or `webpki_roots`; without them, [`build`](Self::build) fails.
     ///
     /// Every authority in the chain of a server needs a list, except for the root's own certificate; without one its servers are refused.
     /// A list counts after its `nextUpdate`, too. A connector keeps its lists: a client gets new ones with a new connector.
