@@ -37,6 +37,7 @@ pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},
     session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };

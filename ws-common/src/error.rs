@@ -12,6 +12,7 @@ use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, Transport
 use crate::phase::write_failures;
 pub use crate::phase::{ConnectTimeout, OpenPhase};
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
+use crate::redirect::RedirectRefused;
 use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
 pub use client::ClientError;
@@ -56,6 +57,9 @@ pub enum ConnectError {
         /// Why.
         source: HandshakeError,
     },
+    /// A redirect was not followed: the hook [`on_redirect`](crate::ConnectOptions::on_redirect) refused it, or it leads from a public
+    /// address to a private one.
+    Redirect(Box<RedirectRefused>),
     /// It took longer than `open_timeout`.
     Timeout(OpenPhase),
     /// `open_timeout` passed while addresses were tried.
@@ -73,7 +77,7 @@ impl ConnectError {
             Self::Connect(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => OpenPhase::Tls,
-            Self::Handshake { .. } => OpenPhase::Handshake,
+            Self::Handshake { .. } | Self::Redirect(_) => OpenPhase::Handshake,
             Self::Timeout(phase) => *phase,
             Self::ConnectTimeout(_) => OpenPhase::Connect,
         }
@@ -88,7 +92,7 @@ impl ConnectError {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true
             }
-            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
             Self::Handshake { source: HandshakeError::Timeout, .. } => true,
             Self::Tls(error) => error.is_refusal_of_certificate(),
             Self::Proxy { source, .. } => source.is_ours(),
@@ -135,6 +139,7 @@ impl fmt::Display for ConnectError {
                 }
                 write_handshake(f, source)
             }
+            Self::Redirect(refused) => refused.fmt(f),
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open in time; it got as far as: {phase}")
             }
@@ -183,7 +188,7 @@ impl std::error::Error for ConnectError {
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake { source, .. } => std::error::Error::source(source),
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
-            Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
+            Self::Request(_) | Self::TlsUnsupported | Self::Redirect(_) | Self::Timeout(_) => None,
         }
     }
 }
@@ -191,6 +196,12 @@ impl std::error::Error for ConnectError {
 impl From<TargetError> for ConnectError {
     fn from(error: TargetError) -> Self {
         Self::Url(error)
+    }
+}
+
+impl From<RedirectRefused> for ConnectError {
+    fn from(refused: RedirectRefused) -> Self {
+        Self::Redirect(Box::new(refused))
     }
 }
 
@@ -335,6 +346,7 @@ impl ConnectError {
             Self::Handshake { source, .. } => traced(source),
             Self::Tls(error) if error.is_not_tls() => NOT_TLS,
             Self::Proxy { source, .. } => source.traced().unwrap_or(self),
+            Self::Redirect(_) => &"the redirect is refused",
             error => error,
         }
     }

@@ -12,6 +12,7 @@ use super::options::Prepare;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
+use crate::redirect::Redirect;
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.
@@ -26,6 +27,7 @@ pub struct Question {
 enum Asked {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
+    Redirect(Box<Redirect>),
 }
 
 /// The answer of a hook, for [`Session::answer`](super::Session::answer).
@@ -37,6 +39,7 @@ pub struct Answer {
 pub(super) enum Said {
     Prepared(Box<ConnectOptions>),
     Decided(Option<RetryDecision>),
+    Redirected(Result<Box<ConnectOptions>, ConnectError>),
 }
 
 impl Question {
@@ -48,6 +51,10 @@ impl Question {
         Self { id, asked: Asked::Decide { hook, ended } }
     }
 
+    pub(super) fn redirect(id: u64, redirect: Redirect) -> Self {
+        Self { id, asked: Asked::Redirect(Box::new(redirect)) }
+    }
+
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
     pub fn ask(self) -> Answer {
         let Self { id, asked } = self;
@@ -56,6 +63,7 @@ impl Question {
         let said = catch_unwind(AssertUnwindSafe(move || match asked {
             Asked::Prepare { hook, attempt, options } => Said::Prepared(Box::new(hook(attempt, *options))),
             Asked::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+            Asked::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
         }));
         Answer { id, said }
     }
@@ -66,6 +74,7 @@ impl fmt::Debug for Question {
         f.write_str(match self.asked {
             Asked::Prepare { .. } => "Question(prepare)",
             Asked::Decide { .. } => "Question(decide)",
+            Asked::Redirect(_) => "Question(on_redirect)",
         })
     }
 }
@@ -75,6 +84,7 @@ impl fmt::Debug for Answer {
         f.write_str(match self.said {
             Ok(Said::Prepared(_)) => "Answer(prepare)",
             Ok(Said::Decided(_)) => "Answer(decide)",
+            Ok(Said::Redirected(_)) => "Answer(on_redirect)",
             Err(_) => "Answer(panic)",
         })
     }

@@ -9,6 +9,7 @@ mod life;
 mod proxied;
 mod proxy;
 mod secrets;
+mod steps;
 mod support;
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
