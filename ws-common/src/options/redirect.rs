@@ -14,8 +14,9 @@ use crate::tls;
 
 /// Redirects.
 impl ConnectOptions {
-    /// How many redirects in a row are followed (301, 302, 303, 307, 308), within the one `open_timeout`. Default: none; a redirect is
-    /// then an error like any other status. None leads from `wss` to `ws`. A connection over a transport of the user follows none.
+    /// Largest number of redirects in a row that a client follows (301, 302, 303, 307, 308), within the one `open_timeout`. Default: 0; a
+    /// redirect is then an error like any other status. No redirect leads from `wss` to `ws`. A connection over a transport of the user
+    /// follows none.
     ///
     /// To another origin (scheme, host and port), only the header fields `User-Agent` and `Origin` go along. Other header fields,
     /// subprotocols, the addresses and the TLS name that were set, the client's certificate and the permission to accept any certificate

@@ -19,6 +19,7 @@ mod tls {
     pub(crate) mod authority;
     mod mistaken;
     mod order;
+    mod routes;
     mod secrets;
     mod secured;
     mod server;
