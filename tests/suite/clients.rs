@@ -15,6 +15,7 @@ pub mod cuts;
 pub mod ending;
 pub mod faults;
 pub mod outbox;
+pub mod redirects;
 pub mod remains;
 pub mod resets;
 pub mod secure;
@@ -95,6 +96,9 @@ macro_rules! client_scenarios {
                 a_server_is_reached_past_an_address_that_does_not_answer
                 a_server_on_ipv6
                 what_cannot_be_a_server_is_refused_when_it_is_built
+            }
+            redirects {
+                a_redirect_is_followed_as_the_hook_decides_which_may_use_the_client
             }
             remains {
                 a_hundred_reconnects_leave_nothing_behind

@@ -55,6 +55,7 @@ macro_rules! scenarios {
                 the_request_and_the_response_come_as_they_were_sent
                 every_connection_has_a_key_of_its_own
                 bytes_behind_the_response_belong_to_the_connection
+                redirects_are_followed_as_the_hook_decides
                 a_refusal_hands_over_status_headers_and_body
                 a_response_that_is_no_handshake_says_what_is_wrong
                 a_silent_server_costs_open_timeout

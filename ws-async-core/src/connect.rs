@@ -25,6 +25,8 @@ impl<R: Runtime> WebSocket<R> {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
     /// connection and the server's response.
     ///
+    /// Redirects are errors, unless [`ConnectOptions::max_redirects`] allows some.
+    ///
     /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
     /// which cannot be called off.
     pub fn connect<O>(options: O) -> impl Future<Output = Result<(Self, Response), ConnectError>>
@@ -57,8 +59,16 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
 
 async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
     let clock = RuntimeClock::start();
-    let connected = connect_transport::<R>(options, clock).await?;
-    open(connected.transport, options, &connected.route, clock).await
+    let mut redirected = None;
+    loop {
+        // All steps of a redirect share the time to open, because they share the clock.
+        let options = redirected.as_ref().unwrap_or(options);
+        let Connected { transport, peer, route } = connect_transport::<R>(options, clock).await?;
+        match open(transport, options, &route, clock).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => redirected = Some(options.follow(error, &route, peer)?),
+        }
+    }
 }
 
 /// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.

@@ -38,6 +38,7 @@ pub use ws_common::{
     TrustedProxy, TrustedProxyError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},
     session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };

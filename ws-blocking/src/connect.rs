@@ -28,6 +28,8 @@ impl WebSocket {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
     /// connection and the server's response.
     ///
+    /// Redirects are errors, unless [`ConnectOptions::max_redirects`] allows some.
+    ///
     /// It ends within `open_timeout`. A look-up of the name by the system cannot be called off, and has a thread of its own;
     /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
     pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
@@ -54,8 +56,16 @@ impl<S: Transport> WebSocket<S> {
 
 fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = clock::now();
-    let connected = connect_transport(options, start)?;
-    open(connected.transport, options, &connected.route, start)
+    let mut redirected = None;
+    loop {
+        // All steps of a redirect share the time to open, because they share the clock.
+        let options = redirected.as_ref().unwrap_or(options);
+        let Connected { transport, peer, route } = connect_transport(options, start)?;
+        match open(transport, options, &route, start) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => redirected = Some(options.follow(error, &route, peer)?),
+        }
+    }
 }
 
 /// Resolves and dials, each name in a thread of its own, and each address that is not the only one. The time to open counts

@@ -72,7 +72,7 @@ impl ClientUpgrade {
         let config = compression::offered(options.connection_config().clone());
         let rest = BehindTunnel {
             handshake: ClientHandshake::new(options.request(), config, random, deadline),
-            tls: options.connector()?,
+            tls: options.connector()?.map(|tls| tls.through(route.proxy.as_ref())),
             host: options.target().host().to_string(),
         };
         let stage = match &route.proxy {

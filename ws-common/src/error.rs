@@ -15,6 +15,7 @@ use ws_core::{HandshakeError, Initiator, InvalidHeader, RequestError, ResponseEr
 use crate::phase::write_failures;
 pub use crate::phase::{ConnectTimeout, OpenPhase};
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
+use crate::redirect::RedirectRefused;
 use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
@@ -61,6 +62,9 @@ pub enum ConnectError {
         /// Why.
         source: HandshakeError,
     },
+    /// A redirect was not followed: the hook [`on_redirect`](crate::ConnectOptions::on_redirect) refused it, or it leads from a public
+    /// address to a private one.
+    Redirect(Box<RedirectRefused>),
     /// It took longer than `open_timeout`.
     Timeout(OpenPhase),
     /// `open_timeout` passed while addresses were tried.
@@ -78,7 +82,7 @@ impl ConnectError {
             Self::Connect(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => OpenPhase::Tls,
-            Self::Handshake { .. } => OpenPhase::Handshake,
+            Self::Handshake { .. } | Self::Redirect(_) => OpenPhase::Handshake,
             Self::Timeout(phase) => *phase,
             Self::ConnectTimeout(_) => OpenPhase::Connect,
         }
@@ -94,7 +98,7 @@ impl ConnectError {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true
             }
-            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
             Self::Connect(failures) => are_ours(failures),
             Self::Tls(error) => error.is_ours(),
             Self::Proxy { source, .. } => source.is_ours(),
@@ -157,6 +161,7 @@ impl fmt::Display for ConnectError {
                 }
                 write_handshake(f, source)
             }
+            Self::Redirect(refused) => refused.fmt(f),
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open in time; it got as far as: {phase}")
             }
@@ -205,7 +210,7 @@ impl std::error::Error for ConnectError {
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake { source, .. } => std::error::Error::source(source),
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
-            Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
+            Self::Request(_) | Self::TlsUnsupported | Self::Redirect(_) | Self::Timeout(_) => None,
         }
     }
 }
@@ -213,6 +218,12 @@ impl std::error::Error for ConnectError {
 impl From<TargetError> for ConnectError {
     fn from(error: TargetError) -> Self {
         Self::Url(error)
+    }
+}
+
+impl From<RedirectRefused> for ConnectError {
+    fn from(refused: RedirectRefused) -> Self {
+        Self::Redirect(Box::new(refused))
     }
 }
 
@@ -372,6 +383,7 @@ impl ConnectError {
             Self::Handshake { source, .. } => traced(source),
             Self::Tls(error) if error.is_not_tls() => NOT_TLS,
             Self::Proxy { source, .. } => source.traced().unwrap_or(self),
+            Self::Redirect(_) => &"the redirect is refused",
             error => error,
         }
     }

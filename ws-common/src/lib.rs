@@ -13,6 +13,7 @@ mod options;
 mod phase;
 pub mod proxy;
 pub mod reconnect;
+pub mod redirect;
 mod server_upgrade;
 pub mod session;
 #[doc(hidden)]

@@ -12,6 +12,7 @@ use ws_core::{ClientRequest, Config, InvalidHeader};
 
 use crate::error::ConnectError;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
+use crate::redirect::{PublicStep, RedirectHook};
 use crate::system::socket::SocketOptions;
 use crate::target::Target;
 use crate::tls::{self, TlsConnector};
@@ -52,8 +53,10 @@ pub struct ConnectOptions {
     tls: Option<TlsConnector>,
     proxy: ProxyChoice,
     proxy_tls: Option<TlsConnector>,
+    max_redirects: u32,
+    redirect_hook: Option<RedirectHook>,
     /// A redirect came from a public address, so that private addresses of the target are passed over.
-    is_public_only: bool,
+    public_step: Option<Arc<PublicStep>>,
 }
 
 /// Which proxy there is to be.
@@ -83,7 +86,9 @@ impl ConnectOptions {
             tls: None,
             proxy: ProxyChoice::None,
             proxy_tls: None,
-            is_public_only: false,
+            max_redirects: 0,
+            redirect_hook: None,
+            public_step: None,
         })
     }
 

@@ -129,6 +129,13 @@ enum SessionState {
     Preparing {
         question: u64,
     },
+    /// A redirect is to be followed, and the hook of [`ConnectOptions::on_redirect`] is asked about it.
+    Redirecting {
+        question: u64,
+        deadline: Instant,
+        /// The addresses of the server that redirects.
+        addresses: Vec<Candidate>,
+    },
     /// The driver resolves and connects.
     Connecting(Box<Attempt>),
     Handshaking(Box<Attempt>, Box<ClientUpgrade>),
@@ -142,8 +149,6 @@ enum SessionState {
 struct Attempt {
     options: ConnectOptions,
     deadline: Instant,
-    /// Redirects that were followed.
-    redirects: u32,
     /// Whether the server has a private, loopback or link-local address. `false` if only the proxy knows the address.
     is_private: bool,
     /// The addresses that the transport leads to, once it is up.

@@ -76,6 +76,11 @@ impl Target {
         Ok(Self { authorization: None, ..target })
     }
 
+    /// The same without user name and password.
+    pub(crate) fn without_credentials(self) -> Self {
+        Self { authorization: None, ..self }
+    }
+
     pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
         (self.is_secure, &self.host, self.port) == (other.is_secure, &other.host, other.port)
     }

@@ -17,8 +17,8 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
         exhibition.debug(&ws_tokio::Resettable::new(tokio::io::empty(), drop));
     });
     exhibition.error(&ws_blocking::Elapsed);
-    exhibition.empty::<ws_tokio::Tokio>();
-    exhibition.empty::<ws_async_std::AsyncIo>();
+    exhibition.seen::<ws_tokio::Tokio>();
+    exhibition.seen::<ws_async_std::AsyncIo>();
     exhibition.debug(&ws_async_std::Other(()));
     exhibition.debug(&AcceptRetry::default());
     let limits: Limits = options().limits();

@@ -25,8 +25,8 @@ impl Exhibition {
         self.debug.insert(name);
     }
 
-    /// A type that has no value.
-    pub(crate) fn empty<T: Debug>(&mut self) {
+    /// A type that has no value, or whose value was printed elsewhere.
+    pub(crate) fn seen<T: Debug>(&mut self) {
         self.debug.insert(name_of(type_name::<T>()));
     }
 
@@ -60,10 +60,15 @@ impl Exhibition {
         }
     }
 
+    /// Fails if anything was shown.
+    pub(crate) fn expect_no_leaks(&self) {
+        let leaks: Vec<&str> = self.leaks.iter().map(String::as_str).collect();
+        assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+    }
+
     /// Fails if anything was shown, or if a type of the listings was not looked at.
     pub(crate) fn close(self) {
-        let leaks: Vec<String> = self.leaks.into_iter().collect();
-        assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+        self.expect_no_leaks();
         for (way, seen) in [("Debug", self.debug), ("Display", self.display)] {
             let missing: Vec<String> = listed(way).difference(&seen).cloned().collect();
             assert!(missing.is_empty(), "types with {way} that no test looks at: {missing:#?}");

@@ -2,8 +2,10 @@
 
 use std::io;
 
+use ws_common::connector::Route;
 use ws_common::proxy::{Proxy, ProxyError, ProxyUrlError};
 use ws_common::reconnect::{Cause, DisconnectReason, GiveUp};
+use ws_common::redirect::{RedirectDecision, RedirectRefused, RedirectStep};
 use ws_common::session::{ClientError, ClientEvent};
 use ws_common::tls::{TlsAcceptor, TlsConfigError, TlsError, TlsFailure, TlsOptions};
 use ws_common::{
@@ -14,7 +16,7 @@ use ws_core::{Machine, TransportError};
 use crate::common::{accept_options, address, options, proxied, upgrade};
 use crate::core::{NOW, WORDS, close_frame, closed, feed, random, redirect, said, wrong_answers};
 use crate::exhibition::Exhibition;
-use crate::planted::{FIELD, HEADER, KEY, PASSWORD, PROXY_PASSWORD, PROXY_USER, QUERY, USER};
+use crate::planted::{FIELD, HEADER, KEY, LOCATION, PASSWORD, PROXY_PASSWORD, PROXY_USER, QUERY, USER};
 use suite::tls::SITE;
 
 /// The reports of a client about a failed attempt.
@@ -160,6 +162,35 @@ fn servers(exhibition: &mut Exhibition) {
     attempt(exhibition, error);
 }
 
+/// Redirects that are not followed.
+fn redirects(exhibition: &mut Exhibition) {
+    for text in [Some("not allowed"), None] {
+        let mut options = options("ws").max_redirects(1);
+        if let Some(text) = text {
+            options = options.on_redirect(move |_| RedirectDecision::Refuse(text.into()));
+        }
+        let location = format!("ws://{LOCATION}:{PASSWORD}@10.0.0.9/login?{LOCATION}");
+        let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        let failed = refused(exhibition, &options, &[answer.as_bytes()]);
+        let error = options.follow(failed, &Route::direct(&options), address()).unwrap_err();
+        let ConnectError::Redirect(refused) = &error else { panic!("{error}") };
+        exhibition.error::<RedirectRefused>(refused);
+        exhibition.debug(&refused.reason);
+        attempt(exhibition, error);
+    }
+    let seen = options("ws").max_redirects(1).on_redirect(|step| {
+        let mut exhibition = Exhibition::default();
+        exhibition.debug(step);
+        exhibition.expect_no_leaks();
+        RedirectDecision::FollowAnywhere
+    });
+    let failed = refused(exhibition, &seen, &[&redirect()]);
+    exhibition.debug(&seen.follow(failed, &Route::direct(&seen), address()).unwrap());
+    exhibition.debug(&RedirectDecision::Follow);
+    // The hook above has printed it.
+    exhibition.seen::<RedirectStep<'_>>();
+}
+
 /// Requests of a client.
 fn clients(exhibition: &mut Exhibition) {
     let request = format!("GET /feed?token={QUERY} HTTP/1.1\r\nHost: h\r\nX-Token: {HEADER}\r\n\r\n");
@@ -190,6 +221,7 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     configurations(exhibition);
     proxies(exhibition);
     servers(exhibition);
+    redirects(exhibition);
     clients(exhibition);
     let closed = closed();
     let reason = DisconnectReason::Closed { closed: &closed, error: None };

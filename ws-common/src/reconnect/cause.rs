@@ -22,7 +22,7 @@ pub enum Cause {
     Failed {
         /// The phase of the failure.
         phase: OpenPhase,
-        /// The status of the server's response, if the server refused the handshake.
+        /// The status of the server's response, if the server refused the handshake, or named another URL.
         status: Option<u16>,
         /// The error in one line.
         message: Arc<str>,
@@ -59,7 +59,7 @@ pub enum GiveUp {
     Aborted,
     /// The program called `cancel_reconnect`.
     Cancelled,
-    /// A hook of the program panicked: the one that was set by this method, `prepare` or `decide`.
+    /// A hook of the program panicked: the one that was set by this method, `prepare`, `decide` or `on_redirect`.
     HookPanicked(&'static str),
 }
 
@@ -100,6 +100,7 @@ fn status(error: &ConnectError) -> Option<u16> {
         ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } => {
             Some(rejected.response.status())
         }
+        ConnectError::Redirect(refused) => Some(refused.status),
         _ => None,
     }
 }

@@ -83,6 +83,7 @@ fn is_passing(error: &ConnectError) -> bool {
         ConnectError::Url(_)
         | ConnectError::TlsUnsupported
         | ConnectError::TlsConfig(_)
+        | ConnectError::Redirect(_)
         | ConnectError::Request(_) => false,
         ConnectError::Proxy { source, .. } => source.is_passing(),
         ConnectError::Tls(error) => error.is_passing(),

@@ -52,12 +52,15 @@ impl Session {
     pub fn answer(&mut self, answer: Answer, now: Instant) -> Option<Box<dyn Any + Send>> {
         self.now = now;
         let is_current = match &self.state {
-            SessionState::Preparing { question } => *question == answer.id,
+            SessionState::Preparing { question } | SessionState::Redirecting { question, .. } => {
+                *question == answer.id
+            }
             SessionState::Deciding(ending) => ending.question == answer.id,
             _ => false,
         };
         match answer.said {
             Ok(Said::Prepared(options)) if is_current => self.dial_first(*options),
+            Ok(Said::Redirected(decided)) if is_current => self.redirect_decided(decided),
             Ok(Said::Decided(decision)) if is_current => {
                 self.conclude(HookAnswer::Decided(decision));
             }
@@ -83,9 +86,13 @@ impl Session {
         if let SessionState::Deciding(_) = self.state {
             self.conclude(HookAnswer::Panicked);
         } else {
-            let error = ClientError::HookPanicked { hook: "prepare", end: None };
+            let hook = match self.state {
+                SessionState::Redirecting { .. } => "on_redirect",
+                _ => "prepare",
+            };
+            let error = ClientError::HookPanicked { hook, end: None };
             let cause = Cause::of_error(&error);
-            let next = self.wanted(cause, self.now).unwrap_or(Err(GiveUp::HookPanicked("prepare")));
+            let next = self.wanted(cause, self.now).unwrap_or(Err(GiveUp::HookPanicked(hook)));
             self.ended(Some(error), Closed::abrupt(ABNORMAL, Initiator::Local), Vec::new(), next);
         }
     }

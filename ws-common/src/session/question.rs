@@ -12,6 +12,7 @@ use super::options::Prepare;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
+use crate::redirect::Redirect;
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.
@@ -26,6 +27,7 @@ pub struct Question {
 enum QuestionKind {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
+    Redirect(Box<Redirect>),
 }
 
 /// The answer of a hook, for [`Session::answer`](super::Session::answer).
@@ -37,6 +39,7 @@ pub struct Answer {
 pub(super) enum Said {
     Prepared(Box<ConnectOptions>),
     Decided(Option<RetryDecision>),
+    Redirected(Result<Box<ConnectOptions>, ConnectError>),
 }
 
 impl Question {
@@ -46,6 +49,10 @@ impl Question {
 
     pub(super) fn decide(id: u64, hook: DecideHook, ended: Arc<Ended>) -> Self {
         Self { id, kind: QuestionKind::Decide { hook, ended } }
+    }
+
+    pub(super) fn redirect(id: u64, redirect: Redirect) -> Self {
+        Self { id, kind: QuestionKind::Redirect(Box::new(redirect)) }
     }
 
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
@@ -58,6 +65,7 @@ impl Question {
                 Said::Prepared(Box::new(hook(attempt, *options)))
             }
             QuestionKind::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+            QuestionKind::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
         }));
         Answer { id, said }
     }
@@ -68,6 +76,7 @@ impl fmt::Debug for Question {
         f.write_str(match self.kind {
             QuestionKind::Prepare { .. } => "Question(prepare)",
             QuestionKind::Decide { .. } => "Question(decide)",
+            QuestionKind::Redirect(_) => "Question(on_redirect)",
         })
     }
 }
@@ -77,6 +86,7 @@ impl fmt::Debug for Answer {
         f.write_str(match self.said {
             Ok(Said::Prepared(_)) => "Answer(prepare)",
             Ok(Said::Decided(_)) => "Answer(decide)",
+            Ok(Said::Redirected(_)) => "Answer(on_redirect)",
             Err(_) => "Answer(panic)",
         })
     }

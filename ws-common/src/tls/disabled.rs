@@ -8,6 +8,7 @@ use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::{Reason, TlsFailure};
+use crate::proxy::Proxy;
 
 /// Whether this build has TLS.
 pub(crate) const IS_SUPPORTED: bool = false;
@@ -38,6 +39,10 @@ pub struct Tls<M>(Infallible, PhantomData<M>);
 
 impl TlsConnector {
     pub(crate) fn start<M>(&self, _host: &str, _machine: M) -> Result<Tls<M>, TlsConfigError> {
+        match self.0 {}
+    }
+
+    pub(crate) fn through(&self, _proxy: Option<&Proxy>) -> Self {
         match self.0 {}
     }
 

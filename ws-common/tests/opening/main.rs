@@ -9,6 +9,7 @@ mod life;
 mod proxied;
 mod proxy;
 mod secrets;
+mod steps;
 mod support;
 mod trusted;
 
@@ -19,6 +20,7 @@ mod tls {
     pub(crate) mod authority;
     mod mistaken;
     mod order;
+    mod routes;
     mod secrets;
     mod secured;
     mod server;
