@@ -138,5 +138,6 @@ fuzz_target!(|input: (u8, Vec<u8>, &[u8])| {
     assert!(!finds(to_proxy, "target-secret") && !finds(to_server, "proxy-secret"));
     assert!(!finds(to_server, "Proxy-") && (to_server.is_empty() || finds(to_server, "target-secret")));
     assert_eq!(proxy == 0, to_proxy.is_empty());
-    assert!(!whole.0.contains("proxy-secret") && !whole.0.contains("target-secret") || bytes.len() > 100);
+    // The peer may say it.
+    assert!(!whole.0.contains("secret") || finds(&bytes, "secret"));
 });

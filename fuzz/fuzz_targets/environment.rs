@@ -62,11 +62,9 @@ fn check_field(name: &str, value: &str) {
     let options = ConnectOptions::new("ws://a.example/").expect("a URL");
     let Ok(options) = options.header(name, value) else { return };
     let request = options.request();
-    assert!(
-        value.len() < 8
-            || format!("{request:?}{options:?}").matches(value).count() == 0
-            || name.contains(value)
-    );
+    let describe = |options: &ConnectOptions| format!("{options:?} {:?}", options.request());
+    let other = ConnectOptions::new("ws://a.example/").expect("a URL").header(name, "x").expect("a value");
+    assert_eq!(describe(&options), describe(&other), "the value is shown");
     let mut handshake = ClientHandshake::new(request, Config::default(), Random::from_seed([1; 32]), at(10));
     let head = write(&mut handshake, usize::MAX, at(0));
     let field = [b"\r\n", name.as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat();
