@@ -12,6 +12,7 @@ mod evil;
 mod hostile;
 mod keys;
 mod opening;
+mod pem;
 mod plain;
 mod replacing;
 mod resumption;

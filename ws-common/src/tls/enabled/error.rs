@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use rustls::pki_types::pem::Error as PemError;
+use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
 use ws_core::{FirstLine, TransportError};
@@ -12,8 +12,8 @@ use ws_core::{FirstLine, TransportError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
-    /// The text is not PEM. The error has no part of the text, in which there may be a key.
-    Pem(PemError),
+    /// The text is not PEM. The error has no more than the marker (`-----BEGIN …-----`) of the text, which may be a private key.
+    Pem(pem::Error),
     /// The text holds no certificate.
     NoCertificate,
     /// The text holds no private key.
@@ -37,13 +37,21 @@ pub enum TlsConfigError {
 impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pem(PemError::IllegalSectionStart { .. }) => {
-                f.write_str("a certificate or key is not valid PEM: a line that begins a section is malformed")
+            Self::Pem(source) => {
+                f.write_str("a certificate or key is not valid PEM: ")?;
+                match source {
+                    pem::Error::IllegalSectionStart { line } => {
+                        write!(f, "a line break is missing after \"{}\"", line.escape_ascii())
+                    }
+                    pem::Error::MissingSectionEnd { end_marker } if end_marker.is_empty() => {
+                        f.write_str("a section has no end; is a line break missing?")
+                    }
+                    pem::Error::MissingSectionEnd { end_marker } => {
+                        write!(f, "there is no line \"-----END {}-----\"", end_marker.escape_ascii())
+                    }
+                    source => source.fmt(f),
+                }
             }
-            Self::Pem(PemError::MissingSectionEnd { .. }) => {
-                f.write_str("a certificate or key is not valid PEM: the line that ends a section is missing")
-            }
-            Self::Pem(source) => write!(f, "a certificate or key is not valid PEM: {source}"),
             Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
             Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
             Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),

@@ -11,7 +11,7 @@ pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
         return Ok(vec![CertificateDer::from(bytes.to_vec())]);
     }
     let certificates =
-        CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+        CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(without_text)?;
     if certificates.is_empty() { Err(TlsConfigError::NoCertificate) } else { Ok(certificates) }
 }
 
@@ -22,7 +22,7 @@ pub(super) fn crls(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'sta
     }
     let crls = CertificateRevocationListDer::pem_slice_iter(bytes)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(TlsConfigError::Pem)?;
+        .map_err(without_text)?;
     if crls.is_empty() { Err(TlsConfigError::NoCrl) } else { Ok(crls) }
 }
 
@@ -30,17 +30,41 @@ pub(super) fn crls(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'sta
 pub(super) fn key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         Error::NoItemsFound => TlsConfigError::NoKey,
-        error => invalid(error),
+        error => without_text(error),
     })
 }
 
-/// The fault without the line that has it, in which there may be a key.
-fn invalid(error: Error) -> TlsConfigError {
+/// The error without the text that it was found in. A file whose line breaks were lost is one line, with the private key in it.
+fn without_text(error: Error) -> TlsConfigError {
     TlsConfigError::Pem(match error {
-        Error::IllegalSectionStart { .. } => Error::IllegalSectionStart { line: Vec::new() },
-        Error::MissingSectionEnd { .. } => Error::MissingSectionEnd { end_marker: Vec::new() },
+        Error::IllegalSectionStart { mut line } => {
+            line.truncate(marker_len(&line));
+            Error::IllegalSectionStart { line }
+        }
+        Error::MissingSectionEnd { end_marker: mut label } => {
+            if label_len(&label) != label.len() {
+                label.clear();
+            }
+            Error::MissingSectionEnd { end_marker: label }
+        }
         error => error,
     })
+}
+
+/// Length of the marker at the beginning of a line, or of the part of it that is certain.
+fn marker_len(line: &[u8]) -> usize {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    const END: &[u8] = b"-----";
+    let rest = line.strip_prefix(BEGIN).unwrap_or_default();
+    let label = label_len(rest);
+    BEGIN.len() + if rest[label..].starts_with(END) { label + END.len() } else { 0 }
+}
+
+/// Length of the label of a marker, such as `PRIVATE KEY`. 0 if it is too long for one.
+fn label_len(text: &[u8]) -> usize {
+    const MAX: usize = 30;
+    let len = text.iter().take_while(|byte| byte.is_ascii_uppercase() || **byte == b' ').count();
+    if len > MAX { 0 } else { len }
 }
 
 /// X.690 §8.9: a certificate and a revocation list is a SEQUENCE, whose length takes more than one byte.
