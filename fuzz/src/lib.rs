@@ -1,5 +1,7 @@
 //! What the targets share.
 
+pub mod memory;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
