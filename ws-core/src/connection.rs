@@ -25,7 +25,7 @@ use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{FrameViolation, Receive, Received};
+use crate::receive::{Excess, FrameViolation, Receive, Received};
 use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
@@ -222,7 +222,7 @@ impl Connection {
             }
             match self.receive.poll(self.inbound.buffer()) {
                 Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
-                Ok(Some(received)) => return Ok(Some(self.received(received))),
+                Ok(Some(received)) => return self.received(received, fate),
                 Ok(None) if self.receive.is_incomplete(&self.inbound) && self.is_too_slow() => {
                     return Err(self.message_overdue());
                 }
@@ -240,10 +240,21 @@ impl Connection {
         self.poll_end()
     }
 
-    fn received(&mut self, received: Received) -> Event {
-        match received {
+    /// A message in chunks is larger than one that is received whole. That is remembered with chunks that are read ahead.
+    #[cold]
+    fn step_beyond(&mut self, mut excess: Excess, fate: Fate) -> Result<Option<Event>, Error> {
+        let chunk = excess.chunk.take();
+        if let Fate::Kept = fate {
+            self.ahead.push_excess(excess);
+        }
+        chunk.map_or_else(|| self.step(fate), |chunk| Ok(Some(Event::Chunk(chunk))))
+    }
+
+    fn received(&mut self, received: Received, fate: Fate) -> Result<Option<Event>, Error> {
+        Ok(Some(match received {
             Received::Message(message) => Event::Message(message),
             Received::Chunk(chunk) => Event::Chunk(chunk),
+            Received::Excess(excess) => return self.step_beyond(*excess, fate),
             Received::Ping(payload) => {
                 // RFC 6455 §5.5.2: a ping is answered, unless a Close frame was already received; and §5.5.1: nothing
                 // follows our own Close frame.
@@ -267,7 +278,7 @@ impl Connection {
                 self.finish_if_complete();
                 Event::Closing(frame)
             }
-        }
+        }))
     }
 
     fn ping_due(&mut self, now: Instant) {
@@ -362,7 +373,7 @@ impl Machine for Connection {
             return Ok(None);
         }
         match self.closing.take_failure() {
-            None => self.poll_ahead(),
+            None => self.poll_ahead(Fate::HandedOut),
             Some(failure) => Err(failure),
         }
     }
