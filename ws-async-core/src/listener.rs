@@ -27,7 +27,7 @@ use crate::signal::Signal;
 /// own, so that a slow client holds up no other.
 pub struct Listener<R: Runtime> {
     listener: R::TcpListener,
-    options: AcceptOptions,
+    options: Arc<AcceptOptions>,
     shutdown: Shutdown,
     clock: Clock<R>,
     retry: Mutex<AcceptRetry>,
@@ -46,6 +46,7 @@ impl<R: Runtime> Listener<R> {
     /// Takes over a listener that was set up elsewhere, with options for it and every connection.
     pub fn from_listener(listener: R::TcpListener, options: AcceptOptions) -> Self {
         let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
+        let options = Arc::new(options);
         Self { listener, options, shutdown, clock: Clock::start(), retry }
     }
 
@@ -129,7 +130,7 @@ impl<R: Runtime> Listener<R> {
         transport: R::TcpStream,
         address: SocketAddr,
     ) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
-        let mut incoming = Incoming::new(transport, self.options.clone());
+        let mut incoming = Incoming::sharing(transport, self.options.clone());
         let signal = Arc::new(Signal::default());
         let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         incoming.listener = Some((signal, guard));

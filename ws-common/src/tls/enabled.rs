@@ -4,6 +4,7 @@ mod acceptor;
 mod connector;
 mod dangerous;
 mod error;
+mod framing;
 mod machine;
 mod options;
 mod pem;
