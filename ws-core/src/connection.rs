@@ -259,6 +259,7 @@ impl Connection {
     }
 
     fn ping_due(&mut self, now: Instant) {
+        self.windows.tidy();
         if self.keepalive.due(&mut self.deadlines, now) {
             let nonce = self.send.nonce();
             self.queue_ping(Bytes::copy_from_slice(&nonce));
