@@ -194,12 +194,18 @@ impl Connection {
 
     /// Whether there is surely nothing to look at before more bytes or time come, as most often after what came in one read. The
     /// long way round through all that could be there takes longer than a message does.
-    #[inline]
+    #[inline(always)]
     fn is_at_rest(&mut self) -> bool {
-        self.ahead.is_empty()
-            && !self.closing.has_begun()
-            && self.receive.is_at_rest(&mut self.inbound)
-            && (self.inbound.len() == 0 || !self.is_too_slow())
+        if !self.ahead.is_empty() || self.closing.has_begun() {
+            return false;
+        }
+        if self.inbound.len() == 0 { self.receive.holds_nothing() } else { self.waits_in_place() }
+    }
+
+    /// Whether the next message waits in the buffer for its rest, and the peer is not too slow with it.
+    #[inline(never)]
+    fn waits_in_place(&mut self) -> bool {
+        self.receive.is_waiting(&mut self.inbound) && !self.is_too_slow()
     }
 
     /// The next event, of those that were not yet read ahead.
