@@ -120,8 +120,8 @@ impl Connection {
     /// From here on, both ends may compress.
     #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
     pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
-        let max_ratio = self.windows.max_inflate_ratio();
-        self.receive.set_inflater(deflate.inflater(self.role()).with_max_ratio(max_ratio));
+        self.receive
+            .set_inflater(deflate.inflater(self.role()).with_max_ratio(self.windows.max_inflate_ratio()));
         self.send.set_compressor(deflate.compressor(self.role()));
     }
 
