@@ -225,7 +225,8 @@ impl Config {
     /// the end of the message. Default: 60 s. `None` waits for ever. Zero counts as 1 ms.
     ///
     /// The first window begins with the read that brings the beginning of the message, and each later one where the one before
-    /// ends. A peer that sends less gets a Close frame with code 1008, and the connection fails with
+    /// ends. If a window of an earlier message has not ended by then, it ends first. So a message without progress ends within twice this
+    /// time. A peer that sends less gets a Close frame with code 1008, and the connection fails with
     /// [`Timeout::Message`](crate::Timeout::Message). The memory of the message is released then.
     ///
     /// - All fragments of a message count, and the control frames between them do not.

@@ -128,11 +128,8 @@ impl Connection {
     /// From here on, both ends may compress.
     #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
     pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
-        let mut inflater = deflate.inflater(self.role());
-        if let Some(max) = self.windows.max_inflate_ratio() {
-            inflater.limit_ratio(max);
-        }
-        self.receive.set_inflater(inflater);
+        self.receive
+            .set_inflater(deflate.inflater(self.role()).with_max_ratio(self.windows.max_inflate_ratio()));
         self.send.set_compressor(deflate.compressor(self.role()));
     }
 
@@ -202,12 +199,18 @@ impl Connection {
 
     /// Whether there is surely nothing to look at before more bytes or time come, as most often after what came in one read. The
     /// long way round through all that could be there takes longer than a message does.
-    #[inline]
+    #[inline(always)]
     fn is_at_rest(&mut self) -> bool {
-        self.ahead.is_empty()
-            && !self.closing.has_begun()
-            && self.receive.is_at_rest(&mut self.inbound)
-            && (self.inbound.len() == 0 || !self.is_too_slow())
+        if !self.ahead.is_empty() || self.closing.has_begun() {
+            return false;
+        }
+        if self.inbound.len() == 0 { self.receive.holds_nothing() } else { self.waits_in_place() }
+    }
+
+    /// Whether the next message waits in the buffer for its rest, and the peer is not too slow with it.
+    #[inline(never)]
+    fn waits_in_place(&mut self) -> bool {
+        self.receive.is_waiting(&mut self.inbound) && !self.is_too_slow()
     }
 
     /// The next event, of those that were not yet read ahead.
@@ -282,6 +285,7 @@ impl Connection {
     }
 
     fn ping_due(&mut self, now: Instant) {
+        self.windows.tidy();
         if self.keepalive.due(&mut self.deadlines, now) {
             let nonce = self.send.nonce();
             self.queue_ping(Bytes::copy_from_slice(&nonce));

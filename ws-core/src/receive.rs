@@ -104,15 +104,15 @@ impl Receive {
         self.inflater = Some(Box::new(inflater));
     }
 
-    /// Whether nothing is held, and nothing can be taken before more bytes come. It may say no too often.
+    /// Whether nothing is held while the buffer is empty. It may say no too often.
     #[inline]
-    pub(crate) fn is_at_rest(&mut self, inbound: &mut Inbound) -> bool {
-        let rests = if inbound.len() == 0 {
-            self.message.is_none() && self.violation.is_none()
-        } else {
-            self.waits_in_place(inbound.buffer())
-        };
-        rests && self.block.is_empty()
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.message.is_none() && self.violation.is_none() && self.block.is_empty()
+    }
+
+    /// Whether nothing can be taken before more bytes come. It may say no too often.
+    pub(crate) fn is_waiting(&mut self, inbound: &mut Inbound) -> bool {
+        self.waits_in_place(inbound.buffer()) && self.block.is_empty()
     }
 
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
