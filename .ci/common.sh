@@ -18,18 +18,11 @@ build_testee() {
     cargo build --quiet --release -p ws-tests --bin testee
 }
 
-fuzz() { # fuzz SECONDS: run each target for that time
+fuzz() { # fuzz SECONDS: run each target for that time, from its corpus
+    need python3 python3
     rustc +nightly --version >/dev/null || { echo "ci: the nightly toolchain is missing" >&2; exit 1; }
     command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
-    (
-        cd fuzz
-        targets=$(cargo +nightly fuzz list)
-        [ -n "$targets" ] || { echo "ci: there is no fuzz target" >&2; exit 1; }
-        cargo +nightly fuzz build
-        for name in $targets; do
-            cargo +nightly fuzz run "$name" -- -max_total_time="$1" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1
-        done
-    )
+    fuzz/run --seconds "$1"
 }
 
 interop() { # interop RUNTIME...: real peers and real proxies

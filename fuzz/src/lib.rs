@@ -1,5 +1,8 @@
 //! What the targets share.
 
+pub mod client;
+pub mod tls;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 

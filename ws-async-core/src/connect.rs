@@ -15,7 +15,7 @@ use ws_common::{
 };
 use ws_core::{Instant, Response};
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::driver::Driver;
 use crate::runtime::{Io, Runtime};
 use crate::socket::Socket;
@@ -52,13 +52,13 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     {
         Box::pin(async move {
             let options = options.try_into()?;
-            open(transport, &options, &Route::direct(&options), Clock::start()).await
+            open(transport, &options, &Route::direct(&options), RuntimeClock::start()).await
         })
     }
 }
 
 async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
-    let clock = Clock::start();
+    let clock = RuntimeClock::start();
     let mut redirected = None;
     loop {
         // All steps of a redirect share the time to open, because they share the clock.
@@ -74,7 +74,7 @@ async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, 
 /// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.
 pub(crate) async fn connect_transport<R: Runtime>(
     options: &ConnectOptions,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
 ) -> Result<Connected<R::TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
     let mut attempts: Vec<(AttemptId, Pin<Box<_>>)> = Vec::new();
@@ -127,7 +127,7 @@ async fn open<R: Runtime + Io<T>, T>(
     mut transport: T,
     options: &ConnectOptions,
     route: &Route,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
 ) -> Result<(WebSocket<R, T>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
     let deadline = Instant::EPOCH + options.open_timeout;

@@ -19,7 +19,7 @@ use ws_common::{
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
-use crate::driver::{Driver, Next, Until};
+use crate::driver::{Driver, NextTurn, Until};
 use crate::shared::SharedConnection;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -129,7 +129,11 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result
 
 /// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Connector`].
 fn dial(address: SocketAddr, options: &SocketOptions, patience: Duration) -> Option<io::Result<TcpStream>> {
-    match options.open(address).and_then(|socket| connect_within(socket, address, patience)) {
+    let socket = match options.open(address) {
+        Ok(socket) => socket,
+        Err(error) => return Some(Err(error)),
+    };
+    match connect_within(socket, address, patience) {
         // The system's own time-out has a number.
         Err(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => None,
         result => Some(result.map_err(|error| options.explain(error))),
@@ -163,7 +167,7 @@ fn open<S: Transport>(
     let opened = driver.drive(
         |_| Until::anything(),
         |state| match state.machine.poll_event() {
-            Ok(None) => Continue(Next::READ),
+            Ok(None) => Continue(NextTurn::READ),
             Ok(Some(opened)) => Break(Ok(opened)),
             Err(error) => Break(Err(error)),
         },

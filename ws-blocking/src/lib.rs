@@ -31,6 +31,7 @@ pub use websocket::WebSocket;
 
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
+    TrustedProxy, TrustedProxyError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
     redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},

@@ -83,7 +83,7 @@ pub struct Route {
 enum ConnectStage<T> {
     /// The options are no good.
     Failed(ConnectError),
-    Resolving(Whose, Asked),
+    Resolving(Whose, NameQuery),
     Dialing(HappyEyeballs<T, io::Error>),
     Over,
 }
@@ -97,10 +97,11 @@ enum Whose {
     Peers,
 }
 
+/// The question for the addresses of a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Asked {
-    No,
-    Yes,
+enum NameQuery {
+    Unsent,
+    Sent,
 }
 
 impl Route {
@@ -168,7 +169,7 @@ impl<T> Connector<T> {
                         reach.dial_peer()
                     }
                     (None, Host::Name(_)) if !resolves_names => {
-                        ConnectStage::Resolving(Whose::Targets, Asked::No)
+                        ConnectStage::Resolving(Whose::Targets, NameQuery::Unsent)
                     }
                     _ => reach.dial_peer(),
                 }
@@ -193,7 +194,7 @@ impl<T> Connector<T> {
     fn dial_peer(&self) -> ConnectStage<T> {
         match self.route.peer() {
             (Host::Address(address), port) => self.dial([SocketAddr::new(*address, port)]),
-            (Host::Name(_), _) => ConnectStage::Resolving(Whose::Peers, Asked::No),
+            (Host::Name(_), _) => ConnectStage::Resolving(Whose::Peers, NameQuery::Unsent),
         }
     }
 
@@ -209,15 +210,15 @@ impl<T> Connector<T> {
                 }))
             }
             ConnectStage::Resolving(whose, asked) => {
-                self.stage = ConnectStage::Resolving(whose, Asked::Yes);
+                self.stage = ConnectStage::Resolving(whose, NameQuery::Sent);
                 match asked {
-                    Asked::No => {
+                    NameQuery::Unsent => {
                         let (host, port) = self.name(whose);
                         let host = String::from(host);
                         self.trace.resolving(&host);
                         ConnectorStep::Resolve { host, port }
                     }
-                    Asked::Yes => ConnectorStep::Wait(self.deadline),
+                    NameQuery::Sent => ConnectorStep::Wait(self.deadline),
                 }
             }
             ConnectStage::Dialing(dial) => self.poll_dial(dial, now),
@@ -259,7 +260,7 @@ impl<T> Connector<T> {
 
     /// What became of [`ConnectorStep::Resolve`].
     pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
-        let &ConnectStage::Resolving(whose, Asked::Yes) = &self.stage else { return };
+        let &ConnectStage::Resolving(whose, NameQuery::Sent) = &self.stage else { return };
         self.trace.resolved(&result);
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
         let is_target = self.proxy(whose).is_none();

@@ -35,7 +35,7 @@ use crate::options::ConnectOptions;
 use crate::reconnect::{Attempts, GiveUp};
 use addresses::{Candidate, FailedAddresses};
 use backlog::Backlog;
-use ends::Ending;
+use ends::UndecidedEnd;
 use open::Open;
 use options::Settings;
 use outbox::Outbox;
@@ -141,7 +141,7 @@ enum SessionState {
     Handshaking(Box<Attempt>, Box<ClientUpgrade>),
     Open(Box<Open>),
     /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::reconnect::Reconnect::decide) is asked about it.
-    Deciding(Box<Ending>),
+    Deciding(Box<UndecidedEnd>),
     Over,
 }
 

@@ -32,6 +32,7 @@ mod token;
 #[cfg_attr(not(feature = "tracing"), path = "trace/disabled.rs")]
 mod trace;
 mod utf8;
+mod windows;
 
 pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, Initiator, InvalidClose};
 pub use config::Config;
@@ -42,8 +43,8 @@ pub use error::{Error, Timeout, Violation, ViolationKind};
 pub use extensions::InvalidExtension;
 pub use frame::Role;
 pub use handshake::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
-    Request, RequestError, Response, ResponseError, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Origins, Reject,
+    Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};

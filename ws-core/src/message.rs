@@ -22,6 +22,18 @@ pub enum MessageKind {
 
 /// A whole data message. `Debug` shows its first eight characters or bytes; [`as_text`](Self::as_text) and
 /// [`as_bytes`](Self::as_bytes) give all.
+///
+/// # Memory
+///
+/// A received message that a program keeps may keep more memory alive than its length `n`:
+///
+/// - Up to 512 bytes (binary) or 63 bytes (text), it keeps at most 1 KiB, shared with the small messages beside it.
+/// - A longer binary message that came in one frame and was not compressed shares the read buffer, with the messages beside it. It keeps
+///   at most 2 `n`, or the buffer that the driver has made, if that is larger. The drivers of this library make buffers of at
+///   most 128 KiB.
+/// - Every other message keeps at most 2 `n`. So does a message that waited in the read-ahead.
+///
+/// [`detached`](Self::detached) copies a message, so that it keeps `n` bytes alive.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// UTF-8 text, checked once on its way in.
@@ -81,6 +93,16 @@ impl Message {
     /// Whether the payload is empty, which is legal.
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
+    }
+
+    /// The same message in memory of its own, of exactly its length: a copy. For a program that keeps a few of many messages; the
+    /// [memory that a message keeps alive](Self#memory) is larger.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(String::from(&**text).into()),
+            Self::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(bytes)),
+        }
     }
 
     /// The same message, borrowed.
@@ -186,6 +208,12 @@ pub struct Chunk {
 impl Chunk {
     pub(crate) fn new(kind: MessageKind, bytes: Bytes, last: bool) -> Self {
         Self { kind, bytes, last }
+    }
+
+    /// The same chunk in memory of its own, of exactly its size.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
     }
 }
 

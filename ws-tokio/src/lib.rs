@@ -105,7 +105,7 @@ pub use ws_async_core::{
     ProxyUrlError, Reconnect, RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep, Reject,
     Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
     Socks5Reply, Stats, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector,
-    TlsError, Traffic, TransportError, Violation, ViolationKind,
+    TlsError, Traffic, TransportError, TrustedProxy, TrustedProxyError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -8,6 +8,7 @@ use std::{fmt, io};
 use ws_core::redacted::{Excerpt, words};
 use ws_core::{FirstLine, Response, TransportError};
 
+use crate::error::{are_ours, is_tls_of_ours};
 use crate::http_status::is_transient_status;
 use crate::phase::{ConnectTimeout, OpenPhase, write_failures, write_timeout};
 use crate::tls::{TlsError, write_tls};
@@ -266,14 +267,21 @@ impl ProxyError {
         }
     }
 
-    /// Whether we gave up, as [`ConnectError::side`](crate::ConnectError) tells.
+    /// Whether we ended the attempt, as [`ConnectError::side`](crate::ConnectError) tells.
     pub(crate) fn is_ours(&self) -> bool {
         match self {
-            Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
-            Self::Resolve(_) | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
-            Self::UnreadableVariable(_) => true,
-            Self::Tls(error) => error.is_refusal_of_certificate(),
-            _ => false,
+            Self::Url(_) | Self::Environment { .. } | Self::UnreadableVariable(_) => true,
+            Self::NameTooLong(_) | Self::Name(_) | Self::Resolve(_) => true,
+            Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            // Answers that we do not accept.
+            Self::NotHttp(_) | Self::Malformed(_) | Self::HeadTooLong | Self::TooManyHeaders => true,
+            Self::Version { .. } | Self::Method(_) | Self::AddressType(_) | Self::Early => true,
+            // Refusals. RFC 1928 §3: a proxy that takes no method leaves it to the client to close.
+            Self::AuthenticationRequired { .. } | Self::Refused(_) | Self::NoAcceptableMethod { .. } => false,
+            Self::CredentialsRefused(_) | Self::Reply(_) | Self::UnexpectedEof(_) => false,
+            Self::Connect(failures) => are_ours(failures),
+            Self::Transport(broken) => is_tls_of_ours(broken),
+            Self::Tls(error) => error.is_ours(),
         }
     }
 

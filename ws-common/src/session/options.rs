@@ -166,6 +166,20 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.pong_timeout(timeout)))
     }
 
+    /// Length of the windows in which a transport that refuses bytes has to take 60 KiB, or all that waited. Default: 60 s. `None` waits
+    /// for ever. See [`Config::write_timeout`](ws_core::Config::write_timeout). A missed window is a transient end.
+    #[must_use]
+    pub fn write_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.write_timeout(timeout)))
+    }
+
+    /// Length of the windows in which the server has to send 60 KiB of an incomplete message, or its end. Default: 60 s. `None` waits
+    /// for ever. See [`Config::message_timeout`](ws_core::Config::message_timeout). A missed window is a transient end.
+    #[must_use]
+    pub fn message_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.message_timeout(timeout)))
+    }
+
     /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
     /// [`Reconnect::backoff`].
     #[must_use]

@@ -298,7 +298,7 @@ impl Session {
             // A path that loses long packets may open, and be found out by a deadline long after.
             Some(
                 ClientError::Unconfirmed
-                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write)),
+                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write(_))),
             ) => true,
             // A server may be slow to end a stream.
             None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,

@@ -21,10 +21,10 @@ use crate::redirect::Redirect;
 /// [`abort`](super::Session::abort) and the like.
 pub struct Question {
     pub(super) id: u64,
-    asked: Asked,
+    kind: QuestionKind,
 }
 
-enum Asked {
+enum QuestionKind {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
     Redirect(Box<Redirect>),
@@ -44,26 +44,28 @@ pub(super) enum Said {
 
 impl Question {
     pub(super) fn prepare(id: u64, hook: Prepare, attempt: u32, options: ConnectOptions) -> Self {
-        Self { id, asked: Asked::Prepare { hook, attempt, options: Box::new(options) } }
+        Self { id, kind: QuestionKind::Prepare { hook, attempt, options: Box::new(options) } }
     }
 
     pub(super) fn decide(id: u64, hook: DecideHook, ended: Arc<Ended>) -> Self {
-        Self { id, asked: Asked::Decide { hook, ended } }
+        Self { id, kind: QuestionKind::Decide { hook, ended } }
     }
 
     pub(super) fn redirect(id: u64, redirect: Redirect) -> Self {
-        Self { id, asked: Asked::Redirect(Box::new(redirect)) }
+        Self { id, kind: QuestionKind::Redirect(Box::new(redirect)) }
     }
 
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
     pub fn ask(self) -> Answer {
-        let Self { id, asked } = self;
-        // The session is not touched by the hook through anything that a panic could leave half-changed. `asked` is gone
+        let Self { id, kind } = self;
+        // The session is not touched by the hook through anything that a panic could leave half-changed. `kind` is gone
         // afterwards, so that the end belongs to the session alone again.
-        let said = catch_unwind(AssertUnwindSafe(move || match asked {
-            Asked::Prepare { hook, attempt, options } => Said::Prepared(Box::new(hook(attempt, *options))),
-            Asked::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
-            Asked::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
+        let said = catch_unwind(AssertUnwindSafe(move || match kind {
+            QuestionKind::Prepare { hook, attempt, options } => {
+                Said::Prepared(Box::new(hook(attempt, *options)))
+            }
+            QuestionKind::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+            QuestionKind::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
         }));
         Answer { id, said }
     }
@@ -71,10 +73,10 @@ impl Question {
 
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.asked {
-            Asked::Prepare { .. } => "Question(prepare)",
-            Asked::Decide { .. } => "Question(decide)",
-            Asked::Redirect(_) => "Question(on_redirect)",
+        f.write_str(match self.kind {
+            QuestionKind::Prepare { .. } => "Question(prepare)",
+            QuestionKind::Decide { .. } => "Question(decide)",
+            QuestionKind::Redirect(_) => "Question(on_redirect)",
         })
     }
 }

@@ -62,7 +62,7 @@ impl TlsError {
         match self.0 {}
     }
 
-    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         match self.0 {}
     }
 
@@ -71,6 +71,10 @@ impl TlsError {
     }
 
     pub(crate) fn is_plain_http(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_proxy_header(&self) -> bool {
         match self.0 {}
     }
 

@@ -11,6 +11,7 @@ mod proxy;
 mod secrets;
 mod steps;
 mod support;
+mod trusted;
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls {
@@ -25,5 +26,6 @@ mod tls {
     mod server;
     mod session;
     mod trust;
+    mod trusted;
     pub(crate) mod ways;
 }

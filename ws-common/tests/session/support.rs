@@ -14,7 +14,7 @@ use ws_common::{
 };
 use ws_core::bytes::Buf;
 use ws_core::{
-    Accept, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
+    Accept, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Origins, Random, ServerHandshake,
     TransportError,
 };
 
@@ -341,7 +341,8 @@ impl Sim {
             Plan::Raw(answer, ends) => (Server::Raw { answer, ends, is_done: false }, Serve::default()),
             Plan::Serve(serve) => {
                 let config = deflate::server(serve.compresses);
-                let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline);
+                let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline)
+                    .origins(Origins::any());
                 (Server::Shaking(Box::new(handshake)), serve)
             }
         };

@@ -39,6 +39,9 @@ impl fmt::Display for HandshakeError {
         match self {
             Self::Rejected(rejected) => rejected.fmt(f),
             Self::Response(error) => write!(f, "the server's response is not a WebSocket handshake: {error}"),
+            Self::Request(error @ RequestError::ForeignOrigin { .. }) => {
+                write!(f, "the client's request was refused: {error}")
+            }
             Self::Request(error) => write!(f, "the client's request is not a WebSocket handshake: {error}"),
             Self::HeadTooLong => f.write_str("the head of the handshake is over the limit of 16 KiB"),
             Self::TooManyHeaders => f.write_str("the handshake has over 100 headers"),
@@ -225,7 +228,7 @@ impl fmt::Debug for ResponseError {
     }
 }
 
-/// What is wrong with a client's request. `Debug` and `Display` show eight characters of a value.
+/// A fault of a client's request. `Debug` and `Display` show eight characters of a value, but the origin of a page and the host whole.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -237,6 +240,17 @@ pub enum RequestError {
     Method(String),
     /// There is not exactly one `Host`.
     Host,
+    /// The `Host`, the host of the target or that of a trusted `X-Forwarded-Host` is no host with an optional port.
+    InvalidHost(String),
+    /// There are several `Origin`, or it is neither `null` nor a scheme with a host and an optional port.
+    InvalidOrigin(String),
+    /// The server does not accept clients from pages of this origin ([`Origins`](crate::Origins)).
+    ForeignOrigin {
+        /// The `Origin` of the page.
+        origin: String,
+        /// The host that the request is for.
+        host: String,
+    },
     /// It has a body.
     Body,
     /// It does not ask for an upgrade to `websocket`: an ordinary HTTP request.
@@ -256,6 +270,13 @@ impl fmt::Display for RequestError {
             Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
             Self::Method(method) => write!(f, "the method is {}, not GET", Excerpt::new(method)),
             Self::Host => f.write_str("there is not exactly one Host"),
+            Self::InvalidHost(host) => write!(f, "{:?} is not a host with an optional port", Uri(host)),
+            Self::InvalidOrigin(origin) => write!(f, "the Origin {:?} is not one legal origin", Uri(origin)),
+            Self::ForeignOrigin { origin, host } => write!(
+                f,
+                "pages of the Origin {origin:?} may not connect to the Host {host:?}; the server can name that origin in \
+                 `origins`, or a proxy in front of it can pass the browser's Host (nginx: proxy_set_header Host $http_host)"
+            ),
             Self::Body => f.write_str("it has a body"),
             Self::NoUpgrade => f.write_str("it does not ask for an upgrade to \"websocket\""),
             Self::Key(key) => write!(f, "the key {} is not 16 bytes in base64", Excerpt::new(key)),
@@ -276,6 +297,14 @@ impl fmt::Debug for RequestError {
             Self::Host => return f.write_str("Host"),
             Self::Body => return f.write_str("Body"),
             Self::NoUpgrade => return f.write_str("NoUpgrade"),
+            Self::InvalidHost(host) => return f.debug_tuple("InvalidHost").field(&Uri(host)).finish(),
+            Self::InvalidOrigin(origin) => {
+                return f.debug_tuple("InvalidOrigin").field(&Uri(origin)).finish();
+            }
+            // A page's origin and the server's own host are no secrets (RFC 6454 §7).
+            Self::ForeignOrigin { origin, host } => {
+                return f.debug_struct("ForeignOrigin").field("origin", origin).field("host", host).finish();
+            }
             Self::Method(seen) => ("Method", seen),
             Self::Key(seen) => ("Key", seen),
             Self::Version(seen) => ("Version", seen),
@@ -291,6 +320,7 @@ impl RequestError {
         match self {
             Self::Method(_) => 405,
             Self::NoUpgrade | Self::Version(_) => 426,
+            Self::ForeignOrigin { .. } => 403,
             _ => 400,
         }
     }

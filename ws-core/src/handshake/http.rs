@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
@@ -19,6 +20,7 @@ use crate::token::is_token;
 pub struct Request {
     target: String,
     headers: Headers,
+    client_addr: Option<SocketAddr>,
 }
 
 impl Request {
@@ -50,16 +52,31 @@ impl Request {
     /// The host, with a port unless it is the scheme's default: of the request target if that is a whole URI (RFC 9112
     /// §3.2.2), else the `Host` field, which is always there.
     pub fn host(&self) -> &str {
-        match self.uri() {
-            Some((authority, _)) => authority.rsplit_once('@').map_or(authority, |(_, host)| host),
-            None => self.headers.get("Host").unwrap_or_default(),
-        }
+        let authority = self.authority();
+        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
     }
 
-    /// The `Origin` field: the web page that connects, if a browser says so. A server that trusts cookies must check
-    /// it (RFC 6455 §10.2).
+    /// The same with everything before an `@`.
+    pub(super) fn authority(&self) -> &str {
+        self.uri().map_or_else(|| self.headers.get("Host").unwrap_or_default(), |(authority, _)| authority)
+    }
+
+    /// The `Origin` field: the web page that connects, if a browser says so. The server has compared it
+    /// ([`Origins`](crate::Origins)), unless it accepts any.
     pub fn origin(&self) -> Option<&str> {
         self.headers.get("Origin")
+    }
+
+    /// The address of the client. It is the word of a trusted proxy, if the server has one and that proxy knows the address; else the
+    /// address of the transport, if a listener accepted it. A port that is unknown is 0.
+    pub fn client_addr(&self) -> Option<SocketAddr> {
+        self.client_addr
+    }
+
+    /// Tells the address of the client, which is not in the bytes of the request.
+    #[doc(hidden)]
+    pub fn set_client_addr(&mut self, address: Option<SocketAddr>) {
+        self.client_addr = address;
     }
 
     /// The extensions that the client offers, best first: the values of its `Sec-WebSocket-Extensions` fields.
@@ -304,7 +321,8 @@ pub(super) fn request(buffer: &mut BytesMut, len: usize) -> Result<(String, Requ
     let mut parsed = httparse::Request::new(&mut headers);
     match (parsed.parse(&head)?, parsed.version, parsed.method, parsed.path) {
         (httparse::Status::Complete(_), Some(1), Some(method), Some(target)) => {
-            let request = Request { target: target.into(), headers: Headers::from_parsed(parsed.headers) };
+            let headers = Headers::from_parsed(parsed.headers);
+            let request = Request { target: target.into(), headers, client_addr: None };
             Ok((method.into(), request))
         }
         (httparse::Status::Complete(_), _, _, _) => Err(BadHead::Version),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use rustls::pki_types::pem::Error as PemError;
+use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
 use ws_core::{FirstLine, TransportError};
@@ -12,12 +12,16 @@ use ws_core::{FirstLine, TransportError};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
-    /// The text is not PEM. The error has no part of the text, in which there may be a key.
-    Pem(PemError),
+    /// The text is not PEM. The error has no more than the marker (`-----BEGIN …-----`) of the text, which may be a private key.
+    Pem(pem::Error),
     /// The text holds no certificate.
     NoCertificate,
     /// The text holds no private key.
     NoKey,
+    /// The text holds no certificate revocation list.
+    NoCrl,
+    /// Certificate revocation lists were set without authorities of the program's own.
+    CrlsWithoutRoots,
     /// This is neither a host name nor an address.
     Name(String),
     /// The platform's roots cannot be used.
@@ -33,15 +37,27 @@ pub enum TlsConfigError {
 impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pem(PemError::IllegalSectionStart { .. }) => {
-                f.write_str("a certificate or key is not valid PEM: a line that begins a section is malformed")
+            Self::Pem(source) => {
+                f.write_str("a certificate or key is not valid PEM: ")?;
+                match source {
+                    pem::Error::IllegalSectionStart { line } => {
+                        write!(f, "a line break is missing after \"{}\"", line.escape_ascii())
+                    }
+                    pem::Error::MissingSectionEnd { end_marker } if end_marker.is_empty() => {
+                        f.write_str("a section has no end; is a line break missing?")
+                    }
+                    pem::Error::MissingSectionEnd { end_marker } => {
+                        write!(f, "there is no line \"-----END {}-----\"", end_marker.escape_ascii())
+                    }
+                    source => source.fmt(f),
+                }
             }
-            Self::Pem(PemError::MissingSectionEnd { .. }) => {
-                f.write_str("a certificate or key is not valid PEM: the line that ends a section is missing")
-            }
-            Self::Pem(source) => write!(f, "a certificate or key is not valid PEM: {source}"),
             Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
             Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
+            Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),
+            Self::CrlsWithoutRoots => f.write_str(
+                "certificate revocation lists need authorities of the program's own (`ca`, `webpki_roots` or `with_client_ca`)",
+            ),
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::Platform(source) => {
                 write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
@@ -61,7 +77,8 @@ impl Error for TlsConfigError {
             Self::Pem(source) => Some(source),
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
-            Self::NoCertificate | Self::NoKey | Self::Name(_) | Self::RootsAndAnyCertificate => None,
+            Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
+            Self::RootsAndAnyCertificate => None,
         }
     }
 }
@@ -108,10 +125,17 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Whether we refuse the certificate of the peer.
-    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
-        use TlsError::{Certificate, Expired, NotYetValid, UnknownIssuer, WrongName};
-        matches!(self, WrongName { .. } | Expired(_) | NotYetValid(_) | UnknownIssuer | Certificate(_))
+    /// Whether we ended the connection: we do not accept something of the peer's, or have used up the keys.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::NotTls(_) | Self::Incompatible(_) | Self::Protocol(_) => true,
+            Self::WrongName { .. } | Self::Expired(_) | Self::NotYetValid(_) => true,
+            Self::UnknownIssuer | Self::Certificate(_) | Self::KeysExhausted => true,
+            Self::ClientCertificateRequired | Self::ClientCertificateRefused(_) | Self::Alert(_) => false,
+            Self::UnexpectedEof | Self::Truncated => false,
+            // Below may be the TLS of a proxy.
+            Self::Transport(broken) => Self::find(broken).is_some_and(Self::is_ours),
+        }
     }
 
     /// `is_client` says which end has seen it.
@@ -203,6 +227,12 @@ impl TlsError {
     pub(crate) fn is_plain_http(&self) -> bool {
         const GET: &[u8] = b"GET ";
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
+    }
+
+    /// Whether the peer has sent a header of the PROXY protocol, as far as that can be seen. Version 2 begins with an empty line.
+    pub(crate) fn is_proxy_header(&self) -> bool {
+        const PROXY: &[u8] = b"PROXY ";
+        matches!(self, Self::NotTls(start) if start.starts_with(PROXY) || PROXY.starts_with(start))
     }
 
     /// Hands a failure of the transport to `judge`. Returns every other failure, and a failure that `judge` hands back.

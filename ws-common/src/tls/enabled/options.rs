@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::connector::{TlsConnector, server_name};
@@ -33,6 +33,7 @@ use super::{ALPN, pem, provider};
 pub struct TlsOptions {
     /// Root certificates that replace the platform's.
     roots: Option<RootCertStore>,
+    crls: Vec<CertificateRevocationListDer<'static>>,
     /// Without the feature `dangerous-tls`, nothing sets it.
     accepts_any_certificate: bool,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
@@ -54,6 +55,16 @@ impl TlsOptions {
         for certificate in certificates {
             roots.add(certificate).map_err(TlsConfigError::Rustls)?;
         }
+        Ok(self)
+    }
+
+    /// Refuses servers whose certificates are in these certificate revocation lists (RFC 5280 §5), one or more in PEM or one in DER. Further
+    /// calls add lists. They need [`ca`](Self::ca) or `webpki_roots`; without them, [`build`](Self::build) fails.
+    ///
+    /// Every authority in the chain of a server needs a list, except for the root's own certificate; without one its servers are refused.
+    /// A list counts after its `nextUpdate`, too. A connector keeps its lists: a client gets new ones with a new connector.
+    pub fn crls(mut self, crls: &[u8]) -> Result<Self, TlsConfigError> {
+        self.crls.extend(pem::crls(crls)?);
         Ok(self)
     }
 
@@ -95,7 +106,7 @@ impl TlsOptions {
     /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
-        let verifier = verifier(self.roots, self.accepts_any_certificate, &provider)?;
+        let verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Rustls)?
@@ -119,9 +130,13 @@ impl TlsOptions {
 
 fn verifier(
     roots: Option<RootCertStore>,
+    crls: Vec<CertificateRevocationListDer<'static>>,
     accepts_any_certificate: bool,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
+    if roots.is_none() && !crls.is_empty() {
+        return Err(TlsConfigError::CrlsWithoutRoots);
+    }
     #[cfg(feature = "dangerous-tls")]
     if accepts_any_certificate && roots.is_none() {
         return Ok(Arc::new(AnyCertificate(provider.clone())));
@@ -131,6 +146,7 @@ fn verifier(
     }
     Ok(match roots {
         Some(roots) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+            .with_crls(crls)
             .build()
             .map_err(TlsConfigError::Verifier)?,
         None => {
