@@ -32,6 +32,8 @@ use access::ClientAccess;
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
 ///         ClientEvent::Error(error) => println!("error: {error}"),
+///         // The last event. `None` follows.
+///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
 ///         other => println!("{other:?}"),
 ///     }
 /// }

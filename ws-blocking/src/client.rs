@@ -33,6 +33,8 @@ pub(crate) use shared::SharedClient;
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
 ///         ClientEvent::Error(error) => println!("error: {error}"),
+///         // The last event. `None` follows.
+///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
 ///         other => println!("{other:?}"),
 ///     }
 /// }

@@ -79,6 +79,8 @@ pub type Listener = ws_async_core::Listener<Tokio>;
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
 ///         ClientEvent::Error(error) => println!("error: {error}"),
+///         // The last event. `None` follows.
+///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
 ///         other => println!("{other:?}"),
 ///     }
 /// }

@@ -164,7 +164,7 @@ fn handshakes(exhibition: &mut Exhibition) {
     exhibition.debug(&accept(&request));
     exhibition.debug(&client);
     exhibition.debug(&server);
-    let uri = format!("GET ws://{QUERY}@server.test/feed?{QUERY} HTTP/1.1\r\n");
+    let uri = format!("GET ws://server.test/feed?{QUERY} HTTP/1.1\r\n");
     let whole = String::from_utf8(said(&mut self::client())).unwrap();
     let absolute = whole.replacen(whole.lines().next().unwrap(), uri.trim_end(), 1);
     let mut server = self::server();
@@ -195,6 +195,10 @@ fn handshake_failures(exhibition: &mut Exhibition) {
             &format!("Sec-WebSocket-Extensions: permessage-deflate; a=\"{FIELD}\r\nCookie: "),
         ),
         request.replace("Cookie: ", "Cookie: \x01"),
+        request.replace("Host: ", &format!("Host: {PASSWORD}@")),
+        request.replace("GET /", &format!("GET ws://{PASSWORD}@server.test/?{QUERY}")),
+        request.replace("Cookie: ", &format!("Origin: https://me:{PASSWORD}@page.test/?{QUERY}\r\nCookie: ")),
+        request.replace("Cookie: ", "Origin: https://page.test\r\nCookie: "),
     ] {
         let error = asked(wrong.as_bytes());
         exhibition.error(&error);

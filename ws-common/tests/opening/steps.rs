@@ -38,7 +38,11 @@ fn follow(
 #[test]
 fn it_sees_both_ends_and_the_status_of_each_step() {
     let locations = &["/b?c", "ws://me:secret@other.test/d"];
-    let (mut life, seen) = follow("ws://server.test/a?b", locations, |_| RedirectDecision::Follow);
+    let (mut life, seen) = follow("ws://server.test/a?b", locations, |step| {
+        // User name and password of the `Location` are gone.
+        assert_eq!(*step.to, step.to.reveal().to_string().parse().unwrap());
+        RedirectDecision::Follow
+    });
     assert_eq!(life.trace(), ["connected", "connected", "connected", "open"]);
     let first = "302 ws://server.test/a?b ws://server.test/b?c";
     assert_eq!(seen, [first, "302 ws://server.test/b?c ws://other.test/d"]);

@@ -1,8 +1,14 @@
 //! Who is told what, where there is TLS.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ws_common::{ConnectOptions, tls::TlsOptions};
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use ws_common::{ConnectOptions, rustls, tls::TlsOptions};
 
 use super::authority::Authority;
 use super::ways::{NESTED, Place, WAYS};
@@ -76,9 +82,6 @@ fn from_wss_to_ws_is_refused_and_from_ws_to_wss_is_not() {
 
 /// A server that takes certificates of clients, and wants none, so that it can be seen who shows one.
 pub(super) fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsAcceptor {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    use ws_common::rustls;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(authority.der.clone().into()).unwrap();
     let provider = super::authority::provider();
@@ -92,7 +95,7 @@ pub(super) fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsA
         .with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
         .with_single_cert(chain, PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap())
         .unwrap();
-    std::sync::Arc::new(config).into()
+    Arc::new(config).into()
 }
 
 #[test]
@@ -136,6 +139,68 @@ fn a_certificate_and_a_name_of_tls_are_for_the_first_origin_only() {
             assert!(holds(&life.fars[0].heard, "who-I-am"));
             assert!(holds(&life.fars[1].heard, "inner.test"));
         }
+    }
+}
+
+/// A store of sessions that counts how often a session is looked for.
+#[derive(Debug, Default)]
+struct Store {
+    sessions: Mutex<Option<Tls12ClientSessionValue>>,
+    searches: AtomicUsize,
+}
+
+impl ClientSessionStore for Store {
+    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
+
+    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
+        None
+    }
+
+    fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
+        *self.sessions.lock().unwrap() = Some(value);
+    }
+
+    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.searches.fetch_add(1, Ordering::Relaxed);
+        self.sessions.lock().unwrap().clone()
+    }
+
+    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
+
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+
+    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        None
+    }
+}
+
+/// rustls resumes no session with another certificate of the client. The sessions of the first origin are not even looked at.
+#[test]
+fn sessions_that_began_with_a_certificate_are_not_looked_at_for_another_origin() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["client"]);
+    for location in ["/b", "wss://server.test:444/b"] {
+        let acceptor = curious(&authority, "server.test");
+        let store = Arc::new(Store::default());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority.der.clone().into()).unwrap();
+        let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).map(Result::unwrap).collect();
+        let mut config = rustls::ClientConfig::builder_with_provider(super::authority::provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap())
+            .unwrap();
+        config.resumption = Resumption::store(store.clone());
+        let builder = client("wss://server.test/a").tls(Arc::new(config)).max_redirects(1);
+        let mut life = Life::new(builder, move |n| {
+            let far = Far::new(Server::new(ws_common::AcceptOptions::default().tls(acceptor.clone())));
+            Some(if n == 0 { far.redirect(location) } else { far })
+        });
+        life.settle();
+        assert_eq!(life.trace(), ["connected", "connected", "open"], "{location}");
+        let searches = if location == "/b" { 2 } else { 1 };
+        assert_eq!(store.searches.load(Ordering::Relaxed), searches, "{location}");
     }
 }
 
