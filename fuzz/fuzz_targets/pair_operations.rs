@@ -30,7 +30,7 @@ enum Operation {
     Deliver { n: u16 },
     Events { n: u8 },
     ReadAhead,
-    Visit { n: u8 },
+    ForEachBorrowed { n: u8 },
     Chunks { on: bool },
     Pause,
     Resume,
@@ -135,7 +135,7 @@ impl End {
                 let _ = (0..n).take_while(|_| self.event()).count();
             }
             Operation::ReadAhead => drop(self.connection.read_ahead()),
-            Operation::Visit { n } => self.for_each_borrowed(n),
+            Operation::ForEachBorrowed { n } => self.for_each_borrowed(n),
             Operation::Chunks { on } => {
                 self.in_chunks |= on;
                 self.connection.receive_chunks(on);

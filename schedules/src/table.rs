@@ -24,8 +24,8 @@ pub enum Operation {
     Ping,
     Close,
     Recv,
-    Next,
-    Visit,
+    NextEvent,
+    ForEachBorrowed,
     RecvStream,
     Confirm,
     Sink,
@@ -77,8 +77,8 @@ pub const OPERATIONS: [Operation; 12] = [
     Operation::Ping,
     Operation::Close,
     Operation::Recv,
-    Operation::Next,
-    Operation::Visit,
+    Operation::NextEvent,
+    Operation::ForEachBorrowed,
     Operation::RecvStream,
     Operation::Confirm,
     Operation::Sink,
@@ -116,8 +116,8 @@ pub struct Cell {
 impl Operation {
     /// Whether it waits for something to receive.
     pub fn receives(self) -> bool {
-        use Operation::{Next, Recv, RecvStream, Visit};
-        matches!(self, Recv | Next | Visit | RecvStream)
+        use Operation::{ForEachBorrowed, NextEvent, Recv, RecvStream};
+        matches!(self, Recv | NextEvent | ForEachBorrowed | RecvStream)
     }
 
     /// Whether room for a message is all that it waits for.
@@ -154,8 +154,9 @@ pub const IMPOSSIBLE: &[(&str, Matches)] = &[
         cell.operation == Operation::Confirm && cell.surface != Surface::Client
     }),
     ("a client has no such operation: it sends, flushes, confirms, closes and gives events", |cell| {
-        use Operation::{Close, Confirm, Flush, Next, Send};
-        cell.surface == Surface::Client && !matches!(cell.operation, Send | Flush | Close | Next | Confirm)
+        use Operation::{Close, Confirm, Flush, NextEvent, Send};
+        cell.surface == Surface::Client
+            && !matches!(cell.operation, Send | Flush | Close | NextEvent | Confirm)
     }),
     ("a listener of threads accepts sockets of the system only", |cell| {
         cell.surface == Surface::Threads && matches!(cell.event, Event::Abort | Event::Signal)
@@ -185,13 +186,15 @@ pub const IMPOSSIBLE: &[(&str, Matches)] = &[
         matches!(cell.event, Event::HalfDropped | Event::ClientDropped) && cell.driver == Driver::Other
     }),
     ("the client that is dropped is the one that waits", |cell| {
-        cell.event == Event::ClientDropped && cell.operation == Operation::Next
+        cell.event == Event::ClientDropped && cell.operation == Operation::NextEvent
     }),
     ("a receiver alone reads nothing ahead", |cell| {
         cell.event == Event::ReadAhead && cell.operation.receives() && cell.driver == Driver::Own
     }),
     ("a visitor that alone has the connection sees a message when there is room for its answer", |cell| {
-        cell.surface == Surface::Whole && cell.event == Event::ReadAhead && cell.operation == Operation::Visit
+        cell.surface == Surface::Whole
+            && cell.event == Event::ReadAhead
+            && cell.operation == Operation::ForEachBorrowed
     }),
     ("a call of a thread cannot be given up", |cell| {
         cell.surface == Surface::Threads && cell.driver == Driver::Third

@@ -179,6 +179,42 @@ class Proxies:
         command = [self.program("danted"), "-f", configuration, "-p", f"{folder}/pid", "-N", "1"]
         return await self.start("dante", command, [port], folder / "log"), Door("socks5h", port)
 
+    async def nginx(self, server: int, lines: list[str]) -> int:
+        """A reverse proxy in front of a server. `lines` are settings of its one location."""
+        port, folder = free_port(), self.place("nginx")
+        kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        configuration = write(folder / "configuration", [
+            "daemon off;", "master_process off;", f"pid {folder}/pid;", f"error_log {folder}/log;",
+            "events { worker_connections 64; }",
+            "http {",
+            "access_log off;",
+            *(f"{kind}_temp_path {folder}/{kind};" for kind in kinds),
+            "server {",
+            f"listen 127.0.0.1:{port};",
+            "location / {",
+            f"proxy_pass http://127.0.0.1:{server};",
+            "proxy_http_version 1.1;",
+            "proxy_set_header Upgrade $http_upgrade;",
+            'proxy_set_header Connection "upgrade";',
+            *lines,
+            "}", "}", "}",
+        ])
+        command = [self.program("nginx"), "-p", str(folder), "-e", f"{folder}/log", "-c", configuration]
+        await self.start("nginx", command, [port], folder / "log")
+        return port
+
+    async def haproxy(self, server: int, mode: str, options: str, lines: list[str]) -> int:
+        """A reverse proxy in front of a server: with options of the server, and with settings of its front."""
+        port, folder = free_port(), self.place("haproxy")
+        configuration = write(folder / "configuration", [
+            "global", "maxconn 64",
+            "defaults", f"mode {mode}", "timeout connect 5s", "timeout client 60s", "timeout server 60s",
+            "frontend front", f"bind 127.0.0.1:{port}", "default_backend back", *lines,
+            "backend back", f"server one 127.0.0.1:{server} {options}",
+        ])
+        await self.start("haproxy", [self.program("haproxy"), "-db", "-f", configuration], [port], None)
+        return port
+
     async def start(self, name: str, command: list[str], ports: list[int], log: Path | None) -> Proxy:
         proxy = Proxy(name, command, self.environment, ports, log)
         await proxy.start()

@@ -100,7 +100,7 @@ pub enum End {
 
 pub trait Receiving: Counting + Send + 'static {
     fn recv(&mut self) -> Result<Option<Message>, Error>;
-    fn next(&mut self) -> Result<Option<Event>, Error>;
+    fn next_event(&mut self) -> Result<Option<Event>, Error>;
     fn for_each_borrowed(
         &mut self,
         visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,

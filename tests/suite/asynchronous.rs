@@ -189,7 +189,7 @@ macro_rules! receiving {
                 E::block_on(self.inner.recv())
             }
 
-            fn next(&mut self) -> Result<Option<Event>, Error> {
+            fn next_event(&mut self) -> Result<Option<Event>, Error> {
                 E::block_on(self.inner.next_event())
             }
 

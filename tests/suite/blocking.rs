@@ -150,7 +150,7 @@ macro_rules! receiving {
                 self.recv()
             }
 
-            fn next(&mut self) -> Result<Option<Event>, Error> {
+            fn next_event(&mut self) -> Result<Option<Event>, Error> {
                 self.next_event()
             }
 

@@ -15,7 +15,9 @@ pub mod cuts;
 pub mod ending;
 pub mod faults;
 pub mod outbox;
+pub mod redirects;
 pub mod remains;
+pub mod resets;
 pub mod secure;
 pub mod seeds;
 
@@ -36,6 +38,7 @@ macro_rules! client_scenarios {
                 a_half_open_connection_costs_pong_timeout
                 bytes_one_by_one_and_late_are_no_fault
                 a_connection_that_is_reset_at_once
+                an_attempt_that_our_own_socket_fails_is_ended_by_us
                 a_refused_connection_is_tried_again
                 it_comes_back_after_a_close_of_the_server_if_it_always_does
             }
@@ -94,8 +97,17 @@ macro_rules! client_scenarios {
                 a_server_on_ipv6
                 what_cannot_be_a_server_is_refused_when_it_is_built
             }
+            redirects {
+                a_redirect_is_followed_as_the_hook_decides_which_may_use_the_client
+            }
             remains {
                 a_hundred_reconnects_leave_nothing_behind
+            }
+            resets {
+                a_server_that_misses_a_pong_gets_a_reset_and_no_old_messages
+                a_server_that_takes_nothing_gets_a_reset_and_no_old_messages
+                a_server_that_proves_nothing_gets_a_reset_and_no_old_messages
+                an_aborted_connection_is_reset_and_sends_no_old_messages
             }
             secure {
                 it_comes_back_over_tls_with_what_is_left

@@ -40,9 +40,9 @@ pub fn closing_by_the_peer<A: Adapter>() {
             peer.end();
             peer.expect_end();
         });
-        assert_eq!(socket.next().unwrap(), Some(Event::Message("last words".into())));
+        assert_eq!(socket.next_event().unwrap(), Some(Event::Message("last words".into())));
         let code = CloseCode::new(3001).unwrap();
-        assert_eq!(socket.next().unwrap(), Some(Event::Closing(frame(code, "enough"))));
+        assert_eq!(socket.next_event().unwrap(), Some(Event::Closing(frame(code, "enough"))));
         let closed = end(&mut socket);
         assert_eq!((closed.code, &*closed.reason), (3001, "enough"));
         assert_eq!((closed.initiator, closed.clean), (Initiator::Remote, true));
@@ -58,7 +58,7 @@ pub fn closing_without_a_code<A: Adapter>() {
             assert_eq!((answer.opcode, &*answer.payload), (CLOSE, &b""[..]));
             peer.expect_end();
         });
-        assert_eq!(socket.next().unwrap(), Some(Event::Closing(CloseFrame::EMPTY)));
+        assert_eq!(socket.next_event().unwrap(), Some(Event::Closing(CloseFrame::EMPTY)));
         let closed = end(&mut socket);
         assert_eq!((closed.code, closed.initiator, closed.clean), (1005, Initiator::Remote, true));
     });
@@ -116,7 +116,7 @@ pub fn crossing_close_frames<A: Adapter>() {
             peer.end();
             peer.expect_end();
         });
-        let closing = socket.next().unwrap();
+        let closing = socket.next_event().unwrap();
         assert_eq!(closing, Some(Event::Closing(frame(CloseCode::GOING_AWAY, "me too"))));
         let closed = end(&mut socket);
         assert_eq!((closed.code, &*closed.reason), (1001, "me too"));
@@ -192,7 +192,7 @@ pub fn what_is_queued_goes_out_before_the_answer_to_a_close<A: Adapter>() {
         for len in [LARGE, 1, 10_000, 2] {
             socket.feed(vec![0; len]).unwrap();
         }
-        assert!(matches!(socket.next().unwrap(), Some(Event::Closing(_))));
+        assert!(matches!(socket.next_event().unwrap(), Some(Event::Closing(_))));
         told.send(()).unwrap();
         let closed = end(&mut socket);
         assert_eq!((closed.code, closed.clean, closed.unsent), (1001, true, 0));
@@ -215,7 +215,7 @@ pub fn a_close_that_comes_while_we_write_wins_over_the_reset<A: Adapter>() {
             }
         };
         assert!(matches!(error, SendError::Closed(_)), "{error}");
-        let closing = socket.next().unwrap();
+        let closing = socket.next_event().unwrap();
         assert_eq!(closing, Some(Event::Closing(frame(CloseCode::POLICY, "too much"))));
         let closed = end(&mut socket);
         assert_eq!((closed.code, &*closed.reason, closed.initiator), (1008, "too much", Initiator::Remote));

@@ -76,22 +76,23 @@ pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::
 
 /// No pings, so that what is on the wire is what the scenario puts there; and no deadline that a busy machine could miss.
 pub fn quiet() -> Config {
-    Config::default().ping_interval(None).pong_timeout(FAR).write_timeout(FAR).close_timeout(FAR)
+    let config = Config::default().ping_interval(None).pong_timeout(FAR).close_timeout(FAR);
+    config.write_timeout(FAR).message_timeout(FAR)
 }
 
 /// The error and the end that must come next, and nothing after.
 pub fn failure(socket: &mut impl Receiving) -> (Error, Closed) {
-    let error = socket.next().expect_err("an error");
+    let error = socket.next_event().expect_err("an error");
     (error, end(socket))
 }
 
 /// The end that must come next, and nothing after.
 pub fn end(socket: &mut impl Receiving) -> Closed {
-    let closed = match socket.next() {
+    let closed = match socket.next_event() {
         Ok(Some(Event::Closed(closed))) => closed,
         other => panic!("{other:?} instead of the end"),
     };
-    assert_eq!(socket.next().unwrap(), None, "the end is the last event");
+    assert_eq!(socket.next_event().unwrap(), None, "the end is the last event");
     assert_eq!(socket.closed().as_ref(), Some(&closed));
     closed
 }

@@ -189,7 +189,7 @@ pub fn a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>
     let (mut sender, mut receiver) = client.split();
     let (mut pinging, mut reading) = server.split();
     thread::scope(|scope| {
-        scope.spawn(move || while receiver.next().is_ok_and(|event| event.is_some()) {});
+        scope.spawn(move || while receiver.next_event().is_ok_and(|event| event.is_some()) {});
         scope.spawn(move || while pinging.ping(vec![7; 100]).is_ok() {});
         let mut received = 0;
         let any = scope.spawn(move || {
@@ -252,7 +252,7 @@ pub fn a_sender_that_is_stuck_and_a_receiver_that_waits_end_together<A: Adapter>
             let receiving = scope.spawn(move || failure(&mut receiver));
             while sender.send(vec![0; 1 << 20]).is_ok() {}
             let (error, closed) = receiving.join().unwrap();
-            assert!(matches!(error, Error::Timeout(Timeout::Write)), "{error}");
+            assert!(matches!(error, Error::Timeout(Timeout::Write(_))), "{error}");
             assert_eq!(closed.code, 1006);
         });
     });

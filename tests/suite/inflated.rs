@@ -258,7 +258,7 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
             assert_eq!(socket.recv().unwrap(), Some(message.into()));
         }
         socket.ping("still there").unwrap();
-        assert!(matches!(socket.next().unwrap(), Some(Event::Pong { .. })));
+        assert!(matches!(socket.next_event().unwrap(), Some(Event::Pong { .. })));
         assert!(socket.close(CloseCode::NORMAL).clean);
     });
 }

@@ -1,15 +1,16 @@
 //! Pings and the deadlines of an open connection.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_core::{Error, Event, MessageRef, Timeout};
+use ws_core::{Error, Event, Initiator, MessageRef, Timeout};
 
 use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, failure, quiet, server};
 use crate::watch::takes;
-use crate::wire::{CONTINUATION, FIN, PING, PONG, TEXT};
+use crate::wire::{BINARY, CONTINUATION, FIN, PING, PONG, TEXT};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -41,7 +42,7 @@ pub fn pings_leave_on_schedule<A: Adapter>() {
             peer.end();
         });
         let mut pongs = 0;
-        while let Some(event) = socket.next().unwrap() {
+        while let Some(event) = socket.next_event().unwrap() {
             if let Event::Pong { round_trip, .. } = event {
                 assert!(round_trip.is_some_and(|time| time < begin.elapsed()), "{round_trip:?}");
                 pongs += 1;
@@ -110,10 +111,79 @@ pub fn a_peer_that_takes_nothing_costs_write_timeout<A: Adapter>() {
     });
     assert!(error.to_string().contains("closed"), "{error}");
     let (error, closed) = failure(&mut socket);
-    assert!(matches!(error, Error::Timeout(Timeout::Write)), "{error}");
+    assert!(matches!(error, Error::Timeout(Timeout::Write(_))), "{error}");
     assert_eq!((closed.code, closed.clean), (1006, false));
     assert!(closed.unsent >= 1, "{closed}");
     drop(peer);
+}
+
+/// It reads all the time, but less than 60 KiB in a window.
+pub fn a_peer_that_takes_too_little_costs_write_timeout<A: Adapter>() {
+    let timeout = millis(600);
+    let (mut socket, mut peer) = client::<A>(quiet().write_timeout(timeout));
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                if peer.try_skip(100).is_err() {
+                    break;
+                }
+                thread::sleep(millis(20));
+            }
+        });
+        takes(timeout, || while socket.send(vec![0; 1 << 20]).is_ok() {});
+        let (error, closed) = failure(&mut socket);
+        assert!(matches!(error, Error::Timeout(Timeout::Write(seen)) if seen == timeout), "{error}");
+        assert_eq!((closed.code, closed.clean), (1006, false));
+        is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The peer lives, and sends a byte of its message now and then.
+pub fn a_message_that_trickles_in_is_ended_with_1008<A: Adapter>() {
+    for first in [FIN | TEXT, FIN | BINARY, TEXT] {
+        let timeout = millis(400);
+        let (mut socket, mut peer) = server::<A>(quiet().message_timeout(timeout));
+        let is_over = AtomicBool::new(false);
+        let message = peer.encode(first, vec![b'x'; 200_000]);
+        let mut writer = peer.another();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                writer.send(&message[..100_000]);
+                for byte in message[100_000..].chunks(1) {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    writer.send(byte);
+                    thread::sleep(millis(20));
+                }
+            });
+            scope.spawn(|| {
+                assert_eq!(peer.receive_close().0, 1008);
+                is_over.store(true, Ordering::Relaxed);
+                peer.end();
+            });
+            let (error, closed) = takes(timeout, || failure(&mut socket));
+            assert!(matches!(error, Error::Timeout(Timeout::Message(seen)) if seen == timeout), "{error}");
+            assert_eq!((closed.code, closed.initiator), (1008, Initiator::Local));
+        });
+    }
+}
+
+/// It takes many windows, each of which brings enough.
+pub fn a_message_that_makes_progress_is_received<A: Adapter>() {
+    let (mut socket, mut peer) = server::<A>(quiet().message_timeout(millis(1500)));
+    let text = "x".repeat(600_000);
+    let message = peer.encode(FIN | TEXT, &text);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for part in message.chunks(15_000) {
+                peer.send(part);
+                thread::sleep(millis(100));
+            }
+        });
+        assert_eq!(socket.recv().unwrap(), Some(text.into()));
+    });
 }
 
 pub fn a_peer_that_takes_little_at_a_time_is_alive<A: Adapter>() {
@@ -201,11 +271,11 @@ pub fn a_pong_brings_the_round_trip_time<A: Adapter>() {
             peer.frame(FIN | PONG, ping.payload);
         });
         socket.ping("are you there").unwrap();
-        match socket.next().unwrap() {
+        match socket.next_event().unwrap() {
             Some(Event::Pong { payload, round_trip: None }) => assert_eq!(payload, "unsolicited"),
             other => panic!("{other:?}"),
         }
-        match socket.next().unwrap() {
+        match socket.next_event().unwrap() {
             Some(Event::Pong { payload, round_trip: Some(time) }) => {
                 assert_eq!(payload, "are you there");
                 assert!(time >= millis(98) && time < begin.elapsed(), "{time:?}");

@@ -31,6 +31,7 @@ pub mod halves;
 pub mod inflated;
 pub mod keepalive;
 pub mod leaks;
+pub mod limits;
 pub mod messages;
 pub mod open_client;
 pub mod open_server;
@@ -54,6 +55,7 @@ macro_rules! scenarios {
                 the_request_and_the_response_come_as_they_were_sent
                 every_connection_has_a_key_of_its_own
                 bytes_behind_the_response_belong_to_the_connection
+                redirects_are_followed_as_the_hook_decides
                 a_refusal_hands_over_status_headers_and_body
                 a_response_that_is_no_handshake_says_what_is_wrong
                 a_silent_server_costs_open_timeout
@@ -71,6 +73,7 @@ macro_rules! scenarios {
                 a_client_that_leaves_is_an_unexpected_end
                 frames_behind_the_request_belong_to_the_connection
                 both_ends_of_one_handshake_agree
+                a_foreign_page_is_refused_before_the_program_sees_its_request
             }
             messages {
                 an_echo_of_every_length_form
@@ -112,7 +115,10 @@ macro_rules! scenarios {
                 trickling_bytes_answer_pings
                 a_busy_application_does_not_kill_a_healthy_peer
                 a_peer_that_takes_nothing_costs_write_timeout
+                a_peer_that_takes_too_little_costs_write_timeout
                 a_peer_that_takes_little_at_a_time_is_alive
+                a_message_that_trickles_in_is_ended_with_1008
+                a_message_that_makes_progress_is_received
                 a_pong_is_not_late_while_the_peer_takes_no_answers
                 a_ping_is_answered_with_its_payload
                 a_pong_brings_the_round_trip_time
@@ -173,6 +179,16 @@ macro_rules! scenarios {
                 each_socket_has_its_options_and_goes_through_the_hook
                 each_accepted_socket_has_its_options
             }
+            limits {
+                a_client_at_its_limit_gets_503_and_stands_in_nobodys_way
+                over_tls_a_client_at_its_limit_is_disconnected
+                the_hook_tells_which_client_an_address_belongs_to
+                behind_a_trusted_proxy_the_client_counts_and_not_the_proxy
+                a_request_tells_the_address_of_its_client
+                a_handshake_counts_for_its_client_until_it_is_over
+                a_decision_has_a_time_of_its_own
+                a_client_that_does_not_take_the_answer_costs_open_timeout
+            }
             statistics {
                 both_ends_and_both_halves_count_the_same
             }
@@ -207,6 +223,7 @@ macro_rules! scenarios {
                 a_stream_that_is_cut_is_an_error_in_every_phase
                 a_listener_speaks_tls_and_stops
                 halves_are_full_duplex_over_tls
+                a_running_listener_shows_a_replaced_certificate_to_new_connections
             }
             proxied {
                 ws_and_wss_pass_through_every_kind_of_proxy

@@ -51,8 +51,8 @@ pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {
             peer.frame(FIN | CONTINUATION, "s");
             peer.frame(FIN | BINARY, [0xFF; 2]);
         });
-        assert_eq!(socket.next().unwrap(), Some(Event::Ping("between".into())));
-        assert_eq!(socket.next().unwrap(), Some(Event::Message("fragments".into())));
+        assert_eq!(socket.next_event().unwrap(), Some(Event::Ping("between".into())));
+        assert_eq!(socket.next_event().unwrap(), Some(Event::Message("fragments".into())));
         assert_eq!(socket.recv().unwrap(), Some(Message::binary(vec![0xFF; 2])));
     });
 }
@@ -110,7 +110,7 @@ pub fn a_visit_that_ends_with_the_connection_says_so<A: Adapter>() {
         assert_eq!(count, 1);
         let closed = socket.closed().unwrap();
         assert_eq!((closed.code, &*closed.reason, closed.clean), (1001, "bye", true));
-        assert_eq!(socket.next().unwrap(), None);
+        assert_eq!(socket.next_event().unwrap(), None);
     });
 }
 
@@ -154,7 +154,7 @@ pub fn nothing_comes_after_closed<A: Adapter>() {
             peer.receive_close();
             peer.end();
         });
-        assert!(matches!(socket.next().unwrap(), Some(Event::Closing(_))));
+        assert!(matches!(socket.next_event().unwrap(), Some(Event::Closing(_))));
         assert!(end(&mut socket).clean);
         assert_eq!(socket.recv().unwrap(), None);
         assert!(!socket.recv_chunks(|_, _| ControlFlow::Continue(())).unwrap());

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use ws_common::redirect::{RedirectDecision, RedirectStep};
 use ws_common::{ConnectError, ConnectOptions, OpenPhase};
 use ws_core::{CloseCode, HandshakeError, Response};
 
@@ -69,7 +70,9 @@ pub fn the_request_and_the_response_come_as_they_were_sent<A: Adapter>() {
         assert_eq!(seen.reason(), "Switching Protocols");
         assert_eq!(seen.subprotocol(), Some("chat.v1"));
         assert_eq!(seen.headers().all("X-Server").collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(seen.to_string(), response);
+        assert_eq!(seen.reveal().to_string(), response);
+        // A value may be a secret.
+        assert!(seen.to_string().contains("\r\nX-Server: 1 byte\r\n"), "{seen}");
     });
 }
 
@@ -110,6 +113,58 @@ pub fn bytes_behind_the_response_belong_to_the_connection<A: Adapter>() {
         assert_eq!(socket.recv().unwrap(), Some("in two".into()));
         assert!(socket.close(CloseCode::NORMAL).clean);
     });
+}
+
+pub fn redirects_are_followed_as_the_hook_decides<A: Adapter>() {
+    let decide = |is_allowed: bool| {
+        move |step: &RedirectStep<'_>| match is_allowed {
+            true => RedirectDecision::Follow,
+            false => RedirectDecision::Refuse(format!("{} is not allowed", step.to.host_field())),
+        }
+    };
+    for (steps, is_allowed) in [(0, true), (1, true), (2, false), (2, true)] {
+        let servers = [Server::new(), Server::new(), Server::new()];
+        thread::scope(|scope| {
+            let urls = servers.each_ref().map(Server::url);
+            let options = ConnectOptions::new(&urls[0]).unwrap().header("Cookie", "secret").unwrap();
+            let options = options.max_redirects(steps).on_redirect(decide(is_allowed));
+            let is_followed = steps == 2 && is_allowed;
+            let servers = &servers;
+            let reached = if is_allowed { steps } else { 0 };
+            for n in 0..=reached as usize {
+                let location = urls.get(n + 1).cloned().unwrap_or_default();
+                scope.spawn(move || {
+                    if n == 2 {
+                        servers[2].open().answer_close();
+                        return;
+                    }
+                    let mut peer = servers[n].accept();
+                    let head = peer.read_head();
+                    assert_eq!(field(&head, "Cookie").is_some(), n == 0, "another origin gets no cookie");
+                    peer.send(format!(
+                        "HTTP/1.1 307 Go\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+                    ));
+                    peer.read_to_end();
+                });
+            }
+            match A::connect(options) {
+                Ok((mut socket, _)) => {
+                    assert!(is_followed);
+                    assert!(socket.close(CloseCode::NORMAL).clean);
+                }
+                Err(ConnectError::Redirect(refused)) => {
+                    assert!(!is_allowed);
+                    assert_eq!((refused.status, refused.from.reveal().to_string()), (307, urls[0].clone()));
+                    let host = refused.to.host_field();
+                    assert!(refused.to_string().ends_with(&format!("{host} is not allowed")), "{refused}");
+                }
+                Err(error) => {
+                    assert!(is_allowed && !is_followed, "{error}");
+                    assert!(error.to_string().contains("answered 307 Go instead of 101"), "{error}");
+                }
+            }
+        });
+    }
 }
 
 pub fn a_refusal_hands_over_status_headers_and_body<A: Adapter>() {

@@ -90,7 +90,8 @@ pub fn a_refusal_reaches_the_client_whole<A: Adapter>() {
             let rest = peer.read_to_end();
             (head, rest)
         });
-        let accepted = A::accept_with(listener.accept().unwrap().0, AcceptOptions::default(), reject);
+        let options = AcceptOptions::default().any_origin();
+        let accepted = A::accept_with(listener.accept().unwrap().0, options, reject);
         let error = error::<A>(accepted);
         assert!(matches!(error, AcceptError::Rejected(403)), "{error}");
         client.join().unwrap()
@@ -190,4 +191,55 @@ pub fn both_ends_of_one_handshake_agree<A: Adapter>() {
         server.send("welcome").unwrap();
         assert_eq!(client.recv().unwrap(), Some("welcome".into()));
     });
+}
+
+/// RFC 6455 §10.2. The program sees the request of an accepted page alone.
+pub fn a_foreign_page_is_refused_before_the_program_sees_its_request<A: Adapter>() {
+    let default = AcceptOptions::default;
+    let listed = || default().origins(["https://page.example", "null"]).unwrap();
+    let forwarded = "X-Forwarded-Host: page.example\r\nOrigin: https://page.example\r\n";
+    let table = [
+        (default(), "Origin: https://page.example\r\n", 403),
+        (default(), "Origin: https://example.com:8443\r\n", 403),
+        (default(), "Origin: null\r\n", 403),
+        (default(), forwarded, 403),
+        (default(), "Origin: https://example.com\r\n", 101),
+        (default(), "", 101),
+        (default(), "Origin: https://example.com\r\nOrigin: https://example.com\r\n", 400),
+        (default().any_origin().same_origin(), "Origin: https://page.example\r\n", 403),
+        (default().trust_forwarded_host(true), forwarded, 101),
+        (default().trust_forwarded_host(true), "Origin: https://page.example\r\n", 403),
+        (listed(), "Origin: https://page.example\r\n", 101),
+        (listed(), "Origin: null\r\n", 101),
+        (listed(), "Origin: https://example.com\r\n", 403),
+        (default().any_origin(), "Origin: https://page.example\r\n", 101),
+        (default().any_origin(), "Origin: no origin\r\n", 400),
+    ];
+    for (options, fields, status) in table {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut is_seen = false;
+        let (accepted, answer) = thread::scope(|scope| {
+            let client = scope.spawn(move || {
+                let mut peer = Peer::connect(address);
+                peer.send(request(&format!("Cookie: session=1\r\n{fields}")));
+                let head = peer.read_head();
+                let body = if status == 101 { Vec::new() } else { peer.read_to_end() };
+                head + &String::from_utf8(body).unwrap()
+            });
+            let accepted = A::accept_with(listener.accept().unwrap().0, options, |_| {
+                is_seen = true;
+                Ok(Accept::new())
+            });
+            (accepted, client.join().unwrap())
+        });
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields}{answer}");
+        assert_eq!((accepted.is_ok(), is_seen), (status == 101, status == 101), "{fields}");
+        if status == 403 {
+            let error = error::<A>(accepted).to_string();
+            for named in ["\"example.com\"", "`origins`", "proxy_set_header Host"] {
+                assert!(answer.contains(named) && error.contains(named), "{named} in {answer} and {error}");
+            }
+        }
+    }
 }

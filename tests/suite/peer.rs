@@ -1,6 +1,6 @@
 //! The other end of a scenario: a plain TCP socket that is told byte by byte what to do.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -29,6 +29,11 @@ impl Server {
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         socket.listen(8).unwrap();
         Self(socket.into())
+    }
+
+    /// Room for received bytes as usual, from the next connection on.
+    pub fn widen_window(&self) {
+        SockRef::from(&self.0).set_recv_buffer_size(256 * 1024).unwrap();
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -118,6 +123,14 @@ impl Peer {
         Self::new(TcpStream::connect(address).unwrap(), true)
     }
 
+    /// The same from another address of the loopback interface, of which Linux has more than one.
+    pub fn connect_from(local: [u8; 4], address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((local, 0)).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::new(socket.into(), true)
+    }
+
     /// A client, after a plain handshake.
     pub fn open(address: SocketAddr) -> Self {
         Self::open_with(address, "").0
@@ -136,6 +149,10 @@ impl Peer {
     /// A second handle, to write in one thread and read in another.
     pub fn another(&self) -> Self {
         Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), ..*self }
+    }
+
+    pub fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
     }
 
     pub fn remote_address(&self) -> SocketAddr {
@@ -188,7 +205,7 @@ impl Peer {
     }
 
     /// Whether more came; not at the end of the stream.
-    fn fill(&mut self) -> std::io::Result<bool> {
+    fn fill(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 64 * 1024];
         let n = self.stream.read(&mut chunk)?;
         self.buffer.extend_from_slice(&chunk[..n]);
@@ -293,8 +310,12 @@ impl Peer {
 
     /// Reads at most `n` bytes and forgets them.
     pub fn skip(&mut self, n: usize) -> usize {
-        let mut bytes = vec![0; n];
-        self.stream.read(&mut bytes).unwrap()
+        self.try_skip(n).unwrap()
+    }
+
+    /// The same, with the error of a connection that was reset.
+    pub fn try_skip(&mut self, n: usize) -> io::Result<usize> {
+        self.stream.read(&mut vec![0; n])
     }
 
     /// Answers the closing handshake that the other end has begun, whatever comes before, to the end of the stream. Gives

@@ -61,7 +61,7 @@ pub fn waiting_to_receive_sends_what_is_queued<A: Adapter>() {
         socket.feed("question").unwrap();
         assert_eq!(socket.recv().unwrap(), Some("answer".into()));
         socket.try_send("again").unwrap();
-        assert!(socket.next().unwrap().is_some());
+        assert!(socket.next_event().unwrap().is_some());
     });
 }
 

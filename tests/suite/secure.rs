@@ -144,7 +144,7 @@ pub fn plain_text_where_tls_was_expected_is_an_error_that_says_so<A: Adapter>() 
         let error = A::connect(options).err().unwrap();
         assert_eq!(error.phase(), OpenPhase::Tls);
         assert!(error.to_string().contains("does not speak TLS"), "{error}");
-        assert!(error.to_string().contains("400 Bad Request"), "{error}");
+        assert!(error.to_string().contains("\"HTTP/1.1\""), "{error}");
     });
     // Our server, a client without TLS.
     let listener = A::listen(AcceptOptions::default().tls(SITE.acceptor.clone()));
@@ -251,7 +251,7 @@ pub fn a_stream_that_is_cut_is_an_error_in_every_phase<A: Adapter>() {
                 error.phase()
             }
             Ok((mut socket, _)) => {
-                let error = match socket.next() {
+                let error = match socket.next_event() {
                     Ok(Some(_)) => failure(&mut socket).0,
                     other => other.expect_err("an end"),
                 };
@@ -313,4 +313,34 @@ pub fn halves_are_full_duplex_over_tls<A: Adapter>() {
         assert!(sender.close(CloseCode::NORMAL).clean);
         assert_eq!(receiver.recv().unwrap(), None);
     });
+}
+
+pub fn a_running_listener_shows_a_replaced_certificate_to_new_connections<A: Adapter>() {
+    let other = Authority::new();
+    let (first, second) = (SITE.authority.issue(&["localhost"]), other.issue(&["localhost"]));
+    let acceptor = first.acceptor();
+    let options = AcceptOptions::default().config(quiet()).open_timeout(FAR).tls(acceptor.clone());
+    let listener = A::listen(options);
+    let address = listener.address();
+    let url = format!("wss://localhost:{}/", address.port());
+    let connect = |authority: &Authority| {
+        let options = ConnectOptions::new(&url).unwrap().address(address).config(quiet()).open_timeout(FAR);
+        let options = options.tls(authority.options().build().unwrap());
+        thread::scope(|scope| {
+            let client = scope.spawn(|| A::connect(options));
+            let accepted = listener.accept().map(|(socket, _)| socket);
+            (client.join().unwrap().map(|(socket, _)| socket), accepted)
+        })
+    };
+    let (before, server) = connect(&SITE.authority);
+    let (mut before, mut server) = (before.unwrap(), server.unwrap());
+    acceptor.replace(second.chain.as_bytes(), first.key.as_bytes()).unwrap_err();
+    assert!(connect(&SITE.authority).0.is_ok(), "the present certificate stays");
+    acceptor.replace(second.chain.as_bytes(), second.key.as_bytes()).unwrap();
+    assert!(connect(&other).0.is_ok());
+    let error = connect(&SITE.authority).0.err().expect("a certificate of another authority");
+    assert!(matches!(error, ConnectError::Tls(TlsError::UnknownIssuer)), "{error}");
+    // The first connection goes on.
+    before.send("still here").unwrap();
+    assert_eq!(server.recv().unwrap(), Some("still here".into()));
 }

@@ -44,10 +44,12 @@ fn stuck<A: Adapter>(config: Config, length: usize) -> (A::Socket, Peer) {
 pub fn a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages<A: Adapter>() {
     let pong = quiet().ping_interval(millis(200)).pong_timeout(millis(400));
     let write = quiet().write_timeout(millis(400));
-    for (config, length, timeout) in [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write)] {
+    for (config, length, timeout) in
+        [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write(millis(400)))]
+    {
         let config = config.max_send_buffer(32 << 20);
         let (mut socket, mut peer) = stuck::<A>(config, length);
-        let error = socket.next().expect_err("the peer is dead");
+        let error = socket.next_event().expect_err("the peer is dead");
         assert!(matches!(error, Error::Timeout(seen) if seen == timeout), "{error}");
         // Nobody looks at the end, and the socket is not dropped.
         let (read, how) = peer.read_to_break();
@@ -131,6 +133,11 @@ pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
             options(nobody).on_socket(|_| Err(io::Error::other("no such device"))),
             "Connect",
             format!("connecting to {nobody} failed: no such device"),
+        ),
+        (
+            options(nobody).on_socket(|_| Err(ErrorKind::TimedOut.into())),
+            "Connect",
+            format!("connecting to {nobody} failed: timed out"),
         ),
         (
             name().address("0.0.0.0:80".parse().unwrap()),

@@ -17,7 +17,7 @@ pub fn both_ends_and_both_halves_count_the_same<A: Adapter>() {
                 server.send(server_text()).unwrap();
                 server.split()
             };
-            while let Some(event) = receiver.next().unwrap() {
+            while let Some(event) = receiver.next_event().unwrap() {
                 match event {
                     Event::Message(message) => sender.send(message).unwrap(),
                     Event::Closed(closed) => assert!(closed.clean),
@@ -37,7 +37,7 @@ pub fn both_ends_and_both_halves_count_the_same<A: Adapter>() {
         }
         assert_eq!(client.stats().last_round_trip, None);
         client.ping("ping").unwrap();
-        let Some(Event::Pong { round_trip, .. }) = client.next().unwrap() else { panic!("no pong") };
+        let Some(Event::Pong { round_trip, .. }) = client.next_event().unwrap() else { panic!("no pong") };
         let stats = client.stats();
         assert_eq!((stats.last_round_trip, stats.min_round_trip), (round_trip, round_trip));
         assert!(round_trip > Some(Duration::ZERO));

@@ -9,7 +9,7 @@ use ws_common::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use ws_common::rustls::{self, ServerConfig};
 use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions,
-    tls::{TlsAcceptor, TlsConnector},
+    tls::{TlsAcceptor, TlsConnector, TlsOptions},
 };
 use ws_core::{Accept, Reject, Request, Response};
 
@@ -34,6 +34,20 @@ pub struct Site {
     pub(crate) identity: Identity,
     pub connector: TlsConnector,
     pub acceptor: TlsAcceptor,
+}
+
+impl Site {
+    /// A client that trusts the authority, and has a certificate of its own.
+    pub fn tls_with_client_certificate(&self) -> TlsOptions {
+        let client = self.authority.issue(&["client"]);
+        let options = self.authority.options();
+        options.client_certificate(client.chain.as_bytes(), client.key.as_bytes()).unwrap()
+    }
+
+    /// The certificate of the server, in PEM.
+    pub fn chain(&self) -> &str {
+        &self.identity.chain
+    }
 }
 
 impl Identity {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use destination::{Destination, Identity};
 use lexopt::prelude::*;
 use ws_common::{
-    AcceptOptions, ConnectError, ConnectOptions,
+    AcceptOptions, ConnectError, ConnectOptions, TrustedProxy,
     reconnect::{Backoff, Reconnect},
     session::{ClientBuilder, Delivery, Session},
 };
@@ -19,6 +19,7 @@ use crate::{Runtime, runtime};
 pub(crate) const USAGE: &str = "\
 usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAME]...
                       [--ping-interval SECONDS] [--pong-timeout SECONDS] [--max-message BYTES]
+                      [--write-timeout SECONDS] [--message-timeout SECONDS]
                       [--open-timeout SECONDS] [--deflate PARAMETERS|off]
                       [--proxy URL | --proxy-from-env] [--proxy-ca FILE]
                       [--ca FILE] [--client-cert FILE --client-key FILE] [--server-name NAME] [--insecure]
@@ -27,6 +28,7 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--stop-after SECONDS] [--load COUNT:BYTES[:SECONDS]]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
+                      [--trusted-proxy proxy-protocol|forwarded|x-forwarded-for]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
 
 RUNTIME is tokio, async-std, smol or blocking. With --reconnect, --send, --send-every, --delivery, --stop-after or --load, connect
@@ -42,7 +44,8 @@ is not told offers it with every default, a server does not compress.
 Files are in PEM. --ca is trusted in place of the platform's authorities, for the server alone; --proxy-ca is the same for a
 proxy https://. Other proxies are http://, socks5:// and socks5h://, with user:password@ if need be; --proxy-from-env takes that
 of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, but for what NO_PROXY lists. --insecure believes every server. With --cert, serve speaks
-TLS, and with --client-ca it takes only clients with a certificate of that authority.
+TLS, and with --client-ca it takes only clients with a certificate of that authority. It answers with the field X-Client, the address
+of the client, which --trusted-proxy tells.
 ";
 
 pub(crate) enum Command {
@@ -135,7 +138,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut subprotocols: Vec<String> = Vec::new();
     let mut config = Config::default();
     let (mut reach, mut identity) = (Destination::default(), Identity::default());
-    let mut load = None;
+    let (mut load, mut trusted_proxy) = (None, None);
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut send_every, mut stop_after): (Vec<String>, _, _) = (Vec::new(), None, None);
@@ -151,6 +154,8 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("subprotocol") => subprotocols.push(parser.value()?.string()?),
             Long("ping-interval") => config = config.ping_interval(seconds(&mut parser)?),
             Long("pong-timeout") => config = config.pong_timeout(seconds(&mut parser)?),
+            Long("write-timeout") => config = config.write_timeout(seconds(&mut parser)?),
+            Long("message-timeout") => config = config.message_timeout(seconds(&mut parser)?),
             Long("max-message") => config = config.max_message_size(parser.value()?.parse()?),
             Long("deflate") => config = deflate(config, &parser.value()?.string()?)?,
             Long("load") => {
@@ -181,6 +186,14 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
             Long("stop-after") => {
                 stop_after = Some(seconds(&mut parser)?);
                 stays = true;
+            }
+            Long("trusted-proxy") => {
+                trusted_proxy = Some(match &*parser.value()?.string()? {
+                    "proxy-protocol" => TrustedProxy::ProxyProtocol,
+                    "forwarded" => TrustedProxy::Forwarded,
+                    "x-forwarded-for" => TrustedProxy::XForwardedFor,
+                    other => return Err(format!("there is no trusted proxy {other:?}").into()),
+                });
             }
             Long(name) => {
                 let name = name.to_owned();
@@ -219,7 +232,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
         ["serve", name, port] => Command::Serve {
             runtime: known(name)?,
             port: port.parse().map_err(|_| format!("{port:?} is not a port"))?,
-            options: identity.options()?.config(config),
+            options: identity.options()?.config(config).trusted_proxy(trusted_proxy),
         },
         ["autobahn", name, url, agent] => {
             Command::Autobahn { runtime: known(name)?, url: url.into(), agent: agent.into(), config }

@@ -14,7 +14,7 @@ use ws_async_core::{
 
 use crate::args::Stay;
 use crate::load::Load;
-use crate::report::Report;
+use crate::report::{Report, greet};
 
 /// What runs the futures of a runtime.
 pub(crate) trait Executor: 'static {
@@ -150,7 +150,7 @@ async fn serve<E: Executor>(port: u16, options: AcceptOptions) -> io::Result<()>
 }
 
 async fn echo<R: Runtime>(incoming: Incoming<R>) -> Option<()> {
-    let (mut ws, _) = incoming.accept().await.ok()?;
+    let (mut ws, _) = incoming.accept_with(greet).await.ok()?;
     while let Some(message) = ws.recv().await.ok()? {
         ws.send(message).await.ok()?;
     }

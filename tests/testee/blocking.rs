@@ -10,7 +10,7 @@ use ws_blocking::{
 
 use crate::args::Stay;
 use crate::load::Load;
-use crate::report::Report;
+use crate::report::{Report, greet};
 
 pub(crate) fn connect(options: ConnectOptions, report: &mut Report) {
     let mut ws = match WebSocket::connect(options) {
@@ -41,7 +41,7 @@ pub(crate) fn serve(port: u16, options: AcceptOptions) -> std::io::Result<()> {
     loop {
         let (incoming, _) = listener.accept().map_err(std::io::Error::other)?;
         thread::spawn(move || {
-            let (mut ws, _) = incoming.accept().ok()?;
+            let (mut ws, _) = incoming.accept_with(greet).ok()?;
             while let Some(message) = ws.recv().ok()? {
                 ws.send(message).ok()?;
             }

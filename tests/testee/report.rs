@@ -4,7 +4,10 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 use ws_common::{ConnectError, proxy::ProxyError, reconnect::GiveUp, session::ClientEvent};
-use ws_core::{Closed, Error, Event, HandshakeError, Initiator, Message, NegotiatedDeflate, Response};
+use ws_core::{
+    Accept, Closed, Error, Event, HandshakeError, Initiator, Message, NegotiatedDeflate, Reject, Request,
+    Response,
+};
 
 /// The longest text that is printed, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -188,4 +191,11 @@ impl Report {
             let _ = writeln!(std::io::stdout().lock(), "{object}");
         }
     }
+}
+
+/// Tells a client its address, in the response.
+pub(crate) fn greet(request: &Request) -> Result<Accept, Reject> {
+    let client = request.client_addr().map_or_else(|| "unknown".into(), |address| address.to_string());
+    // An address has no illegal character.
+    Ok(Accept::new().header("X-Client", &client).expect("a legal value"))
 }

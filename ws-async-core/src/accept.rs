@@ -2,18 +2,19 @@
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ws_common::{
-    AcceptError, AcceptOptions, ServerUpgrade,
+    AcceptError, AcceptOptions, OpenPhase, ServerUpgrade,
     system::random,
     system::shutdown::{Guard, Stopping},
 };
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::driver::Driver;
 use crate::runtime::{Io, Runtime};
 use crate::signal::Signal;
@@ -29,12 +30,14 @@ pub struct Incoming<R: Runtime, T = <R as Runtime>::TcpStream> {
     transport: T,
     options: AcceptOptions,
     pub(crate) listener: Option<(Arc<Signal>, Guard)>,
+    /// The other end of the transport, if a listener accepted it.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     /// A client on a transport that is open already.
     pub fn new(transport: T, options: AcceptOptions) -> Self {
-        Self { runtime: PhantomData, transport, options, listener: None }
+        Self { runtime: PhantomData, transport, options, listener: None, address: None }
     }
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
@@ -45,10 +48,13 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         })
     }
 
-    /// Reads the request and lets `decide` look at it: its path, its `Origin`, its credentials.
+    /// Reads the request and lets `decide` look at it: its path, its credentials.
     ///
-    /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
-    /// seconds more if the client is refused and slow to take the answer.
+    /// A request that is no WebSocket handshake is answered before, as fits. A page of another origin is refused before, too, with 403
+    /// ([`AcceptOptions::same_origin`]). A program that compares `Origin` itself sets [`AcceptOptions::any_origin`].
+    ///
+    /// The method ends within `open_timeout` and the time of the decision, and two seconds more if the client is refused and slow to
+    /// take the answer. A decision that takes longer than [`AcceptOptions::decide_timeout`] is answered with 503.
     ///
     /// Once [`Listener::shutdown`](crate::Listener::shutdown) was called, the client is not accepted: it is answered with 503, or
     /// dropped if its request has not come, and this is [`AcceptError::Shutdown`].
@@ -65,9 +71,13 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         mut self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
-        let clock = Clock::<R>::start();
+        let clock = RuntimeClock::<R>::start();
         let random = random().map_err(AcceptError::Io)?;
-        let mut driver = Driver::new(ServerUpgrade::new(&self.options, random, Instant::EPOCH)?, clock);
+        let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+        if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {
+            machine = machine.of_listener(address, guard.admission());
+        }
+        let mut driver = Driver::new(machine, clock);
         let io = &mut self.transport;
         let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
         let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {
@@ -80,8 +90,14 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                 return Err(error);
             }
         };
+        let asked = clock.now();
         let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
+        let decided_at = clock.now();
+        let decide_timeout = self.options.decide_timeout;
         let error = match decided {
+            _ if decided_at - asked > decide_timeout && !is_stopping(signal) => {
+                driver.machine.decided_too_late(decide_timeout)
+            }
             Ok(accept) if !is_stopping(signal) => {
                 let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
                 if let Some((_, guard)) = &mut self.listener {
@@ -89,11 +105,13 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                 }
                 let mut socket = Socket::new(self.transport, driver, self.listener);
                 let begin = socket.driver.machine.outbound().written();
-                // The client waits for the response. Whether it still does shows when the connection is used.
-                let deadline = Instant::EPOCH + self.options.open_timeout;
+                // The time of the decision does not count.
+                let deadline = decided_at + self.options.open_timeout.saturating_sub(asked.elapsed());
                 return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
+                    // Whether the client still waits for the response shows when the connection is used.
+                    Some(Ok(())) => Ok((WebSocket::new(socket), request)),
                     Some(Err(error)) => Err(error),
-                    _ => Ok((WebSocket::new(socket), request)),
+                    None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
                 };
             }
             Ok(_) => driver.machine.shut_down(),
@@ -146,7 +164,7 @@ fn poll_request<R: Runtime + Io<T>, T>(
 async fn finish<R: Runtime + Io<T>, T>(
     driver: &mut Driver<R, ServerUpgrade>,
     io: &mut T,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
     signal: Option<&Signal>,
 ) {
     let finished = poll_fn(|cx| match poll_wish(signal, cx) {

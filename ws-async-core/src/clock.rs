@@ -10,12 +10,12 @@ use ws_core::Instant;
 use crate::runtime::Runtime;
 
 /// The clock of a runtime, which counts from a moment that is the epoch of machines.
-pub(crate) struct Clock<R> {
+pub(crate) struct RuntimeClock<R> {
     epoch: std::time::Instant,
     runtime: PhantomData<fn() -> R>,
 }
 
-impl<R: Runtime> Clock<R> {
+impl<R: Runtime> RuntimeClock<R> {
     /// It counts from now on.
     pub(crate) fn start() -> Self {
         Self::since(R::now())
@@ -54,10 +54,10 @@ impl<R: Runtime> Clock<R> {
     }
 }
 
-impl<R> Clone for Clock<R> {
+impl<R> Clone for RuntimeClock<R> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<R> Copy for Clock<R> {}
+impl<R> Copy for RuntimeClock<R> {}

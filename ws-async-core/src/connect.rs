@@ -15,7 +15,7 @@ use ws_common::{
 };
 use ws_core::{Instant, Response};
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::driver::Driver;
 use crate::runtime::{Io, Runtime};
 use crate::socket::Socket;
@@ -24,6 +24,8 @@ use crate::websocket::WebSocket;
 impl<R: Runtime> WebSocket<R> {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
     /// connection and the server's response.
+    ///
+    /// Redirects are errors, unless [`ConnectOptions::max_redirects`] allows some.
     ///
     /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
     /// which cannot be called off.
@@ -50,21 +52,29 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     {
         Box::pin(async move {
             let options = options.try_into()?;
-            open(transport, &options, &Route::direct(&options), Clock::start()).await
+            open(transport, &options, &Route::direct(&options), RuntimeClock::start()).await
         })
     }
 }
 
 async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
-    let clock = Clock::start();
-    let connected = connect_transport::<R>(options, clock).await?;
-    open(connected.transport, options, &connected.route, clock).await
+    let clock = RuntimeClock::start();
+    let mut redirected = None;
+    loop {
+        // All steps of a redirect share the time to open, because they share the clock.
+        let options = redirected.as_ref().unwrap_or(options);
+        let Connected { transport, peer, route } = connect_transport::<R>(options, clock).await?;
+        match open(transport, options, &route, clock).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => redirected = Some(options.follow(error, &route, peer)?),
+        }
+    }
 }
 
 /// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.
 pub(crate) async fn connect_transport<R: Runtime>(
     options: &ConnectOptions,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
 ) -> Result<Connected<R::TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
     let mut attempts: Vec<(AttemptId, Pin<Box<_>>)> = Vec::new();
@@ -117,7 +127,7 @@ async fn open<R: Runtime + Io<T>, T>(
     mut transport: T,
     options: &ConnectOptions,
     route: &Route,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
 ) -> Result<(WebSocket<R, T>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
     let deadline = Instant::EPOCH + options.open_timeout;

@@ -8,7 +8,7 @@ use ws_common::system::buffer_pool;
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine, TransportError};
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::runtime::{Io, Runtime};
 use crate::transfer::{READ_SIZE, next_read_size, write};
 
@@ -18,7 +18,7 @@ const READS_IN_A_ROW: u8 = 32;
 /// A machine, and how far its transport is, which stands beside it.
 pub(crate) struct Driver<R: Runtime, M> {
     pub(crate) machine: M,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
     /// What the clock said last.
     seen: Instant,
     /// Wakes at or before the machine's deadline: a deadline that moves away does not touch it.
@@ -61,7 +61,7 @@ struct Wrote {
 
 impl<R: Runtime, M: Machine> Driver<R, M> {
     /// A machine that is told the time by `clock`.
-    pub(crate) fn new(machine: M, clock: Clock<R>) -> Self {
+    pub(crate) fn new(machine: M, clock: RuntimeClock<R>) -> Self {
         Self {
             machine,
             clock,
@@ -108,7 +108,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         self.has_panicked = false;
     }
 
-    pub(crate) fn clock(&self) -> Clock<R> {
+    pub(crate) fn clock(&self) -> RuntimeClock<R> {
         self.clock
     }
 

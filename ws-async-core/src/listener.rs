@@ -12,12 +12,13 @@ use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
     shutdown::{Place, Shutdown, Waiting},
+    socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
 
 use crate::accept::Incoming;
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::runtime::{Resolve, Runtime};
 use crate::signal::Signal;
 
@@ -29,7 +30,7 @@ pub struct Listener<R: Runtime> {
     listener: R::TcpListener,
     options: AcceptOptions,
     shutdown: Shutdown,
-    clock: Clock<R>,
+    clock: RuntimeClock<R>,
     retry: Mutex<AcceptRetry>,
 }
 
@@ -46,7 +47,7 @@ impl<R: Runtime> Listener<R> {
     /// Takes over a listener that was set up elsewhere, with options for it and every connection.
     pub fn from_listener(listener: R::TcpListener, options: AcceptOptions) -> Self {
         let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
-        Self { listener, options, shutdown, clock: Clock::start(), retry }
+        Self { listener, options, shutdown, clock: RuntimeClock::start(), retry }
     }
 
     /// The address that it listens on.
@@ -59,7 +60,8 @@ impl<R: Runtime> Listener<R> {
     /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
     /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
     /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
-    /// most once in 50 ms. Over a limit of [`AcceptOptions`], clients wait in the backlog, too.
+    /// most once in 50 ms. Over [`AcceptOptions::max_handshakes`] or `max_connections`, clients wait in the backlog, too. A client over
+    /// `max_connections_per_client` is refused and skipped.
     ///
     /// Cancel safe: no client is lost, and the next call continues a pause.
     ///
@@ -90,7 +92,10 @@ impl<R: Runtime> Listener<R> {
                 Ok((transport, address)) => match self.set_options(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        return self.enter(place, transport, address);
+                        if let Some(incoming) = self.enter(place, transport, address)? {
+                            return Ok((incoming, address));
+                        }
+                        lock(&self.retry).handle_refused(now);
                     }
                     Err(error) => lock(&self.retry).handle_client_error(&error, now),
                 },
@@ -123,17 +128,25 @@ impl<R: Runtime> Listener<R> {
         socket.map_or(Ok(()), |socket| self.options.socket_options().accepted(&socket))
     }
 
+    /// `None` if the client is at its limit.
     fn enter(
         &self,
         place: Place,
         transport: R::TcpStream,
         address: SocketAddr,
-    ) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
-        let mut incoming = Incoming::new(transport, self.options.clone());
+    ) -> Result<Option<Incoming<R>>, AcceptError> {
         let signal = Arc::new(Signal::default());
         let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        if !self.options.admit(&guard, address) {
+            if let (Some(socket), Some(answer)) = (R::socket(&transport), self.options.refusal()) {
+                refuse(&socket, answer);
+            }
+            return Ok(None);
+        }
+        let mut incoming = Incoming::new(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
-        Ok((incoming, address))
+        incoming.address = Some(address);
+        Ok(Some(incoming))
     }
 
     /// Stops: no new clients are accepted, and every connection is closed with 1001. A client within its handshake is answered with
@@ -143,7 +156,7 @@ impl<R: Runtime> Listener<R> {
     /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
     pub async fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown.begin();
-        match Clock::<R>::start().until(Instant::EPOCH + patience, self.shutdown.empty()).await {
+        match RuntimeClock::<R>::start().until(Instant::EPOCH + patience, self.shutdown.empty()).await {
             Some(()) => 0,
             None => self.shutdown.abort(),
         }

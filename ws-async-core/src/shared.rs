@@ -257,12 +257,12 @@ impl<S: Waited> Drop for SharedHandle<S> {
 }
 
 /// Waits until `poll` is ready. When it is dropped, another task takes over its duty to drive the transport.
-pub(crate) struct Waiting<'a, S: Waited, F> {
+pub(crate) struct WaitFuture<'a, S: Waited, F> {
     handle: &'a SharedHandle<S>,
     poll: F,
 }
 
-impl<'a, S: Waited, F> Waiting<'a, S, F> {
+impl<'a, S: Waited, F> WaitFuture<'a, S, F> {
     /// `poll` is given the handle, to poll with it.
     pub(crate) fn new<O>(handle: &'a SharedHandle<S>, poll: F) -> Self
     where
@@ -272,9 +272,9 @@ impl<'a, S: Waited, F> Waiting<'a, S, F> {
     }
 }
 
-impl<S: Waited, F> Unpin for Waiting<'_, S, F> {}
+impl<S: Waited, F> Unpin for WaitFuture<'_, S, F> {}
 
-impl<S: Waited, F, O> Future for Waiting<'_, S, F>
+impl<S: Waited, F, O> Future for WaitFuture<'_, S, F>
 where
     F: FnMut(&SharedHandle<S>, &mut Context<'_>) -> Poll<O>,
 {
@@ -286,7 +286,7 @@ where
     }
 }
 
-impl<S: Waited, F> Drop for Waiting<'_, S, F> {
+impl<S: Waited, F> Drop for WaitFuture<'_, S, F> {
     fn drop(&mut self) {
         self.handle.give_up();
     }

@@ -71,14 +71,14 @@ pub(crate) struct Slots {
 }
 
 pub(crate) struct Slot {
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: WaitingTask,
     pub(crate) wants: Wants,
     /// When the task began to wait: the one that has waited longest gets the room.
     pub(crate) since: u64,
     pub(crate) is_guarded: bool,
 }
 
-pub(crate) enum Waiting {
+pub(crate) enum WaitingTask {
     No,
     /// For a wake-up.
     Yes(Waker),
@@ -88,8 +88,8 @@ pub(crate) enum Waiting {
 
 impl Slot {
     pub(crate) fn take(&mut self, waiting: &AtomicUsize, list: &mut WakeList) {
-        if let Waiting::Yes(_) = self.waiting
-            && let Waiting::Yes(waker) = std::mem::replace(&mut self.waiting, Waiting::Woken)
+        if let WaitingTask::Yes(_) = self.waiting
+            && let WaitingTask::Yes(waker) = std::mem::replace(&mut self.waiting, WaitingTask::Woken)
         {
             waiting.fetch_sub(1, Ordering::Relaxed);
             list.push(waker);
@@ -97,7 +97,7 @@ impl Slot {
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        matches!(self.waiting, Waiting::Yes(_))
+        matches!(self.waiting, WaitingTask::Yes(_))
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use ws_common::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use ws_common::sync::{Mutex, lock, mutant};
 
-use crate::slots::{News, Slot, SlotId, Slots, Waiting, Wants};
+use crate::slots::{News, Slot, SlotId, Slots, WaitingTask, Wants};
 use crate::wake_list::WakeList;
 
 /// The state that waiting tasks share.
@@ -66,7 +66,7 @@ impl Tasks {
     /// Takes a slot. A task that waits in a guarded one calls [`give_up`](Self::give_up) if it is dropped.
     pub(crate) fn take_slot(&self) -> SlotId {
         let mut slots = lock(&self.wakers.slots);
-        let empty = Slot { waiting: Waiting::No, wants: Wants::NOTHING, since: 0, is_guarded: false };
+        let empty = Slot { waiting: WaitingTask::No, wants: Wants::NOTHING, since: 0, is_guarded: false };
         SlotId(match slots.free.pop() {
             Some(number) => {
                 slots.slots[number] = empty;
@@ -249,18 +249,18 @@ impl Wakers {
         slot.wants = wants;
         slot.is_guarded = is_guarded;
         let old = match &slot.waiting {
-            Waiting::Yes(old) if old.will_wake(&waker) => return Some(waker),
-            _ => std::mem::replace(&mut slot.waiting, Waiting::Yes(waker)),
+            WaitingTask::Yes(old) if old.will_wake(&waker) => return Some(waker),
+            _ => std::mem::replace(&mut slot.waiting, WaitingTask::Yes(waker)),
         };
         match old {
-            Waiting::Yes(old) if mutant("a waker is dropped under the lock") => {
+            WaitingTask::Yes(old) if mutant("a waker is dropped under the lock") => {
                 drop(old);
                 return None;
             }
-            Waiting::Yes(old) => return Some(old),
+            WaitingTask::Yes(old) => return Some(old),
             // A task that was woken for nothing keeps its place.
-            Waiting::Woken => {}
-            Waiting::No => slot.since = now,
+            WaitingTask::Woken => {}
+            WaitingTask::No => slot.since = now,
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         None
@@ -268,10 +268,10 @@ impl Wakers {
 
     fn stop_waiting(&self, slot: SlotId) -> (bool, Option<Waker>) {
         let mut slots = lock(&self.slots);
-        match std::mem::replace(&mut slots.slots[slot.0].waiting, Waiting::No) {
-            Waiting::No => (false, None),
-            Waiting::Woken => (true, None),
-            Waiting::Yes(waker) => {
+        match std::mem::replace(&mut slots.slots[slot.0].waiting, WaitingTask::No) {
+            WaitingTask::No => (false, None),
+            WaitingTask::Woken => (true, None),
+            WaitingTask::Yes(waker) => {
                 self.waiting.fetch_sub(1, Ordering::Relaxed);
                 (false, Some(waker))
             }

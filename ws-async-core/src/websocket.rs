@@ -13,7 +13,7 @@ use ws_core::{
     SendError, Stats, StreamError,
 };
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::driver::Driver;
 use crate::operations::{self, Access};
 use crate::runtime::{Io, Runtime};
@@ -61,7 +61,7 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         connection: Connection,
         epoch: impl Into<std::time::Instant>,
     ) -> Self {
-        let driver = Driver::new(MaybeTls::plain(connection), Clock::since(epoch.into()));
+        let driver = Driver::new(MaybeTls::plain(connection), RuntimeClock::since(epoch.into()));
         Self::new(Socket::new(transport, driver, None))
     }
 

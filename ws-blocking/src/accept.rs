@@ -1,17 +1,18 @@
 //! From a transport to an open connection, on the server's side.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow::{Break, Continue};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ws_common::{
-    AcceptError, AcceptOptions, ServerUpgrade, duplex::Duplex, system::random, system::shutdown::Guard,
+    AcceptError, AcceptOptions, OpenPhase, ServerUpgrade, duplex::Duplex, system::random,
+    system::shutdown::Guard,
 };
 use ws_core::{Accept, Instant, Machine, Reject, Request};
 
 use crate::clock;
-use crate::driver::{Driver, Next, Until};
+use crate::driver::{Driver, NextTurn, Until};
 use crate::shared::SharedConnection;
 use crate::signal::{Nudge, Signal};
 use crate::transport::Transport;
@@ -25,12 +26,14 @@ pub struct Incoming<S: Transport = TcpStream> {
     transport: S,
     options: AcceptOptions,
     pub(crate) listener: Option<(Arc<Signal>, Guard)>,
+    /// The other end of the transport, if a listener accepted it.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl<S: Transport> Incoming<S> {
     /// A client on a transport that is open already.
     pub fn new(transport: S, options: AcceptOptions) -> Self {
-        Self { transport, options, listener: None }
+        Self { transport, options, listener: None, address: None }
     }
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
@@ -41,10 +44,13 @@ impl<S: Transport> Incoming<S> {
         })
     }
 
-    /// Reads the request and lets `decide` look at it: its path, its `Origin`, its credentials.
+    /// Reads the request and lets `decide` look at it: its path, its credentials.
     ///
-    /// A request that is no WebSocket handshake is answered before, as fits. It ends within `open_timeout`, and two
-    /// seconds more if the client is refused and slow to take the answer.
+    /// A request that is no WebSocket handshake is answered before, as fits. A page of another origin is refused before, too, with 403
+    /// ([`AcceptOptions::same_origin`]). A program that compares `Origin` itself sets [`AcceptOptions::any_origin`].
+    ///
+    /// The method ends within `open_timeout` and the time of the decision, and two seconds more if the client is refused and slow to
+    /// take the answer. A decision that takes longer than [`AcceptOptions::decide_timeout`] is answered with 503.
     ///
     /// [`AcceptError::Shutdown`] once the listener is shutting down: the client is answered with 503 if its request has come,
     /// and is disconnected in any case.
@@ -55,7 +61,10 @@ impl<S: Transport> Incoming<S> {
         let start = clock::now();
         let longest_read = self.options.connection_config().shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
-        let machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+        let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+        if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {
+            machine = machine.of_listener(address, guard.admission());
+        }
         let driver = Driver::new(self.transport, machine, start, Duration::MAX);
         let signal = self.listener.as_ref().map(|(signal, _)| signal.clone());
         let is_stopping = || signal.as_ref().is_some_and(|signal| signal.wish().is_some());
@@ -68,7 +77,7 @@ impl<S: Transport> Incoming<S> {
             |state| match state.machine.poll_event() {
                 Ok(Some(request)) => Break(Ok(request)),
                 _ if is_stopping() => Break(Err(AcceptError::Shutdown)),
-                Ok(None) => Continue(Next::READ),
+                Ok(None) => Continue(NextTurn::READ),
                 Err(error) => Break(Err(error)),
             },
         );
@@ -81,18 +90,30 @@ impl<S: Transport> Incoming<S> {
                 return Err(error);
             }
         };
-        let decision = if is_stopping() { None } else { Some(decide(&request)) };
-        let refusal = match &decision {
-            _ if is_stopping() => Some((unavailable(), AcceptError::Shutdown)),
-            Some(Err(reject)) => Some((reject.clone(), AcceptError::Rejected(reject.status()))),
-            _ => None,
+        let (asked, asked_after) = (clock::now(), clock::since(start));
+        let decision = if is_stopping() { Ok(Accept::new()) } else { decide(&request) };
+        let decide_timeout = self.options.decide_timeout;
+        let is_late = clock::since(asked) > decide_timeout;
+        let decided_at = clock::now();
+        let decided = {
+            let machine = &mut driver.lock().machine;
+            match decision {
+                _ if is_stopping() => Err(machine.shut_down()),
+                _ if is_late => Err(machine.decided_too_late(decide_timeout)),
+                Ok(accept) => Ok(accept),
+                Err(reject) => {
+                    machine.reject(&reject);
+                    Err(AcceptError::Rejected(reject.status()))
+                }
+            }
         };
-        if let Some((reject, error)) = refusal {
-            driver.lock().machine.reject(&reject);
-            driver.finish(REFUSAL_TIMEOUT, ServerUpgrade::discard);
-            return Err(error);
-        }
-        let Some(Ok(accept)) = decision else { return Err(AcceptError::Shutdown) };
+        let accept = match decided {
+            Ok(accept) => accept,
+            Err(error) => {
+                driver.finish(REFUSAL_TIMEOUT, ServerUpgrade::discard);
+                return Err(error);
+            }
+        };
         let driver =
             driver.change(longest_read, |upgrade, now| upgrade.accept(&accept, now).map(Duplex::new))?;
         if let Some((_, guard)) = &mut self.listener {
@@ -104,8 +125,11 @@ impl<S: Transport> Incoming<S> {
             // From here on, the wish of the listener reaches the connection. Nothing of the response has left.
             signal.open(connection).map_err(|_| AcceptError::Shutdown)?;
         }
-        // The client waits for the response; whether it still does shows when the connection is used.
-        shared.driver.write_within(start, self.options.open_timeout);
+        // Whether the client still waits for the response shows when the connection is used. The time of the decision does not count.
+        let left = self.options.open_timeout.saturating_sub(asked_after);
+        if !shared.driver.write_within(decided_at, left) {
+            return Err(AcceptError::Timeout(OpenPhase::Handshake));
+        }
         Ok((WebSocket::new(shared), request))
     }
 }
@@ -116,10 +140,4 @@ impl<S: Transport> WebSocket<S> {
     pub fn accept(transport: S) -> Result<(Self, Request), AcceptError> {
         Incoming::new(transport, AcceptOptions::default()).accept()
     }
-}
-
-/// The answer to a client that comes when the listener stops.
-fn unavailable() -> Reject {
-    // 503 is a status that a request can be refused with.
-    Reject::new(503).expect("a legal status")
 }

@@ -70,13 +70,13 @@ struct Background {
 
 struct Queue {
     /// To be looked at now.
-    ready: VecDeque<Entry>,
+    ready: VecDeque<QueuedConnection>,
     /// To be looked at later.
-    paused: BinaryHeap<Reverse<Entry>>,
+    paused: BinaryHeap<Reverse<QueuedConnection>>,
     is_running: bool,
 }
 
-struct Entry {
+struct QueuedConnection {
     connection: Weak<dyn WriteInBackground>,
     /// When it is to be looked at.
     at: Clock,
@@ -92,7 +92,7 @@ impl Background {
 
     fn call(&'static self, connection: Weak<dyn WriteInBackground>) -> bool {
         let mut queue = lock(&self.queue);
-        let entry = Entry { connection, at: clock::now() + GATHER, pause: Duration::ZERO };
+        let entry = QueuedConnection { connection, at: clock::now() + GATHER, pause: Duration::ZERO };
         queue.paused.push(Reverse(entry));
         if queue.is_running {
             drop(queue);
@@ -118,11 +118,11 @@ impl Background {
                 Remaining::Nothing => {}
                 // Others have their turn before.
                 Remaining::Moving => {
-                    lock(&self.queue).ready.push_back(Entry { pause: Duration::ZERO, ..entry });
+                    lock(&self.queue).ready.push_back(QueuedConnection { pause: Duration::ZERO, ..entry });
                 }
                 Remaining::Stuck => {
                     let pause = (2 * entry.pause).clamp(PAUSES.0, PAUSES.1);
-                    let entry = Entry { at: clock::now() + pause, pause, ..entry };
+                    let entry = QueuedConnection { at: clock::now() + pause, pause, ..entry };
                     lock(&self.queue).paused.push(Reverse(entry));
                 }
             }
@@ -130,7 +130,7 @@ impl Background {
     }
 
     /// The next connection to look at; `None` if there was none for long.
-    fn next(&self) -> Option<Entry> {
+    fn next(&self) -> Option<QueuedConnection> {
         let mut queue = lock(&self.queue);
         let idle_since = clock::now();
         loop {
@@ -172,22 +172,22 @@ fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("ws-write".into()).spawn(run).map(drop)
 }
 
-impl Ord for Entry {
+impl Ord for QueuedConnection {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.at.cmp(&other.at)
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for QueuedConnection {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for QueuedConnection {
     fn eq(&self, other: &Self) -> bool {
         self.at == other.at
     }
 }
 
-impl Eq for Entry {}
+impl Eq for QueuedConnection {}

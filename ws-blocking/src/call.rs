@@ -17,14 +17,14 @@ const SLICES: usize = 16;
 
 /// A time-out of the socket, which costs a system call to change.
 #[derive(Default)]
-pub(crate) struct Timeout {
+pub(crate) struct SocketTimeout {
     /// The value that the socket has; zero if it was never set.
     set: Duration,
     /// The last call took all of it.
     has_passed: bool,
 }
 
-impl Timeout {
+impl SocketTimeout {
     /// The value to set so that the next call takes no longer than `longest`, if it must change. It is made longer only when
     /// it was too short, and is then a power of two in milliseconds (under 64, exact), so that it seldom changes.
     pub(crate) fn change_to(&mut self, longest: Duration) -> Option<Duration> {
@@ -42,7 +42,7 @@ impl Timeout {
 /// One call that takes no longer than `longest`. With zero, it is one that does not wait, if the transport has such.
 pub(crate) fn within<T>(
     longest: Duration,
-    timeout: &mut Timeout,
+    timeout: &mut SocketTimeout,
     set: impl FnOnce(Duration) -> io::Result<()>,
     mut call: impl FnMut(bool) -> io::Result<T>,
 ) -> io::Result<T> {

@@ -19,7 +19,7 @@ use ws_common::{
 use ws_core::{Instant, Machine, Response};
 
 use crate::clock::{self, Clock};
-use crate::driver::{Driver, Next, Until};
+use crate::driver::{Driver, NextTurn, Until};
 use crate::shared::SharedConnection;
 use crate::transport::Transport;
 use crate::websocket::WebSocket;
@@ -27,6 +27,8 @@ use crate::websocket::WebSocket;
 impl WebSocket {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
     /// connection and the server's response.
+    ///
+    /// Redirects are errors, unless [`ConnectOptions::max_redirects`] allows some.
     ///
     /// It ends within `open_timeout`. A look-up of the name by the system cannot be called off, and has a thread of its own;
     /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
@@ -54,8 +56,16 @@ impl<S: Transport> WebSocket<S> {
 
 fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = clock::now();
-    let connected = connect_transport(options, start)?;
-    open(connected.transport, options, &connected.route, start)
+    let mut redirected = None;
+    loop {
+        // All steps of a redirect share the time to open, because they share the clock.
+        let options = redirected.as_ref().unwrap_or(options);
+        let Connected { transport, peer, route } = connect_transport(options, start)?;
+        match open(transport, options, &route, start) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => redirected = Some(options.follow(error, &route, peer)?),
+        }
+    }
 }
 
 /// Resolves and dials, each name in a thread of its own, and each address that is not the only one. The time to open counts
@@ -119,7 +129,11 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result
 
 /// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Connector`].
 fn dial(address: SocketAddr, options: &SocketOptions, patience: Duration) -> Option<io::Result<TcpStream>> {
-    match options.open(address).and_then(|socket| connect_within(socket, address, patience)) {
+    let socket = match options.open(address) {
+        Ok(socket) => socket,
+        Err(error) => return Some(Err(error)),
+    };
+    match connect_within(socket, address, patience) {
         // The system's own time-out has a number.
         Err(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => None,
         result => Some(result.map_err(|error| options.explain(error))),
@@ -153,7 +167,7 @@ fn open<S: Transport>(
     let opened = driver.drive(
         |_| Until::anything(),
         |state| match state.machine.poll_event() {
-            Ok(None) => Continue(Next::READ),
+            Ok(None) => Continue(NextTurn::READ),
             Ok(Some(opened)) => Break(Ok(opened)),
             Err(error) => Break(Err(error)),
         },

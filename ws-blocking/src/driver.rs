@@ -154,7 +154,7 @@ use crate::clock::{self, Clock};
 use crate::transport::Transport;
 
 pub(crate) use state::{DriverState, Until};
-pub(crate) use turns::Next;
+pub(crate) use turns::NextTurn;
 
 /// A time-out of zero must not keep a thread from ever coming to rest.
 const SHORTEST_READ: Duration = Duration::from_millis(10);

@@ -31,8 +31,10 @@ pub use websocket::WebSocket;
 
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
+    TrustedProxy, TrustedProxyError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
+    redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},
     session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };

@@ -10,6 +10,7 @@ use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
     shutdown::{Place, Shutdown},
+    socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
 use ws_core::Instant;
@@ -61,7 +62,8 @@ impl Listener {
     /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
     /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
     /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
-    /// most once in 50 ms. Over a limit of [`AcceptOptions`], clients wait in the backlog, too.
+    /// most once in 50 ms. Over [`AcceptOptions::max_handshakes`] or `max_connections`, clients wait in the backlog, too. A client over
+    /// `max_connections_per_client` is refused and skipped.
     ///
     /// # Errors
     ///
@@ -90,7 +92,10 @@ impl Listener {
                 Ok((transport, address)) => match self.options.socket_options().accepted(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        return self.enter(place, transport, address);
+                        if let Some(incoming) = self.enter(place, transport, address)? {
+                            return Ok((incoming, address));
+                        }
+                        lock(&self.retry).handle_refused(now);
                     }
                     Err(error) => lock(&self.retry).handle_client_error(&error, now),
                 },
@@ -103,17 +108,25 @@ impl Listener {
         Instant::since_epoch(clock::since(self.start))
     }
 
+    /// `None` if the client is at its limit.
     fn enter(
         &self,
         place: Place,
         transport: TcpStream,
         address: SocketAddr,
-    ) -> Result<(Incoming, SocketAddr), AcceptError> {
-        let mut incoming = Incoming::new(transport, self.options.clone());
+    ) -> Result<Option<Incoming>, AcceptError> {
         let signal = Arc::new(Signal::default());
         let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        if !self.options.admit(&guard, address) {
+            if let Some(answer) = self.options.refusal() {
+                refuse(&transport, answer);
+            }
+            return Ok(None);
+        }
+        let mut incoming = Incoming::new(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
-        Ok((incoming, address))
+        incoming.address = Some(address);
+        Ok(Some(incoming))
     }
 
     fn accept_tcp(&self) -> Result<io::Result<(TcpStream, SocketAddr)>, AcceptError> {

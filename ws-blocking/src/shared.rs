@@ -20,7 +20,7 @@ use ws_core::{
 };
 
 use crate::background::WriteInBackground;
-use crate::driver::{Driver, DriverState, Next, Until};
+use crate::driver::{Driver, DriverState, NextTurn, Until};
 use crate::signal::Signal;
 use crate::transport::Transport;
 
@@ -128,7 +128,7 @@ impl<S: Transport> SharedConnection<S> {
 
     /// Waits for something that is received.
     #[inline(always)]
-    fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, Next>) -> R {
+    fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, NextTurn>) -> R {
         let until = |state: &DriverState<Duplex>| {
             let before = state.changes();
             Until::all(move |state: &mut DriverState<Duplex>| state.changes() != before)
@@ -323,9 +323,9 @@ impl<S: Transport> SharedConnection<S> {
             // Before a Close frame is seen that may already be there: nothing new is sent after that. And a thread that reads
             // looks at the bytes that come, and may be about to take them.
             if state.writes_next() || state.is_reading() {
-                return Continue(Next::READ);
+                return Continue(NextTurn::READ);
             }
-            let next = if look(&mut state.machine) == Step::Read { Next::READ } else { Next::WRITE };
+            let next = if look(&mut state.machine) == Step::Read { NextTurn::READ } else { NextTurn::WRITE };
             // The bytes that came may complete the operation.
             done(state).map_or(Continue(next), Break)
         });
@@ -344,7 +344,7 @@ impl<S: Transport> SharedConnection<S> {
                     && state.machine.look_ahead::<()>(|| self.driver.now()) == Step::Read
                     && state.is_read_due();
                 match reads {
-                    true => Continue(Next { reads, longest: Duration::ZERO }),
+                    true => Continue(NextTurn { reads, longest: Duration::ZERO }),
                     false => Break(()),
                 }
             },
@@ -356,7 +356,7 @@ impl<S: Transport> SharedConnection<S> {
     fn drive<R>(
         &self,
         until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
-        mut want: impl FnMut(&mut DriverState<Duplex>) -> ControlFlow<R, Next>,
+        mut want: impl FnMut(&mut DriverState<Duplex>) -> ControlFlow<R, NextTurn>,
     ) -> R {
         let (mut has_ended, mut is_open, mut resets) = (false, true, false);
         let result = self.driver.drive(until, |state| {
@@ -393,10 +393,10 @@ fn has_left(state: &mut DriverState<Duplex>, target: u64) -> bool {
 }
 
 #[inline]
-fn flow<R>(step: Step<R>) -> ControlFlow<R, Next> {
+fn flow<R>(step: Step<R>) -> ControlFlow<R, NextTurn> {
     match step {
         Step::Done(result) => Break(result),
-        Step::Read => Continue(Next::READ),
-        Step::Write => Continue(Next::WRITE),
+        Step::Read => Continue(NextTurn::READ),
+        Step::Write => Continue(NextTurn::WRITE),
     }
 }

@@ -1,10 +1,12 @@
 //! The chunks of one message, as a reader hands them out.
 
+use std::fmt;
+
 use ws_core::bytes::Bytes;
+use ws_core::redacted::Payload;
 use ws_core::{DataPoll, Error, MessageKind};
 
 /// How far a message is that is received in chunks: what an adapter's reader keeps, apart from its way to the connection.
-#[derive(Debug)]
 pub struct Chunks {
     kind: MessageKind,
     first: Option<Bytes>,
@@ -53,5 +55,15 @@ impl Chunks {
             }
             _ => Err(Error::Unfinished),
         }
+    }
+}
+
+impl fmt::Debug for Chunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunks")
+            .field("kind", &self.kind)
+            .field("first", &self.first.as_deref().map(Payload))
+            .field("is_last", &self.is_last)
+            .finish()
     }
 }

@@ -44,14 +44,14 @@ pub struct Opened {
 }
 
 enum UpgradeStage {
-    Proxy(Box<(MaybeTls<Tunnel>, Rest)>),
+    Proxy(Box<(MaybeTls<Tunnel>, BehindTunnel)>),
     Handshake(Box<MaybeTls<ClientHandshake>>),
     /// There is nothing to be done any more, whatever a driver does.
     Over(BytesMut, Outbound),
 }
 
 /// What follows once the transport leads to the target.
-struct Rest {
+struct BehindTunnel {
     handshake: ClientHandshake,
     tls: Option<TlsConnector>,
     host: String,
@@ -70,9 +70,9 @@ impl ClientUpgrade {
         deadline: Instant,
     ) -> Result<Self, ConnectError> {
         let config = compression::offered(options.connection_config().clone());
-        let rest = Rest {
+        let rest = BehindTunnel {
             handshake: ClientHandshake::new(options.request(), config, random, deadline),
-            tls: options.connector()?,
+            tls: options.connector()?.map(|tls| tls.through(route.proxy.as_ref())),
             host: options.target().host().to_string(),
         };
         let stage = match &route.proxy {

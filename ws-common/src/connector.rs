@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ws_core::Instant;
 
@@ -9,6 +10,7 @@ use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
 use crate::options::ConnectOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
+use crate::redirect::PublicStep;
 use crate::target::{Host, TargetError, is_private, is_unspecified};
 use crate::trace::ConnectSpans;
 
@@ -25,7 +27,7 @@ pub struct Connector<T> {
     /// The addresses to dial after all others.
     last: Vec<SocketAddr>,
     /// A redirect came from a public address: private addresses of the target are passed over.
-    is_public_only: bool,
+    public_step: Option<Arc<PublicStep>>,
     stage: ConnectStage<T>,
     trace: ConnectSpans,
 }
@@ -81,7 +83,7 @@ pub struct Route {
 enum ConnectStage<T> {
     /// The options are no good.
     Failed(ConnectError),
-    Resolving(Whose, Asked),
+    Resolving(Whose, NameQuery),
     Dialing(HappyEyeballs<T, io::Error>),
     Over,
 }
@@ -95,10 +97,11 @@ enum Whose {
     Peers,
 }
 
+/// The question for the addresses of a name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Asked {
-    No,
-    Yes,
+enum NameQuery {
+    Unsent,
+    Sent,
 }
 
 impl Route {
@@ -141,7 +144,7 @@ impl<T> Connector<T> {
             deadline: now + options.open_timeout,
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
-            is_public_only: options.is_public_only(),
+            public_step: options.public_step().cloned(),
             stage: ConnectStage::Over,
             trace: ConnectSpans::new(),
         };
@@ -166,7 +169,7 @@ impl<T> Connector<T> {
                         reach.dial_peer()
                     }
                     (None, Host::Name(_)) if !resolves_names => {
-                        ConnectStage::Resolving(Whose::Targets, Asked::No)
+                        ConnectStage::Resolving(Whose::Targets, NameQuery::Unsent)
                     }
                     _ => reach.dial_peer(),
                 }
@@ -191,7 +194,7 @@ impl<T> Connector<T> {
     fn dial_peer(&self) -> ConnectStage<T> {
         match self.route.peer() {
             (Host::Address(address), port) => self.dial([SocketAddr::new(*address, port)]),
-            (Host::Name(_), _) => ConnectStage::Resolving(Whose::Peers, Asked::No),
+            (Host::Name(_), _) => ConnectStage::Resolving(Whose::Peers, NameQuery::Unsent),
         }
     }
 
@@ -207,15 +210,15 @@ impl<T> Connector<T> {
                 }))
             }
             ConnectStage::Resolving(whose, asked) => {
-                self.stage = ConnectStage::Resolving(whose, Asked::Yes);
+                self.stage = ConnectStage::Resolving(whose, NameQuery::Sent);
                 match asked {
-                    Asked::No => {
+                    NameQuery::Unsent => {
                         let (host, port) = self.name(whose);
                         let host = String::from(host);
                         self.trace.resolving(&host);
                         ConnectorStep::Resolve { host, port }
                     }
-                    Asked::Yes => ConnectorStep::Wait(self.deadline),
+                    NameQuery::Sent => ConnectorStep::Wait(self.deadline),
                 }
             }
             ConnectStage::Dialing(dial) => self.poll_dial(dial, now),
@@ -257,11 +260,20 @@ impl<T> Connector<T> {
 
     /// What became of [`ConnectorStep::Resolve`].
     pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
-        let &ConnectStage::Resolving(whose, Asked::Yes) = &self.stage else { return };
+        let &ConnectStage::Resolving(whose, NameQuery::Sent) = &self.stage else { return };
         self.trace.resolved(&result);
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
         let is_target = self.proxy(whose).is_none();
-        let result = if self.is_public_only && is_target { result.and_then(public) } else { result };
+        let result = match (&self.public_step, result) {
+            (Some(step), Ok(addresses)) if is_target => match public(addresses) {
+                Ok(addresses) => Ok(addresses),
+                Err(address) => {
+                    self.stage = ConnectStage::Failed(step.refused(address));
+                    return;
+                }
+            },
+            (_, result) => result,
+        };
         let addresses = result.and_then(|addresses| {
             let first = addresses.iter().min_by_key(|address| self.failed_at(address)).copied();
             first.map(|first| (first, addresses)).ok_or_else(none)
@@ -310,15 +322,13 @@ impl<T> Connector<T> {
     }
 }
 
-/// The public ones of a name's addresses, to which a redirect from a public address may lead.
-fn public(addresses: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
+/// The public ones of a name's addresses, to which a redirect from a public address may lead. An error if it has private ones only: the
+/// first of them.
+fn public(addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, IpAddr> {
     let (private, public): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| is_private(address.ip()));
     match private.first() {
-        Some(first) if public.is_empty() => Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            format!("{} is not a public address, and a redirect from one does not lead there", first.ip()),
-        )),
+        Some(first) if public.is_empty() => Err(first.ip()),
         _ => Ok(public),
     }
 }

@@ -384,8 +384,8 @@ impl Machine for Duplex {
         self.machine.handle_write(n, now);
     }
 
-    fn handle_progress(&mut self, now: Instant) {
-        self.machine.handle_progress(now);
+    fn handle_progress(&mut self, taken: usize, now: Instant) {
+        self.machine.handle_progress(taken, now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {

@@ -1,19 +1,25 @@
 //! How opening a connection fails.
 
 mod client;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 use std::{fmt, io};
 
-use ws_core::{HandshakeError, Initiator, InvalidHeader, ResponseError, TransportError};
+use ws_core::{HandshakeError, Initiator, InvalidHeader, RequestError, ResponseError, TransportError};
 
 use crate::phase::write_failures;
 pub use crate::phase::{ConnectTimeout, OpenPhase};
 use crate::proxy::{Proxy, ProxyError, ProxyUrlError};
+use crate::redirect::RedirectRefused;
+use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
+use crate::trusted_proxy::TrustedProxyError;
 pub use client::ClientError;
 use tls::of_transport;
 
@@ -56,6 +62,9 @@ pub enum ConnectError {
         /// Why.
         source: HandshakeError,
     },
+    /// A redirect was not followed: the hook [`on_redirect`](crate::ConnectOptions::on_redirect) refused it, or it leads from a public
+    /// address to a private one.
+    Redirect(Box<RedirectRefused>),
     /// It took longer than `open_timeout`.
     Timeout(OpenPhase),
     /// `open_timeout` passed while addresses were tried.
@@ -73,7 +82,7 @@ impl ConnectError {
             Self::Connect(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => OpenPhase::Tls,
-            Self::Handshake { .. } => OpenPhase::Handshake,
+            Self::Handshake { .. } | Self::Redirect(_) => OpenPhase::Handshake,
             Self::Timeout(phase) => *phase,
             Self::ConnectTimeout(_) => OpenPhase::Connect,
         }
@@ -81,18 +90,25 @@ impl ConnectError {
 }
 
 impl ConnectError {
-    /// The side that gave up the attempt: ours after a deadline, a name that does not resolve, a certificate that we refuse, and where
-    /// nothing was sent.
+    /// The side that ended the attempt. The peer's, if the peer or the network did: a connection that was refused or reset, the end of the
+    /// stream, an alert of TLS, a refusal by the server (a status other than 101) or by the proxy. Ours, if we gave up: before anything
+    /// was sent, after a deadline, and after an answer or a certificate that we do not accept.
     pub(crate) fn side(&self) -> Initiator {
         let is_ours = match self {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true
             }
-            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
-            Self::Handshake { source: HandshakeError::Timeout, .. } => true,
-            Self::Tls(error) => error.is_refusal_of_certificate(),
+            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
+            Self::Connect(failures) => are_ours(failures),
+            Self::Tls(error) => error.is_ours(),
             Self::Proxy { source, .. } => source.is_ours(),
-            Self::Connect(_) | Self::Handshake { .. } => false,
+            Self::Handshake { source: HandshakeError::Transport(broken), .. } => is_tls_of_ours(broken),
+            Self::Handshake {
+                source: HandshakeError::Rejected(_) | HandshakeError::UnexpectedEof(_),
+                ..
+            } => false,
+            // Everything else is a deadline or a response that breaks a rule.
+            Self::Handshake { .. } => true,
         };
         if is_ours { Initiator::Local } else { Initiator::Remote }
     }
@@ -116,6 +132,16 @@ impl ConnectError {
     }
 }
 
+/// Whether we ended an attempt of which each address failed so: no address could be dialed at all.
+pub(crate) fn are_ours(failures: &[(SocketAddr, io::Error)]) -> bool {
+    failures.iter().all(|(_, error)| LocalFailure::is(error))
+}
+
+/// Whether a transport failed because we ended its TLS.
+pub(crate) fn is_tls_of_ours(broken: &TransportError) -> bool {
+    TlsError::find(broken).is_some_and(TlsError::is_ours)
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -135,6 +161,7 @@ impl fmt::Display for ConnectError {
                 }
                 write_handshake(f, source)
             }
+            Self::Redirect(refused) => refused.fmt(f),
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open in time; it got as far as: {phase}")
             }
@@ -183,7 +210,7 @@ impl std::error::Error for ConnectError {
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake { source, .. } => std::error::Error::source(source),
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
-            Self::Request(_) | Self::TlsUnsupported | Self::Timeout(_) => None,
+            Self::Request(_) | Self::TlsUnsupported | Self::Redirect(_) | Self::Timeout(_) => None,
         }
     }
 }
@@ -191,6 +218,12 @@ impl std::error::Error for ConnectError {
 impl From<TargetError> for ConnectError {
     fn from(error: TargetError) -> Self {
         Self::Url(error)
+    }
+}
+
+impl From<RedirectRefused> for ConnectError {
+    fn from(refused: RedirectRefused) -> Self {
+        Self::Redirect(Box::new(refused))
     }
 }
 
@@ -264,8 +297,16 @@ pub enum AcceptError {
     Tls(TlsError),
     /// The opening handshake failed; the client was answered as fits.
     Handshake(HandshakeError),
-    /// The client did not come so far in `open_timeout`.
+    /// The client did not come so far in `open_timeout`, or did not take the answer.
     Timeout(OpenPhase),
+    /// The connection does not come from the proxy that
+    /// [`trusted_proxy`](crate::AcceptOptions::trusted_proxy) announces. The client was answered with 400, unless it awaits TLS.
+    TrustedProxy(TrustedProxyError),
+    /// The client behind a trusted proxy, which has this address, is at
+    /// [`max_connections_per_client`](crate::AcceptOptions::max_connections_per_client). It was answered with 503, unless it awaits TLS.
+    ClientLimit(IpAddr),
+    /// The program took longer for its decision than this `decide_timeout`. The client was answered with 503.
+    DecideTimeout(Duration),
     /// The server refused the request with this status.
     Rejected(u16),
     /// The listener is shutting down.
@@ -283,6 +324,11 @@ impl fmt::Display for AcceptError {
             }
             Self::Handshake(error) => error.fmt(f),
             Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
+            Self::TrustedProxy(error) => error.fmt(f),
+            Self::ClientLimit(client) => write!(f, "the client {client} is at max_connections_per_client"),
+            Self::DecideTimeout(limit) => {
+                write!(f, "the program took longer for its decision than decide_timeout ({limit:?})")
+            }
             Self::Rejected(status) => write!(f, "the request was refused with {status}"),
             Self::Shutdown => f.write_str("the listener is shutting down"),
         }
@@ -296,7 +342,9 @@ impl std::error::Error for AcceptError {
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
-            Self::Timeout(_) | Self::Rejected(_) | Self::Shutdown => None,
+            Self::TrustedProxy(error) => Some(error),
+            Self::Timeout(_) | Self::ClientLimit(_) | Self::DecideTimeout(_) => None,
+            Self::Rejected(_) | Self::Shutdown => None,
         }
     }
 }
@@ -334,6 +382,8 @@ impl ConnectError {
         match self {
             Self::Handshake { source, .. } => traced(source),
             Self::Tls(error) if error.is_not_tls() => NOT_TLS,
+            Self::Proxy { source, .. } => source.traced().unwrap_or(self),
+            Self::Redirect(_) => &"the redirect is refused",
             error => error,
         }
     }
@@ -367,6 +417,8 @@ fn rejection(error: &HandshakeError) -> Option<u16> {
 
 fn traced(error: &HandshakeError) -> &dyn fmt::Display {
     match error {
+        // An operator needs both values to see which setting is missing. Neither is a secret.
+        HandshakeError::Request(RequestError::ForeignOrigin { .. }) => error,
         HandshakeError::Response(_) | HandshakeError::Request(_) => &"it is no WebSocket handshake",
         error => error,
     }

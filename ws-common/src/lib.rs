@@ -13,6 +13,7 @@ mod options;
 mod phase;
 pub mod proxy;
 pub mod reconnect;
+pub mod redirect;
 mod server_upgrade;
 pub mod session;
 #[doc(hidden)]
@@ -21,6 +22,7 @@ pub mod system;
 mod target;
 pub mod tls;
 mod trace;
+mod trusted_proxy;
 
 pub use chunks::Chunks;
 pub use client_upgrade::{ClientUpgrade, Opened};
@@ -29,6 +31,7 @@ pub use maybe_tls::MaybeTls;
 pub use options::{AcceptOptions, ConnectOptions};
 pub use server_upgrade::ServerUpgrade;
 pub use target::{Host, Target, TargetError};
+pub use trusted_proxy::{TrustedProxy, TrustedProxyError};
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use rustls;

@@ -183,11 +183,11 @@ impl<M: Machine> Machine for MaybeTls<M> {
         }
     }
 
-    fn handle_progress(&mut self, now: Instant) {
+    fn handle_progress(&mut self, taken: usize, now: Instant) {
         match &mut self.0 {
-            Layers::Plain(machine) => machine.handle_progress(now),
-            Layers::Tls(tls) => tls.handle_progress(now),
-            Layers::Nested(outer) => outer.handle_progress(now),
+            Layers::Plain(machine) => machine.handle_progress(taken, now),
+            Layers::Tls(tls) => tls.handle_progress(taken, now),
+            Layers::Nested(outer) => outer.handle_progress(taken, now),
         }
     }
 

@@ -12,11 +12,13 @@ use ws_core::{ClientRequest, Config, InvalidHeader};
 
 use crate::error::ConnectError;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
+use crate::redirect::{PublicStep, RedirectHook};
 use crate::system::socket::SocketOptions;
 use crate::target::Target;
 use crate::tls::{self, TlsConnector};
 
 pub use accept::AcceptOptions;
+pub(crate) use accept::ClientKey;
 use named::NamedConfig;
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
@@ -51,8 +53,10 @@ pub struct ConnectOptions {
     tls: Option<TlsConnector>,
     proxy: ProxyChoice,
     proxy_tls: Option<TlsConnector>,
+    max_redirects: u32,
+    redirect_hook: Option<RedirectHook>,
     /// A redirect came from a public address, so that private addresses of the target are passed over.
-    is_public_only: bool,
+    public_step: Option<Arc<PublicStep>>,
 }
 
 /// Which proxy there is to be.
@@ -82,7 +86,9 @@ impl ConnectOptions {
             tls: None,
             proxy: ProxyChoice::None,
             proxy_tls: None,
-            is_public_only: false,
+            max_redirects: 0,
+            redirect_hook: None,
+            public_step: None,
         })
     }
 
@@ -112,7 +118,8 @@ impl ConnectOptions {
     }
 
     /// Limits and deadlines of the connection. A setting made by name ([`ping_interval`](Self::ping_interval),
-    /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)), here or on a
+    /// [`pong_timeout`](Self::pong_timeout), [`write_timeout`](Self::write_timeout), [`message_timeout`](Self::message_timeout),
+    /// [`max_send_buffer`](Self::max_send_buffer)), here or on a
     /// [`ClientBuilder`](crate::session::ClientBuilder), wins over the same setting in here, whichever is made first. Within
     /// [`prepare`](crate::session::ClientBuilder::prepare), call the method of the same name to change such a setting.
     #[must_use]
@@ -135,6 +142,22 @@ impl ConnectOptions {
     pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         let timeout = timeout.into();
         self.set_by_name(|config| config.set_pong_timeout(timeout))
+    }
+
+    /// Length of the windows in which a transport that refuses bytes has to take 60 KiB, or all that waited. Default: 60 s. `None` waits
+    /// for ever. See [`Config::write_timeout`]. Of two calls, the last wins, as for [`ping_interval`](Self::ping_interval).
+    #[must_use]
+    pub fn write_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.set_by_name(|config| config.set_write_timeout(timeout))
+    }
+
+    /// Length of the windows in which the peer has to send 60 KiB of an incomplete message, or its end. Default: 60 s. `None` waits for
+    /// ever. See [`Config::message_timeout`]. Of two calls, the last wins, as for [`ping_interval`](Self::ping_interval).
+    #[must_use]
+    pub fn message_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into();
+        self.set_by_name(|config| config.set_message_timeout(timeout))
     }
 
     /// Number of bytes that may wait to be sent. Default: 1 MiB. See [`Config::max_send_buffer`]. Of two calls, the last wins, as for
@@ -212,7 +235,8 @@ impl ConnectOptions {
     }
 
     /// Calls `hook` with each socket before it is bound and connects, after all other options were set. An error fails the attempt at
-    /// this address.
+    /// this address, and is a source of the error in [`ConnectError::Connect`](crate::ConnectError::Connect). A client whose attempt
+    /// failed so at each address reports an end by us.
     ///
     /// The socket is not connected. It implements `AsFd` (`AsSocket` on Windows), so that a crate such as `socket2` can set its options.
     /// `SO_LINGER` is set by the library: closing a socket before its attempt has won resets it.

@@ -15,7 +15,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::target::Host;
+use crate::target::{Host, shown_scheme};
 
 pub(crate) use environment::Environment;
 pub use error::{ProxyError, ProxyStep, ProxyUrlError, Socks5Reply};
@@ -208,7 +208,7 @@ fn scheme(url: &str) -> Result<ProxyScheme, ProxyUrlError> {
     known.ok_or_else(|| {
         let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         let looks_like_one = !scheme.is_empty() && scheme.bytes().all(is_scheme);
-        if looks_like_one { ProxyUrlError::Scheme(scheme.into()) } else { ProxyUrlError::NoScheme }
+        if looks_like_one { ProxyUrlError::Scheme(shown_scheme(scheme)) } else { ProxyUrlError::NoScheme }
     })
 }
 

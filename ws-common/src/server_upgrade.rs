@@ -1,14 +1,21 @@
 //! From a connected transport to an open connection, on the server's side.
 
+mod front;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
     Accept, Connection, HandshakeError, Instant, Machine, Outbound, Random, Reject, Request, ServerHandshake,
     TransportError,
 };
 
+use self::front::Front;
 use crate::error::{AcceptError, OpenPhase};
 use crate::maybe_tls::MaybeTls;
 use crate::options::AcceptOptions;
+use crate::system::shutdown::Admission;
 use crate::tls::TlsFailure;
 use crate::trace::Phases;
 
@@ -16,11 +23,18 @@ use crate::trace::Phases;
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 35\r\nConnection: close\r\n\r\n\
     this port speaks TLS: use wss here\n";
 
-/// What a server does with a transport until it has the client's [`Request`], as a [`Machine`]: TLS, if there is to be any, and
-/// the opening handshake. Then [`accept`](Self::accept) gives the connection.
+/// To a proxy that speaks the PROXY protocol, in the clear, where it is not expected before TLS.
+const PROXIED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 98\r\nConnection: close\r\n\r\n\
+    this port speaks TLS; a header of the PROXY protocol before TLS needs the setting `trusted_proxy`\n";
+
+/// What a server does with a transport until it has the client's [`Request`], as a [`Machine`]: the header of a trusted proxy and TLS, if
+/// there is to be any, and the opening handshake. Then [`accept`](Self::accept) gives the connection.
 #[derive(Debug)]
 pub struct ServerUpgrade {
     machine: MaybeTls<ServerHandshake>,
+    /// Of a server behind a trusted proxy.
+    front: Option<Box<Front>>,
+    client_addr: Option<SocketAddr>,
     trace: Phases,
 }
 
@@ -32,11 +46,23 @@ impl ServerUpgrade {
     /// What was set for TLS cannot be used.
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
         let config = options.connection_config().clone();
-        let handshake = ServerHandshake::new(config, random, now + options.open_timeout);
+        let handshake = ServerHandshake::new(config, random, now + options.open_timeout)
+            .origins(options.accepted_origins());
         let machine = MaybeTls::server(handshake, options.acceptor())?;
         let mut trace = Phases::server();
         trace.go_on(machine.phase());
-        Ok(Self { machine, trace })
+        let front = options.proxy_in_front().map(|proxy| Box::new(Front::new(proxy, options)));
+        Ok(Self { machine, front, client_addr: None, trace })
+    }
+
+    /// Tells the address of the transport, and the limit to which a client behind a trusted proxy counts once it is known.
+    #[must_use]
+    pub fn of_listener(mut self, address: SocketAddr, admission: Admission) -> Self {
+        self.client_addr = Some(address);
+        if let Some(front) = &mut self.front {
+            front.count(admission);
+        }
+        self
     }
 
     /// Accepts: the connection is the next machine on the transport. An error if the request was not reported.
@@ -59,9 +85,55 @@ impl ServerUpgrade {
         AcceptError::Shutdown
     }
 
+    /// Refuses with 503, because the program took longer for its decision than `limit`.
+    pub fn decided_too_late(&mut self, limit: Duration) -> AcceptError {
+        if let Ok(reject) = Reject::new(503) {
+            self.reject(&reject.body("the server did not decide in time\n"));
+        }
+        AcceptError::DecideTimeout(limit)
+    }
+
     /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.
     pub fn discard(&mut self) {
         self.machine.inner_mut().inbound().clear();
+        if let Some(buffer) = self.front.as_mut().and_then(|front| front.inbound()) {
+            buffer.clear();
+        }
+    }
+
+    fn has_failed_in_front(&self) -> bool {
+        self.front.as_ref().is_some_and(|front| front.has_failed())
+    }
+
+    /// The failure in front, once.
+    fn poll_front(&mut self) -> Result<Option<Request>, AcceptError> {
+        let failure = self.front.as_mut().and_then(|front| front.take_failure());
+        let Some((error, answer)) = failure else { return Ok(None) };
+        let outbound = self.machine.outbound();
+        if let Some(answer) = answer {
+            outbound.push(answer);
+        }
+        outbound.finish();
+        self.trace.not_opened(None, &error);
+        Err(error)
+    }
+
+    /// Tells the request the address of its client. An error was answered.
+    fn identify(&mut self, request: &mut Request) -> Result<(), AcceptError> {
+        if let Some(front) = &mut self.front {
+            match front.client_of(request) {
+                Ok(client) => self.client_addr = client.or(self.client_addr),
+                Err(error) => {
+                    let status = if matches!(error, AcceptError::ClientLimit(_)) { 503 } else { 400 };
+                    if let Ok(reject) = Reject::new(status) {
+                        self.reject(&reject.body(format!("{error}\n")));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        request.set_client_addr(self.client_addr);
+        Ok(())
     }
 }
 
@@ -70,10 +142,20 @@ impl Machine for ServerUpgrade {
     type Error = AcceptError;
 
     fn inbound(&mut self) -> &mut BytesMut {
-        self.machine.inbound()
+        match self.front.as_mut().and_then(|front| front.inbound()) {
+            Some(buffer) => buffer,
+            None => self.machine.inbound(),
+        }
     }
 
     fn handle_read(&mut self, n: usize, now: Instant) {
+        let mut n = n;
+        if let Some(front) = self.front.as_mut().filter(|front| n > 0 && front.is_reading()) {
+            // The header may be the whole of the read.
+            let Some(rest) = front.handle_read().filter(|rest| !rest.is_empty()) else { return };
+            n = rest.len();
+            self.machine.inbound().extend_from_slice(&rest);
+        }
         self.trace.within(|| self.machine.handle_read(n, now));
     }
 
@@ -90,9 +172,14 @@ impl Machine for ServerUpgrade {
     }
 
     fn poll_event(&mut self) -> Result<Option<Request>, AcceptError> {
+        if self.has_failed_in_front() {
+            return self.poll_front();
+        }
         let result = self.machine.poll_event().map_err(|failure| match failure {
             TlsFailure::Tls(error) => {
-                if error.is_plain_http() {
+                if error.is_proxy_header() {
+                    self.machine.outbound().push(Bytes::from_static(PROXIED));
+                } else if error.is_plain_http() {
                     self.machine.outbound().push(Bytes::from_static(PLAIN_HTTP));
                 }
                 AcceptError::Tls(error)
@@ -105,6 +192,10 @@ impl Machine for ServerUpgrade {
         if !matches!(result, Err(AcceptError::Tls(_))) {
             self.trace.go_on(self.machine.phase());
         }
+        let result = match result {
+            Ok(Some(mut request)) => self.identify(&mut request).map(|()| Some(request)),
+            result => result,
+        };
         match &result {
             Ok(None) => {}
             Ok(Some(request)) => self.trace.requested(request),
@@ -114,7 +205,7 @@ impl Machine for ServerUpgrade {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.machine.poll_timeout()
+        self.machine.poll_timeout().filter(|_| !self.has_failed_in_front())
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -35,7 +35,7 @@ use crate::options::ConnectOptions;
 use crate::reconnect::{Attempts, GiveUp};
 use addresses::{Candidate, FailedAddresses};
 use backlog::Backlog;
-use ends::Ending;
+use ends::UndecidedEnd;
 use open::Open;
 use options::Settings;
 use outbox::Outbox;
@@ -129,12 +129,19 @@ enum SessionState {
     Preparing {
         question: u64,
     },
+    /// A redirect is to be followed, and the hook of [`ConnectOptions::on_redirect`] is asked about it.
+    Redirecting {
+        question: u64,
+        deadline: Instant,
+        /// The addresses of the server that redirects.
+        addresses: Vec<Candidate>,
+    },
     /// The driver resolves and connects.
     Connecting(Box<Attempt>),
     Handshaking(Box<Attempt>, Box<ClientUpgrade>),
     Open(Box<Open>),
     /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::reconnect::Reconnect::decide) is asked about it.
-    Deciding(Box<Ending>),
+    Deciding(Box<UndecidedEnd>),
     Over,
 }
 
@@ -142,8 +149,6 @@ enum SessionState {
 struct Attempt {
     options: ConnectOptions,
     deadline: Instant,
-    /// Redirects that were followed.
-    redirects: u32,
     /// Whether the server has a private, loopback or link-local address. `false` if only the proxy knows the address.
     is_private: bool,
     /// The addresses that the transport leads to, once it is up.

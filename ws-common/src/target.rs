@@ -7,6 +7,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::Url;
+use ws_core::redacted::{EXCERPT, Uri};
 use ws_core::{ClientRequest, InvalidHeader};
 
 /// A WebSocket server and the resource on it, from a `ws` or `wss` URL (RFC 6455 §3; `http` and `https` are taken as their
@@ -51,6 +52,11 @@ impl Target {
         &self.path_and_query
     }
 
+    /// The URL with its query, without user name and password. For a log that may hold credentials.
+    pub fn reveal(&self) -> impl fmt::Display + '_ {
+        Revealed(self)
+    }
+
     /// The value of `Host`: with the port unless it is the scheme's default (RFC 6455 §4.1), IPv6 in brackets.
     pub fn host_field(&self) -> String {
         if self.port == default_port(self.is_secure) {
@@ -62,12 +68,17 @@ impl Target {
 
     /// The target of a reference that stands in a response of this one, such as in `Location`, without a user name and a password.
     pub(crate) fn join(&self, reference: &str) -> Result<Self, TargetError> {
-        let base = Url::parse(&self.to_string()).map_err(TargetError::Malformed)?;
+        let base = Url::parse(&self.reveal().to_string()).map_err(TargetError::Malformed)?;
         let mut url = base.join(reference).map_err(TargetError::Malformed)?;
         // RFC 9110 §10.2.2: a `Location` may have a fragment. It is no part of a request.
         url.set_fragment(None);
         let target: Self = url.as_str().parse()?;
         Ok(Self { authorization: None, ..target })
+    }
+
+    /// The same without user name and password.
+    pub(crate) fn without_credentials(self) -> Self {
+        Self { authorization: None, ..self }
     }
 
     pub(crate) fn is_same_origin(&self, other: &Self) -> bool {
@@ -97,7 +108,7 @@ impl FromStr for Target {
         let is_secure = match parsed.scheme() {
             "ws" | "http" => false,
             "wss" | "https" => true,
-            other => return Err(TargetError::Scheme(other.into())),
+            other => return Err(TargetError::Scheme(shown_scheme(other))),
         };
         // RFC 6455 §3: fragment identifiers are meaningless in WebSocket URIs and MUST NOT be used on them.
         if parsed.fragment().is_some() {
@@ -123,6 +134,11 @@ impl FromStr for Target {
         };
         Ok(Self { is_secure, host, port, path_and_query, authorization: authorization(&parsed) })
     }
+}
+
+/// The beginning of a scheme, which may be a user name or a password of a URL that lacks its scheme.
+pub(crate) fn shown_scheme(scheme: &str) -> String {
+    scheme.chars().take(EXCERPT).chain(scheme.chars().nth(EXCERPT).map(|_| '…')).collect()
 }
 
 fn default_port(is_secure: bool) -> u16 {
@@ -203,15 +219,25 @@ impl fmt::Display for Host {
     }
 }
 
-/// The URL without user name and password.
-impl fmt::Display for Target {
+/// The URL of a target with its query.
+struct Revealed<'a>(&'a Target);
+
+impl fmt::Display for Revealed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", self.host_field(), self.path_and_query)
+        let Self(Target { is_secure, path_and_query, .. }) = self;
+        let scheme = if *is_secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{path_and_query}", self.0.host_field())
     }
 }
 
-/// Shows no credentials.
+/// The URL without user name and password, and with `?…` for its query.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Uri(&self.reveal().to_string()).fmt(f)
+    }
+}
+
+/// Shows no credentials, and no query.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Target({self})")
@@ -226,7 +252,8 @@ pub enum TargetError {
     Malformed(url::ParseError),
     /// It has no scheme.
     NoScheme,
-    /// The scheme is none of `ws`, `wss`, `http`, `https`.
+    /// The scheme is none of `ws`, `wss`, `http`, `https`. The first eight characters of it, because a URL without a scheme may begin with a
+    /// user name.
     Scheme(String),
     /// It has no host.
     NoHost,

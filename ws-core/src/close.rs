@@ -6,6 +6,7 @@ use bytestring::ByteString;
 
 pub use crate::close_frame::{CloseCode, CloseFrame, IllegalClose, InvalidClose};
 use crate::error::Violation;
+use crate::redacted::Excerpt;
 
 /// RFC 6455 §7.4.1: reported when there was no Close frame.
 pub(crate) const ABNORMAL: u16 = 1006;
@@ -19,8 +20,8 @@ pub enum Initiator {
     Remote,
 }
 
-/// How a connection ended: the last thing that it reports.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// How a connection ended: the last thing that it reports. `Display` shows 80 characters of the reason, `Debug` eight.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
     /// The code of the peer's Close frame; 1005 if that had none, 1006 if there was no Close frame; after a
@@ -28,7 +29,9 @@ pub struct Closed {
     pub code: u16,
     /// The reason in the peer's Close frame.
     pub reason: ByteString,
-    /// The side that began to close, or broke the connection. A deadline that the peer missed is ours.
+    /// The side that began to close, or broke the connection. A deadline that the peer missed is ours, and so is an attempt to connect
+    /// that we gave up: a name that does not resolve, a local socket that fails, a response or a certificate that we refuse. A server
+    /// that refuses the connection or answers with another status than 101 has ended the attempt.
     pub initiator: Initiator,
     /// Whether both Close frames were exchanged.
     pub clean: bool,
@@ -60,7 +63,7 @@ impl fmt::Display for Closed {
         let how = if self.clean { "closed" } else { "broken off" };
         write!(f, "{how} by {by} with code {}", self.code)?;
         if !self.reason.is_empty() {
-            write!(f, " ({:?})", &*self.reason)?;
+            write!(f, " ({})", Excerpt::words(&self.reason))?;
         }
         if self.unsent > 0 {
             let s = if self.unsent == 1 { "" } else { "s" };
@@ -72,5 +75,18 @@ impl fmt::Display for Closed {
             violation.write_close(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closed")
+            .field("code", &self.code)
+            .field("reason", &Excerpt::new(&self.reason))
+            .field("initiator", &self.initiator)
+            .field("clean", &self.clean)
+            .field("unsent", &self.unsent)
+            .field("violation", &self.violation)
+            .finish()
     }
 }

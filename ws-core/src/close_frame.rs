@@ -4,6 +4,8 @@ use core::fmt;
 
 use bytestring::ByteString;
 
+use crate::redacted::Excerpt;
+
 /// A status code that may stand in a Close frame: 1000–1003, 1007–1014 and 3000–4999 (RFC 6455 §7.4, and the
 /// registry of the IANA for 1012–1014).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +95,7 @@ impl fmt::Display for InvalidClose {
 impl core::error::Error for InvalidClose {}
 
 /// The content of a Close frame: nothing, or a code with a reason.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct CloseFrame(Option<(CloseCode, ByteString)>);
 
 impl CloseFrame {
@@ -132,6 +134,14 @@ impl CloseFrame {
     }
 }
 
+/// Shows eight characters of the reason.
+impl fmt::Debug for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.0.as_ref().map(|(code, reason)| (code, Excerpt::new(reason)));
+        f.debug_tuple("CloseFrame").field(&shown).finish()
+    }
+}
+
 impl From<CloseCode> for CloseFrame {
     fn from(code: CloseCode) -> Self {
         Self(Some((code, ByteString::new())))
@@ -139,7 +149,7 @@ impl From<CloseCode> for CloseFrame {
 }
 
 /// The content of a peer's Close frame that breaks a rule, as far as it can be read.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct IllegalClose {
     /// The code, which may be one that is not allowed on the wire.
@@ -155,10 +165,23 @@ impl IllegalClose {
     }
 }
 
+impl fmt::Debug for IllegalClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IllegalClose")
+            .field("code", &self.code)
+            .field("reason", &Excerpt::new(&self.reason))
+            .finish()
+    }
+}
+
 impl fmt::Display for IllegalClose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a Close frame with code {}", self.code)?;
-        if self.reason.is_empty() { Ok(()) } else { write!(f, " and the reason {:?}", &*self.reason) }
+        if self.reason.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " and the reason {}", Excerpt::words(&self.reason))
+        }
     }
 }
 

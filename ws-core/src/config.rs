@@ -1,10 +1,22 @@
 //! What a user can set on a connection.
 
+use core::num::NonZero;
 use core::time::Duration;
 
 #[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 use crate::deflate::DeflateChoice;
+use crate::frame::Role;
+
+/// Memory for two read buffers, control frames and the connection itself, in bytes.
+const BUFFERS: usize = 512 << 10;
+
+/// Memory of the read buffers that the first waiting replies of a server share, in bytes. Seventeen of them may be short: until 64 KiB
+/// wait, those from 4 KiB on are shared.
+const SHARED_BUFFERS: usize = 2560 << 10;
+
+/// Memory of both contexts of permessage-deflate, in bytes.
+const CONTEXTS: usize = 512 << 10;
 
 /// The settings of one connection. Each has a default that is safe on the open internet.
 ///
@@ -14,6 +26,29 @@ use crate::deflate::DeflateChoice;
 ///
 /// let config = Config::default().ping_interval(Duration::from_secs(55)).max_message_size(1 << 20);
 /// ```
+///
+/// # Memory
+///
+/// The settings bound the heap of a connection, whatever its peer sends. [`max_memory`](Self::max_memory) computes the bound:
+///
+/// | part | bytes | with defaults |
+/// |---|---|---|
+/// | the message that arrives, while its buffer grows | 3/2 `max_message_size` | 24 MiB |
+/// | messages that were read ahead | 2 `max_read_ahead` | 2 MiB |
+/// | messages that wait to be sent | 5/2 `max_send_buffer` | 2.5 MiB |
+/// | the last of these, which may exceed the mark | `max_message_size` | 16 MiB |
+/// | read buffers, pings and pongs | 1/2 MiB | 0.5 MiB |
+/// | on a server: read buffers that replies share | 5/2 MiB | 2.5 MiB |
+/// | with compression: both contexts, and the compressed copy of a message | 1/2 MiB + 3/2 `max_message_size` | 24.5 MiB |
+///
+/// In all, the bound is 45 MiB for a client and 47.5 MiB for a server, and with compression 69.5 and 72 MiB. A connection needs as
+/// much only if the peer sends the largest messages, the program sends messages of that size back, and the peer does not read.
+///
+/// The bound does not count messages that the program holds ([`Message`](crate::Message) tells their size). It counts a driver that reads
+/// at most 64 KiB at once. It applies while the program sends no message longer than `max_message_size`.
+///
+/// A driver adds memory of its own. The drivers of this library keep up to two read buffers and two write buffers of at most 128 KiB
+/// for all connections of a thread. TLS adds at most 64 KiB of ciphertext in each direction, and the state of rustls.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) max_message_size: usize,
@@ -25,6 +60,10 @@ pub struct Config {
     pub(crate) ping_interval: Option<Duration>,
     pub(crate) pong_timeout: Option<Duration>,
     pub(crate) write_timeout: Option<Duration>,
+    pub(crate) message_timeout: Option<Duration>,
+    pub(crate) chunk_timeout: Option<Duration>,
+    pub(crate) max_message_rate: Option<NonZero<u32>>,
+    pub(crate) max_inflate_ratio: Option<NonZero<u32>>,
     /// Time limit of each step of the closing handshake. The [method](Self::close_timeout) of this name sets it.
     pub close_timeout: Duration,
     pub(crate) deflate: DeflateChoice,
@@ -41,6 +80,10 @@ impl Default for Config {
             ping_interval: Some(Duration::from_secs(20)),
             pong_timeout: Some(Duration::from_secs(20)),
             write_timeout: Some(Duration::from_secs(60)),
+            message_timeout: Some(Duration::from_secs(60)),
+            chunk_timeout: None,
+            max_message_rate: None,
+            max_inflate_ratio: None,
             close_timeout: Duration::from_secs(5),
             deflate: DeflateChoice::default(),
         }
@@ -101,12 +144,42 @@ impl Config {
         self
     }
 
-    /// How many payload bytes of whole messages are received ahead while the user waits for something else than
-    /// receiving, such as sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
+    /// The mark in bytes over which nothing more is received ahead while the user waits for something else than receiving, such as
+    /// sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
+    ///
+    /// Each message or control frame counts its payload and about 130 bytes more. What waits keeps at most twice as much memory alive.
+    /// One message of any size may exceed the mark.
     #[must_use]
     pub fn max_read_ahead(mut self, bytes: usize) -> Self {
         self.max_read_ahead = bytes;
         self
+    }
+
+    /// Upper bound of the heap of one connection with these settings, in bytes, by the [formula](Self#memory) above.
+    ///
+    /// ```
+    /// use ws_core::{Config, Role};
+    ///
+    /// assert_eq!(Config::default().max_memory(Role::Client), 45 << 20);
+    /// let small = Config::default().max_message_size(64 << 10).max_read_ahead(64 << 10).max_send_buffer(64 << 10);
+    /// assert!(small.max_memory(Role::Client) < 1 << 20);
+    /// ```
+    #[must_use]
+    pub fn max_memory(&self, role: Role) -> usize {
+        let message = self.max_message_size;
+        let half = message.div_ceil(2);
+        let receiving = message.saturating_add(half).saturating_add(self.max_read_ahead.saturating_mul(2));
+        let waiting = self.max_send_buffer.saturating_mul(2).saturating_add(self.max_send_buffer.div_ceil(2));
+        let shared = match role {
+            Role::Client => 0,
+            Role::Server => SHARED_BUFFERS,
+        };
+        let compression = match self.deflate.get() {
+            Some(_) => CONTEXTS.saturating_add(message).saturating_add(half),
+            None => 0,
+        };
+        let parts = [receiving, waiting, message, BUFFERS, shared, compression];
+        parts.into_iter().fold(0, usize::saturating_add)
     }
 
     /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` and zero send none. The first ping is sent after a random time
@@ -134,10 +207,83 @@ impl Config {
         self
     }
 
-    /// How long the transport may take nothing of what is to be sent. Default: 60 s. `None` waits for ever.
+    /// Length of the windows in which a transport that refuses bytes has to take [60 KiB](Self::LEAST_PROGRESS), or all that
+    /// waited when the window began. Default: 60 s. `None` waits for ever. Zero counts as 1 ms.
+    ///
+    /// A window begins when the transport refuses bytes, and ends as soon as the transport has taken enough. If its time passes
+    /// before, the connection has failed with [`Timeout::Write`](crate::Timeout::Write), and the transport is reset: the peer is
+    /// gone, or takes less than 1 KiB each second on average. Over TLS, the bytes of the ciphertext count.
+    ///
+    /// A link that carries 10 KB/s passes, and may also stand still for 53 s at a time.
     #[must_use]
     pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.write_timeout = timeout.into();
+        self.write_timeout = window(timeout.into());
+        self
+    }
+
+    /// Length of the windows in which the peer has to send [60 KiB](Self::LEAST_PROGRESS) of the payload of an incomplete message, or
+    /// the end of the message. Default: 60 s. `None` waits for ever. Zero counts as 1 ms.
+    ///
+    /// The first window begins with the read that brings the beginning of the message, and each later one where the one before
+    /// ends. A peer that sends less gets a Close frame with code 1008, and the connection fails with
+    /// [`Timeout::Message`](crate::Timeout::Message). The memory of the message is released then.
+    ///
+    /// - All fragments of a message count, and the control frames between them do not.
+    /// - The bytes of a compressed payload count as they come, not inflated.
+    /// - A window stands still while reading [is paused](crate::Connection::pause), for example because the read-ahead is full.
+    /// - A window begins anew if the driver comes to its end late by more than a second and an eighth of its length, because nobody has
+    ///   driven the connection then.
+    /// - Messages that are received [in chunks](crate::Connection::receive_chunks) have [`chunk_timeout`](Self::chunk_timeout)
+    ///   instead.
+    ///
+    /// A link that carries 10 KB/s passes, and may also stand still for 53 s at a time.
+    #[must_use]
+    pub fn message_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.message_timeout = window(timeout.into());
+        self
+    }
+
+    /// The same as [`message_timeout`](Self::message_timeout) for messages that are received [in
+    /// chunks](crate::Connection::receive_chunks). Default: `None`, because such a message may be a feed that never ends and has
+    /// nothing to send for hours. The error is [`Timeout::Chunk`](crate::Timeout::Chunk).
+    #[must_use]
+    pub fn chunk_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.chunk_timeout = window(timeout.into());
+        self
+    }
+
+    /// Minimum number of bytes for each window of [`write_timeout`](Self::write_timeout), [`message_timeout`](Self::message_timeout)
+    /// and [`chunk_timeout`](Self::chunk_timeout): 60 KiB, which is 1 KiB each second with the default of 60 s. It is less than the
+    /// buffers of most transports hold, so that a driver that comes late still finds enough.
+    pub const LEAST_PROGRESS: usize = 60 * 1024;
+
+    /// Maximum number of messages that the peer may send each second. Default: `None`, no limit. Zero counts as 1.
+    ///
+    /// Each fragment of a message counts as a message, and so does each ping, pong and Close frame, because each of them costs the
+    /// processor time. The peer may send the messages of a minute at once, for example those that have gathered while nobody read. A
+    /// peer that sends more gets a Close frame with code 1008, and the connection fails with
+    /// [`ViolationKind::MessageRate`](crate::ViolationKind::MessageRate).
+    ///
+    /// The frames of one read are counted with the next read. So the messages of up to one read (16 KiB to 64 KiB with the
+    /// drivers of the adapters) may be handed out beyond the limit.
+    #[must_use]
+    pub fn max_message_rate(mut self, messages: impl Into<Option<u32>>) -> Self {
+        self.max_message_rate =
+            messages.into().map(|messages| NonZero::new(messages).unwrap_or(NonZero::<u32>::MIN));
+        self
+    }
+
+    /// Maximum ratio of the size of a message to its size on the wire, if it is compressed. Default: `None`, no limit: DEFLATE makes up
+    /// to 1032 bytes of one, and a message of zeros is legal. Zero counts as 1.
+    ///
+    /// The first 64 KiB of each message are free. A message beyond both is answered with Close 1008, and the connection fails with
+    /// [`ViolationKind::InflateRatio`](crate::ViolationKind::InflateRatio). RFC 6455 §7.4.1 gives 1009 for messages that are too big,
+    /// which this one need not be, and 1008 for a policy. The size on the wire is counted in whole KiB.
+    ///
+    /// Messages that are received in chunks have the same limit. Without compression, this has no effect.
+    #[must_use]
+    pub fn max_inflate_ratio(mut self, ratio: impl Into<Option<u32>>) -> Self {
+        self.max_inflate_ratio = ratio.into().map(|ratio| NonZero::new(ratio).unwrap_or(NonZero::<u32>::MIN));
         self
     }
 
@@ -154,4 +300,9 @@ impl Config {
         self.close_timeout = timeout;
         self
     }
+}
+
+/// A window of no length would never let the machine come to rest.
+fn window(timeout: Option<Duration>) -> Option<Duration> {
+    timeout.map(|timeout| timeout.max(Duration::from_millis(1)))
 }

@@ -6,6 +6,7 @@ mod closing;
 #[cfg(feature = "deflate")]
 mod compression;
 mod ending;
+mod progress;
 mod read_ahead;
 mod receiving;
 mod sending;
@@ -24,10 +25,11 @@ use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{Fault, Receive, Received};
+use crate::receive::{FrameViolation, Receive, Received};
 use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
+use crate::windows::Windows;
 
 pub use borrowed::{ForEachEnd, Responder};
 use close::Answering;
@@ -58,6 +60,7 @@ pub struct Connection {
     keepalive: Keepalive,
     closing: Closing,
     deadlines: Deadlines,
+    windows: Windows,
     ahead: ReadAhead,
     /// A chunk of a message was handed out, and was not its last.
     is_within_chunks: bool,
@@ -69,6 +72,14 @@ pub struct Connection {
     /// When bytes came last.
     read_at: Instant,
     round_trips: RoundTrips,
+}
+
+/// The fate of the next event.
+#[derive(Clone, Copy)]
+enum Fate {
+    HandedOut,
+    /// It waits in a queue, and keeps at most twice its size alive.
+    Kept,
 }
 
 impl Connection {
@@ -101,6 +112,7 @@ impl Connection {
             send: Send::new(role, config, random, &outbound),
             closing: Closing::default(),
             deadlines,
+            windows: Windows::new(config),
             ahead: ReadAhead::new(config.max_read_ahead),
             is_within_chunks: false,
             is_cut: false,
@@ -116,7 +128,11 @@ impl Connection {
     /// From here on, both ends may compress.
     #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
     pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
-        self.receive.set_inflater(deflate.inflater(self.role()));
+        let mut inflater = deflate.inflater(self.role());
+        if let Some(max) = self.windows.max_inflate_ratio() {
+            inflater.limit_ratio(max);
+        }
+        self.receive.set_inflater(inflater);
         self.send.set_compressor(deflate.compressor(self.role()));
     }
 
@@ -172,19 +188,6 @@ impl Connection {
         self.closing.has_missed()
     }
 
-    /// Reading is paused, because the user takes nothing. The deadline for a pong stands still, since a sign of life would not be
-    /// seen. Pings go on.
-    pub fn pause(&mut self, now: Instant) {
-        self.keepalive.pause(&mut self.deadlines, now);
-    }
-
-    /// Reading goes on, and the deadline for a pong with the time that was left of it. The driver reads before it looks at the
-    /// clock, so that bytes which wait in the socket count.
-    #[inline]
-    pub fn resume(&mut self, now: Instant) {
-        self.keepalive.resume(&mut self.deadlines, now);
-    }
-
     /// The fast path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
     /// message moves through the layers of an adapter for a fraction of what the result of an event costs there.
     #[inline(always)]
@@ -201,25 +204,35 @@ impl Connection {
     /// long way round through all that could be there takes longer than a message does.
     #[inline]
     fn is_at_rest(&mut self) -> bool {
-        self.ahead.is_empty() && !self.closing.has_begun() && self.receive.is_at_rest(&mut self.inbound)
+        self.ahead.is_empty()
+            && !self.closing.has_begun()
+            && self.receive.is_at_rest(&mut self.inbound)
+            && (self.inbound.len() == 0 || !self.is_too_slow())
     }
 
     /// The next event, of those that were not yet read ahead.
-    fn step(&mut self) -> Result<Option<Event>, Error> {
+    fn step(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
         if self.closing.is_receiving() {
-            if let Some(message) = self.receive.whole(&mut self.inbound) {
+            let message = match fate {
+                Fate::HandedOut => self.receive.whole(&mut self.inbound),
+                Fate::Kept => self.receive.whole_kept(&mut self.inbound),
+            };
+            if let Some(message) = message {
                 return Ok(Some(Event::Message(message)));
             }
             match self.receive.poll(self.inbound.buffer()) {
                 Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
                 Ok(Some(received)) => return Ok(Some(self.received(received))),
+                Ok(None) if self.receive.is_incomplete(&self.inbound) && self.is_too_slow() => {
+                    return Err(self.message_overdue());
+                }
                 Ok(None) => {}
                 // RFC 6455 §5.5.1: no answer follows it, so the handshake is done.
-                Err(Fault::Close(violation)) if self.closing.has_sent() => {
+                Err(FrameViolation::Close(violation)) if self.closing.has_sent() => {
                     self.closing.answered_badly(violation);
                     self.receives_no_more();
                 }
-                Err(Fault::Close(violation) | Fault::Other(violation)) => {
+                Err(FrameViolation::Close(violation) | FrameViolation::Other(violation)) => {
                     return Err(self.violated(violation));
                 }
             }
@@ -248,7 +261,7 @@ impl Connection {
             }
             Received::Close(frame) => {
                 // Nobody waits for a pong any more, and the deadline is that of the closing handshake.
-                self.keepalive.stop(&mut self.deadlines);
+                self.stop_keepalive();
                 self.closing.received(frame.clone(), &mut self.deadlines, self.read_at);
                 self.drop_inbound();
                 self.finish_if_complete();
@@ -285,7 +298,9 @@ impl Machine for Connection {
         self.now = now;
         if n == 0 {
             self.closing.eof(&mut self.deadlines, now);
+            self.stop_receive_windows();
         } else {
+            self.check_rate(now);
             self.read_at = now;
             self.keepalive.heard(&mut self.deadlines);
         }
@@ -305,27 +320,32 @@ impl Machine for Connection {
     fn handle_write(&mut self, n: usize, now: Instant) {
         self.now = now;
         if n == 0 {
-            if !self.outbound.is_empty() {
-                self.deadlines.start_once(Deadline::Write, now);
-            }
-            return;
+            return self.write_refused(now);
         }
         self.outbound.acknowledge(n);
         let pings = self.send.wrote(&mut self.outbound);
+        if self.deadlines.get(Deadline::Write).is_some() {
+            self.write_moved(0);
+        }
         self.keepalive.wrote(pings, &mut self.deadlines, now);
         self.closing.wrote(self.outbound.is_empty(), &mut self.deadlines, now);
     }
 
-    fn handle_progress(&mut self, now: Instant) {
+    fn handle_progress(&mut self, taken: usize, now: Instant) {
         self.now = now;
-        self.keepalive.wrote(0, &mut self.deadlines, now);
+        if self.deadlines.get(Deadline::Write).is_some() {
+            self.write_moved(taken as u64);
+        }
         self.closing.wrote(false, &mut self.deadlines, now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
-            Direction::Read => self.closing.read_failed(error, &mut self.deadlines, now),
+            Direction::Read => {
+                self.closing.read_failed(error, &mut self.deadlines, now);
+                self.stop_receive_windows();
+            }
             Direction::Write => {
                 self.closing.write_failed(error, &mut self.deadlines, now);
                 self.drop_unsent();
@@ -358,7 +378,8 @@ impl Machine for Connection {
             None => {}
             Some(Deadline::Close) => self.close_overdue(now),
             Some(Deadline::Pong) => self.missed(Timeout::Pong),
-            Some(Deadline::Write) => self.missed(Timeout::Write),
+            Some(Deadline::Write) => self.write_overdue(now),
+            Some(Deadline::Message) => self.message_window_over(now),
             Some(Deadline::Ping) => self.ping_due(now),
         }
     }

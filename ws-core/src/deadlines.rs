@@ -7,7 +7,8 @@
 //! | --- | --- | --- | --- |
 //! | [`Close`](Deadline::Close) | a step of the closing handshake begins, or the transport fails | it passes; the connection has ended | our Close frame overtakes, or the connection ends |
 //! | [`Pong`](Deadline::Pong) | a ping has left; reading goes on | the peer gives a sign of life; reading pauses; a Close frame is queued or received | the connection ends |
-//! | [`Write`](Deadline::Write) | the transport refuses bytes | the transport takes bytes; queued bytes are dropped | the connection ends |
+//! | [`Write`](Deadline::Write) | the transport refuses bytes | the transport has taken enough ([`windows`](crate::windows)); queued bytes are dropped | the connection ends |
+//! | [`Message`](Deadline::Message) | a read leaves a message incomplete; a window with enough progress ends; reading goes on | reading pauses; the closing handshake begins; the stream ends | the connection looks at the progress, and closes with 1008 if it is not enough |
 //! | [`Ping`](Deadline::Ping) | the connection opens, and with each ping | the closing handshake begins | a ping is queued |
 //!
 //! The picture in `connection/closing.rs` shows the steps of the closing handshake.
@@ -29,6 +30,7 @@ pub(crate) enum Deadline {
     Close,
     Pong,
     Write,
+    Message,
     Ping,
 }
 
@@ -43,7 +45,7 @@ const _: () = {
 
 impl Deadline {
     /// Every slot, in the order of the enum.
-    pub(crate) const ALL: [Self; 4] = [Self::Close, Self::Pong, Self::Write, Self::Ping];
+    pub(crate) const ALL: [Self; 5] = [Self::Close, Self::Pong, Self::Write, Self::Message, Self::Ping];
 
     /// Time from the start of a slot to its deadline. `None` is never.
     const fn after(self, config: &Config) -> Option<Duration> {
@@ -51,6 +53,7 @@ impl Deadline {
             Self::Close => Some(config.close_timeout),
             Self::Pong => config.pong_timeout,
             Self::Write => config.write_timeout,
+            Self::Message => config.message_timeout,
             Self::Ping => config.ping_interval,
         }
     }
@@ -60,6 +63,8 @@ impl Deadline {
         match self {
             // Another thread closes, takes the peer's Close frame, finds the transport broken, or writes.
             Self::Close | Self::Pong | Self::Write => true,
+            // Another thread takes the messages before the incomplete one.
+            Self::Message => true,
             // The first ping is scheduled with the connection, and each later one when the one before is due.
             Self::Ping => false,
         }
@@ -73,7 +78,7 @@ impl Config {
     // Exception: [`Deadlines::resume`] starts a deadline with less time. The thread that resumes reading is the reader itself.
     pub fn shortest_timeout(&self) -> Duration {
         let slots = Deadline::ALL.into_iter().filter(|slot| slot.can_become_earlier());
-        slots.filter_map(|slot| slot.after(self)).min().unwrap_or(Duration::MAX)
+        slots.filter_map(|slot| slot.after(self)).chain(self.chunk_timeout).min().unwrap_or(Duration::MAX)
     }
 }
 
@@ -152,9 +157,15 @@ impl Deadlines {
     /// The earliest deadline. A slot without a limit has none.
     #[inline]
     pub(crate) fn min(&self) -> Option<Instant> {
-        let [others @ .., ping] = &self.at;
+        let [others @ .., message, ping] = &self.at;
         // It is asked for with each message, when most often only the next ping is due (`send-each` and `small-reads` of `bench`).
-        if others.iter().all(Option::is_none) { *ping } else { self.min_of_all() }
+        // The window of a message is over long after the message.
+        match (message, ping) {
+            _ if others.iter().any(Option::is_some) => self.min_of_all(),
+            (None, ping) => *ping,
+            (Some(message), Some(ping)) => Some(*message.min(ping)),
+            (Some(message), None) => Some(*message),
+        }
     }
 
     fn min_of_all(&self) -> Option<Instant> {
@@ -189,6 +200,7 @@ mod tests {
                 Deadline::Close => config.close_timeout(time),
                 Deadline::Pong => config.pong_timeout(time),
                 Deadline::Write => config.write_timeout(time),
+                Deadline::Message => config.message_timeout(time),
                 Deadline::Ping => config.ping_interval(time),
             }
         })
@@ -211,6 +223,11 @@ mod tests {
             Deadline::Write => {
                 assert!(connection.send("").is_ok());
                 connection.handle_write(0, now);
+            }
+            Deadline::Message => {
+                connection.inbound().extend_from_slice(&[0x82, 5, 0]);
+                connection.handle_read(3, now);
+                assert!(matches!(connection.poll_event(), Ok(None)));
             }
             Deadline::Ping => {
                 let due = connection.poll_timeout().expect("the first ping is scheduled");

@@ -2,17 +2,17 @@
 
 mod compress;
 mod inflate;
+mod inflate_turn;
 mod negotiation;
 mod parameters;
 mod settings;
-mod step;
 
 pub(crate) use compress::Compressor;
 pub(crate) use inflate::Inflater;
+pub(crate) use inflate_turn::{InflateProgress, InflateTurn};
 pub use negotiation::NegotiatedDeflate;
 pub use settings::Deflate;
 pub(crate) use settings::DeflateChoice;
-pub(crate) use step::{Progress, Step};
 
 /// The name of the extension (RFC 7692 §9.1).
 const NAME: &str = "permessage-deflate";

@@ -2,9 +2,13 @@
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::num::NonZero;
+use core::time::Duration;
 
 use crate::close_frame::{CloseCode, IllegalClose};
+use crate::config::Config;
 use crate::machine::TransportError;
+use crate::redacted::Excerpt;
 
 /// Why a connection failed. It is reported once; [`Event::Closed`](crate::Event::Closed) follows.
 #[derive(Debug)]
@@ -51,19 +55,34 @@ pub enum Timeout {
     /// No byte came from the peer within `pong_timeout` after a ping had left, and the transport took none that it had refused before.
     /// The time stands still while reading is paused.
     Pong,
-    /// The transport took nothing for `write_timeout`.
-    Write,
+    /// The transport refused bytes, and then took less than [60 KiB](crate::Config::LEAST_PROGRESS) of them within `write_timeout`, which
+    /// is this long.
+    Write(Duration),
+    /// The peer sent less than [60 KiB](crate::Config::LEAST_PROGRESS) of an incomplete message, and not its end, within
+    /// `message_timeout`, which is this long. The peer was told in a Close frame with code 1008.
+    Message(Duration),
+    /// The same of a message that is received in chunks, with `chunk_timeout`.
+    Chunk(Duration),
     /// The peer did not finish the closing handshake within `close_timeout`.
     Close,
 }
 
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pong => "the peer did not answer a ping in time, nor send anything else",
-            Self::Write => "the peer has taken nothing of what is to be sent for too long",
-            Self::Close => "the peer did not finish the closing handshake in time",
-        })
+        let kib = Config::LEAST_PROGRESS / 1024;
+        match self {
+            Self::Pong => f.write_str("the peer did not answer a ping in time, nor send anything else"),
+            Self::Write(timeout) => {
+                write!(f, "the peer has taken less than {kib} KiB in {timeout:?} (write_timeout)")
+            }
+            Self::Message(timeout) => {
+                write!(f, "the peer sent less than {kib} KiB of a message in {timeout:?} (message_timeout)")
+            }
+            Self::Chunk(timeout) => {
+                write!(f, "the peer sent less than {kib} KiB of a message in {timeout:?} (chunk_timeout)")
+            }
+            Self::Close => f.write_str("the peer did not finish the closing handshake in time"),
+        }
     }
 }
 
@@ -94,7 +113,9 @@ impl Violation {
         match (self.close(), self.kind) {
             (None, _) => Ok(()),
             (Some(close), ViolationKind::CloseCode(_)) if close.reason.is_empty() => Ok(()),
-            (Some(close), ViolationKind::CloseCode(_)) => write!(f, ", with the reason {:?}", &*close.reason),
+            (Some(close), ViolationKind::CloseCode(_)) => {
+                write!(f, ", with the reason {}", Excerpt::words(&close.reason))
+            }
             (Some(close), _) => write!(f, ", in {close}"),
         }
     }
@@ -111,7 +132,9 @@ impl Violation {
             | ViolationKind::InvalidDeflate
             | ViolationKind::UnconfirmedDeflate => CloseCode::INVALID_DATA,
             ViolationKind::MessageTooBig(_) => CloseCode::TOO_BIG,
-            ViolationKind::TooManyFragments => CloseCode::POLICY,
+            ViolationKind::TooManyFragments
+            | ViolationKind::MessageRate(_)
+            | ViolationKind::InflateRatio(_) => CloseCode::POLICY,
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
@@ -163,6 +186,10 @@ pub enum ViolationKind {
     MessageTooBig(u64),
     /// A message of more fragments than `max_fragments`.
     TooManyFragments,
+    /// More messages, fragments and control frames than `max_message_rate`, which is this many each second.
+    MessageRate(NonZero<u32>),
+    /// A compressed message that inflates to more than `max_inflate_ratio`, which is this many times its size, and to more than 64 KiB.
+    InflateRatio(NonZero<u32>),
     /// The same as `InvalidDeflate`, from a server that did not confirm the `server_max_window_bits` or the
     /// `server_no_context_takeover` that the client had asked for.
     UnconfirmedDeflate,
@@ -187,6 +214,12 @@ impl fmt::Display for ViolationKind {
             Self::CloseCode(code) => write!(f, "the close code {code}, which may not be sent"),
             Self::MessageTooBig(size) => write!(f, "a message of {size} bytes or more, over the limit"),
             Self::TooManyFragments => f.write_str("a message in too many fragments"),
+            Self::MessageRate(max) => {
+                write!(f, "more messages than {max} each second (max_message_rate)")
+            }
+            Self::InflateRatio(max) => {
+                write!(f, "a message that inflates to more than {max} times its size (max_inflate_ratio)")
+            }
             Self::UnconfirmedDeflate => f.write_str(
                 "a compressed message that does not inflate, after it had not confirmed the \
                  server_max_window_bits or server_no_context_takeover that was asked for,",

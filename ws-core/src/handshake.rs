@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod headers;
 mod http;
+mod origin;
 mod reject;
 mod request;
 mod server;
@@ -15,6 +16,7 @@ pub use headers::Headers;
 #[doc(hidden)]
 pub use http::{HeadError, ResponseHead};
 pub use http::{Request, Response};
+pub use origin::Origins;
 pub use reject::Reject;
 pub use request::ClientRequest;
 pub use server::{Accept, ServerHandshake};

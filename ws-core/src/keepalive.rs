@@ -22,8 +22,14 @@ const MAX_NEWEST: usize = 16;
 /// Only the peer can prove that it lives: by bytes that it sent, or by room that it made for bytes which the transport had refused.
 /// Bytes that the transport takes prove nothing, because the system takes them for a peer that is gone, too.
 pub(crate) struct Keepalive {
+    /// `None` while nothing is awaited and reading goes on.
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
     /// Pings whose round-trip time is not known yet. Most peers that send no pong at all are alive.
-    unanswered: Option<Box<Unanswered>>,
+    unanswered: Unanswered,
     /// While reading is paused, so that a pong cannot be seen: the time that the peer has left to give a sign of life when reading
     /// goes on. It is [`Span::FOREVER`] if no sign is awaited.
     paused: Option<Span>,
@@ -51,50 +57,50 @@ impl Keepalive {
         if let Some(interval) = config.ping_interval {
             deadlines.set(Deadline::Ping, now + first_interval(interval, random));
         }
-        Self { unanswered: None, paused: None }
+        Self { waiting: None }
     }
 
     /// The peer has given a sign of life. It answers all pings that have left.
     #[inline]
     pub(crate) fn heard(&mut self, deadlines: &mut Deadlines) {
         deadlines.stop(Deadline::Pong);
-        if let Some(left) = &mut self.paused {
+        if let Some(left) = self.paused() {
             *left = Span::FOREVER;
         }
+    }
+
+    #[inline]
+    fn paused(&mut self) -> Option<&mut Span> {
+        self.waiting.as_deref_mut()?.paused.as_mut()
     }
 
     /// Bytes were written, and `pings` pings have left with them.
     #[inline]
     pub(crate) fn wrote(&mut self, pings: usize, deadlines: &mut Deadlines, now: Instant) {
-        if deadlines.get(Deadline::Write).is_some() {
-            deadlines.stop(Deadline::Write);
-            // The peer has made the room for them.
-            self.heard(deadlines);
-        }
         if pings > 0 {
             self.pings_left(pings, deadlines, now);
         }
     }
 
     fn pings_left(&mut self, pings: usize, deadlines: &mut Deadlines, now: Instant) {
-        match &mut self.paused {
+        match self.paused() {
             None => deadlines.start_once(Deadline::Pong, now),
             Some(left) if *left == Span::FOREVER => *left = deadlines.after(Deadline::Pong),
             Some(_) => {}
         }
-        if let Some(unanswered) = &mut self.unanswered {
-            unanswered.have_left(pings, now);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.unanswered.have_left(pings, now);
         }
     }
 
     /// A ping was queued.
     pub(crate) fn pinged(&mut self, payload: Bytes) {
-        self.unanswered.get_or_insert_default().push(payload);
+        self.waiting.get_or_insert_default().unanswered.push(payload);
     }
 
     /// Number of pings that have left since all before were answered.
     pub(crate) fn number_left(&self) -> u64 {
-        self.unanswered.as_ref().map_or(0, |unanswered| unanswered.leaving)
+        self.waiting.as_ref().map_or(0, |waiting| waiting.unanswered.leaving)
     }
 
     /// A pong came. The round-trip time of the ping that it answers, if it answers one.
@@ -102,26 +108,37 @@ impl Keepalive {
     /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it
     /// answers all before it.
     pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
-        let unanswered = self.unanswered.as_mut()?;
+        let Waiting { unanswered, paused } = self.waiting.as_deref_mut()?;
         let ping = unanswered.answer(payload)?;
         if unanswered.pings.is_empty() {
-            self.unanswered = None;
+            *unanswered = Unanswered::default();
+            if paused.is_none() {
+                self.waiting = None;
+            }
         }
         ping.left.map(|left| now - left)
     }
 
     /// Reading stops: the deadline for bytes that could be read stands still.
     pub(crate) fn pause(&mut self, deadlines: &mut Deadlines, now: Instant) {
-        if self.paused.is_none() {
-            self.paused = Some(deadlines.pause(Deadline::Pong, now));
+        if !self.is_paused() {
+            self.waiting.get_or_insert_default().paused = Some(deadlines.pause(Deadline::Pong, now));
         }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.paused.is_some())
     }
 
     /// Reading goes on, and the deadline with the time that was left of it. A ping that has left meanwhile has all of it.
     #[inline]
     pub(crate) fn resume(&mut self, deadlines: &mut Deadlines, now: Instant) {
-        if let Some(left) = self.paused.take() {
+        let Some(waiting) = &mut self.waiting else { return };
+        if let Some(left) = waiting.paused.take() {
             deadlines.resume(Deadline::Pong, left, now);
+            if waiting.unanswered.pings.is_empty() {
+                self.waiting = None;
+            }
         }
     }
 
@@ -140,7 +157,7 @@ impl Keepalive {
         let next = due + interval;
         deadlines.set(Deadline::Ping, if next > now { next } else { now + interval });
         // A ping that has not even left says all that another could.
-        self.unanswered.as_deref().is_none_or(Unanswered::have_all_left)
+        self.waiting.as_ref().is_none_or(|waiting| waiting.unanswered.have_all_left())
     }
 }
 
@@ -231,11 +248,6 @@ mod tests {
             self.keepalive.resume(&mut self.deadlines, at(now));
         }
 
-        /// The transport takes nothing.
-        fn write_blocked(&mut self, now: u64) {
-            self.deadlines.start_once(Deadline::Write, at(now));
-        }
-
         /// Whether a ping is due and is sent.
         fn sends_ping(&mut self, now: Instant) -> bool {
             self.deadlines.passed(now) == Some(Deadline::Ping) && self.keepalive.due(&mut self.deadlines, now)
@@ -276,7 +288,7 @@ mod tests {
         assert_eq!(heart.keepalive.pong(b"b", at(5)), Some(Duration::from_secs(3)));
         assert_eq!(heart.keepalive.pong(b"a", at(5)), None);
         assert_eq!(heart.keepalive.pong(b"c", at(9)), Some(Duration::from_secs(6)));
-        assert!(heart.keepalive.unanswered.is_none());
+        assert!(heart.keepalive.waiting.is_none());
     }
 
     #[test]
@@ -322,22 +334,6 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_taken_prove_nothing_unless_they_were_refused_before() {
-        let mut heart = Heart::every_20_s();
-        heart.ping("a", 1);
-        heart.wrote(0, 2);
-        heart.ping("b", 3);
-        assert_eq!(heart.deadline(Deadline::Pong), Some(at(21)));
-        heart.write_blocked(4);
-        assert_eq!(heart.deadline(Deadline::Pong), Some(at(21)));
-        heart.wrote(0, 5);
-        assert_eq!(heart.deadline(Deadline::Pong), None);
-        heart.write_blocked(6);
-        heart.ping("c", 7);
-        assert_eq!(heart.deadline(Deadline::Pong), Some(at(27)), "it has left with the progress, not before");
-    }
-
-    #[test]
     fn a_pause_keeps_the_time_that_is_left() {
         let mut heart = Heart::every_20_s();
         heart.ping("a", 1);
@@ -362,7 +358,7 @@ mod tests {
         for _ in 0..100 {
             heart.keepalive.pinged(Bytes::new());
         }
-        assert!(heart.keepalive.unanswered.as_ref().unwrap().pings.len() <= MAX_OLDEST + MAX_NEWEST);
+        assert!(heart.keepalive.waiting.as_ref().unwrap().unanswered.pings.len() <= MAX_OLDEST + MAX_NEWEST);
         assert_eq!(heart.deadline(Deadline::Pong), Some(at(20)));
     }
 
@@ -389,7 +385,7 @@ mod tests {
                 heart.wrote(leaving, now);
                 all = queue(&mut heart.keepalive, if now < 20 { between } else { 0 });
                 // The peer answers one that it has, so that others are remembered again.
-                let first = &heart.keepalive.unanswered.as_ref().unwrap().pings[0];
+                let first = &heart.keepalive.waiting.as_ref().unwrap().unanswered.pings[0];
                 if now % 5 == 0 && first.left.is_some() {
                     let first = first.payload.clone();
                     let number = u16::from_be_bytes(first[..].try_into().unwrap());
@@ -401,21 +397,11 @@ mod tests {
                     );
                 }
             }
-            let unanswered = heart.keepalive.unanswered.as_ref().unwrap();
+            let unanswered = &heart.keepalive.waiting.as_ref().unwrap().unanswered;
             assert!(unanswered.have_all_left());
             for ping in &unanswered.pings {
                 assert_eq!(ping.left, Some(at(left[ping.number as usize])), "{pings} {step} {between}");
             }
         }
-    }
-
-    #[test]
-    fn a_write_that_makes_no_progress_has_a_deadline_of_its_own() {
-        let mut heart = Heart::every_20_s();
-        heart.write_blocked(3);
-        heart.write_blocked(9);
-        assert_eq!(heart.deadline(Deadline::Write), Some(at(63)));
-        heart.wrote(0, 10);
-        assert_eq!(heart.deadline(Deadline::Write), None);
     }
 }

@@ -22,6 +22,8 @@ mod message;
 mod outbound;
 mod random;
 mod receive;
+#[doc(hidden)]
+pub mod redacted;
 mod send;
 mod send_error;
 mod stats;
@@ -30,6 +32,7 @@ mod token;
 #[cfg_attr(not(feature = "tracing"), path = "trace/disabled.rs")]
 mod trace;
 mod utf8;
+mod windows;
 
 pub use close::{CloseCode, CloseFrame, Closed, IllegalClose, Initiator, InvalidClose};
 pub use config::Config;
@@ -40,8 +43,8 @@ pub use error::{Error, Timeout, Violation, ViolationKind};
 pub use extensions::InvalidExtension;
 pub use frame::Role;
 pub use handshake::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Reject, Rejected,
-    Request, RequestError, Response, ResponseError, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Origins, Reject,
+    Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseHead};
@@ -49,6 +52,7 @@ pub use machine::{Direction, Machine, TransportError};
 pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;
 pub use random::Random;
+pub use redacted::FirstLine;
 pub use send_error::{PingError, SendError, StreamError};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;

@@ -44,15 +44,15 @@ pub trait Machine {
     fn outbound(&mut self) -> &mut Outbound;
 
     /// The transport took the `n` oldest bytes of [`outbound`](Self::outbound). 0 says that it takes nothing at
-    /// present: a deadline for the write runs from the first such call on, until progress is made.
+    /// present: a deadline for the write runs from the first such call on, until it has taken enough.
     fn handle_write(&mut self, n: usize, now: Instant);
 
-    /// The transport took something that is worth nothing yet: a part of a TLS record. A deadline for the write begins anew. What
-    /// was taken is reported by [`handle_write`](Self::handle_write) once the record is whole.
+    /// The transport took something that is worth nothing yet: `taken` bytes of a TLS record that is not whole. The record counts
+    /// with [`handle_write`](Self::handle_write) once it is whole. Its bytes are progress of a write all the same.
     ///
-    /// For a machine around this one; a driver has no business here. A layer around another machine hands it on, and one that has
-    /// no such deadline does nothing.
-    fn handle_progress(&mut self, _now: Instant) {}
+    /// For a machine around this one; a driver has no business here. A layer around another machine hands it on with the bytes of its
+    /// own that are not whole, and a machine without a deadline for writes does nothing.
+    fn handle_progress(&mut self, _taken: usize, _now: Instant) {}
 
     /// The transport failed. After a failure to write, the driver reads on until the end of the stream: what the
     /// peer said last is worth more than a broken pipe. A failure to read is the end of the stream.

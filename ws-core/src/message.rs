@@ -2,12 +2,14 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::close::{CloseFrame, Closed};
+use crate::redacted::{Excerpt, Payload};
 
 /// The type of a data message (RFC 6455 §5.6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -18,8 +20,21 @@ pub enum MessageKind {
     Binary,
 }
 
-/// A whole data message.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// A whole data message. `Debug` shows its first eight characters or bytes; [`as_text`](Self::as_text) and
+/// [`as_bytes`](Self::as_bytes) give all.
+///
+/// # Memory
+///
+/// A received message that a program keeps may keep more memory alive than its length `n`:
+///
+/// - Up to 512 bytes (binary) or 63 bytes (text), it keeps at most 1 KiB, shared with the small messages beside it.
+/// - A longer binary message that came in one frame and was not compressed shares the read buffer, with the messages beside it. It keeps
+///   at most 2 `n`, or the buffer that the driver has made, if that is larger. The drivers of this library make buffers of at
+///   most 128 KiB.
+/// - Every other message keeps at most 2 `n`. So does a message that waited in the read-ahead.
+///
+/// [`detached`](Self::detached) copies a message, so that it keeps `n` bytes alive.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// UTF-8 text, checked once on its way in.
     Text(ByteString),
@@ -80,6 +95,16 @@ impl Message {
         self.as_bytes().is_empty()
     }
 
+    /// The same message in memory of its own, of exactly its length: a copy. For a program that keeps a few of many messages; the
+    /// [memory that a message keeps alive](Self#memory) is larger.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(String::from(&**text).into()),
+            Self::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(bytes)),
+        }
+    }
+
     /// The same message, borrowed.
     pub fn as_ref(&self) -> MessageRef<'_> {
         match self {
@@ -126,12 +151,27 @@ impl From<Bytes> for Message {
 }
 
 /// A whole data message that is borrowed for as long as a visitor looks at it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageRef<'a> {
     /// UTF-8 text.
     Text(&'a str),
     /// Any bytes.
     Binary(&'a [u8]),
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}
+
+impl fmt::Debug for MessageRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(&Excerpt::new(text)).finish(),
+            Self::Binary(bytes) => f.debug_tuple("Binary").field(&Payload(bytes)).finish(),
+        }
+    }
 }
 
 impl<'a> MessageRef<'a> {
@@ -152,8 +192,8 @@ impl<'a> MessageRef<'a> {
     }
 }
 
-/// A part of a message that is received in chunks.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A part of a message that is received in chunks. `Debug` shows its first eight bytes.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chunk {
     /// The type of the message that it belongs to.
@@ -169,16 +209,23 @@ impl Chunk {
     pub(crate) fn new(kind: MessageKind, bytes: Bytes, last: bool) -> Self {
         Self { kind, bytes, last }
     }
+
+    /// The same chunk in memory of its own, of exactly its size.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self }
+    }
 }
 
 /// What a [`Connection`](crate::Connection) reports.
 ///
 /// The order is (`Message` | `Chunk` | `Ping` | `Pong`)\*, `Closing`?, `Closed`. A failure comes as one error in between,
-/// before `Closed`, which always comes, once, and last.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// before `Closed`, which always comes, once, and last. `Debug` shows eight bytes of a payload.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A whole data message.
+    /// A whole data message. `Debug` shows its first eight characters or bytes; [`as_text`](Self::as_text) and
+    /// [`as_bytes`](Self::as_bytes) give all.
     Message(Message),
     /// A part of a data message, while [receiving in chunks](crate::Connection::receive_chunks).
     Chunk(Chunk),
@@ -195,4 +242,31 @@ pub enum Event {
     Closing(CloseFrame),
     /// The connection has ended, and nothing follows.
     Closed(Closed),
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk")
+            .field("kind", &self.kind)
+            .field("bytes", &Payload(&self.bytes))
+            .field("last", &self.last)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Chunk(chunk) => f.debug_tuple("Chunk").field(chunk).finish(),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&Payload(payload)).finish(),
+            Self::Pong { payload, round_trip } => f
+                .debug_struct("Pong")
+                .field("payload", &Payload(payload))
+                .field("round_trip", round_trip)
+                .finish(),
+            Self::Closing(frame) => f.debug_tuple("Closing").field(frame).finish(),
+            Self::Closed(closed) => f.debug_tuple("Closed").field(closed).finish(),
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Messages from frames.
 
 mod gate;
+mod incomplete;
 mod inflating;
 mod partial;
+mod sharing;
 mod whole;
 
 use alloc::boxed::Box;
@@ -23,6 +25,7 @@ use crate::stats::FrameCounts;
 use crate::utf8::{Text, Utf8};
 use gate::Load;
 use partial::{Assembly, Frame, Partial};
+use sharing::LargeBuffer;
 use whole::Block;
 
 /// RFC 6455 §5.2: the opcode of a Close frame.
@@ -38,13 +41,13 @@ pub(crate) enum Received {
 }
 
 /// A violation, and the frame that has it.
-pub(crate) enum Fault {
+pub(crate) enum FrameViolation {
     /// A Close frame.
     Close(Violation),
     Other(Violation),
 }
 
-impl From<Violation> for Fault {
+impl From<Violation> for FrameViolation {
     fn from(violation: Violation) -> Self {
         Self::Other(violation)
     }
@@ -65,6 +68,7 @@ pub(crate) struct Receive {
     in_chunks: bool,
     /// Invariant: from where it ends on, nothing was taken.
     block: Block,
+    large: LargeBuffer,
     /// What is wrong about the next frame, if it is known already.
     violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
@@ -83,6 +87,7 @@ impl Receive {
             message: None,
             in_chunks: false,
             block: Block::default(),
+            large: LargeBuffer::default(),
             violation: None,
             inflater: None,
             counts: FrameCounts::default(),
@@ -152,7 +157,7 @@ impl Receive {
     /// The next message, chunk or control frame; `None` if more bytes are needed.
     ///
     /// It knows all frames. Those on the [fast path](Self::whole) only pass by, if anything is unusual about them.
-    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Fault> {
+    pub(crate) fn poll(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, FrameViolation> {
         let received = if self.waits_in_place(inbound) { Ok(None) } else { self.poll_frames(inbound) };
         if let Ok(None) = received {
             self.block = Block::default();
@@ -160,9 +165,9 @@ impl Receive {
         received
     }
 
-    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, Fault> {
+    fn poll_frames(&mut self, inbound: &mut BytesMut) -> Result<Option<Received>, FrameViolation> {
         if let Some(violation) = self.violation.take() {
-            return Err(Fault::Other(*violation));
+            return Err(FrameViolation::Other(*violation));
         }
         loop {
             if let Some(chunk) = self.apply_mode()? {
@@ -170,13 +175,13 @@ impl Receive {
             }
             if self.frame.is_none() {
                 let decoded = self.decode(inbound).map_err(|violation| match inbound.first() {
-                    Some(first) if first & 0x0F == CLOSE => Fault::Close(violation),
-                    _ => Fault::Other(violation),
+                    Some(first) if first & 0x0F == CLOSE => FrameViolation::Close(violation),
+                    _ => FrameViolation::Other(violation),
                 });
                 let Some((header, len)) = decoded? else { return Ok(None) };
                 if header.opcode().is_control() {
                     // Of all control frames, only the content of a Close frame can be wrong.
-                    return self.control(inbound, header, len).map_err(Fault::Close);
+                    return self.control(inbound, header, len).map_err(FrameViolation::Close);
                 }
                 self.begin_frame(&header)?;
                 self.consume(inbound, len);
@@ -253,9 +258,14 @@ impl Receive {
         let Some(mut message) = self.message.take() else { return Ok(None) };
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
-            Assembly::Binary(bytes) => bytes.extend_from_slice(&inbound[..there]),
+            Assembly::Binary(bytes) => {
+                bytes.reserve_exact(growth(bytes.capacity(), bytes.len(), there, self.max_message_size));
+                bytes.extend_from_slice(&inbound[..there]);
+            }
             Assembly::Text(text) => {
-                text.reserve(room_for(frame.left, text.len() + there));
+                if text.room() < there {
+                    text.grow(room_for(frame.left, text.len() + there), self.max_message_size);
+                }
                 text.feed(&inbound[..there]).map_err(|at| self.invalid_text(0, at))?;
                 if ends && !text.is_complete() {
                     return Err(self.invalid_text(0, there));
@@ -270,9 +280,9 @@ impl Receive {
                     }
                 }
                 self.counts.add_payload(there);
-                frame.took(there);
+                frame.took(there, &mut message);
                 self.position += there as u64;
-                let chunk = Chunk::new(message.kind, inbound.split_to(there).freeze(), ends);
+                let chunk = Chunk::new(message.kind, self.split(inbound, there), ends);
                 if !ends {
                     self.message = Some(message);
                 }
@@ -280,7 +290,7 @@ impl Receive {
             }
         }
         self.counts.add_payload(there);
-        frame.took(there);
+        frame.took(there, &mut message);
         self.consume(inbound, there);
         if ends {
             return Ok(Some(Received::Message(message.finish())));
@@ -396,9 +406,25 @@ impl Receive {
     }
 }
 
-/// How much room is made for what is left of a frame, so that it is not copied each time that a buffer doubles: all of it, but
-/// never more than eight times what has come, whatever its header announces.
+/// The room for the rest of a frame, of which `left` bytes have not come: all of it, but at most eight times the bytes that have come,
+/// whatever its header announces. The last growth of a large buffer begins with less than half of it, since both exist meanwhile.
 fn room_for(left: u64, come: usize) -> usize {
-    let most = come.saturating_mul(8);
-    usize::try_from(left).map_or(most, |left| left.min(most))
+    let left = usize::try_from(left).unwrap_or(usize::MAX);
+    match left / come.max(1) {
+        0..8 => left,
+        8..24 => come.saturating_mul(2),
+        _ => come.saturating_mul(8),
+    }
+}
+
+/// The room that a buffer needs for `n` more bytes of a message, where `max` is the limit of its size. The buffer doubles its size; when
+/// that is more than half of the limit, it grows to the limit, since the smaller one exists meanwhile.
+pub(crate) fn growth(capacity: usize, len: usize, n: usize, max: u64) -> usize {
+    let needed = len + n;
+    if needed <= capacity {
+        return 0;
+    }
+    let max = usize::try_from(max).unwrap_or(usize::MAX).max(needed);
+    let size = needed.max(capacity.saturating_mul(2));
+    (if size > max / 2 { max } else { size }) - len
 }

@@ -15,7 +15,8 @@
 //!        compressed? ─ yes ─► queue_compressed ─┐   │   compressed, if the message is
 //!                      │ no                     │   │       │
 //!        a server's owned message, from LARGE   │   │       │
-//!        to max_frame_size? ─ yes ─► shared ────┤   │       │
+//!        to max_frame_size, and from SHARED     │   │       │
+//!        on if as much waits? ─ yes ─► shared ──┤   │       │
 //!                      │ no                     │   │       │
 //!        longer than max_frame_size?            │   │       │
 //!          yes ─► queue_fragments ◄─────────────┼───┼───────┘
@@ -56,10 +57,14 @@ use crate::random::Random;
 use crate::stats::{FrameCounts, Traffic};
 use boundaries::{Boundaries, UnitKind};
 pub(crate) use closing::CloseAfter;
-use stream::Stream;
+use stream::StreamedMessage;
 
 /// Minimum length of a payload that is not appended to the small frames before it: a server queues it without copying it.
 const LARGE: usize = 4096;
+
+/// Number of waiting bytes from which on a server copies payloads that are shorter than this. A shared payload of a few KiB may keep a
+/// read buffer of 128 KiB alive, so that only a few of them may wait for a peer that does not read.
+const SHARED: usize = 64 * 1024;
 
 /// Minimum length of a client's message that has a buffer of its own. To allocate one for a shorter message costs more than the bytes
 /// that a growing tail moves.
@@ -88,7 +93,7 @@ pub(crate) struct Send {
     /// The answer to the newest ping, if the others fill the queue.
     newest_pong: Option<Box<Bytes>>,
     /// The message that is being sent as a stream.
-    stream: Option<Stream>,
+    stream: Option<StreamedMessage>,
     /// If permessage-deflate was negotiated.
     compressor: Option<Box<Compressor>>,
     counts: FrameCounts,
@@ -174,7 +179,7 @@ impl Send {
 
     /// Number of accepted messages of which the transport has not taken all bytes.
     pub(crate) fn unsent(&self) -> usize {
-        let streamed = self.stream.as_ref().is_some_and(Stream::has_begun);
+        let streamed = self.stream.as_ref().is_some_and(StreamedMessage::has_begun);
         self.boundaries.counts().messages + usize::from(streamed)
     }
 

@@ -91,6 +91,10 @@ impl FrameCounts {
         self.payload_bytes += len as u64;
     }
 
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames
+    }
+
     pub(crate) fn traffic(&self, bytes: u64) -> Traffic {
         Traffic {
             messages: self.frames - self.others,

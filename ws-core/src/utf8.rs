@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::receive::growth;
+
 /// A check that can stop at any byte and go on at the next.
 ///
 /// It fails at the byte that makes the text invalid, not later: a character that is cut off is checked as far as it
@@ -118,16 +120,25 @@ impl Text {
         self.utf8.is_complete()
     }
 
-    /// Makes room for so many bytes more.
-    pub(crate) fn reserve(&mut self, n: usize) {
-        self.text.reserve(n);
+    /// Number of bytes for which there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.text.capacity() - self.text.len()
+    }
+
+    /// Makes room for `n` bytes more of a message that has at most `max`.
+    pub(crate) fn grow(&mut self, n: usize, max: u64) {
+        self.text.reserve_exact(growth(self.text.capacity(), self.text.len(), n, max));
     }
 
     pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
-    pub(crate) fn into_string(self) -> String {
+    /// The text, in memory of at most twice its size.
+    pub(crate) fn into_string(mut self) -> String {
+        if self.text.capacity() > 2 * self.text.len() {
+            self.text.shrink_to_fit();
+        }
         self.text
     }
 

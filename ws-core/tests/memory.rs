@@ -269,8 +269,49 @@ fn pings_from_a_user_that_are_never_written() {
     }
 }
 
+/// A message of 16 MiB of which half has come, and then a byte every 19 s; and one that waits for a peer which takes a byte every 29 s.
+/// Neither is held for longer than two windows.
+fn what_a_peer_without_progress_holds() {
+    let size = 16 * KIB * KIB;
+    for first in [0x81, 0x82] {
+        let mut connection = open(Config::default());
+        let before = MEMORY.current_usage();
+        feed(&mut connection, &[[first, 127].as_slice(), &(size as u64).to_be_bytes()].concat());
+        feed(&mut connection, &vec![b'x'; size / 2]);
+        assert!(drain(&mut connection).is_none());
+        assert!(MEMORY.current_usage() - before >= size / 2);
+        for second in 1..=120 {
+            if second % 19 == 0 {
+                connection.inbound().extend_from_slice(b"x");
+                connection.handle_read(1, at(second));
+            }
+            connection.handle_timeout(at(second));
+            drain(&mut connection);
+            let n = connection.outbound().len();
+            connection.handle_write(n, at(second));
+        }
+        let held = MEMORY.current_usage() - before;
+        assert!(held < KIB, "{held} bytes");
+    }
+    for role in [Role::Client, Role::Server] {
+        let random = Random::from_seed([1; 32]);
+        let config = Config::default().ping_interval(None);
+        let mut connection = Connection::after_handshake(role, &config, random, BytesMut::new(), at(0));
+        let before = MEMORY.current_usage();
+        connection.send(vec![7; size]).unwrap();
+        for second in 1..=120 {
+            connection.handle_write(usize::from(second % 29 == 0), at(second));
+            connection.handle_timeout(at(second));
+            drain(&mut connection);
+        }
+        let held = MEMORY.current_usage() - before;
+        assert!(held < KIB, "{held} bytes for a {role:?}");
+    }
+}
+
 #[test]
 fn memory_is_bounded() {
+    what_a_peer_without_progress_holds();
     what_a_burst_of_small_messages_leaves_behind();
     ordinary_messages_fill_the_limit_with_their_bytes();
     what_waits_in_small_items_holds_no_more_than_the_limit_allows();

@@ -24,10 +24,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// # }
 /// ```
 pub struct Resettable {
-    stream: Box<dyn Stream>,
+    stream: Box<dyn ResettableStream>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+trait ResettableStream: AsyncRead + AsyncWrite + Send + Unpin {
     fn reset(self: Box<Self>);
 }
 
@@ -50,7 +50,7 @@ impl Resettable {
     }
 }
 
-impl<T, F> Stream for With<T, F>
+impl<T, F> ResettableStream for With<T, F>
 where
     T: AsyncRead + AsyncWrite + Send + Unpin,
     F: FnOnce(T) + Send + Unpin,

@@ -23,7 +23,7 @@ pub(super) async fn run(cell: Cell) {
     handle.try_send(Message::binary(&LARGE[..])).expect("the outbox is empty");
     let aborting = spawn(abort(cell, client.handle()));
     flags.raise(Flag::Begun);
-    let other = if cell.operation == Operation::Next {
+    let other = if cell.operation == Operation::NextEvent {
         let other = spawn(accompany_client(cell, handle, flags.clone()));
         receive(&mut client, cell).await;
         is_over(&flags);

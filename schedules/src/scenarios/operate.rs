@@ -66,7 +66,7 @@ macro_rules! receive {
                 }
                 let more = match cell.operation {
                     Operation::Recv => handle.recv().await.map(|message| message.is_some_and(|m| check(&m))),
-                    Operation::Next => loop {
+                    Operation::NextEvent => loop {
                         match handle.next_event().await {
                             Ok(Some(Received::Message(message))) => break Ok(check(&message)),
                             Ok(Some(Received::Pong { .. })) => has_pong = true,
@@ -75,7 +75,7 @@ macro_rules! receive {
                             Err(error) => break Err(error),
                         }
                     },
-                    Operation::Visit => {
+                    Operation::ForEachBorrowed => {
                         let mut has_come = false;
                         let visitor = |message: MessageRef<'_>, _: &mut Responder<'_>| {
                             assert!(matches!(message, MessageRef::Binary(bytes) if bytes.len() == MESSAGE));
@@ -123,7 +123,7 @@ pub(super) fn received(cell: Cell, left: usize, end: Result<(), Error>, has_pong
         _ => {
             end.expect("the connection is open");
             assert_eq!(left, 0, "the connection has ended");
-            assert!(has_pong || cell.event != Event::Pong || cell.operation != Operation::Next);
+            assert!(has_pong || cell.event != Event::Pong || cell.operation != Operation::NextEvent);
         }
     }
 }

@@ -22,8 +22,12 @@ use crate::peer::{MARKER, Step};
 use crate::runtime::{self, Model};
 use crate::table::{Cell, Driver, Event, Operation, Surface};
 
-const CELL: Cell =
-    Cell { surface: Surface::Halves, operation: Operation::Visit, event: Event::Room, driver: Driver::Other };
+const CELL: Cell = Cell {
+    surface: Surface::Halves,
+    operation: Operation::ForEachBorrowed,
+    event: Event::Room,
+    driver: Driver::Other,
+};
 
 type Shared<T> = Arc<Mutex<T>>;
 

@@ -262,7 +262,7 @@ fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
         }
         let more = match cell.operation {
             Operation::Recv => receiver.recv().map(|message| message.is_some_and(|m| operate::check(&m))),
-            Operation::Next => loop {
+            Operation::NextEvent => loop {
                 match receiver.next_event() {
                     Ok(Some(Received::Message(message))) => break Ok(operate::check(&message)),
                     Ok(Some(Received::Pong { .. })) => has_pong = true,
@@ -271,7 +271,7 @@ fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
                     Err(error) => break Err(error),
                 }
             },
-            Operation::Visit => {
+            Operation::ForEachBorrowed => {
                 let mut has_come = false;
                 let visitor = |message: MessageRef<'_>, _: &mut Responder<'_>| {
                     assert!(matches!(message, MessageRef::Binary(bytes) if bytes.len() == MESSAGE));

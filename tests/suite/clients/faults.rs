@@ -1,10 +1,16 @@
 //! What is reported when a connection breaks, and that the messages continue on the next one.
 
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
+
+use ws_common::{reconnect::Reconnect, session::ClientEvent};
+use ws_core::Initiator;
 
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, Watched};
 use crate::ends::{FAR, quiet};
+use crate::nowhere::Nobody;
 use crate::proxy::Fault::{Cut, Delay, HalfOpen, Reset, ResetAfter, Stall, Trickle};
 use crate::proxy::Way::{Down, Up};
 use crate::proxy::{Fault, Proxy};
@@ -153,6 +159,26 @@ pub fn a_connection_that_is_reset_at_once<A: ClientAdapter>() {
     client.expect(GREETED);
     client.expect(&["message one"]);
     assert_eq!(witness.texts(), ["one"]);
+}
+
+/// A server that refuses the connection has ended the attempt, and so it is reported; a socket of ours that fails did not even ask it.
+pub fn an_attempt_that_our_own_socket_fails_is_ended_by_us<A: ClientAdapter>() {
+    let nobody = Nobody::default();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("ws://{}/", nobody.address());
+    let client = || persistent::<A>(&url).reconnect(Reconnect::never());
+    for (builder, initiator, text) in [
+        (client(), Initiator::Remote, "refused"),
+        (client().on_socket(|_| Err(io::Error::other("no such device"))), Initiator::Local, "no such device"),
+        (client().bind(taken.local_addr().unwrap()), Initiator::Local, "cannot be used"),
+    ] {
+        let mut client = watched(builder);
+        client.expect(&["error connect"]);
+        assert!(client.error().contains(text), "{}", client.error());
+        let Some(Some(ClientEvent::Closed(closed))) = client.next(FAR) else { panic!("{text}: no end") };
+        assert_eq!((closed.code, closed.initiator), (1006, initiator), "{text}");
+        client.expect(&["over"]);
+    }
 }
 
 pub fn a_refused_connection_is_tried_again<A: ClientAdapter>() {

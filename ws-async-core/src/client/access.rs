@@ -12,7 +12,7 @@ use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
 use super::session_driver::{Left, SessionDriver};
 use crate::runtime::Runtime;
-use crate::shared::{SharedHandle, Waiting};
+use crate::shared::{SharedHandle, WaitFuture};
 use crate::slots::Wants;
 
 /// A way to a client. A clone is another one.
@@ -34,7 +34,7 @@ impl<R: Runtime> ClientAccess<R> {
     }
 
     pub(crate) fn next(&mut self) -> impl Future<Output = Option<ClientEvent>> {
-        Waiting::new(&self.handle, |handle, cx| poll(handle, cx, SessionDriver::poll_next))
+        WaitFuture::new(&self.handle, |handle, cx| poll(handle, cx, SessionDriver::poll_next))
     }
 
     pub(crate) async fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
@@ -162,7 +162,7 @@ impl<R: Runtime> ClientAccess<R> {
             return output;
         }
         let own = self.handle.clone();
-        Waiting::new(&own, |handle, cx| poll(handle, cx, &mut step)).await
+        WaitFuture::new(&own, |handle, cx| poll(handle, cx, &mut step)).await
     }
 }
 

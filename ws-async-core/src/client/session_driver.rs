@@ -12,7 +12,7 @@ use ws_common::{
 };
 use ws_core::{Instant, Machine};
 
-use crate::clock::Clock;
+use crate::clock::RuntimeClock;
 use crate::connect::connect_transport;
 use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
@@ -69,7 +69,7 @@ type ConnectResult<R> = Result<Connected<<R as Runtime>::TcpStream>, ConnectErro
 impl<R: Runtime> SessionDriver<R> {
     pub(crate) fn new(session: Session) -> Self {
         Self {
-            driver: Driver::new(session, Clock::start()),
+            driver: Driver::new(session, RuntimeClock::start()),
             transport: None,
             connecting: None,
             question: None,
@@ -228,7 +228,7 @@ impl<R: Runtime> SessionDriver<R> {
                 }
                 Action::Drop | Action::Reset => None,
                 Action::Open(options) => {
-                    let clock = Clock::start();
+                    let clock = RuntimeClock::start();
                     Some(Box::pin(async move { connect_transport::<R>(&options, clock).await }) as _)
                 }
             };

@@ -23,7 +23,7 @@ use super::socket::ClientSocket;
 use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
 use crate::connect::connect_transport;
-use crate::driver::{Driven, Driver, DriverState, Next, Until};
+use crate::driver::{Driven, Driver, DriverState, NextTurn, Until};
 use crate::elapsed::Elapsed;
 use crate::transport::Transport;
 
@@ -95,7 +95,7 @@ impl SharedClient {
             turns += 1;
             match longest.is_zero() && turns > 1 && !state.writes_next() {
                 true => Break(Err(Elapsed)),
-                false => Continue(Next { reads: state.machine.is_reading(), longest }),
+                false => Continue(NextTurn { reads: state.machine.is_reading(), longest }),
             }
         })
     }
@@ -230,9 +230,9 @@ impl SharedClient {
             }
             if state.is_reading() {
                 // The thread that reads looks at the bytes that come, and may be about to take them.
-                return Continue(Next::READ);
+                return Continue(NextTurn::READ);
             }
-            let next = if state.machine.read_ahead() { Next::READ } else { Next::WRITE };
+            let next = if state.machine.read_ahead() { NextTurn::READ } else { NextTurn::WRITE };
             // The bytes that came may complete the operation.
             done(&mut state.machine).map_or(Continue(next), |result| Break(Ok(result)))
         })
@@ -241,7 +241,7 @@ impl SharedClient {
     fn drive<R>(
         &self,
         until: impl Fn(&DriverState<Session>) -> Until<Session>,
-        mut want: impl FnMut(&mut DriverState<Session>) -> ControlFlow<R, Next>,
+        mut want: impl FnMut(&mut DriverState<Session>) -> ControlFlow<R, NextTurn>,
     ) -> R {
         loop {
             let result = self.driver.drive(&until, |state| {

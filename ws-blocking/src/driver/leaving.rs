@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_common::sync::{MutexGuard, mutant};
 
 use super::state::{DriverState, Sleep, Until};
-use super::{Driven, Driver, Next};
+use super::{Driven, Driver, NextTurn};
 use crate::background::{self, Remaining};
 use crate::call::AT_ONCE;
 use crate::transport::Transport;
@@ -36,7 +36,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     pub(super) fn wait<'a>(
         &'a self,
         state: MutexGuard<'a, DriverState<M>>,
-        next: &Next,
+        next: &NextTurn,
         until: Until<M>,
     ) -> MutexGuard<'a, DriverState<M>> {
         let keeps_time = !state.is_reading() && !state.is_writing();

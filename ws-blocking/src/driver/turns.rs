@@ -19,14 +19,14 @@ const WRITES_IN_A_ROW: u32 = 64;
 const WRITE_SLICE: Duration = Duration::from_millis(16);
 
 /// The next step of a thread, before it asks its condition again.
-pub(crate) struct Next {
+pub(crate) struct NextTurn {
     /// Whether it reads, if nobody else does.
     pub(crate) reads: bool,
     /// Longest time that it reads or waits. With zero, it does not wait at all.
     pub(crate) longest: Duration,
 }
 
-impl Next {
+impl NextTurn {
     pub(crate) const READ: Self = Self { reads: true, longest: Duration::MAX };
     pub(crate) const WRITE: Self = Self { reads: false, longest: Duration::MAX };
 }
@@ -38,7 +38,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     pub(crate) fn drive<R>(
         &self,
         until: impl Fn(&DriverState<M>) -> Until<M>,
-        mut want: impl FnMut(&mut DriverState<M>) -> ControlFlow<R, Next>,
+        mut want: impl FnMut(&mut DriverState<M>) -> ControlFlow<R, NextTurn>,
     ) -> R {
         let mut state = self.lock();
         let mut has_written = false;
@@ -64,7 +64,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     fn step<'a>(
         &'a self,
         mut state: MutexGuard<'a, DriverState<M>>,
-        next: &Next,
+        next: &NextTurn,
         has_written: &mut bool,
         until: &impl Fn(&DriverState<M>) -> Until<M>,
     ) -> MutexGuard<'a, DriverState<M>> {
@@ -116,15 +116,15 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         self.write_at_once(state)
     }
 
-    /// Writes the bytes that wait, until `timeout` after `start` at the latest.
-    pub(crate) fn write_within(&self, start: Clock, timeout: Duration) {
+    /// Writes the bytes that wait, until `timeout` after `start` at the latest. Says whether none is left.
+    pub(crate) fn write_within(&self, start: Clock, timeout: Duration) -> bool {
         self.drive(
             |_| Until::anything(),
-            |state| match state.has_to_write() && clock::since(start) < timeout {
-                true => ControlFlow::Continue(Next::WRITE),
-                false => ControlFlow::Break(()),
+            |state| match state.has_to_write() {
+                true if clock::since(start) < timeout => ControlFlow::Continue(NextTurn::WRITE),
+                has_to_write => ControlFlow::Break(!has_to_write),
             },
-        );
+        )
     }
 
     /// Keeps the time, and writes as much as the transport takes at once.
@@ -149,7 +149,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
                 if is_late || (is_over && is_empty) {
                     ControlFlow::Break(())
                 } else {
-                    ControlFlow::Continue(Next { reads: true, longest: PATIENCE })
+                    ControlFlow::Continue(NextTurn { reads: true, longest: PATIENCE })
                 }
             },
         );

@@ -19,7 +19,7 @@ pub enum ClientError {
     /// A hook of the user panicked. No attempt follows, unless the user wants one
     /// ([`reconnect_after`](crate::session::Session::reconnect_after)).
     HookPanicked {
-        /// The method that set the hook: `prepare` or `decide`.
+        /// The method that set the hook: `prepare`, `decide` or `on_redirect`.
         hook: &'static str,
         /// The failure that `decide` was asked about, if there was one.
         end: Option<Box<ClientError>>,

@@ -12,6 +12,8 @@ pub(crate) struct NamedConfig {
     config: Config,
     ping_interval: Option<Option<Duration>>,
     pong_timeout: Option<Option<Duration>>,
+    write_timeout: Option<Option<Duration>>,
+    message_timeout: Option<Option<Duration>>,
     max_send_buffer: Option<usize>,
 }
 
@@ -30,6 +32,12 @@ impl NamedConfig {
         if let Some(timeout) = self.pong_timeout {
             self.set_pong_timeout(timeout);
         }
+        if let Some(timeout) = self.write_timeout {
+            self.set_write_timeout(timeout);
+        }
+        if let Some(timeout) = self.message_timeout {
+            self.set_message_timeout(timeout);
+        }
         if let Some(bytes) = self.max_send_buffer {
             self.set_max_send_buffer(bytes);
         }
@@ -43,6 +51,16 @@ impl NamedConfig {
     pub(crate) fn set_pong_timeout(&mut self, timeout: Option<Duration>) {
         self.pong_timeout = Some(timeout);
         self.config = self.config.clone().pong_timeout(timeout);
+    }
+
+    pub(crate) fn set_write_timeout(&mut self, timeout: Option<Duration>) {
+        self.write_timeout = Some(timeout);
+        self.config = self.config.clone().write_timeout(timeout);
+    }
+
+    pub(crate) fn set_message_timeout(&mut self, timeout: Option<Duration>) {
+        self.message_timeout = Some(timeout);
+        self.config = self.config.clone().message_timeout(timeout);
     }
 
     pub(crate) fn set_max_send_buffer(&mut self, bytes: usize) {

@@ -5,9 +5,10 @@ mod url;
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::bytes::Bytes;
-use ws_core::{Response, TransportError};
+use ws_core::redacted::{Excerpt, words};
+use ws_core::{FirstLine, Response, TransportError};
 
+use crate::error::{are_ours, is_tls_of_ours};
 use crate::http_status::is_transient_status;
 use crate::phase::{ConnectTimeout, OpenPhase, write_failures, write_timeout};
 use crate::tls::{TlsError, write_tls};
@@ -45,7 +46,7 @@ pub enum ProxyError {
     /// The proxy's status is neither 2xx nor 407.
     Refused(Box<Response>),
     /// The answer is not of HTTP/1.1 or HTTP/1.0; the beginning of its first line.
-    NotHttp(Bytes),
+    NotHttp(FirstLine),
     /// The head of the answer is malformed: the part, with the name of the field if that is known.
     Malformed(String),
     /// The head of the answer is over 16 KiB.
@@ -125,10 +126,9 @@ impl fmt::Display for ProxyError {
             }
             Self::Refused(response) => write_refused(f, response),
             Self::NotHttp(start) => {
-                let start = String::from_utf8_lossy(start);
                 write!(
                     f,
-                    "the proxy does not speak HTTP/1.1, but begins with {start:?}; \
+                    "the proxy does not speak HTTP/1.1, but begins with {start}; \
                      is it a SOCKS proxy, or one over TLS?"
                 )
             }
@@ -199,8 +199,12 @@ fn write_authentication(
         schemes.extend(challenge.split([' ', ',']).next());
     }
     if !schemes.is_empty() && !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic")) {
-        let schemes: String = schemes.join(", ").chars().take(80).collect();
-        return write!(f, "the proxy asks for authentication by {schemes:?} (407), and there is only Basic");
+        f.write_str("the proxy asks for authentication by ")?;
+        // A list of many challenges says no more.
+        for (n, scheme) in schemes.iter().take(4).enumerate() {
+            write!(f, "{}{}", if n == 0 { "" } else { ", " }, Excerpt::new(scheme))?;
+        }
+        return f.write_str(" (407), and there is only Basic");
     }
     f.write_str(if had_credentials {
         "the proxy refused user name and password (407); check them"
@@ -212,7 +216,7 @@ fn write_authentication(
 
 fn write_refused(f: &mut fmt::Formatter<'_>, response: &Response) -> fmt::Result {
     write!(f, "the proxy did not connect, but answered {}", response.status())?;
-    let reason: String = response.reason().chars().take(80).collect();
+    let reason = words(response.reason());
     if !reason.is_empty() {
         write!(f, " {reason}")?;
     }
@@ -242,6 +246,16 @@ impl std::error::Error for ProxyError {
 }
 
 impl ProxyError {
+    /// The text for traces of an error that quotes the proxy.
+    pub(crate) fn traced(&self) -> Option<&dyn fmt::Display> {
+        match self {
+            Self::AuthenticationRequired { .. } => Some(&"the proxy asks for another authentication (407)"),
+            Self::NotHttp(_) => Some(&"the proxy does not speak HTTP/1.1"),
+            Self::Tls(error) if error.is_not_tls() => Some(&"the proxy does not speak TLS"),
+            _ => None,
+        }
+    }
+
     /// In which phase of opening it happened.
     pub(crate) fn phase(&self) -> OpenPhase {
         match self {
@@ -253,14 +267,21 @@ impl ProxyError {
         }
     }
 
-    /// Whether we gave up, as [`ConnectError::side`](crate::ConnectError) tells.
+    /// Whether we ended the attempt, as [`ConnectError::side`](crate::ConnectError) tells.
     pub(crate) fn is_ours(&self) -> bool {
         match self {
-            Self::Url(_) | Self::Environment { .. } | Self::NameTooLong(_) | Self::Name(_) => true,
-            Self::Resolve(_) | Self::Timeout(_) | Self::ConnectTimeout(_) => true,
-            Self::UnreadableVariable(_) => true,
-            Self::Tls(error) => error.is_refusal_of_certificate(),
-            _ => false,
+            Self::Url(_) | Self::Environment { .. } | Self::UnreadableVariable(_) => true,
+            Self::NameTooLong(_) | Self::Name(_) | Self::Resolve(_) => true,
+            Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            // Answers that we do not accept.
+            Self::NotHttp(_) | Self::Malformed(_) | Self::HeadTooLong | Self::TooManyHeaders => true,
+            Self::Version { .. } | Self::Method(_) | Self::AddressType(_) | Self::Early => true,
+            // Refusals. RFC 1928 §3: a proxy that takes no method leaves it to the client to close.
+            Self::AuthenticationRequired { .. } | Self::Refused(_) | Self::NoAcceptableMethod { .. } => false,
+            Self::CredentialsRefused(_) | Self::Reply(_) | Self::UnexpectedEof(_) => false,
+            Self::Connect(failures) => are_ours(failures),
+            Self::Transport(broken) => is_tls_of_ours(broken),
+            Self::Tls(error) => error.is_ours(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_core::bytestring::ByteString;
+use ws_core::redacted::{Excerpt, Length};
 use ws_core::{HandshakeError, Initiator};
 
 use super::DisconnectReason;
@@ -13,15 +14,15 @@ use crate::error::{ClientError, ConnectError, OpenPhase};
 /// The end that an attempt to reconnect follows, in short. `Display` is one full line.
 ///
 /// A client reports the error itself as [`ClientEvent::Error`](crate::session::ClientEvent::Error), which comes before. A clone shares the
-/// text.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// text. `Debug` shows the length of the text, because it may quote the peer.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
     /// The attempt to connect, or the connection, has failed.
     Failed {
         /// The phase of the failure.
         phase: OpenPhase,
-        /// The status of the server's response, if the server refused the handshake.
+        /// The status of the server's response, if the server refused the handshake, or named another URL.
         status: Option<u16>,
         /// The error in one line.
         message: Arc<str>,
@@ -58,7 +59,7 @@ pub enum GiveUp {
     Aborted,
     /// The program called `cancel_reconnect`.
     Cancelled,
-    /// A hook of the program panicked: the one that was set by this method, `prepare` or `decide`.
+    /// A hook of the program panicked: the one that was set by this method, `prepare`, `decide` or `on_redirect`.
     HookPanicked(&'static str),
 }
 
@@ -99,6 +100,7 @@ fn status(error: &ConnectError) -> Option<u16> {
         ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } => {
             Some(rejected.response.status())
         }
+        ConnectError::Redirect(refused) => Some(refused.status),
         _ => None,
     }
 }
@@ -119,6 +121,26 @@ impl From<&DisconnectReason<'_>> for Cause {
     }
 }
 
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed { phase, status, message } => f
+                .debug_struct("Failed")
+                .field("phase", phase)
+                .field("status", status)
+                .field("message", &Length(message.len()))
+                .finish(),
+            Self::Closed { code, reason, initiator } => f
+                .debug_struct("Closed")
+                .field("code", code)
+                .field("reason", &Excerpt::new(reason))
+                .field("initiator", initiator)
+                .finish(),
+            Self::Requested => f.write_str("Requested"),
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -129,7 +151,7 @@ impl fmt::Display for Cause {
                     Initiator::Remote => "the peer",
                 };
                 write!(f, "closed by {by} with code {code}")?;
-                if reason.is_empty() { Ok(()) } else { write!(f, " ({:?})", &**reason) }
+                if reason.is_empty() { Ok(()) } else { write!(f, " ({})", Excerpt::words(reason)) }
             }
             Self::Requested => f.write_str("the program called reconnect_after"),
         }

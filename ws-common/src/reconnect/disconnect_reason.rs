@@ -27,7 +27,7 @@ pub enum DisconnectReason<'a> {
 
 impl DisconnectReason<'_> {
     /// Whether the end is of a kind that passes by itself: failures of the name service, of TCP and of TLS, a proxy that did not
-    /// reach the server, time-outs, the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
+    /// reach the server, time-outs (also [`Timeout::Message`](ws_core::Timeout::Message), which is told with 1008), the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
     /// 425, 429 and 5xx except 501 and 505, and the close codes 1001, 1005, 1006 and 1011 to 1014. Not transient are another
     /// failure that is about a certificate, another status, a wrong response, a violation of the protocol, and other close codes. No final end ([`is_final`](Self::is_final)) is transient.
     pub fn is_transient(&self) -> bool {
@@ -38,6 +38,8 @@ impl DisconnectReason<'_> {
                 error: Some(ClientError::Connection(Error::Violation(_)) | ClientError::Unconfirmable),
                 ..
             } => false,
+            // A deadline that the peer has missed, though the peer was told a code.
+            Self::Closed { error: Some(ClientError::Connection(Error::Timeout(_))), .. } => true,
             Self::Closed { closed, .. } => matches!(closed.code, 1001 | 1005 | 1006 | 1011..=1014),
         }
     }
@@ -81,6 +83,7 @@ fn is_passing(error: &ConnectError) -> bool {
         ConnectError::Url(_)
         | ConnectError::TlsUnsupported
         | ConnectError::TlsConfig(_)
+        | ConnectError::Redirect(_)
         | ConnectError::Request(_) => false,
         ConnectError::Proxy { source, .. } => source.is_passing(),
         ConnectError::Tls(error) => error.is_passing(),

@@ -10,6 +10,7 @@ use super::event::{ClientError, ClientEvent};
 use crate::error::{ConnectError, ConnectTimeout};
 use crate::proxy::ProxyError;
 use crate::reconnect::{Cause, GiveUp};
+use crate::redirect::{RedirectRefusal, RedirectRefused};
 
 /// Limit of each kind of event that waits, in bytes.
 const LIMIT: usize = if cfg!(shuttle) { 1 << 11 } else { 1 << 20 };
@@ -206,6 +207,11 @@ fn held_by_attempt(error: &ConnectError) -> usize {
         ConnectError::Resolve { host, .. } => host.len(),
         ConnectError::Connect(failed) => failures(failed),
         ConnectError::ConnectTimeout(passed) => timeout(passed),
+        ConnectError::Redirect(refused) => {
+            let text = if let RedirectRefusal::Hook(text) = &refused.reason { text.len() } else { 0 };
+            let targets = [&refused.from, &refused.to].map(|target| target.path_and_query().len());
+            size_of::<RedirectRefused>() + text + targets.iter().sum::<usize>()
+        }
         ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } => {
             2 * rejected.response.head().len() + rejected.body.len()
         }

@@ -16,7 +16,7 @@ use crate::reconnect::{Cause, GiveUp, RetryDecision};
 pub(super) const ABNORMAL: u16 = 1006;
 
 /// An end about which the hook of the policy is asked. Nothing of it is reported yet.
-pub(super) struct Ending {
+pub(super) struct UndecidedEnd {
     question: u64,
     /// Invariant: the question has the only other reference, and drops it before the answer is there.
     ended: Arc<Ended>,
@@ -33,7 +33,7 @@ enum HookAnswer {
 }
 
 /// The next attempt: so long after this time, because of this end.
-struct Next {
+struct NextAttempt {
     from: Instant,
     after: Duration,
     cause: Cause,
@@ -52,12 +52,15 @@ impl Session {
     pub fn answer(&mut self, answer: Answer, now: Instant) -> Option<Box<dyn Any + Send>> {
         self.now = now;
         let is_current = match &self.state {
-            SessionState::Preparing { question } => *question == answer.id,
+            SessionState::Preparing { question } | SessionState::Redirecting { question, .. } => {
+                *question == answer.id
+            }
             SessionState::Deciding(ending) => ending.question == answer.id,
             _ => false,
         };
         match answer.said {
             Ok(Said::Prepared(options)) if is_current => self.dial_first(*options),
+            Ok(Said::Redirected(decided)) if is_current => self.redirect_decided(decided),
             Ok(Said::Decided(decision)) if is_current => {
                 self.conclude(HookAnswer::Decided(decision));
             }
@@ -83,9 +86,13 @@ impl Session {
         if let SessionState::Deciding(_) = self.state {
             self.conclude(HookAnswer::Panicked);
         } else {
-            let error = ClientError::HookPanicked { hook: "prepare", end: None };
+            let hook = match self.state {
+                SessionState::Redirecting { .. } => "on_redirect",
+                _ => "prepare",
+            };
+            let error = ClientError::HookPanicked { hook, end: None };
             let cause = Cause::of_error(&error);
-            let next = self.wanted(cause, self.now).unwrap_or(Err(GiveUp::HookPanicked("prepare")));
+            let next = self.wanted(cause, self.now).unwrap_or(Err(GiveUp::HookPanicked(hook)));
             self.ended(Some(error), Closed::abrupt(ABNORMAL, Initiator::Local), Vec::new(), next);
         }
     }
@@ -105,7 +112,8 @@ impl Session {
         };
         let ended = Arc::new(ended);
         let question = self.ask(|id| Question::decide(id, hook, ended.clone()));
-        self.state = SessionState::Deciding(Box::new(Ending { question, ended, messages, at: self.now }));
+        self.state =
+            SessionState::Deciding(Box::new(UndecidedEnd { question, ended, messages, at: self.now }));
     }
 
     /// The user decides in place of the hook, at once unless the hook runs at this moment.
@@ -126,14 +134,14 @@ impl Session {
         let SessionState::Deciding(ending) = std::mem::replace(&mut self.state, SessionState::Over) else {
             return false;
         };
-        let Ending { question, ended, messages, at } = *ending;
+        let UndecidedEnd { question, ended, messages, at } = *ending;
         match Arc::try_unwrap(ended) {
             Ok(ended) => {
                 self.go_on(ended, messages, at, verdict);
                 true
             }
             Err(ended) => {
-                self.state = SessionState::Deciding(Box::new(Ending { question, ended, messages, at }));
+                self.state = SessionState::Deciding(Box::new(UndecidedEnd { question, ended, messages, at }));
                 false
             }
         }
@@ -142,18 +150,17 @@ impl Session {
     /// Reports the end, which was at this time, and goes on as the user, the hook or the policy wants.
     fn go_on(&mut self, ended: Ended, messages: Vec<ClientEvent>, at: Instant, verdict: HookAnswer) {
         let cause = ended.cause();
-        let next =
-            match (self.wanted(cause.clone(), at), verdict) {
-                (Some(next), _) => next,
-                (None, HookAnswer::Panicked) => Err(GiveUp::HookPanicked("decide")),
-                (None, HookAnswer::Decided(decision)) => {
-                    let (policy, random) = (&self.settings.reconnect, &mut self.random);
-                    let random = || random.next_u64();
-                    policy
-                        .next_after(decision, &mut self.attempts, &ended.end(), random, at)
-                        .map(|after| Next { from: at, after, cause })
-                }
-            };
+        let next = match (self.wanted(cause.clone(), at), verdict) {
+            (Some(next), _) => next,
+            (None, HookAnswer::Panicked) => Err(GiveUp::HookPanicked("decide")),
+            (None, HookAnswer::Decided(decision)) => {
+                let (policy, random) = (&self.settings.reconnect, &mut self.random);
+                let random = || random.next_u64();
+                policy
+                    .next_after(decision, &mut self.attempts, &ended.end(), random, at)
+                    .map(|after| NextAttempt { from: at, after, cause })
+            }
+        };
         let (error, closed) = match ended {
             Ended::Failed(error) => {
                 let closed = Closed::abrupt(ABNORMAL, error.side());
@@ -176,7 +183,7 @@ impl Session {
         error: Option<ClientError>,
         mut closed: Closed,
         messages: Vec<ClientEvent>,
-        next: Result<Next, GiveUp>,
+        next: Result<NextAttempt, GiveUp>,
     ) {
         if let Some(error) = error {
             self.events.push(ClientEvent::Error(error));
@@ -186,17 +193,17 @@ impl Session {
         self.events.push_losses(messages);
         self.check_drained();
         match next {
-            Ok(Next { from, after, cause }) => self.wait(from, after, cause),
+            Ok(NextAttempt { from, after, cause }) => self.wait(from, after, cause),
             Err(reason) => self.over(reason),
         }
     }
 
     /// The wish of the user after an end, which was at this time, if there is one: the next attempt, or the reason why none follows.
-    fn wanted(&mut self, cause: Cause, ended: Instant) -> Option<Result<Next, GiveUp>> {
+    fn wanted(&mut self, cause: Cause, ended: Instant) -> Option<Result<NextAttempt, GiveUp>> {
         Some(match self.wish.take()? {
             Wish::Again { after, called } => {
                 self.attempts.again(after);
-                Ok(Next { from: called.max(ended), after, cause })
+                Ok(NextAttempt { from: called.max(ended), after, cause })
             }
             Wish::Stop(reason) => Err(reason),
         })
@@ -231,7 +238,7 @@ impl Ended {
                 closed: Closed { code: 1003 | 1007..=1009, initiator: Initiator::Remote, .. },
                 ..
             } => LostBy::Refusal,
-            _ => LostBy::Failure,
+            _ => LostBy::UnprovenEnd,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What a client that stays connected reports.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Bytes;
+use ws_core::redacted::Payload;
 use ws_core::{CloseFrame, Closed, Message, Response};
 
 pub use crate::error::ClientError;
@@ -25,7 +27,8 @@ use crate::reconnect::{Cause, GiveUp};
 /// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
 /// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
 /// `Reconnecting`, or in its place.
-#[derive(Debug)]
+///
+/// `Debug` shows eight characters of a message or a payload, and no values of header fields.
 #[non_exhaustive]
 pub enum ClientEvent {
     /// TCP is up; the opening handshake begins.
@@ -103,6 +106,43 @@ pub enum ClientEvent {
         /// The reason: the user's own wish, a limit, or an end that is not retried.
         reason: GiveUp,
     },
+}
+
+impl fmt::Debug for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { peer, local } => {
+                f.debug_struct("Connected").field("peer", peer).field("local", local).finish()
+            }
+            Self::Open(response) => f.debug_tuple("Open").field(response).finish(),
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&Payload(payload)).finish(),
+            Self::Pong { payload, round_trip } => f
+                .debug_struct("Pong")
+                .field("payload", &Payload(payload))
+                .field("round_trip", round_trip)
+                .finish(),
+            Self::Closing(frame) => f.debug_tuple("Closing").field(frame).finish(),
+            Self::Error(error) => f.debug_tuple("Error").field(error).finish(),
+            Self::Closed(closed) => f.debug_tuple("Closed").field(closed).finish(),
+            Self::Reconnecting { attempt, after, cause } => f
+                .debug_struct("Reconnecting")
+                .field("attempt", attempt)
+                .field("after", after)
+                .field("cause", cause)
+                .finish(),
+            Self::BufferFull => f.write_str("BufferFull"),
+            Self::BufferDrained => f.write_str("BufferDrained"),
+            Self::Undelivered(message) => f.debug_tuple("Undelivered").field(message).finish(),
+            Self::Stuck { message, failures, last_end } => f
+                .debug_struct("Stuck")
+                .field("message", message)
+                .field("failures", failures)
+                .field("last_end", last_end)
+                .finish(),
+            Self::GaveUp { reason } => f.debug_struct("GaveUp").field("reason", reason).finish(),
+        }
+    }
 }
 
 /// Where a client is.

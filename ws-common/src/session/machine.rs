@@ -265,7 +265,10 @@ impl Machine for Session {
                 [open.machine.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
             }
             // A hook is asked, or nothing follows.
-            SessionState::Preparing { .. } | SessionState::Deciding(_) | SessionState::Over => None,
+            SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
+            | SessionState::Deciding(_)
+            | SessionState::Over => None,
         };
         // The end of time never comes, and a driver's clock does not reach so far.
         deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
@@ -281,7 +284,10 @@ impl Machine for Session {
             SessionState::Connecting(_) => self.failed(ConnectError::Timeout(OpenPhase::Connect)),
             SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
             SessionState::Open(open) => open.machine.handle_timeout(now),
-            SessionState::Preparing { .. } | SessionState::Deciding(_) | SessionState::Over => {}
+            SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
+            | SessionState::Deciding(_)
+            | SessionState::Over => {}
         }
     }
 }

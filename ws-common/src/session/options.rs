@@ -11,6 +11,7 @@ use super::{Delivery, Session};
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::Reconnect;
+use crate::redirect::{RedirectDecision, RedirectStep};
 use crate::tls::TlsConnector;
 
 /// Changes the options of an attempt, whose number is given, before it is made.
@@ -24,7 +25,6 @@ pub(super) struct Settings {
     pub(super) delivery: Delivery,
     pub(super) max_deliveries: u32,
     pub(super) confirm_timeout: Duration,
-    pub(super) max_redirects: u32,
     pub(super) prepare: Option<Prepare>,
 }
 
@@ -46,7 +46,6 @@ impl<C: From<Session>> ClientBuilder<C> {
             delivery: Delivery::default(),
             max_deliveries: 5,
             confirm_timeout: Duration::from_secs(20),
-            max_redirects: 0,
             prepare: None,
         });
         Self { settings, client: PhantomData }
@@ -167,6 +166,20 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.pong_timeout(timeout)))
     }
 
+    /// Length of the windows in which a transport that refuses bytes has to take 60 KiB, or all that waited. Default: 60 s. `None` waits
+    /// for ever. See [`Config::write_timeout`](ws_core::Config::write_timeout). A missed window is a transient end.
+    #[must_use]
+    pub fn write_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.write_timeout(timeout)))
+    }
+
+    /// Length of the windows in which the server has to send 60 KiB of an incomplete message, or its end. Default: 60 s. `None` waits
+    /// for ever. See [`Config::message_timeout`](ws_core::Config::message_timeout). A missed window is a transient end.
+    #[must_use]
+    pub fn message_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect(|options| Ok(options.message_timeout(timeout)))
+    }
+
     /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
     /// [`Reconnect::backoff`].
     #[must_use]
@@ -203,19 +216,21 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.confirm_timeout = timeout)
     }
 
-    /// How many redirects in a row an attempt follows (301, 302, 303, 307, 308), within its one `open_timeout`. Default: none.
-    /// None leads from `wss` to `ws`. Each attempt begins at the original URL.
-    ///
-    /// To another origin (scheme, host and port), only the header fields `User-Agent` and `Origin` go along. Other header fields,
-    /// subprotocols, the addresses and the TLS name that were set, the client's certificate and the permission to accept any certificate
-    /// stay behind. A client that [requires a subprotocol](Self::require_subprotocol) does not follow a redirect to another origin. User
-    /// name and password in a `Location` are ignored. A redirect from a public address does not lead to a private, loopback or
-    /// link-local one, unless the program [has set it](Self::address). An address that only a proxy knows counts as public, and a name
-    /// that only a proxy resolves is not checked. A `rustls::ClientConfig` of the program applies to every origin, except for
-    /// its client certificate.
+    /// How many redirects in a row an attempt follows, within its one `open_timeout`. Default: none. Each attempt begins at the original
+    /// URL. [`ConnectOptions::max_redirects`] says what goes along to another origin.
     #[must_use]
     pub fn max_redirects(self, redirects: u32) -> Self {
-        self.set(|settings| settings.max_redirects = redirects)
+        self.connect(|options| Ok(options.max_redirects(redirects)))
+    }
+
+    /// Asks `hook` about each redirect, before the step is made; see [`ConnectOptions::on_redirect`]. The client holds no lock while the
+    /// hook runs, as with [`prepare`](Self::prepare).
+    #[must_use]
+    pub fn on_redirect(
+        self,
+        hook: impl Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync + 'static,
+    ) -> Self {
+        self.connect(|options| Ok(options.on_redirect(hook)))
     }
 
     /// Changes the options of each attempt before it is made, such as a token in a header or another URL. It is given the

@@ -40,7 +40,7 @@ pub enum Delivery {
     Confirmed,
 }
 
-struct Entry {
+struct OutboxEntry {
     sequence: u64,
     message: Message,
     record: FailureRecord,
@@ -54,10 +54,10 @@ pub(super) struct Outbox {
     limit: usize,
     max_deliveries: u32,
     /// Not given to this connection, oldest first. Invariant: newer than all of `given`.
-    queue: VecDeque<Entry>,
+    queue: VecDeque<OutboxEntry>,
     /// Given to this connection, and not yet done with, oldest first: its transport has not taken them whole, or
     /// (confirmed) the peer has not proven them. Invariant: empty while there is no connection.
-    given: VecDeque<Entry>,
+    given: VecDeque<OutboxEntry>,
     /// How many of `given` the transport has taken whole. They are its oldest.
     taken: usize,
     /// The newest message that this transport has taken whole, and that was not kept; 0 if there is none.
@@ -135,7 +135,7 @@ impl Outbox {
             return Err(message);
         }
         self.size += weight(&message);
-        self.queue.push_back(Entry {
+        self.queue.push_back(OutboxEntry {
             sequence: self.next,
             message,
             record: FailureRecord::default(),
@@ -217,7 +217,7 @@ impl Outbox {
     }
 
     /// This message will not be sent any more.
-    fn drop_entry(&mut self, entry: &Entry) {
+    fn drop_entry(&mut self, entry: &OutboxEntry) {
         self.size -= weight(&entry.message);
         self.proofs.give_up(entry.sequence);
     }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{
-    CloseFrame, Closed, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound, Timeout,
-};
+use ws_core::{CloseFrame, Closed, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
 use super::ends::ABNORMAL;
@@ -38,7 +36,7 @@ impl Session {
     /// Opens the first transport of an attempt; redirects may lead to others.
     pub(super) fn dial_first(&mut self, options: ConnectOptions) {
         let deadline = self.now + options.open_timeout;
-        self.dial(Attempt { options, deadline, redirects: 0, is_private: false, addresses: Vec::new() });
+        self.dial(Attempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
     fn dial(&mut self, attempt: Attempt) {
@@ -50,13 +48,21 @@ impl Session {
     }
 
     /// The attempt has failed, unless it goes on elsewhere.
-    pub(super) fn failed(&mut self, error: ConnectError) {
+    pub(super) fn failed(&mut self, mut error: ConnectError) {
         if let SessionState::Handshaking(attempt, _) = &self.state
-            && let Some(options) = self.redirect(attempt, &error)
+            && let Some(redirect) = attempt.options.redirect(&error, attempt.is_private)
         {
-            let (deadline, redirects) = (attempt.deadline, attempt.redirects + 1);
-            let addresses = Vec::new();
-            return self.dial(Attempt { options, deadline, redirects, is_private: false, addresses });
+            let (deadline, addresses) = (attempt.deadline, attempt.addresses.clone());
+            if redirect.options.redirect_hook().is_some() {
+                self.drop_transport(false);
+                let question = self.ask(|id| Question::redirect(id, redirect));
+                self.state = SessionState::Redirecting { question, deadline, addresses };
+                return;
+            }
+            match redirect.decide() {
+                Ok(options) => return self.dial_next(options, deadline),
+                Err(refused) => error = refused,
+            }
         }
         if let SessionState::Handshaking(attempt, _) = &self.state {
             self.failed_addresses.failed(&attempt.addresses);
@@ -65,18 +71,26 @@ impl Session {
         self.end(Ended::Failed(error));
     }
 
-    /// Where the response wants the client to go, if that is allowed, in what is left of the time to open.
-    fn redirect(&self, attempt: &Attempt, error: &ConnectError) -> Option<ConnectOptions> {
-        let ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } = error else {
-            return None;
+    /// The hook has decided about a redirect.
+    pub(super) fn redirect_decided(&mut self, decided: Result<Box<ConnectOptions>, ConnectError>) {
+        let SessionState::Redirecting { deadline, addresses, .. } =
+            std::mem::replace(&mut self.state, SessionState::Over)
+        else {
+            return;
         };
-        let is_redirect = matches!(rejected.response.status(), 301 | 302 | 303 | 307 | 308);
-        if !is_redirect || attempt.redirects >= self.settings.max_redirects {
-            return None;
+        match decided {
+            Ok(options) => self.dial_next(*options, deadline),
+            Err(error) => {
+                self.failed_addresses.failed(&addresses);
+                self.end(Ended::Failed(error));
+            }
         }
-        let options = attempt.options.redirected(rejected.response.headers().get("Location")?).ok()?;
-        let options = if attempt.is_private { options } else { options.public_only()? };
-        Some(options.open_timeout(attempt.deadline - self.now))
+    }
+
+    /// Opens the transport that a redirect leads to, in the rest of the time to open.
+    fn dial_next(&mut self, options: ConnectOptions, deadline: Instant) {
+        let options = options.open_timeout(deadline - self.now);
+        self.dial(Attempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
     /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
@@ -94,7 +108,10 @@ impl Session {
             _ => self.wish = None,
         }
         match self.state {
-            SessionState::Preparing { .. } | SessionState::Connecting(_) | SessionState::Handshaking(..) => {
+            SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
+            | SessionState::Connecting(_)
+            | SessionState::Handshaking(..) => {
                 self.drop_transport(true);
                 self.question = None;
                 let mut closed = Closed::abrupt(ABNORMAL, Initiator::Local);
@@ -136,6 +153,7 @@ impl Session {
             SessionState::New
             | SessionState::Waiting { .. }
             | SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
             | SessionState::Connecting(_)
             | SessionState::Over => return false,
             SessionState::Deciding(_) => return self.conclude_overruled(),
@@ -280,7 +298,7 @@ impl Session {
             // A path that loses long packets may open, and be found out by a deadline long after.
             Some(
                 ClientError::Unconfirmed
-                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write)),
+                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write(_))),
             ) => true,
             // A server may be slow to end a stream.
             None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,

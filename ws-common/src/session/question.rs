@@ -12,6 +12,7 @@ use super::options::Prepare;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
+use crate::redirect::Redirect;
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.
@@ -20,12 +21,13 @@ use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
 /// [`abort`](super::Session::abort) and the like.
 pub struct Question {
     pub(super) id: u64,
-    asked: Asked,
+    kind: QuestionKind,
 }
 
-enum Asked {
+enum QuestionKind {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
+    Redirect(Box<Redirect>),
 }
 
 /// The answer of a hook, for [`Session::answer`](super::Session::answer).
@@ -37,25 +39,33 @@ pub struct Answer {
 pub(super) enum Said {
     Prepared(Box<ConnectOptions>),
     Decided(Option<RetryDecision>),
+    Redirected(Result<Box<ConnectOptions>, ConnectError>),
 }
 
 impl Question {
     pub(super) fn prepare(id: u64, hook: Prepare, attempt: u32, options: ConnectOptions) -> Self {
-        Self { id, asked: Asked::Prepare { hook, attempt, options: Box::new(options) } }
+        Self { id, kind: QuestionKind::Prepare { hook, attempt, options: Box::new(options) } }
     }
 
     pub(super) fn decide(id: u64, hook: DecideHook, ended: Arc<Ended>) -> Self {
-        Self { id, asked: Asked::Decide { hook, ended } }
+        Self { id, kind: QuestionKind::Decide { hook, ended } }
+    }
+
+    pub(super) fn redirect(id: u64, redirect: Redirect) -> Self {
+        Self { id, kind: QuestionKind::Redirect(Box::new(redirect)) }
     }
 
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
     pub fn ask(self) -> Answer {
-        let Self { id, asked } = self;
-        // The session is not touched by the hook through anything that a panic could leave half-changed. `asked` is gone
+        let Self { id, kind } = self;
+        // The session is not touched by the hook through anything that a panic could leave half-changed. `kind` is gone
         // afterwards, so that the end belongs to the session alone again.
-        let said = catch_unwind(AssertUnwindSafe(move || match asked {
-            Asked::Prepare { hook, attempt, options } => Said::Prepared(Box::new(hook(attempt, *options))),
-            Asked::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+        let said = catch_unwind(AssertUnwindSafe(move || match kind {
+            QuestionKind::Prepare { hook, attempt, options } => {
+                Said::Prepared(Box::new(hook(attempt, *options)))
+            }
+            QuestionKind::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
+            QuestionKind::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
         }));
         Answer { id, said }
     }
@@ -63,9 +73,10 @@ impl Question {
 
 impl fmt::Debug for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.asked {
-            Asked::Prepare { .. } => "Question(prepare)",
-            Asked::Decide { .. } => "Question(decide)",
+        f.write_str(match self.kind {
+            QuestionKind::Prepare { .. } => "Question(prepare)",
+            QuestionKind::Decide { .. } => "Question(decide)",
+            QuestionKind::Redirect(_) => "Question(on_redirect)",
         })
     }
 }
@@ -75,6 +86,7 @@ impl fmt::Debug for Answer {
         f.write_str(match self.said {
             Ok(Said::Prepared(_)) => "Answer(prepare)",
             Ok(Said::Decided(_)) => "Answer(decide)",
+            Ok(Said::Redirected(_)) => "Answer(on_redirect)",
             Err(_) => "Answer(panic)",
         })
     }

@@ -5,7 +5,7 @@ const SUSPICIOUS: u32 = 2;
 
 /// The end of a connection, as it concerns the messages that it leaves unproven.
 #[derive(Clone, Copy)]
-pub(super) struct Failure {
+pub(super) struct UnprovenEnd {
     /// The peer's Close frame has a code that a message can be the reason for.
     pub(super) is_refusal: bool,
     /// No other message had begun to leave since the last proof.
@@ -61,8 +61,8 @@ impl FailureRecord {
 
     /// Counts a failure. It counts against the message only if there is evidence: the peer refused a message, and it can only
     /// be this one; or the peer has proven another one since this one failed.
-    pub(super) fn fail(&mut self, failure: Failure, limit: u32) -> Verdict {
-        let Failure { is_refusal, is_alone, proven } = failure;
+    pub(super) fn fail(&mut self, failure: UnprovenEnd, limit: u32) -> Verdict {
+        let UnprovenEnd { is_refusal, is_alone, proven } = failure;
         let has_evidence = (is_refusal && is_alone) || (self.failures > 0 && proven > self.proven);
         self.failures = self.failures.saturating_add(1);
         self.proven = proven;
@@ -101,11 +101,11 @@ impl FailureRecord {
 mod tests {
     use super::*;
 
-    const ALONE: Failure = Failure { is_refusal: false, is_alone: true, proven: 0 };
-    const AMONG_OTHERS: Failure = Failure { is_alone: false, ..ALONE };
-    const REFUSED: Failure = Failure { is_refusal: true, ..ALONE };
+    const ALONE: UnprovenEnd = UnprovenEnd { is_refusal: false, is_alone: true, proven: 0 };
+    const AMONG_OTHERS: UnprovenEnd = UnprovenEnd { is_alone: false, ..ALONE };
+    const REFUSED: UnprovenEnd = UnprovenEnd { is_refusal: true, ..ALONE };
 
-    fn verdicts(failures: impl IntoIterator<Item = Failure>, limit: u32) -> String {
+    fn verdicts(failures: impl IntoIterator<Item = UnprovenEnd>, limit: u32) -> String {
         let mut record = FailureRecord::default();
         let letter = |verdict| match verdict {
             Verdict::SendAgain => '.',
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(verdicts([ALONE; 12], 5), "....s....s..");
         assert_eq!(verdicts([ALONE; 3], 1), "sss");
         assert_eq!(verdicts([AMONG_OTHERS; 12], 5), "............");
-        let refused_among_others = Failure { is_alone: false, ..REFUSED };
+        let refused_among_others = UnprovenEnd { is_alone: false, ..REFUSED };
         assert_eq!(verdicts([refused_among_others; 12], 2), "............");
     }
 
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_failure_counts_if_another_message_was_proven_since_the_last_one() {
-        let after = |proven| Failure { proven, ..ALONE };
+        let after = |proven| UnprovenEnd { proven, ..ALONE };
         assert_eq!(verdicts((1..=6).map(after), 5), ".....x");
         assert_eq!(verdicts([3, 3, 4, 4, 5].map(after), 2), ".s..x");
         // The first one has none before it.

@@ -304,6 +304,7 @@ impl Session {
             SessionState::Waiting { .. } | SessionState::Deciding(_) => ClientStatus::Waiting,
             SessionState::New
             | SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
             | SessionState::Connecting(_)
             | SessionState::Handshaking(..) => ClientStatus::Connecting,
             SessionState::Open(open) if open.machine.inner().is_open() => ClientStatus::Open,

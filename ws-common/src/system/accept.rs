@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The cause of a failed accept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Fault {
+enum AcceptFault {
     /// One client is gone. The next one can be accepted at once.
     Client,
     /// A resource of the system is used up. A client that waits stays in the backlog until the resource is free.
@@ -28,7 +28,7 @@ enum Fault {
     Listener,
 }
 
-impl Fault {
+impl AcceptFault {
     fn of(error: &io::Error) -> Self {
         use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, OutOfMemory, TimedOut};
         match error.kind() {
@@ -120,20 +120,25 @@ impl AcceptRetry {
     ///
     /// The error itself, if no retry can succeed: for example EBADF or EINVAL.
     pub fn handle_error(&mut self, error: io::Error, now: Instant) -> io::Result<()> {
-        match Fault::of(&error) {
-            Fault::Client => self.skip(&error, now),
-            Fault::Exhausted => self.pause(&error, now),
-            Fault::Listener => return Err(error),
+        match AcceptFault::of(&error) {
+            AcceptFault::Client => self.skip(&error, now),
+            AcceptFault::Exhausted => self.pause(&error, now),
+            AcceptFault::Listener => return Err(error),
         }
         Ok(())
     }
 
     /// Handles an error of a socket that was accepted. Its client is gone, or the system has no room for it.
     pub fn handle_client_error(&mut self, error: &io::Error, now: Instant) {
-        match Fault::of(error) {
-            Fault::Exhausted => self.pause(error, now),
-            Fault::Client | Fault::Listener => self.skip(error, now),
+        match AcceptFault::of(error) {
+            AcceptFault::Exhausted => self.pause(error, now),
+            AcceptFault::Client | AcceptFault::Listener => self.skip(error, now),
         }
+    }
+
+    /// A client was refused, because it is at its limit.
+    pub fn handle_refused(&mut self, now: Instant) {
+        self.skip(&io::Error::other("a client is at max_connections_per_client"), now);
     }
 
     fn skip(&mut self, error: &io::Error, now: Instant) {

@@ -10,8 +10,12 @@ use ws_core::{CloseCode, Connection};
 
 use crate::sync::{Clock, Condvar, Mutex, MutexGuard, Unwinding, lock, mutant};
 
+mod clients;
 #[cfg(test)]
 mod tests;
+
+pub use clients::Admission;
+use clients::Clients;
 
 /// The wish of a listener that is shutting down.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -61,12 +65,14 @@ pub struct Limits {
     pub handshakes: usize,
     /// These and open connections.
     pub connections: usize,
+    /// The same of one client, by its key.
+    pub per_client: usize,
 }
 
 impl Default for Limits {
     /// No limits.
     fn default() -> Self {
-        Self { handshakes: usize::MAX, connections: usize::MAX }
+        Self { handshakes: usize::MAX, connections: usize::MAX, per_client: usize::MAX }
     }
 }
 
@@ -80,6 +86,8 @@ struct ShutdownState {
     /// Number of all places. Invariant: at least `handshakes`.
     connections: usize,
     members: BTreeMap<u64, Arc<dyn Stop>>,
+    /// Members by the keys of their clients. Invariant: each one is in `members`.
+    clients: Clients,
     /// The tasks that wait for the end of the listener.
     until_stopping: BTreeMap<u64, Waker>,
     /// The tasks that wait for the last connection to end.
@@ -102,13 +110,13 @@ pub struct Guard {
 #[must_use = "it waits when it is polled"]
 pub struct Waiting<'a> {
     register: &'a Shutdown,
-    until: Until,
+    until: ShutdownCondition,
     /// Its waker's place in the register, once it has waited.
     key: Option<u64>,
 }
 
 #[derive(Clone, Copy)]
-enum Until {
+enum ShutdownCondition {
     Stopping,
     Empty,
     /// A place is free, or there will be none.
@@ -140,12 +148,12 @@ impl Shutdown {
 
     /// Ready once a place is free, or the listener is stopping.
     pub fn room(&self) -> Waiting<'_> {
-        Waiting { register: self, until: Until::Room, key: None }
+        Waiting { register: self, until: ShutdownCondition::Room, key: None }
     }
 
     /// Waits until a place is free or the listener is stopping, but not longer than `timeout`.
     pub fn wait_room(&self, timeout: Duration) {
-        self.wait(Until::Room, timeout);
+        self.wait(ShutdownCondition::Room, timeout);
     }
 
     /// Frees a place for handshakes, for connections, or both.
@@ -200,25 +208,25 @@ impl Shutdown {
 
     /// Ready once [`begin`](Self::begin) was called.
     pub fn stopping(&self) -> Waiting<'_> {
-        Waiting { register: self, until: Until::Stopping, key: None }
+        Waiting { register: self, until: ShutdownCondition::Stopping, key: None }
     }
 
     /// Ready once no connection is left.
     pub fn empty(&self) -> Waiting<'_> {
-        Waiting { register: self, until: Until::Empty, key: None }
+        Waiting { register: self, until: ShutdownCondition::Empty, key: None }
     }
 
     /// Waits until no connection is left, but not longer than `timeout`. Says whether none is left.
     pub fn wait_empty(&self, timeout: Duration) -> bool {
-        self.wait(Until::Empty, timeout)
+        self.wait(ShutdownCondition::Empty, timeout)
     }
 
     /// Waits until [`begin`](Self::begin) is called, but not longer than `timeout`. Says whether it was called.
     pub fn wait_stopping(&self, timeout: Duration) -> bool {
-        self.wait(Until::Stopping, timeout)
+        self.wait(ShutdownCondition::Stopping, timeout)
     }
 
-    fn wait(&self, until: Until, timeout: Duration) -> bool {
+    fn wait(&self, until: ShutdownCondition, timeout: Duration) -> bool {
         let start = Clock::now();
         let mut state = self.state();
         loop {
@@ -245,19 +253,19 @@ impl ShutdownState {
         self.handshakes < self.limits.handshakes && self.connections < self.limits.connections
     }
 
-    fn has_come(&self, until: Until) -> bool {
+    fn has_come(&self, until: ShutdownCondition) -> bool {
         match until {
-            Until::Room => self.is_stopping || self.has_room(),
-            Until::Stopping => self.is_stopping,
-            Until::Empty => self.members.is_empty(),
+            ShutdownCondition::Room => self.is_stopping || self.has_room(),
+            ShutdownCondition::Stopping => self.is_stopping,
+            ShutdownCondition::Empty => self.members.is_empty(),
         }
     }
 
-    fn wakers(&mut self, until: Until) -> &mut BTreeMap<u64, Waker> {
+    fn wakers(&mut self, until: ShutdownCondition) -> &mut BTreeMap<u64, Waker> {
         match until {
-            Until::Stopping => &mut self.until_stopping,
-            Until::Empty => &mut self.until_empty,
-            Until::Room => &mut self.until_room,
+            ShutdownCondition::Stopping => &mut self.until_stopping,
+            ShutdownCondition::Empty => &mut self.until_empty,
+            ShutdownCondition::Room => &mut self.until_room,
         }
     }
 }
@@ -331,6 +339,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         let mut state = self.register.state();
         let member = state.members.remove(&self.key);
+        state.clients.remove(self.key);
         let is_empty = state.members.is_empty();
         let wakers = if is_empty { std::mem::take(&mut state.until_empty) } else { BTreeMap::new() };
         let wakers = if mutant("the last connection wakes nobody") { BTreeMap::new() } else { wakers };

@@ -3,6 +3,7 @@
 // A target without sockets, such as wasm32, has the settings and nothing that applies them.
 #[cfg(any(unix, windows))]
 mod calls;
+mod failure;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use std::{fmt, io};
 
 #[cfg(any(unix, windows))]
-pub use calls::{AsSocket, BorrowedSocket, reset_on_close};
+pub use calls::{AsSocket, BorrowedSocket, refuse, reset_on_close};
+pub(crate) use failure::LocalFailure;
 
 /// Number of unsent bytes at which the system stops taking more. It may hold 64 KiB more than that (see
 /// [`ConnectOptions::notsent_lowat`](crate::ConnectOptions::notsent_lowat)).

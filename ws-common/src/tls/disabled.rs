@@ -8,6 +8,7 @@ use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Machine, Outbound, TransportError};
 
 use super::{Reason, TlsFailure};
+use crate::proxy::Proxy;
 
 /// Whether this build has TLS.
 pub(crate) const IS_SUPPORTED: bool = false;
@@ -41,6 +42,10 @@ impl TlsConnector {
         match self.0 {}
     }
 
+    pub(crate) fn through(&self, _proxy: Option<&Proxy>) -> Self {
+        match self.0 {}
+    }
+
     pub(crate) fn for_other_origin(&self) -> Option<Self> {
         match self.0 {}
     }
@@ -57,7 +62,7 @@ impl TlsError {
         match self.0 {}
     }
 
-    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         match self.0 {}
     }
 
@@ -66,6 +71,10 @@ impl TlsError {
     }
 
     pub(crate) fn is_plain_http(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_proxy_header(&self) -> bool {
         match self.0 {}
     }
 

@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod connector;
+#[cfg(feature = "dangerous-tls")]
 mod dangerous;
 mod error;
 mod machine;

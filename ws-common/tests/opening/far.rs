@@ -162,7 +162,8 @@ enum State {
 impl Server {
     pub(crate) fn new(options: AcceptOptions) -> Self {
         let accepting =
-            ServerUpgrade::new(&options.config(quiet()), Random::from_seed([5; 32]), at(0)).unwrap();
+            ServerUpgrade::new(&options.config(quiet()).any_origin(), Random::from_seed([5; 32]), at(0))
+                .unwrap();
         Self::in_state(State::ServerUpgrade(Box::new(accepting)))
     }
 

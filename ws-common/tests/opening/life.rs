@@ -145,8 +145,13 @@ impl Life {
             self.far().take(&bytes, now);
             self.far().end(now);
         }
-        if let Action::Open(options) = action {
-            self.open(&options);
+        match action {
+            Action::Open(options) => self.open(&options),
+            Action::Ask(question) => {
+                let panic = self.session.answer(question.ask(), self.now);
+                assert!(panic.is_none(), "a hook has panicked");
+            }
+            Action::Drop | Action::Reset => {}
         }
         true
     }

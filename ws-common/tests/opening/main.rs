@@ -9,7 +9,9 @@ mod life;
 mod proxied;
 mod proxy;
 mod secrets;
+mod steps;
 mod support;
+mod trusted;
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tls {
@@ -18,10 +20,12 @@ mod tls {
     pub(crate) mod authority;
     mod mistaken;
     mod order;
+    mod routes;
     mod secrets;
     mod secured;
     mod server;
     mod session;
     mod trust;
+    mod trusted;
     pub(crate) mod ways;
 }

@@ -46,7 +46,7 @@ fn losses() -> Vec<ClientError> {
     let errors = [
         Error::UnexpectedEof,
         Error::Timeout(Timeout::Pong),
-        Error::Timeout(Timeout::Write),
+        Error::Timeout(Timeout::Write(secs(60))),
         Error::Timeout(Timeout::Close),
         Error::Transport(TransportError::read(refusal())),
         Error::Transport(TransportError::write(refusal())),
@@ -94,8 +94,10 @@ fn before_a_connection_was_open_failures_that_pass_are_retried() {
         let expected = if is_transient { Ok(FIRST) } else { Err(not_retried(end)) };
         assert_eq!(ask(&Reconnect::backoff(), end), expected, "{error:?}");
     }
-    for error in losses() {
-        let closed = closed(1006);
+    let slow = [Timeout::Message(secs(60)), Timeout::Chunk(secs(60))].map(Error::Timeout);
+    let slow = slow.map(|error| (1008, ClientError::Connection(error)));
+    for (code, error) in losses().into_iter().map(|error| (1006, error)).chain(slow) {
+        let closed = closed(code);
         assert_eq!(
             ask(&Reconnect::backoff(), DisconnectReason::Closed { closed: &closed, error: Some(&error) }),
             Ok(FIRST)

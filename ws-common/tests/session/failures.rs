@@ -23,28 +23,27 @@ fn raw(answer: &str) -> Plan {
 #[test]
 fn an_attempt_that_fails_gives_one_error_and_one_closed() {
     let endless = Plan::Raw("HTTP/1.1 101 Switching".into(), false);
-    // What we give up is ended by us: a name that does not resolve, and after a time of ours.
-    for (plan, chunk, took, expected) in [
-        (Plan::NoName, 9, 0, &["error resolve"][..]),
-        (Plan::Refuse, 9, 0, &["error connect"]),
-        (Plan::BlackHole, 9, 10, &["error connect"]),
-        (Plan::Silent, 9, 10, &["connected", "error handshake"]),
-        (endless, 9, 10, &["connected", "error handshake"]),
-        (raw(""), 9, 0, &["connected", "error handshake"]),
-        (raw("SSH-2.0-OpenSSH_9.9\r\n"), 1, 0, &["connected", "error handshake"]),
-        (raw("HTTP/1.1 101 Sw"), 1, 0, &["connected", "error handshake"]),
-        (raw("HTTP/1.1 101 S\r\n\r\n"), 9, 0, &["connected", "error handshake"]),
-        (raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"), 7, 0, &["connected", "error handshake"]),
-        (refuse(503, ""), 1, 0, &["connected", "error handshake"]),
-        (refuse(302, "Location: /other\r\n"), 1, 0, &["connected", "error handshake"]),
+    let connected = |error| vec!["connected", error];
+    // We end an attempt after a time of ours, and after an answer that is none to our request.
+    for (plan, chunk, took, expected, by) in [
+        (Plan::NoName, 9, 0, vec!["error resolve"], "us"),
+        (Plan::Refuse, 9, 0, vec!["error connect"], "peer"),
+        (Plan::BlackHole, 9, 10, vec!["error connect"], "us"),
+        (Plan::Silent, 9, 10, connected("error handshake"), "us"),
+        (endless, 9, 10, connected("error handshake"), "us"),
+        (raw(""), 9, 0, connected("error handshake"), "peer"),
+        (raw("SSH-2.0-OpenSSH_9.9\r\n"), 1, 0, connected("error handshake"), "us"),
+        (raw("HTTP/1.1 101 Sw"), 1, 0, connected("error handshake"), "peer"),
+        (raw("HTTP/1.1 101 S\r\n\r\n"), 9, 0, connected("error handshake"), "us"),
+        (raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno"), 7, 0, connected("error handshake"), "peer"),
+        (refuse(503, ""), 1, 0, connected("error handshake"), "peer"),
+        (refuse(302, "Location: /other\r\n"), 1, 0, connected("error handshake"), "peer"),
     ] {
         let mut sim = Sim::new(client().reconnect(fixed()), [plan]);
         sim.chunk = chunk;
         sim.advance(secs(took) + ms(100));
-        let is_ours = took > 0 || expected == ["error resolve"];
-        let closed = if is_ours { "closed 1006 broken us" } else { "closed 1006 broken peer" };
-        let ends = [closed, "reconnecting 1 in 500ms"];
-        sim.expect(&[expected, &ends].concat());
+        let closed = format!("closed 1006 broken {by}");
+        sim.expect(&[expected, vec![&closed, "reconnecting 1 in 500ms"]].concat());
         assert_eq!(sim.session.status(), ClientStatus::Waiting);
         assert!(!sim.is_connected());
         sim.advance(secs(1));
@@ -76,7 +75,13 @@ fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
         sim.is_blocked = true;
         sim.send("x");
     };
+    // The server lives, and its message does not go on.
+    let slow: Break = |sim| {
+        sim.then = serve();
+        sim.inject(&[0x82, 126, 0x0F, 0, 0]);
+    };
     for (name, breaks, expected) in [
+        ("slow", slow, &["error timeout", "closed 1008 broken us"]),
         ("eof", eof, &["error transport", "closed 1006 broken peer"]),
         ("reset", reset, &["error transport", "closed 1006 broken peer"]),
         ("violation", violation, &["error protocol", "closed 1002 broken us"]),
@@ -86,6 +91,7 @@ fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
         ("blocked", silent, &["error timeout", "closed 1006 broken us"]),
     ] {
         let config = Config::default().max_message_size(4096).ping_interval(None).write_timeout(secs(30));
+        let config = config.message_timeout(secs(30)).close_timeout(ms(50));
         let mut sim = Sim::new(client().config(config).reconnect(fixed()), []);
         sim.settle();
         sim.expect(&["connected", "open"]);

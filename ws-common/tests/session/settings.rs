@@ -16,17 +16,20 @@ type Set = fn(ClientBuilder<Session>) -> ClientBuilder<Session>;
 /// A setting made by name, and the same inside a `Config`.
 type Named = (&'static str, Set, fn(Config) -> Config);
 
-const NAMED: [Named; 5] = [
+const NAMED: [Named; 8] = [
     ("ping_interval", |client| client.ping_interval(secs(5)), |config| config.ping_interval(secs(5))),
     ("no ping_interval", |client| client.ping_interval(None), |config| config.ping_interval(None)),
     ("pong_timeout", |client| client.pong_timeout(secs(6)), |config| config.pong_timeout(secs(6))),
     ("no pong_timeout", |client| client.pong_timeout(None), |config| config.pong_timeout(None)),
+    ("write_timeout", |client| client.write_timeout(secs(7)), |config| config.write_timeout(secs(7))),
+    ("message_timeout", |client| client.message_timeout(secs(8)), |config| config.message_timeout(secs(8))),
+    ("no message_timeout", |client| client.message_timeout(None), |config| config.message_timeout(None)),
     ("max_send_buffer", |client| client.max_send_buffer(7000), |config| config.max_send_buffer(7000)),
 ];
 
 fn other() -> Config {
     let config = Config::default().ping_interval(secs(1)).pong_timeout(secs(2)).max_send_buffer(3);
-    config.close_timeout(secs(4)).max_message_size(5)
+    config.close_timeout(secs(4)).write_timeout(secs(9)).message_timeout(secs(10)).max_message_size(5)
 }
 
 fn builder() -> ClientBuilder<Session> {

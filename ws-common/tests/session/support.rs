@@ -14,7 +14,7 @@ use ws_common::{
 };
 use ws_core::bytes::Buf;
 use ws_core::{
-    Accept, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Random, ServerHandshake,
+    Accept, CloseCode, CloseFrame, Connection, Event, Instant, Machine, Origins, Random, ServerHandshake,
     TransportError,
 };
 
@@ -261,7 +261,7 @@ impl Sim {
                     None => self.plans.pop_front().unwrap_or_else(|| self.then.clone()),
                 };
                 (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout)));
-                self.dials.push(options.target().to_string());
+                self.dials.push(options.target().reveal().to_string());
                 self.options = Some(*options);
             }
         }
@@ -341,7 +341,8 @@ impl Sim {
             Plan::Raw(answer, ends) => (Server::Raw { answer, ends, is_done: false }, Serve::default()),
             Plan::Serve(serve) => {
                 let config = deflate::server(serve.compresses);
-                let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline);
+                let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline)
+                    .origins(Origins::any());
                 (Server::Shaking(Box::new(handshake)), serve)
             }
         };

@@ -41,14 +41,17 @@ impl Authority {
 impl Identity {
     /// A peer of which nothing is ours.
     pub(crate) fn rustls_server(&self) -> ServerConnection {
+        ServerConnection::new(Arc::new(self.rustls_config())).unwrap()
+    }
+
+    pub(crate) fn rustls_config(&self) -> ServerConfig {
         let chain = CertificateDer::pem_slice_iter(self.chain.as_bytes()).map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
-        let config = ServerConfig::builder_with_provider(provider())
+        ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .unwrap();
-        ServerConnection::new(Arc::new(config)).unwrap()
+            .unwrap()
     }
 }

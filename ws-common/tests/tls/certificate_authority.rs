@@ -5,7 +5,7 @@ use ws_common::tls::{TlsAcceptor, TlsOptions};
 
 /// A certificate authority.
 pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
     pub(crate) pem: String,
     pub(crate) der: Vec<u8>,
 }

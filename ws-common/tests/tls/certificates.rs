@@ -83,10 +83,14 @@ fn an_unknown_authority_is_not_believed_unless_anyone_is() {
     assert!(matches!(error, TlsError::UnknownIssuer), "{error:?}");
     let alert = rustls::AlertDescription::UnknownCA;
     assert!(matches!(server.tls(), Some(TlsError::Alert(seen)) if *seen == alert), "{server:?}");
-    let connector = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
-    assert!(is_up(&meet(&connector, "localhost", &identity.acceptor())));
+    #[cfg(feature = "dangerous-tls")]
+    {
+        let connector = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
+        assert!(is_up(&meet(&connector, "localhost", &identity.acceptor())));
+    }
 }
 
+#[cfg(feature = "dangerous-tls")]
 #[test]
 fn authorities_and_any_certificate_exclude_each_other_in_either_order() {
     let pem = Authority::new().pem;

@@ -67,35 +67,39 @@ fn a_write_that_makes_no_progress_has_a_deadline_and_drops_what_waits() {
     client.handle_write(0, at(1));
     assert_eq!(client.poll_timeout(), Some(at(31)));
     client.handle_timeout(at(31));
-    assert!(matches!(drain(client)[0], Err(TlsFailure::Inner(Error::Timeout(Timeout::Write)))));
+    assert!(matches!(drain(client)[0], Err(TlsFailure::Inner(Error::Timeout(Timeout::Write(_))))));
     assert!(client.outbound().is_empty() && client.outbound().is_finished());
 }
 
-/// The transport takes a byte every 29 s of what waits, and then nothing.
-fn trickle<M: Machine<Event = Event>>(client: &mut M) -> Vec<Result<Event, M::Error>> {
-    client.handle_write(0, at(1));
-    for turn in 1..10 {
-        let now = at(29 * turn);
-        client.handle_timeout(now);
-        write_some(client, 1, now);
-        assert_eq!(client.poll_timeout(), None, "progress");
+/// The transport takes `n` bytes each second of what waits, and refuses the rest. Gives the time and the first report of the end.
+fn trickle<M: Machine<Event = Event>>(client: &mut M, n: usize, seconds: u64) -> Option<(u64, M::Error)> {
+    client.handle_write(0, at(0));
+    for second in 1..=seconds {
+        let now = at(second);
+        write_some(client, n, now);
         client.handle_write(0, now);
-        assert_eq!(client.poll_timeout(), Some(now + seconds(30)));
+        client.handle_timeout(now);
+        if let Some(Err(error)) = drain(client).into_iter().next() {
+            return Some((second, error));
+        }
     }
-    assert!(drain(client).is_empty());
-    client.handle_timeout(at(29 * 9 + 30));
-    drain(client)
+    None
 }
 
+/// Records are 16 KiB. In each window of 30 s, the last record that leaves is cut.
 #[test]
-fn a_transport_that_takes_less_than_a_record_in_write_timeout_makes_progress() {
+fn the_progress_of_a_write_is_counted_in_bytes_of_ciphertext() {
     let config = every_20_s().ping_interval(None).write_timeout(seconds(30));
     for version in VERSIONS {
-        let mut pair = Pair::open(version, &config, usize::MAX);
-        pair.settle();
-        pair.client.inner_mut().send(vec![1; 100_000]).unwrap();
-        let seen = trickle(&mut pair.client);
-        assert!(matches!(seen[0], Err(TlsFailure::Inner(Error::Timeout(Timeout::Write)))), "{seen:?}");
+        for (n, end) in [(1, Some(30)), (1000, Some(30)), (1500, Some(30)), (2060, None), (5000, None)] {
+            let mut pair = Pair::open(version, &config, usize::MAX);
+            pair.settle();
+            pair.client.inner_mut().send(vec![1; 200_000]).unwrap();
+            let ended = trickle(&mut pair.client, n, 120);
+            assert_eq!(ended.as_ref().map(|(second, _)| *second), end, "{n} bytes each second: {ended:?}");
+            let is_write = |error| matches!(error, TlsFailure::Inner(Error::Timeout(Timeout::Write(_))));
+            assert!(ended.is_none_or(|(_, error)| is_write(error)));
+        }
     }
 }
 
@@ -110,12 +114,12 @@ fn progress_within_a_record_of_an_https_proxy_counts_inside_too() {
     let server = acceptor.start(acceptor.start(open(Role::Server, &config)).unwrap()).unwrap();
     let mut pair: Pair<Tls<Tls<Connection>>, Tls<Tls<Connection>>> = Pair::new(client, server, usize::MAX);
     pair.settle();
-    pair.client.inner_mut().inner_mut().send(vec![1; 100_000]).unwrap();
-    let seen = trickle(&mut pair.client);
-    let failure = seen[0].as_ref().unwrap_err();
+    pair.client.inner_mut().inner_mut().send(vec![1; 300_000]).unwrap();
+    assert!(trickle(&mut pair.client, 2080, 90).is_none());
+    let (_, failure) = trickle(&mut pair.client, 0, 300).unwrap();
     assert!(
-        matches!(failure, TlsFailure::Inner(TlsFailure::Inner(Error::Timeout(Timeout::Write)))),
-        "{seen:?}"
+        matches!(failure, TlsFailure::Inner(TlsFailure::Inner(Error::Timeout(Timeout::Write(_))))),
+        "{failure:?}"
     );
 }
 

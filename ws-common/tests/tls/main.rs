@@ -14,6 +14,7 @@ mod keys;
 mod opening;
 mod pem;
 mod plain;
+mod replacing;
 mod resumption;
 mod support;
 mod traffic;

@@ -17,7 +17,10 @@ fn a_client_says_what_a_peer_without_tls_said() {
         write_some(&mut client, usize::MAX, at(0));
         feed(&mut client, answer.as_bytes(), at(0));
         let error = failure(drain(&mut client));
-        assert!(matches!(&error, TlsFailure::Tls(TlsError::NotTls(said)) if *said == start), "{error:?}");
+        assert!(
+            matches!(&error, TlsFailure::Tls(TlsError::NotTls(said)) if **said == *start.as_bytes()),
+            "{error:?}"
+        );
         assert!(error.to_string().contains("does not speak TLS"), "{error}");
         assert!(!error.tls().unwrap().is_passing());
         assert!(client.outbound().is_finished());
@@ -30,7 +33,7 @@ fn a_server_says_so_of_a_client_that_speaks_http() {
         Authority::new().issue(&["localhost"]).acceptor().start(open(Role::Server, &quiet())).unwrap();
     feed(&mut server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", at(0));
     let error = failure(drain(&mut server));
-    assert!(matches!(&error, TlsFailure::Tls(TlsError::NotTls(said)) if *said == "GET / HTTP/1.1"));
+    assert!(matches!(&error, TlsFailure::Tls(TlsError::NotTls(said)) if **said == *b"GET / HTTP/1.1"));
 }
 
 #[test]

@@ -26,10 +26,10 @@ pub enum ForEachEnd {
 }
 
 /// The means to answer a message from within a visitor.
-pub struct Responder<'a>(Route<'a>);
+pub struct Responder<'a>(ReplyPath<'a>);
 
 /// The way of an answer into the send buffer.
-enum Route<'a> {
+enum ReplyPath<'a> {
     Direct { send: &'a mut Send, outbound: &'a mut Outbound, is_open: bool, is_too_late: bool },
     Through(&'a mut dyn FnMut(MessageRef<'_>) -> Result<(), StreamError>),
 }
@@ -38,7 +38,7 @@ impl<'a> Responder<'a> {
     /// Hands each answer to `queue`: for an adapter that shows owned messages, so that it holds no lock while a visitor runs.
     #[doc(hidden)]
     pub fn through(queue: &'a mut dyn FnMut(MessageRef<'_>) -> Result<(), StreamError>) -> Self {
-        Self(Route::Through(queue))
+        Self(ReplyPath::Through(queue))
     }
 
     /// Queues a copy of a message, as [`Connection::send_ref`] does.
@@ -48,10 +48,10 @@ impl<'a> Responder<'a> {
     #[inline]
     pub fn send(&mut self, message: MessageRef<'_>) -> Result<(), StreamError> {
         match &mut self.0 {
-            Route::Direct { is_open: false, is_too_late: true, .. } => Err(StreamError::TooLate),
-            Route::Direct { is_open: false, .. } => Err(StreamError::Closed),
-            Route::Direct { send, outbound, .. } => Ok(send.queue_borrowed(outbound, message)?),
-            Route::Through(queue) => queue(message),
+            ReplyPath::Direct { is_open: false, is_too_late: true, .. } => Err(StreamError::TooLate),
+            ReplyPath::Direct { is_open: false, .. } => Err(StreamError::Closed),
+            ReplyPath::Direct { send, outbound, .. } => Ok(send.queue_borrowed(outbound, message)?),
+            ReplyPath::Through(queue) => queue(message),
         }
     }
 }
@@ -99,7 +99,7 @@ impl Connection {
                         }
                     }
                 };
-                let route = Route::Direct {
+                let route = ReplyPath::Direct {
                     send: &mut self.send,
                     outbound: &mut self.outbound,
                     is_open,

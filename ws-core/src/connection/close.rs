@@ -87,7 +87,7 @@ impl Connection {
 
 impl Connection {
     pub(super) fn queue_close(&mut self, frame: CloseFrame, after: CloseAfter, now: Instant) {
-        self.keepalive.stop(&mut self.deadlines);
+        self.stop_keepalive();
         let position =
             self.closing.can_write().then(|| self.send.queue_close(&mut self.outbound, &frame, after));
         self.closing.queued(frame, position, &mut self.deadlines, now);
@@ -112,12 +112,7 @@ impl Connection {
     /// RFC 6455 §7.1.7: tells the peer what it did wrong, and looks at nothing that comes after.
     #[cold]
     pub(super) fn violated(&mut self, violation: Violation) -> Error {
-        if !self.closing.has_sent() {
-            // Messages that were accepted before the violation go out first, as when we close for any other reason.
-            self.queue_close(violation.code().into(), CloseAfter::Queued, self.now);
-        }
-        self.closing.violated();
-        self.receives_no_more();
+        self.end_with(violation.code());
         Error::Violation(violation)
     }
 
@@ -138,6 +133,8 @@ impl Connection {
         if closed.is_some() {
             self.outbound.finish();
             self.drop_unsent();
+            self.drop_inbound();
+            self.receive.give_up_message();
         }
         Ok(closed.map(Event::Closed))
     }
@@ -149,8 +146,15 @@ impl Connection {
 
     pub(super) fn drop_unsent(&mut self) {
         self.outbound.clear();
-        self.keepalive.stop(&mut self.deadlines);
+        self.stop_keepalive();
+        self.end_write_window();
         self.deadlines.retire(Deadline::Write);
+    }
+
+    /// No ping is sent any more, and no pong or message waited for: the closing handshake has its own deadline.
+    pub(super) fn stop_keepalive(&mut self) {
+        self.keepalive.stop(&mut self.deadlines);
+        self.stop_receive_windows();
     }
 
     /// The deadline of the closing handshake has passed.

@@ -7,20 +7,20 @@ use alloc::vec::Vec;
 use crate::error::Error;
 use crate::message::{Event, MessageKind};
 
-use super::Connection;
 use super::close::Answering;
+use super::{Connection, Fate};
 
 /// What was received while the user waited for something else.
 pub(super) struct ReadAhead {
     limit: usize,
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<WaitingEvents>>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct WaitingEvents {
     /// Invariant: not empty.
     events: VecDeque<Result<Event, Error>>,
-    /// What the events hold, in bytes.
+    /// What the events [count for](size), in bytes.
     size: usize,
 }
 
@@ -46,6 +46,8 @@ impl ReadAhead {
         }
         if waiting.events.is_empty() {
             self.waiting = None;
+        } else if waiting.events.len() < waiting.events.capacity() / 4 {
+            waiting.events.shrink_to(waiting.events.capacity() / 2);
         }
         event
     }
@@ -68,8 +70,8 @@ impl ReadAhead {
     }
 
     /// Takes the chunks out of the message that the first one belongs to.
-    fn take_chunks(&mut self) -> Chunks {
-        let mut chunks = Chunks::default();
+    fn take_chunks(&mut self) -> JoinedChunks {
+        let mut chunks = JoinedChunks::default();
         while chunks.end.is_none() && !self.is_empty() {
             match self.pop() {
                 Ok(Some(Event::Chunk(chunk))) => {
@@ -85,7 +87,7 @@ impl ReadAhead {
 
 /// The chunks of a message, put together.
 #[derive(Default)]
-struct Chunks {
+struct JoinedChunks {
     bytes: Vec<u8>,
     /// What came between them.
     between: Vec<Result<Event, Error>>,
@@ -93,7 +95,8 @@ struct Chunks {
     end: Option<MessageKind>,
 }
 
-/// An event counts itself, so that a flood of empty ones is bounded too.
+/// What an event counts for: its payload and its places in the queue, which doubles its memory when it is full. It keeps at most twice
+/// that alive.
 fn size(event: &Event) -> usize {
     let payload = match event {
         Event::Message(message) => message.len(),
@@ -101,7 +104,7 @@ fn size(event: &Event) -> usize {
         Event::Ping(payload) | Event::Pong { payload, .. } => payload.len(),
         Event::Closing(_) | Event::Closed(_) => 0,
     };
-    payload + size_of::<Event>()
+    payload + 2 * size_of::<Result<Event, Error>>()
 }
 
 impl Connection {
@@ -125,7 +128,7 @@ impl Connection {
     /// The next event, of those that were not yet read ahead: no chunk behind one that was dropped.
     fn step_uncut(&mut self) -> Result<Option<Event>, Error> {
         loop {
-            match self.step() {
+            match self.step(Fate::HandedOut) {
                 Ok(Some(Event::Chunk(_))) if self.is_cut => {}
                 event => return event,
             }
@@ -134,7 +137,7 @@ impl Connection {
 
     /// The message that comes next was read ahead in chunks, of which none was handed out, and is now wanted whole.
     fn reassemble(&mut self) -> Result<(), Error> {
-        let Chunks { bytes, between, end } = self.ahead.take_chunks();
+        let JoinedChunks { bytes, between, end } = self.ahead.take_chunks();
         let message = match end {
             Some(kind) => self.receive.joined(kind, bytes).map(Some),
             // The rest of it does not come.
@@ -184,15 +187,27 @@ impl Connection {
     }
 
     fn look_ahead(&mut self, drops: bool) -> bool {
+        let is_in_chunks = self.receive.is_in_chunks();
+        let reads_on = self.look_ahead_in_mode(drops);
+        self.receive.set_chunks(is_in_chunks);
+        reads_on
+    }
+
+    fn look_ahead_in_mode(&mut self, drops: bool) -> bool {
         loop {
             let is_full = self.ahead.is_full();
             // After a missed deadline nothing is read any more: behind what was, there is the end, which must be seen.
             if is_full && !drops && !self.closing.has_missed() {
                 return false;
             }
-            match self.step() {
+            if is_full {
+                // A message that is dropped need not be assembled.
+                self.receive.set_chunks(true);
+            }
+            match self.step(Fate::Kept) {
                 Ok(Some(Event::Chunk(_))) if is_full || self.is_cut => self.is_cut = true,
                 Ok(Some(Event::Message(_) | Event::Ping(_) | Event::Pong { .. })) if is_full => {}
+                Ok(Some(Event::Chunk(chunk))) => self.ahead.push(Ok(Event::Chunk(chunk.detached()))),
                 Ok(Some(event)) => self.ahead.push(Ok(event)),
                 Ok(None) => return self.closed().is_none(),
                 Err(error) => self.ahead.push(Err(error)),

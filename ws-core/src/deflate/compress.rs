@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use zlib_rs::DeflateFlush;
 
 use super::{Deflate, NegotiatedDeflate, TAIL};
+use crate::receive::growth;
 use cache::CachedCompressor;
 
 /// RFC 7692 §7.2.3.6: an empty message is the header of an empty block, of which the tail was removed.
@@ -90,6 +91,7 @@ impl Compressor {
         let mut room = (input.len() + OVERHEAD).min(CHUNK);
         loop {
             let at = output.len();
+            output.reserve_exact(growth(output.capacity(), at, room, (input.len() + CHUNK) as u64));
             output.resize(at + room, 0);
             let (total_in, total_out) = (deflate.total_in(), deflate.total_out());
             // It fails only for a state or a flush that is not legal.

@@ -1,15 +1,16 @@
 //! In place of the extension, where the feature `deflate` is off: the same types, of which there is no value.
 
-mod step;
+mod inflate_turn;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZero;
 
 use crate::error::ViolationKind;
 use crate::extensions::InvalidExtension;
 use crate::frame::Role;
 
-pub(crate) use step::{Progress, Step};
+pub(crate) use inflate_turn::{InflateProgress, InflateTurn};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Deflate {}
@@ -84,7 +85,11 @@ impl Compressor {
 }
 
 impl Inflater {
-    pub(crate) fn step(&mut self, _input: &[u8], _last: bool, _room: usize) -> Step<'_> {
+    pub(crate) fn step(&mut self, _input: &[u8], _last: bool, _room: usize) -> InflateTurn<'_> {
+        match *self {}
+    }
+
+    pub(crate) fn limit_ratio(&mut self, _max: NonZero<u32>) {
         match *self {}
     }
 

@@ -1,12 +1,16 @@
 //! Messages from compressed payloads (RFC 7692 §7.2.2).
 
 mod history;
+mod ratio;
+
+use core::num::NonZero;
 
 use zlib_rs::{InflateFlush, Status};
 
-use super::{Progress, Step, TAIL};
+use super::{InflateProgress, InflateTurn, TAIL};
 use crate::error::ViolationKind;
 use history::History;
+use ratio::Ratio;
 
 /// The tail, and a byte of a block behind it. An inflater that is told to stop at the end of a block stops before this byte,
 /// unless the message ends within a block.
@@ -20,25 +24,41 @@ pub(crate) struct Inflater {
     is_wish_unmet: bool,
     /// Made for the first compressed message. Without takeover, there is one only within a message.
     context: Option<Context>,
+    ratio: Option<Ratio>,
 }
 
 impl Inflater {
     pub(crate) fn new(bits: u8, takeover: bool, is_wish_unmet: bool) -> Self {
-        Self { bits, takeover, is_wish_unmet, context: None }
+        Self { bits, takeover, is_wish_unmet, context: None, ratio: None }
     }
 
     /// How a message that does not inflate breaks the rules.
     pub(crate) fn violation(&self) -> ViolationKind {
+        if let Some(max) = self.ratio.as_ref().and_then(Ratio::exceeded) {
+            return ViolationKind::InflateRatio(max);
+        }
         if self.is_wish_unmet { ViolationKind::UnconfirmedDeflate } else { ViolationKind::InvalidDeflate }
     }
 
     /// Inflates `input`, the next bytes of a message and with `last` all that is left of it, to at most `room` bytes.
-    pub(crate) fn step(&mut self, input: &[u8], last: bool, room: usize) -> Step<'_> {
-        self.context.get_or_insert_with(|| Context::new(self.bits)).step(input, last, room)
+    pub(crate) fn step(&mut self, input: &[u8], last: bool, room: usize) -> InflateTurn<'_> {
+        let context = self.context.get_or_insert_with(|| Context::new(self.bits));
+        match &mut self.ratio {
+            None => context.step(input, last, room),
+            Some(ratio) => context.step_within(ratio, input, last, room),
+        }
+    }
+
+    /// Limits the ratio of each message to its payload.
+    pub(crate) fn limit_ratio(&mut self, max: NonZero<u32>) {
+        self.ratio = Some(Ratio::new(max));
     }
 
     /// The message has ended, and its end was looked at.
     pub(crate) fn end_message(&mut self) {
+        if let Some(ratio) = &mut self.ratio {
+            ratio.reset();
+        }
         if !self.takeover {
             self.context = None;
         }
@@ -71,13 +91,13 @@ impl Context {
         }
     }
 
-    fn step(&mut self, input: &[u8], last: bool, room: usize) -> Step<'_> {
+    fn step(&mut self, input: &[u8], last: bool, room: usize) -> InflateTurn<'_> {
         if self.is_invalid {
-            return Step { used: 0, output: &[], progress: Progress::Invalid };
+            return InflateTurn { used: 0, output: &[], progress: InflateProgress::Invalid };
         }
         if input.is_empty() && self.is_drained {
-            let progress = if last { self.finish() } else { Progress::NeedsInput };
-            return Step { used: 0, output: &[], progress };
+            let progress = if last { self.finish() } else { InflateProgress::NeedsInput };
+            return InflateTurn { used: 0, output: &[], progress };
         }
         if self.is_final && !input.is_empty() {
             self.restart();
@@ -95,15 +115,30 @@ impl Context {
             Some(_) => {}
         }
         let is_hungry = self.is_drained && !self.is_invalid && used == input.len() && !last;
-        let progress = if is_hungry { Progress::NeedsInput } else { Progress::More };
-        Step { used, output: self.history.newest(n), progress }
+        let progress = if is_hungry { InflateProgress::NeedsInput } else { InflateProgress::More };
+        InflateTurn { used, output: self.history.newest(n), progress }
+    }
+
+    /// The same, and not beyond the ratio.
+    fn step_within(&mut self, ratio: &mut Ratio, input: &[u8], last: bool, room: usize) -> InflateTurn<'_> {
+        let fed = ratio.feed(input.len(), self.is_drained);
+        let is_all = fed == input.len();
+        let allowed = ratio.room(fed);
+        let step = self.step(&input[..fed], last && is_all, room.min(allowed.saturating_add(1)));
+        let fitting = ratio.count(step.used, step.output.len(), allowed);
+        let progress = match step.progress {
+            _ if ratio.exceeded().is_some() => InflateProgress::Invalid,
+            InflateProgress::NeedsInput if !is_all => InflateProgress::More,
+            progress => progress,
+        };
+        InflateTurn { used: step.used, output: &step.output[..fitting], progress }
     }
 
     /// The payload is all there: puts the tail behind it, which by then ends an empty block and makes nothing come out.
     ///
     /// zlib's users mostly do not look whether a message ends where a block does. Here one that does not is no valid one,
     /// since else a cut message would look whole.
-    fn finish(&mut self) -> Progress {
+    fn finish(&mut self) -> InflateProgress {
         // An empty payload, or one that ended with a block that calls itself the last: there is nothing to end.
         if !self.is_fresh {
             let (used, n, status) = self.run(&TAIL_AND_PROBE, InflateFlush::Block, usize::MAX);
@@ -111,11 +146,11 @@ impl Context {
             let is_end = self.is_final || (status.is_some() && used == TAIL.len());
             if !is_end || n > 0 {
                 self.is_invalid = true;
-                return Progress::Invalid;
+                return InflateProgress::Invalid;
             }
             self.is_fresh = true;
         }
-        Progress::Ended
+        InflateProgress::Ended
     }
 
     /// Runs the inflater: how many bytes it took and gave, and its status; `None` if the input is not valid.

@@ -20,12 +20,12 @@ pub(crate) struct Malformed;
 pub(crate) fn parse<'a>(values: impl IntoIterator<Item = &'a str>) -> Result<Vec<Extension>, Malformed> {
     let mut extensions = Vec::new();
     for value in values {
-        parse_value(&mut Rest(value), &mut extensions)?;
+        parse_value(&mut Unparsed(value), &mut extensions)?;
     }
     Ok(extensions)
 }
 
-fn parse_value(rest: &mut Rest<'_>, extensions: &mut Vec<Extension>) -> Result<(), Malformed> {
+fn parse_value(rest: &mut Unparsed<'_>, extensions: &mut Vec<Extension>) -> Result<(), Malformed> {
     loop {
         // RFC 9110 §5.6.1.2: a recipient must ignore a reasonable number of empty members.
         while rest.take(',') {}
@@ -47,9 +47,9 @@ fn parse_value(rest: &mut Rest<'_>, extensions: &mut Vec<Extension>) -> Result<(
 }
 
 /// What is still to be parsed. Spaces and tabs may stand around everything but within it.
-struct Rest<'a>(&'a str);
+struct Unparsed<'a>(&'a str);
 
-impl Rest<'_> {
+impl Unparsed<'_> {
     fn skip_space(&mut self) {
         self.0 = self.0.trim_start_matches([' ', '\t']);
     }

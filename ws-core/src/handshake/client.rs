@@ -10,7 +10,7 @@ use bytes::BytesMut;
 
 use super::body::Body;
 use super::error::{HandshakeError, Rejected, ResponseError};
-use super::http::{self, HeadError, Response, ResponseHead};
+use super::http::{HeadError, Response, ResponseHead};
 use super::request::ClientRequest;
 use super::{accept_key, new_key};
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::frame::Role;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::outbound::Outbound;
 use crate::random::Random;
+use crate::redacted::FirstLine;
 use crate::time::Instant;
 
 /// Time in which the body of a refusal is read, however its length is given.
@@ -118,7 +119,7 @@ impl ClientHandshake {
             };
             // RFC 6455 §4.1: HTTP/1.1 or higher; 1.0 cannot upgrade. It can refuse: proxies in front of a server do so.
             if response.minor_version() == 0 && response.status() == 101 {
-                return Err(HeadError::NotHttp(http::start(response.head())).into());
+                return Err(HeadError::NotHttp(FirstLine::of(response.head())).into());
             }
             // RFC 9110 §15.2: interim responses may come even if they are not expected. 101 is not one of them.
             if !matches!(response.status(), 100 | 102..=199) {

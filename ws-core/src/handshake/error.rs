@@ -10,6 +10,7 @@ pub use super::headers::InvalidHeader;
 use super::http::{HeadError, Response};
 use crate::extensions::InvalidExtension;
 use crate::machine::TransportError;
+use crate::redacted::{Excerpt, FirstLine, Length, Uri, extension, words};
 
 /// Why the opening handshake failed, of either role.
 #[derive(Debug)]
@@ -38,6 +39,9 @@ impl fmt::Display for HandshakeError {
         match self {
             Self::Rejected(rejected) => rejected.fmt(f),
             Self::Response(error) => write!(f, "the server's response is not a WebSocket handshake: {error}"),
+            Self::Request(error @ RequestError::ForeignOrigin { .. }) => {
+                write!(f, "the client's request was refused: {error}")
+            }
             Self::Request(error) => write!(f, "the client's request is not a WebSocket handshake: {error}"),
             Self::HeadTooLong => f.write_str("the head of the handshake is over the limit of 16 KiB"),
             Self::TooManyHeaders => f.write_str("the handshake has over 100 headers"),
@@ -75,7 +79,11 @@ impl From<HeadError> for HandshakeError {
 }
 
 /// A server that did not switch protocols: what it said instead.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// `Display` is one line for a log: the status, its reason phrase, the `Location` of a redirect without query and credentials, and up to
+/// 80 characters of the body, which are the server's words to the reader. `Debug` shows no value of a header field, and the length of
+/// the body.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
     /// Its response.
@@ -90,26 +98,18 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (status, reason) = (self.response.status(), self.response.reason());
         write!(f, "the server answered {status}")?;
+        let reason = words(reason);
         if !reason.is_empty() {
             write!(f, " {reason}")?;
         }
         f.write_str(" instead of 101")?;
         if let Some(location) = self.response.headers().get("Location") {
-            write!(f, ", with a redirect to {location:?}")?;
+            write!(f, ", with a redirect to {:?}", Uri(location))?;
         }
         let text = String::from_utf8_lossy(&self.body);
-        let mut words = summary(&text).split(|c: char| c.is_whitespace() || c.is_control());
-        let mut left = MAX_SUMMARY;
-        let mut separator = ": ";
-        // One line, without control characters.
-        for word in words.by_ref().filter(|word| !word.is_empty()) {
-            let shown = word.char_indices().nth(left).map_or(word, |(end, _)| &word[..end]);
-            write!(f, "{separator}{shown}")?;
-            left = left.saturating_sub(word.chars().count() + 1);
-            if left == 0 {
-                break;
-            }
-            separator = " ";
+        let said = words(summary(&text));
+        if !said.is_empty() {
+            write!(f, ": {said}")?;
         }
         match self.refusable {
             None => Ok(()),
@@ -122,8 +122,14 @@ impl fmt::Display for Rejected {
     }
 }
 
-/// Longest text of a body in an error, in characters.
-const MAX_SUMMARY: usize = 80;
+impl fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected")
+            .field("response", &self.response)
+            .field("body", &Length(self.body.len()))
+            .finish_non_exhaustive()
+    }
+}
 
 /// The part of a body that says most: all of JSON, the title of HTML (its first heading if it has none), and else the first
 /// line that is not blank.
@@ -154,12 +160,12 @@ fn element<'a>(html: &'a str, name: &str) -> Option<&'a str> {
 
 impl core::error::Error for Rejected {}
 
-/// What is wrong with a server's response with status 101.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What is wrong with a server's response with status 101. `Debug` and `Display` show eight characters of a value.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResponseError {
     /// It is not HTTP/1.1; the first bytes that came.
-    NotHttp(Bytes),
+    NotHttp(FirstLine),
     /// Its head is malformed: the part, with the name of the field if that is known.
     Malformed(String),
     /// `Upgrade` is not `websocket` alone.
@@ -182,25 +188,48 @@ impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotHttp(start) => {
-                let start = String::from_utf8_lossy(start);
-                write!(f, "it is not HTTP/1.1, but begins with {start:?}; is this the right port and scheme?")
+                write!(f, "it is not HTTP/1.1, but begins with {start}; is this the right port and scheme?")
             }
             Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
-            Self::Upgrade(seen) => write!(f, "Upgrade is {seen:?}, not \"websocket\""),
-            Self::Connection(seen) => write!(f, "Connection is {seen:?}, without \"upgrade\""),
-            Self::Accept(seen) => {
-                write!(f, "Sec-WebSocket-Accept is {seen:?}, which does not answer the key")
+            Self::Upgrade(seen) => write!(f, "Upgrade is {}, not \"websocket\"", Excerpt::new(seen)),
+            Self::Connection(seen) => {
+                write!(f, "Connection is {}, without \"upgrade\"", Excerpt::new(seen))
             }
-            Self::Subprotocol(seen) => write!(f, "it chose the subprotocol {seen:?}, which was not offered"),
+            Self::Accept(seen) => {
+                write!(f, "Sec-WebSocket-Accept is {}, which does not answer the key", Excerpt::new(seen))
+            }
+            Self::Subprotocol(seen) => {
+                write!(f, "it chose the subprotocol {}, which was not offered", Excerpt::new(seen))
+            }
             Self::SubprotocolMissing => f.write_str("it chose no subprotocol, though one is required"),
-            Self::Extension(seen) => write!(f, "it uses the extension {seen:?}, which was not offered"),
+            Self::Extension(seen) => {
+                write!(f, "it uses the extension {}, which was not offered", extension(seen))
+            }
             Self::InvalidExtension(error) => write!(f, "in its Sec-WebSocket-Extensions, {error}"),
         }
     }
 }
 
-/// What is wrong with a client's request.
-#[derive(Clone, PartialEq, Eq, Debug)]
+impl fmt::Debug for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, value) = match self {
+            Self::NotHttp(start) => return f.debug_tuple("NotHttp").field(start).finish(),
+            Self::InvalidExtension(error) => return f.debug_tuple("InvalidExtension").field(error).finish(),
+            Self::SubprotocolMissing => return f.write_str("SubprotocolMissing"),
+            // The names of fields, and words of the library.
+            Self::Malformed(what) => return f.debug_tuple("Malformed").field(what).finish(),
+            Self::Upgrade(seen) => ("Upgrade", seen),
+            Self::Connection(seen) => ("Connection", seen),
+            Self::Accept(seen) => ("Accept", seen),
+            Self::Subprotocol(seen) => ("Subprotocol", seen),
+            Self::Extension(seen) => ("Extension", seen),
+        };
+        f.debug_tuple(name).field(&Excerpt::new(value)).finish()
+    }
+}
+
+/// A fault of a client's request. `Debug` and `Display` show eight characters of a value, but the origin of a page and the host whole.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestError {
     /// It is not HTTP/1.1.
@@ -211,6 +240,17 @@ pub enum RequestError {
     Method(String),
     /// There is not exactly one `Host`.
     Host,
+    /// The `Host`, the host of the target or that of a trusted `X-Forwarded-Host` is no host with an optional port.
+    InvalidHost(String),
+    /// There are several `Origin`, or it is neither `null` nor a scheme with a host and an optional port.
+    InvalidOrigin(String),
+    /// The server does not accept clients from pages of this origin ([`Origins`](crate::Origins)).
+    ForeignOrigin {
+        /// The `Origin` of the page.
+        origin: String,
+        /// The host that the request is for.
+        host: String,
+    },
     /// It has a body.
     Body,
     /// It does not ask for an upgrade to `websocket`: an ordinary HTTP request.
@@ -228,16 +268,49 @@ impl fmt::Display for RequestError {
         match self {
             Self::NotHttp => f.write_str("it is not HTTP/1.1"),
             Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
-            Self::Method(method) => write!(f, "the method is {method}, not GET"),
+            Self::Method(method) => write!(f, "the method is {}, not GET", Excerpt::new(method)),
             Self::Host => f.write_str("there is not exactly one Host"),
+            Self::InvalidHost(host) => write!(f, "{:?} is not a host with an optional port", Uri(host)),
+            Self::InvalidOrigin(origin) => write!(f, "the Origin {:?} is not one legal origin", Uri(origin)),
+            Self::ForeignOrigin { origin, host } => write!(
+                f,
+                "pages of the Origin {origin:?} may not connect to the Host {host:?}; the server can name that origin in \
+                 `origins`, or a proxy in front of it can pass the browser's Host (nginx: proxy_set_header Host $http_host)"
+            ),
             Self::Body => f.write_str("it has a body"),
             Self::NoUpgrade => f.write_str("it does not ask for an upgrade to \"websocket\""),
-            Self::Key(key) => write!(f, "the key {key:?} is not 16 bytes in base64"),
-            Self::Version(version) => write!(f, "the version is {version:?}, not 13"),
+            Self::Key(key) => write!(f, "the key {} is not 16 bytes in base64", Excerpt::new(key)),
+            Self::Version(version) => write!(f, "the version is {}, not 13", Excerpt::new(version)),
             Self::Extensions(seen) => {
-                write!(f, "Sec-WebSocket-Extensions is {seen:?}, which is not a list of extensions")
+                let seen = extension(seen);
+                write!(f, "Sec-WebSocket-Extensions is {seen}, which is not a list of extensions")
             }
         }
+    }
+}
+
+impl fmt::Debug for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, value) = match self {
+            Self::NotHttp => return f.write_str("NotHttp"),
+            Self::Malformed(what) => return f.debug_tuple("Malformed").field(what).finish(),
+            Self::Host => return f.write_str("Host"),
+            Self::Body => return f.write_str("Body"),
+            Self::NoUpgrade => return f.write_str("NoUpgrade"),
+            Self::InvalidHost(host) => return f.debug_tuple("InvalidHost").field(&Uri(host)).finish(),
+            Self::InvalidOrigin(origin) => {
+                return f.debug_tuple("InvalidOrigin").field(&Uri(origin)).finish();
+            }
+            // A page's origin and the server's own host are no secrets (RFC 6454 §7).
+            Self::ForeignOrigin { origin, host } => {
+                return f.debug_struct("ForeignOrigin").field("origin", origin).field("host", host).finish();
+            }
+            Self::Method(seen) => ("Method", seen),
+            Self::Key(seen) => ("Key", seen),
+            Self::Version(seen) => ("Version", seen),
+            Self::Extensions(seen) => ("Extensions", seen),
+        };
+        f.debug_tuple(name).field(&Excerpt::new(value)).finish()
     }
 }
 
@@ -247,6 +320,7 @@ impl RequestError {
         match self {
             Self::Method(_) => 405,
             Self::NoUpgrade | Self::Version(_) => 426,
+            Self::ForeignOrigin { .. } => 403,
             _ => 400,
         }
     }

@@ -4,13 +4,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::token::is_token;
+use crate::redacted::{Length, RevealedHeaders};
+use crate::token::{is_tchar, is_token};
 
 /// Header fields in the order in which they came or were set.
 ///
+/// `Debug` shows the names and the lengths of the values, because values hold credentials. [`reveal`](Self::reveal) shows all.
+///
 /// Names are compared without regard to case. Bytes of a received value that are not UTF-8 are replaced by U+FFFD; the
 /// head as it came is in [`Response::head`](crate::Response::head).
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
@@ -38,6 +41,11 @@ impl Headers {
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// All fields with their values, each as a line. For a log that may hold credentials.
+    pub fn reveal(&self) -> impl fmt::Display + '_ {
+        RevealedHeaders(self)
     }
 
     /// Number of fields.
@@ -73,7 +81,9 @@ impl Headers {
     pub(super) fn push(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
         let invalid = |reason| InvalidHeader { name: name.into(), reason };
         if !is_token(name) {
-            return Err(invalid("its name is not a token"));
+            // A whole line in place of the name holds the value, too.
+            let end = name.bytes().position(|byte| !is_tchar(byte)).unwrap_or(name.len());
+            return Err(InvalidHeader { name: name[..end].into(), reason: "its name is not a token" });
         }
         // RFC 9110 §5.5: CR, LF and NUL are dangerous, other controls but the tab invalid.
         if !value.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..)) {
@@ -111,6 +121,12 @@ impl Headers {
     }
 }
 
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(name, value)| (name, Length(value.len())))).finish()
+    }
+}
+
 /// RFC 9112 §5.2: each line break of a folded value, and the spaces around it, become one space.
 fn unfolded(value: String) -> String {
     if !value.contains('\n') {
@@ -130,7 +146,7 @@ pub(super) fn write_field(head: &mut Vec<u8>, name: &str, value: &str) {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct InvalidHeader {
-    /// The header, or the part of the request line.
+    /// The header, or the part of the request line. A name that is not a token ends before its first illegal character.
     pub name: String,
     /// What is wrong with it.
     pub reason: &'static str,

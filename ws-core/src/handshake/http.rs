@@ -4,18 +4,23 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
 use super::headers::Headers;
 use super::{MAX_HEAD, MAX_HEADERS};
+use crate::redacted::{FirstLine, Length, Uri, words};
 use crate::token::is_token;
 
 /// What a client asked for in its opening handshake.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// `Debug` shows `?…` for the query, and no values of header fields. [`reveal`](Self::reveal) shows all.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     target: String,
     headers: Headers,
+    client_addr: Option<SocketAddr>,
 }
 
 impl Request {
@@ -47,16 +52,31 @@ impl Request {
     /// The host, with a port unless it is the scheme's default: of the request target if that is a whole URI (RFC 9112
     /// §3.2.2), else the `Host` field, which is always there.
     pub fn host(&self) -> &str {
-        match self.uri() {
-            Some((authority, _)) => authority.rsplit_once('@').map_or(authority, |(_, host)| host),
-            None => self.headers.get("Host").unwrap_or_default(),
-        }
+        let authority = self.authority();
+        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
     }
 
-    /// The `Origin` field: the web page that connects, if a browser says so. A server that trusts cookies must check
-    /// it (RFC 6455 §10.2).
+    /// The same with everything before an `@`.
+    pub(super) fn authority(&self) -> &str {
+        self.uri().map_or_else(|| self.headers.get("Host").unwrap_or_default(), |(authority, _)| authority)
+    }
+
+    /// The `Origin` field: the web page that connects, if a browser says so. The server has compared it
+    /// ([`Origins`](crate::Origins)), unless it accepts any.
     pub fn origin(&self) -> Option<&str> {
         self.headers.get("Origin")
+    }
+
+    /// The address of the client. It is the word of a trusted proxy, if the server has one and that proxy knows the address; else the
+    /// address of the transport, if a listener accepted it. A port that is unknown is 0.
+    pub fn client_addr(&self) -> Option<SocketAddr> {
+        self.client_addr
+    }
+
+    /// Tells the address of the client, which is not in the bytes of the request.
+    #[doc(hidden)]
+    pub fn set_client_addr(&mut self, address: Option<SocketAddr>) {
+        self.client_addr = address;
     }
 
     /// The extensions that the client offers, best first: the values of its `Sec-WebSocket-Extensions` fields.
@@ -67,6 +87,11 @@ impl Request {
     /// The subprotocols that the client offers, best first.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.headers.tokens("Sec-WebSocket-Protocol")
+    }
+
+    /// The target with its query, and all header fields with their values. For a log that may hold credentials.
+    pub fn reveal(&self) -> impl fmt::Display + '_ {
+        RevealedRequest(self)
     }
 
     /// Path and query.
@@ -82,7 +107,10 @@ impl Request {
     }
 }
 
-/// What a server answered to the opening handshake. `Display` prints its head as it came.
+/// What a server answered to the opening handshake.
+///
+/// `Display` prints its head with the lengths of the values in place of the values, because those hold credentials such as cookies.
+/// [`reveal`](Self::reveal) prints the head as it came.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     head: Bytes,
@@ -123,14 +151,41 @@ impl Response {
         &self.head
     }
 
+    /// The head as it came, as text. For a log that may hold credentials.
+    pub fn reveal(&self) -> impl fmt::Display + '_ {
+        String::from_utf8_lossy(&self.head)
+    }
+
     pub(super) fn minor_version(&self) -> u8 {
         self.minor_version
     }
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("target", &Uri(&self.target)).field("headers", &self.headers).finish()
+    }
+}
+
+/// A request as it came.
+struct RevealedRequest<'a>(&'a Request);
+
+impl fmt::Display for RevealedRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(request) = self;
+        write!(f, "GET {} HTTP/1.1\r\n{}\r\n", request.target, request.headers.reveal())
+    }
+}
+
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.head))
+        write!(f, "HTTP/1.{} {}", self.minor_version, self.status)?;
+        let reason = words(&self.reason);
+        if !reason.is_empty() {
+            write!(f, " {reason}")?;
+        }
+        self.headers.iter().try_for_each(|(name, value)| write!(f, "\r\n{name}: {}", Length(value.len())))?;
+        f.write_str("\r\n\r\n")
     }
 }
 
@@ -151,7 +206,7 @@ pub struct ResponseHead(HeadEnd);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HeadError {
     /// It is not HTTP/1.1 or HTTP/1.0; the beginning of the first line.
-    NotHttp(Bytes),
+    NotHttp(FirstLine),
     /// It is over 16 KiB.
     TooLong,
     /// It has over 100 headers.
@@ -165,7 +220,7 @@ impl ResponseHead {
     pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Option<Response>, HeadError> {
         // A peer that speaks another protocol is told apart by its first bytes, not by a deadline.
         if !buffer.iter().zip(b"HTTP/").all(|(seen, expected)| seen == expected) {
-            return Err(HeadError::NotHttp(start(buffer)));
+            return Err(HeadError::NotHttp(FirstLine::of(buffer)));
         }
         let Some(len) = self.0.find(buffer).map_err(|TooLong| HeadError::TooLong)? else { return Ok(None) };
         self.0 = HeadEnd::default();
@@ -173,16 +228,10 @@ impl ResponseHead {
         match response(&head) {
             Ok(response) => Ok(Some(response)),
             Err(BadHead::TooManyHeaders) => Err(HeadError::TooManyHeaders),
-            Err(BadHead::Version) => Err(HeadError::NotHttp(start(&head))),
+            Err(BadHead::Version) => Err(HeadError::NotHttp(FirstLine::of(&head))),
             Err(BadHead::Syntax(what)) => Err(HeadError::Malformed(located(what, &head))),
         }
     }
-}
-
-/// The beginning of the first line.
-pub(super) fn start(buffer: &[u8]) -> Bytes {
-    let line = buffer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-    Bytes::copy_from_slice(&line[..line.len().min(64)])
 }
 
 /// Finds the end of a head in a buffer that grows. Every byte is looked at once.
@@ -272,7 +321,8 @@ pub(super) fn request(buffer: &mut BytesMut, len: usize) -> Result<(String, Requ
     let mut parsed = httparse::Request::new(&mut headers);
     match (parsed.parse(&head)?, parsed.version, parsed.method, parsed.path) {
         (httparse::Status::Complete(_), Some(1), Some(method), Some(target)) => {
-            let request = Request { target: target.into(), headers: Headers::from_parsed(parsed.headers) };
+            let headers = Headers::from_parsed(parsed.headers);
+            let request = Request { target: target.into(), headers, client_addr: None };
             Ok((method.into(), request))
         }
         (httparse::Status::Complete(_), _, _, _) => Err(BadHead::Version),

@@ -3,14 +3,16 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 
 use super::error::{InvalidHeader, RequestError};
 use super::headers::{Headers, write_field};
+use crate::redacted::Length;
 
-/// How a server refuses a request.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// How a server refuses a request. `Debug` shows the lengths of the values of header fields and of the body.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reject {
     status: u16,
     headers: Headers,
@@ -64,6 +66,16 @@ impl Reject {
         self.headers.write(head);
         head.extend_from_slice(b"\r\n");
         head.extend_from_slice(&self.body);
+    }
+}
+
+impl fmt::Debug for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reject")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &Length(self.body.len()))
+            .finish()
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::error::InvalidHeader;
 use super::headers::{Headers, write_field};
+use crate::redacted::{Subprotocols, Uri};
 use crate::token::is_token;
 
 /// The opening handshake that a client sends (RFC 6455 §4.1), except for its key, which is fresh each time.
@@ -130,15 +131,14 @@ impl ClientRequest {
     }
 }
 
-/// Shows no values of headers: they hold credentials.
+/// Shows no values of headers, no query, and eight characters of a subprotocol: they hold credentials.
 impl core::fmt::Debug for ClientRequest {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("ClientRequest")
             .field("host", &self.host)
-            .field("target", &self.target)
-            .field("headers", &names)
-            .field("subprotocols", &self.subprotocols)
+            .field("target", &Uri(&self.target))
+            .field("headers", &self.headers)
+            .field("subprotocols", &Subprotocols(&self.subprotocols))
             .finish()
     }
 }

@@ -1,5 +1,6 @@
 //! The server's side of the opening handshake (RFC 6455 §4.2).
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
@@ -9,6 +10,7 @@ use bytes::BytesMut;
 use super::error::{HandshakeError, InvalidHeader, RequestError};
 use super::headers::{Headers, write_field};
 use super::http::{self, BadHead, HeadEnd, Request};
+use super::origin::Origins;
 use super::reject::{Reject, refusal};
 use super::{accept_key, is_key};
 use crate::config::Config;
@@ -18,21 +20,30 @@ use crate::frame::Role;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::outbound::Outbound;
 use crate::random::Random;
+use crate::redacted::Excerpt;
 use crate::time::Instant;
 
 /// RFC 8446 §5.1: the first byte of TLS is 22.
 const BINARY: &str = "it is no text: does the client speak TLS, as for wss?";
 
+/// The PROXY protocol (haproxy.org, proxy-protocol.txt): the beginning of version 1, and a head that is over before it has begun, as the
+/// first four bytes of version 2 are.
+const PROXY: &[u8] = b"PROXY ";
+const EMPTY: &[u8] = b"\r\n\r\n";
+const PROXIED: &str =
+    "it begins as a header of the PROXY protocol, which the server reads if `trusted_proxy` is set";
+
 /// A server that waits for a client's request, as a [`Machine`]. Its one event is the [`Request`]; then
 /// [`accept`](Self::accept) makes a [`Connection`] of it, or [`reject`](Self::reject) answers otherwise.
 ///
-/// A request that is no WebSocket handshake is answered by the machine itself, with 400, 405, 408, 426 or 431; the driver
+/// A request that is no WebSocket handshake is answered by the machine itself, with 400, 403, 405, 408, 426 or 431; the driver
 /// writes the answer and shuts down, as [`Outbound::is_finished`] says.
 pub struct ServerHandshake {
     inbound: BytesMut,
     outbound: Outbound,
     config: Config,
     random: Random,
+    origins: Origins,
     deadline: Instant,
     eof: bool,
     broken: Option<TransportError>,
@@ -49,7 +60,7 @@ enum ServerState {
 }
 
 /// How a server accepts a request.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Accept {
     subprotocol: Option<String>,
     headers: Headers,
@@ -79,8 +90,14 @@ impl Accept {
         request: &Request,
         supported: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let is_offered = |name: &&str| request.subprotocols().any(|offered| offered == *name);
-        self.subprotocol = supported.into_iter().find(is_offered).map(String::from);
+        let mut ranks = BTreeMap::new();
+        for (rank, name) in supported.into_iter().enumerate() {
+            ranks.entry(name).or_insert(rank);
+        }
+        // The list of a stranger is long at worst, and is read once.
+        let offered = request.subprotocols().filter_map(|name| ranks.get_key_value(name));
+        let best = offered.min_by_key(|(_, rank)| **rank);
+        self.subprotocol = best.map(|(name, _)| String::from(*name));
         self
     }
 
@@ -108,12 +125,21 @@ impl ServerHandshake {
             outbound: Outbound::default(),
             config,
             random,
+            origins: Origins::same(),
             deadline,
             eof: false,
             broken: None,
             timed_out: false,
             state: ServerState::Head(HeadEnd::default()),
         }
+    }
+
+    /// Sets the web pages from which clients are accepted. Default: [`Origins::same`], so that a page of a stranger cannot use the
+    /// cookies of its visitor.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
     }
 
     /// The open connection, once the request was reported; before that, the handshake again. The response waits in the
@@ -172,6 +198,10 @@ impl ServerHandshake {
             _ if self.is_binary() => {
                 Err(bad_head(400, HandshakeError::Request(RequestError::Malformed(BINARY))))
             }
+            _ if self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY) => {
+                let error = RequestError::Malformed(PROXIED);
+                Err((refusal(&error), HandshakeError::Request(error)))
+            }
             Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
                 BadHead::TooManyHeaders => bad_head(431, HandshakeError::TooManyHeaders),
                 BadHead::Version => bad_head(400, HandshakeError::Request(RequestError::NotHttp)),
@@ -186,10 +216,11 @@ impl ServerHandshake {
             Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
         };
         let deflate = self.config.deflate.get();
-        let checked = found.and_then(|(method, request)| match check(&method, &request, deflate) {
-            Ok((key, deflate)) => Ok((key, deflate, request)),
-            Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
-        });
+        let checked =
+            found.and_then(|(method, request)| match check(&method, &request, &self.origins, deflate) {
+                Ok((key, deflate)) => Ok((key, deflate, request)),
+                Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
+            });
         match checked {
             Ok((key, deflate, request)) => {
                 self.state = ServerState::Ready(accept_key(&key), deflate);
@@ -236,6 +267,7 @@ impl ServerHandshake {
 fn check(
     method: &str,
     request: &Request,
+    origins: &Origins,
     deflate: Option<Deflate>,
 ) -> Result<(String, Option<NegotiatedDeflate>), RequestError> {
     let headers = request.headers();
@@ -267,6 +299,8 @@ fn check(
             .map_err(|_| RequestError::Extensions(joined("Sec-WebSocket-Extensions")))?,
         None => None,
     };
+    // RFC 6455 §4.2.2: after the checks of the handshake, before the program sees it.
+    origins.check(request)?;
     Ok((key.into(), deflate))
 }
 
@@ -317,6 +351,17 @@ impl Machine for ServerHandshake {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.timed_out |= self.deadline <= now;
+    }
+}
+
+/// Shows no values of headers, and eight characters of the subprotocol.
+impl core::fmt::Debug for Accept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol.as_deref().map(Excerpt::new))
+            .field("headers", &self.headers)
+            .field("without_deflate", &self.without_deflate)
+            .finish()
     }
 }
 

@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 
-use crate::deflate::{Progress, Step};
+use crate::deflate::{InflateProgress, InflateTurn};
 use crate::error::{Violation, ViolationKind};
 use crate::message::Chunk;
 
 use super::partial::{Assembly, Frame, Partial};
-use super::{Receive, Received};
+use super::{Receive, Received, growth};
 
 /// The largest chunk of a compressed message, in bytes.
 const MAX_CHUNK: usize = 16 * 1024;
@@ -37,22 +37,22 @@ impl Receive {
         let progress = loop {
             let room = message.room(self.max_message_size, chunk.len());
             if room == 0 {
-                break Progress::More;
+                break InflateProgress::More;
             }
-            let Step { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
+            let InflateTurn { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
             taken += used;
             let (valid, inflated) = message.inflated(output, self.max_message_size, &mut chunk);
             self.counts.add_payload(valid);
             inflated.map_err(violation)?;
-            if !matches!(progress, Progress::More) {
+            if !matches!(progress, InflateProgress::More) {
                 break progress;
             }
         };
-        frame.has_more = matches!(progress, Progress::More);
+        frame.has_more = matches!(progress, InflateProgress::More);
         let ends = match progress {
-            Progress::More | Progress::NeedsInput => false,
-            Progress::Ended => true,
-            Progress::Invalid => return Err(violation(inflater.violation())),
+            InflateProgress::More | InflateProgress::NeedsInput => false,
+            InflateProgress::Ended => true,
+            InflateProgress::Invalid => return Err(violation(inflater.violation())),
         };
         if ends {
             inflater.end_message();
@@ -60,7 +60,7 @@ impl Receive {
                 return Err(violation(ViolationKind::InvalidUtf8));
             }
         }
-        frame.took(taken);
+        frame.took(taken, &mut message);
         self.consume(inbound, taken);
         let in_chunks = matches!(message.data, Assembly::Chunks { .. });
         let received = if in_chunks {
@@ -109,11 +109,15 @@ impl Partial {
             }
             // The text before the byte over the limit counts first, so that it does not matter how the bytes are cut.
             Assembly::Text(text) => {
+                text.grow(fitting, max);
                 if let Err(at) = text.feed(&output[..fitting]) {
                     return (at, Err(ViolationKind::InvalidUtf8));
                 }
             }
-            Assembly::Binary(bytes) => bytes.extend_from_slice(&output[..fitting]),
+            Assembly::Binary(bytes) => {
+                bytes.reserve_exact(growth(bytes.capacity(), bytes.len(), fitting, max));
+                bytes.extend_from_slice(&output[..fitting]);
+            }
         }
         let is_too_big = fitting < output.len();
         (fitting, if is_too_big { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) })

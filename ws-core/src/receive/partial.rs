@@ -8,6 +8,7 @@ use crate::frame::Header;
 use crate::mask::{self, MaskKey};
 use crate::message::{Message, MessageKind};
 use crate::utf8::{Text, Utf8};
+use crate::windows::LEAST_PROGRESS;
 
 use super::gate::Load;
 
@@ -34,7 +35,37 @@ pub(super) struct Partial {
     /// Announced by the headers so far, in bytes; inflated so far, if it is compressed.
     pub(super) size: u64,
     pub(super) fragments: u32,
+    pub(super) wanted: Wanted,
     pub(super) data: Assembly,
+}
+
+/// The number of bytes of the payload that the present window still has to bring.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted(u16);
+
+impl Wanted {
+    /// There was no window yet.
+    const NO_WINDOW: Self = Self(u16::MAX);
+
+    pub(crate) fn has_window(self) -> bool {
+        self.0 != Self::NO_WINDOW.0
+    }
+
+    pub(crate) fn begin_window(&mut self) {
+        const _: () = assert!(LEAST_PROGRESS < Wanted::NO_WINDOW.0 as u64);
+        *self = Self(LEAST_PROGRESS as u16);
+    }
+
+    pub(crate) fn is_enough(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Bytes of the payload have come.
+    fn came(&mut self, n: usize) {
+        if self.has_window() {
+            self.0 = self.0.saturating_sub(n.min(LEAST_PROGRESS as usize) as u16);
+        }
+    }
 }
 
 pub(super) enum Assembly {
@@ -74,10 +105,11 @@ impl Frame {
         self.unmasked = payload.len();
     }
 
-    /// The first `n` bytes of the buffer, of those that were unmasked, leave it.
-    pub(super) fn took(&mut self, n: usize) {
+    /// The first `n` bytes of the buffer, of those that were unmasked, leave it for `message`.
+    pub(super) fn took(&mut self, n: usize, message: &mut Partial) {
         self.left -= n as u64;
         self.unmasked -= n;
+        message.wanted.came(n);
     }
 }
 
@@ -89,7 +121,7 @@ impl Assembly {
 
 impl Partial {
     pub(super) fn new(kind: MessageKind, compressed: bool, data: Assembly) -> Self {
-        Self { kind, compressed, size: 0, fragments: 0, data }
+        Self { kind, compressed, size: 0, fragments: 0, wanted: Wanted::NO_WINDOW, data }
     }
 
     /// A frame of the message begins.

@@ -14,6 +14,7 @@ use crate::message::{Message, MessageKind, MessageRef};
 use crate::utf8::Utf8;
 
 use super::gate::Load;
+use super::sharing::READ;
 use super::{Receive, room_for};
 
 /// A payload up to this length is copied out of the read buffer instead of being split off, so that a message that is kept
@@ -25,7 +26,10 @@ const SMALL: usize = 512;
 /// slower than an allocation takes: it looks at what is beyond a multiple of 64 bytes one by one.
 const SHORT: usize = 64;
 
-/// Room that is left for a read behind a message that is coming in, in bytes.
+/// Minimum number of bytes of a message that are moved to make room for its rest, in bytes. As long as little has come, little is copied.
+const WORTH_ROOM: usize = 8 * 1024;
+
+/// Room that is left for a read behind a small message that is coming in, in bytes.
 const ROOM: usize = 16 * 1024;
 
 impl Receive {
@@ -62,7 +66,7 @@ impl Receive {
         let message = match whole.kind {
             MessageKind::Binary => {
                 whole.unmask();
-                let mut frame = inbound.buffer().split_to(len).freeze();
+                let mut frame = self.split(inbound.buffer(), len);
                 frame.advance(start);
                 self.took(start, len);
                 return Some(Message::Binary(frame));
@@ -84,6 +88,31 @@ impl Receive {
                     Ok(text) => Message::Text(String::from(text).into()),
                     Err(_) => return self.invalid(whole.payload, start),
                 }
+            }
+        };
+        inbound.take(len);
+        self.took(start, len);
+        Some(message)
+    }
+
+    /// The next message, under the same conditions as [`whole`](Self::whole), for a queue: it keeps at most twice its size alive.
+    #[inline(never)]
+    pub(crate) fn whole_kept(&mut self, inbound: &mut Inbound) -> Option<Message> {
+        self.block = Block::default();
+        let mut whole = self.next_whole(inbound.bytes())?;
+        self.admit_whole(&whole)?;
+        whole.unmask();
+        let (start, len) = (whole.start, whole.len());
+        let message = match whole.kind {
+            MessageKind::Text => Message::Text(String::from(self.checked(whole.payload, start)?).into()),
+            MessageKind::Binary if whole.payload.len() <= SMALL => {
+                Message::Binary(Bytes::copy_from_slice(whole.payload))
+            }
+            MessageKind::Binary => {
+                let mut frame = self.split_kept(inbound.buffer(), len);
+                frame.advance(start);
+                self.took(start, len);
+                return Some(Message::Binary(frame));
             }
         };
         inbound.take(len);
@@ -122,9 +151,15 @@ impl Receive {
         }
         let come = inbound.len() - start;
         let left = header.payload_len().saturating_sub(come as u64);
-        // As long as little has come, little is copied.
-        if left > 0 && come >= ROOM / 2 && inbound.capacity() - inbound.len() < ROOM {
-            inbound.reserve(room_for(left, come).saturating_add(ROOM));
+        if left > 0 && come >= WORTH_ROOM {
+            let room = inbound.capacity() - inbound.len();
+            if header.payload_len() > READ as u64 {
+                if room < READ {
+                    self.make_room(inbound, room_for(left, come));
+                }
+            } else if room < ROOM {
+                inbound.reserve(left as usize + ROOM);
+            }
         }
         left > 0
     }

@@ -8,7 +8,7 @@ use crate::outbound::Outbound;
 
 use super::boundaries::UnitKind;
 use super::gate::Payload;
-use super::{LARGE, Lead, Refusal, Send};
+use super::{LARGE, Lead, Refusal, SHARED, Send};
 
 impl Send {
     #[inline]
@@ -85,7 +85,11 @@ impl Send {
         let lead = Lead { opcode, compressed: false };
         if let Some(compressed) = self.compress_message(message.as_bytes()) {
             self.queue_compressed(outbound, opcode, compressed)
-        } else if message.len() < LARGE || self.role == Role::Client || message.len() > self.max_frame_size {
+        } else if message.len() < LARGE
+            || self.role == Role::Client
+            || message.len() > self.max_frame_size
+            || (message.len() < SHARED && outbound.len() >= SHARED)
+        {
             self.queue_fragments(outbound, lead, true, message.as_bytes())
         } else {
             self.queue_frame(outbound, lead, true, Payload::Shared(message.into_bytes()))

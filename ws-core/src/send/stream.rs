@@ -9,13 +9,13 @@ use super::boundaries::UnitKind;
 use super::{Lead, Refusal, Send};
 
 /// A message that has begun and not ended.
-pub(super) struct Stream {
+pub(super) struct StreamedMessage {
     lead: Lead,
     /// The check of a text.
     utf8: Option<Utf8>,
 }
 
-impl Stream {
+impl StreamedMessage {
     /// Whether a frame of the message was queued.
     pub(super) fn has_begun(&self) -> bool {
         self.lead.opcode == Opcode::Continuation
@@ -42,7 +42,7 @@ impl Send {
         }
         let utf8 = (kind == MessageKind::Text).then(Utf8::default);
         let compressed = self.compressor.as_ref().is_some_and(|compressor| compressor.is_wanted());
-        self.stream = Some(Stream { lead: Lead { opcode: kind.into(), compressed }, utf8 });
+        self.stream = Some(StreamedMessage { lead: Lead { opcode: kind.into(), compressed }, utf8 });
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod inflating;
 mod negotiation;
 mod oracle;
 mod pairs;
+mod ratio;
 mod sending;
 #[allow(dead_code, reason = "shared with other tests, which use the rest")]
 #[path = "../machines/support.rs"]

@@ -20,7 +20,7 @@ fn config() -> Config {
 }
 
 /// What another compressor makes of `text`, without the tail.
-fn compressed(text: &[u8]) -> Vec<u8> {
+pub(crate) fn compressed(text: &[u8]) -> Vec<u8> {
     let mut output = vec![0; text.len() + 100];
     let mut deflate = zlib_rs::Deflate::new(6, false, 15);
     deflate.compress(text, &mut output, zlib_rs::DeflateFlush::SyncFlush).unwrap();

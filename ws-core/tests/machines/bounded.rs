@@ -6,8 +6,8 @@ use std::time::Duration;
 #[cfg(unix)]
 use rustix::time::{ClockId, clock_gettime};
 use ws_core::{
-    ClientHandshake, ClientRequest, CloseCode, Config, Event, ForEachEnd, Initiator, Machine, Message,
-    MessageRef, PingError, Random, Role, SendError, StreamError,
+    Accept, ClientHandshake, ClientRequest, CloseCode, Config, Event, ForEachEnd, Initiator, Machine,
+    Message, MessageRef, PingError, Random, Role, SendError, ServerHandshake, StreamError,
 };
 
 use crate::support::*;
@@ -219,6 +219,31 @@ fn a_head_that_comes_byte_by_byte_costs_linear_time() {
             feed(&mut handshake, byte, at(0));
             assert!(handshake.poll_event().unwrap().is_none());
         })
+    });
+}
+
+/// 7500 offers in the largest head, and a server that supports many.
+#[cfg(unix)]
+#[test]
+fn the_list_of_offered_subprotocols_is_read_once_whatever_the_server_supports() {
+    const OFFERED: usize = 7500;
+    let offers = vec!["x"; OFFERED].join(",");
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {offers}\r\n\r\n"
+    );
+    let mut handshake = ServerHandshake::new(Config::default(), Random::from_seed([1; 32]), at(10));
+    feed(&mut handshake, head.as_bytes(), at(0));
+    let request = handshake.poll_event().unwrap().unwrap();
+    let names: Vec<_> = (0..200).map(|n| format!("protocol-{n}")).collect();
+    // The time with one supported subprotocol, and with 200.
+    assert_linear([1, 200], |supported| {
+        let before = processor_time();
+        for _ in 0..5 {
+            let supported = names[..supported].iter().map(|name| &**name);
+            assert_eq!(Accept::new().first_subprotocol(&request, supported), Accept::new());
+        }
+        processor_time() - before
     });
 }
 

@@ -147,7 +147,7 @@ fn what_was_read_before_a_deadline_was_missed_is_reported_before_it() {
         connection.handle_timeout(at(60));
         let seen = drain(&mut connection);
         let ping = Seen::Event(Event::Ping("".into()));
-        assert_eq!(seen[..3], [message("last"), ping, Seen::Timeout(Timeout::Write)]);
+        assert_eq!(seen[..3], [message("last"), ping, Seen::Timeout(Timeout::Write(seconds(60)))]);
         assert!(ends_once(&seen));
         assert_eq!(write(&mut connection, at(60)), [], "nothing is sent any more");
     }
@@ -213,7 +213,7 @@ fn bytes_in_flight_when_a_deadline_passes_may_be_reported_as_written_later() {
         connection.handle_timeout(at(60));
         connection.handle_write(taken, at(61));
         let seen = drain(&mut connection);
-        assert_eq!(seen[0], Seen::Timeout(Timeout::Write));
+        assert_eq!(seen[0], Seen::Timeout(Timeout::Write(seconds(60))));
         assert!(matches!(&seen[1], Seen::Event(Event::Closed(closed)) if closed.unsent >= 1), "{seen:?}");
     }
 }

@@ -158,7 +158,7 @@ impl Run {
                 self.in_flight += taken.iter().map(|bytes| bytes.len()).sum::<usize>();
             }
             Written => self.write(0),
-            Progress => self.connection.handle_progress(now),
+            Progress => self.connection.handle_progress(1, now),
             Pause => self.connection.pause(now),
             Resume => self.connection.resume(now),
             Withhold => self.connection.withhold_from_a_closing_peer(),
@@ -234,7 +234,7 @@ impl Run {
             Error::Timeout(timeout) => self.digest.number(match timeout {
                 Timeout::Close => 22,
                 Timeout::Pong => 23,
-                Timeout::Write => 24,
+                Timeout::Write(_) => 24,
                 other => panic!("not expected: {other:?}"),
             }),
             Error::Transport(broken) => {

@@ -61,7 +61,7 @@ fn a_right_response_opens_whatever_its_case_order_and_further_fields() {
         let mut handshake = handshake(&request);
         let head = all(&accept(&sent(&mut handshake)))[n].clone();
         let response = answer(&mut handshake, [head.as_bytes()]).unwrap().unwrap();
-        assert_eq!((response.status(), response.to_string()), (101, head));
+        assert_eq!((response.status(), response.reveal().to_string()), (101, head));
         assert_eq!(response.subprotocol(), (n == 2).then_some("b"));
         assert!(handshake.open(at(1)).is_ok());
     }
@@ -196,7 +196,7 @@ fn a_higher_minor_version_is_as_good_as_1_1() {
         for chunk in [1, 1000] {
             let mut handshake = handshake(&request());
             let response = answer(&mut handshake, head.as_bytes().chunks(chunk)).unwrap().unwrap();
-            assert_eq!(response.to_string(), head);
+            assert_eq!(response.reveal().to_string(), head);
         }
     }
 }

@@ -110,7 +110,9 @@ fn what_cannot_stand_in_the_request_is_refused_when_it_is_set() {
         ("Transfer-Encoding", "chunked"),
     ] {
         let refused = request().header(name, value).unwrap_err();
-        assert_eq!(refused.name, name, "{name:?}: {value:?}");
+        // A name that is not a token is shown up to the first character that does not belong there: a value may follow.
+        let shown = name.split(['\r', ' ', ':', 'é']).next().unwrap();
+        assert_eq!(refused.name, shown, "{name:?}: {value:?}");
     }
     for name in ["Host", "Origin", "origin"] {
         let once = request().header(&name.to_uppercase(), "a").unwrap();

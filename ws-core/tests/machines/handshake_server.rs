@@ -1,7 +1,7 @@
 //! The server's opening handshake (RFC 6455 §4.2): which requests it reports, and how it answers the others.
 
 use ws_core::{
-    Accept, Config, Event, HandshakeError, Machine, Random, Reject, Request, RequestError, Role,
+    Accept, Config, Event, HandshakeError, Machine, Origins, Random, Reject, Request, RequestError, Role,
     ServerHandshake, TransportError,
 };
 
@@ -12,7 +12,7 @@ const RIGHT: &str = "GET /chat?room=1 HTTP/1.1\r\nHost: server.example.com\r\nUp
     Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\r\n";
 
 fn handshake() -> ServerHandshake {
-    ServerHandshake::new(quiet(), Random::from_seed([4; 32]), at(10))
+    ServerHandshake::new(quiet(), Random::from_seed([4; 32]), at(10)).origins(Origins::any())
 }
 
 fn ask<'a>(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ws_core::{Config, Connection, Event, Initiator, Machine, Role, Timeout};
+use ws_core::{Config, Connection, Event, Machine, Role};
 
 use crate::support::*;
 
@@ -170,24 +170,41 @@ fn a_peer_that_answers_each_ping_late_and_one_that_answers_only_the_newest_have_
 }
 
 #[test]
-fn a_write_that_makes_no_progress_has_its_own_deadline_from_the_first_refusal_on() {
+fn bytes_that_are_taken_prove_nothing_unless_they_were_refused_before() {
     for role in ROLES {
-        let mut connection = open(role, &quiet().write_timeout(seconds(30)));
-        connection.send("hello").unwrap();
-        assert_eq!(connection.poll_timeout(), None, "nothing was tried yet");
-        connection.handle_write(0, at(3));
-        connection.handle_write(0, at(20));
-        assert_eq!(connection.poll_timeout(), Some(at(33)));
-        write_some(&mut connection, 1, at(32));
-        assert_eq!(connection.poll_timeout(), None, "progress");
-        connection.handle_write(0, at(32));
-        read(&mut connection, &frame(role.peer(), TEXT, b"talks but does not listen"), at(61));
-        assert_eq!(connection.poll_timeout(), Some(at(62)));
-        connection.handle_timeout(at(62));
-        let seen = drain(&mut connection);
-        assert_eq!(seen[0], Seen::Timeout(Timeout::Write));
-        assert!(ends_once(&seen));
-        assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
+        let config = quiet().pong_timeout(seconds(20)).write_timeout(seconds(1000));
+        let mut connection = open(role, &config);
+        connection.ping("a").unwrap();
+        write(&mut connection, at(1));
+        connection.send(vec![7; 1000]).unwrap();
+        write_some(&mut connection, 100, at(2));
+        assert_eq!(connection.poll_timeout(), Some(at(21)), "our system takes bytes for a dead peer, too");
+        connection.handle_write(0, at(4));
+        assert_eq!(connection.poll_timeout(), Some(at(21)));
+        write_some(&mut connection, 100, at(5));
+        assert_eq!(connection.poll_timeout(), Some(at(1004)), "the peer has made the room");
+        connection.ping("b").unwrap();
+        connection.handle_write(0, at(6));
+        write(&mut connection, at(7));
+        assert_eq!(connection.poll_timeout(), Some(at(27)), "it has left with the progress, not before");
+    }
+}
+
+#[test]
+fn within_a_window_only_the_first_bytes_after_a_refusal_are_a_sign_of_life() {
+    for role in ROLES {
+        let config = quiet().pong_timeout(seconds(20)).write_timeout(seconds(1000));
+        let mut connection = open(role, &config);
+        connection.send(vec![7; 1000]).unwrap();
+        connection.handle_write(0, at(0));
+        write_some(&mut connection, 100, at(1));
+        connection.ping("a").unwrap();
+        connection.send(vec![7; 1000]).unwrap();
+        let left = connection.outbound().len() - 1000;
+        write_some(&mut connection, left, at(2));
+        assert_eq!(connection.poll_timeout(), Some(at(22)), "the ping has left");
+        write_some(&mut connection, 100, at(3));
+        assert_eq!(connection.poll_timeout(), Some(at(22)), "nothing was refused since");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::*;
 #[test]
 fn the_deadline_of_a_pong_starts_when_the_ping_has_left_and_any_received_byte_answers_it() {
     for role in ROLES {
-        let mut connection = open(role, &config().ping_interval(None));
+        let mut connection = open(role, &config().ping_interval(None).message_timeout(None));
         connection.ping("p").unwrap();
         assert_eq!(connection.poll_timeout(), None, "it has not left");
         write_some(&mut connection, 2, at(1));
@@ -141,7 +141,7 @@ fn a_peer_that_answers_pings_with_any_bytes_at_all_is_alive() {
 
 #[test]
 fn a_peer_that_sends_a_long_message_byte_by_byte_is_alive() {
-    let mut connection = open(Role::Client, &config());
+    let mut connection = open(Role::Client, &config().message_timeout(None));
     let header = header(Role::Server, BINARY, 1 << 20);
     let (_, end) = live(&mut connection, DAY, |connection, second| {
         if second == 0 {
@@ -161,16 +161,16 @@ fn a_peer_that_takes_bytes_slowly_is_alive() {
         let mut connection = open(role, &config().max_send_buffer(usize::MAX));
         let mut left = 0;
         let (_, end) = live(&mut connection, DAY, |connection, second| {
-            if connection.outbound().len() < 1500 {
-                connection.send(vec![7; 10_000]).unwrap();
+            if connection.outbound().len() < 40_000 {
+                connection.send(vec![7; 100_000]).unwrap();
             }
             if second % 15 == 0 {
-                left += write_some(connection, 1500, at(second)).len();
+                left += write_some(connection, 40_000, at(second)).len();
             }
             connection.handle_write(0, at(second));
         });
         assert_eq!(end, None);
-        assert_eq!(left as u64, (DAY / 15 + 1) * 1500);
+        assert_eq!(left as u64, (DAY / 15 + 1) * 40_000);
         // The peer stops.
         let (found, end) = (1..)
             .find_map(|second| {

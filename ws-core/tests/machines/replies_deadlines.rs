@@ -179,7 +179,7 @@ fn while_we_close_progress_of_the_write_starts_the_close_timeout_anew() {
             connection.handle_write(0, at(second + 1));
             assert_eq!(connection.poll_timeout(), Some(at(second + 5)), "a refusal is none");
         }
-        connection.handle_progress(at(20));
+        connection.handle_progress(1, at(20));
         assert_eq!(connection.poll_timeout(), Some(at(25)), "a part of a TLS record is progress");
         write(&mut connection, at(24));
         assert_eq!(connection.poll_timeout(), Some(at(29)));

@@ -21,7 +21,7 @@ use std::time::Duration;
 use ws_core::Instant;
 
 use super::CHUNK;
-use crate::call::Timeout;
+use crate::call::SocketTimeout;
 
 /// Number of reads in a row that a peer which never stops sending may fill: after them, a deadline fires, and bytes are written.
 const READS_IN_A_ROW: u32 = 64;
@@ -33,7 +33,7 @@ const READ_EVERY: Duration = Duration::from_millis(250);
 #[derive(Default)]
 pub(super) struct Reading {
     state: ReadState,
-    timeout: Timeout,
+    timeout: SocketTimeout,
     /// Time of the last read that found no more than it could take, or that was the last of `READS_IN_A_ROW`.
     caught_up: Instant,
     /// Number of reads since.
@@ -60,7 +60,7 @@ enum ReadState {
 
 /// The role of the thread that reads.
 pub(crate) struct ReadRole {
-    pub(crate) timeout: Timeout,
+    pub(crate) timeout: SocketTimeout,
 }
 
 impl Reading {

@@ -24,7 +24,7 @@ use ws_core::Outbound;
 use ws_core::bytes::Bytes;
 
 use super::CHUNK;
-use crate::call::{Timeout, advance};
+use crate::call::{SocketTimeout, advance};
 
 /// State of the writing direction, and the bytes between the machine and the transport.
 #[derive(Default)]
@@ -33,7 +33,7 @@ pub(super) struct Writing {
     /// Bytes that were taken out of the machine and not yet by the transport. Invariant: empty in `Busy` and in `Ended`; the
     /// thread that writes has them in its [`WriteRole`].
     pending: VecDeque<Bytes>,
-    timeout: Timeout,
+    timeout: SocketTimeout,
     /// Number of bytes that the transport has taken.
     written: u64,
     /// Number of writes that are over.
@@ -59,7 +59,7 @@ enum WriteState {
 /// The role of the thread that writes, with the bytes of this write. Without bytes, the direction is to be shut down.
 pub(crate) struct WriteRole {
     pub(crate) bytes: VecDeque<Bytes>,
-    pub(crate) timeout: Timeout,
+    pub(crate) timeout: SocketTimeout,
 }
 
 impl Writing {

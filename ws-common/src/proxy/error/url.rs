@@ -10,7 +10,7 @@ pub enum ProxyUrlError {
     Malformed(url::ParseError),
     /// It has no scheme, or no `//` after it.
     NoScheme,
-    /// The scheme is none of `http`, `https`, `socks5`, `socks5h`.
+    /// The scheme is none of `http`, `https`, `socks5`, `socks5h`; its first eight characters.
     Scheme(String),
     /// It has no host.
     NoHost,
@@ -45,7 +45,6 @@ impl fmt::Display for ProxyUrlError {
                 "the proxy's URL has no scheme; write http://host:port or socks5://host:port",
             ),
             Self::Scheme(scheme) => {
-                let scheme: String = scheme.chars().take(40).collect();
                 write!(f, "the proxy's scheme {scheme:?} is none of http, https, socks5, socks5h")
             }
             Self::NoHost => {

@@ -4,7 +4,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{Connection, Instant, Machine, Message, PingError};
 
 use super::{Delivery, Outbox, weight};
-use crate::session::record::{Failure, FailureRecord, Verdict};
+use crate::session::record::{FailureRecord, UnprovenEnd, Verdict};
 
 /// While so many bytes wait in the connection, messages are left in the outbox: what is there can still be taken back, and
 /// goes to the next connection whole.
@@ -196,7 +196,7 @@ impl Outbox {
         let entries = self.given.iter().enumerate();
         let begun = entries.take_while(|(n, entry)| *n < self.taken || entry.begin < self.written).count();
         let is_refusal = end == LostBy::Refusal;
-        let failure = Failure { is_refusal, is_alone: begun == 1, proven: self.arrived };
+        let failure = UnprovenEnd { is_refusal, is_alone: begun == 1, proven: self.arrived };
         let has_failed = self.delivery == Delivery::Confirmed && end != LostBy::User;
         while let Some(mut entry) = self.given.pop_back() {
             let verdict = match has_failed && self.given.len() < begun {
@@ -237,7 +237,7 @@ pub(in crate::session) enum LostBy {
     /// The peer closed with a code that a message can be the reason for.
     Refusal,
     /// Anything else.
-    Failure,
+    UnprovenEnd,
 }
 
 /// What the end of a connection means for its messages.

@@ -15,9 +15,9 @@ fn aborted() -> io::Error {
 #[cfg(unix)]
 #[test]
 fn each_error_of_accept_has_a_fault() {
+    use AcceptFault::{Client, Exhausted, Listener};
     use Errno as E;
-    use Fault::{Client, Exhausted, Listener};
-    let table: &[(Fault, &[E])] = &[
+    let table: &[(AcceptFault, &[E])] = &[
         (Exhausted, &[E::MFILE, E::NFILE, E::NOBUFS, E::NOMEM, E::NOSPC, E::PERM]),
         (Client, &[E::CONNABORTED, E::CONNRESET, E::INTR, E::PROTO, E::TIMEDOUT]),
         (Client, &[E::NETDOWN, E::NETUNREACH, E::HOSTUNREACH, E::HOSTDOWN, E::NOPROTOOPT, E::OPNOTSUPP]),
@@ -27,10 +27,10 @@ fn each_error_of_accept_has_a_fault() {
     ];
     for (fault, errors) in table {
         for errno in *errors {
-            assert_eq!(Fault::of(&io::Error::from(*errno)), *fault, "{errno:?}");
+            assert_eq!(AcceptFault::of(&io::Error::from(*errno)), *fault, "{errno:?}");
         }
     }
-    assert_eq!(Fault::of(&io::Error::other("not of the system")), Listener);
+    assert_eq!(AcceptFault::of(&io::Error::other("not of the system")), Listener);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -167,7 +168,7 @@ fn every_connection_has_the_wish_before_the_first_is_nudged_and_abort_reaches_al
 
 #[test]
 fn a_place_is_taken_until_its_client_has_opened_or_gone() {
-    let register = Shutdown::new(Limits { handshakes: 2, connections: 3 });
+    let register = Shutdown::new(Limits { handshakes: 2, connections: 3, ..Limits::default() });
     let task = Nosy::new(&Shutdown::default(), false);
     let waker = Waker::from(task.clone());
     let enter = || register.take_place().expect("room").enter(Recorder::new()).expect("not stopping");
@@ -196,4 +197,27 @@ fn a_place_is_taken_until_its_client_has_opened_or_gone() {
     assert_eq!(task.woken.load(SeqCst), 3, "there will be no room");
     assert_eq!(poll(&mut room, &waker), Poll::Ready(()));
     assert!(sixth.enter(Recorder::new()).is_none());
+}
+
+#[test]
+fn members_count_under_the_key_of_their_client_until_they_leave() {
+    let register = Shutdown::new(Limits { per_client: 2, ..Limits::default() });
+    let enter = || register.take_place().unwrap().enter(Recorder::new()).unwrap();
+    let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+    let members = [enter(), enter(), enter(), enter()];
+    let admissions = members.each_ref().map(Guard::admission);
+    assert!(admissions[0].admit(one));
+    assert!(admissions[0].admit(other), "a member counts once, under its first key");
+    assert!(admissions[1].admit(one));
+    assert!(!admissions[2].admit(one) && !admissions[2].admit(one));
+    assert!(admissions[3].admit(other));
+    let [first, _second, third, fourth] = members;
+    drop(first);
+    assert!(admissions[2].admit(one));
+    drop((third, fourth));
+    assert!(admissions[0].admit(one), "a member that has left counts for nothing");
+    assert!(enter().admission().admit(one));
+    assert!(!register.state().clients.is_empty());
+    drop(_second);
+    assert!(register.state().clients.is_empty());
 }

@@ -1,12 +1,13 @@
 //! Calls to the system that open a socket and set its options.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-use super::SocketOptions;
+use super::{LocalFailure, SocketOptions};
 
 /// Anything that has a socket of the system: `AsFd`, or `AsSocket` on Windows.
 #[cfg(not(windows))]
@@ -23,16 +24,23 @@ impl SocketOptions {
     ///
     /// It is [reset when it is closed](reset_on_close), so that an attempt which loses a race or is given up leaves nothing behind. The
     /// attempt that is used undoes that.
+    ///
+    /// An error is ours: the peer and the network had no part in it.
     pub fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = self.unbound(address).map_err(LocalFailure::wrap)?;
+        if let Some(local) = self.bind {
+            self.bind_to(&stream, local).map_err(|error| LocalFailure::of_address(local, error))?;
+        }
+        Ok(stream)
+    }
+
+    fn unbound(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         reset_on_close(&socket, true)?;
         self.apply(&socket)?;
         let stream = TcpStream::from(socket);
         if let Some(hook) = &self.hook {
             hook(&stream)?;
-        }
-        if let Some(local) = self.bind {
-            self.bind_to(&stream, local).map_err(|error| of_local(&error, local))?;
         }
         Ok(stream)
     }
@@ -48,7 +56,9 @@ impl SocketOptions {
         let is_of_port = matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable);
         match self.bind {
             // An error of `open` names the local address already, and has no number.
-            Some(local) if is_of_port && error.raw_os_error().is_some() => of_local(&error, local),
+            Some(local) if is_of_port && error.raw_os_error().is_some() => {
+                LocalFailure::of_address(local, error)
+            }
             _ => error,
         }
     }
@@ -93,6 +103,16 @@ pub fn reset_on_close(socket: &impl AsSocket, reset: bool) -> io::Result<()> {
     SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO))
 }
 
-fn of_local(error: &io::Error, local: SocketAddr) -> io::Error {
-    io::Error::new(error.kind(), format!("the local address {local} cannot be used: {error}"))
+/// Answers a client that is not admitted, in four calls that do not wait. The caller closes the socket.
+///
+/// A request that has come is read, because closing a socket with unread bytes resets it, and the client might lose the answer.
+pub fn refuse(socket: &impl AsSocket, answer: &[u8]) {
+    let socket = SockRef::from(socket);
+    if socket.set_nonblocking(true).is_err() {
+        return;
+    }
+    let mut request = [const { MaybeUninit::uninit() }; 4096];
+    let _ = socket.recv(&mut request);
+    let _ = socket.send(answer);
+    let _ = socket.shutdown(std::net::Shutdown::Write);
 }

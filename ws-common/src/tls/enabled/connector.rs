@@ -1,5 +1,6 @@
 //! The client's side.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,28 +8,86 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, Connection, SignatureScheme};
+use ws_core::redacted::Uri;
 
 use super::error::TlsConfigError;
 use super::machine::{MAX_RECORD, Tls};
+use crate::proxy::Proxy;
+use crate::sync::{Mutex, lock};
 
 /// A client's TLS, made once by [`TlsOptions::build`](super::TlsOptions::build) and used for every connection. A clone shares its
-/// sessions, so that a connection after the first is resumed, if the server lets it.
+/// sessions, so that a connection after the first is resumed, if the server lets it. A session that began on one route, directly or
+/// through a proxy, is not resumed on another one.
 ///
-/// One of a [`rustls::ClientConfig`] uses that as it is, ALPN included (RFC 7301: `http/1.1` belongs there, or nothing).
+/// One of a [`rustls::ClientConfig`] uses that as it is, ALPN included (RFC 7301: `http/1.1` belongs there, or nothing). Its sessions
+/// are those of the direct route. Through a proxy, it resumes none.
 #[derive(Clone)]
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
     accepts_any_certificate: bool,
+    routes: Routes,
 }
 
+/// The sessions of each route through a proxy.
+#[derive(Clone)]
+enum Routes {
+    /// The configuration is the program's own, and so is its store of sessions.
+    Foreign,
+    Own(Arc<Mutex<Configs>>),
+}
+
+/// A configuration for each proxy, the latest first. Each has a store of its own.
+type Configs = VecDeque<(Proxy, Arc<ClientConfig>)>;
+
+/// Largest number of proxies whose sessions are kept. Beyond it, the oldest route is forgotten.
+const MAX_ROUTES: usize = 8;
+
 impl TlsConnector {
-    pub(super) fn new(
-        config: Arc<ClientConfig>,
+    fn new(
+        config: ClientConfig,
+        server_name: Option<ServerName<'static>>,
+        accepts_any_certificate: bool,
+        routes: Routes,
+    ) -> Self {
+        Self { config: Arc::new(config), server_name, accepts_any_certificate, routes }
+    }
+
+    /// A connector with sessions of its own for each route.
+    pub(super) fn of_options(
+        config: ClientConfig,
         server_name: Option<ServerName<'static>>,
         accepts_any_certificate: bool,
     ) -> Self {
-        Self { config, server_name, accepts_any_certificate }
+        Self::new(config, server_name, accepts_any_certificate, Routes::Own(Arc::default()))
+    }
+
+    /// The same with the sessions of this route. A session ticket is a name by which the server knows the client again. Whoever sees it
+    /// on two routes knows that one client uses both.
+    pub(crate) fn through(&self, proxy: Option<&Proxy>) -> Self {
+        let Some(proxy) = proxy else { return self.clone() };
+        let config = match &self.routes {
+            Routes::Foreign => self.with_sessions(Resumption::disabled()),
+            Routes::Own(routes) => {
+                let mut routes = lock(routes);
+                match routes.iter().find(|(known, _)| known == proxy) {
+                    Some((_, config)) => config.clone(),
+                    None => {
+                        let config = self.with_sessions(Resumption::default());
+                        routes.truncate(MAX_ROUTES - 1);
+                        routes.push_front((proxy.clone(), config.clone()));
+                        config
+                    }
+                }
+            }
+        };
+        Self { config, ..self.clone() }
+    }
+
+    fn with_sessions(&self, resumption: Resumption) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = resumption;
+        Arc::new(config)
     }
 
     /// As [`TlsOptions::server_name`](super::TlsOptions::server_name).
@@ -45,13 +104,17 @@ impl TlsConnector {
             return None;
         }
         if !self.config.client_auth_cert_resolver.has_certs() {
-            return Some(Self::new(self.config.clone(), None, false));
+            return Some(Self { server_name: None, ..self.clone() });
         }
         let mut config = ClientConfig::clone(&self.config);
         config.client_auth_cert_resolver = Arc::new(NoCertificate);
         // A session that is resumed stands for the certificate that it began with.
         config.resumption = Resumption::default();
-        Some(Self::new(Arc::new(config), None, false))
+        let routes = match &self.routes {
+            Routes::Foreign => Routes::Foreign,
+            Routes::Own(_) => Routes::Own(Arc::default()),
+        };
+        Some(Self::new(config, None, false, routes))
     }
 
     /// Puts TLS around `machine`. `host` is that of the URL: a name, or an address, with brackets or without; it is what the
@@ -87,7 +150,7 @@ pub(super) fn max_record(max_fragment_size: Option<usize>) -> usize {
 
 impl From<Arc<ClientConfig>> for TlsConnector {
     fn from(config: Arc<ClientConfig>) -> Self {
-        Self::new(config, None, false)
+        Self { config, server_name: None, accepts_any_certificate: false, routes: Routes::Foreign }
     }
 }
 
@@ -100,5 +163,5 @@ impl fmt::Debug for TlsConnector {
 /// A host name, or an IP address, an IPv6 address in brackets or without.
 pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, TlsConfigError> {
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(name.to_owned()))
+    ServerName::try_from(bare.to_owned()).map_err(|_| TlsConfigError::Name(Uri(name).to_string()))
 }

@@ -6,8 +6,7 @@ use std::fmt;
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
-use ws_core::TransportError;
-use ws_core::bytes::Bytes;
+use ws_core::{FirstLine, TransportError};
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
@@ -19,6 +18,10 @@ pub enum TlsConfigError {
     NoCertificate,
     /// The text holds no private key.
     NoKey,
+    /// The text holds no certificate revocation list.
+    NoCrl,
+    /// Certificate revocation lists were set without authorities of the program's own.
+    CrlsWithoutRoots,
     /// This is neither a host name nor an address.
     Name(String),
     /// The platform's roots cannot be used.
@@ -51,6 +54,10 @@ impl fmt::Display for TlsConfigError {
             }
             Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
             Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
+            Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),
+            Self::CrlsWithoutRoots => f.write_str(
+                "certificate revocation lists need authorities of the program's own (`ca`, `webpki_roots` or `with_client_ca`)",
+            ),
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::Platform(source) => {
                 write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
@@ -70,7 +77,8 @@ impl Error for TlsConfigError {
             Self::Pem(source) => Some(source),
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
-            Self::NoCertificate | Self::NoKey | Self::Name(_) | Self::RootsAndAnyCertificate => None,
+            Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
+            Self::RootsAndAnyCertificate => None,
         }
     }
 }
@@ -80,7 +88,7 @@ impl Error for TlsConfigError {
 #[non_exhaustive]
 pub enum TlsError {
     /// The peer does not speak TLS: the beginning of the first line of what it said, at most 64 bytes.
-    NotTls(Bytes),
+    NotTls(FirstLine),
     /// The server's certificate is for others.
     WrongName {
         /// Whom it should be for.
@@ -117,10 +125,17 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// Whether we refuse the certificate of the peer.
-    pub(crate) fn is_refusal_of_certificate(&self) -> bool {
-        use TlsError::{Certificate, Expired, NotYetValid, UnknownIssuer, WrongName};
-        matches!(self, WrongName { .. } | Expired(_) | NotYetValid(_) | UnknownIssuer | Certificate(_))
+    /// Whether we ended the connection: we do not accept something of the peer's, or have used up the keys.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::NotTls(_) | Self::Incompatible(_) | Self::Protocol(_) => true,
+            Self::WrongName { .. } | Self::Expired(_) | Self::NotYetValid(_) => true,
+            Self::UnknownIssuer | Self::Certificate(_) | Self::KeysExhausted => true,
+            Self::ClientCertificateRequired | Self::ClientCertificateRefused(_) | Self::Alert(_) => false,
+            Self::UnexpectedEof | Self::Truncated => false,
+            // Below may be the TLS of a proxy.
+            Self::Transport(broken) => Self::find(broken).is_some_and(Self::is_ours),
+        }
     }
 
     /// `is_client` says which end has seen it.
@@ -214,6 +229,12 @@ impl TlsError {
         matches!(self, Self::NotTls(start) if start.starts_with(GET) || GET.starts_with(start))
     }
 
+    /// Whether the peer has sent a header of the PROXY protocol, as far as that can be seen. Version 2 begins with an empty line.
+    pub(crate) fn is_proxy_header(&self) -> bool {
+        const PROXY: &[u8] = b"PROXY ";
+        matches!(self, Self::NotTls(start) if start.starts_with(PROXY) || PROXY.starts_with(start))
+    }
+
     /// Hands a failure of the transport to `judge`. Returns every other failure, and a failure that `judge` hands back.
     pub(crate) fn try_transport<T>(
         self,
@@ -230,7 +251,7 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotTls(start) => {
-                write!(f, "the peer does not speak TLS, but began with \"{}\"", start.escape_ascii())
+                write!(f, "the peer does not speak TLS, but began with {start}")
             }
             Self::WrongName { expected, presented } => {
                 write!(f, "the certificate is not for {expected}")?;

@@ -25,7 +25,7 @@ pub(super) const MAX_RECORD: usize = 1 << 14;
 ///
 /// - **Accounting**: the machine inside is told that bytes were written when the transport has taken the whole TLS record
 ///   that carries them. So its deadlines for pongs and for the answer to a Close frame start when the peer can know. A part of
-///   a record is [progress](Machine::handle_progress) all the same.
+///   a record is [progress](Machine::handle_progress) all the same, and counts by the bytes of its ciphertext.
 /// - **Memory**: it encrypts only while less than 64 KiB of ciphertext waits, one record (16 KiB of plaintext) at a time; all
 ///   else waits in the machine inside, where it counts. Without traffic there are no buffers but those of rustls: when the driver
 ///   asks for `inbound`, those of the machine inside go to the [thread](crate::system::buffer_pool), and the next machine that reads takes them.
@@ -240,13 +240,15 @@ impl<M: Machine> Machine for Tls<M> {
         let carried = self.records.wrote(n_taken);
         if carried > 0 || (n == 0 && self.phase != TlsPhase::Handshake) {
             self.inner.handle_write(carried, now);
-        } else if n_taken > 0 {
-            self.inner.handle_progress(now);
+        }
+        let partial = self.records.partial();
+        if n_taken > 0 && partial > 0 {
+            self.inner.handle_progress(partial, now);
         }
     }
 
-    fn handle_progress(&mut self, now: Instant) {
-        self.inner.handle_progress(now);
+    fn handle_progress(&mut self, taken: usize, now: Instant) {
+        self.inner.handle_progress(taken + self.records.partial(), now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {

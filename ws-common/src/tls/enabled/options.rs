@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::connector::{TlsConnector, server_name};
+#[cfg(feature = "dangerous-tls")]
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
 use super::{ALPN, pem, provider};
@@ -32,6 +33,8 @@ use super::{ALPN, pem, provider};
 pub struct TlsOptions {
     /// Root certificates that replace the platform's.
     roots: Option<RootCertStore>,
+    crls: Vec<CertificateRevocationListDer<'static>>,
+    /// Without the feature `dangerous-tls`, nothing sets it.
     accepts_any_certificate: bool,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     server_name: Option<ServerName<'static>>,
@@ -45,13 +48,23 @@ impl TlsOptions {
 
     /// Trusts the certificate authorities in `pem`, one or more in PEM or one in DER, *instead of* those of the platform.
     /// Those of further calls, and of `webpki_roots`, are added. It excludes
-    /// [`dangerous_accept_any_certificate`](Self::dangerous_accept_any_certificate).
+    /// `dangerous_accept_any_certificate`.
     pub fn ca(mut self, pem: &[u8]) -> Result<Self, TlsConfigError> {
         let certificates = pem::certificates(pem)?;
         let roots = self.roots();
         for certificate in certificates {
             roots.add(certificate).map_err(TlsConfigError::Rustls)?;
         }
+        Ok(self)
+    }
+
+    /// Refuses servers whose certificates are in these certificate revocation lists (RFC 5280 §5), one or more in PEM or one in DER. Further
+    /// calls add lists. They need [`ca`](Self::ca) or `webpki_roots`; without them, [`build`](Self::build) fails.
+    ///
+    /// Every authority in the chain of a server needs a list, except for the root's own certificate; without one its servers are refused.
+    /// A list counts after its `nextUpdate`, too. A connector keeps its lists: a client gets new ones with a new connector.
+    pub fn crls(mut self, crls: &[u8]) -> Result<Self, TlsConfigError> {
+        self.crls.extend(pem::crls(crls)?);
         Ok(self)
     }
 
@@ -79,17 +92,21 @@ impl TlsOptions {
 
     /// Accepts every certificate, so that a stranger between client and server can read and change everything. For tests.
     ///
+    /// It needs the feature `dangerous-tls`, which is off by default, so that `cargo tree -e features` shows whether a program can do it.
+    ///
     /// The permission ends with the origin of the URL: a redirect to another origin is verified with the platform's authorities.
     /// Together with [`ca`](Self::ca) or `webpki_roots`, in either order, [`build`](Self::build) fails.
+    #[cfg(feature = "dangerous-tls")]
     pub fn dangerous_accept_any_certificate(mut self) -> Self {
         self.accepts_any_certificate = true;
         self
     }
 
-    /// Loads what is to be trusted. To be done once: sessions are resumed only among connections of one connector.
+    /// Loads the authorities. A program does it once, because sessions are resumed only among connections of one connector. Of those, a
+    /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
-        let verifier = verifier(self.roots, self.accepts_any_certificate, &provider)?;
+        let verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Rustls)?
@@ -102,7 +119,7 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsConnector::new(Arc::new(config), self.server_name, self.accepts_any_certificate))
+        Ok(TlsConnector::of_options(config, self.server_name, self.accepts_any_certificate))
     }
 
     /// The program's own roots, from now on.
@@ -113,16 +130,26 @@ impl TlsOptions {
 
 fn verifier(
     roots: Option<RootCertStore>,
+    crls: Vec<CertificateRevocationListDer<'static>>,
     accepts_any_certificate: bool,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
-    Ok(match (roots, accepts_any_certificate) {
-        (Some(_), true) => return Err(TlsConfigError::RootsAndAnyCertificate),
-        (None, true) => Arc::new(AnyCertificate(provider.clone())),
-        (Some(roots), false) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+    if roots.is_none() && !crls.is_empty() {
+        return Err(TlsConfigError::CrlsWithoutRoots);
+    }
+    #[cfg(feature = "dangerous-tls")]
+    if accepts_any_certificate && roots.is_none() {
+        return Ok(Arc::new(AnyCertificate(provider.clone())));
+    }
+    if accepts_any_certificate {
+        return Err(TlsConfigError::RootsAndAnyCertificate);
+    }
+    Ok(match roots {
+        Some(roots) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+            .with_crls(crls)
             .build()
             .map_err(TlsConfigError::Verifier)?,
-        (None, false) => {
+        None => {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
             Arc::new(verifier.map_err(TlsConfigError::Platform)?)
         }

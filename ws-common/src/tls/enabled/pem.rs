@@ -1,7 +1,7 @@
 //! Certificates and keys in the forms in which they lie about.
 
 use rustls::pki_types::pem::{Error, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::error::TlsConfigError;
 
@@ -13,6 +13,17 @@ pub(super) fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     let certificates =
         CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(without_text)?;
     if certificates.is_empty() { Err(TlsConfigError::NoCertificate) } else { Ok(certificates) }
+}
+
+/// The certificate revocation lists in a PEM text, or the one that a DER encoding is. At least one.
+pub(super) fn crls(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsConfigError> {
+    if is_der(bytes) {
+        return Ok(vec![CertificateRevocationListDer::from(bytes.to_vec())]);
+    }
+    let crls = CertificateRevocationListDer::pem_slice_iter(bytes)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(without_text)?;
+    if crls.is_empty() { Err(TlsConfigError::NoCrl) } else { Ok(crls) }
 }
 
 /// The first private key in a PEM text: PKCS #8, PKCS #1 or SEC 1.
@@ -56,7 +67,7 @@ fn label_len(text: &[u8]) -> usize {
     if len > MAX { 0 } else { len }
 }
 
-/// X.690 §8.9: a certificate is a SEQUENCE, whose length takes more than one byte.
+/// X.690 §8.9: a certificate and a revocation list is a SEQUENCE, whose length takes more than one byte.
 fn is_der(bytes: &[u8]) -> bool {
     matches!(bytes, [0x30, 0x81..=0x84, ..])
 }

@@ -3,8 +3,7 @@
 use std::io::BufRead;
 
 use rustls::Connection;
-use ws_core::bytes::Bytes;
-use ws_core::{Instant, Machine, TransportError};
+use ws_core::{FirstLine, Instant, Machine, TransportError};
 
 use super::error::TlsError;
 use super::machine::{Tls, TlsPhase};
@@ -119,15 +118,9 @@ impl<M: Machine> Tls<M> {
         // RFC 8446 §5.1: a handshake record, or an alert that says why there is none.
         match self.inbound.first() {
             Some(0x15 | 0x16) => self.has_heard = true,
-            Some(_) if !self.has_heard => return Err(TlsError::NotTls(self.start())),
+            Some(_) if !self.has_heard => return Err(TlsError::NotTls(FirstLine::of(&self.inbound))),
             _ => {}
         }
         Ok(())
-    }
-
-    /// The beginning of the first line.
-    fn start(&self) -> Bytes {
-        let line = self.inbound[..].split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-        Bytes::copy_from_slice(&line[..line.len().min(64)])
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Records {
     /// How many bytes of ciphertext were queued and written, ever. Invariant: `written <= queued`.
     queued: u64,
     written: u64,
+    /// The end of the last record with plaintext that was written whole. Invariant: at most `written`.
+    whole: u64,
     /// Plaintext in `waiting`.
     carried: usize,
 }
@@ -36,12 +38,19 @@ impl Records {
         let before = self.carried;
         while let Some(record) = self.waiting.front().filter(|record| record.end <= self.written) {
             self.carried -= record.plaintext;
+            self.whole = record.end;
             self.waiting.pop_front();
         }
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
         before - self.carried
+    }
+
+    /// Bytes that the transport has taken of records that were not written whole.
+    pub(super) fn partial(&self) -> usize {
+        let behind = if self.waiting.is_empty() { 0 } else { self.written - self.whole };
+        usize::try_from(behind).unwrap_or(usize::MAX)
     }
 
     /// Plaintext whose records were not written whole.
@@ -70,10 +79,12 @@ mod tests {
         assert_eq!(records.wrote(300), 0);
         assert_eq!(records.wrote(39), 0);
         assert_eq!(records.wrote(1), 20);
+        assert_eq!(records.partial(), 0);
         assert_eq!(records.wrote(53), 0);
+        assert_eq!(records.partial(), 53);
         assert_eq!(records.carried(), 10);
         assert_eq!(records.wrote(1), 10);
-        assert_eq!(records.carried(), 0);
+        assert_eq!((records.carried(), records.partial()), (0, 0));
     }
 
     #[test]

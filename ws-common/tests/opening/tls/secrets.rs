@@ -75,7 +75,7 @@ fn from_wss_to_ws_is_refused_and_from_ws_to_wss_is_not() {
 }
 
 /// A server that takes certificates of clients, and wants none, so that it can be seen who shows one.
-fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsAcceptor {
+pub(super) fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsAcceptor {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use ws_common::rustls;
@@ -139,6 +139,30 @@ fn a_certificate_and_a_name_of_tls_are_for_the_first_origin_only() {
     }
 }
 
+/// A session stands for the certificate that it began with, so that a server of the same name at another port would take its client for
+/// the owner of that certificate.
+#[test]
+fn a_session_that_began_with_a_certificate_is_not_resumed_towards_another_origin() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["client"]);
+    for location in ["/b", "wss://server.test:444/b"] {
+        let acceptor = curious(&authority, "server.test");
+        let tls = TlsOptions::new().ca(authority.pem.as_bytes()).unwrap();
+        let tls = tls.client_certificate(identity.chain.as_bytes(), identity.key.as_bytes()).unwrap();
+        let builder = client("wss://server.test/a").tls(tls.build().unwrap()).max_redirects(1);
+        let mut life = Life::new(builder, move |n| {
+            let far = Far::new(Server::new(ws_common::AcceptOptions::default().tls(acceptor.clone())));
+            Some(if n == 0 { far.redirect(location) } else { far })
+        });
+        life.settle();
+        assert_eq!(life.trace(), ["connected", "connected", "open"], "{location}");
+        // A server that resumes a session shows no certificate.
+        assert!(holds(&life.fars[0].said, "server.test"));
+        assert_eq!(holds(&life.fars[1].said, "server.test"), location != "/b", "{location}");
+    }
+}
+
+#[cfg(feature = "dangerous-tls")]
 #[test]
 fn any_certificate_is_accepted_from_the_first_origin_only() {
     let authority = Authority::new();

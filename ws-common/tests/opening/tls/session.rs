@@ -105,7 +105,7 @@ fn before_a_connection_was_open_only_transient_ends_are_retried() {
         ("tls", NESTED, place.far_with(NESTED, strange.acceptor.clone()), OURS, false),
         ("tls", DIRECT, strange.far(DIRECT), OURS, false),
         ("tls", DIRECT, place.far_with(DIRECT, named("other.test")), OURS, false),
-        ("tls", DIRECT, Far::new(Server::raw("SSH-2.0-x\r\n", true)), PEERS, false),
+        ("tls", DIRECT, Far::new(Server::raw("SSH-2.0-x\r\n", true)), OURS, false),
         // internal_error, which has nothing to do with us, and handshake_failure
         ("tls", DIRECT, Far::new(Server::raw([21, 3, 3, 0, 2, 2, 80], true)), PEERS, true),
         ("tls", DIRECT, Far::new(Server::raw([21, 3, 3, 0, 2, 2, 40], true)), PEERS, false),

@@ -1,0 +1,28 @@
+//! The types of the adapters.
+
+use ws_common::system::accept::AcceptRetry;
+use ws_common::system::shutdown::{Limits, Shutdown, Stopping};
+
+use crate::common::accept_options;
+use crate::exhibition::Exhibition;
+
+pub(crate) fn exhibit(exhibition: &mut Exhibition) {
+    let options = || accept_options().tls(suite::tls::SITE.acceptor.clone());
+    let socket = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    exhibition.debug(&ws_blocking::Listener::from_listener(socket(), options()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        exhibition.debug(&ws_tokio::Listener::from_listener(listener, options()));
+        exhibition.debug(&ws_tokio::Resettable::new(tokio::io::empty(), drop));
+    });
+    exhibition.error(&ws_blocking::Elapsed);
+    exhibition.seen::<ws_tokio::Tokio>();
+    exhibition.seen::<ws_async_std::AsyncIo>();
+    exhibition.debug(&ws_async_std::Other(()));
+    exhibition.debug(&AcceptRetry::default());
+    let limits: Limits = options().limits();
+    exhibition.debug(&limits);
+    exhibition.debug(&Shutdown::new(limits));
+    exhibition.debug(&Stopping::Close);
+}

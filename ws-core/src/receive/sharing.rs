@@ -1,0 +1,74 @@
+//! Payloads that share the read buffer.
+//!
+//! A payload that is split off keeps the whole buffer alive. Therefore:
+//!
+//! - A buffer for a large message is made here, just large enough for it. Smaller messages behind it do not share that buffer.
+//! - A message that waits in a queue shares no other buffer. It keeps at most twice its size alive.
+//! - A message that is handed out may share the buffer that the driver has made. The driver chooses the size.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::Receive;
+
+/// Size of a read that fits behind a message in a buffer that is made for it, in bytes. The drivers of this library read no more at
+/// once, so that none of them lets the buffer grow.
+pub(super) const READ: usize = 64 * 1024;
+
+/// The buffer that was made for a large message. It is recognised by its end.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LargeBuffer {
+    /// The low bits of the address behind it.
+    end: u32,
+    /// Its size in KiB, rounded up; 0 if there is none.
+    kib: u32,
+}
+
+impl LargeBuffer {
+    fn new(buffer: &BytesMut) -> Self {
+        let kib = buffer.capacity().div_ceil(1024).try_into().unwrap_or(u32::MAX);
+        Self { end: end(buffer), kib }
+    }
+
+    /// The size of this buffer in bytes, if `buffer` is a part of it.
+    fn size(self, buffer: &BytesMut) -> Option<usize> {
+        (self.kib > 0 && self.end == end(buffer)).then(|| (self.kib as usize).saturating_mul(1024))
+    }
+}
+
+fn end(buffer: &BytesMut) -> u32 {
+    (buffer.as_ptr() as usize).wrapping_add(buffer.capacity()) as u32
+}
+
+impl Receive {
+    /// Makes room for `left` more bytes of a large message that begins the buffer.
+    pub(super) fn make_room(&mut self, inbound: &mut BytesMut, left: usize) {
+        let additional = left.saturating_add(READ);
+        if inbound.try_reclaim(additional) {
+            return;
+        }
+        // A growing buffer would double its size, and keep the messages that lay before this one.
+        let mut large = BytesMut::with_capacity(inbound.len().saturating_add(additional));
+        large.extend_from_slice(inbound);
+        self.large = LargeBuffer::new(&large);
+        *inbound = large;
+    }
+
+    /// Takes the first `n` bytes out of the buffer for a payload that is handed out.
+    pub(super) fn split(&mut self, inbound: &mut BytesMut, n: usize) -> Bytes {
+        if self.large.size(inbound).is_some_and(|size| size > n.saturating_mul(2)) {
+            // Nobody can tell how many small messages follow. So they are moved together, and once.
+            *inbound = BytesMut::from(&inbound[..]);
+        }
+        inbound.split_to(n).freeze()
+    }
+
+    /// Takes the first `n` bytes out of the buffer for a payload that waits in a queue.
+    pub(super) fn split_kept(&mut self, inbound: &mut BytesMut, n: usize) -> Bytes {
+        if self.large.size(inbound).is_some_and(|size| size <= n.saturating_mul(2)) {
+            return inbound.split_to(n).freeze();
+        }
+        let payload = Bytes::copy_from_slice(&inbound[..n]);
+        inbound.advance(n);
+        payload
+    }
+}

@@ -1,0 +1,270 @@
+//! Texts for logs, in which a value that may be a secret is shown by its beginning or by its length. The crates of the workspace
+//! share them.
+
+use alloc::string::String;
+use core::fmt::{self, Write};
+
+use bytes::Bytes;
+
+use crate::handshake::Headers;
+
+/// Number of characters, or bytes, that are shown of a payload or of a value.
+pub const EXCERPT: usize = 8;
+/// Number of characters that are shown of words which a peer addresses to the reader of a log: a reason phrase, the text of a refusal,
+/// the reason of a Close frame.
+pub const WORDS: usize = 80;
+/// Number of characters that are shown of a URL.
+const URI: usize = 200;
+
+/// The beginning of a text in quotes, with `…` if there is more. `Debug` adds the length of a text that is cut.
+#[derive(Clone, Copy)]
+pub struct Excerpt<'a> {
+    text: &'a str,
+    limit: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    /// The first [`EXCERPT`] characters.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, limit: EXCERPT }
+    }
+
+    /// The first [`WORDS`] characters.
+    pub fn words(text: &'a str) -> Self {
+        Self { text, limit: WORDS }
+    }
+
+    /// A name that may be shown, and the beginning of the rest.
+    pub(crate) fn after(text: &'a str, name: &str) -> Self {
+        Self { text, limit: name.len() + EXCERPT }
+    }
+
+    /// The part that is shown, and whether there is more.
+    fn split(self) -> (&'a str, bool) {
+        match self.text.char_indices().nth(self.limit) {
+            Some((end, _)) => (&self.text[..end], true),
+            None => (self.text, false),
+        }
+    }
+}
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, is_cut) = self.split();
+        write!(f, "{shown:?}{}", if is_cut { "…" } else { "" })
+    }
+}
+
+impl fmt::Debug for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        if self.split().1 { write!(f, " of {} bytes", self.text.len()) } else { Ok(()) }
+    }
+}
+
+/// The beginning of a payload, [`EXCERPT`] bytes of it, with its length if there is more.
+#[derive(Clone, Copy)]
+pub struct Payload<'a>(pub &'a [u8]);
+
+impl fmt::Display for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(EXCERPT)];
+        write!(f, "\"{}\"{}", shown.escape_ascii(), if shown.len() < self.0.len() { "…" } else { "" })
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b{self}")?;
+        if self.0.len() > EXCERPT { write!(f, " of {} bytes", self.0.len()) } else { Ok(()) }
+    }
+}
+
+/// A number of bytes, in place of the bytes.
+#[derive(Clone, Copy)]
+pub struct Length(pub usize);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+impl fmt::Debug for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A list of subprotocols.
+pub struct Subprotocols<'a>(pub &'a [String]);
+
+impl fmt::Debug for Subprotocols<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|name| Excerpt::new(name))).finish()
+    }
+}
+
+/// A URL, or a part of one, with `?…` for the query, `#…` for the fragment, and `…@` for user name and password. Control characters
+/// are escaped.
+#[derive(Clone, Copy)]
+pub struct Uri<'a>(pub &'a str);
+
+impl fmt::Display for Uri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rest, end) = match self.0.find(['?', '#']) {
+            Some(at) => (&self.0[..at], if self.0[at..].starts_with('?') { "?…" } else { "#…" }),
+            None => (self.0, ""),
+        };
+        let (prefix, rest) = match rest.find("//") {
+            Some(at) => rest.split_at(at + 2),
+            None => ("", rest),
+        };
+        let authority = rest.find(['/', '\\']).unwrap_or(rest.len());
+        let (hidden, rest) = match rest[..authority].rfind('@') {
+            Some(at) => ("…", &rest[at..]),
+            None => ("", rest),
+        };
+        let mut left = URI;
+        for c in [prefix, hidden, rest].into_iter().flat_map(str::chars) {
+            if left == 0 {
+                return f.write_char('…');
+            }
+            left -= 1;
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
+        f.write_str(end)
+    }
+}
+
+impl fmt::Debug for Uri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// One line of words that a peer addresses to the reader: without control characters, and at most [`WORDS`] characters long.
+pub fn words(text: &str) -> String {
+    let mut line = String::new();
+    let mut left = WORDS;
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    for word in words {
+        if left == 0 {
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.extend(word.chars().take(left));
+        left = left.saturating_sub(word.chars().count() + 1);
+    }
+    line
+}
+
+/// Header fields as they came, line by line.
+pub(crate) struct RevealedHeaders<'a>(pub(crate) &'a Headers);
+
+impl fmt::Display for RevealedHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| write!(f, "{name}: {value}\r\n"))
+    }
+}
+
+/// The beginning of the first line of a peer that speaks another protocol, at most 64 bytes.
+///
+/// `Debug` and `Display` show its first eight bytes. It dereferences to all of them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FirstLine(Bytes);
+
+impl FirstLine {
+    /// The beginning of the first line in `buffer`.
+    pub fn of(buffer: &[u8]) -> Self {
+        let line = buffer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+        Self(Bytes::copy_from_slice(&line[..line.len().min(64)]))
+    }
+}
+
+impl core::ops::Deref for FirstLine {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for FirstLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Payload(&self.0), f)
+    }
+}
+
+impl fmt::Debug for FirstLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Payload(&self.0), f)
+    }
+}
+
+/// The names in `Sec-WebSocket-Extensions` that RFC 7692 §7.1 defines. They are shown whole.
+const EXTENSION_NAMES: [&str; 5] = [
+    "permessage-deflate",
+    "server_no_context_takeover",
+    "client_no_context_takeover",
+    "server_max_window_bits",
+    "client_max_window_bits",
+];
+
+/// An extension, or a parameter of one: a name that RFC 7692 defines, and the beginning of the rest.
+pub(crate) fn extension(text: &str) -> Excerpt<'_> {
+    match EXTENSION_NAMES.into_iter().find(|name| text.starts_with(name)) {
+        Some(name) => Excerpt::after(text, name),
+        None => Excerpt::new(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_user_password_query_and_fragment() {
+        for (uri, shown) in [
+            ("/feed?token=1", "/feed?…"),
+            ("/feed#token", "/feed#…"),
+            ("/feed", "/feed"),
+            ("wss://me:pass@h:1/a?b#c", "wss://…@h:1/a?…"),
+            ("wss://me:p@ss@h", "wss://…@h"),
+            ("//me@h/x@y", "//…@h/x@y"),
+            ("me:pass@h", "…@h"),
+            ("ws://h?a@b", "ws://h?…"),
+            ("/a\r\nb", "/a\\r\\nb"),
+            ("", ""),
+        ] {
+            assert_eq!(Uri(uri).to_string(), shown, "{uri:?}");
+        }
+        let long = "é".repeat(URI + 1);
+        assert_eq!(Uri(&long).to_string(), format!("{}…", &long[..2 * URI]));
+    }
+
+    #[test]
+    fn eight_characters_are_shown() {
+        assert_eq!(format!("{:?}", Excerpt::new("ééééáááá")), "\"ééééáááá\"");
+        assert_eq!(format!("{:?}", Excerpt::new("ééééááááx")), "\"ééééáááá\"… of 17 bytes");
+        assert_eq!(format!("{:?}", Payload(b"12345678")), "b\"12345678\"");
+        assert_eq!(format!("{:?}", Payload(b"\x00\"3456789")), "b\"\\x00\\\"345678\"… of 9 bytes");
+        assert_eq!(extension("server_max_window_bits=16").to_string(), "\"server_max_window_bits=16\"");
+        assert_eq!(
+            extension("server_max_window_bits=16345678").to_string(),
+            "\"server_max_window_bits=1634567\"…"
+        );
+        assert_eq!(extension("x-token=1").to_string(), "\"x-token=\"…");
+    }
+
+    #[test]
+    fn words_are_one_line_of_eighty_characters() {
+        assert_eq!(words(" a\r\n\tb\u{7}c "), "a b c");
+        assert_eq!(words(&"x".repeat(100)), "x".repeat(80));
+        assert_eq!(words(&format!("{} yy z", "x".repeat(78))), format!("{} y", "x".repeat(78)));
+    }
+}

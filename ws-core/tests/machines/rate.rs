@@ -1,0 +1,95 @@
+//! `max_message_rate`: messages, fragments and control frames of a peer, in virtual time.
+
+use std::num::NonZero;
+
+use ws_core::{Closed, Config, Event, Machine, Role, ViolationKind};
+
+use crate::support::*;
+
+fn limited(rate: u32) -> Config {
+    quiet().max_message_rate(rate)
+}
+
+fn is_too_many(seen: &Seen, rate: u32) -> bool {
+    let kind = ViolationKind::MessageRate(NonZero::new(rate).unwrap());
+    matches!(seen, Seen::Violation(seen, _) if *seen == kind)
+}
+
+/// The kinds of frames that cost the processor time, each as bytes that can be repeated.
+fn floods(sender: Role) -> [(&'static str, Vec<u8>, Vec<u8>); 5] {
+    [
+        ("tiny messages", vec![], frame(sender, BINARY, b"x")),
+        ("empty texts", vec![], frame(sender, TEXT, b"")),
+        ("empty fragments", frame(sender, FIRST_TEXT, b"x"), frame(sender, CONTINUATION, b"")),
+        ("pings", vec![], frame(sender, PING, b"")),
+        ("pongs", vec![], frame(sender, PONG, b"")),
+    ]
+}
+
+#[test]
+fn a_flood_of_any_kind_of_frame_is_ended_with_the_read_behind_it() {
+    for role in ROLES {
+        for (name, begin, flood) in floods(role.peer()) {
+            let mut connection = open(role, &limited(10));
+            read(&mut connection, &begin, at(5));
+            // A minute of messages is allowed at once.
+            let seen = read(&mut connection, &flood.repeat(600 - begin.len().min(1)), at(5));
+            assert!(seen.iter().all(|seen| matches!(seen, Seen::Event(_))), "{name}");
+            let seen = read(&mut connection, &flood, at(5));
+            assert!(seen.iter().all(|seen| matches!(seen, Seen::Event(_))), "{name}");
+            let seen = read(&mut connection, &flood.repeat(100), at(5));
+            assert!(is_too_many(&seen[0], 10), "{name}: {:?}", &seen[..2.min(seen.len())]);
+            assert_eq!(seen.len(), 1, "nothing that follows is handed out");
+            let last = frames(role, &write(&mut connection, at(5))).pop();
+            assert_eq!(last, Some((CLOSE, 1008u16.to_be_bytes().to_vec())), "{name}");
+            connection.handle_read(0, at(6));
+            drain(&mut connection);
+            assert!(matches!(connection.closed(), Some(Closed { code: 1008, .. })));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_keeps_the_rate_is_never_ended_and_one_that_exceeds_it_a_little_is() {
+    for role in ROLES {
+        let message = frame(role.peer(), TEXT, b"tick");
+        let mut connection = open(role, &limited(10));
+        for second in 0..3600 {
+            let seen = read(&mut connection, &message.repeat(10), at(second));
+            assert_eq!(seen.len(), 10, "second {second}");
+        }
+        let mut end = None;
+        for second in 3600.. {
+            let seen = read(&mut connection, &message.repeat(11), at(second));
+            if is_too_many(&seen[0], 10) {
+                end = Some(second - 3600);
+                break;
+            }
+        }
+        assert!(end.is_some_and(|end| (590..=610).contains(&end)), "a minute of messages too many: {end:?}");
+    }
+}
+
+#[test]
+fn messages_that_have_gathered_while_nobody_read_for_a_minute_are_received() {
+    for role in ROLES {
+        let message = frame(role.peer(), TEXT, b"tick");
+        let mut connection = open(role, &limited(10));
+        for turn in 1..=60 {
+            for _ in 0..6 {
+                assert_eq!(read(&mut connection, &message.repeat(100), at(60 * turn)).len(), 100);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_error_names_the_setting_and_its_value() {
+    let mut connection = open(Role::Client, &limited(1));
+    feed(&mut connection, &frame(Role::Server, TEXT, b"").repeat(100), at(0));
+    while let Some(Event::Message(_)) = connection.poll_event().unwrap() {}
+    feed(&mut connection, &[0x81], at(0));
+    let error = connection.poll_event().unwrap_err();
+    let text = "the peer sent more messages than 1 each second (max_message_rate) at byte 200; closed with code 1008";
+    assert_eq!(error.to_string(), text);
+}

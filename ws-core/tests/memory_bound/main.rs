@@ -1,0 +1,154 @@
+//! The settings bound the memory of a connection, whatever shape the peer gives to its messages. Counted by the allocator, in one test,
+//! since it counts for the whole process.
+
+#![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
+
+mod shapes;
+
+use std::time::Duration;
+
+use peak_alloc::PeakAlloc;
+use shapes::Shape;
+use ws_core::bytes::BytesMut;
+use ws_core::{Config, Connection, Event, Instant, Machine, Message, Random, Role};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const KIB: usize = 1024;
+
+/// The largest read of the drivers of this library.
+const READ: usize = 64 * KIB;
+
+const ROLES: [Role; 2] = [Role::Client, Role::Server];
+
+fn at(seconds: u64) -> Instant {
+    Instant::since_epoch(Duration::from_secs(seconds))
+}
+
+fn open(role: Role, config: &Config, compressed: bool) -> Connection {
+    let random = Random::from_seed([1; 32]);
+    let connection = Connection::after_handshake(role, config, random, BytesMut::new(), at(0));
+    #[cfg(feature = "deflate")]
+    if compressed {
+        return connection.with_deflate(shapes::agreed(role));
+    }
+    assert!(!compressed);
+    connection
+}
+
+/// A read of a driver: as many of `bytes`, over and over from `*from` on, as fit.
+fn read(connection: &mut Connection, bytes: &[u8], from: &mut usize) {
+    let inbound = connection.inbound();
+    inbound.reserve(READ);
+    let mut left = READ;
+    while left > 0 {
+        let part = &bytes[*from..][..left.min(bytes.len() - *from)];
+        inbound.extend_from_slice(part);
+        *from = (*from + part.len()) % bytes.len();
+        left -= part.len();
+    }
+    connection.handle_read(READ, at(0));
+}
+
+/// The settings that bound memory.
+#[derive(Clone, Copy)]
+struct Limits {
+    message: usize,
+    read_ahead: usize,
+    send_buffer: usize,
+}
+
+/// The same things happen with small limits, in less time.
+const LIMITS: Limits = Limits { message: 512 * KIB, read_ahead: 64 * KIB, send_buffer: 64 * KIB };
+
+/// The way of a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Program {
+    /// Waits for something else than receiving.
+    ReadsAhead,
+    /// The same, while it receives in chunks.
+    ReadsAheadInChunks,
+    /// Takes each message and drops it.
+    Takes,
+    /// Sends each message back to a peer that does not read.
+    Echoes,
+}
+
+const PROGRAMS: [Program; 4] =
+    [Program::ReadsAhead, Program::ReadsAheadInChunks, Program::Takes, Program::Echoes];
+
+/// Runs a program against a peer that sends `bytes` over and over, so many bytes in all.
+fn run(program: Program, connection: &mut Connection, bytes: &[u8], patience: usize) {
+    connection.receive_chunks(program == Program::ReadsAheadInChunks);
+    let mut from = 0;
+    let mut come = 0;
+    let mut echoes = program == Program::Echoes;
+    let mut waiting: Option<Message> = None;
+    while come < patience {
+        read(connection, bytes, &mut from);
+        come += READ;
+        if program == Program::Takes {
+            while let Ok(Some(_)) = connection.poll_event() {}
+        }
+        while echoes {
+            let event = connection.poll_event();
+            match event {
+                Ok(Some(Event::Message(message))) => {
+                    if let Err(error) = connection.send(message) {
+                        waiting = error.into_message();
+                        echoes = false;
+                    }
+                }
+                Ok(Some(Event::Closed(_))) | Err(_) => return,
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+            }
+        }
+        if program != Program::Takes && !echoes && !connection.read_ahead() {
+            break;
+        }
+    }
+    drop(waiting);
+}
+
+/// What the connection held at most.
+fn peak(case: impl FnOnce()) -> usize {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    case();
+    MEMORY.peak_usage() - before
+}
+
+#[test]
+fn the_settings_bound_the_memory_of_a_connection() {
+    let config = Config::default()
+        .max_message_size(LIMITS.message)
+        .max_read_ahead(LIMITS.read_ahead)
+        .max_send_buffer(LIMITS.send_buffer);
+    #[cfg(feature = "deflate")]
+    let compressing = config.clone().deflate(ws_core::Deflate::default());
+    #[cfg(not(feature = "deflate"))]
+    let compressing = config.clone();
+    let mut failures = Vec::new();
+    for role in ROLES {
+        for Shape { name, bytes, compressed, largest } in shapes::all(role.peer(), LIMITS) {
+            let config = if compressed { &compressing } else { &config };
+            // A peer that sends short messages alone gets no memory for long ones.
+            let long = LIMITS.message.saturating_sub(largest);
+            let all = config.max_memory(role) - config.clone().max_message_size(long).max_memory(role);
+            let none = config.clone().max_message_size(0).max_memory(role);
+            let bound = none + all;
+            for program in PROGRAMS {
+                let patience = 4 * LIMITS.message + 16 * LIMITS.read_ahead;
+                let held = peak(|| run(program, &mut open(role, config, compressed), &bytes, patience));
+                let line = format!("{role:?}, {program:?}, {name}: {held} of {bound}");
+                println!("{line}");
+                if held > bound {
+                    failures.push(line);
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
