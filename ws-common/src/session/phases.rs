@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{
-    CloseFrame, Closed, Connection, Error, Event, HandshakeError, Initiator, Instant, Machine, Outbound,
-    Timeout,
-};
+use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
 use super::ends::ABNORMAL;

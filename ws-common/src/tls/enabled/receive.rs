@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use rustls::Connection;
-use ws_core::bytes::{Buf, Bytes, BytesMut};
+use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{FirstLine, Instant, Machine, TransportError};
 
 use super::error::TlsError;
