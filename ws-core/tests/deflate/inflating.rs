@@ -212,7 +212,7 @@ fn without_takeover_nothing_is_remembered() {
         let mut connection = open_deflate(role, &quiet(), &forgetful());
         let bytes = [frame(role.peer(), COMPRESSED, HELLO), frame(role.peer(), COMPRESSED, AGAIN)].concat();
         let seen = read(&mut connection, &bytes, at(0));
-        let kind = ws_core::ViolationKind::InvalidDeflate;
+        let kind = ViolationKind::InvalidDeflate;
         let offset = frame(role.peer(), COMPRESSED, HELLO).len() as u64;
         assert_eq!(seen, [message("Hello"), Seen::Violation(kind, offset)]);
     }
