@@ -1,6 +1,6 @@
 //! A peer that sends the same bytes over and over, to a connection whose heap is counted.
 
-use ws_core::{Config, Connection, Event, Machine, Role};
+use ws_core::{Config, Event, Machine, Role};
 
 use crate::{at, open};
 

@@ -29,7 +29,7 @@ const CONTEXTS: usize = 512 << 10;
 ///
 /// # Memory
 ///
-/// The settings bound the heap of a connection, whatever its peer sends. [`max_memory`](Self::max_memory) computes the bound:
+/// The settings bound the heap of a connection for all input. [`max_memory`](Self::max_memory) computes the bound:
 ///
 /// | part | bytes | with defaults |
 /// |---|---|---|
@@ -147,7 +147,7 @@ impl Config {
     /// The mark in bytes over which nothing more is received ahead while the user waits for something else than receiving, such as
     /// sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
     ///
-    /// Each message or control frame counts its payload and about 130 bytes more. What waits keeps at most twice as much memory alive.
+    /// Each message or control frame counts its payload and about 130 bytes more. A message that waits keeps at most twice its size alive.
     /// One message of any size may exceed the mark.
     #[must_use]
     pub fn max_read_ahead(mut self, bytes: usize) -> Self {

@@ -49,9 +49,7 @@ pub use receiving::DataPoll;
 /// - **Closing**: [`close`](Self::close) begins the closing handshake. A Close frame from the peer, a violation or a
 ///   missed deadline are dealt with by the machine itself. The last event is always [`Event::Closed`].
 ///
-/// Memory: what waits to be sent is bounded by `max_send_buffer` and one message, plus 16 pongs and a Close frame;
-/// what is assembled by `max_message_size`; the rest is what the driver reads in at a time, and what compression takes, if it
-/// was negotiated.
+/// The settings bound its memory ([`Config`](Config#memory)).
 pub struct Connection {
     inbound: Inbound,
     outbound: Outbound,

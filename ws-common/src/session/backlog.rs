@@ -170,7 +170,7 @@ fn kind(event: &ClientEvent) -> EventKind {
     }
 }
 
-/// What an event counts for: all that it holds, and its places in the queue, which doubles its memory when it is full.
+/// The bytes for which an event counts: all that it holds, and two places in the queue. A full queue doubles its memory.
 fn size(event: &ClientEvent) -> usize {
     let held = match event {
         ClientEvent::Message(message) | ClientEvent::Undelivered(message) => message.len(),

@@ -24,6 +24,9 @@ use crate::reconnect::{Cause, GiveUp};
 /// number of the attempt has a gap there. Received messages stay. At most one `Stuck` waits, the latest. Messages that are given up
 /// stay, too; when 1 MiB of them waits, the oldest make room for further ones, and only a flush tells about them.
 ///
+/// An event counts all that it holds, and its place in the queue twice. A message that waits keeps at most twice its size alive, and one of
+/// any size may exceed the limit.
+///
 /// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
 /// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
 /// `Reconnecting`, or in its place.

@@ -21,7 +21,7 @@ pub(super) struct ReadAhead {
 struct WaitingEvents {
     /// Invariant: not empty.
     items: VecDeque<Item>,
-    /// What the events [count for](size), in bytes.
+    /// The sum of the [sizes](Item::size) of the items.
     size: usize,
 }
 
@@ -118,7 +118,7 @@ enum Item {
 struct JoinedChunks {
     /// Those within the limit on the size of a message.
     bytes: Vec<u8>,
-    /// What came between them.
+    /// Other items that came between them.
     between: Vec<Item>,
     /// The excess over that limit, and the number of items that came before it.
     excess: Option<(Box<Excess>, usize)>,
@@ -127,8 +127,8 @@ struct JoinedChunks {
 }
 
 impl Item {
-    /// What it counts for, in bytes: its payload and its places in the queue, which doubles its memory when it is full. It keeps at most
-    /// twice that alive.
+    /// The bytes for which it counts: its payload and two places in the queue, because a full queue doubles its memory. It keeps at most
+    /// twice as much alive.
     fn size(&self) -> usize {
         let payload = match self {
             Self::Event(Event::Message(message)) => message.len(),

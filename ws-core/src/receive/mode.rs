@@ -22,8 +22,8 @@ impl Receive {
         self.in_chunks
     }
 
-    /// The message under way is to be assembled. This is what has come of it in chunks, none of which was handed out. It has not exceeded
-    /// the limit on its size.
+    /// The message under way is to be assembled. `bytes` has come of it in chunks, and no chunk was handed out. The message has not
+    /// exceeded the limit on its size.
     pub(crate) fn take_back(&mut self, bytes: Vec<u8>) {
         let Some(message) = &mut self.message else { return };
         if let Assembly::Chunks { utf8, .. } = &mut message.data {
@@ -34,7 +34,7 @@ impl Receive {
         }
     }
 
-    /// A message that has come in chunks, none of which was handed out. It has not exceeded the limit on its size.
+    /// A message that has come in chunks. No chunk was handed out. The message has not exceeded the limit on its size.
     pub(crate) fn joined(kind: MessageKind, bytes: Vec<u8>) -> Message {
         match kind {
             MessageKind::Text => Message::Text(Text::from_parts(bytes, Utf8::default()).into_string().into()),
@@ -42,8 +42,8 @@ impl Receive {
         }
     }
 
-    /// If the message under way is not wanted in the way in which it was begun, changes that. What was assembled becomes
-    /// the first chunk; a message that was to come in chunks, of which none was handed out, is assembled.
+    /// If the message under way was begun in the other mode, changes its mode. The assembled bytes become the first chunk. A message in
+    /// chunks is assembled, if no chunk was handed out.
     pub(super) fn apply_mode(&mut self) -> Result<Option<Received>, Violation> {
         let Some(message) = &mut self.message else { return Ok(None) };
         match (&mut message.data, self.in_chunks) {
