@@ -11,7 +11,7 @@ use std::{fmt, io};
 use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
-    shutdown::{Place, Shutdown, Waiting},
+    shutdown::{Place, Shutdown, ShutdownWait},
     socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
@@ -112,7 +112,7 @@ impl<R: Runtime> Listener<R> {
 
     async fn accept_transport(
         &self,
-        stopping: &mut Waiting<'_>,
+        stopping: &mut ShutdownWait<'_>,
     ) -> Result<io::Result<(R::TcpStream, SocketAddr)>, AcceptError> {
         let mut accept = pin!(R::accept(&self.listener));
         poll_fn(|cx| {

@@ -28,10 +28,10 @@ use crate::time::{Instant, Span};
 pub(crate) const LEAST_PROGRESS: u64 = Config::LEAST_PROGRESS as u64;
 
 /// The windows of a connection. Most connections have none at any time, and no settings that need a place here.
-pub(crate) struct Windows(Option<Box<State>>);
+pub(crate) struct Windows(Option<Box<WindowState>>);
 
 #[derive(Default)]
-struct State {
+struct WindowState {
     /// Invariant: there is one while [`Deadline::Write`] runs.
     write: Option<WriteWindow>,
     message: Option<MessageWindow>,
@@ -66,7 +66,7 @@ impl Windows {
         let chunk_timeout = config.chunk_timeout.map(Span::from).filter(|timeout| *timeout != Span::FOREVER);
         let rate = config.max_message_rate.map(Rate::new);
         let max_inflate_ratio = config.max_inflate_ratio;
-        let settings = State { chunk_timeout, rate, max_inflate_ratio, ..State::default() };
+        let settings = WindowState { chunk_timeout, rate, max_inflate_ratio, ..WindowState::default() };
         Self((!settings.is_empty()).then(|| Box::new(settings)))
     }
 
@@ -86,7 +86,7 @@ impl Windows {
     }
 }
 
-impl State {
+impl WindowState {
     fn is_empty(&self) -> bool {
         let Self { write, message, chunk_timeout, rate, max_inflate_ratio } = self;
         write.is_none()

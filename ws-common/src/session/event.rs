@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Bytes;
-use ws_core::redacted::Payload;
+use ws_core::redacted::PayloadExcerpt;
 use ws_core::{CloseFrame, Closed, Message, Response};
 
 pub use crate::error::ClientError;
@@ -119,10 +119,10 @@ impl fmt::Debug for ClientEvent {
             }
             Self::Open(response) => f.debug_tuple("Open").field(response).finish(),
             Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
-            Self::Ping(payload) => f.debug_tuple("Ping").field(&Payload(payload)).finish(),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&PayloadExcerpt(payload)).finish(),
             Self::Pong { payload, round_trip } => f
                 .debug_struct("Pong")
-                .field("payload", &Payload(payload))
+                .field("payload", &PayloadExcerpt(payload))
                 .field("round_trip", round_trip)
                 .finish(),
             Self::Closing(frame) => f.debug_tuple("Closing").field(frame).finish(),
