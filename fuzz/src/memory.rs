@@ -7,30 +7,37 @@ use crate::{at, open};
 /// The largest read of the drivers of the library.
 const READ: usize = 64 * 1024;
 
-/// Bytes that the peer sends in all.
-const PATIENCE: usize = 32 * READ;
+/// Number of reads after which the peer gives up.
+const READS: usize = 16;
 
-/// Settings that a peer can exhaust with so many bytes.
+/// Settings that a peer can exhaust in these reads.
 pub fn config() -> Config {
     let config = Config::default().ping_interval(None);
     config.max_message_size(48 << 10).max_read_ahead(16 << 10).max_send_buffer(16 << 10)
 }
 
-/// Reads ahead until the limit is reached. Before that, sends messages back until there is no room, if `echoes`.
+/// Reads ahead until the limit is reached. Before that, sends messages back until there is no room, if `echoes`. The peer sends `bytes`
+/// over and over, which are not none.
 pub fn exhaust(role: Role, config: &Config, bytes: &[u8], mut echoes: bool) {
     let mut connection = open(role, config);
-    let mut bytes = bytes.iter().copied().cycle();
-    for _ in (0..PATIENCE).step_by(READ) {
+    let mut from = 0;
+    for _ in 0..READS {
         let inbound = connection.inbound();
         inbound.reserve(READ);
-        inbound.extend(bytes.by_ref().take(READ));
+        let mut left = READ;
+        while left > 0 {
+            let part = &bytes[from..][..left.min(bytes.len() - from)];
+            inbound.extend_from_slice(part);
+            from = (from + part.len()) % bytes.len();
+            left -= part.len();
+        }
         connection.handle_read(READ, at(1));
         while echoes && let Ok(Some(event)) = connection.poll_event() {
             if let Event::Message(message) = event {
                 echoes = connection.send(message).is_ok();
             }
         }
-        if !echoes && !connection.read_ahead() {
+        if !connection.is_open() || !echoes && !connection.read_ahead() {
             break;
         }
     }
