@@ -12,6 +12,7 @@ mod deadlines;
 mod deflate;
 mod error;
 mod extensions;
+mod first_line;
 pub mod frame;
 mod handshake;
 mod inbound;
@@ -41,6 +42,7 @@ pub use connection::{Connection, DataPoll, ForEachEnd, Responder};
 pub use deflate::{Deflate, NegotiatedDeflate};
 pub use error::{Error, Timeout, Violation, ViolationKind};
 pub use extensions::InvalidExtension;
+pub use first_line::FirstLine;
 pub use frame::Role;
 pub use handshake::{
     Accept, ClientHandshake, ClientRequest, HandshakeError, Headers, InvalidHeader, Origins, Reject,
@@ -52,7 +54,6 @@ pub use machine::{Direction, Machine, TransportError};
 pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;
 pub use random::Random;
-pub use redacted::FirstLine;
 pub use send_error::{PingError, SendError, StreamError};
 pub use stats::{Stats, Traffic};
 pub use time::Instant;

@@ -4,8 +4,6 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use bytes::Bytes;
-
 use crate::handshake::Headers;
 
 /// Number of characters, or bytes, that are shown of a payload or of a value.
@@ -167,39 +165,6 @@ pub(crate) struct RevealedHeaders<'a>(pub(crate) &'a Headers);
 impl fmt::Display for RevealedHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(name, value)| write!(f, "{name}: {value}\r\n"))
-    }
-}
-
-/// The beginning of the first line of a peer that speaks another protocol, at most 64 bytes.
-///
-/// `Debug` and `Display` show its first eight bytes. It dereferences to all of them.
-#[derive(Clone, PartialEq, Eq)]
-pub struct FirstLine(Bytes);
-
-impl FirstLine {
-    /// The beginning of the first line in `buffer`.
-    pub fn of(buffer: &[u8]) -> Self {
-        let line = buffer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-        Self(Bytes::copy_from_slice(&line[..line.len().min(64)]))
-    }
-}
-
-impl core::ops::Deref for FirstLine {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Display for FirstLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&PayloadExcerpt(&self.0), f)
-    }
-}
-
-impl fmt::Debug for FirstLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&PayloadExcerpt(&self.0), f)
     }
 }
 

@@ -1,10 +1,21 @@
 //! The types of the adapters.
 
+use std::sync::Arc;
+
 use ws_common::system::accept::AcceptRetry;
-use ws_common::system::shutdown::{Limits, Shutdown, Stopping};
+use ws_common::system::shutdown::{Limits, Shutdown, Stop, Stopping};
 
 use crate::common::accept_options;
 use crate::exhibition::Exhibition;
+
+/// A connection that nobody stops.
+struct Nobody;
+
+impl Stop for Nobody {
+    fn nudge(&self) {}
+
+    fn request(&self, _: Stopping) {}
+}
 
 pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     let options = || accept_options().tls(suite::tls::SITE.acceptor.clone());
@@ -25,4 +36,9 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&limits);
     exhibition.debug(&Shutdown::new(limits));
     exhibition.debug(&Stopping::Close);
+    let guard = Shutdown::new(limits).take_place().unwrap().enter(Arc::new(Nobody)).unwrap();
+    exhibition.debug(&guard.admission());
+    exhibition.debug(&ws_common::TrustedProxy::ProxyProtocol);
+    exhibition.error(&ws_common::TrustedProxyError::NoField("Forwarded"));
+    exhibition.debug(&ws_core::Origins::only(["https://page.test"]).unwrap());
 }

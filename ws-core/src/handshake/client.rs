@@ -16,11 +16,11 @@ use super::{accept_key, new_key};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::deflate::{Deflate, NegotiatedDeflate};
+use crate::first_line::FirstLine;
 use crate::frame::Role;
 use crate::machine::{Direction, Machine, TransportError};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::redacted::FirstLine;
 use crate::time::Instant;
 
 /// Time in which the body of a refusal is read, however its length is given.

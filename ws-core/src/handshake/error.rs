@@ -9,8 +9,9 @@ use bytes::Bytes;
 pub use super::headers::InvalidHeader;
 use super::http::{HeadError, Response};
 use crate::extensions::InvalidExtension;
+use crate::first_line::FirstLine;
 use crate::machine::TransportError;
-use crate::redacted::{Excerpt, FirstLine, Length, Uri, extension, words};
+use crate::redacted::{Excerpt, Length, Uri, extension, words};
 
 /// Why the opening handshake failed, of either role.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::headers::Headers;
 use super::{MAX_HEAD, MAX_HEADERS};
-use crate::redacted::{FirstLine, Length, Uri, words};
+use crate::first_line::FirstLine;
+use crate::redacted::{Length, Uri, words};
 use crate::token::is_token;
 
 /// What a client asked for in its opening handshake.
