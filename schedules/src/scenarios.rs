@@ -105,7 +105,7 @@ const BESIDE: &[(&str, fn())] = &[
 /// Small limits, so that few bytes reach them: no more than one message to send, and five received ones, which count more than
 /// their payload.
 fn config() -> Config {
-    Config::default().max_send_buffer(200).max_read_ahead(600).ping_interval(None)
+    Config::default().max_send_buffer(200).max_read_ahead(960).ping_interval(None)
 }
 
 /// A connection over this end.

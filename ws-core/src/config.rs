@@ -147,7 +147,7 @@ impl Config {
     /// The mark in bytes over which nothing more is received ahead while the user waits for something else than receiving, such as
     /// sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
     ///
-    /// Each message or control frame counts its payload and about 130 bytes more. A message that waits keeps at most twice its size alive.
+    /// Each message or control frame counts its payload and about 160 bytes more. A message that waits keeps at most twice its size alive.
     /// One message of any size may exceed the mark.
     #[must_use]
     pub fn max_read_ahead(mut self, bytes: usize) -> Self {
