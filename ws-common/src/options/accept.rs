@@ -220,7 +220,7 @@ impl AcceptOptions {
     ///
     /// Only for a server that no client can reach except through that proxy. A connection that does not come from such a proxy is
     /// refused with 400, without TLS also if it lacks the header of the PROXY protocol: [`AcceptError::TrustedProxy`]. A client at its
-    /// limit gets 503, or is disconnected before TLS: [`AcceptError::ClientLimit`].
+    /// limit gets 503, or is disconnected before TLS: [`AcceptError::ClientLimit`]. A client that the proxy does not know does not count.
     ///
     /// [`AcceptError::TrustedProxy`]: crate::AcceptError::TrustedProxy
     /// [`AcceptError::ClientLimit`]: crate::AcceptError::ClientLimit
@@ -233,9 +233,8 @@ impl AcceptOptions {
     /// Counts a member of a listener by the address of its transport. `false` if the client is at its limit. Behind a trusted proxy,
     /// [`ServerUpgrade`](crate::ServerUpgrade) counts it later, when it knows the client.
     pub fn admit(&self, guard: &Guard, address: SocketAddr) -> bool {
-        self.trusted_proxy.is_some()
-            || self.limits.per_client == usize::MAX
-            || self.client_key.admit(&guard.admission(), address.ip())
+        let key = self.key().filter(|_| self.trusted_proxy.is_none());
+        key.is_none_or(|key| key.admit(&guard.admission(), address.ip()))
     }
 
     /// The form in which a trusted proxy tells the address of a client.
@@ -243,9 +242,9 @@ impl AcceptOptions {
         self.trusted_proxy
     }
 
-    /// The hook of [`client_key`](Self::client_key).
-    pub(crate) fn key(&self) -> &ClientKey {
-        &self.client_key
+    /// The hook of [`client_key`](Self::client_key), if it is of use.
+    pub(crate) fn key(&self) -> Option<&ClientKey> {
+        Some(&self.client_key).filter(|_| self.limits.per_client < usize::MAX)
     }
 
     /// The answer to a client over its limit, before TLS and before its request.

@@ -16,7 +16,8 @@ pub(super) struct Front {
     state: FrontState,
     /// The client, as far as the header of the PROXY protocol tells.
     client: Option<SocketAddr>,
-    key: ClientKey,
+    /// The hook of the limit, if there is one.
+    key: Option<ClientKey>,
     admission: Option<Admission>,
     /// Whether an answer in the clear is of use.
     is_plain: bool,
@@ -40,7 +41,7 @@ impl Front {
             TrustedProxy::ProxyProtocol => FrontState::Header(ProxyHeader::default()),
             _ => FrontState::Passed,
         };
-        let (key, refusal) = (options.key().clone(), options.refusal());
+        let (key, refusal) = (options.key().cloned(), options.refusal());
         let is_plain = options.acceptor().is_none();
         Self { proxy, state, client: None, key, admission: None, is_plain, refusal }
     }
@@ -131,11 +132,11 @@ impl Front {
     }
 
     fn admit(&self) -> Result<(), AcceptError> {
-        let (Some(client), Some(admission)) = (self.client, &self.admission) else { return Ok(()) };
-        if self.key.admit(admission, client.ip()) {
-            Ok(())
-        } else {
-            Err(AcceptError::ClientLimit(client.ip()))
+        match (self.client, &self.key, &self.admission) {
+            (Some(client), Some(key), Some(admission)) if !key.admit(admission, client.ip()) => {
+                Err(AcceptError::ClientLimit(client.ip()))
+            }
+            _ => Ok(()),
         }
     }
 }
