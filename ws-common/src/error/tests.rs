@@ -1,7 +1,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ws_core::redacted::FirstLine;
+use ws_core::FirstLine;
 use ws_core::{
     ClientHandshake, ClientRequest, Config, HandshakeError, Initiator, Instant, Machine, Random,
     RequestError, Response, ResponseError, TransportError,

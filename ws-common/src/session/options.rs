@@ -217,7 +217,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     }
 
     /// How many redirects in a row an attempt follows, within its one `open_timeout`. Default: none. Each attempt begins at the original
-    /// URL. [`ConnectOptions::max_redirects`] says what goes along to another origin.
+    /// URL. [`ConnectOptions::max_redirects`] names the parts of the request that another origin receives.
     #[must_use]
     pub fn max_redirects(self, redirects: u32) -> Self {
         self.connect(|options| Ok(options.max_redirects(redirects)))
