@@ -62,7 +62,7 @@ fn run<'a>(options: &ConnectOptions, mut parts: impl Iterator<Item = &'a [u8]>) 
                 let mut seen = drain(&mut connection);
                 written.extend(write(&mut connection, usize::MAX, at(1)));
                 seen.extend(rest(&mut connection, parts));
-                return (opened.response.to_string(), seen, written);
+                return (opened.response.reveal().to_string(), seen, written);
             }
             Err(error) => break error,
         }
@@ -106,7 +106,7 @@ fn describe(error: &ConnectError) -> String {
         | ConnectError::Proxy { source: ProxyError::NotHttp(_), .. } => String::from("not HTTP"),
         ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } => {
             assert!(rejected.body.len() <= 16 * 1024);
-            format!("{} {:?}", rejected.response, rejected.body)
+            format!("{} {:?}", rejected.response.reveal(), rejected.body)
         }
         error => format!("{error:?}"),
     }

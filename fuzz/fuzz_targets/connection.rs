@@ -1,11 +1,16 @@
 //! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, borrowed or ahead, and whenever the
-//! answers leave.
+//! answers leave. And a peer that sends them over and over gets no more memory than the settings give.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use peak_alloc::PeakAlloc;
 use ws_core::{Config, Connection, Event, Machine, Role};
+use ws_fuzz::memory::{config, exhaust};
 use ws_fuzz::{Seen, arrive, at, drain, echo, echo_shown, frame, open, shown, to_visitor, write};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 #[derive(Arbitrary, Debug)]
 struct Input {
@@ -16,6 +21,7 @@ struct Input {
     /// Number of bytes that leave after each read.
     writes: Vec<u8>,
     parts: Vec<Part>,
+    counts_memory: bool,
 }
 
 /// Raw bytes, and frames that are mostly right, so that the fuzzer gets past the headers.
@@ -98,10 +104,28 @@ fn run(
     (seen, sent)
 }
 
+/// The heap of a connection never exceeds its bound, whether the program waits or answers.
+fn check_memory(role: Role, bytes: &[u8]) {
+    // Few bytes at a time would take long.
+    let bytes = bytes.repeat(1 + 4096 / bytes.len());
+    for echoes in [false, true] {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        exhaust(role, &config(), &bytes, echoes);
+        let held = MEMORY.peak_usage() - before;
+        // Without replies, no reply shares a read buffer.
+        let bound = config().max_memory(if echoes { role } else { Role::Client });
+        assert!(held <= bound, "{held} bytes held, over {bound}; echoes: {echoes}");
+    }
+}
+
 fuzz_target!(|input: Input| {
     let sender = if input.client { Role::Server } else { Role::Client };
     let mut bytes = Vec::new();
     input.parts.iter().for_each(|part| part.append(sender, &mut bytes));
+    if input.counts_memory && !bytes.is_empty() {
+        check_memory(sender.peer(), &bytes);
+    }
 
     let at_the_end =
         |lengths, take: fn(&mut Connection) -> Seen| run(&input, &bytes, lengths, Writes::AtTheEnd, take);

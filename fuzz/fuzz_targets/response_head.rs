@@ -34,8 +34,9 @@ fn run<'a>(parts: impl Iterator<Item = &'a [u8]>) -> (String, Vec<u8>, Vec<u8>) 
         // What shows of another protocol depends on how much of it has come.
         Some(Err(HandshakeError::Response(ResponseError::NotHttp(_)))) => (String::from("not HTTP"), vec![]),
         Some(Err(HandshakeError::Rejected(rejected))) => {
-            (rejected.response.to_string(), rejected.body.to_vec())
+            (rejected.response.reveal().to_string(), rejected.body.to_vec())
         }
+        Some(Ok(Some(response))) => (response.reveal().to_string(), vec![]),
         told => (format!("{told:?}"), vec![]),
     };
     assert!(body.len() <= 16 * 1024);

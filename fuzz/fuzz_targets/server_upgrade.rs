@@ -44,7 +44,7 @@ fn run(case: Case, bytes: &[u8], lengths: &[u8]) -> (String, Vec<u8>, Seen) {
     let told = loop {
         match upgrade.poll_event() {
             Ok(None) => {}
-            Ok(Some(request)) => break Ok(format!("{request:?}")),
+            Ok(Some(request)) => break Ok(request.reveal().to_string()),
             Err(error) => break Err(describe(&error)),
         }
         answer.extend(write(&mut upgrade, usize::MAX, at(1)));

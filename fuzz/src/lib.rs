@@ -1,6 +1,7 @@
 //! What the targets share.
 
 pub mod client;
+pub mod memory;
 pub mod tls;
 
 use std::ops::ControlFlow;

@@ -22,6 +22,8 @@ TCP_NOTSENT_LOWAT = 25
 # include/uapi/linux/sockios.h of Linux.
 SIOCOUTQ = 0x5411
 SIOCOUTQNSD = 0x894B
+# include/net/tcp_states.h of Linux: SYN_SENT, FIN_WAIT2, TIME_WAIT and CLOSE.
+NO_BYTES = {2, 5, 6, 7}
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -52,6 +54,19 @@ def held(process: int, port: int) -> Held | None:
         # A byte that is acknowledged between the two calls counts as one in flight.
         both, unsent = outgoing(found, SIOCOUTQ), outgoing(found, SIOCOUTQNSD)
         return Held(unsent, both - unsent)
+
+
+def connected(process: int, port: int) -> int:
+    """
+    Number of TCP sockets to `port` on the process's host, from which bytes can still go to the peer: also those that no process holds any
+    more, and without those that still connect.
+    """
+    count = 0
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{name}").read_text().splitlines()[1:]:
+            remote, state = line.split()[2:4]
+            count += int(remote.rsplit(":", 1)[1], 16) == port and int(state, 16) not in NO_BYTES
+    return count
 
 
 def outgoing(found: socket.socket, request: int) -> int:

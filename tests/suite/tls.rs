@@ -4,9 +4,11 @@ use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::sync::{Arc, LazyLock};
 
+use ws_common::rustls::crypto::CryptoProvider;
 use ws_common::rustls::pki_types::pem::PemObject;
 use ws_common::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use ws_common::rustls::{self, ServerConfig};
+use ws_common::rustls::server::NoServerSessionStorage;
+use ws_common::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
 use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions,
     tls::{TlsAcceptor, TlsConnector, TlsOptions},
@@ -48,6 +50,26 @@ impl Site {
     pub fn chain(&self) -> &str {
         &self.identity.chain
     }
+
+    /// A client that is none of ours, and trusts the authority.
+    pub fn client_config(&self) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(self.authority.der.clone())).unwrap();
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        Arc::new(builder.unwrap().with_root_certificates(roots).with_no_client_auth())
+    }
+
+    /// A server without sessions that a client could resume.
+    pub fn sessionless_config(&self) -> Arc<ServerConfig> {
+        let mut config = Arc::unwrap_or_clone(self.identity.server_config());
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Arc::new(config)
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 impl Identity {
@@ -55,8 +77,7 @@ impl Identity {
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
         let certificate = CertificateDer::from_pem_slice(self.chain.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let config = builder.unwrap().with_no_client_auth().with_single_cert(vec![certificate], key);
         Arc::new(config.unwrap())
     }

@@ -26,6 +26,7 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--reconnect fixed:SECONDS|backoff|backoff:BASE:CAP|never] [--send TEXT]...
                       [--send-every SECONDS:TEXT] [--delivery at-most-once|confirmed]
                       [--stop-after SECONDS] [--load COUNT:BYTES[:SECONDS]]
+                      [--notsent-lowat BYTES|none]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
                       [--trusted-proxy proxy-protocol|forwarded|x-forwarded-for]
@@ -35,7 +36,7 @@ RUNTIME is tokio, async-std, smol or blocking. With --reconnect, --send, --send-
 uses the client that stays connected. --send is queued before there is a connection, and --stop-after closes with code 1000.
 --send-every queues TEXT every SECONDS, {n} in it being the number of the message, from 0. A message that finds no room in the outbox
 is tried again the next time. --load sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by default). Each is
-its number from 0, a space and a row of x. BASE and CAP are in seconds. `reconnecting` tells the `cause`, and the last line is
+its number from 0, a space and a row of x. --notsent-lowat is for that client, too. BASE and CAP are in seconds. `reconnecting` tells the `cause`, and the last line is
 `gave_up` with its `reason`.
 
 --deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
@@ -79,6 +80,8 @@ pub(crate) struct Stay {
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
     config: Config,
+    /// `Some(None)` leaves it to the system.
+    notsent_lowat: Option<Option<u32>>,
     pub(crate) load: Option<Load>,
     reach: Destination,
     reconnect: Reconnect,
@@ -121,6 +124,9 @@ impl Stay {
             .config(self.config.clone())
             .reconnect(self.reconnect.clone())
             .delivery(self.delivery);
+        if let Some(bytes) = self.notsent_lowat {
+            builder = builder.notsent_lowat(bytes);
+        }
         for (name, value) in &self.headers {
             builder = builder.header(name, value);
         }
@@ -138,7 +144,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut subprotocols: Vec<String> = Vec::new();
     let mut config = Config::default();
     let (mut reach, mut identity) = (Destination::default(), Identity::default());
-    let (mut load, mut trusted_proxy) = (None, None);
+    let (mut load, mut notsent_lowat, mut trusted_proxy) = (None, None, None);
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut send_every, mut stop_after): (Vec<String>, _, _) = (Vec::new(), None, None);
@@ -162,6 +168,13 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 let text = parser.value()?.string()?;
                 load = Some(Load::parse(&text).ok_or("--load wants COUNT:BYTES or COUNT:BYTES:SECONDS")?);
                 stays = true;
+            }
+            Long("notsent-lowat") => {
+                let text = parser.value()?.string()?;
+                notsent_lowat = Some(match &*text {
+                    "none" => None,
+                    bytes => Some(bytes.parse().map_err(|_| "--notsent-lowat wants BYTES or none")?),
+                });
             }
             Long("reconnect") => {
                 reconnect = policy(&parser.value()?.string()?)?;
@@ -215,6 +228,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 headers,
                 subprotocols,
                 config,
+                notsent_lowat,
                 load,
                 reach,
                 reconnect,

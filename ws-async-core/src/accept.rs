@@ -28,7 +28,7 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Incoming<R: Runtime, T = <R as Runtime>::TcpStream> {
     runtime: PhantomData<fn() -> R>,
     transport: T,
-    options: AcceptOptions,
+    options: Arc<AcceptOptions>,
     pub(crate) listener: Option<(Arc<Signal>, Guard)>,
     /// The other end of the transport, if a listener accepted it.
     pub(crate) address: Option<SocketAddr>,
@@ -37,6 +37,11 @@ pub struct Incoming<R: Runtime, T = <R as Runtime>::TcpStream> {
 impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     /// A client on a transport that is open already.
     pub fn new(transport: T, options: AcceptOptions) -> Self {
+        Self::sharing(transport, Arc::new(options))
+    }
+
+    /// The same with options that other clients have, too.
+    pub(crate) fn sharing(transport: T, options: Arc<AcceptOptions>) -> Self {
         Self { runtime: PhantomData, transport, options, listener: None, address: None }
     }
 
@@ -67,61 +72,66 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
         Box::pin(self.handshake(decide))
     }
 
-    async fn handshake(
+    // The future of an `async fn` would have room for its arguments twice.
+    #[allow(clippy::manual_async_fn, reason = "the future is smaller")]
+    fn handshake(
         mut self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
-    ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
-        let clock = RuntimeClock::<R>::start();
-        let random = random().map_err(AcceptError::Io)?;
-        let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
-        if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {
-            machine = machine.of_listener(address, guard.admission());
+    ) -> impl Future<Output = Result<(WebSocket<R, T>, Request), AcceptError>> {
+        async move {
+            let clock = RuntimeClock::<R>::start();
+            let random = random().map_err(AcceptError::Io)?;
+            let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
+            if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {
+                machine = machine.of_listener(address, guard.admission());
+            }
+            let mut driver = Driver::new(machine, clock);
+            let io = &mut self.transport;
+            let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
+            let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {
+                Ok(request) => request,
+                Err(error) => {
+                    // There is no answer to a request that has not come.
+                    if !matches!(error, AcceptError::Shutdown) {
+                        Box::pin(finish(&mut driver, io, clock, signal)).await;
+                    }
+                    return Err(error);
+                }
+            };
+            let asked = clock.now();
+            let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
+            let decided_at = clock.now();
+            let decide_timeout = self.options.decide_timeout;
+            let error = match decided {
+                _ if decided_at - asked > decide_timeout && !is_stopping(signal) => {
+                    driver.machine.decided_too_late(decide_timeout)
+                }
+                Ok(accept) if !is_stopping(signal) => {
+                    let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
+                    if let Some((_, guard)) = &mut self.listener {
+                        guard.opened();
+                    }
+                    // In a box, because there is no room for it before.
+                    let mut socket = Box::new(Socket::new(self.transport, driver, self.listener));
+                    let begin = socket.driver.machine.outbound().written();
+                    // The time of the decision does not count.
+                    let deadline = decided_at + self.options.open_timeout.saturating_sub(asked.elapsed());
+                    return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
+                        // Whether the client still waits for the response shows when the connection is used.
+                        Some(Ok(())) => Ok((WebSocket::new(*socket), request)),
+                        Some(Err(error)) => Err(error),
+                        None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
+                    };
+                }
+                Ok(_) => driver.machine.shut_down(),
+                Err(reject) => {
+                    driver.machine.reject(&reject);
+                    AcceptError::Rejected(reject.status())
+                }
+            };
+            Box::pin(finish(&mut driver, io, clock, signal)).await;
+            Err(error)
         }
-        let mut driver = Driver::new(machine, clock);
-        let io = &mut self.transport;
-        let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
-        let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {
-            Ok(request) => request,
-            Err(error) => {
-                // There is no answer to a request that has not come.
-                if !matches!(error, AcceptError::Shutdown) {
-                    finish(&mut driver, io, clock, signal).await;
-                }
-                return Err(error);
-            }
-        };
-        let asked = clock.now();
-        let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
-        let decided_at = clock.now();
-        let decide_timeout = self.options.decide_timeout;
-        let error = match decided {
-            _ if decided_at - asked > decide_timeout && !is_stopping(signal) => {
-                driver.machine.decided_too_late(decide_timeout)
-            }
-            Ok(accept) if !is_stopping(signal) => {
-                let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
-                if let Some((_, guard)) = &mut self.listener {
-                    guard.opened();
-                }
-                let mut socket = Socket::new(self.transport, driver, self.listener);
-                let begin = socket.driver.machine.outbound().written();
-                // The time of the decision does not count.
-                let deadline = decided_at + self.options.open_timeout.saturating_sub(asked.elapsed());
-                return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
-                    // Whether the client still waits for the response shows when the connection is used.
-                    Some(Ok(())) => Ok((WebSocket::new(socket), request)),
-                    Some(Err(error)) => Err(error),
-                    None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
-                };
-            }
-            Ok(_) => driver.machine.shut_down(),
-            Err(reject) => {
-                driver.machine.reject(&reject);
-                AcceptError::Rejected(reject.status())
-            }
-        };
-        finish(&mut driver, io, clock, signal).await;
-        Err(error)
     }
 }
 

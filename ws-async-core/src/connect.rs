@@ -34,8 +34,10 @@ impl<R: Runtime> WebSocket<R> {
         O: TryInto<ConnectOptions>,
         ConnectError: From<O::Error>,
     {
-        // Boxed, as accepting is: what a task waits for first must not be the most that it ever needs.
-        Box::pin(async move { connect(&options.try_into()?).await })
+        // Boxed, as accepting is: what a task waits for first must not be the most that it ever needs. The options have a box of their
+        // own, because the future would have room for several of them.
+        let options = options.try_into().map(Box::new).map_err(ConnectError::from);
+        Box::pin(async move { connect(&*options?).await })
     }
 }
 
@@ -50,8 +52,9 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         O: TryInto<ConnectOptions>,
         ConnectError: From<O::Error>,
     {
+        let options = options.try_into().map(Box::new).map_err(ConnectError::from);
         Box::pin(async move {
-            let options = options.try_into()?;
+            let options = options?;
             open(transport, &options, &Route::direct(&options), RuntimeClock::start()).await
         })
     }

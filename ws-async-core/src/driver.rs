@@ -79,13 +79,16 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     /// The machine of the next phase, over the same transport.
-    pub(crate) fn change<N, E>(
+    pub(crate) fn change<N: Machine, E>(
         self,
         change: impl FnOnce(M, Instant) -> Result<N, E>,
     ) -> Result<Driver<R, N>, E> {
         let now = self.now();
+        let mut machine = change(self.machine, now)?;
+        // It may be long until the first read.
+        buffer_pool::put_back(machine.inbound(), READ_SIZE);
         Ok(Driver {
-            machine: change(self.machine, now)?,
+            machine,
             clock: self.clock,
             seen: now,
             timer: None,
@@ -299,7 +302,6 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         let calling = Calling(self);
         let inbound = calling.0.machine.inbound();
         buffer_pool::take_into(inbound, size);
-        inbound.reserve(size);
         let room = inbound.capacity() - inbound.len();
         let read = R::poll_read(io, cx, inbound);
         std::mem::forget(calling);
@@ -318,11 +320,8 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             }
             Poll::Pending => {
                 self.reads_in_a_row = 0;
-                // An idle connection holds no buffers.
-                let inbound = self.machine.inbound();
-                if inbound.is_empty() {
-                    buffer_pool::put_back(inbound, READ_SIZE);
-                }
+                // A connection that waits holds no large buffers.
+                buffer_pool::put_back(self.machine.inbound(), READ_SIZE);
                 buffer_pool::put_back_outbound(self.machine.outbound());
                 return Poll::Pending;
             }

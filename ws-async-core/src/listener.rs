@@ -11,7 +11,7 @@ use std::{fmt, io};
 use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
-    shutdown::{Place, Shutdown, Waiting},
+    shutdown::{Place, Shutdown, ShutdownWait},
     socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
@@ -28,7 +28,7 @@ use crate::signal::Signal;
 /// own, so that a slow client holds up no other.
 pub struct Listener<R: Runtime> {
     listener: R::TcpListener,
-    options: AcceptOptions,
+    options: Arc<AcceptOptions>,
     shutdown: Shutdown,
     clock: RuntimeClock<R>,
     retry: Mutex<AcceptRetry>,
@@ -47,6 +47,7 @@ impl<R: Runtime> Listener<R> {
     /// Takes over a listener that was set up elsewhere, with options for it and every connection.
     pub fn from_listener(listener: R::TcpListener, options: AcceptOptions) -> Self {
         let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
+        let options = Arc::new(options);
         Self { listener, options, shutdown, clock: RuntimeClock::start(), retry }
     }
 
@@ -111,7 +112,7 @@ impl<R: Runtime> Listener<R> {
 
     async fn accept_transport(
         &self,
-        stopping: &mut Waiting<'_>,
+        stopping: &mut ShutdownWait<'_>,
     ) -> Result<io::Result<(R::TcpStream, SocketAddr)>, AcceptError> {
         let mut accept = pin!(R::accept(&self.listener));
         poll_fn(|cx| {
@@ -143,7 +144,7 @@ impl<R: Runtime> Listener<R> {
             }
             return Ok(None);
         }
-        let mut incoming = Incoming::new(transport, self.options.clone());
+        let mut incoming = Incoming::sharing(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
         incoming.address = Some(address);
         Ok(Some(incoming))

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ws_core::bytes::Bytes;
-use ws_core::redacted::Payload;
+use ws_core::redacted::PayloadExcerpt;
 use ws_core::{DataPoll, Error, MessageKind};
 
 /// How far a message is that is received in chunks: what an adapter's reader keeps, apart from its way to the connection.
@@ -62,7 +62,7 @@ impl fmt::Debug for Chunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunks")
             .field("kind", &self.kind)
-            .field("first", &self.first.as_deref().map(Payload))
+            .field("first", &self.first.as_deref().map(PayloadExcerpt))
             .field("is_last", &self.is_last)
             .finish()
     }

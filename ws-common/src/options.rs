@@ -217,7 +217,9 @@ impl ConnectOptions {
     /// Bytes that the system holds lie before the next ping. Linux takes whole packets of up to 64 KiB before segmentation, so that it may
     /// hold one packet more than this number. A live peer is not declared dead while (`notsent_lowat` + 64 KiB + bytes in flight) ÷ rate <
     /// [`pong_timeout`](ws_core::Config::pong_timeout). For example, with the default and 64 KiB in flight, 192 KiB at 10 KB/s take 19.7 s,
-    /// which is less than the default of 20 s. Over loopback, a value of 16 KiB or more costs neither throughput nor processor time.
+    /// which is less than the default of 20 s. Over loopback, a value of 16 KiB or more costs neither throughput nor processor time. Over
+    /// a link of 10 MB/s with a round trip of 50 or 100 ms (tokio, 2026-11-30), values of 16, 64 and 128 KiB and `None` all reach 9.6 MB/s
+    /// of payload, which is the rate of the link.
     #[must_use]
     pub fn notsent_lowat(mut self, bytes: impl Into<Option<u32>>) -> Self {
         self.socket.notsent_lowat = bytes.into();

@@ -318,11 +318,11 @@ impl From<Backoff> for Reconnect {
     }
 }
 
-type Decide = dyn Fn(&DisconnectReason<'_>) -> Option<RetryDecision> + Send + Sync;
+type DecideRetry = dyn Fn(&DisconnectReason<'_>) -> Option<RetryDecision> + Send + Sync;
 
 /// A hook of [`Reconnect::decide`].
 #[derive(Clone)]
-pub(crate) struct DecideHook(Arc<Decide>);
+pub(crate) struct DecideHook(Arc<DecideRetry>);
 
 impl DecideHook {
     pub(crate) fn ask(&self, end: &DisconnectReason<'_>) -> Option<RetryDecision> {

@@ -78,11 +78,11 @@ impl fmt::Display for RedirectRefused {
 
 impl std::error::Error for RedirectRefused {}
 
-type Decide = dyn Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync;
+type DecideRedirect = dyn Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync;
 
 /// A hook of [`ConnectOptions::on_redirect`].
 #[derive(Clone)]
-pub(crate) struct RedirectHook(pub(crate) Arc<Decide>);
+pub(crate) struct RedirectHook(pub(crate) Arc<DecideRedirect>);
 
 impl fmt::Debug for RedirectHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,7 +12,7 @@ mod proxy_header;
 mod tests;
 
 /// The client, if the proxy knows it.
-type Client = Option<SocketAddr>;
+type KnownClient = Option<SocketAddr>;
 
 pub(crate) use proxy_header::ProxyHeader;
 
@@ -34,8 +34,8 @@ pub enum TrustedProxy {
 
 impl TrustedProxy {
     /// Reads the address of the client off a request. `None` if the proxy does not know it.
-    pub(crate) fn client_of(self, request: &Request) -> Result<Client, TrustedProxyError> {
-        let (name, parse): (_, fn(&str) -> Option<Client>) = match self {
+    pub(crate) fn client_of(self, request: &Request) -> Result<KnownClient, TrustedProxyError> {
+        let (name, parse): (_, fn(&str) -> Option<KnownClient>) = match self {
             Self::ProxyProtocol => return Ok(None),
             Self::Forwarded => ("Forwarded", forwarded::last_for),
             Self::XForwardedFor => ("X-Forwarded-For", forwarded::last_address),

@@ -29,7 +29,7 @@ const CONTEXTS: usize = 512 << 10;
 ///
 /// # Memory
 ///
-/// The settings bound the heap of a connection, whatever its peer sends. [`max_memory`](Self::max_memory) computes the bound:
+/// The settings bound the heap of a connection for all input. [`max_memory`](Self::max_memory) computes the bound:
 ///
 /// | part | bytes | with defaults |
 /// |---|---|---|
@@ -147,7 +147,7 @@ impl Config {
     /// The mark in bytes over which nothing more is received ahead while the user waits for something else than receiving, such as
     /// sending. Default: 1 MiB. Beyond it, reading stands still, and the peer feels it.
     ///
-    /// Each message or control frame counts its payload and about 130 bytes more. What waits keeps at most twice as much memory alive.
+    /// Each message or control frame counts its payload and about 130 bytes more. A message that waits keeps at most twice its size alive.
     /// One message of any size may exceed the mark.
     #[must_use]
     pub fn max_read_ahead(mut self, bytes: usize) -> Self {
@@ -225,7 +225,8 @@ impl Config {
     /// the end of the message. Default: 60 s. `None` waits for ever. Zero counts as 1 ms.
     ///
     /// The first window begins with the read that brings the beginning of the message, and each later one where the one before
-    /// ends. A peer that sends less gets a Close frame with code 1008, and the connection fails with
+    /// ends. If a window of an earlier message has not ended by then, it ends first. So a message without progress ends within twice this
+    /// time. A peer that sends less gets a Close frame with code 1008, and the connection fails with
     /// [`Timeout::Message`](crate::Timeout::Message). The memory of the message is released then.
     ///
     /// - All fragments of a message count, and the control frames between them do not.

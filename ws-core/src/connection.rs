@@ -25,7 +25,7 @@ use crate::machine::{Direction, Machine, TransportError};
 use crate::message::{Event, Message};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::receive::{FrameViolation, Receive, Received};
+use crate::receive::{Excess, FrameViolation, Receive, Received};
 use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
@@ -49,9 +49,7 @@ pub use receiving::DataPoll;
 /// - **Closing**: [`close`](Self::close) begins the closing handshake. A Close frame from the peer, a violation or a
 ///   missed deadline are dealt with by the machine itself. The last event is always [`Event::Closed`].
 ///
-/// Memory: what waits to be sent is bounded by `max_send_buffer` and one message, plus 16 pongs and a Close frame;
-/// what is assembled by `max_message_size`; the rest is what the driver reads in at a time, and what compression takes, if it
-/// was negotiated.
+/// The settings bound its memory ([`Config`](Config#memory)).
 pub struct Connection {
     inbound: Inbound,
     outbound: Outbound,
@@ -128,11 +126,8 @@ impl Connection {
     /// From here on, both ends may compress.
     #[cfg_attr(not(feature = "deflate"), allow(unreachable_code, reason = "there is nothing to negotiate"))]
     pub(crate) fn use_deflate(&mut self, deflate: &NegotiatedDeflate) {
-        let mut inflater = deflate.inflater(self.role());
-        if let Some(max) = self.windows.max_inflate_ratio() {
-            inflater.limit_ratio(max);
-        }
-        self.receive.set_inflater(inflater);
+        self.receive
+            .set_inflater(deflate.inflater(self.role()).with_max_ratio(self.windows.max_inflate_ratio()));
         self.send.set_compressor(deflate.compressor(self.role()));
     }
 
@@ -202,12 +197,18 @@ impl Connection {
 
     /// Whether there is surely nothing to look at before more bytes or time come, as most often after what came in one read. The
     /// long way round through all that could be there takes longer than a message does.
-    #[inline]
+    #[inline(always)]
     fn is_at_rest(&mut self) -> bool {
-        self.ahead.is_empty()
-            && !self.closing.has_begun()
-            && self.receive.is_at_rest(&mut self.inbound)
-            && (self.inbound.len() == 0 || !self.is_too_slow())
+        if !self.ahead.is_empty() || self.closing.has_begun() {
+            return false;
+        }
+        if self.inbound.len() == 0 { self.receive.holds_nothing() } else { self.waits_in_place() }
+    }
+
+    /// Whether the next message waits in the buffer for its rest, and the peer is not too slow with it.
+    #[inline(never)]
+    fn waits_in_place(&mut self) -> bool {
+        self.receive.is_waiting(&mut self.inbound) && !self.is_too_slow()
     }
 
     /// The next event, of those that were not yet read ahead.
@@ -222,7 +223,7 @@ impl Connection {
             }
             match self.receive.poll(self.inbound.buffer()) {
                 Ok(Some(Received::Message(message))) => return Ok(Some(Event::Message(message))),
-                Ok(Some(received)) => return Ok(Some(self.received(received))),
+                Ok(Some(received)) => return self.received(received, fate),
                 Ok(None) if self.receive.is_incomplete(&self.inbound) && self.is_too_slow() => {
                     return Err(self.message_overdue());
                 }
@@ -240,10 +241,21 @@ impl Connection {
         self.poll_end()
     }
 
-    fn received(&mut self, received: Received) -> Event {
-        match received {
+    /// A message in chunks is larger than one that is received whole. That is remembered with chunks that are read ahead.
+    #[cold]
+    fn step_beyond(&mut self, mut excess: Excess, fate: Fate) -> Result<Option<Event>, Error> {
+        let chunk = excess.chunk.take();
+        if let Fate::Kept = fate {
+            self.ahead.push_excess(excess);
+        }
+        chunk.map_or_else(|| self.step(fate), |chunk| Ok(Some(Event::Chunk(chunk))))
+    }
+
+    fn received(&mut self, received: Received, fate: Fate) -> Result<Option<Event>, Error> {
+        Ok(Some(match received {
             Received::Message(message) => Event::Message(message),
             Received::Chunk(chunk) => Event::Chunk(chunk),
+            Received::Excess(excess) => return self.step_beyond(*excess, fate),
             Received::Ping(payload) => {
                 // RFC 6455 §5.5.2: a ping is answered, unless a Close frame was already received; and §5.5.1: nothing
                 // follows our own Close frame.
@@ -267,10 +279,11 @@ impl Connection {
                 self.finish_if_complete();
                 Event::Closing(frame)
             }
-        }
+        }))
     }
 
     fn ping_due(&mut self, now: Instant) {
+        self.windows.tidy();
         if self.keepalive.due(&mut self.deadlines, now) {
             let nonce = self.send.nonce();
             self.queue_ping(Bytes::copy_from_slice(&nonce));
@@ -362,7 +375,7 @@ impl Machine for Connection {
             return Ok(None);
         }
         match self.closing.take_failure() {
-            None => self.poll_ahead(),
+            None => self.poll_ahead(Fate::HandedOut),
             Some(failure) => Err(failure),
         }
     }

@@ -5,7 +5,7 @@ use core::ops::Deref;
 
 use bytes::Bytes;
 
-use crate::redacted::Payload;
+use crate::redacted::PayloadExcerpt;
 
 /// The beginning of the first line of a peer that speaks another protocol, at most 64 bytes.
 ///
@@ -30,12 +30,12 @@ impl Deref for FirstLine {
 
 impl fmt::Display for FirstLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Payload(&self.0), f)
+        fmt::Display::fmt(&PayloadExcerpt(&self.0), f)
     }
 }
 
 impl fmt::Debug for FirstLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Payload(&self.0), f)
+        fmt::Debug::fmt(&PayloadExcerpt(&self.0), f)
     }
 }

@@ -23,11 +23,11 @@ const MAX_NEWEST: usize = 16;
 /// Bytes that the transport takes prove nothing, because the system takes them for a peer that is gone, too.
 pub(crate) struct Keepalive {
     /// `None` while nothing is awaited and reading goes on.
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<AwaitedPongs>>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct AwaitedPongs {
     /// Pings whose round-trip time is not known yet. Most peers that send no pong at all are alive.
     unanswered: Unanswered,
     /// While reading is paused, so that a pong cannot be seen: the time that the peer has left to give a sign of life when reading
@@ -108,7 +108,7 @@ impl Keepalive {
     /// RFC 6455 §5.5.3: a pong carries the payload of its ping, and may answer only the most recent one; so it
     /// answers all before it.
     pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
-        let Waiting { unanswered, paused } = self.waiting.as_deref_mut()?;
+        let AwaitedPongs { unanswered, paused } = self.waiting.as_deref_mut()?;
         let ping = unanswered.answer(payload)?;
         if unanswered.pings.is_empty() {
             *unanswered = Unanswered::default();

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::close::{CloseFrame, Closed};
-use crate::redacted::{Excerpt, Payload};
+use crate::redacted::{Excerpt, PayloadExcerpt};
 
 /// The type of a data message (RFC 6455 §5.6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -169,7 +169,7 @@ impl fmt::Debug for MessageRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.debug_tuple("Text").field(&Excerpt::new(text)).finish(),
-            Self::Binary(bytes) => f.debug_tuple("Binary").field(&Payload(bytes)).finish(),
+            Self::Binary(bytes) => f.debug_tuple("Binary").field(&PayloadExcerpt(bytes)).finish(),
         }
     }
 }
@@ -248,7 +248,7 @@ impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunk")
             .field("kind", &self.kind)
-            .field("bytes", &Payload(&self.bytes))
+            .field("bytes", &PayloadExcerpt(&self.bytes))
             .field("last", &self.last)
             .finish()
     }
@@ -259,10 +259,10 @@ impl fmt::Debug for Event {
         match self {
             Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
             Self::Chunk(chunk) => f.debug_tuple("Chunk").field(chunk).finish(),
-            Self::Ping(payload) => f.debug_tuple("Ping").field(&Payload(payload)).finish(),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&PayloadExcerpt(payload)).finish(),
             Self::Pong { payload, round_trip } => f
                 .debug_struct("Pong")
-                .field("payload", &Payload(payload))
+                .field("payload", &PayloadExcerpt(payload))
                 .field("round_trip", round_trip)
                 .finish(),
             Self::Closing(frame) => f.debug_tuple("Closing").field(frame).finish(),

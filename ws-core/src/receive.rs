@@ -1,15 +1,16 @@
 //! Messages from frames.
 
+mod excess;
 mod gate;
 mod incomplete;
 mod inflating;
+mod mode;
 mod partial;
 mod sharing;
 mod whole;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -23,6 +24,7 @@ use crate::mask;
 use crate::message::{Chunk, Message, MessageKind};
 use crate::stats::FrameCounts;
 use crate::utf8::{Text, Utf8};
+pub(crate) use excess::Excess;
 use gate::Load;
 use partial::{Assembly, Frame, Partial};
 use sharing::LargeBuffer;
@@ -35,6 +37,8 @@ const CLOSE: u8 = 0x8;
 pub(crate) enum Received {
     Message(Message),
     Chunk(Chunk),
+    /// A message that is received in chunks has exceeded the limit for whole ones. The bytes beyond it follow.
+    Excess(Box<Excess>),
     Ping(Bytes),
     Pong(Bytes),
     Close(CloseFrame),
@@ -100,54 +104,15 @@ impl Receive {
         self.inflater = Some(Box::new(inflater));
     }
 
-    /// Hand out messages in chunks, from the one under way on; or whole again, from the next one on.
-    pub(crate) fn set_chunks(&mut self, in_chunks: bool) {
-        self.in_chunks = in_chunks;
-    }
-
-    pub(crate) fn is_in_chunks(&self) -> bool {
-        self.in_chunks
-    }
-
-    /// The message under way is to be assembled. This is what has come of it in chunks, none of which was handed out.
-    pub(crate) fn take_back(&mut self, bytes: Vec<u8>) -> Result<(), Violation> {
-        let Some(message) = &mut self.message else { return Ok(()) };
-        if let Assembly::Chunks { utf8, .. } = &mut message.data {
-            message.data = match utf8.take() {
-                Some(utf8) => Assembly::Text(Text::from_parts(bytes, utf8)),
-                None => Assembly::Binary(bytes),
-            };
-        }
-        let size = message.size;
-        self.check_size(size)
-    }
-
-    /// A message that has come in chunks, none of which was handed out.
-    pub(crate) fn joined(&self, kind: MessageKind, bytes: Vec<u8>) -> Result<Message, Violation> {
-        self.check_size(bytes.len() as u64)?;
-        Ok(match kind {
-            MessageKind::Text => Message::Text(Text::from_parts(bytes, Utf8::default()).into_string().into()),
-            MessageKind::Binary => Message::Binary(bytes.into()),
-        })
-    }
-
-    fn check_size(&self, size: u64) -> Result<(), Violation> {
-        if size > self.max_message_size {
-            Err(self.violation(ViolationKind::MessageTooBig(size)))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Whether nothing is held, and nothing can be taken before more bytes come. It may say no too often.
+    /// Whether nothing is held while the buffer is empty. It may say no too often.
     #[inline]
-    pub(crate) fn is_at_rest(&mut self, inbound: &mut Inbound) -> bool {
-        let rests = if inbound.len() == 0 {
-            self.message.is_none() && self.violation.is_none()
-        } else {
-            self.waits_in_place(inbound.buffer())
-        };
-        rests && self.block.is_empty()
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.message.is_none() && self.violation.is_none() && self.block.is_empty()
+    }
+
+    /// Whether nothing can be taken before more bytes come. It may say no too often.
+    pub(crate) fn is_waiting(&mut self, inbound: &mut Inbound) -> bool {
+        self.waits_in_place(inbound.buffer()) && self.block.is_empty()
     }
 
     fn decode(&self, inbound: &BytesMut) -> Result<Option<(Header, usize)>, Violation> {
@@ -183,8 +148,11 @@ impl Receive {
                     // Of all control frames, only the content of a Close frame can be wrong.
                     return self.control(inbound, header, len).map_err(FrameViolation::Close);
                 }
-                self.begin_frame(&header)?;
+                let excess = self.begin_frame(&header)?;
                 self.consume(inbound, len);
+                if let Some(excess) = excess {
+                    return Ok(Some(Received::Excess(excess)));
+                }
             }
             let Some(mut frame) = self.frame.take() else { return Ok(None) };
             let there = usize::try_from(frame.left).map_or(inbound.len(), |left| left.min(inbound.len()));
@@ -208,7 +176,7 @@ impl Receive {
     }
 
     /// A data frame begins.
-    fn begin_frame(&mut self, header: &Header) -> Result<(), Violation> {
+    fn begin_frame(&mut self, header: &Header) -> Result<Option<Box<Excess>>, Violation> {
         let (message, load) = match self.message_of(header) {
             Ok(message) => {
                 let load = message.load();
@@ -216,10 +184,11 @@ impl Receive {
             }
             Err(kind) => (None, Err(kind)),
         };
+        let excess = message.as_ref().and_then(|message| self.excess_by(message, header));
         self.admit_frame(header, load).map_err(|kind| self.violation(kind))?;
         self.message = message;
         self.frame = Some(Frame::new(header, self.position));
-        Ok(())
+        Ok(excess)
     }
 
     /// The message that a data frame belongs to, with that frame.
@@ -297,28 +266,6 @@ impl Receive {
         }
         self.message = Some(message);
         Ok(None)
-    }
-
-    /// If the message under way is not wanted in the way in which it was begun, changes that. What was assembled becomes
-    /// the first chunk; a message that was to come in chunks, of which none was handed out, is assembled.
-    fn apply_mode(&mut self) -> Result<Option<Received>, Violation> {
-        let Some(message) = &mut self.message else { return Ok(None) };
-        match (&mut message.data, self.in_chunks) {
-            (Assembly::Chunks { begun: false, .. }, false) => self.take_back(Vec::new()).map(|()| None),
-            (Assembly::Chunks { .. }, _) | (_, false) => Ok(None),
-            (data, true) => {
-                let (bytes, utf8) = match mem::replace(data, Assembly::chunks(None)) {
-                    Assembly::Text(text) => {
-                        let (bytes, utf8) = text.into_parts();
-                        (bytes.into(), Some(utf8))
-                    }
-                    Assembly::Binary(bytes) => (bytes.into(), None),
-                    Assembly::Chunks { .. } => (Bytes::new(), None),
-                };
-                *data = Assembly::Chunks { utf8, begun: !bytes.is_empty() };
-                Ok((!bytes.is_empty()).then(|| Received::Chunk(Chunk::new(message.kind, bytes, false))))
-            }
-        }
     }
 
     /// A control frame (RFC 6455 §5.5), which may stand between the fragments of a message.

@@ -62,16 +62,16 @@ impl fmt::Debug for Excerpt<'_> {
 
 /// The beginning of a payload, [`EXCERPT`] bytes of it, with its length if there is more.
 #[derive(Clone, Copy)]
-pub struct Payload<'a>(pub &'a [u8]);
+pub struct PayloadExcerpt<'a>(pub &'a [u8]);
 
-impl fmt::Display for Payload<'_> {
+impl fmt::Display for PayloadExcerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.len().min(EXCERPT)];
         write!(f, "\"{}\"{}", shown.escape_ascii(), if shown.len() < self.0.len() { "…" } else { "" })
     }
 }
 
-impl fmt::Debug for Payload<'_> {
+impl fmt::Debug for PayloadExcerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "b{self}")?;
         if self.0.len() > EXCERPT { write!(f, " of {} bytes", self.0.len()) } else { Ok(()) }
@@ -216,8 +216,8 @@ mod tests {
     fn eight_characters_are_shown() {
         assert_eq!(format!("{:?}", Excerpt::new("ééééáááá")), "\"ééééáááá\"");
         assert_eq!(format!("{:?}", Excerpt::new("ééééááááx")), "\"ééééáááá\"… of 17 bytes");
-        assert_eq!(format!("{:?}", Payload(b"12345678")), "b\"12345678\"");
-        assert_eq!(format!("{:?}", Payload(b"\x00\"3456789")), "b\"\\x00\\\"345678\"… of 9 bytes");
+        assert_eq!(format!("{:?}", PayloadExcerpt(b"12345678")), "b\"12345678\"");
+        assert_eq!(format!("{:?}", PayloadExcerpt(b"\x00\"3456789")), "b\"\\x00\\\"345678\"… of 9 bytes");
         assert_eq!(extension("server_max_window_bits=16").to_string(), "\"server_max_window_bits=16\"");
         assert_eq!(
             extension("server_max_window_bits=16345678").to_string(),

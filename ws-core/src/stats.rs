@@ -50,7 +50,7 @@ pub struct Traffic {
 }
 
 /// The frames of one direction. Each of them is counted by the gate that it passes.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct FrameCounts {
     frames: u64,
     /// Frames that end no message: control frames, and fragments with another behind them.
@@ -83,6 +83,15 @@ impl FrameCounts {
     #[cold]
     pub(crate) fn retract_message(&mut self) {
         self.others += 1;
+    }
+
+    /// The last frame that was counted, one of a data message, is not let in after all.
+    #[cold]
+    pub(crate) fn retract_frame(&mut self, fin: bool) {
+        self.frames -= 1;
+        if !fin {
+            self.others -= 1;
+        }
     }
 
     /// Bytes of a data message, not compressed.

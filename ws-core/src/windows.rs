@@ -6,10 +6,11 @@
 //! | Window | It begins when | It ends when | Enough is |
 //! | --- | --- | --- | --- |
 //! | of a write | the transport refuses bytes | the transport has taken enough; [`Deadline::Write`] passes | the least progress, or all that waited |
-//! | of a message | a read leaves a message incomplete; the window before has brought enough | [`Deadline::Message`] passes | the least progress of payload, or the end of the message |
+//! | of a message | a read leaves a message incomplete; the window before has brought enough, or began before the message | [`Deadline::Message`] passes | the least progress of payload, or the end of the message |
 //!
 //! Neither costs a message that is whole in the buffer anything. The end of a message stops no deadline: when [`Deadline::Message`]
-//! passes, the connection looks for an incomplete message, and most often finds none.
+//! passes, the connection looks for an incomplete message, and most often finds none. A message that began within the window of another
+//! has a window of its own then.
 //!
 //! The count of a message under assembly is with that message (`receive/partial.rs`). A binary frame that comes whole stays in the
 //! read buffer ([`waits_in_place`](crate::receive::Receive::waits_in_place)), so a position in the stream is its goal.
@@ -27,10 +28,10 @@ use crate::time::{Instant, Span};
 pub(crate) const LEAST_PROGRESS: u64 = Config::LEAST_PROGRESS as u64;
 
 /// The windows of a connection. Most connections have none at any time, and no settings that need a place here.
-pub(crate) struct Windows(Option<Box<State>>);
+pub(crate) struct Windows(Option<Box<WindowState>>);
 
 #[derive(Default)]
-struct State {
+struct WindowState {
     /// Invariant: there is one while [`Deadline::Write`] runs.
     write: Option<WriteWindow>,
     message: Option<MessageWindow>,
@@ -65,13 +66,19 @@ impl Windows {
         let chunk_timeout = config.chunk_timeout.map(Span::from).filter(|timeout| *timeout != Span::FOREVER);
         let rate = config.max_message_rate.map(Rate::new);
         let max_inflate_ratio = config.max_inflate_ratio;
-        let settings = State { chunk_timeout, rate, max_inflate_ratio, ..State::default() };
+        let settings = WindowState { chunk_timeout, rate, max_inflate_ratio, ..WindowState::default() };
         Self((!settings.is_empty()).then(|| Box::new(settings)))
     }
 
-    /// Frees the memory of windows that are over.
-    fn tidy(&mut self) {
+    /// Frees the memory of windows that are over. It is called now and then, because a window often follows another.
+    pub(crate) fn tidy(&mut self) {
         self.0.take_if(|state| state.is_empty());
+    }
+
+    /// Whether there is any window or setting.
+    #[inline]
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
     }
 
     pub(crate) fn max_inflate_ratio(&self) -> Option<NonZero<u32>> {
@@ -79,7 +86,7 @@ impl Windows {
     }
 }
 
-impl State {
+impl WindowState {
     fn is_empty(&self) -> bool {
         let Self { write, message, chunk_timeout, rate, max_inflate_ratio } = self;
         write.is_none()
@@ -130,7 +137,6 @@ impl Windows {
     pub(crate) fn end_write(&mut self) {
         if let Some(state) = self.0.as_deref_mut() {
             state.write = None;
-            self.tidy();
         }
     }
 }
@@ -180,8 +186,8 @@ impl Windows {
     pub(crate) fn end_message(&mut self) {
         if let Some(state) = self.0.as_deref_mut() {
             state.message = None;
-            self.tidy();
         }
+        self.tidy();
     }
 
     /// Length of the windows of messages that are received in chunks.
@@ -198,7 +204,6 @@ impl Windows {
     }
 
     /// A read brings bytes. `frames` frames came before it. Says whether they were too many, and returns the limit then.
-    #[inline]
     pub(crate) fn check_rate(&mut self, frames: u64, now: Instant) -> Option<NonZero<u32>> {
         self.0.as_deref_mut()?.rate.as_mut()?.check(frames, now)
     }

@@ -6,10 +6,12 @@ import asyncio
 import time
 from functools import partial
 
+import sockets
 from arrivals import Load
 from client import Client
 from delivery import judge
 from direction import Faults
+from peer import PORT
 from stage import Scenario, Stage
 
 GOOD = Faults(rate=1_000_000, delay=0.02)
@@ -42,6 +44,8 @@ async def play(delivery: str, is_new_host: bool, stage: Stage) -> None:
     await asyncio.sleep(GONE)
     if is_new_host:
         await stage.start_server()
+    # A dead connection that still has a socket would send its bytes again, up to 128 s later, and take most of the link from the next.
+    stage.verdict.equal("sockets that are still connected", sockets.connected(client.child.process.pid, PORT), 0)
     back_at = time.monotonic()
     await stage.link.set_both(GOOD)
     await stage.until(lambda: LOAD.has_last(stage.record.arrivals), 35, client)

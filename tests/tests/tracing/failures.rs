@@ -65,6 +65,21 @@ fn a_request_without_tls_is_not_quoted_where_there_should_be_some() {
     assert_eq!(lines, ["tls begins", "tls: debug: failed error=the peer does not speak TLS", "tls ends"]);
 }
 
+#[test]
+fn a_page_that_is_refused_is_told_with_both_values_and_the_remedies() {
+    let options = AcceptOptions::default();
+    let accepting = || ServerUpgrade::new(&options, Random::from_seed([1; 32]), NOW).unwrap();
+    let request =
+        b"GET /feed?token=1 HTTP/1.1\r\nHost: bank.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+        Origin: https://evil.example\r\nCookie: token\r\n\r\n";
+    let lines = lines_for(accepting, request);
+    for named in ["\"https://evil.example\"", "\"bank.example\"", "`origins`", "proxy_set_header Host"] {
+        assert!(lines[1].contains(named), "{named} in {lines:#?}");
+    }
+    assert!(lines.iter().all(|line| !line.contains("token")), "{lines:#?}");
+}
+
 /// A transport to the proxy, as a driver would find one.
 fn reached(options: &ConnectOptions) -> Connected<()> {
     let mut connector = Connector::new(options, NOW);

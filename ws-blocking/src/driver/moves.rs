@@ -1,22 +1,40 @@
 //! The reads and writes of one thread, without the lock.
 
-use std::cell::Cell;
 use std::io;
 use std::mem::forget;
 use std::net::Shutdown;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use ws_common::sync::{MutexGuard, mutant};
 use ws_core::Direction;
 
-use super::state::{CHUNK, DriverState, Sleep, Until, WriteRole};
+use super::state::{CHUNK, DriverState, ReadRole, Sleep, Until, WriteRole};
 use super::{Driven, Driver};
 use crate::call::{PATIENCE, Written, is_end, within, write};
 use crate::transport::Transport;
 
-thread_local! {
-    /// Buffer of every read of the thread: a connection that waits holds no buffer of its own.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+/// Size of the buffer of a read that may wait, in bytes. It lies on the stack of its thread.
+const WAITING: usize = 4 * 1024;
+
+/// Maximum number of large buffers that the process keeps.
+const LARGE_COUNT: usize = 4;
+
+/// Buffers of reads that do not wait. No connection and no thread has one of its own.
+static LARGE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn take_large() -> Vec<u8> {
+    // A thread does not wait for another one.
+    let kept = LARGE.try_lock().ok().and_then(|mut kept| kept.pop());
+    kept.unwrap_or_else(|| vec![0; CHUNK])
+}
+
+fn put_back_large(buffer: Vec<u8>) {
+    if let Ok(mut kept) = LARGE.try_lock()
+        && kept.len() < LARGE_COUNT
+    {
+        kept.push(buffer);
+    }
 }
 
 /// Holds a role during a call of the transport. If the call panics, the direction has failed, and the other threads learn of it.
@@ -90,22 +108,44 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         state.machine.show();
         state.hand_over();
         drop(state);
-        // Taken, not borrowed: a transport may itself be a connection.
-        let mut scratch = SCRATCH.take();
-        scratch.resize(CHUNK, 0);
+        let state = match role.has_more {
+            true => {
+                let mut buffer = take_large();
+                let result = self.call_read(&mut role, Duration::ZERO, &mut buffer);
+                let state = self.read_finished(role, result, &buffer);
+                put_back_large(buffer);
+                state
+            }
+            false => {
+                let mut buffer = [0; WAITING];
+                let result = self.call_read(&mut role, longest, &mut buffer);
+                self.read_finished(role, result, &buffer)
+            }
+        };
+        forget(guard);
+        state
+    }
+
+    fn call_read(&self, role: &mut ReadRole, longest: Duration, buffer: &mut [u8]) -> io::Result<usize> {
         let set = |timeout| self.transport.set_read_timeout(timeout);
-        let result = within(longest, &mut role.timeout, set, |waits| match waits {
-            true => self.transport.read(&mut scratch),
-            false => self.transport.try_read(&mut scratch),
-        });
+        within(longest, &mut role.timeout, set, |waits| match waits {
+            true => self.transport.read(buffer),
+            false => self.transport.try_read(buffer),
+        })
+    }
+
+    fn read_finished<'a>(
+        &'a self,
+        role: ReadRole,
+        result: io::Result<usize>,
+        buffer: &[u8],
+    ) -> MutexGuard<'a, DriverState<M>> {
         let now = self.now();
         let mut state = self.lock();
         if result.as_ref().map_or_else(is_end, |&n| n == 0) {
             state = self.wait_for_write(state);
         }
-        state.read_finished(role, result, &scratch, now);
-        SCRATCH.set(scratch);
-        forget(guard);
+        state.read_finished(role, result, buffer, now);
         state
     }
 

@@ -11,7 +11,7 @@ use std::mem::swap;
 use std::time::Duration;
 
 use ws_common::system::buffer_pool;
-use ws_core::bytes::{Buf, BytesMut};
+use ws_core::bytes::Buf;
 use ws_core::{Direction, Instant, Machine, TransportError};
 
 use crate::call::{Written, is_timeout};
@@ -24,7 +24,7 @@ pub(crate) use reading::ReadRole;
 pub(crate) use waiters::{Sleep, Until};
 pub(crate) use writing::WriteRole;
 
-/// Maximum number of bytes that one write takes out of the machine, and that one read brings.
+/// Maximum number of bytes that one write takes out of the machine, and that one read brings. A read that waits brings less.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
 /// A machine, the two roles of its transport, and the threads that wait.
@@ -57,7 +57,10 @@ impl<M: Machine> DriverState<M> {
         change: impl FnOnce(M) -> Result<N, E>,
     ) -> Result<DriverState<N>, E> {
         let (reading, writing) = (self.reading.next_phase(now), self.writing.next_phase());
-        Ok(DriverState::over(change(self.machine)?, reading, writing, Pace::next_phase(now)))
+        let mut state = DriverState::over(change(self.machine)?, reading, writing, Pace::next_phase(now));
+        // It may be long until the first read.
+        state.release();
+        Ok(state)
     }
 
     fn over(machine: M, reading: Reading, writing: Writing, pace: Pace) -> Self {
@@ -99,12 +102,9 @@ impl<M: Machine> DriverState<M> {
         self.changes
     }
 
-    /// An idle connection holds no buffers, nor does its thread keep those of TLS for it.
+    /// A connection that waits holds no large buffers, nor does its thread keep them for it.
     fn release(&mut self) {
-        let inbound = self.machine.inbound();
-        if inbound.is_empty() {
-            *inbound = BytesMut::new();
-        }
+        buffer_pool::put_back(self.machine.inbound(), 0);
         self.machine.outbound().release();
         buffer_pool::release();
     }
@@ -237,10 +237,14 @@ impl<M: Machine> DriverState<M> {
 
     pub(super) fn begin_read(&mut self) -> ReadRole {
         let is_brief = self.has_bytes_waiting();
-        self.reading.begin(is_brief)
+        let role = self.reading.begin(is_brief);
+        if !role.has_more {
+            self.release();
+        }
+        role
     }
 
-    /// `buffer` begins with the bytes that have come.
+    /// `buffer` begins with the bytes that have come. The read had all of it.
     pub(super) fn read_finished(
         &mut self,
         role: ReadRole,
@@ -253,17 +257,20 @@ impl<M: Machine> DriverState<M> {
             Ok(n) => {
                 self.pace.moved(now);
                 let is_late = self.machine.poll_timeout().is_some_and(|deadline| deadline <= now);
-                if self.reading.moved(role, n, is_late, now) {
+                if self.reading.moved(role, n, buffer.len(), is_late, now) {
                     self.writing.read_caught_up();
                 }
                 self.machine.inbound().extend_from_slice(&buffer[..n]);
                 self.machine.handle_read(n, now);
             }
             Err(error) if is_timeout(&error) => {
-                self.pace.stuck(now);
+                match role.has_more {
+                    // It did not wait.
+                    true => self.pace.finished(now),
+                    false => self.pace.stuck(now),
+                }
                 self.reading.found_nothing(role, now);
                 self.writing.read_caught_up();
-                self.release();
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {
                 self.pace.finished(now);

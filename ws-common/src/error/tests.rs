@@ -1,9 +1,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ws_core::FirstLine;
 use ws_core::{
-    ClientHandshake, ClientRequest, Config, HandshakeError, Initiator, Instant, Machine, Random,
+    ClientHandshake, ClientRequest, Config, FirstLine, HandshakeError, Initiator, Instant, Machine, Random,
     RequestError, Response, ResponseError, TransportError,
 };
 

@@ -13,7 +13,7 @@ use crate::trusted_proxy::{ProxyHeader, TrustedProxy, TrustedProxyError};
 #[derive(Debug)]
 pub(super) struct Front {
     proxy: TrustedProxy,
-    state: State,
+    state: FrontState,
     /// The client, as far as the header of the PROXY protocol tells.
     client: Option<SocketAddr>,
     key: ClientKey,
@@ -25,7 +25,7 @@ pub(super) struct Front {
 }
 
 #[derive(Debug)]
-enum State {
+enum FrontState {
     /// The header of the PROXY protocol is read.
     Header(ProxyHeader),
     /// The header is wrong, or the client is over its limit. All that comes is dropped.
@@ -37,8 +37,8 @@ enum State {
 impl Front {
     pub(super) fn new(proxy: TrustedProxy, options: &AcceptOptions) -> Self {
         let state = match proxy {
-            TrustedProxy::ProxyProtocol => State::Header(ProxyHeader::default()),
-            _ => State::Passed,
+            TrustedProxy::ProxyProtocol => FrontState::Header(ProxyHeader::default()),
+            _ => FrontState::Passed,
         };
         let (key, refusal) = (options.key().clone(), options.refusal());
         let is_plain = options.acceptor().is_none();
@@ -52,32 +52,32 @@ impl Front {
 
     /// Whether the bytes that come do not belong to the machine behind it.
     pub(super) fn is_reading(&self) -> bool {
-        !matches!(self.state, State::Passed)
+        !matches!(self.state, FrontState::Passed)
     }
 
     /// Whether there is no way to the machine behind it.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(self.state, State::Failed(..))
+        matches!(self.state, FrontState::Failed(..))
     }
 
     /// The buffer of the bytes that do not belong to the machine behind it, while there may be some.
     pub(super) fn inbound(&mut self) -> Option<&mut BytesMut> {
         match &mut self.state {
-            State::Header(header) => Some(&mut header.buffer),
-            State::Failed(_, buffer) => Some(buffer),
-            State::Passed => None,
+            FrontState::Header(header) => Some(&mut header.buffer),
+            FrontState::Failed(_, buffer) => Some(buffer),
+            FrontState::Passed => None,
         }
     }
 
     /// Looks at the bytes in [`inbound`](Self::inbound). Gives those behind the header, once it is there.
     pub(super) fn handle_read(&mut self) -> Option<BytesMut> {
         let header = match &mut self.state {
-            State::Header(header) => header,
-            State::Failed(_, buffer) => {
+            FrontState::Header(header) => header,
+            FrontState::Failed(_, buffer) => {
                 buffer.clear();
                 return None;
             }
-            State::Passed => return None,
+            FrontState::Passed => return None,
         };
         let read = match header.poll() {
             Ok(None) => return None,
@@ -90,11 +90,11 @@ impl Front {
         };
         match read {
             Ok(rest) => {
-                self.state = State::Passed;
+                self.state = FrontState::Passed;
                 Some(rest)
             }
             Err(error) => {
-                self.state = State::Failed(Some(error), BytesMut::new());
+                self.state = FrontState::Failed(Some(error), BytesMut::new());
                 None
             }
         }
@@ -102,7 +102,7 @@ impl Front {
 
     /// The failure, once, and the answer to it, if the client can read one.
     pub(super) fn take_failure(&mut self) -> Option<(AcceptError, Option<Bytes>)> {
-        let State::Failed(error, _) = &mut self.state else { return None };
+        let FrontState::Failed(error, _) = &mut self.state else { return None };
         let error = error.take()?;
         let answer = match &error {
             AcceptError::ClientLimit(_) => self.refusal.map(Bytes::from_static),

@@ -68,8 +68,8 @@ impl Backlog {
     pub(super) fn pop(&mut self) -> Option<ClientEvent> {
         let event = self.events.pop_front()?;
         self.sizes[kind(&event) as usize] -= size(&event);
-        if self.events.is_empty() && self.events.capacity() > 64 {
-            self.events = VecDeque::new();
+        if self.events.capacity() > 64 && self.events.len() < self.events.capacity() / 4 {
+            self.events.shrink_to(self.events.capacity() / 2);
         }
         Some(event)
     }
@@ -170,7 +170,7 @@ fn kind(event: &ClientEvent) -> EventKind {
     }
 }
 
-/// An event counts itself, so that a flood of empty ones is bounded too.
+/// The bytes for which an event counts: all that it holds, and two places in the queue. A full queue doubles its memory.
 fn size(event: &ClientEvent) -> usize {
     let held = match event {
         ClientEvent::Message(message) | ClientEvent::Undelivered(message) => message.len(),
@@ -185,7 +185,7 @@ fn size(event: &ClientEvent) -> usize {
         ClientEvent::GaveUp { reason: GiveUp::NotRetried(cause) | GiveUp::Stopped(cause) } => cause.held(),
         _ => 0,
     };
-    held + size_of::<ClientEvent>()
+    held + 2 * size_of::<ClientEvent>()
 }
 
 /// Memory that an error holds apart from itself, in bytes.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_core::bytes::Bytes;
-use ws_core::redacted::Payload;
+use ws_core::redacted::PayloadExcerpt;
 use ws_core::{CloseFrame, Closed, Message, Response};
 
 pub use crate::error::ClientError;
@@ -23,6 +23,9 @@ use crate::reconnect::{Cause, GiveUp};
 /// `BufferFull` and `BufferDrained`, and all that was reported between the first and the last `Reconnecting` are dropped; the
 /// number of the attempt has a gap there. Received messages stay. At most one `Stuck` waits, the latest. Messages that are given up
 /// stay, too; when 1 MiB of them waits, the oldest make room for further ones, and only a flush tells about them.
+///
+/// An event counts all that it holds, and its place in the queue twice. A message that waits keeps at most twice its size alive, and one of
+/// any size may exceed the limit.
 ///
 /// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
 /// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
@@ -116,10 +119,10 @@ impl fmt::Debug for ClientEvent {
             }
             Self::Open(response) => f.debug_tuple("Open").field(response).finish(),
             Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
-            Self::Ping(payload) => f.debug_tuple("Ping").field(&Payload(payload)).finish(),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&PayloadExcerpt(payload)).finish(),
             Self::Pong { payload, round_trip } => f
                 .debug_struct("Pong")
-                .field("payload", &Payload(payload))
+                .field("payload", &PayloadExcerpt(payload))
                 .field("round_trip", round_trip)
                 .finish(),
             Self::Closing(frame) => f.debug_tuple("Closing").field(frame).finish(),

@@ -158,7 +158,7 @@ impl Session {
             }
             let is_full = self.events.is_full();
             let before = self.events.len();
-            if !self.advance() {
+            if !self.advance_to_keep() {
                 break;
             }
             // What comes of an error, say, is no event yet.

@@ -216,8 +216,8 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.confirm_timeout = timeout)
     }
 
-    /// How many redirects in a row an attempt follows, within its one `open_timeout`. Default: none. Each attempt begins at the original
-    /// URL. [`ConnectOptions::max_redirects`] names the parts of the request that another origin receives.
+    /// Maximum number of redirects in a row that an attempt follows, within its one `open_timeout`. Default: none. Each attempt begins at
+    /// the original URL. [`ConnectOptions::max_redirects`] lists the header fields that another origin receives.
     #[must_use]
     pub fn max_redirects(self, redirects: u32) -> Self {
         self.connect(|options| Ok(options.max_redirects(redirects)))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{CloseFrame, Closed, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
+use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
 use super::ends::ABNORMAL;
@@ -142,13 +142,21 @@ impl Session {
 
 /// Connections.
 impl Session {
-    /// Takes the next event of the transport's machine. Says whether anything came of it; if so, there may be more.
+    /// Takes the next event of the transport's machine, to hand it out at once. Says whether anything came of it; if so, there may be
+    /// more.
     pub(super) fn advance(&mut self) -> bool {
-        self.has_input = self.step();
+        self.has_input = self.step(Connection::poll_event);
         self.has_input
     }
 
-    fn step(&mut self) -> bool {
+    /// The same for an event that waits. Its message keeps no read buffer alive.
+    pub(super) fn advance_to_keep(&mut self) -> bool {
+        self.has_input = self.step(Connection::poll_event_to_keep);
+        self.has_input
+    }
+
+    #[inline(always)]
+    fn step(&mut self, poll: impl FnOnce(&mut Connection) -> Result<Option<Event>, Error>) -> bool {
         match &mut self.state {
             SessionState::New
             | SessionState::Waiting { .. }
@@ -168,7 +176,7 @@ impl Session {
                     self.failed(error);
                 }
             },
-            SessionState::Open(open) => match open.connection().poll_event() {
+            SessionState::Open(open) => match poll(open.connection()) {
                 Ok(Some(event)) => self.report(event),
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.

@@ -190,7 +190,7 @@ impl Session {
         if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Aborted));
             open.connection().abort();
-            while self.advance() {}
+            while self.advance_to_keep() {}
         } else {
             self.give_up(GiveUp::Aborted);
         }

@@ -1,8 +1,9 @@
 //! The buffers that the idle connections of a thread have in common: those that a driver reads to, and those of machines within
 //! TLS.
 //!
-//! A connection that waits holds none of its own. It would have to allocate them for every message of a live feed, and free
-//! them again, which costs more than all the rest of a small message; and large ones would go back to the system each time.
+//! A connection that waits holds none of them. It would have to allocate them for every message of a live feed, and free
+//! them again, which costs more than all the rest of a small message; and large ones would go back to the system each time. The
+//! few bytes of a frame or of a head that has not come whole wait in a buffer of their own size.
 
 use std::cell::RefCell;
 
@@ -15,27 +16,52 @@ const COUNT: usize = 2;
 /// None of them is larger.
 const LIMIT: usize = 128 * 1024;
 
+/// Number of bytes up to which the bytes that are left go from one buffer to another.
+const FEW: usize = 16 * 1024;
+
+/// Room behind the bytes that are left, from which on a machine may have made it for the rest of a large message. It has done so
+/// from 8 KiB on, for at most eight times the bytes that have come.
+const ROOM: usize = 16 * 1024;
+
 thread_local! {
     static READ: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
     static WRITE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Takes one of the thread's buffers for one that has no memory, if it is not much more than the `size` that is to be read: a
-/// message that is kept keeps the whole buffer that it was read to.
+/// Makes room for a read, so that the buffer holds `size` bytes in all, or half of that more than it has. If it has no room itself, it
+/// becomes one of the thread's buffers, if that is not much larger than `size`: a message that is kept keeps the whole buffer that
+/// it was read to.
 pub fn take_into(buffer: &mut BytesMut, size: usize) {
-    if buffer.capacity() > 0 {
+    let len = buffer.len();
+    let room = size.saturating_sub(len).max(size / 2);
+    if buffer.capacity() - len >= room || buffer.try_reclaim(room) {
         return;
+    }
+    if len > FEW {
+        return buffer.reserve(size);
     }
     // A thread that ends has none.
     let pooled = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
-    if let Some(pooled) = pooled.filter(|pooled| pooled.capacity() <= 2 * size) {
-        *buffer = pooled;
+    let mut larger = pooled.filter(|pooled| pooled.capacity() <= 2 * size).unwrap_or_default();
+    larger.reserve(len + room);
+    larger.extend_from_slice(buffer);
+    *buffer = larger;
+}
+
+/// Keeps the memory of a buffer for the next one that reads at least `size` bytes, unless messages still lie in it. A few bytes that
+/// are left in it go to a buffer of their own size.
+pub fn put_back(buffer: &mut BytesMut, size: usize) {
+    let len = buffer.len();
+    if len <= FEW && (len < FEW / 2 || buffer.capacity() - len < ROOM) {
+        compact(buffer, size);
     }
 }
 
-/// Keeps the memory of an empty buffer for the next one that reads at least `size` bytes, unless messages still lie in it.
-pub fn put_back(buffer: &mut BytesMut, size: usize) {
-    let mut buffer = std::mem::take(buffer);
+/// The same for all bytes that are left.
+pub(crate) fn compact(buffer: &mut BytesMut, size: usize) {
+    let left = if buffer.is_empty() { BytesMut::new() } else { BytesMut::from(&buffer[..]) };
+    let mut buffer = std::mem::replace(buffer, left);
+    buffer.clear();
     if buffer.try_reclaim(size) && buffer.capacity() <= LIMIT {
         let _ = READ.try_with(|kept| keep(&mut kept.borrow_mut(), buffer));
     }
@@ -71,6 +97,8 @@ fn keep<T>(kept: &mut Vec<T>, pooled: T) {
 
 #[cfg(test)]
 mod tests {
+    use ws_core::bytes::Buf;
+
     use super::*;
 
     #[test]
@@ -88,7 +116,47 @@ mod tests {
         let message = buffer.split();
         put_back(&mut buffer, 100);
         take_into(&mut buffer, 100);
-        assert_eq!(buffer.capacity(), 0, "{message:?} is still there");
+        assert_ne!(buffer.as_ptr(), place, "{message:?} is still there");
+    }
+
+    #[test]
+    fn a_few_bytes_that_are_left_wait_in_a_buffer_of_their_own() {
+        let mut buffer = BytesMut::new();
+        take_into(&mut buffer, 1000);
+        let place = buffer.as_ptr();
+        buffer.extend_from_slice(&[7; 800]);
+        buffer.advance(795);
+        put_back(&mut buffer, 1000);
+        assert_eq!((&buffer[..], buffer.capacity()), (&[7; 5][..], 5));
+
+        take_into(&mut buffer, 1000);
+        assert_eq!((&buffer[..], buffer.as_ptr(), buffer.capacity()), (&[7; 5][..], place, 1000));
+    }
+
+    #[test]
+    fn bytes_that_are_left_of_many_go_to_a_buffer_of_their_own_unless_the_machine_has_made_room() {
+        for (len, capacity, expected) in [
+            (FEW / 2 - 1, LIMIT, FEW / 2 - 1),
+            (FEW / 2, LIMIT, LIMIT),
+            (FEW / 2, FEW, FEW / 2),
+            (FEW, 2 * FEW - 1, FEW),
+            (FEW + 1, FEW + 1, FEW + 1),
+        ] {
+            let mut buffer = BytesMut::with_capacity(capacity);
+            buffer.resize(len, 7);
+            put_back(&mut buffer, FEW);
+            assert_eq!((buffer.len(), buffer.capacity()), (len, expected));
+        }
+    }
+
+    #[test]
+    fn a_buffer_with_room_is_read_to_as_it_is() {
+        let mut buffer = BytesMut::with_capacity(1000);
+        let place = buffer.as_ptr();
+        buffer.resize(1000, 7);
+        buffer.advance(990);
+        take_into(&mut buffer, 1000);
+        assert_eq!((&buffer[..], buffer.as_ptr(), buffer.capacity()), (&[7; 10][..], place, 1000));
     }
 
     #[test]
@@ -96,12 +164,12 @@ mod tests {
         let mut buffer = BytesMut::with_capacity(201);
         put_back(&mut buffer, 100);
         take_into(&mut buffer, 100);
-        assert_eq!(buffer.capacity(), 0);
+        assert_eq!(buffer.capacity(), 100);
 
         let mut buffer = BytesMut::with_capacity(LIMIT + 1);
         put_back(&mut buffer, LIMIT);
         take_into(&mut buffer, LIMIT);
-        assert_eq!(buffer.capacity(), 0);
+        assert_eq!(buffer.capacity(), LIMIT);
     }
 
     #[test]
@@ -127,11 +195,12 @@ mod tests {
         }
         let borrowed = || {
             let mut buffer = BytesMut::new();
-            take_into(&mut buffer, 100);
+            // Less than the buffers have that are kept.
+            take_into(&mut buffer, 60);
             buffer
         };
         let capacities = [borrowed(), borrowed(), borrowed()].map(|buffer| buffer.capacity());
-        assert_eq!(capacities, [100, 100, 0]);
+        assert_eq!(capacities, [100, 100, 60]);
     }
 
     #[test]
@@ -143,8 +212,8 @@ mod tests {
 
         release();
         let mut buffer = BytesMut::new();
-        take_into(&mut buffer, 100);
+        take_into(&mut buffer, 60);
         take_into_outbound(&mut outbound);
-        assert!(buffer.capacity() == 0 && !outbound.has_memory());
+        assert!(buffer.capacity() == 60 && !outbound.has_memory());
     }
 }

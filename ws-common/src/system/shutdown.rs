@@ -108,7 +108,7 @@ pub struct Guard {
 
 /// A wait for the listener to stop, or for its last connection to end. Dropped, it leaves the register.
 #[must_use = "it waits when it is polled"]
-pub struct Waiting<'a> {
+pub struct ShutdownWait<'a> {
     register: &'a Shutdown,
     until: ShutdownCondition,
     /// Its waker's place in the register, once it has waited.
@@ -147,8 +147,8 @@ impl Shutdown {
     }
 
     /// Ready once a place is free, or the listener is stopping.
-    pub fn room(&self) -> Waiting<'_> {
-        Waiting { register: self, until: ShutdownCondition::Room, key: None }
+    pub fn room(&self) -> ShutdownWait<'_> {
+        ShutdownWait { register: self, until: ShutdownCondition::Room, key: None }
     }
 
     /// Waits until a place is free or the listener is stopping, but not longer than `timeout`.
@@ -207,13 +207,13 @@ impl Shutdown {
     }
 
     /// Ready once [`begin`](Self::begin) was called.
-    pub fn stopping(&self) -> Waiting<'_> {
-        Waiting { register: self, until: ShutdownCondition::Stopping, key: None }
+    pub fn stopping(&self) -> ShutdownWait<'_> {
+        ShutdownWait { register: self, until: ShutdownCondition::Stopping, key: None }
     }
 
     /// Ready once no connection is left.
-    pub fn empty(&self) -> Waiting<'_> {
-        Waiting { register: self, until: ShutdownCondition::Empty, key: None }
+    pub fn empty(&self) -> ShutdownWait<'_> {
+        ShutdownWait { register: self, until: ShutdownCondition::Empty, key: None }
     }
 
     /// Waits until no connection is left, but not longer than `timeout`. Says whether none is left.
@@ -270,7 +270,7 @@ impl ShutdownState {
     }
 }
 
-impl Future for Waiting<'_> {
+impl Future for ShutdownWait<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -300,7 +300,7 @@ impl Future for Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for ShutdownWait<'_> {
     fn drop(&mut self) {
         let Some(key) = self.key else { return };
         let waker = self.register.state().wakers(self.until).remove(&key);

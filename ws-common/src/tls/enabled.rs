@@ -5,6 +5,7 @@ mod connector;
 #[cfg(feature = "dangerous-tls")]
 mod dangerous;
 mod error;
+mod framing;
 mod machine;
 mod options;
 mod pem;

@@ -4,10 +4,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Client;
+use super::KnownClient;
 
 /// The `for` of the last element of a `Forwarded` (RFC 7239 §4). `None` if it is not legal, `Some(None)` if it hides the address.
-pub(super) fn last_for(value: &str) -> Option<Client> {
+pub(super) fn last_for(value: &str) -> Option<KnownClient> {
     let element = last_unquoted(value, b',')?;
     let mut found = None;
     for pair in unquoted(element, b';') {
@@ -24,14 +24,14 @@ pub(super) fn last_for(value: &str) -> Option<Client> {
 }
 
 /// The last address of an `X-Forwarded-For`, with a port or without.
-pub(super) fn last_address(value: &str) -> Option<Client> {
+pub(super) fn last_address(value: &str) -> Option<KnownClient> {
     let last = value.rsplit(',').next()?.trim_matches([' ', '\t']);
     let bare = last.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0)).ok();
     bare.map(Some).or_else(|| node_address(last))
 }
 
 /// RFC 7239 §6: an address with a port or without, `unknown`, or a name of the proxy's choice. A port that is unknown is 0.
-fn node_address(node: &str) -> Option<Client> {
+fn node_address(node: &str) -> Option<KnownClient> {
     let end = match node.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
         None => node.find(':').unwrap_or(node.len()),

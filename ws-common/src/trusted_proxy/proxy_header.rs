@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ws_core::bytes::{Buf, BytesMut};
 
-use super::{Client, TrustedProxyError};
+use super::{KnownClient, TrustedProxyError};
 
 /// §2.1: the longest line of version 1, with its line break.
 const MAX_LINE: usize = 107;
@@ -25,7 +25,7 @@ pub(crate) struct ProxyHeader {
 impl ProxyHeader {
     /// The address of the client, once the header is there; `Some(None)` if the proxy does not know it. Bytes behind the header stay
     /// in the buffer.
-    pub(crate) fn poll(&mut self) -> Result<Option<Client>, TrustedProxyError> {
+    pub(crate) fn poll(&mut self) -> Result<Option<KnownClient>, TrustedProxyError> {
         if begins(&self.buffer, LINE) {
             self.line()
         } else if begins(&self.buffer, SIGNATURE) {
@@ -35,7 +35,7 @@ impl ProxyHeader {
         }
     }
 
-    fn line(&mut self) -> Result<Option<Client>, TrustedProxyError> {
+    fn line(&mut self) -> Result<Option<KnownClient>, TrustedProxyError> {
         let within = &self.buffer[..self.buffer.len().min(MAX_LINE)];
         let Some(end) = within.windows(2).position(|bytes| bytes == b"\r\n") else {
             return if within.len() < MAX_LINE { Ok(None) } else { invalid("its line is over 107 bytes") };
@@ -51,7 +51,7 @@ impl ProxyHeader {
         }
     }
 
-    fn binary(&mut self) -> Result<Option<Client>, TrustedProxyError> {
+    fn binary(&mut self) -> Result<Option<KnownClient>, TrustedProxyError> {
         let Some(fixed) = self.buffer.get(SIGNATURE.len()..FIXED) else { return Ok(None) };
         let (command, family) = (fixed[0], fixed[1]);
         let len = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
@@ -91,7 +91,7 @@ fn begins(buffer: &[u8], prefix: &[u8]) -> bool {
 }
 
 /// §2.1: the line behind `PROXY `.
-fn addresses(line: &str) -> Option<Client> {
+fn addresses(line: &str) -> Option<KnownClient> {
     let (family, rest) = line.split_once(' ').unwrap_or((line, ""));
     match family {
         "TCP4" => Some(Some(source::<Ipv4Addr>(rest)?)),

@@ -3,9 +3,9 @@ use std::net::SocketAddr;
 use ws_core::bytes::BytesMut;
 
 use super::forwarded::{last_address, last_for};
-use super::{Client, ProxyHeader, TrustedProxyError};
+use super::{KnownClient, ProxyHeader, TrustedProxyError};
 
-type Outcome = Result<Option<Client>, TrustedProxyError>;
+type Outcome = Result<Option<KnownClient>, TrustedProxyError>;
 
 fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()

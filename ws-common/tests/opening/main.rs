@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
 mod connector;
+mod connector_deadlines;
 mod far;
 mod inward;
 mod late;

@@ -78,6 +78,15 @@ fn an_address_that_takes_tcp_and_then_fails_is_tried_last() {
     }
 }
 
+/// The first address accepts TCP and never answers. Without a memory, the seven attempts of 65 s would all go to it.
+#[test]
+fn of_two_addresses_the_one_that_never_answers_has_one_attempt_in_65_s() {
+    let mut sim = sim(Reconnect::backoff(), [Plan::Silent, serve()]);
+    sim.advance(secs(65));
+    assert!(is_open(&sim));
+    assert_eq!(dialed_so_far(&sim), [FIRST, SECOND]);
+}
+
 #[test]
 fn addresses_that_all_fail_take_turns() {
     let mut sim = sim(Reconnect::backoff(), [Plan::Silent, Plan::Silent]);

@@ -10,6 +10,7 @@ mod deflate;
 mod evidence;
 mod failures;
 mod giving_up;
+mod hook_times;
 mod hooks;
 mod long;
 mod marks;

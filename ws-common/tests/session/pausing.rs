@@ -4,7 +4,7 @@ use ws_common::{
     reconnect::Reconnect,
     session::{ClientEvent, ClientStatus, Delivery},
 };
-use ws_core::{Config, Machine};
+use ws_core::{Config, Machine, Message};
 
 use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
 
@@ -40,6 +40,21 @@ fn no_message_comes_after_pause_even_if_it_was_read_before() {
         sim.expect(&["message a", "ping p", "message b", "message c"]);
         assert!(!sim.session.has_events());
     }
+}
+
+#[test]
+fn a_message_that_waits_shares_no_read_buffer() {
+    let mut sim = Sim::new(client(), []);
+    open(&mut sim);
+    let mut bytes = vec![0x82, 126, 600_u16.to_be_bytes()[0], 600_u16.to_be_bytes()[1]];
+    bytes.resize(4 + 600, b'x');
+    // The beginning of the next message lies in the same buffer.
+    sim.inject(&[&bytes[..], b"\x82\x05a"].concat());
+    sim.session.read_ahead();
+    let Ok(event) = sim.session.poll_event();
+    let Some(ClientEvent::Message(Message::Binary(payload))) = event else { panic!("{event:?}") };
+    assert_eq!(payload.len(), 600);
+    assert!(payload.is_unique());
 }
 
 #[test]

@@ -73,8 +73,15 @@ impl Connection {
     }
 
     /// All that came was looked at, and a message or a frame is incomplete. Says whether the peer has been too slow with it.
-    #[inline(never)]
+    ///
+    /// A window that runs is asked for nothing more, also if it began with an earlier message. Its end finds that out.
+    #[inline]
     pub(super) fn is_too_slow(&mut self) -> bool {
+        self.deadlines.get(Deadline::Message).is_none() && self.judge_message()
+    }
+
+    #[inline(never)]
+    fn judge_message(&mut self) -> bool {
         let timeout = self.message_timeout();
         if timeout == Span::FOREVER {
             return false;
@@ -83,19 +90,18 @@ impl Connection {
         let (has_window, is_enough) = match (goal, self.receive.wanted()) {
             (None, _) => (false, false),
             (Some(_), Some(wanted)) => (wanted.has_window(), wanted.is_enough()),
-            // A window of an earlier message began before this one, so its goal is nearer.
+            // The window of an earlier message began before this one, so its goal is nearer.
             (Some(goal), None) => {
                 (goal > self.receive.position() + LEAST_PROGRESS, goal <= self.bytes_received())
             }
         };
-        match has_window {
-            true if !self.windows.is_message_over() => false,
-            true if !is_enough => true,
-            _ => {
-                self.begin_message_window(timeout, self.now);
-                false
-            }
+        let is_over = self.windows.is_message_over();
+        if has_window && !(is_over && is_enough) {
+            // Without a deadline, the window is over or stands still.
+            return is_over;
         }
+        self.begin_message_window(timeout, self.now);
+        false
     }
 
     fn begin_message_window(&mut self, timeout: Span, now: Instant) {
@@ -147,6 +153,8 @@ impl Connection {
     }
 
     /// Nothing more is to come, or the closing handshake has deadlines of its own.
+    #[cold]
+    #[inline(never)]
     pub(super) fn stop_receive_windows(&mut self) {
         self.deadlines.retire(Deadline::Message);
         self.windows.stop_receiving();
@@ -175,6 +183,14 @@ impl Connection {
     /// A read brings bytes. The frames that came before it are counted now, so that a frame costs nothing more.
     #[inline]
     pub(super) fn check_rate(&mut self, now: Instant) {
+        if self.windows.is_some() {
+            self.count_frames(now);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_frames(&mut self, now: Instant) {
         if let Some(max) = self.windows.check_rate(self.receive.frames(), now) {
             self.receive.violate(ViolationKind::MessageRate(max));
         }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::error::Error;
 use crate::message::{Event, MessageKind};
+use crate::receive::{Excess, Receive};
 
 use super::close::Answering;
 use super::{Connection, Fate};
@@ -19,8 +20,8 @@ pub(super) struct ReadAhead {
 #[derive(Default)]
 struct WaitingEvents {
     /// Invariant: not empty.
-    events: VecDeque<Result<Event, Error>>,
-    /// What the events [count for](size), in bytes.
+    items: VecDeque<Item>,
+    /// The sum of the [sizes](Item::size) of the items.
     size: usize,
 }
 
@@ -39,96 +40,132 @@ impl ReadAhead {
     }
 
     fn pop(&mut self) -> Result<Option<Event>, Error> {
-        let Some(waiting) = &mut self.waiting else { return Ok(None) };
-        let event = waiting.events.pop_front().transpose();
-        if let Ok(Some(event)) = &event {
-            waiting.size -= size(event);
+        loop {
+            match self.pop_item() {
+                Some(Item::Event(event)) => return Ok(Some(event)),
+                Some(Item::Failure(error)) => return Err(error),
+                // Chunks have no limit.
+                Some(Item::Excess(_)) => {}
+                None => return Ok(None),
+            }
         }
-        if waiting.events.is_empty() {
+    }
+
+    fn pop_item(&mut self) -> Option<Item> {
+        let waiting = self.waiting.as_mut()?;
+        let item = waiting.items.pop_front()?;
+        waiting.size -= item.size();
+        if waiting.items.is_empty() {
             self.waiting = None;
-        } else if waiting.events.len() < waiting.events.capacity() / 4 {
-            waiting.events.shrink_to(waiting.events.capacity() / 2);
+        } else if waiting.items.len() < waiting.items.capacity() / 4 {
+            waiting.items.shrink_to(waiting.items.capacity() / 2);
         }
-        event
+        Some(item)
     }
 
-    fn push(&mut self, event: Result<Event, Error>) {
+    fn push(&mut self, item: Item) {
         let waiting = self.waiting.get_or_insert_default();
-        waiting.size += event.as_ref().map_or(0, size);
-        waiting.events.push_back(event);
+        waiting.size += item.size();
+        waiting.items.push_back(item);
     }
 
-    fn push_front(&mut self, event: Result<Event, Error>) {
+    fn push_front(&mut self, item: Item) {
         let waiting = self.waiting.get_or_insert_default();
-        waiting.size += event.as_ref().map_or(0, size);
-        waiting.events.push_front(event);
+        waiting.size += item.size();
+        waiting.items.push_front(item);
+    }
+
+    pub(super) fn push_excess(&mut self, excess: Excess) {
+        self.push(Item::Excess(Box::new(excess)));
     }
 
     fn begins_with_chunk(&self) -> bool {
-        let first = self.waiting.as_ref().and_then(|waiting| waiting.events.front());
-        matches!(first, Some(Ok(Event::Chunk(_))))
+        let first = self.waiting.as_ref().and_then(|waiting| waiting.items.front());
+        matches!(first, Some(Item::Event(Event::Chunk(_)) | Item::Excess(_)))
     }
 
     /// Takes the chunks out of the message that the first one belongs to.
     fn take_chunks(&mut self) -> JoinedChunks {
         let mut chunks = JoinedChunks::default();
-        while chunks.end.is_none() && !self.is_empty() {
-            match self.pop() {
-                Ok(Some(Event::Chunk(chunk))) => {
-                    chunks.bytes.extend_from_slice(&chunk.bytes);
+        while chunks.end.is_none()
+            && let Some(item) = self.pop_item()
+        {
+            match item {
+                Item::Event(Event::Chunk(chunk)) => {
+                    if chunks.excess.is_none() {
+                        chunks.bytes.extend_from_slice(&chunk.bytes);
+                    }
                     chunks.end = chunk.last.then_some(chunk.kind);
                 }
-                other => chunks.between.extend(other.transpose()),
+                Item::Excess(excess) => chunks.excess = Some((excess, chunks.between.len())),
+                other => chunks.between.push(other),
             }
         }
         chunks
     }
 }
 
+/// Something that waits.
+enum Item {
+    Event(Event),
+    Failure(Error),
+    /// The next chunk is beyond the limit for messages that are received whole.
+    Excess(Box<Excess>),
+}
+
 /// The chunks of a message, put together.
 #[derive(Default)]
 struct JoinedChunks {
+    /// Those within the limit on the size of a message.
     bytes: Vec<u8>,
-    /// What came between them.
-    between: Vec<Result<Event, Error>>,
+    /// Other items that came between them.
+    between: Vec<Item>,
+    /// The excess over that limit, and the number of items that came before it.
+    excess: Option<(Box<Excess>, usize)>,
     /// The type of the message, if its last chunk is there.
     end: Option<MessageKind>,
 }
 
-/// What an event counts for: its payload and its places in the queue, which doubles its memory when it is full. It keeps at most twice
-/// that alive.
-fn size(event: &Event) -> usize {
-    let payload = match event {
-        Event::Message(message) => message.len(),
-        Event::Chunk(chunk) => chunk.bytes.len(),
-        Event::Ping(payload) | Event::Pong { payload, .. } => payload.len(),
-        Event::Closing(_) | Event::Closed(_) => 0,
-    };
-    payload + 2 * size_of::<Result<Event, Error>>()
+impl Item {
+    /// The bytes for which it counts: its payload and two places in the queue, because a full queue doubles its memory. It keeps at most
+    /// twice as much alive.
+    fn size(&self) -> usize {
+        let payload = match self {
+            Self::Event(Event::Message(message)) => message.len(),
+            Self::Event(Event::Chunk(chunk)) => chunk.bytes.len(),
+            Self::Event(Event::Ping(payload) | Event::Pong { payload, .. }) => payload.len(),
+            Self::Event(Event::Closing(_) | Event::Closed(_)) | Self::Failure(_) => 0,
+            Self::Excess(_) => size_of::<Excess>(),
+        };
+        payload + 2 * size_of::<Self>()
+    }
 }
 
 impl Connection {
     /// The next event, of those that were read ahead first.
-    pub(super) fn poll_ahead(&mut self) -> Result<Option<Event>, Error> {
+    pub(super) fn poll_ahead(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
         if self.ahead.begins_with_chunk() && !self.is_within_chunks && !self.receive.is_in_chunks() {
-            self.reassemble()?;
+            self.reassemble();
         }
-        let event = if self.ahead.is_empty() { self.step_uncut() } else { self.ahead.pop() };
+        let event = match self.ahead.pop() {
+            Ok(None) => self.step_uncut(fate),
+            event => event,
+        };
         match &event {
             Ok(Some(Event::Chunk(chunk))) => self.is_within_chunks = !chunk.last,
             Ok(Some(Event::Closing(_))) if matches!(self.answering, Answering::WhenTaken) => {
                 self.answer_close();
             }
-            Ok(None) if self.closing.take_end(self.answering.withholds()) => return self.step_uncut(),
+            Ok(None) if self.closing.take_end(self.answering.withholds()) => return self.step_uncut(fate),
             _ => {}
         }
         event
     }
 
     /// The next event, of those that were not yet read ahead: no chunk behind one that was dropped.
-    fn step_uncut(&mut self) -> Result<Option<Event>, Error> {
+    fn step_uncut(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
         loop {
-            match self.step(Fate::HandedOut) {
+            match self.step(fate) {
                 Ok(Some(Event::Chunk(_))) if self.is_cut => {}
                 event => return event,
             }
@@ -136,26 +173,36 @@ impl Connection {
     }
 
     /// The message that comes next was read ahead in chunks, of which none was handed out, and is now wanted whole.
-    fn reassemble(&mut self) -> Result<(), Error> {
-        let JoinedChunks { bytes, between, end } = self.ahead.take_chunks();
-        let message = match end {
-            Some(kind) => self.receive.joined(kind, bytes).map(Some),
-            // The rest of it does not come.
-            None if self.is_cut => Ok(None),
-            None => self.receive.take_back(bytes).map(|()| None),
-        };
-        match message {
-            Ok(Some(message)) => self.ahead.push_front(Ok(Event::Message(message))),
-            Ok(None) => {}
-            Err(violation) if self.closing.is_receiving() => {
+    fn reassemble(&mut self) {
+        let JoinedChunks { bytes, mut between, excess, end } = self.ahead.take_chunks();
+        match (excess, end) {
+            (Some((excess, before)), _) if self.closing.is_receiving() => {
+                between.truncate(before);
                 self.ahead.waiting = None;
-                return Err(self.violated(violation));
+                let violation = self.receive.exceeded(*excess);
+                let failure = self.violated(violation);
+                self.ahead.push_front(Item::Failure(failure));
             }
             // Too large, and there is nobody any more who could be told.
-            Err(_) => {}
+            (Some(_), _) => {}
+            (None, Some(kind)) => {
+                self.ahead.push_front(Item::Event(Event::Message(Receive::joined(kind, bytes))));
+            }
+            // The rest of it does not come.
+            (None, None) if self.is_cut => {}
+            (None, None) => self.receive.take_back(bytes),
         }
-        between.into_iter().rev().for_each(|event| self.ahead.push_front(event));
-        Ok(())
+        between.into_iter().rev().for_each(|item| self.ahead.push_front(item));
+    }
+
+    /// The same as [`poll_event`](crate::Machine::poll_event), for a caller that keeps events in a queue. The payload of a message keeps
+    /// at most twice its size alive.
+    #[doc(hidden)]
+    pub fn poll_event_to_keep(&mut self) -> Result<Option<Event>, Error> {
+        match self.closing.take_failure() {
+            None => self.poll_ahead(Fate::Kept),
+            Some(failure) => Err(failure),
+        }
     }
 
     /// Looks at what was read, for a driver that waits for something else than receiving, so that pings are answered,
@@ -207,10 +254,10 @@ impl Connection {
             match self.step(Fate::Kept) {
                 Ok(Some(Event::Chunk(_))) if is_full || self.is_cut => self.is_cut = true,
                 Ok(Some(Event::Message(_) | Event::Ping(_) | Event::Pong { .. })) if is_full => {}
-                Ok(Some(Event::Chunk(chunk))) => self.ahead.push(Ok(Event::Chunk(chunk.detached()))),
-                Ok(Some(event)) => self.ahead.push(Ok(event)),
+                Ok(Some(Event::Chunk(chunk))) => self.ahead.push(Item::Event(Event::Chunk(chunk.detached()))),
+                Ok(Some(event)) => self.ahead.push(Item::Event(event)),
                 Ok(None) => return self.closed().is_none(),
-                Err(error) => self.ahead.push(Err(error)),
+                Err(error) => self.ahead.push(Item::Failure(error)),
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::message::{Chunk, Event, Message};
 
-use super::Connection;
+use super::{Connection, Fate};
 
 /// The next message, or the reason that there is none, from [`Connection::poll_data`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ impl Connection {
 
     pub(super) fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
         loop {
-            match self.poll_ahead() {
+            match self.poll_ahead(Fate::HandedOut) {
                 Err(failure) => self.closing.hold_back(failure),
                 Ok(Some(Event::Closed(closed))) => {
                     return self.closing.take_failure().map_or(Ok(Some(Event::Closed(closed))), Err);

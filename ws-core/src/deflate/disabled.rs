@@ -89,8 +89,8 @@ impl Inflater {
         match *self {}
     }
 
-    pub(crate) fn limit_ratio(&mut self, _max: NonZero<u32>) {
-        match *self {}
+    pub(crate) fn with_max_ratio(self, _max: Option<NonZero<u32>>) -> Self {
+        match self {}
     }
 
     pub(crate) fn violation(&self) -> ViolationKind {

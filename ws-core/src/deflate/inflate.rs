@@ -50,8 +50,9 @@ impl Inflater {
     }
 
     /// Limits the ratio of each message to its payload.
-    pub(crate) fn limit_ratio(&mut self, max: NonZero<u32>) {
-        self.ratio = Some(Ratio::new(max));
+    pub(crate) fn with_max_ratio(mut self, max: Option<NonZero<u32>>) -> Self {
+        self.ratio = max.map(Ratio::new);
+        self
     }
 
     /// The message has ended, and its end was looked at.

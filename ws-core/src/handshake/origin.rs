@@ -36,7 +36,7 @@ enum Accepted {
 }
 
 impl Origins {
-    /// Pages of the server itself: host and port of `Origin` are those of `Host`. Case and scheme are not compared. A missing port of
+    /// Pages of the server itself: `Origin` and `Host` have the same host and port. Case and scheme are not compared. A missing port of
     /// `Origin` is that of its scheme; a missing port of `Host` matches 80 and 443.
     pub fn same() -> Self {
         Self::default()

@@ -1,5 +1,6 @@
 //! Compressed payloads.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::BytesMut;
@@ -9,7 +10,7 @@ use crate::error::{Violation, ViolationKind};
 use crate::message::Chunk;
 
 use super::partial::{Assembly, Frame, Partial};
-use super::{Receive, Received, growth};
+use super::{Excess, Receive, Received, growth};
 
 /// The largest chunk of a compressed message, in bytes.
 const MAX_CHUNK: usize = 16 * 1024;
@@ -32,6 +33,7 @@ impl Receive {
             return Ok(None);
         };
         let last = frame.fin && there as u64 == frame.left;
+        let (size_before, mut counts_before) = (message.size, self.counts);
         let mut chunk = Vec::new();
         let mut taken = 0;
         let progress = loop {
@@ -64,8 +66,19 @@ impl Receive {
         self.consume(inbound, taken);
         let in_chunks = matches!(message.data, Assembly::Chunks { .. });
         let received = if in_chunks {
+            let max = self.max_message_size;
             let chunk = Chunk::new(message.kind, chunk.into(), ends);
-            (ends || !chunk.bytes.is_empty()).then_some(Received::Chunk(chunk))
+            if size_before <= max && message.size > max {
+                counts_before.add_payload((max - size_before) as usize);
+                if frame.fin {
+                    counts_before.retract_message();
+                }
+                let violation = violation(ViolationKind::MessageTooBig(max + 1));
+                let excess = Excess::new(violation, counts_before, Some(chunk));
+                Some(Received::Excess(Box::new(excess)))
+            } else {
+                (ends || !chunk.bytes.is_empty()).then_some(Received::Chunk(chunk))
+            }
         } else if ends {
             return Ok(Some(Received::Message(message.finish())));
         } else {

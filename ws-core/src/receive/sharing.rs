@@ -54,12 +54,26 @@ impl Receive {
     }
 
     /// Takes the first `n` bytes out of the buffer for a payload that is handed out.
+    #[inline(always)]
     pub(super) fn split(&mut self, inbound: &mut BytesMut, n: usize) -> Bytes {
-        if self.large.size(inbound).is_some_and(|size| size > n.saturating_mul(2)) {
-            // Nobody can tell how many small messages follow. So they are moved together, and once.
-            *inbound = BytesMut::from(&inbound[..]);
+        if self.large.kib > 0 {
+            self.leave_large_buffer(inbound, n);
         }
         inbound.split_to(n).freeze()
+    }
+
+    /// Moves what is in the large buffer to another one, if a payload of `n` bytes is too short to keep it alive. All of it is moved,
+    /// since nobody can tell how many short messages follow.
+    #[cold]
+    #[inline(never)]
+    fn leave_large_buffer(&mut self, inbound: &mut BytesMut, n: usize) {
+        match self.large.size(inbound) {
+            Some(size) if size <= n.saturating_mul(2) => return,
+            Some(_) => *inbound = BytesMut::from(&inbound[..]),
+            // The driver has left it.
+            None => {}
+        }
+        self.large = LargeBuffer::default();
     }
 
     /// Takes the first `n` bytes out of the buffer for a payload that waits in a queue.

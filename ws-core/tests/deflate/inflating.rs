@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ws_core::{Deflate, Event, ForEachEnd, Initiator, Machine, Message, MessageRef, Role};
+use ws_core::{Deflate, Event, ForEachEnd, Initiator, Machine, Message, MessageRef, Role, ViolationKind};
 
 use crate::agreed::*;
 use crate::support::*;
@@ -212,7 +212,7 @@ fn without_takeover_nothing_is_remembered() {
         let mut connection = open_deflate(role, &quiet(), &forgetful());
         let bytes = [frame(role.peer(), COMPRESSED, HELLO), frame(role.peer(), COMPRESSED, AGAIN)].concat();
         let seen = read(&mut connection, &bytes, at(0));
-        let kind = ws_core::ViolationKind::InvalidDeflate;
+        let kind = ViolationKind::InvalidDeflate;
         let offset = frame(role.peer(), COMPRESSED, HELLO).len() as u64;
         assert_eq!(seen, [message("Hello"), Seen::Violation(kind, offset)]);
     }
@@ -320,6 +320,34 @@ fn a_compressed_message_that_comes_while_the_user_sends_is_read_ahead() {
         feed(&mut connection, &write(&mut peer, at(0))[..], at(0));
         assert!(!connection.read_ahead(), "what is inflated counts");
         assert_eq!(drain(&mut connection), [message("Hello"), message("x".repeat(5000))]);
+    }
+}
+
+#[test]
+fn an_oversized_message_that_was_read_ahead_in_chunks_is_the_same_error_wherever_it_is_cut() {
+    for role in ROLES {
+        let mut peer = open_deflate(role.peer(), &quiet().max_frame_size(20), &takeover());
+        for text in ["a".repeat(90), (b'!'..b'~').map(char::from).collect(), "behind".to_owned()] {
+            peer.send(text).unwrap();
+        }
+        let bytes = write(&mut peer, at(0));
+        let config = quiet().max_message_size(91);
+        let mut connection = open_deflate(role, &config, &takeover());
+        let expected = (read(&mut connection, &bytes, at(0)), connection.stats().received);
+        assert!(matches!(
+            expected.0[..],
+            [Seen::Event(_), Seen::Violation(ViolationKind::MessageTooBig(92), _)]
+        ));
+        for cut in 0..=bytes.len() {
+            let mut connection = open_deflate(role, &config, &takeover());
+            connection.receive_chunks(true);
+            feed(&mut connection, &bytes[..cut], at(0));
+            connection.read_ahead();
+            connection.receive_chunks(false);
+            let mut seen = drain(&mut connection);
+            seen.extend(read(&mut connection, &bytes[cut..], at(0)));
+            assert_eq!((seen, connection.stats().received), expected, "cut at {cut}");
+        }
     }
 }
 

@@ -239,3 +239,43 @@ fn a_message_that_was_dropped_in_part_while_closing_does_not_look_whole() {
         }
     }
 }
+
+#[test]
+fn an_oversized_message_that_was_read_ahead_in_chunks_is_the_same_error_wherever_it_is_cut() {
+    for role in ROLES {
+        let of = |first, payload: &[u8]| frame(role.peer(), first, payload);
+        let behind =
+            [of(PING, b"q"), of(FIRST_TEXT, b"an"), of(LAST, b"other"), of(BINARY, b"third")].concat();
+        let cases = [
+            [of(FIRST_BINARY, b"123456"), of(PING, b"p"), of(LAST, b"12345")].concat(),
+            [of(FIRST_BINARY, b"123456"), of(CONTINUATION, b"12345"), of(LAST, b"1")].concat(),
+            [of(BINARY, b"first"), of(FIRST_TEXT, b""), of(PING, b"p"), of(LAST, b"12345678901")].concat(),
+            of(TEXT, b"12345678901"),
+        ];
+        for bytes in cases.map(|bytes| [bytes, behind.clone()].concat()) {
+            let config = quiet().max_message_size(10);
+            let mut connection = open(role, &config);
+            let expected = (read(&mut connection, &bytes, at(0)), connection.stats().received);
+            let is_too_big =
+                |seen: &Seen| matches!(seen, Seen::Violation(ViolationKind::MessageTooBig(11), _));
+            assert!(expected.0.iter().any(is_too_big), "{expected:?}");
+            for (cut, is_ahead) in (0..=bytes.len()).flat_map(|cut| [(cut, true), (cut, false)]) {
+                let mut connection = in_chunks(role, &config);
+                feed(&mut connection, &bytes[..cut], at(0));
+                let mut seen = Vec::new();
+                if is_ahead {
+                    connection.read_ahead();
+                } else {
+                    seen = drain(&mut connection);
+                }
+                if seen.iter().any(|seen| matches!(seen, Seen::Event(Event::Chunk(_)))) {
+                    continue;
+                }
+                connection.receive_chunks(false);
+                seen.extend(drain(&mut connection));
+                seen.extend(read(&mut connection, &bytes[cut..], at(0)));
+                assert_eq!((seen, connection.stats().received), expected, "cut at {cut}");
+            }
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! The settings bound the memory of a connection, whatever shape the peer gives to its messages. Counted by the allocator, in one test,
+//! The settings bound the memory of a connection, for messages of hostile shapes. Counted by the allocator, in one test,
 //! since it counts for the whole process.
 
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
@@ -112,7 +112,7 @@ fn run(program: Program, connection: &mut Connection, bytes: &[u8], patience: us
     drop(waiting);
 }
 
-/// What the connection held at most.
+/// The peak of the heap during `case`, in bytes.
 fn peak(case: impl FnOnce()) -> usize {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();

@@ -131,7 +131,7 @@ mod compressed {
 
     use super::{KIB, Limits, Shape};
 
-    /// What both ends agree on.
+    /// The compression of both ends.
     pub(crate) fn agreed(role: Role) -> NegotiatedDeflate {
         let deflate = Deflate::default();
         let accepted = deflate.accept([&*deflate.to_string()]).unwrap().unwrap();

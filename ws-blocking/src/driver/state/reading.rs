@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use ws_core::Instant;
 
-use super::CHUNK;
 use crate::call::SocketTimeout;
 
 /// Number of reads in a row that a peer which never stops sending may fill: after them, a deadline fires, and bytes are written.
@@ -42,6 +41,8 @@ pub(super) struct Reading {
     found_nothing: Instant,
     /// Number of reads in a row that found bytes after a deadline had passed.
     late_reads: u32,
+    /// The last read has filled its buffer.
+    has_more: bool,
 }
 
 #[derive(Default)]
@@ -61,6 +62,8 @@ enum ReadState {
 /// The role of the thread that reads.
 pub(crate) struct ReadRole {
     pub(crate) timeout: SocketTimeout,
+    /// More bytes are probably there, so the read has a large buffer and does not wait.
+    pub(crate) has_more: bool,
 }
 
 impl Reading {
@@ -80,13 +83,14 @@ impl Reading {
         }
         self.reads = 0;
         self.late_reads = 0;
+        self.has_more = false;
     }
 
     /// A thread takes the role.
     pub(super) fn begin(&mut self, is_brief: bool) -> ReadRole {
         debug_assert!(self.may_begin(), "a second thread reads");
         self.state = if is_brief { ReadState::Brief } else { ReadState::Long };
-        ReadRole { timeout: take(&mut self.timeout) }
+        ReadRole { timeout: take(&mut self.timeout), has_more: take(&mut self.has_more) }
     }
 
     /// No bytes wait for the transport any more, so the thread that reads has no reason to come back soon.
@@ -96,13 +100,21 @@ impl Reading {
         }
     }
 
-    /// `n` bytes have come; 0 is the end of the stream. Says whether reading has caught up with the peer. `is_late` if a
-    /// deadline has passed.
-    pub(super) fn moved(&mut self, role: ReadRole, n: usize, is_late: bool, now: Instant) -> bool {
+    /// `n` bytes have come to a buffer of `room` bytes; 0 is the end of the stream. Says whether reading has caught up with the
+    /// peer. `is_late` if a deadline has passed.
+    pub(super) fn moved(
+        &mut self,
+        role: ReadRole,
+        n: usize,
+        room: usize,
+        is_late: bool,
+        now: Instant,
+    ) -> bool {
         self.finished(role, if n == 0 { ReadState::Ended } else { ReadState::Idle });
         self.late_reads = if is_late { self.late_reads + 1 } else { 0 };
         self.reads += 1;
-        let has_caught_up = n < CHUNK || self.reads >= READS_IN_A_ROW;
+        self.has_more = n == room;
+        let has_caught_up = !self.has_more || self.reads >= READS_IN_A_ROW;
         if has_caught_up {
             self.caught_up(now);
         }
@@ -209,7 +221,7 @@ mod tests {
         let mut reading = Reading::default();
         let role = reading.begin(false);
         assert!(!reading.is_due(at(1000)), "a thread reads");
-        assert!(reading.moved(role, 10, false, at(100)));
+        assert!(reading.moved(role, 10, 100, false, at(100)));
         assert!(!reading.is_due(at(349)));
         assert!(reading.is_due(at(350)));
     }
@@ -219,7 +231,8 @@ mod tests {
         let mut reading = Reading::default();
         let caught_up = (1..=130).filter(|n| {
             let role = reading.begin(false);
-            reading.moved(role, CHUNK, false, at(*n))
+            assert_eq!(role.has_more, *n > 1);
+            reading.moved(role, 100, 100, false, at(*n))
         });
         assert_eq!(caught_up.collect::<Vec<_>>(), [64, 128]);
     }
@@ -232,7 +245,7 @@ mod tests {
         for _ in 0..64 {
             assert_eq!(reading.judged(), Some(at(5)));
             let role = reading.begin(false);
-            reading.moved(role, 1, true, at(100));
+            reading.moved(role, 1, 100, true, at(100));
         }
         assert_eq!(reading.judged(), None);
         reading.deadline_fired();
@@ -243,7 +256,7 @@ mod tests {
     fn the_end_lasts_until_there_is_another_transport() {
         let mut reading = Reading::default();
         let role = reading.begin(false);
-        reading.moved(role, 0, false, at(1));
+        reading.moved(role, 0, 100, false, at(1));
         assert!(reading.is_ended() && !reading.is_due(at(1000)));
         reading = reading.next_phase(at(2));
         assert!(reading.is_ended(), "the next phase has the same transport");

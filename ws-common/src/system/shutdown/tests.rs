@@ -65,7 +65,7 @@ impl Stop for Recorder {
     }
 }
 
-fn poll(waiting: &mut Waiting<'_>, waker: &Waker) -> Poll<()> {
+fn poll(waiting: &mut ShutdownWait<'_>, waker: &Waker) -> Poll<()> {
     Pin::new(waiting).poll(&mut Context::from_waker(waker))
 }
 

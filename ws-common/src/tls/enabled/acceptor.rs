@@ -26,9 +26,9 @@ const SESSIONS: usize = 256;
 ///
 /// One of a [`rustls::ServerConfig`] uses that as it is.
 #[derive(Clone)]
-pub struct TlsAcceptor(Arc<Shared>);
+pub struct TlsAcceptor(Arc<ReplaceableConfig>);
 
-struct Shared {
+struct ReplaceableConfig {
     current: Mutex<Current>,
     /// Held during a change, so that none is lost. New connections do not wait for it.
     changing: Mutex<()>,
@@ -67,7 +67,7 @@ impl TlsAcceptor {
     }
 
     fn of(current: Current) -> Self {
-        Self(Arc::new(Shared { current: Mutex::new(current), changing: Mutex::default() }))
+        Self(Arc::new(ReplaceableConfig { current: Mutex::new(current), changing: Mutex::default() }))
     }
 
     /// Shows another certificate chain from now on, in the forms of [`new`](Self::new). Open connections go on with the one that they

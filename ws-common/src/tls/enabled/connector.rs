@@ -19,8 +19,8 @@ use crate::sync::{Mutex, lock};
 /// sessions, so that a connection after the first is resumed, if the server lets it. A session that began on one route, directly or
 /// through a proxy, is not resumed on another one.
 ///
-/// One of a [`rustls::ClientConfig`] uses that as it is, ALPN included (RFC 7301: `http/1.1` belongs there, or nothing). The direct route
-/// has the store of that configuration. Through a proxy, no session is resumed.
+/// One of a [`rustls::ClientConfig`] uses that as it is, ALPN included (RFC 7301: `http/1.1` belongs there, or nothing). It
+/// resumes sessions on the direct route only.
 #[derive(Clone)]
 pub struct TlsConnector {
     config: Arc<ClientConfig>,
@@ -62,8 +62,8 @@ impl TlsConnector {
         Self::new(config, server_name, accepts_any_certificate, Routes::Own(Arc::default()))
     }
 
-    /// The same with the sessions of this route. A session ticket is a name by which the server knows the client again, so that an observer
-    /// of two routes would learn that one client uses both.
+    /// The same with the sessions of this route. A session ticket is a name by which the server knows the client again. An observer
+    /// of two routes would see that one client uses both.
     pub(crate) fn through(&self, proxy: Option<&Proxy>) -> Self {
         let Some(proxy) = proxy else { return self.clone() };
         let config = match &self.routes {

@@ -27,8 +27,9 @@ pub(super) const MAX_RECORD: usize = 1 << 14;
 ///   that carries them. So its deadlines for pongs and for the answer to a Close frame start when the peer can know. A part of
 ///   a record is [progress](Machine::handle_progress) all the same, and counts by the bytes of its ciphertext.
 /// - **Memory**: it encrypts only while less than 64 KiB of ciphertext waits, one record (16 KiB of plaintext) at a time; all
-///   else waits in the machine inside, where it counts. Without traffic there are no buffers but those of rustls: when the driver
+///   else waits in the machine inside, where it counts. Without traffic there are no buffers but 4 KiB of rustls: when the driver
 ///   asks for `inbound`, those of the machine inside go to the [thread](crate::system::buffer_pool), and the next machine that reads takes them.
+///   A record that has not come whole waits in `inbound`.
 /// - **Failures** until TLS is up are reported as [`TlsFailure::Tls`], once, and nothing follows. From then on TLS is the
 ///   transport of the machine inside: it is told by [`handle_error`](Machine::handle_error), and reports its own error, of which
 ///   the [`TlsError`] is a source ([`TlsFailure::tls`] finds it), as [`ProxyError::Tls`](crate::proxy::ProxyError::Tls) if the peer is an `https` proxy. The alert that tells the peer still leaves.
@@ -48,6 +49,8 @@ pub struct Tls<M> {
     pub(super) is_reading: bool,
     /// Whether the peer has sent anything yet.
     pub(super) has_heard: bool,
+    /// The driver has asked for `inbound` since the last read.
+    is_waiting: bool,
     /// The transport failed before TLS was up. What the peer said last would explain it better.
     pub(super) broken: Option<TransportError>,
     pub(super) failure: Option<TlsError>,
@@ -88,6 +91,7 @@ impl<M> Tls<M> {
             phase: TlsPhase::Handshake,
             is_reading: true,
             has_heard: false,
+            is_waiting: false,
             broken: None,
             failure: None,
             records_left: u64::MAX,
@@ -148,6 +152,7 @@ impl<M> Tls<M> {
             phase: self.phase,
             is_reading: self.is_reading,
             has_heard: self.has_heard,
+            is_waiting: self.is_waiting,
             broken: self.broken,
             failure: self.failure,
             records_left: self.records_left,
@@ -206,20 +211,22 @@ impl<M: Machine> Machine for Tls<M> {
     type Error = TlsFailure<M::Error>;
 
     fn inbound(&mut self) -> &mut BytesMut {
-        // Whoever asks is about to read: what is empty now would be kept without need while nothing comes.
-        let plaintext = self.inner.inbound();
-        if plaintext.is_empty() {
-            buffer_pool::put_back(plaintext, MAX_RECORD);
-        }
+        // A driver that asks is about to read. A large buffer would be kept without need while nothing comes.
+        buffer_pool::put_back(self.inner.inbound(), MAX_RECORD);
         buffer_pool::put_back_outbound(self.inner.outbound());
+        // A driver that asks again has read nothing. The beginning of a record waits.
+        if std::mem::replace(&mut self.is_waiting, true) && self.inbound.len() >= MAX_RECORD / 2 {
+            buffer_pool::compact(&mut self.inbound, MAX_RECORD);
+        }
         &mut self.inbound
     }
 
     fn handle_read(&mut self, n: usize, now: Instant) {
         self.now = now;
+        self.is_waiting = false;
         if n == 0 {
             self.stream_ended(now);
-        } else if matches!(self.phase, TlsPhase::Closed | TlsPhase::Failed | TlsPhase::Refused) {
+        } else if !self.is_reading || self.phase == TlsPhase::Closed {
             self.inbound = BytesMut::new();
         } else {
             self.received(now);

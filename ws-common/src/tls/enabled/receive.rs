@@ -1,11 +1,13 @@
 //! From ciphertext to the machine inside.
 
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 
 use rustls::Connection;
+use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{FirstLine, Instant, Machine, TransportError};
 
 use super::error::TlsError;
+use super::framing::whole_records;
 use super::machine::{Tls, TlsPhase};
 use super::send::records_left;
 use crate::system::buffer_pool;
@@ -17,6 +19,15 @@ struct Decrypted {
     plaintext: usize,
     /// Whether a close_notify came, after which nothing counts.
     result: Result<bool, rustls::Error>,
+}
+
+/// A reader that has nothing yet.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
 }
 
 impl<M: Machine> Tls<M> {
@@ -57,6 +68,8 @@ impl<M: Machine> Tls<M> {
         if !std::mem::take(&mut self.is_reading) {
             return;
         }
+        // The rest of a record will not come.
+        self.inbound = BytesMut::new();
         if self.phase == TlsPhase::Closed {
             // Nobody is interested in whether it was cut.
             self.inner.handle_read(0, now);
@@ -69,10 +82,12 @@ impl<M: Machine> Tls<M> {
         }
     }
 
-    /// Decrypts all that came, at most a few KiB at a time, each byte once.
+    /// Decrypts the records that have come whole, at most a few KiB at a time. The rest of the bytes wait in `inbound`, because
+    /// rustls would keep a large buffer for them.
     fn decrypt(&mut self) -> Decrypted {
-        let ciphertext = std::mem::take(&mut self.inbound);
-        let mut rest = &ciphertext[..];
+        let mut ciphertext = std::mem::take(&mut self.inbound);
+        let whole = whole_records(&ciphertext);
+        let mut rest = &ciphertext[..whole];
         let mut decrypted = Decrypted { plaintext: 0, result: Ok(false) };
         while !rest.is_empty() && matches!(decrypted.result, Ok(false)) {
             decrypted.result = match self.session.read_tls(&mut rest) {
@@ -82,9 +97,23 @@ impl<M: Machine> Tls<M> {
             };
             decrypted.plaintext += self.take_plaintext(ciphertext.capacity(), rest.len());
         }
+        if !matches!(decrypted.result, Ok(false)) {
+            ciphertext.clear();
+        } else if whole > 0 {
+            ciphertext.advance(whole);
+            self.shrink_session();
+        }
         self.inbound = ciphertext;
-        self.inbound.clear();
         decrypted
+    }
+
+    /// Lets rustls give back the memory of a large record. It does so before a read, if no record is left in its buffer. Within a
+    /// handshake message, its buffer would grow.
+    fn shrink_session(&mut self) {
+        if !self.session.is_handshaking() {
+            // The error is the one of the reader.
+            let _ = self.session.read_tls(&mut Nothing);
+        }
     }
 
     fn explain(&self, error: rustls::Error) -> TlsError {
@@ -101,9 +130,9 @@ impl<M: Machine> Tls<M> {
                 break;
             }
             let plaintext = self.inner.inbound();
-            if plaintext.is_empty() {
-                buffer_pool::take_into(plaintext, size);
-                // Once for all that may follow in this read.
+            // Once for all that may follow in this read.
+            if plaintext.capacity() - plaintext.len() < n + rest {
+                buffer_pool::take_into(plaintext, size.max(plaintext.len() + n + rest));
                 plaintext.reserve(n + rest);
             }
             plaintext.extend_from_slice(chunk);

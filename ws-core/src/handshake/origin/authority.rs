@@ -76,7 +76,7 @@ impl<'a> Origin<'a> {
         Some(Self::Of { scheme, host, port: port.or(default) })
     }
 
-    /// Compares host and port with those of a server. The scheme is not compared, because a proxy may end TLS.
+    /// Compares host and port with an authority of the server. The scheme is not compared, because a proxy may end TLS.
     pub(super) fn is_of(&self, server: &Authority<'_>) -> bool {
         match self {
             Self::Null => false,

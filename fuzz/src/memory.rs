@@ -1,0 +1,44 @@
+//! A peer that sends the same bytes over and over, to a connection whose heap is counted.
+
+use ws_core::{Config, Event, Machine, Role};
+
+use crate::{at, open};
+
+/// The largest read of the drivers of the library.
+const READ: usize = 64 * 1024;
+
+/// Number of reads after which the peer gives up.
+const READS: usize = 16;
+
+/// Settings that a peer can exhaust in these reads.
+pub fn config() -> Config {
+    let config = Config::default().ping_interval(None);
+    config.max_message_size(48 << 10).max_read_ahead(16 << 10).max_send_buffer(16 << 10)
+}
+
+/// Reads ahead until the limit is reached. Before that, sends messages back until there is no room, if `echoes`. The peer sends `bytes`
+/// over and over, which are not none.
+pub fn exhaust(role: Role, config: &Config, bytes: &[u8], mut echoes: bool) {
+    let mut connection = open(role, config);
+    let mut from = 0;
+    for _ in 0..READS {
+        let inbound = connection.inbound();
+        inbound.reserve(READ);
+        let mut left = READ;
+        while left > 0 {
+            let part = &bytes[from..][..left.min(bytes.len() - from)];
+            inbound.extend_from_slice(part);
+            from = (from + part.len()) % bytes.len();
+            left -= part.len();
+        }
+        connection.handle_read(READ, at(1));
+        while echoes && let Ok(Some(event)) = connection.poll_event() {
+            if let Event::Message(message) = event {
+                echoes = connection.send(message).is_ok();
+            }
+        }
+        if !connection.is_open() || !echoes && !connection.read_ahead() {
+            break;
+        }
+    }
+}
