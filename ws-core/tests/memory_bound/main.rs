@@ -60,7 +60,7 @@ struct Limits {
 }
 
 /// The same things happen with small limits, in less time.
-const LIMITS: Limits = Limits { message: 512 * KIB, read_ahead: 64 * KIB, send_buffer: 64 * KIB };
+const LIMITS: Limits = Limits { message: 256 * KIB, read_ahead: 64 * KIB, send_buffer: 64 * KIB };
 
 /// The way of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,7 +139,8 @@ fn the_settings_bound_the_memory_of_a_connection() {
             let all = config.max_memory(role) - config.clone().max_message_size(long).max_memory(role);
             let none = config.clone().max_message_size(0).max_memory(role);
             let bound = none + all;
-            for program in PROGRAMS {
+            // Short messages that are taken leave nothing.
+            for program in PROGRAMS.into_iter().filter(|program| *program != Program::Takes || long == 0) {
                 let patience = 4 * LIMITS.message + 16 * LIMITS.read_ahead;
                 let held = peak(|| run(program, &mut open(role, config, compressed), &bytes, patience));
                 let line = format!("{role:?}, {program:?}, {name}: {held} of {bound}");
