@@ -48,7 +48,7 @@
 //! No thread holds the lock during a read, a write or a sleep, or while code of the user runs:
 //!
 //! - A write takes its bytes out of the machine first. They count as queued until the write is over.
-//! - A read fills a buffer, whose bytes are copied to the machine under the lock. A read that may wait has 4 KiB on the stack of its
+//! - A read fills a buffer, whose bytes are copied to the machine under the lock. A read that may wait has 1.5 KiB on the stack of its
 //!   thread. If it fills them, the next read has 64 KiB, which all connections share, and does not wait.
 //! - A visitor of a half gets owned messages. A visitor of a whole connection borrows from the machine, which is taken
 //!   out of the lock for that time ([`Driver::take`]).

@@ -14,11 +14,11 @@ use super::{Driven, Driver};
 use crate::call::{PATIENCE, Written, is_end, within, write};
 use crate::transport::Transport;
 
-/// Size of the buffer of a read that may wait, in bytes. It lies on the stack of its thread.
-const WAITING: usize = 4 * 1024;
+/// Size of the buffer of a read that may wait, in bytes: one packet of Ethernet. It lies on the stack of its thread.
+const WAITING: usize = 1536;
 
-/// Maximum number of large buffers that the process keeps.
-const LARGE_COUNT: usize = 4;
+/// Maximum number of large buffers that the process keeps while no read has them.
+const LARGE_COUNT: usize = 1;
 
 /// Buffers of reads that do not wait. No connection and no thread has one of its own.
 static LARGE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());

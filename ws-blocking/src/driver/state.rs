@@ -104,6 +104,8 @@ impl<M: Machine> DriverState<M> {
 
     /// A connection that waits holds no large buffers, nor does its thread keep them for it.
     fn release(&mut self) {
+        // A machine that is asked twice knows that the driver waits.
+        self.machine.inbound();
         buffer_pool::put_back(self.machine.inbound(), 0);
         self.machine.outbound().release();
         buffer_pool::release();

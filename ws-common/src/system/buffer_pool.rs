@@ -34,7 +34,9 @@ thread_local! {
 pub fn take_into(buffer: &mut BytesMut, size: usize) {
     let len = buffer.len();
     let room = size.saturating_sub(len).max(size / 2);
-    if buffer.capacity() - len >= room || buffer.try_reclaim(room) {
+    // A buffer without memory has nothing to reclaim.
+    let has_room = buffer.capacity() > 0 && (buffer.capacity() - len >= room || buffer.try_reclaim(room));
+    if has_room {
         return;
     }
     if len > FEW {
@@ -43,8 +45,12 @@ pub fn take_into(buffer: &mut BytesMut, size: usize) {
     // A thread that ends has none.
     let pooled = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
     let mut larger = pooled.filter(|pooled| pooled.capacity() <= 2 * size).unwrap_or_default();
-    larger.reserve(len + room);
-    larger.extend_from_slice(buffer);
+    if larger.capacity() < len + room {
+        larger.reserve(len + room);
+    }
+    if len > 0 {
+        larger.extend_from_slice(buffer);
+    }
     *buffer = larger;
 }
 
@@ -52,16 +58,24 @@ pub fn take_into(buffer: &mut BytesMut, size: usize) {
 /// are left in it go to a buffer of their own size.
 pub fn put_back(buffer: &mut BytesMut, size: usize) {
     let len = buffer.len();
-    if len <= FEW && (len < FEW / 2 || buffer.capacity() - len < ROOM) {
+    if len == 0 {
+        keep_read(std::mem::take(buffer), size);
+    } else if len <= FEW && (len < FEW / 2 || buffer.capacity() - len < ROOM) {
         compact(buffer, size);
     }
 }
 
 /// The same for all bytes that are left.
+#[inline(never)]
 pub(crate) fn compact(buffer: &mut BytesMut, size: usize) {
-    let left = if buffer.is_empty() { BytesMut::new() } else { BytesMut::from(&buffer[..]) };
+    let left = BytesMut::from(&buffer[..]);
     let mut buffer = std::mem::replace(buffer, left);
     buffer.clear();
+    keep_read(buffer, size);
+}
+
+#[inline]
+fn keep_read(mut buffer: BytesMut, size: usize) {
     if buffer.try_reclaim(size) && buffer.capacity() <= LIMIT {
         let _ = READ.try_with(|kept| keep(&mut kept.borrow_mut(), buffer));
     }

@@ -214,9 +214,12 @@ impl<M: Machine> Machine for Tls<M> {
         // A driver that asks is about to read. A large buffer would be kept without need while nothing comes.
         buffer_pool::put_back(self.inner.inbound(), MAX_RECORD);
         buffer_pool::put_back_outbound(self.inner.outbound());
-        // A driver that asks again has read nothing. The beginning of a record waits.
-        if std::mem::replace(&mut self.is_waiting, true) && self.inbound.len() >= MAX_RECORD / 2 {
-            buffer_pool::compact(&mut self.inbound, MAX_RECORD);
+        // A driver that asks again has read nothing, and waits.
+        if std::mem::replace(&mut self.is_waiting, true) {
+            self.shrink_session();
+            if self.inbound.len() >= MAX_RECORD / 2 {
+                buffer_pool::compact(&mut self.inbound, MAX_RECORD);
+            }
         }
         &mut self.inbound
     }

@@ -101,7 +101,6 @@ impl<M: Machine> Tls<M> {
             ciphertext.clear();
         } else if whole > 0 {
             ciphertext.advance(whole);
-            self.shrink_session();
         }
         self.inbound = ciphertext;
         decrypted
@@ -109,7 +108,7 @@ impl<M: Machine> Tls<M> {
 
     /// Lets rustls give back the memory of a large record. It does so before a read, if no record is left in its buffer. Within a
     /// handshake message, its buffer would grow.
-    fn shrink_session(&mut self) {
+    pub(super) fn shrink_session(&mut self) {
         if !self.session.is_handshaking() {
             // The error is the one of the reader.
             let _ = self.session.read_tls(&mut Nothing);
