@@ -46,7 +46,7 @@ impl ConnectOptions {
     /// ```
     /// use ws_common::{ConnectOptions, Host, redirect::RedirectDecision};
     ///
-    /// let options = ConnectOptions::new("wss://example.com/feed")?.max_redirects(3).on_redirect(|step| match step.to.host() {
+    /// let options = ConnectOptions::new("ws://example.com/feed")?.max_redirects(3).on_redirect(|step| match step.to.host() {
     ///     Host::Name(name) if name.ends_with(".example.com") => RedirectDecision::Follow,
     ///     _ => RedirectDecision::Refuse("it leaves example.com".into()),
     /// });
