@@ -32,7 +32,6 @@ use crate::time::Instant;
 use crate::windows::Windows;
 
 pub use borrowed::{ForEachEnd, Responder};
-use close::Answering;
 use closing::Closing;
 use read_ahead::ReadAhead;
 pub use receiving::DataPoll;
@@ -60,11 +59,6 @@ pub struct Connection {
     deadlines: Deadlines,
     windows: Windows,
     ahead: ReadAhead,
-    /// A chunk of a message was handed out, and was not its last.
-    is_within_chunks: bool,
-    /// A chunk was dropped while we wait for the end.
-    is_cut: bool,
-    answering: Answering,
     /// What the driver said last.
     now: Instant,
     /// When bytes came last.
@@ -112,9 +106,6 @@ impl Connection {
             deadlines,
             windows: Windows::new(config),
             ahead: ReadAhead::new(config.max_read_ahead),
-            is_within_chunks: false,
-            is_cut: false,
-            answering: Answering::default(),
             inbound: inbound.into(),
             outbound,
             now,
@@ -149,7 +140,7 @@ impl Connection {
     /// It never becomes `true` again.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.closing.is_open(self.answering.withholds())
+        self.closing.is_open(self.ahead.answering.withholds())
     }
 
     /// The counts of this connection so far: frames, messages and bytes in each direction, bytes that wait, and round-trip times.
@@ -293,7 +284,7 @@ impl Connection {
     /// Everything that came was looked at: is this the end?
     #[inline]
     fn poll_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.closing.may_end(self.answering.withholds()) { self.end() } else { Ok(None) }
+        if self.closing.may_end(self.ahead.answering.withholds()) { self.end() } else { Ok(None) }
     }
 }
 

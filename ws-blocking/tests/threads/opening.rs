@@ -124,7 +124,8 @@ fn a_client_that_does_not_take_the_response_costs_open_timeout() {
         let full = Full { stream: far, write_timeout: Mutex::default() };
         let start = Instant::now();
         let options = AcceptOptions::default().open_timeout(DEADLINE);
-        Incoming::new(full, options.config(quiet())).accept().unwrap();
+        let error = Incoming::new(full, options.config(quiet())).accept().err().unwrap();
+        assert!(matches!(error, AcceptError::Timeout(OpenPhase::Handshake)), "{error}");
         assert!(start.elapsed() >= DEADLINE && start.elapsed() < DEADLINE + TOLERANCE);
     });
 }

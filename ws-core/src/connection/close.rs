@@ -58,13 +58,13 @@ impl Connection {
     /// [`answer_closing_peer`](Self::answer_closing_peer), after [`Event::Closing`].
     #[doc(hidden)]
     pub fn withhold_from_a_closing_peer(&mut self) {
-        self.answering = Answering::OnRequest { withholds: true };
+        self.ahead.answering = Answering::OnRequest { withholds: true };
     }
 
     /// Accepts replies until [`answer_closing_peer`](Self::answer_closing_peer): no connection follows on which they could be sent.
     #[doc(hidden)]
     pub fn accept_replies(&mut self) {
-        self.answering.set_withholds(false);
+        self.ahead.answering.set_withholds(false);
     }
 
     /// Answers the peer's Close frame, if it came and is not answered: behind all that waits, or, if the connection withholds,
@@ -72,7 +72,7 @@ impl Connection {
     /// [`withhold_from_a_closing_peer`](Self::withhold_from_a_closing_peer).
     #[doc(hidden)]
     pub fn answer_closing_peer(&mut self, withholds: bool) {
-        self.answering.set_withholds(withholds);
+        self.ahead.answering.set_withholds(withholds);
         self.answer_close();
     }
 
@@ -97,7 +97,7 @@ impl Connection {
     /// before it leave first, so it is answered when the user takes it.
     pub(super) fn answer_close(&mut self) {
         let Some(frame) = self.closing.unanswered().cloned() else { return };
-        let after = if self.answering.withholds() { CloseAfter::Begun } else { CloseAfter::Queued };
+        let after = if self.ahead.answering.withholds() { CloseAfter::Begun } else { CloseAfter::Queued };
         self.queue_close(frame, after, self.now);
         self.finish_if_complete();
     }
@@ -123,7 +123,9 @@ impl Connection {
 
     #[cold]
     pub(super) fn end(&mut self) -> Result<Option<Event>, Error> {
-        if let Some(error) = self.closing.poll_error(self.outbound.is_empty(), self.answering.withholds()) {
+        if let Some(error) =
+            self.closing.poll_error(self.outbound.is_empty(), self.ahead.answering.withholds())
+        {
             self.outbound.finish();
             self.drop_unsent();
             return Err(error);

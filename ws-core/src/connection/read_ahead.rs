@@ -13,7 +13,14 @@ use super::{Connection, Fate};
 
 /// What was received while the user waited for something else.
 pub(super) struct ReadAhead {
-    limit: usize,
+    /// 4 GiB stand for more: a connection is 8 bytes smaller.
+    limit: u32,
+    /// A chunk of a message was handed out, and was not its last.
+    pub(super) is_within_chunks: bool,
+    /// A chunk was dropped while we wait for the end.
+    is_cut: bool,
+    /// The answer to the peer's Close frame, which may wait here.
+    pub(super) answering: Answering,
     waiting: Option<Box<WaitingEvents>>,
 }
 
@@ -27,7 +34,13 @@ struct WaitingEvents {
 
 impl ReadAhead {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, waiting: None }
+        Self {
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            is_within_chunks: false,
+            is_cut: false,
+            answering: Answering::default(),
+            waiting: None,
+        }
     }
 
     #[inline]
@@ -36,7 +49,7 @@ impl ReadAhead {
     }
 
     fn is_full(&self) -> bool {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.size) >= self.limit
+        self.waiting.as_ref().map_or(0, |waiting| waiting.size) >= self.limit as usize
     }
 
     fn pop(&mut self) -> Result<Option<Event>, Error> {
@@ -144,7 +157,7 @@ impl Item {
 impl Connection {
     /// The next event, of those that were read ahead first.
     pub(super) fn poll_ahead(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
-        if self.ahead.begins_with_chunk() && !self.is_within_chunks && !self.receive.is_in_chunks() {
+        if self.ahead.begins_with_chunk() && !self.ahead.is_within_chunks && !self.receive.is_in_chunks() {
             self.reassemble();
         }
         let event = match self.ahead.pop() {
@@ -152,11 +165,13 @@ impl Connection {
             event => event,
         };
         match &event {
-            Ok(Some(Event::Chunk(chunk))) => self.is_within_chunks = !chunk.last,
-            Ok(Some(Event::Closing(_))) if matches!(self.answering, Answering::WhenTaken) => {
+            Ok(Some(Event::Chunk(chunk))) => self.ahead.is_within_chunks = !chunk.last,
+            Ok(Some(Event::Closing(_))) if matches!(self.ahead.answering, Answering::WhenTaken) => {
                 self.answer_close();
             }
-            Ok(None) if self.closing.take_end(self.answering.withholds()) => return self.step_uncut(fate),
+            Ok(None) if self.closing.take_end(self.ahead.answering.withholds()) => {
+                return self.step_uncut(fate);
+            }
             _ => {}
         }
         event
@@ -166,7 +181,7 @@ impl Connection {
     fn step_uncut(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
         loop {
             match self.step(fate) {
-                Ok(Some(Event::Chunk(_))) if self.is_cut => {}
+                Ok(Some(Event::Chunk(_))) if self.ahead.is_cut => {}
                 event => return event,
             }
         }
@@ -189,7 +204,7 @@ impl Connection {
                 self.ahead.push_front(Item::Event(Event::Message(Receive::joined(kind, bytes))));
             }
             // The rest of it does not come.
-            (None, None) if self.is_cut => {}
+            (None, None) if self.ahead.is_cut => {}
             (None, None) => self.receive.take_back(bytes),
         }
         between.into_iter().rev().for_each(|item| self.ahead.push_front(item));
@@ -230,7 +245,7 @@ impl Connection {
     pub fn read_to_close(&mut self) -> bool {
         let reads_on = self.look_ahead(self.closing.has_sent());
         self.answer_close();
-        if self.closing.take_end(self.answering.withholds()) { self.look_ahead(true) } else { reads_on }
+        if self.closing.take_end(self.ahead.answering.withholds()) { self.look_ahead(true) } else { reads_on }
     }
 
     fn look_ahead(&mut self, drops: bool) -> bool {
@@ -252,7 +267,7 @@ impl Connection {
                 self.receive.set_chunks(true);
             }
             match self.step(Fate::Kept) {
-                Ok(Some(Event::Chunk(_))) if is_full || self.is_cut => self.is_cut = true,
+                Ok(Some(Event::Chunk(_))) if is_full || self.ahead.is_cut => self.ahead.is_cut = true,
                 Ok(Some(Event::Message(_) | Event::Ping(_) | Event::Pong { .. })) if is_full => {}
                 Ok(Some(Event::Chunk(chunk))) => self.ahead.push(Item::Event(Event::Chunk(chunk.detached()))),
                 Ok(Some(event)) => self.ahead.push(Item::Event(event)),

@@ -82,6 +82,6 @@ impl Connection {
 
     /// Whether the rest of a message is still to come in chunks, of which some were handed out.
     pub fn is_within_chunks(&self) -> bool {
-        self.is_within_chunks
+        self.ahead.is_within_chunks
     }
 }
