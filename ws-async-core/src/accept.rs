@@ -103,10 +103,9 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
             let decided_at = clock.now();
             let decide_timeout = self.options.decide_timeout;
             let error = match decided {
-                _ if decided_at - asked > decide_timeout && !is_stopping(signal) => {
-                    driver.machine.decided_too_late(decide_timeout)
-                }
-                Ok(accept) if !is_stopping(signal) => {
+                _ if is_stopping(signal) => driver.machine.shut_down(),
+                _ if decided_at - asked > decide_timeout => driver.machine.decided_too_late(decide_timeout),
+                Ok(accept) => {
                     let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
                     if let Some((_, guard)) = &mut self.listener {
                         guard.opened();
@@ -123,7 +122,6 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                         None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
                     };
                 }
-                Ok(_) => driver.machine.shut_down(),
                 Err(reject) => {
                     driver.machine.reject(&reject);
                     AcceptError::Rejected(reject.status())

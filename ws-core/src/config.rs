@@ -45,7 +45,7 @@ const CONTEXTS: usize = 512 << 10;
 /// much only if the peer sends the largest messages, the program sends messages of that size back, and the peer does not read.
 ///
 /// The bound does not count messages that the program holds ([`Message`](crate::Message) tells their size). It counts a driver that reads
-/// at most 64 KiB at once. It applies while the program sends no message longer than `max_message_size`.
+/// at most 128 KiB at once. It applies while the program sends no message longer than `max_message_size`.
 ///
 /// A driver adds memory of its own. The drivers of this library keep up to two read buffers and two write buffers of at most 128 KiB
 /// for all connections of a thread. TLS adds at most 64 KiB of ciphertext in each direction, and the state of rustls.

@@ -104,7 +104,7 @@ impl fmt::Debug for Subprotocols<'_> {
 }
 
 /// A URL, or a part of one, with `?…` for the query, `#…` for the fragment, and `…@` for user name and password. Control characters
-/// are escaped.
+/// are escaped. At most [`URI`] characters are shown.
 #[derive(Clone, Copy)]
 pub struct Uri<'a>(pub &'a str);
 
@@ -114,17 +114,13 @@ impl fmt::Display for Uri<'_> {
             Some(at) => (&self.0[..at], if self.0[at..].starts_with('?') { "?…" } else { "#…" }),
             None => (self.0, ""),
         };
-        let (prefix, rest) = match rest.find("//") {
-            Some(at) => rest.split_at(at + 2),
-            None => ("", rest),
-        };
-        let authority = rest.find(['/', '\\']).unwrap_or(rest.len());
-        let (hidden, rest) = match rest[..authority].rfind('@') {
-            Some(at) => ("…", &rest[at..]),
-            None => ("", rest),
-        };
+        // A text from a peer need not be a URL, so user name and password may stand in each of its parts.
+        let parts = rest.split_inclusive(['/', '\\', ',', ' ']).flat_map(|part| match part.rfind('@') {
+            Some(at) => ["…", &part[at..]],
+            None => ["", part],
+        });
         let mut left = URI;
-        for c in [prefix, hidden, rest].into_iter().flat_map(str::chars) {
+        for c in parts.flat_map(str::chars) {
             if left == 0 {
                 return f.write_char('…');
             }
@@ -200,7 +196,11 @@ mod tests {
             ("/feed", "/feed"),
             ("wss://me:pass@h:1/a?b#c", "wss://…@h:1/a?…"),
             ("wss://me:p@ss@h", "wss://…@h"),
-            ("//me@h/x@y", "//…@h/x@y"),
+            ("//me@h/x@y", "//…@h/…@y"),
+            ("https:/me:pass@h/", "https:/…@h/"),
+            ("https:///me:pass@h", "https:///…@h"),
+            ("\\\\me:pass@h", "\\\\…@h"),
+            ("https://a, https://me:pass@b", "https://a, https://…@b"),
             ("me:pass@h", "…@h"),
             ("ws://h?a@b", "ws://h?…"),
             ("/a\r\nb", "/a\\r\\nb"),

@@ -207,8 +207,8 @@ impl AcceptOptions {
 
     /// Sets the hook that tells which client an address belongs to, for
     /// [`max_connections_per_client`](Self::max_connections_per_client). Connections of addresses with the same key count together, for
-    /// example of one network. An address without a key does not count. The hook runs for each connection, without a lock. Default: an IPv4
-    /// address, or the first 64 bits of an IPv6 address.
+    /// example of one network. An address without a key does not count. The hook runs only if there is such a limit, and behind a proxy only
+    /// for a client that the proxy knows. It must not wait. Default: an IPv4 address, or the first 64 bits of an IPv6 address.
     #[must_use]
     pub fn client_key(mut self, key: impl Fn(IpAddr) -> Option<IpAddr> + Send + Sync + 'static) -> Self {
         self.client_key = ClientKey(Arc::new(key));
@@ -292,7 +292,7 @@ impl fmt::Debug for AcceptOptions {
             .field("decide_timeout", &self.decide_timeout)
             .field("subprotocols", &Subprotocols(&self.subprotocols))
             .field("origins", &self.origins)
-            .field("trusts_forwarded_host", &self.trusts_forwarded_host)
+            .field("trusted_proxy", &self.trusted_proxy)
             .field("tls", &self.tls)
             .field("socket", &self.socket)
             .field("limits", &self.limits)

@@ -52,7 +52,7 @@ impl Proxy {
     ///
     /// There is no proxy for what `NO_PROXY` lists, separated by commas or spaces:
     ///
-    /// | NoProxyEntry | What it stands for |
+    /// | Entry | Meaning |
     /// | --- | --- |
     /// | `example.com`, `.example.com`, `*.example.com` | this name and all that end in `.example.com` |
     /// | `192.0.2.1`, `2001:db8::1`, `[2001:db8::1]` | this address |

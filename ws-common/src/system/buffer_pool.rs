@@ -40,7 +40,7 @@ pub fn take_into(buffer: &mut BytesMut, size: usize) {
         return;
     }
     if len > FEW {
-        return buffer.reserve(size);
+        return buffer.reserve(room);
     }
     // A thread that ends has none.
     let pooled = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();

@@ -68,8 +68,7 @@ enum End {
 
 impl Phases {
     pub(crate) fn client(target: &Target, proxy: Option<&dyn Display>) -> Self {
-        let mut uri = target.to_string();
-        uri.truncate(uri.find('?').unwrap_or(uri.len()));
+        let uri = target.to_string();
         let proxy = proxy.map(ToString::to_string);
         Self::new(End::Client { proxy, host: target.host().to_string(), uri })
     }

@@ -1,9 +1,11 @@
 //! The header of the PROXY protocol, versions 1 and 2 (haproxy.org, proxy-protocol.txt).
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use ws_core::bytes::{Buf, BytesMut};
+use ws_core::redacted::Length;
 
 use super::{KnownClient, TrustedProxyError};
 
@@ -17,9 +19,16 @@ const FIXED: usize = 16;
 const MAX_REST: usize = 4096;
 
 /// Reads the header off the beginning of a connection.
-#[derive(Default, Debug)]
+#[derive(Default)]
 pub(crate) struct ProxyHeader {
     pub(crate) buffer: BytesMut,
+}
+
+/// The header may hold a token (§2.2.7), and the request behind it credentials.
+impl fmt::Debug for ProxyHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProxyHeader").field(&Length(self.buffer.len())).finish()
+    }
 }
 
 impl ProxyHeader {

@@ -275,8 +275,10 @@ impl fmt::Display for RequestError {
             Self::InvalidOrigin(origin) => write!(f, "the Origin {:?} is not one legal origin", Uri(origin)),
             Self::ForeignOrigin { origin, host } => write!(
                 f,
-                "pages of the Origin {origin:?} may not connect to the Host {host:?}; the server can name that origin in \
-                 `origins`, or a proxy in front of it can pass the browser's Host (nginx: proxy_set_header Host $http_host)"
+                "pages of the Origin {:?} may not connect to the Host {:?}; the server can name that origin in `origins`, or \
+                 a proxy in front of it can pass the browser's Host (nginx: proxy_set_header Host $http_host)",
+                Uri(origin),
+                Uri(host)
             ),
             Self::Body => f.write_str("it has a body"),
             Self::NoUpgrade => f.write_str("it does not ask for an upgrade to \"websocket\""),

@@ -10,9 +10,12 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::Receive;
 
-/// Size of a read that fits behind a message in a buffer that is made for it, in bytes. The drivers of this library read no more at
-/// once, so that none of them lets the buffer grow.
-pub(super) const READ: usize = 64 * 1024;
+/// Size of a payload, in bytes, from which on a buffer is made for it.
+pub(super) const LARGE: usize = 64 * 1024;
+
+/// Size of a read that fits behind a message in a buffer that is made for it, in bytes. The read buffers of the drivers of this library
+/// have no more, so that none of them lets this buffer grow, over TLS neither.
+pub(super) const READ: usize = 128 * 1024;
 
 /// The buffer that was made for a large message. It is recognised by its end.
 #[derive(Clone, Copy, Default)]

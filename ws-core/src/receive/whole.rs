@@ -14,7 +14,7 @@ use crate::message::{Message, MessageKind, MessageRef};
 use crate::utf8::Utf8;
 
 use super::gate::Load;
-use super::sharing::READ;
+use super::sharing::{LARGE, READ};
 use super::{Receive, room_for};
 
 /// A payload up to this length is copied out of the read buffer instead of being split off, so that a message that is kept
@@ -153,7 +153,7 @@ impl Receive {
         let left = header.payload_len().saturating_sub(come as u64);
         if left > 0 && come >= WORTH_ROOM {
             let room = inbound.capacity() - inbound.len();
-            if header.payload_len() > READ as u64 {
+            if header.payload_len() > LARGE as u64 {
                 if room < READ {
                     self.make_room(inbound, room_for(left, come));
                 }

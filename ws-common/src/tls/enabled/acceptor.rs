@@ -112,11 +112,12 @@ impl TlsAcceptor {
         &self,
         change: impl FnOnce(Current) -> Result<Current, TlsConfigError>,
     ) -> Result<(), TlsConfigError> {
-        let _changing = lock(&self.0.changing);
+        let changing = lock(&self.0.changing);
         let current = lock(&self.0.current).clone();
         let changed = change(current)?;
         let before = std::mem::replace(&mut *lock(&self.0.current), changed);
-        // After the lock: a hook of the program may be in the configuration.
+        // A hook of the program may be in the configuration. It runs without a lock.
+        drop(changing);
         drop(before);
         Ok(())
     }

@@ -38,7 +38,7 @@ impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pem(source) => {
-                f.write_str("a certificate or key is not valid PEM: ")?;
+                f.write_str("a certificate, key or revocation list is not valid PEM: ")?;
                 match source {
                     pem::Error::IllegalSectionStart { line } => {
                         write!(f, "a line break is missing after \"{}\"", line.escape_ascii())
@@ -61,6 +61,9 @@ impl fmt::Display for TlsConfigError {
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::Platform(source) => {
                 write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
+            }
+            Self::Verifier(source @ VerifierBuilderError::InvalidCrl(_)) => {
+                write!(f, "a certificate revocation list cannot be used: {source}")
             }
             Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
             Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),

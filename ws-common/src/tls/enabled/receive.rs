@@ -130,9 +130,12 @@ impl<M: Machine> Tls<M> {
             }
             let plaintext = self.inner.inbound();
             // Once for all that may follow in this read.
-            if plaintext.capacity() - plaintext.len() < n + rest {
-                buffer_pool::take_into(plaintext, size.max(plaintext.len() + n + rest));
-                plaintext.reserve(n + rest);
+            let (len, needed) = (plaintext.len(), n + rest);
+            if plaintext.capacity() - len < needed {
+                // Behind a large message, the machine has made room.
+                let before = if len < size { len } else { 0 };
+                buffer_pool::take_into(plaintext, size.max(before + needed));
+                plaintext.reserve(needed);
             }
             plaintext.extend_from_slice(chunk);
             taken += n;
