@@ -78,6 +78,6 @@ fn an_error_names_the_marker_that_is_damaged() {
     ] {
         let error = TlsOptions::new().client_certificate(identity.chain.as_bytes(), file.as_bytes());
         let text = error.unwrap_err().to_string();
-        assert_eq!(text, format!("a certificate or key is not valid PEM: {expected}"));
+        assert_eq!(text, format!("a certificate, key or revocation list is not valid PEM: {expected}"));
     }
 }

@@ -89,6 +89,21 @@ fn a_config_of_the_programs_own_keeps_its_settings() {
     assert!(matches!(error, TlsConfigError::CrlsWithoutRoots), "{error}");
 }
 
+#[test]
+fn a_config_without_resumption_has_none_after_a_replacement() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["localhost"]);
+    let mut config = identity.rustls_config();
+    config.session_storage = std::sync::Arc::new(rustls::server::NoServerSessionStorage {});
+    config.send_tls13_tickets = 2;
+    let acceptor = TlsAcceptor::from(std::sync::Arc::new(config));
+    acceptor.replace(identity.chain.as_bytes(), identity.key.as_bytes()).unwrap();
+    let connector = authority.options().build().unwrap();
+    for _ in 0..2 {
+        assert_eq!(kind(&meet(&connector, &acceptor)), Some(HandshakeKind::Full));
+    }
+}
+
 /// A revocation list with these serial numbers.
 fn revoking(authority: &Authority, serials: &[u64]) -> String {
     let revoked = |serial: &u64| RevokedCertParams {

@@ -71,7 +71,8 @@ impl TlsAcceptor {
     }
 
     /// Shows another certificate chain from now on, in the forms of [`new`](Self::new). Open connections go on with the one that they
-    /// began with; new connections see the new one, and resume no earlier session. All other settings stay.
+    /// began with; new connections see the new one, and resume no earlier session. All other settings stay, but a
+    /// store of sessions that belongs to the program gives way to one of this acceptor.
     ///
     /// Sessions may be resumed if the acceptor was made of a [`rustls::ServerConfig`] with tickets; their keys are that program's.
     ///
@@ -83,7 +84,10 @@ impl TlsAcceptor {
         self.change(|current| {
             let mut config = ServerConfig::clone(&current.config);
             config.cert_resolver = identity;
-            config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+            // A program may have switched resumption off.
+            if config.session_storage.can_cache() {
+                config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+            }
             Ok(Current { config: Arc::new(config), ..current })
         })
     }
