@@ -104,7 +104,7 @@ impl Connection {
             send: Send::new(role, config, random, &outbound),
             closing: Closing::default(),
             deadlines,
-            windows: Windows::new(config),
+            windows: Windows::new(config, now),
             ahead: ReadAhead::new(config.max_read_ahead),
             inbound: inbound.into(),
             outbound,
