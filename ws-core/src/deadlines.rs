@@ -8,7 +8,7 @@
 //! | [`Close`](Deadline::Close) | a step of the closing handshake begins, or the transport fails | it passes; the connection has ended | our Close frame overtakes, or the connection ends |
 //! | [`Pong`](Deadline::Pong) | a ping has left; reading goes on | the peer gives a sign of life; reading pauses; a Close frame is queued or received | the connection ends |
 //! | [`Write`](Deadline::Write) | the transport refuses bytes | the transport has taken enough ([`windows`](crate::windows)); queued bytes are dropped | the connection ends |
-//! | [`Message`](Deadline::Message) | a read leaves a message incomplete; a window with enough progress ends; reading goes on | reading pauses; the closing handshake begins; the stream ends | the connection looks at the progress, and closes with 1008 if it is not enough |
+//! | [`Message`](Deadline::Message) | a read leaves a message incomplete; a window with enough progress ends; reading goes on | reading pauses; our Close frame has left, or the peer's has come; a rule is broken; the stream ends | the connection looks at the progress, and closes with 1008 if it is not enough |
 //! | [`Ping`](Deadline::Ping) | the connection opens, and with each ping | the closing handshake begins | a ping is queued |
 //!
 //! The picture in `connection/closing.rs` shows the steps of the closing handshake.

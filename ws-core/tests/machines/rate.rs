@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use ws_core::{Closed, Config, Event, Instant, Machine, Role, ViolationKind};
+use ws_core::{CloseCode, Closed, Config, Event, Instant, Machine, Role, ViolationKind};
 
 use crate::support::*;
 
@@ -128,6 +128,33 @@ fn a_long_pause_allows_no_more_than_the_messages_of_its_time_and_a_minute() {
         assert_eq!(read(&mut connection, &message.repeat(1500), at(100)).len(), 1500);
         assert_eq!(read(&mut connection, &message, at(100)), [Seen::Event(Event::Message("tick".into()))]);
         assert!(is_too_many(&read(&mut connection, &message, at(100))[0], 10), "the pause counts once");
+    }
+}
+
+#[test]
+fn our_close_that_waits_behind_messages_does_not_switch_the_limit_off() {
+    for role in ROLES {
+        let flood = frame(role.peer(), BINARY, b"").repeat(10_000);
+        let mut connection = open(role, &limited(10));
+        connection.send(vec![7; 1 << 20]).unwrap();
+        connection.close(CloseCode::NORMAL, at(0));
+        let mut seen = Vec::new();
+        for second in (4..).step_by(4) {
+            // The peer takes enough for each window of a write.
+            if write_some(&mut connection, 4200, at(second)).is_empty() {
+                break;
+            }
+            connection.handle_write(0, at(second));
+            connection.handle_timeout(at(second));
+            seen.extend(read(&mut connection, &flood, at(second)));
+        }
+        let received = seen.iter().filter(|seen| matches!(seen, Seen::Event(_))).count();
+        assert!(received <= 10_000, "{received}");
+        connection.handle_read(0, at(2000));
+        drain(&mut connection);
+        let closed = connection.closed().cloned();
+        assert!(matches!(closed, Some(Closed { code: 1000 | 1006, .. })), "{closed:?}");
+        assert!(seen.iter().any(|seen| is_too_many(seen, 10)), "the user learns of it");
     }
 }
 
