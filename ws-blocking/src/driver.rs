@@ -105,7 +105,8 @@
 //! thread that changes the machine.
 //!
 //! A deadline that has passed is judged by the time of the last read that found nothing: bytes in the socket are a sign
-//! of life. A peer that floods the connection puts a deadline off by 64 reads at most.
+//! of life. A peer that floods the connection puts a deadline off by 64 reads at most. If bytes wait for the transport, the
+//! thread writes all that the transport takes at once before the deadline fires: the peer may have made room while nobody wrote.
 //!
 //! # Panics
 //!
@@ -134,6 +135,7 @@
 //! | The end of the stream waits for one write at most. | `blocked::the_end_of_the_stream_is_seen_though_a_write_never_comes_to_rest` |
 //! | A deadline that another thread brings about is met during a read. | `deadlines::a_ping_sent_while_another_thread_reads_is_missed_in_time` |
 //! | Bytes in the socket are read before a deadline fires. | `deadlines::a_thread_that_comes_late_reads_before_it_looks_at_the_clock` |
+//! | Bytes that wait for the transport are written before a deadline fires. | `deadlines::a_thread_that_comes_late_writes_before_it_looks_at_the_clock` |
 //! | A flood does not put off a deadline for ever. | `deadlines::a_flood_does_not_put_a_deadline_off_for_ever` |
 //! | A write that leaves no room wakes no thread that waits for room. | `waking::a_write_wakes_none_of_the_threads_that_wait_for_room_if_there_is_none` |
 //! | A panic of the transport ends the connection for all threads. | `panics::a_read_that_panics_ends_the_connection_in_time_for_all`, `panics::a_write_that_panics_ends_the_connection_in_time_for_all` |

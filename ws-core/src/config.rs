@@ -261,9 +261,11 @@ impl Config {
     /// Maximum number of messages that the peer may send each second. Default: `None`, no limit. Zero counts as 1.
     ///
     /// Each fragment of a message counts as a message, and so does each ping, pong and Close frame, because each of them costs the
-    /// processor time. The peer may send the messages of a minute at once, for example those that have gathered while nobody read. A
-    /// peer that sends more gets a Close frame with code 1008, and the connection fails with
-    /// [`ViolationKind::MessageRate`](crate::ViolationKind::MessageRate).
+    /// processor time. The peer may send the messages of a minute at once. A peer that sends more gets a Close frame with code 1008, and
+    /// the connection fails with [`ViolationKind::MessageRate`](crate::ViolationKind::MessageRate).
+    ///
+    /// If no bytes are read for more than a minute, the messages of that time are allowed in addition: they may have gathered while the
+    /// program did not read. The addition ends when the peer has sent less than the limit for as long.
     ///
     /// The frames of one read are counted with the next read. So the messages of up to one read (16 KiB to 64 KiB with the
     /// drivers of the adapters) may be handed out beyond the limit.

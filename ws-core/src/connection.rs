@@ -104,7 +104,7 @@ impl Connection {
             send: Send::new(role, config, random, &outbound),
             closing: Closing::default(),
             deadlines,
-            windows: Windows::new(config),
+            windows: Windows::new(config, now),
             ahead: ReadAhead::new(config.max_read_ahead),
             inbound: inbound.into(),
             outbound,
@@ -332,7 +332,9 @@ impl Machine for Connection {
             self.write_moved(0);
         }
         self.keepalive.wrote(pings, &mut self.deadlines, now);
-        self.closing.wrote(self.outbound.is_empty(), &mut self.deadlines, now);
+        if self.closing.wrote(self.outbound.is_empty(), &mut self.deadlines, now) {
+            self.stop_receive_windows();
+        }
     }
 
     fn handle_progress(&mut self, taken: usize, now: Instant) {
@@ -340,7 +342,7 @@ impl Machine for Connection {
         if self.deadlines.get(Deadline::Write).is_some() {
             self.write_moved(taken as u64);
         }
-        self.closing.wrote(false, &mut self.deadlines, now);
+        _ = self.closing.wrote(false, &mut self.deadlines, now);
     }
 
     fn handle_error(&mut self, error: TransportError, now: Instant) {

@@ -8,7 +8,7 @@
 //! | [`Close`](Deadline::Close) | a step of the closing handshake begins, or the transport fails | it passes; the connection has ended | our Close frame overtakes, or the connection ends |
 //! | [`Pong`](Deadline::Pong) | a ping has left; reading goes on | the peer gives a sign of life; reading pauses; a Close frame is queued or received | the connection ends |
 //! | [`Write`](Deadline::Write) | the transport refuses bytes | the transport has taken enough ([`windows`](crate::windows)); queued bytes are dropped | the connection ends |
-//! | [`Message`](Deadline::Message) | a read leaves a message incomplete; a window with enough progress ends; reading goes on | reading pauses; the closing handshake begins; the stream ends | the connection looks at the progress, and closes with 1008 if it is not enough |
+//! | [`Message`](Deadline::Message) | a read leaves a message incomplete; a window with enough progress ends; reading goes on | reading pauses; our Close frame has left, or the peer's has come; a rule is broken; the stream ends | the connection looks at the progress, and closes with 1008 if it is not enough |
 //! | [`Ping`](Deadline::Ping) | the connection opens, and with each ping | the closing handshake begins | a ping is queued |
 //!
 //! The picture in `connection/closing.rs` shows the steps of the closing handshake.
@@ -160,16 +160,17 @@ impl Deadlines {
         let [others @ .., message, ping] = &self.at;
         // It is asked for with each message, when most often only the next ping is due (`send-each` and `small-reads` of `bench`).
         // The window of a message is over long after the message.
-        match (message, ping) {
+        let at = match (message, ping) {
             _ if others.iter().any(Option::is_some) => self.min_of_all(),
             (None, ping) => *ping,
             (Some(message), Some(ping)) => Some(*message.min(ping)),
             (Some(message), None) => Some(*message),
-        }
+        };
+        at.filter(|at| *at != Instant::NEVER)
     }
 
     fn min_of_all(&self) -> Option<Instant> {
-        self.at.into_iter().flatten().min().filter(|at| *at != Instant::NEVER)
+        self.at.into_iter().flatten().min()
     }
 
     /// The first slot whose deadline has passed.
@@ -254,6 +255,25 @@ mod tests {
             let was_due = before.is_some_and(|before| before <= now);
             assert!(is_back || was_due, "{slot:?}: waits {:?}", config.shortest_timeout());
         }
+    }
+
+    #[test]
+    fn no_combination_of_slots_without_a_limit_has_a_deadline() {
+        for running in 0..1 << Deadline::ALL.len() {
+            let mut deadlines = Deadlines::new(&Config::default());
+            let slots = Deadline::ALL.into_iter().filter(|slot| running & (1 << *slot as usize) != 0);
+            slots.clone().for_each(|slot| deadlines.set(slot, Instant::NEVER));
+            assert_eq!(deadlines.min(), None, "{running:#b}");
+            for slot in slots {
+                deadlines.set(slot, at(1));
+                assert_eq!(deadlines.min(), Some(at(1)), "{running:#b} {slot:?}");
+                deadlines.set(slot, Instant::NEVER);
+            }
+        }
+        let config = Config::default().ping_interval(Duration::MAX);
+        let random = Random::from_seed([1; 32]);
+        let connection = Connection::after_handshake(Role::Client, &config, random, BytesMut::new(), at(0));
+        assert_eq!(connection.poll_timeout(), None);
     }
 
     #[test]

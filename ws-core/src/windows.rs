@@ -62,9 +62,9 @@ struct MessageWindow {
 }
 
 impl Windows {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, now: Instant) -> Self {
         let chunk_timeout = config.chunk_timeout.map(Span::from).filter(|timeout| *timeout != Span::FOREVER);
-        let rate = config.max_message_rate.map(Rate::new);
+        let rate = config.max_message_rate.map(|max| Rate::new(max, now));
         let max_inflate_ratio = config.max_inflate_ratio;
         let settings = WindowState { chunk_timeout, rate, max_inflate_ratio, ..WindowState::default() };
         Self((!settings.is_empty()).then(|| Box::new(settings)))
@@ -209,23 +209,28 @@ impl Windows {
     }
 }
 
-/// The limit on frames each second, as a bucket of tokens that holds those of [`Rate::BURST`].
+/// The limit on frames each second, as a bucket of tokens that holds those of [`Rate::BURST`] or more.
 ///
 /// The bucket is an instant: the time at which it is full again. Each frame puts that off by the time in which one token comes.
+///
+/// The peer cannot see the reads of the program. Frames that it has sent at the rate gather during a long time without a read. So a full
+/// bucket grows by the tokens of such a time. Tokens that come to a full bucket in a shorter time make it smaller again.
 struct Rate {
     max: NonZero<u32>,
     full_at: Instant,
+    /// The time whose tokens the bucket holds.
+    depth: Duration,
     /// Number of frames that were counted, and the time of the read that brought the last of them.
     counted: u64,
     read_at: Instant,
 }
 
 impl Rate {
-    /// The time whose tokens the bucket holds: messages of so long may come at once, for example after nobody has read for a while.
+    /// The least depth: messages of so long may come at once. A longer time without a read makes the bucket deeper.
     const BURST: Duration = Duration::from_secs(60);
 
-    fn new(max: NonZero<u32>) -> Self {
-        Self { max, full_at: Instant::EPOCH, counted: 0, read_at: Instant::EPOCH }
+    fn new(max: NonZero<u32>, now: Instant) -> Self {
+        Self { max, full_at: now, depth: Self::BURST, counted: 0, read_at: now }
     }
 
     fn check(&mut self, frames: u64, now: Instant) -> Option<NonZero<u32>> {
@@ -233,7 +238,14 @@ impl Rate {
         let nanoseconds = u128::from(new) * 1_000_000_000 / u128::from(self.max.get());
         let time = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         self.full_at = self.full_at.max(self.read_at) + time;
-        let is_too_many = self.full_at - self.read_at > Self::BURST;
+        let missing = self.full_at - self.read_at;
+        let is_too_many = missing > self.depth;
+        let gap = now - self.read_at;
+        let excess = gap.saturating_sub(missing);
+        self.depth = match gap > Self::BURST {
+            true => self.depth.saturating_add(excess),
+            false => self.depth.saturating_sub(excess).max(Self::BURST),
+        };
         (self.counted, self.read_at) = (frames, now);
         is_too_many.then_some(self.max)
     }
@@ -248,7 +260,7 @@ mod tests {
         let at = |millis: u64| Instant::since_epoch(Duration::from_millis(millis));
         for max in [1, 3, 10, 1000].map(|max| NonZero::new(max).unwrap()) {
             let burst = 60 * u64::from(max.get());
-            let mut rate = Rate::new(max);
+            let mut rate = Rate::new(max, at(0));
             assert_eq!(rate.check(0, at(5000)), None);
             assert_eq!(rate.check(burst, at(15_000)), None, "a full bucket");
             assert_eq!(
@@ -263,7 +275,7 @@ mod tests {
     #[test]
     fn a_rate_that_is_kept_never_fills_up_however_it_is_cut() {
         for max in [1, 3, 7, 1_000_000].map(|max| NonZero::new(max).unwrap()) {
-            let mut rate = Rate::new(max);
+            let mut rate = Rate::new(max, Instant::EPOCH);
             for step in 0..100_000 {
                 let frames = step * u64::from(max.get()) / 1000;
                 assert_eq!(rate.check(frames, Instant::since_epoch(Duration::from_millis(step))), None);

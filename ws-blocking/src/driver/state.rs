@@ -44,6 +44,16 @@ pub(crate) struct DriverState<M> {
     waiters: Waiters<M>,
 }
 
+/// The result of a look at the clock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// No deadline is to fire.
+    Nothing,
+    /// A deadline has passed, and fires when the thread has tried to write the bytes that wait.
+    Unwritten,
+    Fired,
+}
+
 impl<M: Machine> DriverState<M> {
     pub(super) fn new(machine: M) -> Self {
         let (reading, writing) = (Reading::default(), Writing::default());
@@ -145,6 +155,7 @@ impl<M: Machine> DriverState<M> {
     }
 
     pub(super) fn write_finished(&mut self, role: WriteRole, result: io::Result<Written>, now: Instant) {
+        self.writing.tried(now);
         match result {
             // A peer that is gone needs no shutdown.
             _ if role.bytes.is_empty() => {
@@ -307,22 +318,25 @@ impl<M: Machine> DriverState<M> {
 
 /// Time and failures.
 impl<M: Machine> DriverState<M> {
-    /// Hands a deadline that has passed to the machine, but reads before, if it can: bytes that wait in the socket are a sign of
-    /// life. A thread that reads keeps the time for all. Says whether a deadline has fired.
-    pub(super) fn keep_time(&mut self, may_read: bool, clock: impl FnOnce() -> Instant) -> bool {
+    /// Hands a deadline that has passed to the machine. Before, the thread reads, if it can, and tries to write: bytes that wait in
+    /// the socket are a sign of life, and so is room that the peer has made. A thread that reads keeps the time for all.
+    pub(super) fn keep_time(&mut self, may_read: bool, clock: impl FnOnce() -> Instant) -> Passed {
         if self.is_reading() {
-            return false;
+            return Passed::Nothing;
         }
-        let Some(deadline) = self.machine.poll_timeout() else { return false };
+        let Some(deadline) = self.machine.poll_timeout() else { return Passed::Nothing };
         let judged = if may_read { self.reading.judged() } else { None };
         let now = judged.unwrap_or_else(clock);
         if now < deadline {
-            return false;
+            return Passed::Nothing;
+        }
+        if self.writing.has_not_tried_since(deadline) && self.has_to_write() {
+            return Passed::Unwritten;
         }
         self.reading.deadline_fired();
         self.machine.handle_timeout(now);
         self.changed();
-        true
+        Passed::Fired
     }
 
     /// The thread that has this role unwinds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ws_common::sync::{MutexGuard, mutant};
 
-use super::state::{CHUNK, DriverState, Until};
+use super::state::{CHUNK, DriverState, Passed, Until};
 use super::{Driven, Driver};
 use crate::call::PATIENCE;
 use crate::clock::{self, Clock};
@@ -69,8 +69,13 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         until: &impl Fn(&DriverState<M>) -> Until<M>,
     ) -> MutexGuard<'a, DriverState<M>> {
         let reading = next.reads && state.may_read();
-        if state.keep_time(reading, || self.now()) {
-            return state;
+        match state.keep_time(reading, || self.now()) {
+            Passed::Nothing => {}
+            Passed::Unwritten => {
+                *has_written = true;
+                return self.write_at_once(state);
+            }
+            Passed::Fired => return state,
         }
         // While the transport takes nothing, the peer may be waiting for us to read.
         let reads_first = reading && (state.is_stuck() || state.is_read_due());
@@ -130,7 +135,10 @@ impl<S: Transport, M: Driven> Driver<S, M> {
     /// Keeps the time, and writes as much as the transport takes at once.
     pub(crate) fn tick(&self) {
         let mut state = self.lock();
-        state.keep_time(true, || self.now());
+        if state.keep_time(true, || self.now()) == Passed::Unwritten {
+            state = self.write_at_once(state);
+            state.keep_time(true, || self.now());
+        }
         self.leave(self.write_at_once(state));
     }
 

@@ -121,6 +121,34 @@ fn a_thread_that_comes_late_reads_before_it_looks_at_the_clock() {
     });
 }
 
+/// Queues more than the transport takes. The peer takes all that it gets, but nobody writes until long after the deadline. Then calls
+/// `late`.
+fn late_writer(late: impl FnOnce(&mut ws_blocking::WebSocket)) {
+    const LEN: usize = 16 << 20;
+    let (mut server, mut raw) = with_raw_client(&quiet().write_timeout(DEADLINE));
+    server.try_send(vec![7; LEN]).unwrap();
+    let peer = thread::spawn(move || {
+        raw.read_exact(&mut vec![0; LEN + 10]).unwrap();
+        std::io::Write::write_all(&mut raw, &crate::support::frame(0x82, b"all")).unwrap();
+        raw
+    });
+    thread::sleep(2 * DEADLINE);
+    late(&mut server);
+    let message = server.recv().unwrap().unwrap();
+    assert_eq!(message.as_bytes(), b"all");
+    drop(peer.join().unwrap());
+}
+
+#[test]
+fn a_thread_that_comes_late_writes_before_it_looks_at_the_clock() {
+    bounded(|| late_writer(|_| {}));
+}
+
+#[test]
+fn a_thread_that_flushes_late_writes_before_it_looks_at_the_clock() {
+    bounded(|| late_writer(|server| server.flush().unwrap()));
+}
+
 #[test]
 fn a_flood_does_not_put_a_deadline_off_for_ever() {
     bounded(|| {

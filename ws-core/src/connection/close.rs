@@ -87,9 +87,12 @@ impl Connection {
 
 impl Connection {
     pub(super) fn queue_close(&mut self, frame: CloseFrame, after: CloseAfter, now: Instant) {
-        self.stop_keepalive();
+        self.keepalive.stop(&mut self.deadlines);
         let position =
             self.closing.can_write().then(|| self.send.queue_close(&mut self.outbound, &frame, after));
+        if position.is_none() {
+            self.stop_receive_windows();
+        }
         self.closing.queued(frame, position, &mut self.deadlines, now);
     }
 
@@ -119,6 +122,7 @@ impl Connection {
     pub(super) fn receives_no_more(&mut self) {
         self.outbound.finish();
         self.drop_inbound();
+        self.stop_receive_windows();
     }
 
     #[cold]
@@ -153,7 +157,8 @@ impl Connection {
         self.deadlines.retire(Deadline::Write);
     }
 
-    /// No ping is sent any more, and no pong or message waited for: the closing handshake has its own deadline.
+    /// No ping is sent any more, and no pong or message waited for: the closing handshake has its own deadline. While our Close frame
+    /// waits to leave, that deadline starts anew with progress. So the peer's messages keep their limits until then.
     pub(super) fn stop_keepalive(&mut self) {
         self.keepalive.stop(&mut self.deadlines);
         self.stop_receive_windows();

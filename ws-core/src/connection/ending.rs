@@ -53,12 +53,10 @@ impl Closing {
         }
     }
 
-    /// The transport has made progress. If nothing waits any more, our Close frame has left.
+    /// The transport has made progress. If nothing waits any more, our Close frame has left. Says whether that is news.
     #[inline]
-    pub(super) fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) {
-        if let Some(handshake) = self.begun() {
-            handshake.wrote(is_drained, deadlines, now);
-        }
+    pub(super) fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) -> bool {
+        self.begun().is_some_and(|handshake| handshake.wrote(is_drained, deadlines, now))
     }
 
     /// Nothing can be written any more. The peer's last frames may still come, and are waited for until the deadline.
@@ -270,16 +268,17 @@ impl Closing {
 
 impl Handshake {
     #[cold]
-    fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) {
-        let StreamState::Up { write: Write::Open, .. } = self.stream else { return };
-        let Local::Close(sent) = &mut self.local else { return };
-        let ClosePosition::Queued(_) = sent.position else { return };
+    fn wrote(&mut self, is_drained: bool, deadlines: &mut Deadlines, now: Instant) -> bool {
+        let StreamState::Up { write: Write::Open, .. } = self.stream else { return false };
+        let Local::Close(sent) = &mut self.local else { return false };
+        let ClosePosition::Queued(_) = sent.position else { return false };
         if is_drained {
             sent.position = ClosePosition::Left;
         }
         if is_drained || sent.is_late || sent.initiator == Initiator::Local {
             deadlines.start(Deadline::Close, now);
         }
+        is_drained
     }
 
     /// Nothing is read or written any more.

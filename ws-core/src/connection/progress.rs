@@ -152,7 +152,7 @@ impl Connection {
         Error::Timeout(if is_handed_out { Timeout::Chunk(timeout) } else { Timeout::Message(timeout) })
     }
 
-    /// Nothing more is to come, or the closing handshake has deadlines of its own.
+    /// Nothing more is to come, or the deadline of the closing handshake bounds it.
     #[cold]
     #[inline(never)]
     pub(super) fn stop_receive_windows(&mut self) {

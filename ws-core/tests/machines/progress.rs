@@ -458,6 +458,29 @@ fn closing_has_its_own_deadline_and_the_message_none() {
     }
 }
 
+#[test]
+fn a_message_keeps_its_window_until_our_close_has_left() {
+    for role in ROLES {
+        let mut connection = open(role, &without_pings());
+        read(&mut connection, &header(role.peer(), BINARY, 1 << 20), at(0));
+        connection.send(vec![7; MIB]).unwrap();
+        connection.close(ws_core::CloseCode::NORMAL, at(1));
+        let mut end = None;
+        for second in (4..1000).step_by(4) {
+            // The peer takes enough for each window of a write, and sends next to nothing.
+            write_some(&mut connection, 4200, at(second));
+            connection.handle_write(0, at(second));
+            connection.handle_timeout(at(second));
+            if let Some(seen) = read(&mut connection, b"x", at(second)).pop() {
+                end = Some((seen, second));
+                break;
+            }
+        }
+        assert_eq!(end, Some((too_slow(), 60)));
+        assert!(write(&mut connection, at(61)).len() > MIB / 2, "messages and our Close leave all the same");
+    }
+}
+
 /// A byte every 19 s is a sign of life for every ping.
 #[test]
 fn a_living_peer_that_trickles_does_not_hold_a_message_for_a_day() {

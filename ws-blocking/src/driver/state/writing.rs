@@ -20,8 +20,8 @@
 use std::collections::VecDeque;
 use std::mem::take;
 
-use ws_core::Outbound;
 use ws_core::bytes::Bytes;
+use ws_core::{Instant, Outbound};
 
 use super::CHUNK;
 use crate::call::{SocketTimeout, advance};
@@ -38,6 +38,8 @@ pub(super) struct Writing {
     written: u64,
     /// Number of writes that are over.
     count: u64,
+    /// When the last write was over.
+    tried: Instant,
 }
 
 #[derive(Default)]
@@ -69,7 +71,7 @@ impl Writing {
             WriteState::Ended => WriteState::Ended,
             _ => WriteState::Idle,
         };
-        Self { state, pending: self.pending, timeout: self.timeout, written: 0, count: 0 }
+        Self { state, pending: self.pending, timeout: self.timeout, ..Self::default() }
     }
 
     /// There is another transport, or none. No thread writes.
@@ -130,6 +132,16 @@ impl Writing {
         self.timeout = role.timeout;
         self.count += 1;
         self.state = state;
+    }
+
+    /// A write is over.
+    pub(super) fn tried(&mut self, now: Instant) {
+        self.tried = now;
+    }
+
+    /// Whether the last write was over before a deadline: the transport may have had room since.
+    pub(super) fn has_not_tried_since(&self, deadline: Instant) -> bool {
+        self.tried < deadline
     }
 
     /// A read has caught up with the peer, which may take bytes again. Nothing changes unless writing is stuck.
