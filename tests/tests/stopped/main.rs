@@ -27,7 +27,7 @@ const KIB: usize = 1024;
 const CONNECTIONS: usize = 20;
 
 /// Bytes of heap of a plain connection within its handshake, beyond the bytes that have come.
-const HANDSHAKE: usize = 3000;
+const HANDSHAKE: usize = 3500;
 
 /// Bytes of heap of a plain connection that is open, beyond the bytes that have come.
 const OPEN: usize = 2500;
