@@ -13,7 +13,7 @@ use crate::reconnect::{Cause, GiveUp};
 use crate::redirect::{RedirectRefusal, RedirectRefused};
 
 /// Limit of each kind of event that waits, in bytes.
-const LIMIT: usize = if cfg!(shuttle) { 1 << 11 } else { 1 << 20 };
+const LIMIT: usize = if cfg!(shuttle) { 3600 } else { 1 << 20 };
 
 /// Events that were reported, and messages that were read ahead, oldest first.
 ///
