@@ -224,8 +224,7 @@ impl Chunk {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A whole data message. `Debug` shows its first eight characters or bytes; [`as_text`](Self::as_text) and
-    /// [`as_bytes`](Self::as_bytes) give all.
+    /// A whole data message.
     Message(Message),
     /// A part of a data message, while [receiving in chunks](crate::Connection::receive_chunks).
     Chunk(Chunk),

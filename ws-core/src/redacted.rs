@@ -104,7 +104,7 @@ impl fmt::Debug for Subprotocols<'_> {
 }
 
 /// A URL, or a part of one, with `?…` for the query, `#…` for the fragment, and `…@` for user name and password. Control characters
-/// are escaped. At most [`URI`] characters are shown.
+/// are escaped. At most 200 characters are shown.
 #[derive(Clone, Copy)]
 pub struct Uri<'a>(pub &'a str);
 

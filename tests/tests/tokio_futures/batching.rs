@@ -42,7 +42,7 @@ async fn fed_messages_leave_in_one_write() {
 async fn large_messages_of_a_server_leave_by_reference() {
     let transport = Transport::new();
     let mut socket = transport.connection(Role::Server, &quiet());
-    let payloads: Vec<Bytes> = (0..8).map(|i| Bytes::from(vec![i; 50_000])).collect();
+    let payloads: Vec<Bytes> = (0..8).map(|i| Bytes::from(vec![i; 64 * 1024])).collect();
     for payload in &payloads {
         socket.feed(Message::Binary(payload.clone())).await.unwrap();
     }
