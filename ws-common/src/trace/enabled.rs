@@ -68,7 +68,8 @@ enum End {
 
 impl Phases {
     pub(crate) fn client(target: &Target, proxy: Option<&dyn Display>) -> Self {
-        let uri = target.to_string();
+        let mut uri = target.to_string();
+        uri.truncate(uri.find('?').unwrap_or(uri.len()));
         let proxy = proxy.map(ToString::to_string);
         Self::new(End::Client { proxy, host: target.host().to_string(), uri })
     }
