@@ -3,6 +3,7 @@
 #![no_main]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use ws_common::{AcceptError, AcceptOptions, ServerUpgrade, tls::TlsError};
@@ -78,7 +79,8 @@ fn run(case: Case, bytes: &[u8], lengths: &[u8]) -> (String, Vec<u8>, Seen) {
             request
         }
         Ok(request) => {
-            assert!(matches!(upgrade.shut_down(), AcceptError::Shutdown));
+            let decided = upgrade.decide(Ok(Accept::new()), Duration::ZERO, Duration::MAX, true);
+            assert!(matches!(decided, Err(AcceptError::Shutdown)));
             request
         }
     };

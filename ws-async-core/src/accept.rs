@@ -101,10 +101,8 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
             let asked = clock.now();
             let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
             let decided_at = clock.now();
-            let decide_timeout = self.options.decide_timeout;
-            let error = match decided {
-                _ if is_stopping(signal) => driver.machine.shut_down(),
-                _ if decided_at - asked > decide_timeout => driver.machine.decided_too_late(decide_timeout),
+            let (took, limit) = (decided_at - asked, self.options.decide_timeout);
+            let error = match driver.machine.decide(decided, took, limit, is_stopping(signal)) {
                 Ok(accept) => {
                     let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
                     if let Some((_, guard)) = &mut self.listener {
@@ -122,10 +120,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
                         None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
                     };
                 }
-                Err(reject) => {
-                    driver.machine.reject(&reject);
-                    AcceptError::Rejected(reject.status())
-                }
+                Err(error) => error,
             };
             Box::pin(finish(&mut driver, io, clock, signal)).await;
             Err(error)

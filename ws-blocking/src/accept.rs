@@ -92,21 +92,9 @@ impl<S: Transport> Incoming<S> {
         };
         let (asked, asked_after) = (clock::now(), clock::since(start));
         let decision = if is_stopping() { Ok(Accept::new()) } else { decide(&request) };
-        let decide_timeout = self.options.decide_timeout;
-        let is_late = clock::since(asked) > decide_timeout;
+        let (took, limit) = (clock::since(asked), self.options.decide_timeout);
         let decided_at = clock::now();
-        let decided = {
-            let machine = &mut driver.lock().machine;
-            match decision {
-                _ if is_stopping() => Err(machine.shut_down()),
-                _ if is_late => Err(machine.decided_too_late(decide_timeout)),
-                Ok(accept) => Ok(accept),
-                Err(reject) => {
-                    machine.reject(&reject);
-                    Err(AcceptError::Rejected(reject.status()))
-                }
-            }
-        };
+        let decided = driver.lock().machine.decide(decision, took, limit, is_stopping());
         let accept = match decided {
             Ok(accept) => accept,
             Err(error) => {

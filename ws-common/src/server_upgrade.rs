@@ -77,20 +77,37 @@ impl ServerUpgrade {
         self.machine.inner_mut().reject(reject);
     }
 
-    /// Refuses with 503, because the listener is shutting down. Does nothing if the request was not reported.
-    pub fn shut_down(&mut self) -> AcceptError {
-        if let Ok(reject) = Reject::new(503) {
-            self.reject(&reject.body("the server is shutting down\n"));
+    /// Takes the program's decision about the request that was reported. The program `took` this long, and may take `limit`. A listener
+    /// that is stopping accepts no client.
+    ///
+    /// # Errors
+    ///
+    /// The client is refused, as by [`reject`](Self::reject).
+    pub fn decide(
+        &mut self,
+        decided: Result<Accept, Reject>,
+        took: Duration,
+        limit: Duration,
+        is_stopping: bool,
+    ) -> Result<Accept, AcceptError> {
+        if is_stopping {
+            self.refuse(503, "the server is shutting down\n");
+            return Err(AcceptError::Shutdown);
         }
-        AcceptError::Shutdown
+        if took > limit {
+            self.refuse(503, "the server did not decide in time\n");
+            return Err(AcceptError::DecideTimeout(limit));
+        }
+        decided.map_err(|reject| {
+            self.reject(&reject);
+            AcceptError::Rejected(reject.status())
+        })
     }
 
-    /// Refuses with 503, because the program took longer for its decision than `limit`.
-    pub fn decided_too_late(&mut self, limit: Duration) -> AcceptError {
-        if let Ok(reject) = Reject::new(503) {
-            self.reject(&reject.body("the server did not decide in time\n"));
+    fn refuse(&mut self, status: u16, text: impl Into<Bytes>) {
+        if let Ok(reject) = Reject::new(status) {
+            self.reject(&reject.body(text));
         }
-        AcceptError::DecideTimeout(limit)
     }
 
     /// Drops what was read and means nothing any more. Not the beginning of a TLS record, after which the rest would be none.
@@ -125,9 +142,7 @@ impl ServerUpgrade {
                 Ok(client) => self.client_addr = client.or(self.client_addr),
                 Err(error) => {
                     let status = if matches!(error, AcceptError::ClientLimit(_)) { 503 } else { 400 };
-                    if let Ok(reject) = Reject::new(status) {
-                        self.reject(&reject.body(format!("{error}\n")));
-                    }
+                    self.refuse(status, format!("{error}\n"));
                     return Err(error);
                 }
             }
