@@ -8,6 +8,10 @@
 //! brings 64 KiB, the largest read of the adapters. [`Config::max_message_rate`] and
 //! [`Config::max_inflate_ratio`] bound the rows that stand out.
 
+#[allow(dead_code, reason = "shared with the tests, which use the rest")]
+#[path = "../tests/machines/support.rs"]
+mod support;
+
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -16,15 +20,14 @@ use ws_core::{
     Accept, Config, Connection, Deflate, Instant, Machine, NegotiatedDeflate, Random, Role, ServerHandshake,
 };
 
+use support::{BINARY, CONTINUATION, FIRST_BINARY, LAST, PING, TEXT, frame};
+
 const READ: usize = 64 * 1024;
 const ROUNDS: usize = 7;
 
 /// Shortest time of a round.
 const ROUND: Duration = Duration::from_millis(40);
 
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
-const PING: u8 = 0x89;
 const COMPRESSED: u8 = 0xC2;
 
 fn main() {
@@ -69,9 +72,9 @@ fn main() {
 fn streams(sender: Role) -> Vec<(&'static str, Vec<u8>)> {
     let many = |frame: Vec<u8>| frame.repeat(READ / frame.len());
     let fragments = |payload: &[u8]| {
-        let fragment = frame(sender, 0x00, payload);
-        let begin = frame(sender, 0x02, payload);
-        [begin, fragment.repeat(READ / fragment.len()), frame(sender, 0x80, payload)].concat()
+        let fragment = frame(sender, CONTINUATION, payload);
+        let begin = frame(sender, FIRST_BINARY, payload);
+        [begin, fragment.repeat(READ / fragment.len()), frame(sender, LAST, payload)].concat()
     };
     vec![
         ("binary of 64 KiB", frame(sender, BINARY, &[7; 64 * 1024])),
@@ -185,30 +188,6 @@ fn processor_time() -> Duration {
 fn processor_time() -> Duration {
     static BEGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
     BEGIN.elapsed()
-}
-
-fn frame(sender: Role, first: u8, payload: &[u8]) -> Vec<u8> {
-    let key = [0x37, 0xfa, 0x21, 0x3d];
-    let mask = if sender == Role::Client { 0x80 } else { 0 };
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..=125 => bytes.push(mask | len as u8),
-        len @ 126..=0xFFFF => {
-            bytes.push(mask | 126);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            bytes.push(mask | 127);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    if sender == Role::Client {
-        bytes.extend(key);
-        bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    } else {
-        bytes.extend(payload);
-    }
-    bytes
 }
 
 /// A payload of permessage-deflate that refers to nothing before it.

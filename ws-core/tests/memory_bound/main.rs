@@ -4,13 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
 mod shapes;
-
-use std::time::Duration;
+#[allow(dead_code, reason = "shared with other tests, which use the rest")]
+#[path = "../machines/support.rs"]
+mod support;
 
 use peak_alloc::PeakAlloc;
 use shapes::Shape;
+use support::{ROLES, at};
 use ws_core::bytes::BytesMut;
-use ws_core::{Config, Connection, Event, Instant, Machine, Message, Random, Role};
+use ws_core::{Config, Connection, Event, Machine, Message, Random, Role};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -19,12 +21,6 @@ const KIB: usize = 1024;
 
 /// The largest read of the drivers of this library.
 const READ: usize = 64 * KIB;
-
-const ROLES: [Role; 2] = [Role::Client, Role::Server];
-
-fn at(seconds: u64) -> Instant {
-    Instant::since_epoch(Duration::from_secs(seconds))
-}
 
 fn open(role: Role, config: &Config, compressed: bool) -> Connection {
     let random = Random::from_seed([1; 32]);

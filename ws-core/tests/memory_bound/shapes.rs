@@ -2,6 +2,7 @@
 
 use ws_core::Role;
 
+use super::support::{self, BINARY, CONTINUATION, FIRST_BINARY, FIRST_TEXT, LAST, PING, TEXT};
 use super::{KIB, Limits};
 
 pub(super) struct Shape {
@@ -13,32 +14,9 @@ pub(super) struct Shape {
     pub(super) largest: usize,
 }
 
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
-const FIRST_TEXT: u8 = 0x01;
-const FIRST: u8 = 0x02;
-const CONTINUATION: u8 = 0;
-const LAST: u8 = 0x80;
-const PING: u8 = 0x89;
-
-/// A frame of `len` times `x`. The masking key of a client is zero.
+/// A frame of `len` times `x`.
 fn frame(sender: Role, first: u8, len: usize) -> Vec<u8> {
-    frame_of(sender, first, &vec![b'x'; len])
-}
-
-fn frame_of(sender: Role, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = if sender == Role::Client { 0x80 } else { 0 };
-    let mut bytes = vec![first];
-    match payload.len() {
-        len @ 0..126 => bytes.push(mask | len as u8),
-        len @ 126..65536 => bytes.extend([&[mask | 126], &(len as u16).to_be_bytes()[..]].concat()),
-        len => bytes.extend([&[mask | 127], &(len as u64).to_be_bytes()[..]].concat()),
-    }
-    if mask > 0 {
-        bytes.extend([0; 4]);
-    }
-    bytes.extend(payload);
-    bytes
+    support::frame(sender, first, &vec![b'x'; len])
 }
 
 /// Frames of these lengths in one message. The first has the opcode `first`.
@@ -54,7 +32,7 @@ fn fragments(sender: Role, first: u8, lengths: &[usize]) -> Vec<u8> {
 
 /// An empty message of about `len` bytes.
 fn garbage(sender: Role, len: usize) -> Vec<u8> {
-    fragments(sender, FIRST, &vec![0; (len / frame(sender, CONTINUATION, 0).len()).max(2)])
+    fragments(sender, FIRST_BINARY, &vec![0; (len / frame(sender, CONTINUATION, 0).len()).max(2)])
 }
 
 /// A message, and as much garbage behind it as fills a buffer of `size` bytes.
@@ -80,20 +58,20 @@ pub(super) fn all(sender: Role, limits: Limits) -> Vec<Shape> {
         ("texts", of(TEXT, 100)),
         ("pings", of(PING, 0)),
         ("large pings", of(PING, 125)),
-        ("messages in two fragments", fragments(sender, FIRST, &[1, 0])),
+        ("messages in two fragments", fragments(sender, FIRST_BINARY, &[1, 0])),
         ("texts in two fragments", fragments(sender, FIRST_TEXT, &[30, 1])),
-        ("messages in many fragments", fragments(sender, FIRST, &[513; 100])),
+        ("messages in many fragments", fragments(sender, FIRST_BINARY, &[513; 100])),
         ("fragments, between garbage", {
             let mut lengths = vec![0; 10_000];
             lengths[0] = 600;
-            fragments(sender, FIRST, &lengths)
+            fragments(sender, FIRST_BINARY, &lengths)
         }),
         ("a message of 16 KiB", of(BINARY, 16 * KIB)),
         ("the largest message", of(BINARY, max)),
         ("the largest text", of(TEXT, max)),
-        ("the largest message, in fragments", fragments(sender, FIRST, &vec![max / 64 - 7; 64])),
+        ("the largest message, in fragments", fragments(sender, FIRST_BINARY, &vec![max / 64 - 7; 64])),
         ("the largest message, after one byte less than half of it", {
-            fragments(sender, FIRST, &[max / 2 - 1, max / 2 + 1])
+            fragments(sender, FIRST_BINARY, &[max / 2 - 1, max / 2 + 1])
         }),
         ("the largest text, in fragments", fragments(sender, FIRST_TEXT, &vec![max / 64 - 7; 64])),
         (
@@ -105,7 +83,7 @@ pub(super) fn all(sender: Role, limits: Limits) -> Vec<Shape> {
             [of(BINARY, 1000).repeat(limits.read_ahead / 1100), of(BINARY, max)].concat(),
         ),
         ("the largest message, with pings within it", {
-            let mut bytes = of(FIRST, max - 1);
+            let mut bytes = of(FIRST_BINARY, max - 1);
             bytes.extend(of(PING, 125).repeat(limits.read_ahead / 125));
             bytes.extend(of(LAST, 1));
             bytes
@@ -145,7 +123,8 @@ mod compressed {
     fn sent(sender: Role, messages: &[Message]) -> Vec<u8> {
         let random = Random::from_seed([2; 32]);
         let config = Config::default().max_send_buffer(usize::MAX);
-        let peer = Connection::after_handshake(sender, &config, random, BytesMut::new(), crate::at(0));
+        let peer =
+            Connection::after_handshake(sender, &config, random, BytesMut::new(), crate::support::at(0));
         let mut peer = peer.with_deflate(agreed(sender));
         for message in messages {
             peer.release_compressor();
