@@ -19,6 +19,7 @@ mod handshake_server;
 mod keepalive;
 mod life;
 mod progress;
+mod progress_exempt;
 mod progress_writes;
 mod properties;
 mod rate;

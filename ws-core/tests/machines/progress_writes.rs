@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_core::{Config, Connection, Event, Initiator, Instant, Machine, Role, Timeout};
 
-use crate::progress::{DAY, MIB, MINUTE, before, drive, messages, without_pings};
+use crate::progress::{DAY, MIB, MINUTE, before, drive, messages};
 use crate::support::*;
 
 /// The transport of a hostile peer takes `n` bytes every `step` seconds. Returns the time of the end.
@@ -28,7 +28,7 @@ fn take_slowly(connection: &mut Connection, n: usize, step: u64) -> (Instant, Ve
 fn a_peer_that_takes_less_than_the_least_progress_is_reset_within_a_window() {
     for role in ROLES {
         for (n, step) in [(1, 29), (1, 1), (1000, 1), (1023, 1), (30_000, 30), (61_000, 60)] {
-            let mut connection = open(role, &without_pings());
+            let mut connection = open(role, &quiet());
             connection.send(vec![7; 16 * MIB]).unwrap();
             let (end, seen) = take_slowly(&mut connection, n, step);
             assert_eq!(seen[0], Seen::Timeout(Timeout::Write(seconds(60))), "{n} bytes every {step} s");
@@ -45,7 +45,7 @@ fn a_peer_that_takes_less_than_the_least_progress_is_reset_within_a_window() {
 fn a_peer_that_takes_the_least_progress_gets_all() {
     for role in ROLES {
         for (n, step) in [(1050, 1), (10_000, 1), (61_440, 60), (600_000, 59)] {
-            let mut connection = open(role, &without_pings());
+            let mut connection = open(role, &quiet());
             connection.send(vec![7; MIB]).unwrap();
             let (_, seen) = take_slowly(&mut connection, n, step);
             assert_eq!(seen, [], "{n} bytes every {step} s");
@@ -56,7 +56,7 @@ fn a_peer_that_takes_the_least_progress_gets_all() {
 
 #[test]
 fn the_error_of_a_write_names_the_setting_and_its_value() {
-    let mut connection = open(Role::Client, &without_pings().write_timeout(Duration::from_millis(1500)));
+    let mut connection = open(Role::Client, &quiet().write_timeout(Duration::from_millis(1500)));
     connection.send("refused").unwrap();
     connection.handle_write(0, at(0));
     connection.handle_timeout(at(2));
@@ -68,7 +68,7 @@ fn the_error_of_a_write_names_the_setting_and_its_value() {
 #[test]
 fn all_that_waited_when_the_window_began_is_enough() {
     for role in ROLES {
-        let mut connection = open(role, &without_pings());
+        let mut connection = open(role, &quiet());
         for minute in 0..100 {
             connection.send(vec![7; 200]).unwrap();
             connection.handle_write(0, at(minute * 50));
@@ -86,7 +86,7 @@ fn all_that_waited_when_the_window_began_is_enough() {
 #[test]
 fn a_transport_that_had_room_while_nobody_drove_has_a_window_more() {
     for role in ROLES {
-        let mut connection = open(role, &without_pings());
+        let mut connection = open(role, &quiet());
         connection.send(vec![7; MIB]).unwrap();
         connection.handle_write(0, at(0));
         // The driver comes back, and writes before it looks at the clock.
@@ -145,5 +145,5 @@ fn the_defaults_do_not_end_an_honest_link_that_is_slow() {
 
 #[test]
 fn without_pings_a_slow_link_may_stand_still_for_53_seconds() {
-    honest_link(&without_pings(), 7, 53);
+    honest_link(&quiet(), 7, 53);
 }
