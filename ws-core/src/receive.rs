@@ -227,10 +227,7 @@ impl Receive {
         let Some(mut message) = self.message.take() else { return Ok(None) };
         let ends = frame.fin && there as u64 == frame.left;
         match &mut message.data {
-            Assembly::Binary(bytes) => {
-                bytes.reserve_exact(growth(bytes.capacity(), bytes.len(), there, self.max_message_size));
-                bytes.extend_from_slice(&inbound[..there]);
-            }
+            Assembly::Binary(bytes) => append(bytes, &inbound[..there], self.max_message_size),
             Assembly::Text(text) => {
                 if text.room() < there {
                     text.grow(room_for(frame.left, text.len() + there), self.max_message_size);
@@ -362,6 +359,12 @@ fn room_for(left: u64, come: usize) -> usize {
         8..24 => come.saturating_mul(2),
         _ => come.saturating_mul(8),
     }
+}
+
+/// Appends bytes to a buffer that [grows](growth) to the limit of the size of a message.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8], max: u64) {
+    buffer.reserve_exact(growth(buffer.capacity(), buffer.len(), bytes.len(), max));
+    buffer.extend_from_slice(bytes);
 }
 
 /// The room that a buffer needs for `n` more bytes of a message, where `max` is the limit of its size. The buffer doubles its size; when

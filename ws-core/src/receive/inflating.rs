@@ -10,7 +10,7 @@ use crate::error::{Violation, ViolationKind};
 use crate::message::Chunk;
 
 use super::partial::{Assembly, Frame, Partial};
-use super::{Excess, Receive, Received, growth};
+use super::{Excess, Receive, Received, append};
 
 /// The largest chunk of a compressed message, in bytes.
 const MAX_CHUNK: usize = 16 * 1024;
@@ -127,10 +127,7 @@ impl Partial {
                     return (at, Err(ViolationKind::InvalidUtf8));
                 }
             }
-            Assembly::Binary(bytes) => {
-                bytes.reserve_exact(growth(bytes.capacity(), bytes.len(), fitting, max));
-                bytes.extend_from_slice(&output[..fitting]);
-            }
+            Assembly::Binary(bytes) => append(bytes, &output[..fitting], max),
         }
         let is_too_big = fitting < output.len();
         (fitting, if is_too_big { Err(ViolationKind::MessageTooBig(self.size)) } else { Ok(()) })
