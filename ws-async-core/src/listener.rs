@@ -140,7 +140,7 @@ impl<R: Runtime> Listener<R> {
         let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         if !self.options.admit(&guard, address) {
             if let (Some(socket), Some(answer)) = (R::socket(&transport), self.options.refusal()) {
-                refuse(&socket, answer);
+                refuse(&socket, &answer);
             }
             return Ok(None);
         }

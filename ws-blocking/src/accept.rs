@@ -24,7 +24,7 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// A client that has connected, and whose request is still to be read. Dropped, it is disconnected.
 pub struct Incoming<S: Transport = TcpStream> {
     transport: S,
-    options: AcceptOptions,
+    options: Arc<AcceptOptions>,
     pub(crate) listener: Option<(Arc<Signal>, Guard)>,
     /// The other end of the transport, if a listener accepted it.
     pub(crate) address: Option<SocketAddr>,
@@ -33,15 +33,18 @@ pub struct Incoming<S: Transport = TcpStream> {
 impl<S: Transport> Incoming<S> {
     /// A client on a transport that is open already.
     pub fn new(transport: S, options: AcceptOptions) -> Self {
+        Self::sharing(transport, Arc::new(options))
+    }
+
+    /// The same with options that other clients have, too.
+    pub(crate) fn sharing(transport: S, options: Arc<AcceptOptions>) -> Self {
         Self { transport, options, listener: None, address: None }
     }
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
     pub fn accept(self) -> Result<(WebSocket<S>, Request), AcceptError> {
-        let subprotocols: Vec<String> = self.options.subprotocols().map(String::from).collect();
-        self.accept_with(|request| {
-            Ok(Accept::new().first_subprotocol(request, subprotocols.iter().map(|s| &**s)))
-        })
+        let options = self.options.clone();
+        self.accept_with(move |request| Ok(Accept::new().first_subprotocol(request, options.subprotocols())))
     }
 
     /// Reads the request and lets `decide` look at it: its path, its credentials.

@@ -31,7 +31,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
-    options: AcceptOptions,
+    options: Arc<AcceptOptions>,
     shutdown: Shutdown,
     /// Number of threads that are in accept(2).
     accepting: AtomicUsize,
@@ -49,6 +49,7 @@ impl Listener {
     /// Takes over a listener that was set up elsewhere, in blocking mode, with options for it and every connection.
     pub fn from_listener(listener: TcpListener, options: AcceptOptions) -> Self {
         let (shutdown, retry) = (Shutdown::new(options.limits()), Mutex::default());
+        let options = Arc::new(options);
         Self { listener, options, shutdown, accepting: AtomicUsize::new(0), start: clock::now(), retry }
     }
 
@@ -119,11 +120,11 @@ impl Listener {
         let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         if !self.options.admit(&guard, address) {
             if let Some(answer) = self.options.refusal() {
-                refuse(&transport, answer);
+                refuse(&transport, &answer);
             }
             return Ok(None);
         }
-        let mut incoming = Incoming::new(transport, self.options.clone());
+        let mut incoming = Incoming::sharing(transport, self.options.clone());
         incoming.listener = Some((signal, guard));
         incoming.address = Some(address);
         Ok(Some(incoming))

@@ -14,6 +14,7 @@ mod phase;
 pub mod proxy;
 pub mod reconnect;
 pub mod redirect;
+mod refusal;
 mod server_upgrade;
 pub mod session;
 #[doc(hidden)]

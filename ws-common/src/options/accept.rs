@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ws_core::bytes::Bytes;
 use ws_core::redacted::Subprotocols;
 use ws_core::{Config, InvalidHeader, Origins};
 
 use super::{FOR_EVER, OPEN_TIMEOUT};
+use crate::refusal::too_many;
 use crate::system::shutdown::{Admission, Guard, Limits};
 use crate::system::socket::SocketOptions;
 use crate::tls::TlsAcceptor;
@@ -248,8 +250,8 @@ impl AcceptOptions {
     }
 
     /// The answer to a client over its limit, before TLS and before its request.
-    pub fn refusal(&self) -> Option<&'static [u8]> {
-        self.tls.is_none().then_some(TOO_MANY)
+    pub fn refusal(&self) -> Option<Bytes> {
+        self.tls.is_none().then(too_many)
     }
 
     /// Limits of a listener with these options.
@@ -300,9 +302,6 @@ impl fmt::Debug for AcceptOptions {
     }
 }
 
-const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 51\r\n\
-    Content-Type: text/plain; charset=utf-8\r\n\r\nthis client has as many connections as it may have\n";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,7 +320,8 @@ mod tests {
 
     #[test]
     fn the_refusal_has_the_length_that_it_announces() {
-        let (head, body) = std::str::from_utf8(TOO_MANY).unwrap().split_once("\r\n\r\n").unwrap();
+        let refusal = AcceptOptions::default().refusal().unwrap();
+        let (head, body) = std::str::from_utf8(&refusal).unwrap().split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{} bytes", body.len());
     }
 }

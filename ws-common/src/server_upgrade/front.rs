@@ -7,6 +7,7 @@ use ws_core::bytes::{Bytes, BytesMut};
 
 use crate::error::AcceptError;
 use crate::options::{AcceptOptions, ClientKey};
+use crate::refusal::{refusal, too_many};
 use crate::system::shutdown::Admission;
 use crate::trusted_proxy::{ProxyHeader, TrustedProxy, TrustedProxyError};
 
@@ -21,8 +22,6 @@ pub(super) struct Front {
     admission: Option<Admission>,
     /// Whether an answer in the clear is of use.
     is_plain: bool,
-    /// The answer to a client over its limit, before its request.
-    refusal: Option<&'static [u8]>,
 }
 
 #[derive(Debug)]
@@ -41,9 +40,9 @@ impl Front {
             TrustedProxy::ProxyProtocol => FrontState::Header(ProxyHeader::default()),
             _ => FrontState::Passed,
         };
-        let (key, refusal) = (options.key().cloned(), options.refusal());
+        let key = options.key().cloned();
         let is_plain = options.acceptor().is_none();
-        Self { proxy, state, client: None, key, admission: None, is_plain, refusal }
+        Self { proxy, state, client: None, key, admission: None, is_plain }
     }
 
     /// The client counts to this limit.
@@ -105,19 +104,10 @@ impl Front {
     pub(super) fn take_failure(&mut self) -> Option<(AcceptError, Option<Bytes>)> {
         let FrontState::Failed(error, _) = &mut self.state else { return None };
         let error = error.take()?;
-        let answer = match &error {
-            AcceptError::ClientLimit(_) => self.refusal.map(Bytes::from_static),
-            error if self.is_plain => {
-                let body = format!("{error}\n");
-                let len = body.len();
-                let head = format!(
-                    "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: {len}\r\n\
-                     Content-Type: text/plain; charset=utf-8\r\n\r\n"
-                );
-                Some(Bytes::from(head + &body))
-            }
-            _ => None,
-        };
+        let answer = self.is_plain.then(|| match &error {
+            AcceptError::ClientLimit(_) => too_many(),
+            error => refusal(400, format!("{error}\n")),
+        });
         Some((error, answer))
     }
 

@@ -54,6 +54,14 @@ impl Reject {
         Self { status, headers: own, body: body.into() }
     }
 
+    /// The answer as bytes, for a driver that refuses a client before it has read the request.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes.into()
+    }
+
     pub(super) fn write(&self, head: &mut Vec<u8>) {
         head.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes());
         // RFC 9110 §7.8: who sends Upgrade must name it in Connection.
