@@ -47,10 +47,8 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
 
     /// Reads the request and accepts it, with the first of our subprotocols that the client offers.
     pub fn accept(self) -> impl Future<Output = Result<(WebSocket<R, T>, Request), AcceptError>> {
-        let subprotocols: Vec<String> = self.options.subprotocols().map(String::from).collect();
-        self.accept_with(move |request| {
-            Ok(Accept::new().first_subprotocol(request, subprotocols.iter().map(|s| &**s)))
-        })
+        let options = self.options.clone();
+        self.accept_with(move |request| Ok(Accept::new().first_subprotocol(request, options.subprotocols())))
     }
 
     /// Reads the request and lets `decide` look at it: its path, its credentials.
@@ -88,42 +86,56 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
             let mut driver = Driver::new(machine, clock);
             let io = &mut self.transport;
             let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
-            let request = match poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await {
-                Ok(request) => request,
-                Err(error) => {
-                    // There is no answer to a request that has not come.
-                    if !matches!(error, AcceptError::Shutdown) {
-                        Box::pin(finish(&mut driver, io, clock, signal)).await;
-                    }
-                    return Err(error);
+            let request = poll_fn(|cx| poll_request(&mut driver, io, signal, cx)).await;
+            // In a box, because a task that waits for a request has no room for it.
+            Box::pin(self.answer(driver, clock, request, decide)).await
+        }
+    }
+
+    /// Answers a client whose request has come, or failed to come.
+    async fn answer(
+        mut self,
+        mut driver: Driver<R, ServerUpgrade>,
+        clock: RuntimeClock<R>,
+        request: Result<Request, AcceptError>,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(WebSocket<R, T>, Request), AcceptError> {
+        let io = &mut self.transport;
+        let signal = self.listener.as_ref().map(|(signal, _)| &**signal);
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => {
+                // There is no answer to a request that has not come.
+                if !matches!(error, AcceptError::Shutdown) {
+                    finish(&mut driver, io, clock, signal).await;
                 }
-            };
-            let asked = clock.now();
-            let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
-            let decided_at = clock.now();
-            let (took, limit) = (decided_at - asked, self.options.decide_timeout);
-            let error = match driver.machine.decide(decided, took, limit, is_stopping(signal)) {
-                Ok(accept) => {
-                    let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
-                    if let Some((_, guard)) = &mut self.listener {
-                        guard.opened();
-                    }
-                    // In a box, because there is no room for it before.
-                    let mut socket = Box::new(Socket::new(self.transport, driver, self.listener));
-                    let begin = socket.driver.machine.outbound().written();
-                    // The time of the decision does not count.
-                    let deadline = decided_at + self.options.open_timeout.saturating_sub(asked.elapsed());
-                    return match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
-                        // Whether the client still waits for the response shows when the connection is used.
-                        Some(Ok(())) => Ok((WebSocket::new(*socket), request)),
-                        Some(Err(error)) => Err(error),
-                        None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
-                    };
-                }
-                Err(error) => error,
-            };
-            Box::pin(finish(&mut driver, io, clock, signal)).await;
-            Err(error)
+                return Err(error);
+            }
+        };
+        let asked = clock.now();
+        let decided = if is_stopping(signal) { Ok(Accept::new()) } else { decide(&request) };
+        let decided_at = clock.now();
+        let (took, limit) = (decided_at - asked, self.options.decide_timeout);
+        let accept = match driver.machine.decide(decided, took, limit, is_stopping(signal)) {
+            Ok(accept) => accept,
+            Err(error) => {
+                finish(&mut driver, io, clock, signal).await;
+                return Err(error);
+            }
+        };
+        let driver = driver.change(|upgrade, now| upgrade.accept(&accept, now))?;
+        if let Some((_, guard)) = &mut self.listener {
+            guard.opened();
+        }
+        let mut socket = Socket::new(self.transport, driver, self.listener);
+        let begin = socket.driver.machine.outbound().written();
+        // The time of the decision does not count.
+        let deadline = decided_at + self.options.open_timeout.saturating_sub(asked.elapsed());
+        match clock.until(deadline, poll_fn(|cx| socket.poll_response(begin, cx))).await {
+            // Whether the client still waits for the response shows when the connection is used.
+            Some(Ok(())) => Ok((WebSocket::new(socket), request)),
+            Some(Err(error)) => Err(error),
+            None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
         }
     }
 }

@@ -27,7 +27,7 @@ const KIB: usize = 1024;
 const CONNECTIONS: usize = 20;
 
 /// Bytes of heap of a plain connection within its handshake, beyond the bytes that have come.
-const HANDSHAKE: usize = 3500;
+const HANDSHAKE: usize = 3000;
 
 /// Bytes of heap of a plain connection that is open, beyond the bytes that have come.
 const OPEN: usize = 2500;
@@ -37,7 +37,7 @@ const OPEN: usize = 2500;
 const TLS_HANDSHAKE: usize = 6500;
 
 /// Bytes of heap of an open connection over TLS, beyond the bytes that have come.
-const TLS_OPEN: usize = 12_000;
+const TLS_OPEN: usize = 11_500;
 
 /// Bytes of heap of a client within its handshake, beyond the bytes that have come.
 const CLIENT_HANDSHAKE: usize = 5000;
