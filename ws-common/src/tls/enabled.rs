@@ -12,6 +12,7 @@ mod pem;
 mod receive;
 mod records;
 mod send;
+mod verifier;
 
 use std::sync::{Arc, OnceLock};
 

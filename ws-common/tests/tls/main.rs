@@ -12,6 +12,7 @@ mod evil;
 mod hostile;
 mod keys;
 mod opening;
+mod own_certificate;
 mod pem;
 mod plain;
 mod replacing;

@@ -295,3 +295,16 @@ impl Error for TlsError {
         }
     }
 }
+
+/// Whether an authority's certificate is used as a server's or a client's own.
+pub(super) fn is_ca_as_end_entity(error: &CertificateError) -> bool {
+    matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// The error of webpki, where rustls has no name for it.
+fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
+    match error {
+        CertificateError::Other(other) => other.0.downcast_ref(),
+        _ => None,
+    }
+}

@@ -13,6 +13,7 @@ use super::connector::{TlsConnector, server_name};
 #[cfg(feature = "dangerous-tls")]
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
+use super::verifier::Verifier;
 use super::{ALPN, pem, provider};
 
 /// How a client uses TLS. The default trusts what the platform trusts, has no certificate of its own, and offers TLS 1.3 and 1.2
@@ -33,6 +34,8 @@ use super::{ALPN, pem, provider};
 pub struct TlsOptions {
     /// Root certificates that replace the platform's.
     roots: Option<RootCertStore>,
+    /// Certificates that were given as `ca`.
+    given: Vec<CertificateDer<'static>>,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Without the feature `dangerous-tls`, nothing sets it.
     accepts_any_certificate: bool,
@@ -49,11 +52,13 @@ impl TlsOptions {
     /// Trusts the certificate authorities in `pem`, one or more in PEM or one in DER, *instead of* those of the platform.
     /// Those of further calls, and of `webpki_roots`, are added. It excludes
     /// `dangerous_accept_any_certificate`.
+    ///
+    /// One of them may be the server's own certificate, as `openssl req -x509 -addext subjectAltName=DNS:host …` makes them. It is trusted
+    /// without an authority, after its names (subjectAltName alone) and its dates were checked.
     pub fn ca(mut self, pem: &[u8]) -> Result<Self, TlsConfigError> {
-        let certificates = pem::certificates(pem)?;
-        let roots = self.roots();
-        for certificate in certificates {
-            roots.add(certificate).map_err(TlsConfigError::Rustls)?;
+        for certificate in pem::certificates(pem)? {
+            self.roots().add(certificate.clone()).map_err(TlsConfigError::Rustls)?;
+            self.given.push(certificate);
         }
         Ok(self)
     }
@@ -106,7 +111,10 @@ impl TlsOptions {
     /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
-        let verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
+        let mut verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
+        if !self.given.is_empty() {
+            verifier = Arc::new(Verifier { inner: verifier, given: self.given });
+        }
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Rustls)?
