@@ -9,6 +9,7 @@ mod framing;
 mod machine;
 mod options;
 mod pem;
+mod pins;
 mod receive;
 mod records;
 mod send;

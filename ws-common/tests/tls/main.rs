@@ -14,6 +14,7 @@ mod keys;
 mod opening;
 mod own_certificate;
 mod pem;
+mod pins;
 mod plain;
 mod replacing;
 mod resumption;

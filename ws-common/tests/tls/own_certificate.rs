@@ -16,7 +16,7 @@ use crate::certificates::{is_up, meet};
 use crate::support::{Authority, Identity, failure, provider};
 
 /// A certificate that its own key has signed, for these names. `openssl req -x509` makes it an authority's.
-fn own(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+pub(crate) fn own(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -6,7 +6,10 @@ use std::fmt;
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
+use ws_core::redacted::Excerpt;
 use ws_core::{FirstLine, TransportError};
+
+use super::pins::SeenHashes;
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
@@ -30,6 +33,13 @@ pub enum TlsConfigError {
     Verifier(VerifierBuilderError),
     /// A certificate or a key cannot be used, or they do not belong together.
     Rustls(rustls::Error),
+    /// This is no hash to pin.
+    Pin {
+        /// The text that was set.
+        pin: String,
+        /// The form of such a text.
+        expected: &'static str,
+    },
     /// Certificate authorities were set, and any certificate was to be accepted. Only one of the two can be meant.
     RootsAndAnyCertificate,
 }
@@ -67,6 +77,7 @@ impl fmt::Display for TlsConfigError {
             }
             Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
             Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),
+            Self::Pin { pin, expected } => write!(f, "the pin {} is not {expected}", Excerpt::words(pin)),
             Self::RootsAndAnyCertificate => f.write_str(
                 "`ca` (or `webpki_roots`) and `dangerous_accept_any_certificate` exclude each other; remove one of them",
             ),
@@ -81,8 +92,14 @@ impl Error for TlsConfigError {
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
             Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
-            Self::RootsAndAnyCertificate => None,
+            Self::Pin { .. } | Self::RootsAndAnyCertificate => None,
         }
+    }
+}
+
+impl TlsConfigError {
+    pub(super) fn pin(pin: &str, expected: &'static str) -> Self {
+        Self::Pin { pin: pin.to_owned(), expected }
     }
 }
 
@@ -105,6 +122,14 @@ pub enum TlsError {
     NotYetValid(CertificateError),
     /// The peer's certificate is of no authority that is trusted.
     UnknownIssuer,
+    /// The server's certificate matches no pin of the client.
+    PinMismatch {
+        /// Its SHA-256 hash, as [`TlsOptions::pin_certificate_sha256`](super::TlsOptions::pin_certificate_sha256) takes it.
+        certificate: String,
+        /// The hash of its public key, as [`TlsOptions::pin_public_key_sha256`](super::TlsOptions::pin_public_key_sha256) takes it. Empty
+        /// if the certificate cannot be read.
+        public_key: String,
+    },
     /// The peer's certificate cannot be believed for another reason.
     Certificate(CertificateError),
     /// A certificate of the client is required, and there was none.
@@ -133,7 +158,8 @@ impl TlsError {
         match self {
             Self::NotTls(_) | Self::Incompatible(_) | Self::Protocol(_) => true,
             Self::WrongName { .. } | Self::Expired(_) | Self::NotYetValid(_) => true,
-            Self::UnknownIssuer | Self::Certificate(_) | Self::KeysExhausted => true,
+            Self::UnknownIssuer | Self::PinMismatch { .. } | Self::Certificate(_) => true,
+            Self::KeysExhausted => true,
             Self::ClientCertificateRequired | Self::ClientCertificateRefused(_) | Self::Alert(_) => false,
             Self::UnexpectedEof | Self::Truncated => false,
             // Below may be the TLS of a proxy.
@@ -163,6 +189,10 @@ impl TlsError {
             Expired | ExpiredContext { .. } => Self::Expired(error),
             NotValidYet | NotValidYetContext { .. } => Self::NotYetValid(error),
             UnknownIssuer => Self::UnknownIssuer,
+            Other(ref other) => match other.0.downcast_ref().cloned() {
+                Some(SeenHashes { certificate, public_key }) => Self::PinMismatch { certificate, public_key },
+                None => Self::Certificate(error),
+            },
             error => Self::Certificate(error),
         }
     }
@@ -215,6 +245,7 @@ impl TlsError {
                 | Self::Expired(_)
                 | Self::NotYetValid(_)
                 | Self::UnknownIssuer
+                | Self::PinMismatch { .. }
                 | Self::Certificate(_)
                 | Self::ClientCertificateRequired
                 | Self::ClientCertificateRefused(_)
@@ -267,6 +298,14 @@ impl fmt::Display for TlsError {
                 write!(f, "the peer's certificate is not valid: {source}")
             }
             Self::UnknownIssuer => f.write_str("the peer's certificate is of no authority that is trusted"),
+            Self::PinMismatch { certificate, public_key } => {
+                write!(f, "the server's certificate matches no pin; its SHA-256 is {certificate}")?;
+                if public_key.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, ", that of its public key {public_key}")
+                }
+            }
             Self::ClientCertificateRequired => f.write_str("the server requires a certificate of the client"),
             Self::ClientCertificateRefused(alert) => {
                 write!(f, "the server refused the client's certificate: {alert:?}")

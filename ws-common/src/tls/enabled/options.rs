@@ -13,6 +13,7 @@ use super::connector::{TlsConnector, server_name};
 #[cfg(feature = "dangerous-tls")]
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
+use super::pins::Pins;
 use super::verifier::Verifier;
 use super::{ALPN, pem, provider};
 
@@ -36,6 +37,7 @@ pub struct TlsOptions {
     roots: Option<RootCertStore>,
     /// Certificates that were given as `ca`.
     given: Vec<CertificateDer<'static>>,
+    pins: Pins,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Without the feature `dangerous-tls`, nothing sets it.
     accepts_any_certificate: bool,
@@ -81,6 +83,26 @@ impl TlsOptions {
         self
     }
 
+    /// Accepts only a server whose own certificate has this SHA-256 hash: 64 hexadecimal digits, with colons or without, as
+    /// `openssl x509 -noout -fingerprint -sha256` prints them after the `=`.
+    ///
+    /// A pin is checked in addition to the authorities, the dates and the names, as curl does; only `dangerous_accept_any_certificate`
+    /// leaves the pin as the sole check. Further calls, and those of [`pin_public_key_sha256`](Self::pin_public_key_sha256), add pins, one of
+    /// which must match; so a program can pin the next certificate before the server changes it. Pins also hold after a redirect.
+    pub fn pin_certificate_sha256(mut self, hash: &str) -> Result<Self, TlsConfigError> {
+        self.pins.add_certificate(hash)?;
+        Ok(self)
+    }
+
+    /// Accepts only a server whose public key (SubjectPublicKeyInfo, RFC 7469 §2.4) has this SHA-256 hash: `sha256//` and base64, as
+    /// curl's `--pinnedpubkey` takes it. A renewed certificate with the same key has the same hash.
+    ///
+    /// All else is as with [`pin_certificate_sha256`](Self::pin_certificate_sha256).
+    pub fn pin_public_key_sha256(mut self, hash: &str) -> Result<Self, TlsConfigError> {
+        self.pins.add_public_key(hash)?;
+        Ok(self)
+    }
+
     /// Shows this certificate to servers that ask for one: the chain in PEM, its own certificate first, and its private key in
     /// PEM (PKCS #8, PKCS #1 or SEC 1, not encrypted). Whether they fit is checked by [`build`](Self::build).
     pub fn client_certificate(mut self, chain: &[u8], key: &[u8]) -> Result<Self, TlsConfigError> {
@@ -112,8 +134,9 @@ impl TlsOptions {
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
         let mut verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
-        if !self.given.is_empty() {
-            verifier = Arc::new(Verifier { inner: verifier, given: self.given });
+        let is_pinned = !self.pins.is_empty();
+        if is_pinned || !self.given.is_empty() {
+            verifier = Arc::new(Verifier { inner: verifier, given: self.given, pins: self.pins });
         }
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -127,7 +150,8 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsConnector::of_options(config, self.server_name, self.accepts_any_certificate))
+        // With a pin, a redirect to another origin keeps this connector, and so the pin.
+        Ok(TlsConnector::of_options(config, self.server_name, self.accepts_any_certificate && !is_pinned))
     }
 
     /// The program's own roots, from now on.
@@ -169,6 +193,7 @@ impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
             .field("roots", &self.roots.as_ref().map(RootCertStore::len))
+            .field("pins", &self.pins)
             .field("accepts_any_certificate", &self.accepts_any_certificate)
             .field("has_client_certificate", &self.identity.is_some())
             .field("server_name", &self.server_name)

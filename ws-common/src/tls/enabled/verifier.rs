@@ -9,14 +9,16 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::error::is_ca_as_end_entity;
+use super::pins::Pins;
 
-/// A verifier that trusts the certificates given as `ca` as servers' own, too. `inner` verifies all others, and the signature of every
-/// handshake.
+/// A verifier that trusts the certificates given as `ca` as servers' own, too, and compares certificates with pins. `inner` verifies all
+/// other certificates, and the signature of every handshake.
 #[derive(Debug)]
 pub(super) struct Verifier {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
     /// Certificates that were given as `ca`.
     pub(super) given: Vec<CertificateDer<'static>>,
+    pub(super) pins: Pins,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -30,13 +32,15 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let verified =
             self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
+        let verified = match verified {
             // Other failures, such as a revocation, stand.
             Err(error) if lacks_authority(&error) && self.given.contains(end_entity) => {
-                verify_own(end_entity, server_name, now)
+                verify_own(end_entity, server_name, now)?
             }
-            verified => verified,
-        }
+            verified => verified?,
+        };
+        self.pins.verify(end_entity)?;
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
