@@ -16,6 +16,7 @@ mod own_certificate;
 mod pem;
 mod pins;
 mod plain;
+mod remedies;
 mod replacing;
 mod resumption;
 mod support;

@@ -46,16 +46,15 @@ fn refused(identity: &Identity, host: &str) -> TlsError {
     }
 }
 
-/// A server that shows the certificate of `victim` and has another key.
-fn thief(victim: &Identity, thief: &Identity) -> TlsAcceptor {
-    let chain = CertificateDer::pem_slice_iter(victim.chain.as_bytes()).map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_slice(thief.key.as_bytes()).unwrap();
+/// A server that does not care whether its key belongs to its certificate.
+pub(crate) fn showing(certificate: CertificateDer<'static>, key: &str) -> TlsAcceptor {
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let key = provider().key_provider.load_private_key(key).unwrap();
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))));
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(vec![certificate], key))));
     Arc::new(config).into()
 }
 
@@ -119,7 +118,9 @@ fn only_the_certificate_itself_is_trusted() {
     let error = failure(pair.client_seen);
     assert!(error.tls().is_some_and(TlsError::is_certificate), "{error:?}");
     // The key is another one, so that the signature of the handshake is wrong.
-    let pair = meet(&given(&[&one]).build().unwrap(), "localhost", &thief(&one, &other));
+    let certificate = CertificateDer::from_pem_slice(one.chain.as_bytes()).unwrap();
+    let thief = showing(certificate, &other.key);
+    let pair = meet(&given(&[&one]).build().unwrap(), "localhost", &thief);
     let error = failure(pair.client_seen);
     let TlsError::Certificate(error) = error.tls().unwrap() else { panic!("{error:?}") };
     assert_eq!(*error, CertificateError::BadSignature);

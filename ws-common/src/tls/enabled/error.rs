@@ -1,14 +1,19 @@
 //! How TLS fails.
 
+mod alert;
+mod certificate;
+#[cfg(test)]
+mod tests;
+mod text;
+
 use std::error::Error;
-use std::fmt;
 
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
-use ws_core::redacted::Excerpt;
 use ws_core::{FirstLine, TransportError};
 
+use self::certificate::bare_name;
 use super::pins::SeenHashes;
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
@@ -44,51 +49,13 @@ pub enum TlsConfigError {
     RootsAndAnyCertificate,
 }
 
-impl fmt::Display for TlsConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pem(source) => {
-                f.write_str("a certificate, key or revocation list is not valid PEM: ")?;
-                match source {
-                    pem::Error::IllegalSectionStart { line } => {
-                        write!(f, "a line break is missing after \"{}\"", line.escape_ascii())
-                    }
-                    pem::Error::MissingSectionEnd { end_marker } if end_marker.is_empty() => {
-                        f.write_str("a section has no end; is a line break missing?")
-                    }
-                    pem::Error::MissingSectionEnd { end_marker } => {
-                        write!(f, "there is no line \"-----END {}-----\"", end_marker.escape_ascii())
-                    }
-                    source => source.fmt(f),
-                }
-            }
-            Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
-            Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
-            Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),
-            Self::CrlsWithoutRoots => f.write_str(
-                "certificate revocation lists need authorities of the program's own (`ca`, `webpki_roots` or `with_client_ca`)",
-            ),
-            Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
-            Self::Platform(source) => {
-                write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
-            }
-            Self::Verifier(source @ VerifierBuilderError::InvalidCrl(_)) => {
-                write!(f, "a certificate revocation list cannot be used: {source}")
-            }
-            Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
-            Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),
-            Self::Pin { pin, expected } => write!(f, "the pin {} is not {expected}", Excerpt::words(pin)),
-            Self::RootsAndAnyCertificate => f.write_str(
-                "`ca` (or `webpki_roots`) and `dangerous_accept_any_certificate` exclude each other; remove one of them",
-            ),
-        }
-    }
-}
-
 impl Error for TlsConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Pem(source) => Some(source),
+            // The text shows all of it.
+            Self::Pem(_) => None,
+            Self::Platform(rustls::Error::General(_) | rustls::Error::Other(_)) => None,
+            Self::Rustls(rustls::Error::General(_) | rustls::Error::Other(_)) => None,
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
             Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
@@ -184,6 +151,7 @@ impl TlsError {
         use CertificateError::*;
         match error {
             NotValidForNameContext { expected, presented } => {
+                let presented = presented.into_iter().map(bare_name).collect();
                 Self::WrongName { expected: expected.to_str().into_owned(), presented }
             }
             Expired | ExpiredContext { .. } => Self::Expired(error),
@@ -277,50 +245,6 @@ impl TlsError {
         match self {
             Self::Transport(broken) => judge(broken).map_err(Self::Transport),
             error => Err(error),
-        }
-    }
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTls(start) => {
-                write!(f, "the peer does not speak TLS, but began with {start}")
-            }
-            Self::WrongName { expected, presented } => {
-                write!(f, "the certificate is not for {expected}")?;
-                for (n, name) in presented.iter().enumerate() {
-                    write!(f, "{}{name}", if n == 0 { ", but for " } else { ", " })?;
-                }
-                Ok(())
-            }
-            Self::Expired(source) | Self::NotYetValid(source) | Self::Certificate(source) => {
-                write!(f, "the peer's certificate is not valid: {source}")
-            }
-            Self::UnknownIssuer => f.write_str("the peer's certificate is of no authority that is trusted"),
-            Self::PinMismatch { certificate, public_key } => {
-                write!(f, "the server's certificate matches no pin; its SHA-256 is {certificate}")?;
-                if public_key.is_empty() {
-                    Ok(())
-                } else {
-                    write!(f, ", that of its public key {public_key}")
-                }
-            }
-            Self::ClientCertificateRequired => f.write_str("the server requires a certificate of the client"),
-            Self::ClientCertificateRefused(alert) => {
-                write!(f, "the server refused the client's certificate: {alert:?}")
-            }
-            Self::Alert(alert) => write!(f, "the peer ended TLS with an alert: {alert:?}"),
-            Self::Incompatible(source) => write!(f, "the peer has no TLS in common with us: {source}"),
-            Self::Protocol(source) => write!(f, "the peer broke TLS: {source}"),
-            Self::UnexpectedEof => {
-                f.write_str("the peer ended the stream before TLS was up; does it speak TLS at this port?")
-            }
-            Self::Transport(broken) => write!(f, "{broken}, before TLS was up"),
-            Self::Truncated => f.write_str("the stream was cut: it ended without TLS's close_notify"),
-            Self::KeysExhausted => {
-                f.write_str("no more may be encrypted with the keys of this TLS 1.2 connection")
-            }
         }
     }
 }
