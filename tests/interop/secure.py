@@ -38,7 +38,7 @@ def as_client(testee: Testee, certificates: Certificates) -> Iterator[Check]:
         yield check(f"sessions are resumed, {version}", resumed, version)
         yield check(f"client certificate, {version}", with_client_certificate, version)
         # TLS 1.2 has no alert that would say so.
-        required = "HandshakeFailure" if version == "-tls1_2" else "requires a certificate"
+        required = "handshake_failure" if version == "-tls1_2" else "requires a certificate"
         yield check(f"no client certificate, {version}", refused_client, version, [], required)
         strange = shown(certificates.strange_client)
         telling = "refused the client's certificate"

@@ -33,6 +33,8 @@ pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
 
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
+#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
+pub use ws_common::tls::decrypt_key;
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
     TrustedProxy, TrustedProxyError,

@@ -98,6 +98,8 @@ pub type Client = ws_async_core::Client<Tokio>;
 /// Another way to a [`Client`], to send from other tasks. It may be cloned.
 pub type Handle = ws_async_core::Handle<Tokio>;
 
+#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
+pub use ws_async_core::decrypt_key;
 pub use ws_async_core::{
     Accept, AcceptError, AcceptOptions, Backoff, Cause, Chunk, ClientBuilder, ClientError, ClientEvent,
     ClientStats, ClientStatus, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError,

@@ -4,6 +4,8 @@ mod acceptor;
 mod connector;
 #[cfg(feature = "dangerous-tls")]
 mod dangerous;
+#[cfg(feature = "encrypted-keys")]
+mod decrypt;
 mod error;
 mod framing;
 mod machine;
@@ -25,6 +27,8 @@ use rustls::crypto::ring::default_provider;
 
 pub use acceptor::TlsAcceptor;
 pub use connector::TlsConnector;
+#[cfg(feature = "encrypted-keys")]
+pub use decrypt::decrypt_key;
 pub use error::{TlsConfigError, TlsError};
 pub use machine::Tls;
 pub use options::TlsOptions;

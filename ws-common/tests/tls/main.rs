@@ -7,6 +7,7 @@ mod authority;
 mod bounded;
 mod certificates;
 mod deadlines;
+mod encrypted;
 mod ends;
 mod evil;
 mod hostile;

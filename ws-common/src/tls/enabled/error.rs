@@ -26,6 +26,12 @@ pub enum TlsConfigError {
     NoCertificate,
     /// The text holds no private key.
     NoKey,
+    /// The private key is encrypted.
+    EncryptedKey,
+    /// The passphrase does not decrypt the private key.
+    Passphrase,
+    /// The private key is encrypted in a way that is not supported.
+    KeyEncryption,
     /// The text holds no certificate revocation list.
     NoCrl,
     /// Certificate revocation lists were set without authorities of the program's own.
@@ -59,6 +65,7 @@ impl Error for TlsConfigError {
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
             Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
+            Self::EncryptedKey | Self::Passphrase | Self::KeyEncryption => None,
             Self::Pin { .. } | Self::RootsAndAnyCertificate => None,
         }
     }

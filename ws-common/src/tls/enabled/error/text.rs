@@ -30,7 +30,16 @@ impl fmt::Display for TlsConfigError {
                 }
             }
             Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
-            Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
+            Self::NoKey => f.write_str("there is no private key in the PEM that was given"),
+            Self::EncryptedKey => f.write_str(
+                "the private key is encrypted; `tls::decrypt_key` (feature `encrypted-keys`) decrypts it, \
+                 or `openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW_KEY`",
+            ),
+            Self::Passphrase => f.write_str("the passphrase does not decrypt the private key"),
+            Self::KeyEncryption => f.write_str(
+                "the private key is encrypted in a way that is not supported; \
+                 `openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW_KEY` encrypts it in a supported one",
+            ),
             Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),
             Self::CrlsWithoutRoots => f.write_str(
                 "certificate revocation lists need authorities of the program's own (`ca`, `webpki_roots` or `with_client_ca`)",
