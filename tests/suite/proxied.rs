@@ -155,7 +155,7 @@ pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
     let (http, socks) = (Relay::new(Speech::Http, false), Relay::new(Speech::Socks5, false));
     let error = failing::<A>(&format!("http://{}", http.address()), to("ws://nowhere.example/"));
     assert!(
-        matches!(error, ConnectError::Proxy { source: ProxyError::Refused(response), .. } if response.status() == 502)
+        matches!(error, ConnectError::Proxy { source: ProxyError::Refused(refusal), .. } if refusal.response.status() == 502)
     );
     let error = failing::<A>(&format!("socks5h://{}", socks.address()), to("ws://nowhere.example/"));
     assert!(

@@ -92,7 +92,8 @@ impl ConnectOptions {
         })
     }
 
-    /// Adds a header field to the request, in order. See [`ClientRequest::header`] for what is refused.
+    /// Adds a header field to the request, in order. See [`ClientRequest::header`] for what is refused. User name and password in the URL
+    /// are an `Authorization` as well, beside which there is no second one.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
         self.request = self.request.header(name, value)?;
         Ok(self)
@@ -391,5 +392,20 @@ fn connector(chosen: Option<&TlsConnector>) -> Result<TlsConnector, ConnectError
     match chosen {
         Some(tls) => Ok(tls.clone()),
         None => Ok(tls::default_connector().ok_or(ConnectError::TlsUnsupported)??),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn authorization_is_set_once_by_the_url_or_by_a_header() {
+        let options = |url: &str| ConnectOptions::new(url).unwrap();
+        let once = options("ws://h/").header("Authorization", "Bearer a").unwrap();
+        for twice in [once, options("ws://user:pass@h/")] {
+            let error = twice.header("authorization", "Bearer b").unwrap_err();
+            assert!(error.to_string().contains("set already"), "{error}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use url::Url;
 use crate::target::{Host, shown_scheme};
 
 pub(crate) use environment::Environment;
-pub use error::{ProxyError, ProxyStep, ProxyUrlError, Socks5Reply};
+pub use error::{ProxyError, ProxyRefusal, ProxyStep, ProxyUrlError, Socks5Reply};
 pub use http::HttpProxy;
 pub use socks5::Socks5;
 pub(crate) use tunnel::Tunnel;
@@ -29,6 +29,8 @@ const MAX_SOCKS5_CREDENTIAL: usize = 255;
 
 /// A proxy, from a URL: `http://`, `https://`, `socks5://` or `socks5h://` (`socks://` is the same), then `user:password@` if it
 /// asks for them, the host, and the port unless it is 80, 443 (`https`) or 1080 (`socks5`, `socks5h`).
+///
+/// Desktops write `socks://` into `ALL_PROXY` for version 5. curl takes it for version 4, which this client does not speak.
 ///
 /// User name and password are percent-decoded. `Display` and `Debug` do not show them.
 ///

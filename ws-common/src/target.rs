@@ -103,6 +103,7 @@ impl FromStr for Target {
         let parsed = Url::parse(url).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => TargetError::NoScheme,
             url::ParseError::EmptyHost => TargetError::NoHost,
+            url::ParseError::InvalidIpv6Address if has_zone(url) => TargetError::Zone,
             error => TargetError::Malformed(error),
         })?;
         let is_secure = match parsed.scheme() {
@@ -134,6 +135,12 @@ impl FromStr for Target {
         };
         Ok(Self { is_secure, host, port, path_and_query, authorization: authorization(&parsed) })
     }
+}
+
+/// Whether an address in brackets has a zone (RFC 6874), which the WHATWG URL standard excludes.
+fn has_zone(url: &str) -> bool {
+    let address = url.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    address.is_some_and(|(address, _)| address.contains('%'))
 }
 
 /// The beginning of a scheme, which may be a user name or a password of a URL that lacks its scheme.
@@ -261,6 +268,8 @@ pub enum TargetError {
     Fragment,
     /// The host is the unspecified address, to which one cannot connect.
     Unspecified(IpAddr),
+    /// The IPv6 address has a zone (`%eth0`), which cannot stand in a URL.
+    Zone,
     /// The port is 0.
     PortZero,
 }
@@ -279,6 +288,10 @@ impl fmt::Display for TargetError {
                 f,
                 "{address} is not the address of a host, so one cannot connect to it; \
                  use 127.0.0.1 or [::1] for this machine, and a Listener to accept connections"
+            ),
+            Self::Zone => f.write_str(
+                "the zone of an IPv6 address cannot stand in a URL; leave it out there, \
+                 and set the address with the number of the zone by `address`, as in \"[fe80::1%2]:80\"",
             ),
             Self::PortZero => f.write_str("port 0 is not a port to connect to"),
         }
@@ -348,6 +361,18 @@ mod tests {
             assert_eq!(parse(url), Err(error), "{url}");
         }
         for url in ["ws://h:65536/", "ws://[::1/", "ws://a b/", "ws://%00/"] {
+            assert!(matches!(parse(url), Err(TargetError::Malformed(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_zone_points_to_the_setting_that_takes_it() {
+        for url in ["ws://[fe80::1%25eth0]/", "ws://[fe80::1%eth0]:8080", "wss://user:pass@[fe80::1%2]/a"] {
+            let error = parse(url).unwrap_err();
+            assert_eq!(error, TargetError::Zone, "{url}");
+            assert!(error.to_string().contains("`address`"), "{error}");
+        }
+        for url in ["ws://[fe80::g]/", "ws://[fe80::1/%25", "ws://[]/"] {
             assert!(matches!(parse(url), Err(TargetError::Malformed(_))), "{url}");
         }
     }

@@ -10,6 +10,8 @@ mod reject;
 mod request;
 mod server;
 
+#[doc(hidden)]
+pub use body::ResponseBody;
 pub use client::ClientHandshake;
 pub use error::{HandshakeError, InvalidHeader, Rejected, RequestError, ResponseError};
 pub use headers::Headers;

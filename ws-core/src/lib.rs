@@ -49,7 +49,7 @@ pub use handshake::{
     Rejected, Request, RequestError, Response, ResponseError, ServerHandshake,
 };
 #[doc(hidden)]
-pub use handshake::{HeadError, ResponseHead};
+pub use handshake::{HeadError, ResponseBody, ResponseHead};
 pub use machine::{Direction, Machine, TransportError};
 pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
 pub use outbound::Outbound;

@@ -137,6 +137,38 @@ impl fmt::Debug for Uri<'_> {
     }
 }
 
+/// The words of the body of a refusal, as [`words`].
+pub fn body_words(body: &[u8]) -> String {
+    words(summary(&String::from_utf8_lossy(body)))
+}
+
+/// The part of a body that says most: all of JSON, the title of HTML (its first heading if it has none), and else the first
+/// line that is not blank.
+fn summary(body: &str) -> &str {
+    let body = body.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}');
+    match body.as_bytes().first() {
+        Some(b'{' | b'[') => body,
+        Some(b'<') => {
+            ["title", "h1"].iter().find_map(|name| element(body, name)).unwrap_or_else(|| line(body))
+        }
+        _ => line(body),
+    }
+}
+
+fn line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The text of the first element of that name, up to the next tag, unless it is blank.
+fn element<'a>(html: &'a str, name: &str) -> Option<&'a str> {
+    let mut tags = html.match_indices('<').map(|(at, _)| &html[at + 1..]);
+    let is_name = |tag: &&str| tag.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name));
+    let tag = tags.find(|tag| is_name(tag) && tag[name.len()..].starts_with(['>', ' ', '\t', '\r', '\n']))?;
+    let (_, text) = tag.split_once('>')?;
+    let text = text.split('<').next()?.trim();
+    (!text.is_empty()).then_some(text)
+}
+
 /// One line of words that a peer addresses to the reader: without control characters, and at most [`WORDS`] characters long.
 pub fn words(text: &str) -> String {
     let mut line = String::new();

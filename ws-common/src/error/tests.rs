@@ -7,7 +7,7 @@ use ws_core::{
 };
 
 use super::{ConnectError, ConnectTimeout, OpenPhase};
-use crate::proxy::{ProxyError, ProxyStep, ProxyUrlError, Socks5Reply};
+use crate::proxy::{ProxyError, ProxyRefusal, ProxyStep, ProxyUrlError, Socks5Reply};
 use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
 
@@ -163,7 +163,7 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
     let mut theirs = vec![
         ProxyError::Connect(dialed([local(), refused()])),
         ProxyError::AuthenticationRequired { response: response(), had_credentials: false },
-        ProxyError::Refused(response()),
+        ProxyError::Refused(ProxyRefusal::new(*response(), Default::default())),
         // RFC 1928 §3: the client has to close then, because the server takes no method.
         ProxyError::NoAcceptableMethod { had_credentials: true },
         ProxyError::CredentialsRefused(1),

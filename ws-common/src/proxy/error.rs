@@ -1,17 +1,19 @@
 //! How a proxy is no help.
 
+mod refusal;
 mod url;
 
 use std::net::SocketAddr;
 use std::{fmt, io};
 
-use ws_core::redacted::{Excerpt, words};
+use ws_core::redacted::Excerpt;
 use ws_core::{FirstLine, Response, TransportError};
 
 use crate::error::{are_ours, is_tls_of_ours};
 use crate::http_status::is_transient_status;
 use crate::phase::{ConnectTimeout, OpenPhase, write_failures, write_timeout};
 use crate::tls::{TlsError, write_tls};
+pub use refusal::ProxyRefusal;
 pub use url::ProxyUrlError;
 
 /// Why there is no tunnel through a proxy. No text of it shows user name or password.
@@ -44,7 +46,7 @@ pub enum ProxyError {
         had_credentials: bool,
     },
     /// The proxy's status is neither 2xx nor 407.
-    Refused(Box<Response>),
+    Refused(Box<ProxyRefusal>),
     /// The answer is not of HTTP/1.1 or HTTP/1.0; the beginning of its first line.
     NotHttp(FirstLine),
     /// The head of the answer is malformed: the part, with the name of the field if that is known.
@@ -124,7 +126,7 @@ impl fmt::Display for ProxyError {
             Self::AuthenticationRequired { response, had_credentials } => {
                 write_authentication(f, response, *had_credentials)
             }
-            Self::Refused(response) => write_refused(f, response),
+            Self::Refused(refusal) => refusal.fmt(f),
             Self::NotHttp(start) => {
                 write!(
                     f,
@@ -214,22 +216,6 @@ fn write_authentication(
     })
 }
 
-fn write_refused(f: &mut fmt::Formatter<'_>, response: &Response) -> fmt::Result {
-    write!(f, "the proxy did not connect, but answered {}", response.status())?;
-    let reason = words(response.reason());
-    if !reason.is_empty() {
-        write!(f, " {reason}")?;
-    }
-    match response.status() {
-        // Some proxies say this of credentials that are wrong, in place of 407.
-        401 => f.write_str("; check user name and password in its URL"),
-        403 | 405 => f.write_str("; does it allow CONNECT to this host and port?"),
-        400 | 404 | 501 => f.write_str("; is it a proxy?"),
-        502..=504 => f.write_str("; it could not reach the target"),
-        _ => Ok(()),
-    }
-}
-
 impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -294,7 +280,7 @@ impl ProxyError {
             Self::Timeout(_) | Self::ConnectTimeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
             Self::Transport(broken) => tls_behind(broken).is_none_or(TlsError::is_passing),
-            Self::Refused(response) => is_transient_status(response.status()),
+            Self::Refused(refusal) => is_transient_status(refusal.response.status()),
             Self::Reply(reply) => matches!(
                 reply,
                 Socks5Reply::GeneralFailure

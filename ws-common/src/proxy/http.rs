@@ -1,22 +1,27 @@
 //! HTTP proxies: the method CONNECT (RFC 9110 §9.3.6).
 
+use std::time::Duration;
 use std::{fmt, mem};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ws_core::bytes::BytesMut;
-use ws_core::{HeadError, Instant, Machine, Outbound, ResponseHead, TransportError};
+use ws_core::bytes::{Bytes, BytesMut};
+use ws_core::{HeadError, Instant, Machine, Outbound, Response, ResponseBody, ResponseHead, TransportError};
 
-use super::error::{ProxyError, ProxyStep};
+use super::error::{ProxyError, ProxyRefusal, ProxyStep};
 use super::wire::{Leftover, ProxyConnected, Wire};
 use super::{Credentials, check_name};
 use crate::target::Host;
+
+/// Time in which the body of a refusal is read, however its length is given.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A client that asks an HTTP proxy for a tunnel to a target, as a [`Machine`]. Its one event is [`ProxyConnected`]; then
 /// [`into_leftover`](Self::into_leftover) gives what belongs to the next machine.
 ///
 /// The answer may be of HTTP/1.1 or HTTP/1.0; its head has at most 16 KiB and 100 headers. Any status 2xx is success and has
-/// no body, whatever its headers say; interim responses (1xx) are skipped; everything else is an error.
+/// no body, whatever its headers say; interim responses (1xx) are skipped; everything else is an error. The error has the first 16 KiB of
+/// the body, as far as they come within a second.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,11 +51,15 @@ use crate::target::Host;
 pub struct HttpProxy {
     wire: Wire,
     had_credentials: bool,
+    /// Time of the last read or write.
+    now: Instant,
     state: HttpProxyState,
 }
 
 enum HttpProxyState {
     Head(ResponseHead),
+    /// The proxy has refused, and the body may say why.
+    Body(Response, ResponseBody),
     /// The proxy has agreed.
     Agreed,
     /// That was reported.
@@ -77,7 +86,7 @@ impl HttpProxy {
         let mut wire = Wire::new(deadline);
         wire.send(request(credentials, host, port)?.into_bytes());
         let state = HttpProxyState::Head(ResponseHead::default());
-        Ok(Self { wire, had_credentials: credentials.is_some(), state })
+        Ok(Self { wire, had_credentials: credentials.is_some(), now: Instant::EPOCH, state })
     }
 
     /// What belongs to the next machine, once [`ProxyConnected`] was reported; before that, this one again.
@@ -108,8 +117,26 @@ impl HttpProxy {
                 let (response, had_credentials) = (Box::new(response), self.had_credentials);
                 Err(ProxyError::AuthenticationRequired { response, had_credentials })
             }
-            _ => Err(ProxyError::Refused(Box::new(response))),
+            // RFC 9110 §6.4.1: a response 1xx has no body.
+            101 => Err(ProxyError::Refused(ProxyRefusal::new(response, Bytes::new()))),
+            _ => {
+                let body = ResponseBody::of(&response);
+                self.wire.deadline = self.wire.deadline.min(self.now + BODY_PATIENCE);
+                self.poll_body(response, body)
+            }
         }
+    }
+
+    fn poll_body(
+        &mut self,
+        response: Response,
+        mut body: ResponseBody,
+    ) -> Result<Option<ProxyConnected>, ProxyError> {
+        if body.feed(&mut self.wire.inbound) || self.wire.is_over() {
+            return Err(ProxyError::Refused(ProxyRefusal::new(response, body.into_bytes())));
+        }
+        self.state = HttpProxyState::Body(response, body);
+        Ok(None)
     }
 
     fn poll_agreed(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {
@@ -154,7 +181,8 @@ impl Machine for HttpProxy {
         &mut self.wire.inbound
     }
 
-    fn handle_read(&mut self, n: usize, _now: Instant) {
+    fn handle_read(&mut self, n: usize, now: Instant) {
+        self.now = now;
         self.wire.handle_read(n);
     }
 
@@ -162,7 +190,8 @@ impl Machine for HttpProxy {
         &mut self.wire.outbound
     }
 
-    fn handle_write(&mut self, n: usize, _now: Instant) {
+    fn handle_write(&mut self, n: usize, now: Instant) {
+        self.now = now;
         self.wire.outbound.acknowledge(n);
     }
 
@@ -173,6 +202,7 @@ impl Machine for HttpProxy {
     fn poll_event(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {
         match mem::replace(&mut self.state, HttpProxyState::Failed) {
             HttpProxyState::Head(head) => self.poll_head(head),
+            HttpProxyState::Body(response, body) => self.poll_body(response, body),
             HttpProxyState::Agreed => self.poll_agreed(),
             settled @ (HttpProxyState::Connected | HttpProxyState::Failed) => {
                 self.state = settled;
@@ -182,7 +212,12 @@ impl Machine for HttpProxy {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        matches!(self.state, HttpProxyState::Head(_) | HttpProxyState::Agreed).then_some(self.wire.deadline)
+        match self.state {
+            HttpProxyState::Head(_) | HttpProxyState::Body(..) | HttpProxyState::Agreed => {
+                Some(self.wire.deadline)
+            }
+            HttpProxyState::Connected | HttpProxyState::Failed => None,
+        }
     }
 
     fn handle_timeout(&mut self, now: Instant) {

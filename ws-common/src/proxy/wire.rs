@@ -95,6 +95,11 @@ impl Wire {
         self.timed_out |= self.deadline <= now;
     }
 
+    /// Whether nothing more can come in time.
+    pub(super) fn is_over(&self) -> bool {
+        self.eof || self.timed_out
+    }
+
     /// What is waited for is not there yet, and may never be.
     pub(super) fn check(&mut self, step: ProxyStep) -> Result<(), ProxyError> {
         match self.broken.take_if(|_| self.eof || self.timed_out) {

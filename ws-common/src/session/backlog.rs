@@ -8,7 +8,7 @@ use ws_core::HandshakeError;
 
 use super::event::{ClientError, ClientEvent};
 use crate::error::{ConnectError, ConnectTimeout};
-use crate::proxy::ProxyError;
+use crate::proxy::{ProxyError, ProxyRefusal};
 use crate::reconnect::{Cause, GiveUp};
 use crate::redirect::{RedirectRefusal, RedirectRefused};
 
@@ -218,8 +218,9 @@ fn held_by_attempt(error: &ConnectError) -> usize {
         ConnectError::Proxy { source, .. } => match source {
             ProxyError::Connect(failed) => failures(failed),
             ProxyError::ConnectTimeout(passed) => timeout(passed),
-            ProxyError::AuthenticationRequired { response, .. } | ProxyError::Refused(response) => {
-                2 * response.head().len()
+            ProxyError::AuthenticationRequired { response, .. } => 2 * response.head().len(),
+            ProxyError::Refused(refusal) => {
+                size_of::<ProxyRefusal>() + 2 * refusal.response.head().len() + refusal.body.len()
             }
             ProxyError::NotHttp(start) => start.len(),
             ProxyError::Name(name) | ProxyError::Malformed(name) => name.len(),

@@ -1,13 +1,17 @@
 //! CONNECT, as a trace (RFC 9110 §9.3.6).
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use ws_common::{
     Host,
     proxy::{Credentials, HttpProxy, ProxyError, ProxyStep, ProxyUrlError},
 };
-use ws_core::Machine;
+use ws_core::{Instant, Machine};
 
-use crate::support::{DEADLINE, Outcome, Then, address, check_text, credentials, cuts, name, run, write};
+use crate::support::{
+    DEADLINE, Outcome, Then, address, check_text, credentials, cuts, name, read, run, write,
+};
 
 fn proxy() -> HttpProxy {
     HttpProxy::new(None, &name("example.com"), 443, DEADLINE).unwrap()
@@ -151,13 +155,70 @@ fn a_status_that_is_not_2xx_is_an_error_with_all_that_it_says() {
         for rest in ["", "body"] {
             let error = fail(&[&head(lines)[..], rest.as_bytes()].concat(), Then::Silence);
             assert!(error.to_string().contains(text), "{error}");
-            let ProxyError::Refused(response) = error else { panic!("{error:?}") };
+            let ProxyError::Refused(refusal) = error else { panic!("{error:?}") };
+            let response = &refusal.response;
             assert_eq!(response.status(), status);
             assert!(response.headers().get("x-why").is_some() && !response.to_string().contains("body"));
+            assert_eq!(refusal.body, if status == 101 { "" } else { rest });
         }
     }
     let long = format!("HTTP/1.1 500 {}", "r".repeat(10_000));
     assert!(check_text(&run_to_error(proxy(), &head(&long))).len() < 200);
+}
+
+#[test]
+fn a_refusal_is_told_with_the_proxys_words_and_its_redirect() {
+    let cases: [(&str, &str, &str); 6] = [
+        (
+            "HTTP/1.1 403 Forbidden\nContent-Length: 44",
+            "<html><title>Blocked by policy 7</title></ht",
+            "answered 403 Forbidden; does it allow CONNECT to this host and port?; it says: Blocked by policy 7",
+        ),
+        (
+            "HTTP/1.1 502 Bad Gateway\nTransfer-Encoding: chunked",
+            "8\r\nno route\r\n0\r\n\r\n",
+            "it could not reach the target; it says: no route",
+        ),
+        ("HTTP/1.1 500 No\nContent-Length: 2", "a\n", "answered 500 No; it says: a"),
+        ("HTTP/1.1 500 No\nContent-Length: 0", "", "answered 500 No"),
+        (
+            "HTTP/1.1 302 Found\nLocation: http://user:secret@portal.test/login?secret\nContent-Length: 0",
+            "",
+            "answered 302 Found, with a redirect to \"http://…@portal.test/login?…\"",
+        ),
+        // Nothing says where it ends.
+        ("HTTP/1.0 503 No", "line one\nsecret", "it could not reach the target; it says: line one"),
+    ];
+    for (lines, body, expected) in cases {
+        let error = fail(&[&head(lines)[..], body.as_bytes()].concat(), Then::Silence);
+        let text = check_text(&error);
+        assert!(text.ends_with(expected), "{text}");
+    }
+}
+
+#[test]
+fn the_body_of_a_refusal_is_waited_for_and_bounded() {
+    let mut proxy = proxy();
+    write(&mut proxy, at(1));
+    let refusal = head("HTTP/1.1 403 No\nContent-Length: 100");
+    read(&mut proxy, &refusal, at(2));
+    assert!(matches!(proxy.poll_event(), Ok(None)));
+    assert_eq!(proxy.poll_timeout(), Some(at(3)));
+    read(&mut proxy, b"half", at(2));
+    assert!(matches!(proxy.poll_event(), Ok(None)));
+    assert_eq!(proxy.poll_timeout(), Some(at(3)), "more bytes bring no more time");
+    proxy.handle_timeout(at(3));
+    let Err(ProxyError::Refused(refused)) = proxy.poll_event() else { panic!("it waits") };
+    assert_eq!(refused.body, "half");
+    assert_eq!(proxy.poll_timeout(), None);
+
+    let endless = [head("HTTP/1.1 403 No"), vec![b'x'; 100_000]].concat();
+    let ProxyError::Refused(refused) = run_to_error(self::proxy(), &endless) else { panic!("not refused") };
+    assert_eq!(refused.body.len(), 16 * 1024);
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::since_epoch(Duration::from_secs(seconds))
 }
 
 fn run_to_error(proxy: HttpProxy, bytes: &[u8]) -> ProxyError {

@@ -119,10 +119,10 @@ fn a_failed_write_ends_it_unless_the_proxy_says_why() {
 
     let mut machine = http();
     machine.handle_error(TransportError::write(reset()), Instant::EPOCH);
-    read(&mut machine, b"HTTP/1.1 431 Too long\r\n\r\n", Instant::EPOCH);
+    read(&mut machine, b"HTTP/1.1 431 Too long\r\nContent-Length: 0\r\n\r\n", Instant::EPOCH);
     let refused = machine.poll_event();
     assert!(
-        matches!(&refused, Err(ProxyError::Refused(response)) if response.status() == 431),
+        matches!(&refused, Err(ProxyError::Refused(refusal)) if refusal.response.status() == 431),
         "{refused:?}"
     );
 

@@ -10,7 +10,7 @@ const MAX_BODY: usize = 16 * 1024;
 const MAX_SIZE_LINE: usize = 1024;
 
 /// Collects the body of an HTTP/1.1 or HTTP/1.0 response (RFC 9112 §6.3), up to a limit.
-pub(super) struct Body {
+pub struct ResponseBody {
     collected: BytesMut,
     framing: Framing,
 }
@@ -26,13 +26,14 @@ enum Framing {
     UntilEof,
 }
 
-impl Body {
-    pub(super) fn of(response: &Response) -> Self {
+impl ResponseBody {
+    /// The body of this response.
+    pub fn of(response: &Response) -> Self {
         Self { collected: BytesMut::new(), framing: Framing::of(response) }
     }
 
     /// Takes what came. Says whether the body is complete, or enough of it is there.
-    pub(super) fn feed(&mut self, inbound: &mut BytesMut) -> bool {
+    pub fn feed(&mut self, inbound: &mut BytesMut) -> bool {
         loop {
             let room = MAX_BODY - self.collected.len();
             if room == 0 {
@@ -83,7 +84,8 @@ impl Body {
         }
     }
 
-    pub(super) fn into_bytes(self) -> Bytes {
+    /// The bytes that came, at most 16 KiB.
+    pub fn into_bytes(self) -> Bytes {
         self.collected.freeze()
     }
 }

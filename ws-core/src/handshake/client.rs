@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 
-use super::body::Body;
+use super::body::ResponseBody;
 use super::error::{HandshakeError, Rejected, ResponseError};
 use super::http::{HeadError, Response, ResponseHead};
 use super::request::ClientRequest;
@@ -54,7 +54,7 @@ struct Expected {
 
 enum ClientState {
     Head(ResponseHead),
-    Body(Response, Body),
+    Body(Response, ResponseBody),
     /// The response is right, and was reported, with what it agrees to.
     Ready(Option<NegotiatedDeflate>),
     /// The failure was reported.
@@ -131,12 +131,16 @@ impl ClientHandshake {
             self.state = ClientState::Ready(deflate);
             return Ok(Some(response));
         }
-        let body = Body::of(&response);
+        let body = ResponseBody::of(&response);
         self.deadline = self.deadline.min(self.now + BODY_PATIENCE);
         self.poll_body(response, body)
     }
 
-    fn poll_body(&mut self, response: Response, mut body: Body) -> Result<Option<Response>, HandshakeError> {
+    fn poll_body(
+        &mut self,
+        response: Response,
+        mut body: ResponseBody,
+    ) -> Result<Option<Response>, HandshakeError> {
         let is_complete = body.feed(&mut self.inbound);
         if is_complete || self.eof || self.timed_out {
             let body = body.into_bytes();

@@ -11,7 +11,7 @@ use super::http::{HeadError, Response};
 use crate::extensions::InvalidExtension;
 use crate::first_line::FirstLine;
 use crate::machine::TransportError;
-use crate::redacted::{Excerpt, Length, Uri, extension, words};
+use crate::redacted::{Excerpt, Length, Uri, body_words, extension, words};
 
 /// Why the opening handshake failed, of either role.
 #[derive(Debug)]
@@ -107,8 +107,7 @@ impl fmt::Display for Rejected {
         if let Some(location) = self.response.headers().get("Location") {
             write!(f, ", with a redirect to {:?}", Uri(location))?;
         }
-        let text = String::from_utf8_lossy(&self.body);
-        let said = words(summary(&text));
+        let said = body_words(&self.body);
         if !said.is_empty() {
             write!(f, ": {said}")?;
         }
@@ -130,33 +129,6 @@ impl fmt::Debug for Rejected {
             .field("body", &Length(self.body.len()))
             .finish_non_exhaustive()
     }
-}
-
-/// The part of a body that says most: all of JSON, the title of HTML (its first heading if it has none), and else the first
-/// line that is not blank.
-fn summary(body: &str) -> &str {
-    let body = body.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}');
-    match body.as_bytes().first() {
-        Some(b'{' | b'[') => body,
-        Some(b'<') => {
-            ["title", "h1"].iter().find_map(|name| element(body, name)).unwrap_or_else(|| line(body))
-        }
-        _ => line(body),
-    }
-}
-
-fn line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
-/// The text of the first element of that name, up to the next tag, unless it is blank.
-fn element<'a>(html: &'a str, name: &str) -> Option<&'a str> {
-    let mut tags = html.match_indices('<').map(|(at, _)| &html[at + 1..]);
-    let is_name = |tag: &&str| tag.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name));
-    let tag = tags.find(|tag| is_name(tag) && tag[name.len()..].starts_with(['>', ' ', '\t', '\r', '\n']))?;
-    let (_, text) = tag.split_once('>')?;
-    let text = text.split('<').next()?.trim();
-    (!text.is_empty()).then_some(text)
 }
 
 impl core::error::Error for Rejected {}

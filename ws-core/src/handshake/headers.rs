@@ -102,7 +102,8 @@ impl Headers {
         if is("Content-Length") || is("Transfer-Encoding") || is("Trailer") {
             return Err(invalid("the handshake has no body"));
         }
-        if (is("Host") || is("Origin")) && self.get(name).is_some() {
+        // RFC 9110 §5.3, §11.6.2: none of them is a list.
+        if (is("Host") || is("Origin") || is("Authorization")) && self.get(name).is_some() {
             return Err(invalid("it is set already, and may be there once"));
         }
         self.0.push((name.into(), value.into()));

@@ -51,7 +51,7 @@ impl ClientRequest {
     /// Adds a header field. Fields are sent in the order in which they are added, after those of the handshake.
     ///
     /// An error for a name or value that is not legal, for what the handshake itself sets, for what would announce a
-    /// body, and for a second `Host` or `Origin`. A `Host` replaces the one from [`new`](Self::new).
+    /// body, and for a second `Host`, `Origin` or `Authorization`. A `Host` replaces the one from [`new`](Self::new).
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
         self.headers.push(name, value)?;
         Ok(self)
