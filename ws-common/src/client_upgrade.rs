@@ -98,7 +98,7 @@ impl ClientUpgrade {
             stage,
             proxy,
             server,
-            trace: Phases::client(options.target(), route.proxy.as_ref().map(|proxy| proxy as _)),
+            trace: Phases::client(options.target(), route.proxy.as_ref().map(|proxy| proxy as _), server),
             now: Instant::EPOCH,
         };
         opening.trace_phase();
@@ -217,13 +217,13 @@ impl Machine for ClientUpgrade {
     }
 
     fn poll_event(&mut self) -> Result<Option<Opened>, ConnectError> {
-        let result = self.poll_stage().map_err(|error| match &self.proxy {
+        let mut result = self.poll_stage().map_err(|error| match &self.proxy {
             Some(proxy) => error.through(proxy),
             None => error.with_peer(self.server),
         });
-        match &result {
+        match &mut result {
             Ok(None) => self.trace_phase(),
-            Ok(Some(_)) => self.trace.opened(),
+            Ok(Some(opened)) => self.trace.opened(opened.connection.inner_mut()),
             Err(error) => {
                 self.trace.not_opened(error.rejection(), error.traced());
                 self.fail();

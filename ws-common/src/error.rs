@@ -374,6 +374,7 @@ impl ConnectError {
     pub(crate) fn rejection(&self) -> Option<u16> {
         match self {
             Self::Handshake { source, .. } => rejection(source),
+            Self::Proxy { source: ProxyError::Refused(refusal), .. } => Some(refusal.response.status()),
             _ => None,
         }
     }

@@ -59,6 +59,7 @@ impl ServerUpgrade {
     #[must_use]
     pub fn of_listener(mut self, address: SocketAddr, admission: Admission) -> Self {
         self.client_addr = Some(address);
+        self.trace.peer(&address);
         if let Some(front) = &mut self.front {
             front.count(admission);
         }
@@ -68,7 +69,9 @@ impl ServerUpgrade {
     /// Accepts: the connection is the next machine on the transport. An error if the request was not reported.
     pub fn accept(mut self, accept: &Accept, now: Instant) -> Result<MaybeTls<Connection>, AcceptError> {
         let connection = self.machine.try_map(|handshake| handshake.accept(accept, now).ok());
-        connection.inspect(|_| self.trace.opened()).ok_or(AcceptError::Handshake(HandshakeError::Timeout))
+        let mut connection = connection.ok_or(AcceptError::Handshake(HandshakeError::Timeout))?;
+        self.trace.opened(connection.inner_mut());
+        Ok(connection)
     }
 
     /// Refuses. The answer is to be written, and the stream read to its end; [`discard`](Self::discard) drops what comes.

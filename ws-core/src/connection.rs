@@ -29,6 +29,8 @@ use crate::receive::{Excess, FrameViolation, Receive, Received};
 use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
+#[cfg(feature = "tracing")]
+use crate::trace::Scope;
 use crate::windows::Windows;
 
 pub use borrowed::{ForEachEnd, Responder};
@@ -141,6 +143,15 @@ impl Connection {
     #[inline]
     pub fn is_open(&self) -> bool {
         self.closing.is_open(self.ahead.answering.withholds())
+    }
+
+    /// For drivers: events of this connection belong to this span, and the end is one of them.
+    #[cfg(feature = "tracing")]
+    #[doc(hidden)]
+    pub fn trace_in(&mut self, span: tracing::Span) {
+        let scope = Scope::new(span, self.now);
+        self.receive.set_scope(scope.clone());
+        self.send.set_scope(scope);
     }
 
     /// The counts of this connection so far: frames, messages and bytes in each direction, bytes that wait, and round-trip times.

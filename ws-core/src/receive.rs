@@ -23,6 +23,7 @@ use crate::inbound::Inbound;
 use crate::mask;
 use crate::message::{Chunk, Message, MessageKind};
 use crate::stats::FrameCounts;
+use crate::trace::Scope;
 use crate::utf8::{Text, Utf8};
 pub(crate) use excess::Excess;
 use gate::Load;
@@ -78,6 +79,7 @@ pub(crate) struct Receive {
     /// If permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
     counts: FrameCounts,
+    scope: Scope,
 }
 
 impl Receive {
@@ -95,7 +97,14 @@ impl Receive {
             violation: None,
             inflater: None,
             counts: FrameCounts::default(),
+            scope: Scope::default(),
         }
+    }
+
+    /// From now on, frames are told in this scope.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn set_scope(&mut self, scope: Scope) {
+        self.scope = scope;
     }
 
     /// From now on, messages may be compressed.

@@ -55,6 +55,7 @@ use crate::frame::{Opcode, Role};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::stats::{FrameCounts, Traffic};
+use crate::trace::Scope;
 use boundaries::{Boundaries, UnitKind};
 pub(crate) use closing::CloseAfter;
 use stream::StreamedMessage;
@@ -97,6 +98,7 @@ pub(crate) struct Send {
     /// If permessage-deflate was negotiated.
     compressor: Option<Box<Compressor>>,
     counts: FrameCounts,
+    scope: Scope,
     /// The position behind the last byte of the opening handshake.
     handshake_end: u64,
 }
@@ -141,6 +143,7 @@ impl Send {
             stream: None,
             compressor: None,
             counts: FrameCounts::default(),
+            scope: Scope::default(),
             handshake_end: outbound.end(),
         };
         // The end of the opening handshake may still wait. It counts as begun: it is neither cut nor dropped.
@@ -148,6 +151,16 @@ impl Send {
             send.boundaries.push(0, UnitKind::Other);
         }
         send
+    }
+
+    /// From now on, frames are told in this scope.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn set_scope(&mut self, scope: Scope) {
+        self.scope = scope;
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     pub(crate) fn role(&self) -> Role {

@@ -184,7 +184,9 @@ fn proxies(exhibition: &mut Exhibition) {
 
 pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&options("ws"));
-    exhibition.debug(&options("wss").header("Authorization", &format!("Bearer {AUTHORIZATION}")).unwrap());
+    // The other URLs have a user name and a password.
+    let bearer = ConnectOptions::new("wss://localhost/").unwrap();
+    exhibition.debug(&bearer.header("Authorization", &format!("Bearer {AUTHORIZATION}")).unwrap());
     exhibition.debug(options("ws").socket_options());
     let target: Target = url("wss").parse().unwrap();
     exhibition.both(&target);

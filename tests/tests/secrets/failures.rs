@@ -128,7 +128,12 @@ fn proxies(exhibition: &mut Exhibition) {
     let words = ".".repeat(WORDS);
     for answer in [
         format!("HTTP/1.1 407 Authentication\r\nProxy-Authenticate: {FIELD} realm=\"{FIELD}\"\r\n\r\n"),
-        format!("HTTP/1.1 502 {words} {FIELD}\r\nX-Token: {FIELD}\r\n\r\n"),
+        format!("HTTP/1.1 502 {words} {FIELD}\r\nX-Token: {FIELD}\r\nContent-Length: 0\r\n\r\n"),
+        format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://me:{FIELD}@portal.test/?{FIELD}\r\n\
+             Content-Length: {}\r\n\r\n{words} {FIELD}",
+            words.len() + 1 + FIELD.len()
+        ),
         format!("HTTP/1.1 200 OK\r\nX-Token: {FIELD}\x01\r\n\r\n"),
         format!("SSH-2.0 {words}{FIELD}\r\n"),
         format!("HTTP/0.9 {FIELD}\r\n\r\n"),

@@ -1,6 +1,7 @@
 //! One event for each frame, whichever way it goes.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use ws_core::bytes::{Buf, BytesMut};
 use ws_core::{
@@ -144,4 +145,51 @@ fn parts_of_a_streamed_message_are_frames() {
         "sending frame role=Client opcode=Continuation fin=true rsv1=false payload_len=6",
     ];
     assert_eq!(lines, expected.map(|line| format!("trace: {line}")));
+}
+
+#[test]
+fn the_end_of_a_connection_is_told_with_its_error_and_without_words_of_the_peer() {
+    let told = |bytes: &[u8], is_eof: bool| {
+        let (lines, ()) = lines_of(|| {
+            let mut client = connection(Role::Client, &Config::default());
+            client.trace_in(tracing::debug_span!(target: "ws_core", "connection"));
+            client.inbound().extend_from_slice(bytes);
+            client.handle_read(bytes.len(), Instant::since_epoch(Duration::from_secs(3)));
+            while let Ok(Some(_)) | Err(_) = client.poll_event() {}
+            if is_eof {
+                let n = client.outbound().remaining();
+                client.handle_write(n, Instant::since_epoch(Duration::from_secs(4)));
+                client.handle_read(0, Instant::since_epoch(Duration::from_secs(5)));
+                while let Ok(Some(_)) | Err(_) = client.poll_event() {}
+            }
+            drop(client);
+        });
+        lines.into_iter().filter(|line| line.contains("debug: closed")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(b"\x81\x02hi", false), [""; 0], "it is open");
+    let counts = "bytes_sent=8 bytes_received";
+    for (bytes, expected) in [
+        // A Close frame with the illegal code 1005, and one with 1000.
+        (
+            &b"\x88\x08\x03\xedsecret"[..],
+            format!(
+                "code=1002 side=local clean=false error=the peer sent the close code 1005, which may not be sent at byte 0 duration=T \
+                 messages_sent=0 messages_received=0 {counts}=10"
+            ),
+        ),
+        (
+            b"\x88\x08\x03\xe8secret",
+            "code=1000 side=remote clean=true duration=T messages_sent=0 messages_received=0 bytes_sent=14 \
+             bytes_received=10"
+                .to_owned(),
+        ),
+        (
+            b"\x81\x02hi",
+            "code=1006 side=remote clean=false error=the peer ended the stream without a Close frame duration=T \
+             messages_sent=0 messages_received=1 bytes_sent=0 bytes_received=4"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(told(bytes, true), [format!("connection: debug: closed {expected}")]);
+    }
 }

@@ -84,22 +84,30 @@ fn each_phase_of_a_client_is_a_span_and_its_frames_are_events() {
     let (lines, ()) = lines_of(|| on_tokio(say(options("ws", address))));
     server.join().unwrap();
     let lines = comparable(lines, address);
-    let (opening, frames) = lines.split_at(REACHED.len() + 3);
+    let (opening, frames) = lines.split_at(REACHED.len() + 4);
     let handshake = [
+        "connection{role=client number=N peer=ADDRESS} begins",
         "handshake{uri=ws://localhost:PORT/feed} begins",
         "handshake{uri=ws://localhost:PORT/feed}: debug: open",
         "handshake{uri=ws://localhost:PORT/feed} ends",
     ];
     assert_eq!(opening, expected(&[&REACHED[..], &handshake].concat(), address));
     // How long it is, the compressor says.
-    let frames: Vec<&str> = frames.iter().map(|line| line.split(" payload_len").next().unwrap()).collect();
+    let cut = |line: &String| {
+        line.split(" payload_len").next().unwrap().split(" bytes_sent").next().unwrap().to_owned()
+    };
+    let frames: Vec<String> = frames.iter().map(cut).collect();
+    let connection = format!("connection{{role=client number=N peer={address}}}");
     assert_eq!(
         frames,
         [
-            "trace: sending frame role=Client opcode=Text fin=true rsv1=true",
-            "trace: sending frame role=Client opcode=Close fin=true rsv1=false",
-            "trace: received frame role=Client opcode=Close fin=true rsv1=false",
+            "CONNECTION: trace: sending frame role=Client opcode=Text fin=true rsv1=true",
+            "CONNECTION: trace: sending frame role=Client opcode=Close fin=true rsv1=false",
+            "CONNECTION: trace: received frame role=Client opcode=Close fin=true rsv1=false",
+            "CONNECTION: debug: closed code=1000 side=local clean=true duration=T messages_sent=1 messages_received=0",
+            "CONNECTION ends",
         ]
+        .map(|line| line.replace("CONNECTION", &connection))
     );
 }
 
@@ -117,15 +125,19 @@ fn tls_is_a_span_of_its_own_and_says_what_was_agreed() {
     server.join().unwrap();
     let lines = comparable(lines, address);
     let secured = [
+        "connection{role=client number=N peer=ADDRESS} begins",
         "tls{host=localhost} begins",
         "tls{host=localhost}: debug: TLS is up version=TLSv1_3 cipher_suite=TLS13_AES_256_GCM_SHA384",
         "tls{host=localhost} ends",
         "handshake{uri=wss://localhost:PORT/feed} begins",
         "handshake{uri=wss://localhost:PORT/feed}: debug: open",
         "handshake{uri=wss://localhost:PORT/feed} ends",
-        "trace: sending frame role=Client opcode=Text fin=true rsv1=false payload_len=12",
-        "trace: sending frame role=Client opcode=Close fin=true rsv1=false payload_len=2",
-        "trace: received frame role=Client opcode=Close fin=true rsv1=false payload_len=2",
+        "connection{role=client number=N peer=ADDRESS}: trace: sending frame role=Client opcode=Text fin=true rsv1=false payload_len=12",
+        "connection{role=client number=N peer=ADDRESS}: trace: sending frame role=Client opcode=Close fin=true rsv1=false payload_len=2",
+        "connection{role=client number=N peer=ADDRESS}: trace: received frame role=Client opcode=Close fin=true rsv1=false payload_len=2",
+        "connection{role=client number=N peer=ADDRESS}: debug: closed code=1000 side=local clean=true duration=T \
+         messages_sent=1 messages_received=0 bytes_sent=26 bytes_received=4",
+        "connection{role=client number=N peer=ADDRESS} ends",
     ];
     assert_eq!(lines, expected(&[&REACHED[..], &secured].concat(), address));
 }
@@ -139,17 +151,39 @@ fn the_phases_of_a_server_are_spans() {
     });
     client.join().unwrap();
     let secured = [
+        "connection{role=server number=N} begins",
         "tls begins",
         "tls: debug: TLS is up version=TLSv1_3 cipher_suite=TLS13_AES_256_GCM_SHA384",
         "tls ends",
         "handshake begins",
         "handshake{path=/feed}: debug: open",
         "handshake{path=/feed} ends",
-        "trace: received frame role=Server opcode=Text fin=true rsv1=false payload_len=2000",
-        "trace: received frame role=Server opcode=Close fin=true rsv1=false payload_len=2",
-        "trace: sending frame role=Server opcode=Close fin=true rsv1=false payload_len=2",
+        "connection{role=server number=N}: trace: received frame role=Server opcode=Text fin=true rsv1=false payload_len=2000",
+        "connection{role=server number=N}: trace: received frame role=Server opcode=Close fin=true rsv1=false payload_len=2",
+        "connection{role=server number=N}: trace: sending frame role=Server opcode=Close fin=true rsv1=false payload_len=2",
+        "connection{role=server number=N}: debug: closed code=1000 side=remote clean=true duration=T \
+         messages_sent=0 messages_received=1 bytes_sent=4 bytes_received=2016",
+        "connection{role=server number=N} ends",
     ];
     assert_eq!(comparable(lines, address), secured);
+}
+
+#[test]
+fn the_span_of_a_listeners_connection_has_the_address_of_its_client() {
+    let (listener, address) = listener();
+    let client = thread::spawn(move || on_tokio(say(options("ws", address))));
+    let (lines, peer) = lines_of(|| {
+        let listener =
+            ws_blocking::Listener::from_listener(listener, AcceptOptions::default().config(quiet()));
+        let (incoming, peer) = listener.accept().unwrap();
+        let (mut server, _) = incoming.accept().unwrap();
+        while server.recv().unwrap().is_some() {}
+        peer
+    });
+    client.join().unwrap();
+    let closed =
+        format!("connection{{role=server number=N peer={peer}}}: debug: closed code=1000 side=remote");
+    assert!(lines.iter().any(|line| line.starts_with(&closed)), "{lines:#?}");
 }
 
 #[test]
@@ -176,9 +210,10 @@ fn a_client_that_comes_back_says_so() {
         "connect{address=ADDRESS} begins",
         "connect{address=ADDRESS}: debug: connected",
         "connect{address=ADDRESS} ends",
+        "connection{role=client number=N peer=ADDRESS} begins",
         "handshake{uri=ws://ADDRESS/} begins",
     ];
-    let again = ["debug: reconnecting attempt=1 delay=10ms"];
+    let again = ["debug: reconnecting attempt=1 delay=10ms cause=failed in handshake"];
     let opened = ["handshake{uri=ws://ADDRESS/}: debug: open", "handshake{uri=ws://ADDRESS/} ends"];
     let lines: Vec<String> =
         comparable(lines, address).into_iter().filter(|line| !line.contains("frame")).collect();
@@ -188,7 +223,12 @@ fn a_client_that_comes_back_says_so() {
     // The peer has reset the connection, or ended it.
     assert!(rest[0].contains(": debug: failed error="), "{rest:#?}");
     let over = ["debug: gave up reason=the program ended it"];
-    let ends = ["handshake{uri=ws://ADDRESS/} ends"];
-    let rest_expected = expected(&[&ends[..], &again, &attempt, &opened, &over].concat(), address);
+    let ends = ["handshake{uri=ws://ADDRESS/} ends", "connection{role=client number=N peer=ADDRESS} ends"];
+    let closed = [
+        "connection{role=client number=N peer=ADDRESS}: debug: closed code=1000 side=local clean=true duration=T \
+         messages_sent=0 messages_received=0 bytes_sent=8 bytes_received=4",
+        "connection{role=client number=N peer=ADDRESS} ends",
+    ];
+    let rest_expected = expected(&[&ends[..], &again, &attempt, &opened, &closed, &over].concat(), address);
     assert_eq!(rest[1..], rest_expected);
 }

@@ -65,6 +65,7 @@ pub enum GiveUp {
 
 impl GiveUp {
     /// The kind of the reason. The reason itself may quote the peer.
+    #[cfg(feature = "tracing")]
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::NotRetried(_) => "the end is not retried",
@@ -72,6 +73,15 @@ impl GiveUp {
             Self::Attempts(_) | Self::Elapsed(_) => "a limit is reached",
             Self::Closed | Self::Aborted | Self::Cancelled => "the program ended it",
             Self::HookPanicked(_) => "a hook panicked",
+        }
+    }
+
+    /// The end that is the reason, if one is.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::NotRetried(cause) | Self::Stopped(cause) => Some(cause),
+            _ => None,
         }
     }
 }
@@ -83,6 +93,22 @@ impl Cause {
             _ => None,
         };
         Self::Failed { phase: error.phase(), status, message: error.to_string().into() }
+    }
+
+    /// The cause without words of the peer, for traces.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn traced(&self) -> String {
+        match self {
+            Self::Failed { phase, status: Some(status), .. } => {
+                format!("failed in {phase} with status {status}")
+            }
+            Self::Failed { phase, status: None, .. } => format!("failed in {phase}"),
+            Self::Closed { code, reason: _, initiator } => {
+                let cause = Self::Closed { code: *code, reason: ByteString::new(), initiator: *initiator };
+                cause.to_string()
+            }
+            Self::Requested => self.to_string(),
+        }
     }
 
     /// Memory that the cause holds apart from itself, in bytes.

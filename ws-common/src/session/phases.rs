@@ -127,7 +127,7 @@ impl Session {
     /// The next attempt, which is counted already, is due so long after this time.
     pub(super) fn wait(&mut self, from: Instant, after: Duration, cause: Cause) {
         self.state = SessionState::Waiting { until: from + after };
-        trace::reconnecting(self.attempts.count(), after);
+        trace::reconnecting(self.attempts.count(), after, &cause);
         self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after, cause });
     }
 
@@ -135,7 +135,7 @@ impl Session {
     pub(super) fn over(&mut self, reason: GiveUp) {
         self.state = SessionState::Over;
         self.outbox.touch();
-        trace::gave_up(reason.kind());
+        trace::gave_up(&reason);
         self.events.push(ClientEvent::GaveUp { reason });
     }
 }
@@ -317,7 +317,10 @@ impl Session {
         } else if was_stable {
             self.failed_addresses.works(&open.addresses);
         }
-        self.end(Ended::Closed { closed, error: open.failure });
+        let error = open.failure.take();
+        // The connection ends before the events behind it.
+        drop(open);
+        self.end(Ended::Closed { closed, error });
     }
 
     /// Gives the connection what it takes of the outbox.

@@ -5,10 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ws_core::{Reject, Request};
+use ws_core::{Connection, Reject, Request};
 
 use crate::happy_eyeballs::AttemptId;
 use crate::phase::OpenPhase;
+use crate::reconnect::{Cause, GiveUp};
 use crate::target::Target;
 
 #[derive(Debug)]
@@ -32,13 +33,19 @@ impl ConnectSpans {
 pub(crate) struct Phases;
 
 impl Phases {
-    pub(crate) fn client(_target: &Target, _proxy: Option<&dyn Display>) -> Self {
+    pub(crate) fn client(
+        _target: &Target,
+        _proxy: Option<&dyn Display>,
+        _server: Option<SocketAddr>,
+    ) -> Self {
         Self
     }
 
     pub(crate) fn server() -> Self {
         Self
     }
+
+    pub(crate) fn peer(&self, _peer: &dyn Display) {}
 
     pub(crate) fn go_on(&mut self, _phase: OpenPhase) {}
 
@@ -50,7 +57,7 @@ impl Phases {
 
     pub(crate) fn rejected(&self, _reject: &Reject) {}
 
-    pub(crate) fn opened(&mut self) {}
+    pub(crate) fn opened(&mut self, _connection: &mut Connection) {}
 
     pub(crate) fn not_opened(&mut self, _rejection: Option<u16>, _error: &dyn Display) {}
 }
@@ -58,9 +65,9 @@ impl Phases {
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub(crate) fn secured(_session: &rustls::Connection) {}
 
-pub(crate) fn reconnecting(_attempt: u32, _delay: Duration) {}
+pub(crate) fn reconnecting(_attempt: u32, _delay: Duration, _cause: &Cause) {}
 
-pub(crate) fn gave_up(_reason: &'static str) {}
+pub(crate) fn gave_up(_reason: &GiveUp) {}
 
 pub(crate) fn accept_paused(_error: &io::Error, _pause: Duration) {}
 

@@ -3,14 +3,16 @@
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracing::field::{self, Empty};
 use tracing::{Span, debug, debug_span, warn};
-use ws_core::{Reject, Request};
+use ws_core::{Connection, Reject, Request};
 
 use crate::happy_eyeballs::AttemptId;
 use crate::phase::OpenPhase;
+use crate::reconnect::{Cause, GiveUp};
 use crate::target::Target;
 
 /// The spans `resolve` and, one for each address, `connect`. What is called off ends with this.
@@ -52,10 +54,15 @@ impl ConnectSpans {
     }
 }
 
-/// One after the other the spans `proxy`, `tls` and `handshake`, as far as there are such phases.
+/// Number of the next connection of this process.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
+
+/// The span `connection`, which ends with the connection, and in it one after the other the spans `proxy`, `tls` and `handshake`, as far as
+/// there are such phases.
 #[derive(Debug)]
 pub(crate) struct Phases {
     end: End,
+    connection: Span,
     phase: Option<OpenPhase>,
     span: Span,
 }
@@ -67,19 +74,29 @@ enum End {
 }
 
 impl Phases {
-    pub(crate) fn client(target: &Target, proxy: Option<&dyn Display>) -> Self {
+    /// `server` is the address of the server, if the transport was connected to it.
+    pub(crate) fn client(target: &Target, proxy: Option<&dyn Display>, server: Option<SocketAddr>) -> Self {
         let mut uri = target.to_string();
         uri.truncate(uri.find('?').unwrap_or(uri.len()));
         let proxy = proxy.map(ToString::to_string);
-        Self::new(End::Client { proxy, host: target.host().to_string(), uri })
+        let host = target.host().to_string();
+        let peer = server.map_or_else(|| format!("{host}:{}", target.port()), |address| address.to_string());
+        Self::new(End::Client { proxy, host, uri }, "client", Some(peer))
     }
 
     pub(crate) fn server() -> Self {
-        Self::new(End::Server)
+        Self::new(End::Server, "server", None)
     }
 
-    fn new(end: End) -> Self {
-        Self { end, phase: None, span: Span::none() }
+    fn new(end: End, role: &'static str, peer: Option<String>) -> Self {
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let connection = debug_span!(target: "ws_common", "connection", role, number, peer);
+        Self { end, connection, phase: None, span: Span::none() }
+    }
+
+    /// The address of the peer is known.
+    pub(crate) fn peer(&self, peer: &dyn Display) {
+        self.connection.record("peer", field::display(peer));
     }
 
     /// This phase is under way, and has perhaps been before.
@@ -93,14 +110,19 @@ impl Phases {
         }
         // It ends before the next one begins.
         self.span = Span::none();
+        let within = &self.connection;
         self.span = match (phase, &self.end) {
             (OpenPhase::Proxy, End::Client { proxy, .. }) => {
-                debug_span!(target: "ws_common", "proxy", uri = proxy.as_ref().map(field::display))
+                debug_span!(target: "ws_common", parent: within, "proxy", uri = proxy.as_ref().map(field::display))
             }
-            (OpenPhase::Tls, End::Client { host, .. }) => debug_span!(target: "ws_common", "tls", host),
-            (OpenPhase::Tls, End::Server) => debug_span!(target: "ws_common", "tls"),
-            (_, End::Client { uri, .. }) => debug_span!(target: "ws_common", "handshake", %uri),
-            (_, End::Server) => debug_span!(target: "ws_common", "handshake", path = Empty),
+            (OpenPhase::Tls, End::Client { host, .. }) => {
+                debug_span!(target: "ws_common", parent: within, "tls", host)
+            }
+            (OpenPhase::Tls, End::Server) => debug_span!(target: "ws_common", parent: within, "tls"),
+            (_, End::Client { uri, .. }) => {
+                debug_span!(target: "ws_common", parent: within, "handshake", %uri)
+            }
+            (_, End::Server) => debug_span!(target: "ws_common", parent: within, "handshake", path = Empty),
         };
     }
 
@@ -118,9 +140,11 @@ impl Phases {
         debug!(target: "ws_common", parent: &self.span, status = reject.status(), "rejected");
     }
 
-    pub(crate) fn opened(&mut self) {
+    /// The connection is open. Its frames and its end are told in its span.
+    pub(crate) fn opened(&mut self, connection: &mut Connection) {
         debug!(target: "ws_common", parent: &self.span, "open");
         self.span = Span::none();
+        connection.trace_in(std::mem::replace(&mut self.connection, Span::none()));
     }
 
     /// The connection was not opened. `rejection` is the status of a refusal.
@@ -130,6 +154,8 @@ impl Phases {
             Some(status) => debug!(target: "ws_common", parent: &span, status, "rejected"),
             None => failed(&span, error),
         }
+        drop(span);
+        self.connection = Span::none();
     }
 }
 
@@ -142,13 +168,13 @@ pub(crate) fn secured(session: &rustls::Connection) {
 }
 
 /// The client that stays connected waits for its next attempt.
-pub(crate) fn reconnecting(attempt: u32, delay: Duration) {
-    debug!(target: "ws_common", attempt, ?delay, "reconnecting");
+pub(crate) fn reconnecting(attempt: u32, delay: Duration, cause: &Cause) {
+    debug!(target: "ws_common", attempt, ?delay, cause = cause.traced(), "reconnecting");
 }
 
 /// The client that stays connected does not reconnect.
-pub(crate) fn gave_up(reason: &'static str) {
-    debug!(target: "ws_common", reason, "gave up");
+pub(crate) fn gave_up(reason: &GiveUp) {
+    debug!(target: "ws_common", reason = reason.kind(), cause = reason.cause().map(Cause::traced), "gave up");
 }
 
 /// A listener accepts no client during the pause.

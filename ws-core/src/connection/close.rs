@@ -116,7 +116,9 @@ impl Connection {
     #[cold]
     pub(super) fn violated(&mut self, violation: Violation) -> Error {
         self.end_with(violation.code());
-        Error::Violation(violation)
+        let error = Error::Violation(violation);
+        self.closing.trace_failure(&error);
+        error
     }
 
     pub(super) fn receives_no_more(&mut self) {
@@ -130,13 +132,17 @@ impl Connection {
         if let Some(error) =
             self.closing.poll_error(self.outbound.is_empty(), self.ahead.answering.withholds())
         {
+            self.closing.trace_failure(&error);
             self.outbound.finish();
             self.drop_unsent();
             return Err(error);
         }
         let (is_drained, unsent) = (self.outbound.is_empty(), self.send.unsent());
         let closed = self.closing.poll_closed(is_drained, unsent, &mut self.deadlines);
-        if closed.is_some() {
+        if let Some(closed) = &closed {
+            if let Some(error) = self.closing.error_text() {
+                self.send.scope().closed(closed, error, &self.stats(), self.now);
+            }
             self.outbound.finish();
             self.drop_unsent();
             self.drop_inbound();

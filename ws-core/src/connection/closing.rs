@@ -51,6 +51,7 @@ use crate::close::{CloseFrame, Closed, Initiator};
 use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, Violation};
 use crate::machine::TransportError;
+use crate::trace::ErrorText;
 
 /// The state of the closing handshake, which an open connection does not have.
 #[derive(Default)]
@@ -61,6 +62,8 @@ struct Ending {
     state: State,
     /// A failure that is reported when the connection has ended.
     held_back: Option<Error>,
+    /// The failure, for traces.
+    error: ErrorText,
 }
 
 enum State {
@@ -237,6 +240,18 @@ impl Closing {
     #[inline]
     pub(super) fn begun(&mut self) -> Option<&mut Handshake> {
         self.0.as_deref_mut()?.state.handshake_mut()
+    }
+
+    /// The connection has failed. With each failure, the handshake has begun.
+    pub(super) fn trace_failure(&mut self, failure: &Error) {
+        if let Some(ending) = self.0.as_deref_mut() {
+            ending.error.set(failure);
+        }
+    }
+
+    /// The failure, for traces.
+    pub(super) fn error_text(&self) -> Option<&ErrorText> {
+        Some(&self.0.as_deref()?.error)
     }
 
     /// The connection has ended.

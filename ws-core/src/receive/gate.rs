@@ -22,7 +22,6 @@ use crate::error::ViolationKind;
 use crate::frame::Header;
 use crate::inbound::Inbound;
 use crate::stats::Traffic;
-use crate::trace;
 
 use super::Receive;
 
@@ -45,7 +44,7 @@ impl Receive {
         header: &Header,
         load: Result<Load, ViolationKind>,
     ) -> Result<(), ViolationKind> {
-        trace::received(header);
+        self.scope.received(header);
         let Load { size, fragments } = load?;
         if size > self.max_message_size {
             return Err(ViolationKind::MessageTooBig(size));

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use crate::frame::{Header, Opcode, Role};
 use crate::mask::{self, MaskKey};
 use crate::outbound::Outbound;
-use crate::trace;
 
 use super::{LARGE, Lead, Send};
 
@@ -65,7 +64,7 @@ impl Send {
             Some(header) => header.with_rsv1(lead.compressed),
             None => Header::control(lead.opcode, key, len)?,
         };
-        trace::sending(&header);
+        self.scope.sending(&header);
         self.counts.add_frame(&header);
         Some(header)
     }
