@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use rcgen::{CertificateParams, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, OpenPhase,
     tls::{TlsAcceptor, TlsConnector, TlsError, TlsOptions},
@@ -14,7 +14,7 @@ use ws_core::{CloseCode, Error, HandshakeError, Message, Response};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending, Socket};
 use crate::ends::{FAR, failure, quiet};
-use crate::tls::{Authority, SITE};
+use crate::tls::{Authority, Identity, SITE};
 use crate::watch::takes;
 
 type Connected<A> = Result<(<A as Adapter>::Socket, Response), ConnectError>;
@@ -95,6 +95,32 @@ pub fn a_certificate_that_is_wrong_is_an_error_that_says_how<A: Adapter>() {
     let anyone = TlsOptions::new().dangerous_accept_any_certificate().build().unwrap();
     let (client, server) = meet::<A>(anyone, stranger.issue(&["elsewhere.test"]).acceptor(), "localhost");
     assert!(client.is_ok() && server.is_ok());
+}
+
+/// As `openssl req -x509` makes them: an authority's certificate that is the server's own.
+pub fn a_certificate_that_is_given_as_ca_may_be_the_servers_own<A: Adapter>() {
+    let own = |name: &str| {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let chain = params.self_signed(&key).unwrap().pem();
+        (
+            TlsOptions::new().ca(chain.as_bytes()).unwrap(),
+            Identity { chain, key: key.serialize_pem() }.acceptor(),
+        )
+    };
+    let (given, acceptor) = own("localhost");
+    let (client, server) = meet::<A>(given.build().unwrap(), acceptor, "localhost");
+    assert!(client.is_ok() && server.is_ok());
+
+    let (given, acceptor) = own("elsewhere.test");
+    let (client, _) = meet::<A>(given.build().unwrap(), acceptor, "localhost");
+    assert!(matches!(client.err().unwrap(), ConnectError::Tls(TlsError::WrongName { .. })));
+
+    let (given, acceptor) = own("localhost");
+    let pinned = given.pin_certificate_sha256(&"ab".repeat(32)).unwrap().build().unwrap();
+    let (client, _) = meet::<A>(pinned, acceptor, "localhost");
+    assert!(matches!(client.err().unwrap(), ConnectError::Tls(TlsError::PinMismatch { .. })));
 }
 
 pub fn a_client_certificate_is_shown_where_it_is_asked_for<A: Adapter>() {

@@ -30,7 +30,7 @@ use crate::send::Send;
 use crate::stats::{RoundTrips, Stats};
 use crate::time::Instant;
 #[cfg(feature = "tracing")]
-use crate::trace::Scope;
+use crate::trace::TraceScope;
 use crate::windows::Windows;
 
 pub use borrowed::{ForEachEnd, Responder};
@@ -149,7 +149,7 @@ impl Connection {
     #[cfg(feature = "tracing")]
     #[doc(hidden)]
     pub fn trace_in(&mut self, span: tracing::Span) {
-        let scope = Scope::new(span, self.now);
+        let scope = TraceScope::new(span, self.now);
         self.receive.set_scope(scope.clone());
         self.send.set_scope(scope);
     }

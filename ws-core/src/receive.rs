@@ -23,7 +23,7 @@ use crate::inbound::Inbound;
 use crate::mask;
 use crate::message::{Chunk, Message, MessageKind};
 use crate::stats::FrameCounts;
-use crate::trace::Scope;
+use crate::trace::TraceScope;
 use crate::utf8::{Text, Utf8};
 pub(crate) use excess::Excess;
 use gate::Load;
@@ -79,7 +79,7 @@ pub(crate) struct Receive {
     /// If permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
     counts: FrameCounts,
-    scope: Scope,
+    scope: TraceScope,
 }
 
 impl Receive {
@@ -97,13 +97,13 @@ impl Receive {
             violation: None,
             inflater: None,
             counts: FrameCounts::default(),
-            scope: Scope::default(),
+            scope: TraceScope::default(),
         }
     }
 
     /// From now on, frames are told in this scope.
     #[cfg(feature = "tracing")]
-    pub(crate) fn set_scope(&mut self, scope: Scope) {
+    pub(crate) fn set_scope(&mut self, scope: TraceScope) {
         self.scope = scope;
     }
 

@@ -55,7 +55,7 @@ use crate::frame::{Opcode, Role};
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::stats::{FrameCounts, Traffic};
-use crate::trace::Scope;
+use crate::trace::TraceScope;
 use boundaries::{Boundaries, UnitKind};
 pub(crate) use closing::CloseAfter;
 use stream::StreamedMessage;
@@ -98,7 +98,7 @@ pub(crate) struct Send {
     /// If permessage-deflate was negotiated.
     compressor: Option<Box<Compressor>>,
     counts: FrameCounts,
-    scope: Scope,
+    scope: TraceScope,
     /// The position behind the last byte of the opening handshake.
     handshake_end: u64,
 }
@@ -143,7 +143,7 @@ impl Send {
             stream: None,
             compressor: None,
             counts: FrameCounts::default(),
-            scope: Scope::default(),
+            scope: TraceScope::default(),
             handshake_end: outbound.end(),
         };
         // The end of the opening handshake may still wait. It counts as begun: it is neither cut nor dropped.
@@ -155,11 +155,11 @@ impl Send {
 
     /// From now on, frames are told in this scope.
     #[cfg(feature = "tracing")]
-    pub(crate) fn set_scope(&mut self, scope: Scope) {
+    pub(crate) fn set_scope(&mut self, scope: TraceScope) {
         self.scope = scope;
     }
 
-    pub(crate) fn scope(&self) -> &Scope {
+    pub(crate) fn scope(&self) -> &TraceScope {
         &self.scope
     }
 

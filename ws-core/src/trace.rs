@@ -14,9 +14,9 @@ use crate::time::Instant;
 
 /// The span of a connection, and the time of its opening. A clone is the same span. Without one, events belong to the span of the caller.
 #[derive(Clone, Default)]
-pub(crate) struct Scope(Option<Arc<(Span, Instant)>>);
+pub(crate) struct TraceScope(Option<Arc<(Span, Instant)>>);
 
-impl Scope {
+impl TraceScope {
     pub(crate) fn new(span: Span, opened: Instant) -> Self {
         Self(Some(Arc::new((span, opened))))
     }

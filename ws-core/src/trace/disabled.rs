@@ -7,9 +7,9 @@ use crate::stats::Stats;
 use crate::time::Instant;
 
 #[derive(Clone, Default)]
-pub(crate) struct Scope(());
+pub(crate) struct TraceScope(());
 
-impl Scope {
+impl TraceScope {
     #[inline(always)]
     pub(crate) fn sending(&self, _header: &Header) {}
 

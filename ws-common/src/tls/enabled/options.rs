@@ -1,4 +1,4 @@
-//! What can be set for TLS in a client.
+//! The settings of TLS in a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use super::{ALPN, pem, provider};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Who needs more brings a [`rustls::ClientConfig`] of their own: [`TlsConnector::from`].
+/// For other settings, a program brings a [`rustls::ClientConfig`] of its own: [`TlsConnector::from`].
 #[derive(Default)]
 pub struct TlsOptions {
     /// Root certificates that replace the platform's.
@@ -52,8 +52,7 @@ impl TlsOptions {
     }
 
     /// Trusts the certificate authorities in `pem`, one or more in PEM or one in DER, *instead of* those of the platform.
-    /// Those of further calls, and of `webpki_roots`, are added. It excludes
-    /// `dangerous_accept_any_certificate`.
+    /// Further calls and `webpki_roots` add authorities. It excludes `dangerous_accept_any_certificate`.
     ///
     /// One of them may be the server's own certificate, as `openssl req -x509 -addext subjectAltName=DNS:host …` makes them. It is trusted
     /// without an authority, after its names (subjectAltName alone) and its dates were checked.
@@ -87,8 +86,8 @@ impl TlsOptions {
     /// `openssl x509 -noout -fingerprint -sha256` prints them after the `=`.
     ///
     /// A pin is checked in addition to the authorities, the dates and the names, as curl does; only `dangerous_accept_any_certificate`
-    /// leaves the pin as the sole check. Further calls, and those of [`pin_public_key_sha256`](Self::pin_public_key_sha256), add pins, one of
-    /// which must match; so a program can pin the next certificate before the server changes it. Pins also hold after a redirect.
+    /// leaves the pin as the sole check. Further calls, also of [`pin_public_key_sha256`](Self::pin_public_key_sha256), add pins. One pin must match,
+    /// so a program can pin the next certificate before the server changes it. Pins also hold after a redirect.
     pub fn pin_certificate_sha256(mut self, hash: &str) -> Result<Self, TlsConfigError> {
         self.pins.add_certificate(hash)?;
         Ok(self)

@@ -49,7 +49,7 @@ pub(super) fn bare_name(name: String) -> String {
 pub(super) fn write_expired(f: &mut fmt::Formatter<'_>, error: &CertificateError) -> fmt::Result {
     f.write_str("the peer's certificate, or one of its issuers', expired")?;
     if let CertificateError::ExpiredContext { time, not_after } = error {
-        write!(f, " {} ago, on {}", Span::between(*not_after, *time), Date(*not_after))?;
+        write!(f, " {} ago, on {}", RoughTime::between(*not_after, *time), Date(*not_after))?;
     }
     f.write_str("; the peer needs a new one, unless the clock of this system is wrong")
 }
@@ -57,20 +57,20 @@ pub(super) fn write_expired(f: &mut fmt::Formatter<'_>, error: &CertificateError
 pub(super) fn write_not_yet_valid(f: &mut fmt::Formatter<'_>, error: &CertificateError) -> fmt::Result {
     f.write_str("the peer's certificate, or one of its issuers', is not valid yet")?;
     if let CertificateError::NotValidYetContext { time, not_before } = error {
-        write!(f, ", but in {}, from {}", Span::between(*time, *not_before), Date(*not_before))?;
+        write!(f, ", but in {}, from {}", RoughTime::between(*time, *not_before), Date(*not_before))?;
     }
     f.write_str("; is the clock of this system right?")
 }
 
 /// Every other cause.
 pub(super) fn write_unacceptable(f: &mut fmt::Formatter<'_>, error: &CertificateError) -> fmt::Result {
-    write!(f, "the peer's certificate is not accepted: {}", Cause(error))
+    write!(f, "the peer's certificate is not accepted: {}", CertificateCause(error))
 }
 
 /// Why a certificate cannot be used.
-pub(super) struct Cause<'a>(pub(super) &'a CertificateError);
+pub(super) struct CertificateCause<'a>(pub(super) &'a CertificateError);
 
-impl fmt::Display for Cause<'_> {
+impl fmt::Display for CertificateCause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use CertificateError::*;
         if let Some(error) = of_webpki(self.0) {
@@ -155,15 +155,15 @@ impl fmt::Display for Date {
 }
 
 /// A time span in its largest unit, rounded down.
-struct Span(u64);
+struct RoughTime(u64);
 
-impl Span {
+impl RoughTime {
     fn between(from: UnixTime, to: UnixTime) -> Self {
         Self(to.as_secs().saturating_sub(from.as_secs()))
     }
 }
 
-impl fmt::Display for Span {
+impl fmt::Display for RoughTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, unit) = match self.0 {
             seconds @ ..60 => (seconds, "second"),

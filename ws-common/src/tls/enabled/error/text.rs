@@ -8,7 +8,9 @@ use rustls::{AlertDescription, Error, InconsistentKeys, PeerIncompatible};
 use ws_core::redacted::{Excerpt, words};
 
 use super::alert::{Alert, remedy};
-use super::certificate::{Cause, write_expired, write_not_yet_valid, write_unacceptable, write_wrong_name};
+use super::certificate::{
+    CertificateCause, write_expired, write_not_yet_valid, write_unacceptable, write_wrong_name,
+};
 use super::{TlsConfigError, TlsError};
 
 impl fmt::Display for TlsConfigError {
@@ -46,14 +48,14 @@ impl fmt::Display for TlsConfigError {
             ),
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::Platform(source) => {
-                let cause = Failure(source);
+                let cause = RustlsCause(source);
                 write!(f, "the platform's certificate authorities cannot be used; set some by `ca`: {cause}")
             }
             Self::Verifier(VerifierBuilderError::InvalidCrl(_)) => {
                 f.write_str("a certificate revocation list is malformed or not supported")
             }
             Self::Verifier(_) => f.write_str("there are no certificate authorities that can be used"),
-            Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {}", Failure(source)),
+            Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {}", RustlsCause(source)),
             Self::Pin { pin, expected } => write!(f, "the pin {} is not {expected}", Excerpt::words(pin)),
             Self::RootsAndAnyCertificate => f.write_str(
                 "`ca` (or `webpki_roots`) and `dangerous_accept_any_certificate` exclude each other; remove one of them",
@@ -88,7 +90,7 @@ impl fmt::Display for TlsError {
             }
             Self::Alert(alert) => write_alert(f, *alert),
             Self::Incompatible(source) => write_incompatible(f, source),
-            Self::Protocol(source) => write!(f, "the peer broke TLS: {}", Failure(source)),
+            Self::Protocol(source) => write!(f, "the peer broke TLS: {}", RustlsCause(source)),
             Self::UnexpectedEof => {
                 f.write_str("the peer ended the stream before TLS was up; does it speak TLS at this port?")
             }
@@ -132,13 +134,13 @@ fn write_incompatible(f: &mut fmt::Formatter<'_>, error: &Error) -> fmt::Result 
 }
 
 /// The cause of a failure in words.
-struct Failure<'a>(&'a Error);
+struct RustlsCause<'a>(&'a Error);
 
-impl fmt::Display for Failure<'_> {
+impl fmt::Display for RustlsCause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Error::InvalidCertificate(error) => {
-                return write!(f, "a certificate is not accepted: {}", Cause(error));
+                return write!(f, "a certificate is not accepted: {}", CertificateCause(error));
             }
             Error::InvalidCertRevocationList(_) => "a certificate revocation list is not valid",
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
