@@ -254,6 +254,41 @@ fn any_certificate_is_accepted_from_the_first_origin_only() {
 }
 
 #[test]
+fn a_pin_holds_after_a_redirect() {
+    let authority = Authority::new();
+    let [pinned, other] = [(); 2].map(|()| authority.issue(&["server.test", "other.test"]));
+    let der = CertificateDer::from_pem_slice(pinned.chain.as_bytes()).unwrap();
+    let provider = super::authority::provider();
+    let mut suites = provider.cipher_suites.iter().filter_map(|suite| suite.tls13());
+    let hash = suites.find_map(|suite| match suite.common.hash_provider {
+        hash if hash.output_len() == 32 => Some(hash.hash(&der)),
+        _ => None,
+    });
+    let pin: String = hash.unwrap().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let options = [
+        authority.options(),
+        #[cfg(feature = "dangerous-tls")]
+        TlsOptions::new().dangerous_accept_any_certificate(),
+    ];
+    for options in options {
+        let tls = options.pin_certificate_sha256(&pin).unwrap().build().unwrap();
+        for location in ["/b", "wss://other.test/b"] {
+            for (second, is_pinned) in [(&pinned, true), (&other, false)] {
+                let acceptors = [pinned.acceptor(), second.acceptor()];
+                let client = client("wss://server.test/a").tls(tls.clone()).max_redirects(3);
+                let mut life = Life::new(client, move |n| {
+                    let options = ws_common::AcceptOptions::default().tls(acceptors[n].clone());
+                    let far = Far::new(Server::new(options));
+                    Some(if n == 0 { far.redirect(location) } else { far })
+                });
+                life.settle();
+                assert_eq!(life.fars[1].server.request.is_some(), is_pinned, "{location}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_set_for_the_target_is_not_used_with_the_proxy() {
     let place = Place::new();
     let identity = place.authority.issue_with(&["client"], |params| {
