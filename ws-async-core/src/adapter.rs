@@ -9,12 +9,25 @@ mod messages;
 mod server;
 mod websocket;
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
 use crate::operations::Access;
 
 /// A connection, or a half of one, that a `MessageReader` or a `MessageWriter` borrows.
 pub trait Streaming {
     /// The type of this crate behind it.
     type Access: Access;
+}
+
+/// Makes an opened connection the adapter's own. The future takes no more room than `opening`, which is a box.
+pub fn opened<F, C, A, W, E>(mut opening: F, own: impl Fn(C) -> W) -> impl Future<Output = Result<(W, A), E>>
+where
+    F: Future<Output = Result<(C, A), E>> + Unpin,
+{
+    poll_fn(move |cx| {
+        Pin::new(&mut opening).poll(cx).map_ok(|(connection, answer)| (own(connection), answer))
+    })
 }
 
 /// Defines the types of an adapter: `WebSocket`, `Sender`, `Receiver`, `MessageReader`, `MessageWriter`, `Listener`, `Incoming`, `Client` and

@@ -27,7 +27,7 @@ mod websocket;
 
 pub use accept::Incoming;
 #[doc(hidden)]
-pub use adapter::Streaming;
+pub use adapter::{Streaming, opened};
 pub use client::{Client, Handle};
 pub use listener::Listener;
 pub use runtime::{Io, Resolve, Runtime};

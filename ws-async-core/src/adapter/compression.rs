@@ -1,4 +1,4 @@
-/// The methods for permessage-deflate. They exist if this crate has the feature, whatever the features of the adapter are called.
+/// The methods for permessage-deflate. They exist if this crate has the feature; a feature of the adapter may have another name.
 #[cfg(feature = "deflate")]
 #[doc(hidden)]
 #[macro_export]

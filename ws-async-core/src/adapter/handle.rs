@@ -81,8 +81,7 @@ macro_rules! define_handle {
                 self.0.abort();
             }
 
-            /// Reconnects after `delay`, whatever the policy says: from now, if no connection is open or under way; else when that has
-            /// ended.
+            /// Reconnects after `delay`, against any policy: from now, if no connection is open or under way; else when that has ended.
             pub fn reconnect_after(&self, delay: std::time::Duration) {
                 self.0.reconnect_after(delay);
             }

@@ -87,11 +87,7 @@ macro_rules! define_incoming {
             ) -> impl Future<
                 Output = Result<(WebSocket<T>, $crate::ws_core::Request), $crate::ws_common::AcceptError>,
             > {
-                let accepting = self.0.accept();
-                async move {
-                    let (ws, request) = accepting.await?;
-                    Ok((WebSocket(ws), request))
-                }
+                $crate::opened(self.0.accept(), WebSocket)
             }
 
             /// Reads the request and lets `decide` look at it: its path, its credentials.
@@ -111,11 +107,7 @@ macro_rules! define_incoming {
             ) -> impl Future<
                 Output = Result<(WebSocket<T>, $crate::ws_core::Request), $crate::ws_common::AcceptError>,
             > {
-                let accepting = self.0.accept_with(decide);
-                async move {
-                    let (ws, request) = accepting.await?;
-                    Ok((WebSocket(ws), request))
-                }
+                $crate::opened(self.0.accept_with(decide), WebSocket)
             }
         }
     };

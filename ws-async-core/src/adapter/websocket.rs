@@ -50,11 +50,7 @@ macro_rules! define_websocket {
                 O: TryInto<$crate::ws_common::ConnectOptions>,
                 $crate::ws_common::ConnectError: From<O::Error>,
             {
-                let connecting = $crate::WebSocket::connect(options);
-                async move {
-                    let (ws, response) = connecting.await?;
-                    Ok((Self(ws), response))
-                }
+                $crate::opened($crate::WebSocket::connect(options), Self)
             }
         }
 
@@ -69,11 +65,7 @@ macro_rules! define_websocket {
                 O: TryInto<$crate::ws_common::ConnectOptions>,
                 $crate::ws_common::ConnectError: From<O::Error>,
             {
-                let connecting = $crate::WebSocket::connect_over(transport, options);
-                async move {
-                    let (ws, response) = connecting.await?;
-                    Ok((Self(ws), response))
-                }
+                $crate::opened($crate::WebSocket::connect_over(transport, options), Self)
             }
 
             /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
@@ -81,11 +73,7 @@ macro_rules! define_websocket {
             pub fn accept(
                 transport: T,
             ) -> impl Future<Output = Result<(Self, $crate::ws_core::Request), $crate::ws_common::AcceptError>> {
-                let accepting = $crate::WebSocket::accept(transport);
-                async move {
-                    let (ws, request) = accepting.await?;
-                    Ok((Self(ws), request))
-                }
+                Incoming::new(transport, $crate::ws_common::AcceptOptions::default()).accept()
             }
 
             /// A connection whose handshake was done elsewhere: see
