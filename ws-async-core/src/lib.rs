@@ -4,6 +4,7 @@
 pub mod how_to_write_an_adapter {}
 
 mod accept;
+mod adapter;
 mod client;
 mod clock;
 #[cfg(feature = "deflate")]
@@ -25,12 +26,17 @@ mod wakers;
 mod websocket;
 
 pub use accept::Incoming;
+#[doc(hidden)]
+pub use adapter::{Streaming, opened};
 pub use client::{Client, Handle};
 pub use listener::Listener;
 pub use runtime::{Io, Resolve, Runtime};
 pub use split::{HalfConnection, Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;
+
+#[doc(hidden)]
+pub use {futures_core, futures_sink, ws_common};
 
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
 pub use ws_common::{
