@@ -98,12 +98,14 @@ pub type Client = ws_async_core::Client<Tokio>;
 /// Another way to a [`Client`], to send from other tasks. It may be cloned.
 pub type Handle = ws_async_core::Handle<Tokio>;
 
+#[cfg(feature = "serde")]
+pub use ws_async_core::JsonError;
 pub use ws_async_core::{
     Accept, AcceptError, AcceptOptions, Backoff, Cause, Chunk, ClientBuilder, ClientError, ClientEvent,
     ClientStats, ClientStatus, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError,
     ConnectOptions, ConnectTimeout, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError,
     HeadError, Headers, IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind,
-    MessageReader, MessageRef, MessageWriter, OpenPhase, PingError, Proxy, ProxyError, ProxyStep,
+    MessageReader, MessageRef, MessageWriter, NotText, OpenPhase, PingError, Proxy, ProxyError, ProxyStep,
     ProxyUrlError, Reconnect, RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep, Reject,
     Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
     Socks5Reply, Stats, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector,
