@@ -78,7 +78,7 @@ pub(crate) fn write(
     match write(&slices[..n]) {
         Ok(0) => Err(ErrorKind::WriteZero.into()),
         written => {
-            let offered = slices[..n].iter().map(|slice| slice.len()).sum();
+            let offered = slices[..n].iter().map(|slice| slice.len()).sum::<usize>();
             written.map(|n| Written { n, is_all: n == offered })
         }
     }
