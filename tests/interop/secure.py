@@ -38,7 +38,7 @@ def as_client(testee: Testee, certificates: Certificates) -> Iterator[Check]:
         yield check(f"sessions are resumed, {version}", resumed, version)
         yield check(f"client certificate, {version}", with_client_certificate, version)
         # TLS 1.2 has no alert that would say so.
-        required = "HandshakeFailure" if version == "-tls1_2" else "requires a certificate"
+        required = "handshake_failure" if version == "-tls1_2" else "requires a certificate"
         yield check(f"no client certificate, {version}", refused_client, version, [], required)
         strange = shown(certificates.strange_client)
         telling = "refused the client's certificate"
@@ -58,8 +58,8 @@ def as_client(testee: Testee, certificates: Certificates) -> Iterator[Check]:
     ]
     for name, pair, host, telling in wrong:
         yield check(f"certificate {name}", not_believed, pair, host, telling)
-    yield check("only TLS 1.1", no_common_tls, ["-tls1_1", *OLD], "no TLS in common|ProtocolVersion")
-    yield check("only another ALPN protocol", no_common_tls, ["-alpn", "h2"], "NoApplicationProtocol")
+    yield check("only TLS 1.1", no_common_tls, ["-tls1_1", *OLD], "no TLS in common|protocol_version")
+    yield check("only another ALPN protocol", no_common_tls, ["-alpn", "h2"], "no_application_protocol")
     yield check("ALPN http/1.1", alpn)
     yield check("ws to a port for TLS", plain_to_tls)
 

@@ -39,6 +39,8 @@ pub use websocket::WebSocket;
 pub use {futures_core, futures_sink, ws_common};
 
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
+#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
+pub use ws_common::tls::decrypt_key;
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
     TrustedProxy, TrustedProxyError,

@@ -34,6 +34,8 @@ ws_async_core::define_adapter! {
 
 #[cfg(feature = "serde")]
 pub use ws_async_core::JsonError;
+#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
+pub use ws_async_core::decrypt_key;
 pub use ws_async_core::{
     Accept, AcceptError, AcceptOptions, Backoff, Cause, Chunk, ClientBuilder, ClientError, ClientEvent,
     ClientStats, ClientStatus, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError,

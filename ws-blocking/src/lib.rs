@@ -29,6 +29,8 @@ pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
 pub use websocket::WebSocket;
 
+#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
+pub use ws_common::tls::decrypt_key;
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
     TrustedProxy, TrustedProxyError,

@@ -13,6 +13,8 @@ mod enabled;
 pub(crate) use disabled::{IS_SUPPORTED, default_connector};
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 pub use disabled::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError};
+#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
+pub use enabled::decrypt_key;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub(crate) use enabled::{IS_SUPPORTED, default_connector};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]

@@ -4,14 +4,18 @@ mod acceptor;
 mod connector;
 #[cfg(feature = "dangerous-tls")]
 mod dangerous;
+#[cfg(feature = "encrypted-keys")]
+mod decrypt;
 mod error;
 mod framing;
 mod machine;
 mod options;
 mod pem;
+mod pins;
 mod receive;
 mod records;
 mod send;
+mod verifier;
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +27,8 @@ use rustls::crypto::ring::default_provider;
 
 pub use acceptor::TlsAcceptor;
 pub use connector::TlsConnector;
+#[cfg(feature = "encrypted-keys")]
+pub use decrypt::decrypt_key;
 pub use error::{TlsConfigError, TlsError};
 pub use machine::Tls;
 pub use options::TlsOptions;

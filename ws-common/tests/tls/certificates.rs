@@ -6,10 +6,10 @@ use ws_core::{Connection, Error, Machine, Role};
 
 use crate::support::{Authority, Identity, Pair, VERSIONS, failure, open, quiet};
 
-type End = Tls<Connection>;
+pub(crate) type End = Tls<Connection>;
 
 /// Lets a client open TLS to `host`.
-fn meet(connector: &TlsConnector, host: &str, acceptor: &TlsAcceptor) -> Pair<End, End> {
+pub(crate) fn meet(connector: &TlsConnector, host: &str, acceptor: &TlsAcceptor) -> Pair<End, End> {
     let client = connector.start(host, open(Role::Client, &quiet())).unwrap();
     let server = acceptor.start(open(Role::Server, &quiet())).unwrap();
     let mut pair = Pair::new(client, server, usize::MAX);
@@ -17,7 +17,7 @@ fn meet(connector: &TlsConnector, host: &str, acceptor: &TlsAcceptor) -> Pair<En
     pair
 }
 
-fn is_up(pair: &Pair<End, End>) -> bool {
+pub(crate) fn is_up(pair: &Pair<End, End>) -> bool {
     !pair.client.is_handshaking() && !pair.server.is_handshaking() && pair.client_seen.is_empty()
 }
 

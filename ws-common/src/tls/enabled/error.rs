@@ -1,12 +1,20 @@
 //! How TLS fails.
 
+mod alert;
+mod certificate;
+#[cfg(test)]
+mod tests;
+mod text;
+
 use std::error::Error;
-use std::fmt;
 
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{AlertDescription, CertificateError};
 use ws_core::{FirstLine, TransportError};
+
+use self::certificate::bare_name;
+use super::pins::SeenHashes;
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
@@ -18,6 +26,12 @@ pub enum TlsConfigError {
     NoCertificate,
     /// The text holds no private key.
     NoKey,
+    /// The private key is encrypted.
+    EncryptedKey,
+    /// The passphrase does not decrypt the private key.
+    Passphrase,
+    /// The private key is encrypted in a way that is not supported.
+    KeyEncryption,
     /// The text holds no certificate revocation list.
     NoCrl,
     /// Certificate revocation lists were set without authorities of the program's own.
@@ -30,59 +44,36 @@ pub enum TlsConfigError {
     Verifier(VerifierBuilderError),
     /// A certificate or a key cannot be used, or they do not belong together.
     Rustls(rustls::Error),
+    /// This is no hash to pin.
+    Pin {
+        /// The text that was set.
+        pin: String,
+        /// The form of such a text.
+        expected: &'static str,
+    },
     /// Certificate authorities were set, and any certificate was to be accepted. Only one of the two can be meant.
     RootsAndAnyCertificate,
-}
-
-impl fmt::Display for TlsConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pem(source) => {
-                f.write_str("a certificate, key or revocation list is not valid PEM: ")?;
-                match source {
-                    pem::Error::IllegalSectionStart { line } => {
-                        write!(f, "a line break is missing after \"{}\"", line.escape_ascii())
-                    }
-                    pem::Error::MissingSectionEnd { end_marker } if end_marker.is_empty() => {
-                        f.write_str("a section has no end; is a line break missing?")
-                    }
-                    pem::Error::MissingSectionEnd { end_marker } => {
-                        write!(f, "there is no line \"-----END {}-----\"", end_marker.escape_ascii())
-                    }
-                    source => source.fmt(f),
-                }
-            }
-            Self::NoCertificate => f.write_str("there is no certificate in the PEM that was given"),
-            Self::NoKey => f.write_str("there is no unencrypted private key in the PEM that was given"),
-            Self::NoCrl => f.write_str("there is no certificate revocation list in the PEM that was given"),
-            Self::CrlsWithoutRoots => f.write_str(
-                "certificate revocation lists need authorities of the program's own (`ca`, `webpki_roots` or `with_client_ca`)",
-            ),
-            Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
-            Self::Platform(source) => {
-                write!(f, "the platform's certificate authorities cannot be used; set some: {source}")
-            }
-            Self::Verifier(source @ VerifierBuilderError::InvalidCrl(_)) => {
-                write!(f, "a certificate revocation list cannot be used: {source}")
-            }
-            Self::Verifier(source) => write!(f, "the certificate authorities cannot be used: {source}"),
-            Self::Rustls(source) => write!(f, "the TLS configuration cannot be used: {source}"),
-            Self::RootsAndAnyCertificate => f.write_str(
-                "`ca` (or `webpki_roots`) and `dangerous_accept_any_certificate` exclude each other; remove one of them",
-            ),
-        }
-    }
 }
 
 impl Error for TlsConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Pem(source) => Some(source),
+            // The text shows all of it.
+            Self::Pem(_) => None,
+            Self::Platform(rustls::Error::General(_) | rustls::Error::Other(_)) => None,
+            Self::Rustls(rustls::Error::General(_) | rustls::Error::Other(_)) => None,
             Self::Platform(source) | Self::Rustls(source) => Some(source),
             Self::Verifier(source) => Some(source),
             Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
-            Self::RootsAndAnyCertificate => None,
+            Self::EncryptedKey | Self::Passphrase | Self::KeyEncryption => None,
+            Self::Pin { .. } | Self::RootsAndAnyCertificate => None,
         }
+    }
+}
+
+impl TlsConfigError {
+    pub(super) fn pin(pin: &str, expected: &'static str) -> Self {
+        Self::Pin { pin: pin.to_owned(), expected }
     }
 }
 
@@ -105,6 +96,14 @@ pub enum TlsError {
     NotYetValid(CertificateError),
     /// The peer's certificate is of no authority that is trusted.
     UnknownIssuer,
+    /// The server's certificate matches no pin of the client.
+    PinMismatch {
+        /// Its SHA-256 hash, as [`TlsOptions::pin_certificate_sha256`](super::TlsOptions::pin_certificate_sha256) takes it.
+        certificate: String,
+        /// The hash of its public key, as [`TlsOptions::pin_public_key_sha256`](super::TlsOptions::pin_public_key_sha256) takes it. Empty
+        /// if the certificate cannot be read.
+        public_key: String,
+    },
     /// The peer's certificate cannot be believed for another reason.
     Certificate(CertificateError),
     /// A certificate of the client is required, and there was none.
@@ -133,7 +132,8 @@ impl TlsError {
         match self {
             Self::NotTls(_) | Self::Incompatible(_) | Self::Protocol(_) => true,
             Self::WrongName { .. } | Self::Expired(_) | Self::NotYetValid(_) => true,
-            Self::UnknownIssuer | Self::Certificate(_) | Self::KeysExhausted => true,
+            Self::UnknownIssuer | Self::PinMismatch { .. } | Self::Certificate(_) => true,
+            Self::KeysExhausted => true,
             Self::ClientCertificateRequired | Self::ClientCertificateRefused(_) | Self::Alert(_) => false,
             Self::UnexpectedEof | Self::Truncated => false,
             // Below may be the TLS of a proxy.
@@ -158,11 +158,16 @@ impl TlsError {
         use CertificateError::*;
         match error {
             NotValidForNameContext { expected, presented } => {
+                let presented = presented.into_iter().map(bare_name).collect();
                 Self::WrongName { expected: expected.to_str().into_owned(), presented }
             }
             Expired | ExpiredContext { .. } => Self::Expired(error),
             NotValidYet | NotValidYetContext { .. } => Self::NotYetValid(error),
             UnknownIssuer => Self::UnknownIssuer,
+            Other(ref other) => match other.0.downcast_ref().cloned() {
+                Some(SeenHashes { certificate, public_key }) => Self::PinMismatch { certificate, public_key },
+                None => Self::Certificate(error),
+            },
             error => Self::Certificate(error),
         }
     }
@@ -215,6 +220,7 @@ impl TlsError {
                 | Self::Expired(_)
                 | Self::NotYetValid(_)
                 | Self::UnknownIssuer
+                | Self::PinMismatch { .. }
                 | Self::Certificate(_)
                 | Self::ClientCertificateRequired
                 | Self::ClientCertificateRefused(_)
@@ -250,42 +256,6 @@ impl TlsError {
     }
 }
 
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotTls(start) => {
-                write!(f, "the peer does not speak TLS, but began with {start}")
-            }
-            Self::WrongName { expected, presented } => {
-                write!(f, "the certificate is not for {expected}")?;
-                for (n, name) in presented.iter().enumerate() {
-                    write!(f, "{}{name}", if n == 0 { ", but for " } else { ", " })?;
-                }
-                Ok(())
-            }
-            Self::Expired(source) | Self::NotYetValid(source) | Self::Certificate(source) => {
-                write!(f, "the peer's certificate is not valid: {source}")
-            }
-            Self::UnknownIssuer => f.write_str("the peer's certificate is of no authority that is trusted"),
-            Self::ClientCertificateRequired => f.write_str("the server requires a certificate of the client"),
-            Self::ClientCertificateRefused(alert) => {
-                write!(f, "the server refused the client's certificate: {alert:?}")
-            }
-            Self::Alert(alert) => write!(f, "the peer ended TLS with an alert: {alert:?}"),
-            Self::Incompatible(source) => write!(f, "the peer has no TLS in common with us: {source}"),
-            Self::Protocol(source) => write!(f, "the peer broke TLS: {source}"),
-            Self::UnexpectedEof => {
-                f.write_str("the peer ended the stream before TLS was up; does it speak TLS at this port?")
-            }
-            Self::Transport(broken) => write!(f, "{broken}, before TLS was up"),
-            Self::Truncated => f.write_str("the stream was cut: it ended without TLS's close_notify"),
-            Self::KeysExhausted => {
-                f.write_str("no more may be encrypted with the keys of this TLS 1.2 connection")
-            }
-        }
-    }
-}
-
 impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -293,5 +263,18 @@ impl Error for TlsError {
             Self::Transport(broken) => broken.source(),
             _ => None,
         }
+    }
+}
+
+/// Whether an authority's certificate is used as a server's or a client's own.
+pub(super) fn is_ca_as_end_entity(error: &CertificateError) -> bool {
+    matches!(of_webpki(error), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// The error of webpki, where rustls has no name for it.
+fn of_webpki(error: &CertificateError) -> Option<&webpki::Error> {
+    match error {
+        CertificateError::Other(other) => other.0.downcast_ref(),
+        _ => None,
     }
 }

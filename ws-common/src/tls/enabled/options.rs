@@ -13,6 +13,8 @@ use super::connector::{TlsConnector, server_name};
 #[cfg(feature = "dangerous-tls")]
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
+use super::pins::Pins;
+use super::verifier::Verifier;
 use super::{ALPN, pem, provider};
 
 /// How a client uses TLS. The default trusts what the platform trusts, has no certificate of its own, and offers TLS 1.3 and 1.2
@@ -33,6 +35,9 @@ use super::{ALPN, pem, provider};
 pub struct TlsOptions {
     /// Root certificates that replace the platform's.
     roots: Option<RootCertStore>,
+    /// Certificates that were given as `ca`.
+    given: Vec<CertificateDer<'static>>,
+    pins: Pins,
     crls: Vec<CertificateRevocationListDer<'static>>,
     /// Without the feature `dangerous-tls`, nothing sets it.
     accepts_any_certificate: bool,
@@ -49,11 +54,13 @@ impl TlsOptions {
     /// Trusts the certificate authorities in `pem`, one or more in PEM or one in DER, *instead of* those of the platform.
     /// Those of further calls, and of `webpki_roots`, are added. It excludes
     /// `dangerous_accept_any_certificate`.
+    ///
+    /// One of them may be the server's own certificate, as `openssl req -x509 -addext subjectAltName=DNS:host …` makes them. It is trusted
+    /// without an authority, after its names (subjectAltName alone) and its dates were checked.
     pub fn ca(mut self, pem: &[u8]) -> Result<Self, TlsConfigError> {
-        let certificates = pem::certificates(pem)?;
-        let roots = self.roots();
-        for certificate in certificates {
-            roots.add(certificate).map_err(TlsConfigError::Rustls)?;
+        for certificate in pem::certificates(pem)? {
+            self.roots().add(certificate.clone()).map_err(TlsConfigError::Rustls)?;
+            self.given.push(certificate);
         }
         Ok(self)
     }
@@ -74,6 +81,26 @@ impl TlsOptions {
     pub fn webpki_roots(mut self) -> Self {
         self.roots().extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         self
+    }
+
+    /// Accepts only a server whose own certificate has this SHA-256 hash: 64 hexadecimal digits, with colons or without, as
+    /// `openssl x509 -noout -fingerprint -sha256` prints them after the `=`.
+    ///
+    /// A pin is checked in addition to the authorities, the dates and the names, as curl does; only `dangerous_accept_any_certificate`
+    /// leaves the pin as the sole check. Further calls, and those of [`pin_public_key_sha256`](Self::pin_public_key_sha256), add pins, one of
+    /// which must match; so a program can pin the next certificate before the server changes it. Pins also hold after a redirect.
+    pub fn pin_certificate_sha256(mut self, hash: &str) -> Result<Self, TlsConfigError> {
+        self.pins.add_certificate(hash)?;
+        Ok(self)
+    }
+
+    /// Accepts only a server whose public key (SubjectPublicKeyInfo, RFC 7469 §2.4) has this SHA-256 hash: `sha256//` and base64, as
+    /// curl's `--pinnedpubkey` takes it. A renewed certificate with the same key has the same hash.
+    ///
+    /// All else is as with [`pin_certificate_sha256`](Self::pin_certificate_sha256).
+    pub fn pin_public_key_sha256(mut self, hash: &str) -> Result<Self, TlsConfigError> {
+        self.pins.add_public_key(hash)?;
+        Ok(self)
     }
 
     /// Shows this certificate to servers that ask for one: the chain in PEM, its own certificate first, and its private key in
@@ -106,7 +133,11 @@ impl TlsOptions {
     /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
-        let verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
+        let mut verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
+        let is_pinned = !self.pins.is_empty();
+        if is_pinned || !self.given.is_empty() {
+            verifier = Arc::new(Verifier { inner: verifier, given: self.given, pins: self.pins });
+        }
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Rustls)?
@@ -119,7 +150,8 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsConnector::of_options(config, self.server_name, self.accepts_any_certificate))
+        // With a pin, a redirect to another origin keeps this connector, and so the pin.
+        Ok(TlsConnector::of_options(config, self.server_name, self.accepts_any_certificate && !is_pinned))
     }
 
     /// The program's own roots, from now on.
@@ -161,6 +193,7 @@ impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsOptions")
             .field("roots", &self.roots.as_ref().map(RootCertStore::len))
+            .field("pins", &self.pins)
             .field("accepts_any_certificate", &self.accepts_any_certificate)
             .field("has_client_certificate", &self.identity.is_some())
             .field("server_name", &self.server_name)

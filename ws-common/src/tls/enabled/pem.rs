@@ -29,9 +29,19 @@ pub(super) fn crls(bytes: &[u8]) -> Result<Vec<CertificateRevocationListDer<'sta
 /// The first private key in a PEM text: PKCS #8, PKCS #1 or SEC 1.
 pub(super) fn key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
+        _ if is_encrypted(bytes) => TlsConfigError::EncryptedKey,
         Error::NoItemsFound => TlsConfigError::NoKey,
         error => without_text(error),
     })
+}
+
+/// Marker of a private key under a passphrase (RFC 7468 §11).
+pub(super) const ENCRYPTED_KEY: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+
+/// Whether a private key is encrypted, in PKCS #8 or in the way of OpenSSL before it (RFC 1421 §4.6.1.1).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let has = |part: &str| pem.windows(part.len()).any(|window| window == part.as_bytes());
+    has(ENCRYPTED_KEY) || has("Proc-Type: 4,ENCRYPTED")
 }
 
 /// The error without the text that it was found in. A file whose line breaks were lost is one line, with the private key in it.
