@@ -46,7 +46,7 @@ fn assert_alive(client: &mut Tls<Connection>, evil: &mut Evil) {
     feed(client, &evil.record(ContentType::ApplicationData, &[0x81, 2, b'h', b'i']), at(2));
     let seen = drain(client);
     assert!(
-        matches!(&seen[..], [Ok(Event::Message(message))] if *message == Message::from("hi")),
+        matches!(&seen[..], [Ok(Event::Message(message))] if *message == "hi"),
         "{seen:?}"
     );
 }

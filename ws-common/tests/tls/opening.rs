@@ -36,7 +36,7 @@ fn the_handshakes_become_connections_in_the_same_session_with_what_came_along() 
             let client = pair.client.try_map(|client| client.open(at(1)));
             let mut client = client.expect("the response was reported");
             let seen = drain(&mut client);
-            assert!(matches!(&seen[..], [Ok(Event::Message(message))] if *message == Message::from("early")));
+            assert!(matches!(&seen[..], [Ok(Event::Message(message))] if *message == "early"));
         }
     }
 }
