@@ -142,7 +142,8 @@ impl Scheduler for Seeded {
             return Some(runnable[self.random.below(runnable.len() as u64) as usize]);
         }
         let Self { steps, random, .. } = self;
-        let newest = runnable.iter().map(|id| usize::from(*id)).max()?;
+        // The current one may have run only where no other could, and may be blocked now.
+        let newest = runnable.iter().copied().chain(current).map(usize::from).max()?;
         while steps.priorities.len() <= newest {
             steps.priorities.push(random.below(1 << 32));
         }

@@ -7,13 +7,13 @@ use ws_async_std::async_io::Async;
 use crate::asynchronous::{Executor, On};
 
 /// The adapter on async-std's executor.
-pub type AsyncStd = On<AsyncStdTask>;
+pub type AsyncStd = On<AsyncStdTask, ws_async_std::AsyncIo>;
 
 /// Its client.
 pub type AsyncStdClient = On<AsyncStdTask, ws_async_std::Client>;
 
 /// The adapter on smol's executor.
-pub type Smol = On<SmolTask>;
+pub type Smol = On<SmolTask, ws_async_std::AsyncIo>;
 
 /// Its client.
 pub type SmolClient = On<SmolTask, ws_async_std::Client>;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use socket2::SockRef;
-use ws_async_core::{Incoming, Listener, Receiver, Runtime, Sender, WebSocket};
+use ws_async_core::Runtime;
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
 use ws_core::bytes::Bytes;
 use ws_core::{
@@ -30,8 +30,8 @@ pub trait Executor: 'static {
     }
 }
 
-/// Something of the library whose futures are run by the executor `E`. On its own, the adapter.
-pub struct On<E, S = ()> {
+/// Something of the library whose futures are run by the executor `E`. With the type that stands for a runtime, the adapter.
+pub struct On<E, S> {
     pub(crate) inner: S,
     executor: PhantomData<fn() -> E>,
 }
@@ -42,88 +42,14 @@ impl<E, S> On<E, S> {
     }
 }
 
-type Connected<E, T> = (On<E, WebSocket<<E as Executor>::Runtime>>, T);
-
-fn on<E: Executor, T>((socket, other): (WebSocket<E::Runtime>, T)) -> Connected<E, T> {
+fn on<E, S, T>((socket, other): (S, T)) -> (On<E, S>, T) {
     (On::new(socket), other)
-}
-
-impl<E: Executor> Adapter for On<E> {
-    type Socket = On<E, WebSocket<E::Runtime>>;
-    type Listener = On<E, Listener<E::Runtime>>;
-
-    fn connect(options: ConnectOptions) -> Result<(Self::Socket, Response), ConnectError> {
-        E::block_on(WebSocket::connect(options)).map(on)
-    }
-
-    fn accept_with(
-        stream: TcpStream,
-        options: AcceptOptions,
-        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
-    ) -> Result<(Self::Socket, Request), AcceptError> {
-        E::block_on(Incoming::new(E::stream(stream), options).accept_with(decide)).map(on)
-    }
-
-    fn accept(stream: TcpStream, options: AcceptOptions) -> Result<(Self::Socket, Request), AcceptError> {
-        E::block_on(Incoming::new(E::stream(stream), options).accept()).map(on)
-    }
-
-    fn listen(options: AcceptOptions) -> Self::Listener {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        On::new(Listener::from_listener(E::listener(listener), options))
-    }
-}
-
-impl<E: Executor> adapter::Listener<On<E, WebSocket<E::Runtime>>> for On<E, Listener<E::Runtime>> {
-    fn address(&self) -> SocketAddr {
-        self.inner.local_addr().unwrap()
-    }
-
-    fn accept(&self) -> Result<Connected<E, Request>, AcceptError> {
-        E::block_on(async { self.inner.accept().await?.0.accept().await }).map(on)
-    }
-
-    fn accept_with(
-        &self,
-        taken: impl FnOnce(),
-        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
-    ) -> Result<Connected<E, Request>, AcceptError> {
-        let accepting = async {
-            let (incoming, _) = self.inner.accept().await?;
-            taken();
-            incoming.accept_with(decide).await
-        };
-        E::block_on(accepting).map(on)
-    }
-
-    fn shutdown(&self, patience: Duration) -> usize {
-        E::block_on(self.inner.shutdown(patience))
-    }
-}
-
-impl<E: Executor> Socket for On<E, WebSocket<E::Runtime>> {
-    type Sender = On<E, Sender<E::Runtime>>;
-    type Receiver = On<E, Receiver<E::Runtime>>;
-
-    fn split(self) -> (Self::Sender, Self::Receiver) {
-        let (sender, receiver) = self.inner.split();
-        (On::new(sender), On::new(receiver))
-    }
-
-    fn deflate(&self) -> Option<String> {
-        self.inner.deflate().map(|deflate| deflate.to_string())
-    }
-
-    fn look_at_socket(&self, look: impl FnOnce(&SockRef<'_>)) {
-        let transport = self.inner.transport().expect("it was not reset");
-        look(&SockRef::from(&E::Runtime::socket(transport).expect("a socket of the system")));
-    }
 }
 
 /// The whole connection and its half have the same methods, but no trait in common.
 macro_rules! sending {
-    ($type:ident) => {
-        impl<E: Executor> Sending for On<E, $type<E::Runtime>> {
+    ($type:ty) => {
+        impl<E: Executor> Sending for On<E, $type> {
             fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
                 E::block_on(self.inner.send(message))
             }
@@ -183,8 +109,8 @@ macro_rules! sending {
 }
 
 macro_rules! receiving {
-    ($type:ident, $closed:expr) => {
-        impl<E: Executor> Receiving for On<E, $type<E::Runtime>> {
+    ($type:ty, $closed:expr) => {
+        impl<E: Executor> Receiving for On<E, $type> {
             fn recv(&mut self) -> Result<Option<Message>, Error> {
                 E::block_on(self.inner.recv())
             }
@@ -217,7 +143,7 @@ macro_rules! receiving {
             }
 
             fn closed(&mut self) -> Option<Closed> {
-                let closed: fn(&mut $type<E::Runtime>) -> Option<Closed> = $closed;
+                let closed: fn(&mut $type) -> Option<Closed> = $closed;
                 closed(&mut self.inner)
             }
         }
@@ -225,8 +151,8 @@ macro_rules! receiving {
 }
 
 macro_rules! counting {
-    ($type:ident) => {
-        impl<E: Executor> Counting for On<E, $type<E::Runtime>> {
+    ($type:ty) => {
+        impl<E: Executor> Counting for On<E, $type> {
             fn stats(&self) -> Stats {
                 self.inner.stats()
             }
@@ -234,10 +160,95 @@ macro_rules! counting {
     };
 }
 
-counting!(WebSocket);
-counting!(Sender);
-counting!(Receiver);
-sending!(WebSocket);
-sending!(Sender);
-receiving!(WebSocket, |socket| socket.closed().cloned());
-receiving!(Receiver, |receiver| receiver.closed());
+/// The types of an adapter are its own, so each of them has implementations of its own.
+macro_rules! adapter {
+    ($adapter:ident, $runtime:ident) => {
+        impl<E: Executor<Runtime = $adapter::$runtime>> Adapter for On<E, $adapter::$runtime> {
+            type Socket = On<E, $adapter::WebSocket>;
+            type Listener = On<E, $adapter::Listener>;
+
+            fn connect(options: ConnectOptions) -> Result<(Self::Socket, Response), ConnectError> {
+                E::block_on($adapter::WebSocket::connect(options)).map(on)
+            }
+
+            fn accept_with(
+                stream: TcpStream,
+                options: AcceptOptions,
+                decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+            ) -> Result<(Self::Socket, Request), AcceptError> {
+                E::block_on($adapter::Incoming::new(E::stream(stream), options).accept_with(decide)).map(on)
+            }
+
+            fn accept(
+                stream: TcpStream,
+                options: AcceptOptions,
+            ) -> Result<(Self::Socket, Request), AcceptError> {
+                E::block_on($adapter::Incoming::new(E::stream(stream), options).accept()).map(on)
+            }
+
+            fn listen(options: AcceptOptions) -> Self::Listener {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                On::new($adapter::Listener::from_listener(E::listener(listener), options))
+            }
+        }
+
+        impl<E: Executor<Runtime = $adapter::$runtime>> adapter::Listener<On<E, $adapter::WebSocket>>
+            for On<E, $adapter::Listener>
+        {
+            fn address(&self) -> SocketAddr {
+                self.inner.local_addr().unwrap()
+            }
+
+            fn accept(&self) -> Result<(On<E, $adapter::WebSocket>, Request), AcceptError> {
+                E::block_on(async { self.inner.accept().await?.0.accept().await }).map(on)
+            }
+
+            fn accept_with(
+                &self,
+                taken: impl FnOnce(),
+                decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+            ) -> Result<(On<E, $adapter::WebSocket>, Request), AcceptError> {
+                let accepting = async {
+                    let (incoming, _) = self.inner.accept().await?;
+                    taken();
+                    incoming.accept_with(decide).await
+                };
+                E::block_on(accepting).map(on)
+            }
+
+            fn shutdown(&self, patience: Duration) -> usize {
+                E::block_on(self.inner.shutdown(patience))
+            }
+        }
+
+        impl<E: Executor<Runtime = $adapter::$runtime>> Socket for On<E, $adapter::WebSocket> {
+            type Sender = On<E, $adapter::Sender>;
+            type Receiver = On<E, $adapter::Receiver>;
+
+            fn split(self) -> (Self::Sender, Self::Receiver) {
+                let (sender, receiver) = self.inner.split();
+                (On::new(sender), On::new(receiver))
+            }
+
+            fn deflate(&self) -> Option<String> {
+                self.inner.deflate().map(|deflate| deflate.to_string())
+            }
+
+            fn look_at_socket(&self, look: impl FnOnce(&SockRef<'_>)) {
+                let transport = self.inner.transport().expect("it was not reset");
+                look(&SockRef::from(&E::Runtime::socket(transport).expect("a socket of the system")));
+            }
+        }
+
+        counting!($adapter::WebSocket);
+        counting!($adapter::Sender);
+        counting!($adapter::Receiver);
+        sending!($adapter::WebSocket);
+        sending!($adapter::Sender);
+        receiving!($adapter::WebSocket, |socket| socket.closed().cloned());
+        receiving!($adapter::Receiver, |receiver| receiver.closed());
+    };
+}
+
+adapter!(ws_tokio, Tokio);
+adapter!(ws_async_std, AsyncIo);

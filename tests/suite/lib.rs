@@ -77,6 +77,7 @@ macro_rules! scenarios {
             }
             messages {
                 an_echo_of_every_length_form
+                every_common_type_is_sent
                 a_ping_between_fragments_is_answered_at_once
                 a_visitor_is_borrowed_messages_and_replies
                 a_visit_that_ends_with_the_connection_says_so

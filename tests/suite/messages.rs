@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::thread;
 
+use ws_core::bytes::Bytes;
 use ws_core::{CloseCode, Error, Event, Initiator, Message, MessageRef, ViolationKind};
 
-use crate::adapter::{Adapter, Receiving, Sending};
+use crate::adapter::{Adapter, Receiving, Sending, Socket};
 use crate::ends::{client, end, failure, pair, quiet, server};
 use crate::wire::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT};
 
@@ -36,6 +37,43 @@ pub fn an_echo_of_every_length_form<A: Adapter>() {
         }
         assert!(client.close(CloseCode::NORMAL).clean);
     });
+}
+
+/// Sends a line of every common type, borrowed and owned.
+fn send_every_type(sender: &mut impl Sending, line: &str, buffer: &[u8]) {
+    let owned = line.trim().to_owned();
+    sender.send(line.trim()).unwrap();
+    sender.send(&owned).unwrap();
+    sender.send(owned).unwrap();
+    sender.send(Message::from_static("hello")).unwrap();
+    sender.try_send(line.trim()).unwrap();
+    sender.feed(line.trim()).unwrap();
+    sender.send(&buffer[..3]).unwrap();
+    sender.send(b"\x01\x02\x03").unwrap();
+    sender.send(buffer[..3].to_vec()).unwrap();
+    sender.send(Bytes::copy_from_slice(&buffer[..3])).unwrap();
+    sender.try_send(&buffer[..3]).unwrap();
+    sender.feed(&buffer[..3]).unwrap();
+    sender.flush().unwrap();
+}
+
+fn receive_every_type(receiver: &mut impl Receiving) {
+    for _ in 0..6 {
+        assert_eq!(receiver.recv().unwrap().unwrap(), "hello");
+    }
+    for _ in 0..6 {
+        assert_eq!(receiver.recv().unwrap().unwrap(), [1, 2, 3]);
+    }
+}
+
+pub fn every_common_type_is_sent<A: Adapter>() {
+    let (socket, mut peer) = pair::<A>(quiet());
+    let (mut sender, mut receiver) = socket.split();
+    let line = String::from(" hello\n");
+    send_every_type(&mut peer, &line, &[1, 2, 3, 4]);
+    send_every_type(&mut sender, &line, &[1, 2, 3, 4]);
+    receive_every_type(&mut peer);
+    receive_every_type(&mut receiver);
 }
 
 pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::asynchronous::{Executor, On};
 
 /// The adapter.
-pub type Tokio = On<TwoThreads>;
+pub type Tokio = On<TwoThreads, ws_tokio::Tokio>;
 
 /// Its client.
 pub type Client = On<TwoThreads, ws_tokio::Client>;

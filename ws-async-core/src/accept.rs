@@ -24,7 +24,7 @@ use crate::websocket::WebSocket;
 /// How long a client that was refused is given to take the answer.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A client that has connected, and whose request is still to be read. Dropped, it is disconnected.
+/// A client that has connected, and whose request is still to be read.
 pub struct Incoming<R: Runtime, T = <R as Runtime>::TcpStream> {
     runtime: PhantomData<fn() -> R>,
     transport: T,
@@ -52,15 +52,6 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
     }
 
     /// Reads the request and lets `decide` look at it: its path, its credentials.
-    ///
-    /// A request that is no WebSocket handshake is answered before, as fits. A page of another origin is refused before, too, with 403
-    /// ([`AcceptOptions::same_origin`]). A program that compares `Origin` itself sets [`AcceptOptions::any_origin`].
-    ///
-    /// The method ends within `open_timeout` and the time of the decision, and two seconds more if the client is refused and slow to
-    /// take the answer. A decision that takes longer than [`AcceptOptions::decide_timeout`] is answered with 503.
-    ///
-    /// Once [`Listener::shutdown`](crate::Listener::shutdown) was called, the client is not accepted: it is answered with 503, or
-    /// dropped if its request has not come, and this is [`AcceptError::Shutdown`].
     pub fn accept_with(
         self,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
@@ -141,8 +132,7 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
 }
 
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
-    /// Accepts a client on a transport that is open already, with every default. Gives the connection and the client's
-    /// request. To look at the request before, and perhaps to refuse it, see [`Incoming`].
+    /// Accepts a client on a transport that is open already, with every default.
     pub async fn accept(transport: T) -> Result<(Self, Request), AcceptError> {
         Incoming::new(transport, AcceptOptions::default()).accept().await
     }

@@ -14,37 +14,7 @@ use ws_core::{CloseFrame, Message, PingError, SendError};
 use crate::runtime::Runtime;
 use access::ClientAccess;
 
-/// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
-/// when the connection is lost.
-///
-/// ```no_run
-/// use std::time::Duration;
-/// use ws_async_core::{Client, ClientEvent, Reconnect, Runtime};
-///
-/// # async fn run<R: Runtime>() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut client = Client::<R>::builder("ws://127.0.0.1:8080/feed")
-///     .header("Cookie", "session=1")
-///     .ping_interval(Duration::from_secs(55))
-///     .reconnect(Reconnect::after(Duration::from_secs(1)))
-///     .build()?;
-/// client.try_send("hello")?;
-/// while let Some(event) = client.next().await {
-///     match event {
-///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
-///         ClientEvent::Error(error) => println!("error: {error}"),
-///         // The last event. `None` follows.
-///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
-///         other => println!("{other:?}"),
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
-/// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-/// [`handle`](Self::handle)s is under way: usually [`next`](Self::next), in a loop. While none is, nothing happens.
-///
-/// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
+/// A client that stays connected, whose methods an adapter documents.
 pub struct Client<R: Runtime> {
     pub(crate) access: ClientAccess<R>,
 }
@@ -56,10 +26,7 @@ impl<R: Runtime> From<Session> for Client<R> {
     }
 }
 
-/// Another way to a [`Client`], for other tasks. It may be cloned. It does everything but hand out events.
-///
-/// Each handle remembers which messages it has sent, for [`confirm`](Self::confirm) and [`flush`](Self::flush). A clone starts with a
-/// copy of that.
+/// Another way to a [`Client`], for other tasks.
 pub struct Handle<R: Runtime> {
     pub(crate) access: ClientAccess<R>,
     mark: Mark,
@@ -72,10 +39,6 @@ impl<R: Runtime> Client<R> {
     }
 
     /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
-    /// [`reconnect_after`](Self::reconnect_after) then begins anew. Cancel safe.
-    ///
-    /// A panic of a hook ([`prepare`](ClientBuilder::prepare), [`decide`](crate::Reconnect::decide)) reaches whoever waits when
-    /// the hook runs. The client then ends, and reports that.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         self.access.next().await
     }
@@ -95,14 +58,12 @@ impl<R: Runtime> Client<R> {
         self.access.ping(payload.into()).await
     }
 
-    /// As [`Handle::flush`], where [`SendError::Undelivered`] tells of messages that any handle has sent since the last such call
-    /// that returned.
+    /// As [`Handle::flush`], for the messages of all handles.
     pub async fn flush(&self) -> Result<(), SendError> {
         self.access.flush(None).await
     }
 
-    /// As [`Handle::confirm`], for everything that any handle has sent since the last such call that returned. If nothing was,
-    /// it is ready at once.
+    /// As [`Handle::confirm`], for the messages of all handles.
     pub async fn confirm(&self) -> Result<(), ConfirmError> {
         self.access.confirm(None).await
     }
@@ -182,49 +143,33 @@ impl<R: Runtime> Clone for Handle<R> {
 }
 
 impl<R: Runtime> Handle<R> {
-    /// Waits until there is room in the outbox, queues the message, and writes what can be written without waiting. A message is
-    /// accepted whether or not there is a connection; messages go out in order.
-    ///
-    /// Cancel safety: dropped before there is room, the message was not queued; after, it is.
+    /// Waits until there is room in the outbox, and queues the message.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.access.send(message.into(), Some(&self.mark)).await
     }
 
-    /// Queues the message if there is room, and writes what can be written, all without waiting. Else the error hands the message
-    /// back.
+    /// Queues the message if there is room, without waiting.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.access.try_send(message.into(), Some(&self.mark))
     }
 
-    /// Sends a ping on the present connection, with a payload of at most 125 bytes. Its pong comes as [`ClientEvent::Pong`], with
-    /// the round-trip time. It waits while more than 128 KiB wait to be written. An error if no connection is open. Cancel
-    /// safety: dropped before it is ready, no ping was sent.
+    /// Sends a ping on the present connection, with a payload of at most 125 bytes.
     pub async fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
         self.access.ping(payload.into()).await
     }
 
-    /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
-    /// if the client is over before. Cancel safe.
-    ///
-    /// [`SendError::Undelivered`], at once, if a message was given up or skipped that this handle has sent since its last `flush`
-    /// that returned. Each is told once: the next call asks about later messages.
+    /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven.
     pub async fn flush(&self) -> Result<(), SendError> {
         self.access.flush(Some(&self.mark)).await
     }
 
     /// Waits for the proof that the next WebSocket hop has parsed every message that this handle has sent since its last
     /// `confirm` that returned.
-    ///
-    /// [`ConfirmError::Lost`] if one of them may be lost with a connection; [`ConfirmError::NothingSent`] if this handle has
-    /// never sent anything, as messages of other handles are not asked about; [`ConfirmError::Closed`] if the client is over
-    /// before. Cancel safe: the next call asks about the same messages, and those that were sent since.
     pub async fn confirm(&self) -> Result<(), ConfirmError> {
         self.access.confirm(Some(&self.mark)).await
     }
 
-    /// Ends the client for good: with the closing handshake if a connection is open; else at once. What waits in the outbox goes out
-    /// first. It ends within twice `close_timeout` after the transport has last taken bytes. The events to the end are still
-    /// reported. Cancel safe.
+    /// Ends the client for good: with the closing handshake if a connection is open; else at once.
     pub async fn close(&self, frame: impl Into<CloseFrame>) {
         self.access.close(frame.into()).await;
     }
@@ -239,8 +184,7 @@ impl<R: Runtime> Handle<R> {
         self.access.change(Session::abort);
     }
 
-    /// Reconnects after `delay`, whatever the policy says: from now, if no connection is open or under way; else when that has
-    /// ended.
+    /// Reconnects after `delay`, whatever the policy says.
     pub fn reconnect_after(&self, delay: Duration) {
         self.access.change(move |session, now| session.reconnect_after(delay, now));
     }
@@ -250,8 +194,7 @@ impl<R: Runtime> Handle<R> {
         self.access.change(|session, _| session.cancel_reconnect());
     }
 
-    /// Hands out no more messages, from this call on. Messages that come wait, up to 1 MiB, and pings are answered meanwhile; then
-    /// nothing more is read, and TCP tells the peer to wait. Nothing is lost.
+    /// Hands out no more messages, from this call on.
     pub fn pause(&self) {
         self.access.change(|session, _| session.pause());
     }
@@ -261,27 +204,22 @@ impl<R: Runtime> Handle<R> {
         self.access.change(Session::resume);
     }
 
-    /// Takes back the messages that were not sent, oldest first: for when the client is over. None, if the transport of this very
-    /// client calls.
+    /// Takes back the messages that were not sent, oldest first.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.access.take_unsent()
     }
 
-    /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was one:
-    /// it may have been proven since. If it is under way on an open connection, it is dropped when that ends without a proof.
-    /// `flush` and `confirm` report the loss. `false`, if the transport of this very client calls.
+    /// Drops the message that [`ClientEvent::Stuck`] reported last.
     pub fn skip_stuck(&self) -> bool {
         self.access.skip_stuck()
     }
 
-    /// The state of the client. It waits for no lock: a task that is busy with the client, compressing a large message for
-    /// example, publishes the new state when it is done.
+    /// The state of the client.
     pub fn status(&self) -> ClientStatus {
         self.access.status()
     }
 
-    /// The totals over all connections, and the counts of the present one. It waits for no lock, as [`status`](Self::status), and tells
-    /// the counts at the end of the last call that used the client.
+    /// The totals over all connections, and the counts of the present one.
     pub fn stats(&self) -> ClientStats {
         self.access.stats()
     }

@@ -15,17 +15,12 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         self.socket.driver.machine.as_connection().deflate()
     }
 
-    /// Whether messages are compressed that are sent, or begun, from now on. Default: yes, where it was negotiated; where it was
-    /// not, this does nothing. Compressed messages and others may follow each other in any order.
-    ///
-    /// For what is compressed already, and for secrets next to what an attacker can choose: the length would tell whether they
-    /// are alike.
+    /// Whether messages are compressed that are sent, or begun, from now on.
     pub fn compress(&mut self, wanted: bool) {
         self.socket.connection().compress(wanted);
     }
 
-    /// Gives back the memory for compressing, of which [`Deflate`](crate::Deflate) says how much it is, for a connection that
-    /// sends nothing for a while. Legal at any time: the next compressed message refers to none before it, and is larger for that.
+    /// Gives back the memory for compressing.
     pub fn release_compressor(&mut self) {
         self.socket.connection().release_compressor();
     }
@@ -59,17 +54,12 @@ impl<R: Runtime> Client<R> {
 
 /// Compression, as of the client.
 impl<R: Runtime> Handle<R> {
-    /// Whether messages are compressed that are queued from now on, by any handle, on whichever connection they go out. Default: yes,
-    /// where it was negotiated. Compressed messages and others may follow each other in any order.
-    ///
-    /// For what is compressed already, and for secrets next to what an attacker can choose: the length would tell whether they
-    /// are alike.
+    /// Whether messages are compressed that are queued from now on, by any handle.
     pub fn compress(&self, wanted: bool) {
         self.access.change(move |session, _| session.compress(wanted));
     }
 
-    /// Gives back the memory for compressing, of which [`Deflate`](crate::Deflate) says how much it is, if a connection is open
-    /// that sends nothing for a while. Legal at any time: the next compressed message refers to none before it.
+    /// Gives back the memory for compressing, if a connection is open.
     pub fn release_compressor(&self) {
         self.access.change(|session, _| session.release_compressor());
     }

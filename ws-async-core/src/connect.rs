@@ -22,13 +22,7 @@ use crate::socket::Socket;
 use crate::websocket::WebSocket;
 
 impl<R: Runtime> WebSocket<R> {
-    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`]. Gives the
-    /// connection and the server's response.
-    ///
-    /// Redirects are errors, unless [`ConnectOptions::max_redirects`] allows some.
-    ///
-    /// It ends within `open_timeout`. Dropped before, nothing stays behind, but for a look-up of the name by the system,
-    /// which cannot be called off.
+    /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`].
     pub fn connect<O>(options: O) -> impl Future<Output = Result<(Self, Response), ConnectError>>
     where
         O: TryInto<ConnectOptions>,
@@ -42,8 +36,7 @@ impl<R: Runtime> WebSocket<R> {
 }
 
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
-    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel. For `wss` TLS begins
-    /// on it; a proxy that was set is not asked.
+    /// Connects over a transport that is open already, such as a Unix socket, a pipe in memory or a tunnel.
     pub fn connect_over<O>(
         transport: T,
         options: O,

@@ -23,9 +23,6 @@ use crate::runtime::{Resolve, Runtime};
 use crate::signal::Signal;
 
 /// Accepts clients on a TCP port.
-///
-/// [`accept`](Self::accept) only takes the TCP connection; the handshake is done by [`Incoming::accept`], in a task of its
-/// own, so that a slow client holds up no other.
 pub struct Listener<R: Runtime> {
     listener: R::TcpListener,
     options: Arc<AcceptOptions>,
@@ -56,20 +53,7 @@ impl<R: Runtime> Listener<R> {
         R::listening_addr(&self.listener)
     }
 
-    /// Accepts the next client, and gives its address. Several tasks may wait at the same time.
-    ///
-    /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
-    /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
-    /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
-    /// most once in 50 ms. Over [`AcceptOptions::max_handshakes`] or `max_connections`, clients wait in the backlog, too. A client over
-    /// `max_connections_per_client` is refused and skipped.
-    ///
-    /// Cancel safe: no client is lost, and the next call continues a pause.
-    ///
-    /// # Errors
-    ///
-    /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause and over a limit. [`AcceptError::Io`] if the
-    /// listening socket can never accept, for example because it does not listen.
+    /// Accepts the next client, and gives its address.
     pub async fn accept(&self) -> Result<(Incoming<R>, SocketAddr), AcceptError> {
         let mut stopping = self.shutdown.stopping();
         loop {
@@ -150,11 +134,7 @@ impl<R: Runtime> Listener<R> {
         Ok(Some(incoming))
     }
 
-    /// Stops: no new clients are accepted, and every connection is closed with 1001. A client within its handshake is answered with
-    /// 503, or dropped. Waits until all are over, but not longer than `patience`; then the rest is broken off. Says how many that
-    /// were.
-    ///
-    /// A connection closes when somebody waits on it; one that is only held is over when it is dropped.
+    /// Stops: no new clients are accepted, and every connection is closed with 1001.
     pub async fn shutdown(&self, patience: Duration) -> usize {
         self.shutdown.begin();
         match RuntimeClock::<R>::start().until(Instant::EPOCH + patience, self.shutdown.empty()).await {

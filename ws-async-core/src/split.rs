@@ -20,14 +20,9 @@ use crate::socket::Socket;
 use crate::stream::{MessageReader, MessageWriter};
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
-///
-/// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
-/// If the receiving half is dropped, what comes is dropped too.
 pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) HalfConnection<R, T>);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
-///
-/// While it waits, it also writes what the sending half has queued.
 pub struct Receiver<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(HalfConnection<R, T>);
 
 pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<R, T>, Receiver<R, T>) {
@@ -36,7 +31,7 @@ pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<
     (Sender(HalfConnection(handle.clone())), Receiver(HalfConnection(handle)))
 }
 
-/// One half of a connection: the common part of both. It stands in the types of [`MessageWriter`] and [`MessageReader`].
+/// One half of a connection: the common part of both.
 pub struct HalfConnection<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(SharedHandle<Socket<R, T>>);
 
 impl<R: Runtime + Io<T>, T> HalfConnection<R, T> {
@@ -101,7 +96,7 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
         operations::ping(&mut self.0, payload.into()).await
     }
 
-    /// As [`WebSocket::close`](crate::WebSocket::close). The receiving half goes on to its end, too.
+    /// As [`WebSocket::close`](crate::WebSocket::close).
     pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
         operations::close(&mut self.0, frame.into()).await
     }
@@ -111,8 +106,7 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
         operations::start_close(&mut self.0, frame.into());
     }
 
-    /// As [`WebSocket::stats`](crate::WebSocket::stats). All counts are zero if the transport of this very connection calls, or a waker
-    /// that it wakes.
+    /// As [`WebSocket::stats`](crate::WebSocket::stats).
     pub fn stats(&self) -> Stats {
         self.0.stats()
     }
@@ -137,11 +131,7 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
         operations::next_event(&mut self.0).await
     }
 
-    /// Shows each message to `visitor`, which may answer, and says whether to go on. Ends when it breaks off, or with the
-    /// connection. Cancel safe.
-    ///
-    /// The visitor may use the sending half. Receiving never waits for room to send: an answer for which there is none is
-    /// refused with [`StreamError::Full`].
+    /// Shows each message to `visitor`, which may answer, and says whether to go on.
     pub async fn for_each_borrowed(
         &mut self,
         mut visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,

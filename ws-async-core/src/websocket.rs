@@ -24,12 +24,6 @@ use crate::stream::{MessageReader, MessageWriter};
 use crate::wakers::{Tasks, WakerSlot};
 
 /// One WebSocket connection, of either role, over any transport of a runtime.
-///
-/// **Somebody must wait.** Every waiting method writes what is queued, reads, answers pings, sends those of
-/// `ping_interval` and keeps all deadlines. While none is under way, nothing happens, and there is no heartbeat. A task that
-/// sends only now and then should [`split`](Self::split) the connection and receive in another task meanwhile.
-///
-/// **Dropping** it closes the transport at once, without a Close frame: the peer reports 1006.
 pub struct WebSocket<R: Runtime, T = <R as Runtime>::TcpStream> {
     pub(crate) socket: Socket<R, T>,
     /// Those that use it as a `Stream` and as a `Sink`, which may be two since `futures_util::StreamExt::split`.
@@ -54,8 +48,6 @@ const SINK: usize = 1;
 
 impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// A connection whose handshake was done elsewhere: see [`Connection::after_handshake`].
-    ///
-    /// `epoch` is the moment that the connection's [`Instant`](ws_core::Instant)s count from.
     pub fn from_connection(
         transport: T,
         connection: Connection,
@@ -69,24 +61,18 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         Self { socket, tasks: None }
     }
 
-    /// The next message; `None` once the connection has ended in order, or was broken off by this side. Control frames are dealt with on the way.
-    ///
-    /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
-    /// them. An error says why the connection broke off, once it has ended and the peer was told, within `close_timeout`; the next
-    /// call gives `None`. Cancel safe.
+    /// The next message; `None` once the connection has ended in order, or was broken off by this side.
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
         operations::recv(self)
     }
 
-    /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too. Cancel safe.
+    /// The next event of any kind; `None` after [`Event::Closed`], which comes in any case, after an error too.
     pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
         operations::next_event(self).await
     }
 
     /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per
-    /// message. The visitor may answer, and says whether to go on. Ends when it breaks off, or with the connection.
-    ///
-    /// Before a message is shown, there is room for an answer to it. Cancel safe.
+    /// message.
     pub async fn for_each_borrowed(
         &mut self,
         visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
@@ -94,67 +80,53 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         operations::for_each_borrowed(self, visitor).await
     }
 
-    /// Receives the next message in chunks, as they come: of any size, without ever being whole in memory. `None` once the
-    /// connection has ended in order. Cancel safe.
+    /// Receives the next message in chunks, as they come: of any size, without ever being whole in memory.
     pub async fn recv_stream(&mut self) -> Result<Option<MessageReader<'_, Self>>, Error> {
         MessageReader::begin(self).await
     }
 
     /// Waits for room, queues the message, and waits until the transport has taken everything.
-    ///
-    /// Cancel safety: the message is never half-sent nor reordered. Dropped before there was room, nothing was sent; dropped
-    /// after, the message is queued, and goes out with the next thing that waits. To know which, use
-    /// [`ready`](Self::ready), [`try_send`](Self::try_send) and [`flush`](Self::flush).
     pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
         operations::send(self, message.into())
     }
 
-    /// Queues the message if there is room, and writes it if the transport takes it at once, all without waiting. An error hands
-    /// the message back. To send many messages with one write, use [`feed`](Self::feed).
+    /// Queues the message if there is room, and writes it if the transport takes it at once, all without waiting.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         operations::try_send(self, message.into())
     }
 
-    /// Waits until there is room for a message. Cancel safe.
+    /// Waits until there is room for a message.
     pub async fn ready(&mut self) -> Result<(), SendError> {
         operations::ready(self).await
     }
 
     /// Waits for room and queues the message, without writing: several can leave together with the next
-    /// [`flush`](Self::flush) or whatever waits next. Cancel safety as for [`send`](Self::send).
+    /// [`flush`](Self::flush) or whatever waits next.
     pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
         operations::feed(self, message.into())
     }
 
-    /// Waits until the transport has taken everything that is queued. Cancel safe.
-    ///
-    /// An error if the connection ended before, and something of it was lost.
+    /// Waits until the transport has taken everything that is queued.
     pub fn flush(&mut self) -> impl Future<Output = Result<(), SendError>> {
         operations::flush(self)
     }
 
-    /// Sends a ping with a payload of at most 125 bytes. Its pong comes as [`Event::Pong`], with the round-trip time.
-    /// Cancel safety as for [`send`](Self::send).
+    /// Sends a ping with a payload of at most 125 bytes.
     pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
         operations::ping(self, payload.into()).await
     }
 
-    /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is
-    /// finished, no other message can be sent.
+    /// Begins a message that is sent in parts, of any total size, without ever being whole in memory.
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, Self>, StreamError> {
         MessageWriter::new(self, kind)
     }
 
     /// Closes: begins the closing handshake, unless it has begun, and waits for its end, at most twice `close_timeout`.
-    ///
-    /// `frame` is a [`CloseCode`](ws_core::CloseCode), or a [`CloseFrame`] with a reason. What is queued goes out first.
-    /// Messages that come meanwhile can be received afterwards, as far as `max_read_ahead` holds them; to get all, call
-    /// [`start_close`](Self::start_close) and go on receiving. Cancel safe: call it again, or go on receiving.
     pub async fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {
         operations::close(self, frame.into()).await
     }
 
-    /// Begins the closing handshake, and writes what the transport takes at once, without waiting: go on receiving to its end.
+    /// Begins the closing handshake, without waiting.
     pub fn start_close(&mut self, frame: impl Into<CloseFrame>) {
         operations::start_close(self, frame.into());
     }
@@ -191,8 +163,7 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         result
     }
 
-    /// The transport. Reading from it or writing to it breaks the connection. `None` once it was reset, because the peer had missed a
-    /// deadline or the listener had broken off the connection.
+    /// The transport.
     pub fn transport(&self) -> Option<&T> {
         self.socket.io.as_ref()
     }

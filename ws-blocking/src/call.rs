@@ -78,20 +78,24 @@ pub(crate) fn write(
     match write(&slices[..n]) {
         Ok(0) => Err(ErrorKind::WriteZero.into()),
         written => {
-            let offered = slices[..n].iter().map(|slice| slice.len()).sum();
+            let offered = slices[..n].iter().map(|slice| slice.len()).sum::<usize>();
             written.map(|n| Written { n, is_all: n == offered })
         }
     }
 }
 
-pub(crate) fn advance(taken: &mut VecDeque<Bytes>, mut n: usize) {
+/// Drops the `n` oldest bytes. When none is left, gives the last buffer, whose memory can be used again.
+pub(crate) fn advance(taken: &mut VecDeque<Bytes>, mut n: usize) -> Option<Bytes> {
+    let mut last = None;
     while let Some(first) = taken.front_mut() {
         if first.len() > n {
-            return first.advance(n);
+            first.advance(n);
+            return None;
         }
         n -= first.len();
-        taken.pop_front();
+        last = taken.pop_front();
     }
+    last
 }
 
 pub(crate) fn is_timeout(error: &io::Error) -> bool {

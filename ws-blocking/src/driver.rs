@@ -48,8 +48,9 @@
 //! No thread holds the lock during a read, a write or a sleep, or while code of the user runs:
 //!
 //! - A write takes its bytes out of the machine first. They count as queued until the write is over.
-//! - A read fills a buffer, whose bytes are copied to the machine under the lock. A read that may wait has 1.5 KiB on the stack of its
-//!   thread. If it fills them, the next read has 64 KiB, which all connections share, and does not wait.
+//! - A read fills a buffer, whose bytes are copied to the machine under the lock. A read that may wait for long has 1.5 KiB on the
+//!   stack of its thread. If it fills them, the next read has 64 KiB of the thread's own and does not wait. As long as reads bring 1.5 KiB
+//!   and more, the next one has 64 KiB, too, and waits for 64 ms at most. A thread that waits for long gives up the 64 KiB.
 //! - A visitor of a half gets owned messages. A visitor of a whole connection borrows from the machine, which is taken
 //!   out of the lock for that time ([`Driver::take`]).
 //! - A hook of a client runs between two turns.

@@ -42,12 +42,14 @@ pub use ws_common::{
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_common::{rustls, tls::TlsOptions};
+#[cfg(feature = "serde")]
+pub use ws_core::JsonError;
 pub use ws_core::{self, bytes, bytestring};
 pub use ws_core::{
     Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
-    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, PingError,
-    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError, Stats,
-    StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
+    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, NotText,
+    PingError, Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError,
+    Stats, StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

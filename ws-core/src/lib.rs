@@ -51,7 +51,9 @@ pub use handshake::{
 #[doc(hidden)]
 pub use handshake::{HeadError, ResponseBody, ResponseHead};
 pub use machine::{Direction, Machine, TransportError};
-pub use message::{Chunk, Event, Message, MessageKind, MessageRef};
+#[cfg(feature = "serde")]
+pub use message::JsonError;
+pub use message::{Chunk, Event, Message, MessageKind, MessageRef, NotText};
 pub use outbound::Outbound;
 pub use random::Random;
 pub use send_error::{PingError, SendError, StreamError};

@@ -1,15 +1,21 @@
 //! Messages, and what else a connection reports.
 
+mod convert;
+mod equal;
+#[cfg(feature = "serde")]
+mod json;
+mod show;
+
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::close::{CloseFrame, Closed};
-use crate::redacted::{Excerpt, PayloadExcerpt};
+pub use convert::NotText;
+#[cfg(feature = "serde")]
+pub use json::JsonError;
 
 /// The type of a data message (RFC 6455 §5.6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -20,8 +26,24 @@ pub enum MessageKind {
     Binary,
 }
 
-/// A whole data message. `Debug` shows its first eight characters or bytes; [`as_text`](Self::as_text) and
+/// A whole data message. `Debug` and `Display` show its first eight characters or bytes at most; [`as_text`](Self::as_text) and
 /// [`as_bytes`](Self::as_bytes) give all.
+///
+/// Every call that sends takes whatever a message can be [made of](#trait-implementations): `&str`, `&String`, `String`, `Cow<str>`
+/// and `ByteString` for text, `&[u8]`, `b"…"`, `Vec<u8>`, `Bytes` and `BytesMut` for binary. Borrowed data is copied, and owned data is not.
+/// [`from_static`](Self::from_static) copies nothing.
+///
+/// ```
+/// use ws_core::Message;
+///
+/// let line = String::from("subscribe ticks\n");
+/// let message = Message::from(line.trim());
+/// assert_eq!(message, "subscribe ticks");
+/// assert_eq!(message.to_string(), "\"subscrib\"… of 15 bytes");
+/// let text = String::try_from(message)?;
+/// # assert_eq!(text, "subscribe ticks");
+/// # Ok::<(), ws_core::NotText>(())
+/// ```
 ///
 /// # Memory
 ///
@@ -48,9 +70,9 @@ impl Message {
         Self::Text(text.into())
     }
 
-    /// A binary message.
-    pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self::Binary(bytes.into())
+    /// A binary message of anything that can be a message, such as a buffer, or a text.
+    pub fn binary(bytes: impl Into<Self>) -> Self {
+        Self::Binary(bytes.into().into_bytes())
     }
 
     /// Which of the two it is.
@@ -114,42 +136,6 @@ impl Message {
     }
 }
 
-impl From<&'static str> for Message {
-    fn from(text: &'static str) -> Self {
-        Self::Text(ByteString::from_static(text))
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
-    }
-}
-
-impl From<ByteString> for Message {
-    fn from(text: ByteString) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&'static [u8]> for Message {
-    fn from(bytes: &'static [u8]) -> Self {
-        Self::Binary(Bytes::from_static(bytes))
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
 /// A whole data message that is borrowed for as long as a visitor looks at it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageRef<'a> {
@@ -157,21 +143,6 @@ pub enum MessageRef<'a> {
     Text(&'a str),
     /// Any bytes.
     Binary(&'a [u8]),
-}
-
-impl fmt::Debug for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_ref().fmt(f)
-    }
-}
-
-impl fmt::Debug for MessageRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.debug_tuple("Text").field(&Excerpt::new(text)).finish(),
-            Self::Binary(bytes) => f.debug_tuple("Binary").field(&PayloadExcerpt(bytes)).finish(),
-        }
-    }
 }
 
 impl<'a> MessageRef<'a> {
@@ -241,31 +212,4 @@ pub enum Event {
     Closing(CloseFrame),
     /// The connection has ended, and nothing follows.
     Closed(Closed),
-}
-
-impl fmt::Debug for Chunk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunk")
-            .field("kind", &self.kind)
-            .field("bytes", &PayloadExcerpt(&self.bytes))
-            .field("last", &self.last)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
-            Self::Chunk(chunk) => f.debug_tuple("Chunk").field(chunk).finish(),
-            Self::Ping(payload) => f.debug_tuple("Ping").field(&PayloadExcerpt(payload)).finish(),
-            Self::Pong { payload, round_trip } => f
-                .debug_struct("Pong")
-                .field("payload", &PayloadExcerpt(payload))
-                .field("round_trip", round_trip)
-                .finish(),
-            Self::Closing(frame) => f.debug_tuple("Closing").field(frame).finish(),
-            Self::Closed(closed) => f.debug_tuple("Closed").field(closed).finish(),
-        }
-    }
 }

@@ -29,7 +29,7 @@ pub(super) async fn closes() {
     let held = half.clone();
     let (near, far) = pipe();
     let near = near.on_read(move |_| {
-        if let Some(mut sender) = lock(&held).take() {
+        if let Some(mut sender) = take(&held) {
             sender.start_close(CloseCode::NORMAL);
         }
     });
@@ -85,7 +85,7 @@ pub(super) async fn polls() {
     other.await.expect("it ends");
     received.await.expect("it ends").expect("the connection is open").expect("a message has come");
     is_over(&flags);
-    drop(lock(&half).take());
+    drop(take(&half));
     peer.await.expect("it ends");
 }
 
@@ -119,6 +119,11 @@ async fn caught(future: impl Future<Output = ()>) {
         .await;
 }
 
+/// Takes a value out. Its lock is free again before the value is dropped: the code that is called then may want it.
+fn take<T>(shared: &Shared<T>) -> Option<T> {
+    lock(shared).take()
+}
+
 /// The transport drops the receiving half, while the sending half waits for it to take messages.
 pub(super) async fn drops() {
     let flags = Flags::default();
@@ -130,7 +135,7 @@ pub(super) async fn drops() {
     let near = near.on_read(move |_| {
         left = left.saturating_sub(1);
         if left == 0 {
-            drop(lock(&held).take());
+            drop(take(&held));
         }
     });
     let (mut sender, receiver) = over(near).split();
@@ -144,7 +149,7 @@ pub(super) async fn drops() {
         for _ in 0..10 {
             rest().await;
         }
-        drop(lock(&late).take());
+        drop(take(&late));
     });
     sender.flush().await.expect("the connection is open");
     dropping.await.expect("it ends");
@@ -160,7 +165,7 @@ pub(super) async fn aborts() {
     let held = handle.clone();
     let (near, far) = pipe();
     let near = near.on_read(move |_| {
-        if let Some(handle) = lock(&held).take() {
+        if let Some(handle) = take(&held) {
             handle.abort();
         }
     });
@@ -182,7 +187,7 @@ pub(super) async fn reconnects() {
     let held = handle.clone();
     let (near, far) = pipe();
     let near = near.on_read(move |_| {
-        if let Some(handle) = lock(&held).take() {
+        if let Some(handle) = take(&held) {
             handle.abort();
             handle.reconnect_after(Duration::ZERO);
         }

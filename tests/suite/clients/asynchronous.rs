@@ -5,147 +5,154 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use ws_async_core::{Client, Handle, Runtime};
+use ws_async_core::Runtime;
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
 use crate::asynchronous::{Executor, On};
 
-impl<E: Executor> From<Session> for On<E, Client<E::Runtime>> {
-    fn from(session: Session) -> Self {
-        Self::new(session.into())
-    }
+macro_rules! client {
+    ($adapter:ident) => {
+        impl<E: Executor> From<Session> for On<E, $adapter::Client> {
+            fn from(session: Session) -> Self {
+                Self::new(session.into())
+            }
+        }
+
+        impl<E: Executor> ClientAdapter for On<E, $adapter::Client> {
+            type Handle = On<E, $adapter::Handle>;
+
+            fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>> {
+                E::block_on(async {
+                    let mut sleep = E::Runtime::sleep_until(E::Runtime::now() + patience);
+                    let mut next = pin!(self.inner.next());
+                    let next = poll_fn(|cx| match next.as_mut().poll(cx) {
+                        Poll::Ready(event) => Poll::Ready(Some(event)),
+                        Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|_| None),
+                    });
+                    next.await
+                })
+            }
+
+            fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+                E::block_on(self.inner.send(message))
+            }
+
+            fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.inner.try_send(message)
+            }
+
+            fn flush(&self) -> Result<(), SendError> {
+                E::block_on(self.inner.flush())
+            }
+
+            fn confirm(&self) -> Result<(), ConfirmError> {
+                E::block_on(self.inner.confirm())
+            }
+
+            fn close(&self, frame: impl Into<CloseFrame>) {
+                E::block_on(self.inner.close(frame));
+            }
+
+            fn start_close(&self, frame: impl Into<CloseFrame>) {
+                self.inner.start_close(frame);
+            }
+
+            fn abort(&self) {
+                self.inner.abort();
+            }
+
+            fn reconnect_after(&self, delay: Duration) {
+                self.inner.reconnect_after(delay);
+            }
+
+            fn cancel_reconnect(&self) {
+                self.inner.cancel_reconnect();
+            }
+
+            fn pause(&self) {
+                self.inner.pause();
+            }
+
+            fn resume(&self) {
+                self.inner.resume();
+            }
+
+            fn take_unsent(&self) -> Vec<Message> {
+                self.inner.take_unsent()
+            }
+
+            fn skip_stuck(&self) -> bool {
+                self.inner.skip_stuck()
+            }
+
+            fn status(&self) -> ClientStatus {
+                self.inner.status()
+            }
+
+            fn stats(&self) -> ClientStats {
+                self.inner.stats()
+            }
+
+            fn compress(&self, wanted: bool) {
+                self.inner.compress(wanted);
+            }
+
+            fn release_compressor(&self) {
+                self.inner.release_compressor();
+            }
+
+            fn handle(&self) -> Self::Handle {
+                On::new(self.inner.handle())
+            }
+
+            fn tasks() -> usize {
+                E::tasks()
+            }
+        }
+
+        impl<E: Executor> Clone for On<E, $adapter::Handle> {
+            fn clone(&self) -> Self {
+                Self::new(self.inner.clone())
+            }
+        }
+
+        impl<E: Executor> ClientHandle for On<E, $adapter::Handle> {
+            fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+                E::block_on(self.inner.send(message))
+            }
+
+            fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.inner.try_send(message)
+            }
+
+            fn flush(&self) -> Result<(), SendError> {
+                E::block_on(self.inner.flush())
+            }
+
+            fn confirm(&self) -> Result<(), ConfirmError> {
+                E::block_on(self.inner.confirm())
+            }
+
+            fn close(&self, frame: impl Into<CloseFrame>) {
+                E::block_on(self.inner.close(frame));
+            }
+
+            fn abort(&self) {
+                self.inner.abort();
+            }
+
+            fn skip_stuck(&self) -> bool {
+                self.inner.skip_stuck()
+            }
+
+            fn status(&self) -> ClientStatus {
+                self.inner.status()
+            }
+        }
+    };
 }
 
-impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
-    type Handle = On<E, Handle<E::Runtime>>;
-
-    fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>> {
-        E::block_on(async {
-            let mut sleep = E::Runtime::sleep_until(E::Runtime::now() + patience);
-            let mut next = pin!(self.inner.next());
-            let next = poll_fn(|cx| match next.as_mut().poll(cx) {
-                Poll::Ready(event) => Poll::Ready(Some(event)),
-                Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|_| None),
-            });
-            next.await
-        })
-    }
-
-    fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        E::block_on(self.inner.send(message))
-    }
-
-    fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.inner.try_send(message)
-    }
-
-    fn flush(&self) -> Result<(), SendError> {
-        E::block_on(self.inner.flush())
-    }
-
-    fn confirm(&self) -> Result<(), ConfirmError> {
-        E::block_on(self.inner.confirm())
-    }
-
-    fn close(&self, frame: impl Into<CloseFrame>) {
-        E::block_on(self.inner.close(frame));
-    }
-
-    fn start_close(&self, frame: impl Into<CloseFrame>) {
-        self.inner.start_close(frame);
-    }
-
-    fn abort(&self) {
-        self.inner.abort();
-    }
-
-    fn reconnect_after(&self, delay: Duration) {
-        self.inner.reconnect_after(delay);
-    }
-
-    fn cancel_reconnect(&self) {
-        self.inner.cancel_reconnect();
-    }
-
-    fn pause(&self) {
-        self.inner.pause();
-    }
-
-    fn resume(&self) {
-        self.inner.resume();
-    }
-
-    fn take_unsent(&self) -> Vec<Message> {
-        self.inner.take_unsent()
-    }
-
-    fn skip_stuck(&self) -> bool {
-        self.inner.skip_stuck()
-    }
-
-    fn status(&self) -> ClientStatus {
-        self.inner.status()
-    }
-
-    fn stats(&self) -> ClientStats {
-        self.inner.stats()
-    }
-
-    fn compress(&self, wanted: bool) {
-        self.inner.compress(wanted);
-    }
-
-    fn release_compressor(&self) {
-        self.inner.release_compressor();
-    }
-
-    fn handle(&self) -> Self::Handle {
-        On::new(self.inner.handle())
-    }
-
-    fn tasks() -> usize {
-        E::tasks()
-    }
-}
-
-impl<E: Executor> Clone for On<E, Handle<E::Runtime>> {
-    fn clone(&self) -> Self {
-        Self::new(self.inner.clone())
-    }
-}
-
-impl<E: Executor> ClientHandle for On<E, Handle<E::Runtime>> {
-    fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        E::block_on(self.inner.send(message))
-    }
-
-    fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.inner.try_send(message)
-    }
-
-    fn flush(&self) -> Result<(), SendError> {
-        E::block_on(self.inner.flush())
-    }
-
-    fn confirm(&self) -> Result<(), ConfirmError> {
-        E::block_on(self.inner.confirm())
-    }
-
-    fn close(&self, frame: impl Into<CloseFrame>) {
-        E::block_on(self.inner.close(frame));
-    }
-
-    fn abort(&self) {
-        self.inner.abort();
-    }
-
-    fn skip_stuck(&self) -> bool {
-        self.inner.skip_stuck()
-    }
-
-    fn status(&self) -> ClientStatus {
-        self.inner.status()
-    }
-}
+client!(ws_tokio);
+client!(ws_async_std);

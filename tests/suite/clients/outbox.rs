@@ -37,10 +37,12 @@ pub fn what_is_sent_before_there_is_a_connection_comes_first<A: ClientAdapter>()
     let mut proxy = Proxy::new(witness.address(), []);
     proxy.refuse();
     let mut client = watched(persistent::<A>(&proxy.url()));
-    client.send("0").unwrap();
-    client.try_send("1").unwrap();
+    // Borrowed for less than the life of the program.
+    let numbers = String::from("012");
+    client.send(&numbers[..1]).unwrap();
+    client.try_send(&numbers[1..2]).unwrap();
     client.expect(&["error connect", "closed 1006", "reconnecting 1"]);
-    client.handle().send("2").unwrap();
+    client.handle().send(&numbers[2..]).unwrap();
     proxy.listen();
     client.until("message hi");
     client.send("3").unwrap();

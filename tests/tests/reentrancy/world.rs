@@ -306,7 +306,7 @@ impl Life {
         }
         assert_eq!((&errors[..], ends, &reasons[..]), (&[name][..], 1, &[name][..]));
         assert_eq!(client.status(), ClientStatus::Closed);
-        assert_eq!(client.take_unsent(), []);
+        assert!(client.take_unsent().is_empty());
         client.reconnect_after(Duration::from_millis(1));
         let again = Self { client: Some(client), ..self };
         again.settle(Effect::Nothing, After::Usable).await;

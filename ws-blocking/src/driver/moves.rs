@@ -1,40 +1,22 @@
 //! The reads and writes of one thread, without the lock.
 
+use std::cell::Cell;
 use std::io;
 use std::mem::forget;
 use std::net::Shutdown;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use ws_common::sync::{MutexGuard, mutant};
 use ws_core::Direction;
 
-use super::state::{CHUNK, DriverState, ReadRole, Sleep, Until, WriteRole};
+use super::state::{CHUNK, DriverState, ReadKind, ReadRole, SMALL, Sleep, Until, WriteRole};
 use super::{Driven, Driver};
 use crate::call::{PATIENCE, Written, is_end, within, write};
 use crate::transport::Transport;
 
-/// Size of the buffer of a read that may wait, in bytes: one packet of Ethernet. It lies on the stack of its thread.
-const WAITING: usize = 1536;
-
-/// Maximum number of large buffers that the process keeps while no read has them.
-const LARGE_COUNT: usize = 1;
-
-/// Buffers of reads that do not wait. No connection and no thread has one of its own.
-static LARGE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-fn take_large() -> Vec<u8> {
-    // A thread does not wait for another one.
-    let kept = LARGE.try_lock().ok().and_then(|mut kept| kept.pop());
-    kept.unwrap_or_else(|| vec![0; CHUNK])
-}
-
-fn put_back_large(buffer: Vec<u8>) {
-    if let Ok(mut kept) = LARGE.try_lock()
-        && kept.len() < LARGE_COUNT
-    {
-        kept.push(buffer);
-    }
+thread_local! {
+    /// Buffer of the large reads of the thread, until it waits for long.
+    static LARGE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Holds a role during a call of the transport. If the call panics, the direction has failed, and the other threads learn of it.
@@ -108,18 +90,22 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         state.machine.show();
         state.hand_over();
         drop(state);
-        let state = match role.has_more {
-            true => {
-                let mut buffer = take_large();
-                let result = self.call_read(&mut role, Duration::ZERO, &mut buffer);
-                let state = self.read_finished(role, result, &buffer);
-                put_back_large(buffer);
-                state
-            }
-            false => {
-                let mut buffer = [0; WAITING];
+        let state = match role.kind {
+            ReadKind::Patient => {
+                LARGE.take();
+                let mut buffer = [0; SMALL];
                 let result = self.call_read(&mut role, longest, &mut buffer);
                 self.read_finished(role, result, &buffer)
+            }
+            ReadKind::Busy | ReadKind::More => {
+                let patience = if role.kind == ReadKind::More { Duration::ZERO } else { PATIENCE };
+                // Taken, not borrowed: a transport may itself be a connection.
+                let mut buffer = LARGE.take();
+                buffer.resize(CHUNK, 0);
+                let result = self.call_read(&mut role, longest.min(patience), &mut buffer);
+                let state = self.read_finished(role, result, &buffer);
+                LARGE.set(buffer);
+                state
             }
         };
         forget(guard);

@@ -11,7 +11,7 @@ use std::mem::swap;
 use std::time::Duration;
 
 use ws_common::system::buffer_pool;
-use ws_core::bytes::Buf;
+use ws_core::bytes::{Buf, Bytes};
 use ws_core::{Direction, Instant, Machine, TransportError};
 
 use crate::call::{Written, is_timeout};
@@ -20,12 +20,15 @@ use reading::Reading;
 use waiters::Waiters;
 use writing::Writing;
 
-pub(crate) use reading::ReadRole;
+pub(crate) use reading::{ReadKind, ReadRole, SMALL};
 pub(crate) use waiters::{Sleep, Until};
 pub(crate) use writing::WriteRole;
 
-/// Maximum number of bytes that one write takes out of the machine, and that one read brings. A read that waits brings less.
+/// Maximum number of bytes that one write takes out of the machine, and that one read brings. A read that waits for long brings less.
 pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// Largest buffer that is written to again, in bytes: the machine collects so many at most, and its buffer doubles its size.
+const LARGEST_REUSED: usize = 2 * CHUNK;
 
 /// A machine, the two roles of its transport, and the threads that wait.
 pub(crate) struct DriverState<M> {
@@ -164,7 +167,9 @@ impl<M: Machine> DriverState<M> {
             }
             Ok(Written { n, is_all }) => {
                 self.pace.moved(now);
-                self.writing.moved(role, n, is_all);
+                if let Some(last) = self.writing.moved(role, n, is_all) {
+                    self.reuse(last);
+                }
                 // Bytes in flight count no more if the connection was given up meanwhile.
                 let n = n.min(self.machine.outbound().len());
                 if n > 0 {
@@ -194,6 +199,15 @@ impl<M: Machine> DriverState<M> {
             // The end may have waited for that, and nothing brings the thread that reads back to write.
             self.changed();
             self.reading.all_written();
+        }
+    }
+
+    /// Hands the memory of a buffer that has been written back to the machine, unless it is also the user's or large.
+    fn reuse(&mut self, bytes: Bytes) {
+        if let Ok(buffer) = bytes.try_into_mut()
+            && buffer.capacity() <= LARGEST_REUSED
+        {
+            self.machine.outbound().adopt_buffer(buffer.into());
         }
     }
 
@@ -251,7 +265,7 @@ impl<M: Machine> DriverState<M> {
     pub(super) fn begin_read(&mut self) -> ReadRole {
         let is_brief = self.has_bytes_waiting();
         let role = self.reading.begin(is_brief);
-        if !role.has_more {
+        if role.kind == ReadKind::Patient {
             self.release();
         }
         role
@@ -277,10 +291,10 @@ impl<M: Machine> DriverState<M> {
                 self.machine.handle_read(n, now);
             }
             Err(error) if is_timeout(&error) => {
-                match role.has_more {
+                match role.kind {
                     // It did not wait.
-                    true => self.pace.finished(now),
-                    false => self.pace.stuck(now),
+                    ReadKind::More => self.pace.finished(now),
+                    ReadKind::Patient | ReadKind::Busy => self.pace.stuck(now),
                 }
                 self.reading.found_nothing(role, now);
                 self.writing.read_caught_up();

@@ -228,7 +228,7 @@ fn a_peer_whose_pongs_repeat_no_nonce_cannot_be_used() {
             assert_eq!(sim.session.stats().connections, connections, "{trace:?}");
             assert_eq!(sim.session.status(), ClientStatus::Closed, "no attempt follows");
             assert_eq!(sim.session.flushed(None), Some(Err(SendError::Closed(None))));
-            assert_eq!(sim.session.take_unsent(), ["x".into()]);
+            assert_eq!(sim.session.take_unsent(), ["x"]);
             // Unless the user wants one.
             sim.session.reconnect_after(secs(1), sim.now);
             sim.advance(secs(2));

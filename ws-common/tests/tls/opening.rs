@@ -2,7 +2,7 @@
 
 use ws_common::tls::TlsFailure;
 use ws_core::{
-    Accept, ClientHandshake, ClientRequest, Event, HandshakeError, Machine, Message, Random, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, Event, HandshakeError, Machine, Random, ServerHandshake,
 };
 
 use crate::support::{Authority, Pair, VERSIONS, at, drain, feed, quiet, write_some};
@@ -36,7 +36,7 @@ fn the_handshakes_become_connections_in_the_same_session_with_what_came_along() 
             let client = pair.client.try_map(|client| client.open(at(1)));
             let mut client = client.expect("the response was reported");
             let seen = drain(&mut client);
-            assert!(matches!(&seen[..], [Ok(Event::Message(message))] if *message == Message::from("early")));
+            assert!(matches!(&seen[..], [Ok(Event::Message(message))] if *message == "early"));
         }
     }
 }

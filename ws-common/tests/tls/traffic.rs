@@ -135,7 +135,7 @@ fn tls_goes_through_tls() {
         pair.client.inner_mut().inner_mut().close(CloseCode::NORMAL, pair.now);
         pair.settle();
         let server: Vec<Event> = pair.server_seen.into_iter().map(Result::unwrap).collect();
-        assert!(matches!(&server[0], Event::Message(message) if *message == payload(100_000).into()));
+        assert!(matches!(&server[0], Event::Message(message) if *message == payload(100_000)));
         assert!(matches!(server.last(), Some(Event::Closed(closed)) if closed.clean));
         assert!(matches!(pair.client_seen.last(), Some(Ok(Event::Closed(closed))) if closed.clean));
     }

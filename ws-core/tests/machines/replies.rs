@@ -210,7 +210,7 @@ fn the_peers_close_ends_the_pings() {
         assert_eq!(connection.poll_timeout(), Some(at(501)));
         write(&mut connection, at(1));
         connection.handle_timeout(at(400));
-        assert_eq!(write(&mut connection, at(400)), []);
+        assert_eq!(write(&mut connection, at(400)), b"");
         assert!(connection.is_open());
     }
 }

@@ -43,7 +43,7 @@ fn when_the_time_for_replies_has_passed_the_frame_under_way_is_finished_and_our_
             assert_eq!(frames(role, &sent), expected, "{role:?} after {written} bytes");
             // What came is still handed out.
             assert_eq!(drain(&mut connection).len(), 4);
-            assert_eq!(write(&mut connection, at(6)), [], "it is answered once");
+            assert_eq!(write(&mut connection, at(6)), b"", "it is answered once");
             connection.handle_read(0, at(6));
             assert!(ends_once(&drain(&mut connection)));
             let unsent = if written > 0 { 1 } else { 2 };
@@ -160,7 +160,7 @@ fn a_close_that_is_found_when_what_waits_was_dropped_is_not_answered() {
         assert_eq!(connection.send("late"), Err(SendError::TooLate(Some("late".into()))));
         let seen = drain(&mut connection);
         assert!(ends_once(&seen) && seen.len() == 6, "{seen:?}");
-        assert_eq!(write(&mut connection, at(6)), []);
+        assert_eq!(write(&mut connection, at(6)), b"");
         assert_eq!(closed(&connection), (3001, "enough é", Initiator::Remote, false, 1));
         assert_eq!(connection.poll_timeout(), None);
     }

@@ -28,6 +28,9 @@ const READS_IN_A_ROW: u32 = 64;
 /// Time after which a thread looks at the peer's bytes, although its writes make progress.
 const READ_EVERY: Duration = Duration::from_millis(250);
 
+/// Number of reads from a long one on that have a large buffer: the rest of a burst may be short, and the next burst may begin so.
+const BUSY_READS: u8 = 8;
+
 /// State of the reading direction, and the time up to which the peer's bytes are known.
 #[derive(Default)]
 pub(super) struct Reading {
@@ -41,8 +44,10 @@ pub(super) struct Reading {
     found_nothing: Instant,
     /// Number of reads in a row that found bytes after a deadline had passed.
     late_reads: u32,
-    /// The last read has filled its buffer.
-    has_more: bool,
+    /// The kind of the next read.
+    next: ReadKind,
+    /// Number of short reads after which the next one is patient.
+    busy: u8,
 }
 
 #[derive(Default)]
@@ -62,9 +67,24 @@ enum ReadState {
 /// The role of the thread that reads.
 pub(crate) struct ReadRole {
     pub(crate) timeout: SocketTimeout,
-    /// More bytes are probably there, so the read has a large buffer and does not wait.
-    pub(crate) has_more: bool,
+    pub(crate) kind: ReadKind,
 }
+
+/// A read by its buffer and its patience. A connection that waits for long holds no large buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReadKind {
+    /// It has [`SMALL`] bytes on the stack of its thread, and may wait up to the next deadline.
+    #[default]
+    Patient,
+    /// One of the last reads brought [`SMALL`] bytes or more. This one has a large buffer and waits for
+    /// [`PATIENCE`](crate::call::PATIENCE) at most.
+    Busy,
+    /// The last read has filled its buffer: more bytes are probably there. This one has a large buffer and does not wait.
+    More,
+}
+
+/// Size of the buffer of a read that may wait for long, in bytes: one packet of Ethernet.
+pub(crate) const SMALL: usize = 1536;
 
 impl Reading {
     /// The same transport, for the machine of the next phase. No thread reads.
@@ -83,14 +103,14 @@ impl Reading {
         }
         self.reads = 0;
         self.late_reads = 0;
-        self.has_more = false;
+        (self.next, self.busy) = (ReadKind::Patient, 0);
     }
 
     /// A thread takes the role.
     pub(super) fn begin(&mut self, is_brief: bool) -> ReadRole {
         debug_assert!(self.may_begin(), "a second thread reads");
         self.state = if is_brief { ReadState::Brief } else { ReadState::Long };
-        ReadRole { timeout: take(&mut self.timeout), has_more: take(&mut self.has_more) }
+        ReadRole { timeout: take(&mut self.timeout), kind: take(&mut self.next) }
     }
 
     /// No bytes wait for the transport any more, so the thread that reads has no reason to come back soon.
@@ -113,8 +133,13 @@ impl Reading {
         self.finished(role, if n == 0 { ReadState::Ended } else { ReadState::Idle });
         self.late_reads = if is_late { self.late_reads + 1 } else { 0 };
         self.reads += 1;
-        self.has_more = n == room;
-        let has_caught_up = !self.has_more || self.reads >= READS_IN_A_ROW;
+        self.busy = if n >= SMALL { BUSY_READS } else { self.busy.saturating_sub(1) };
+        self.next = match self.busy {
+            _ if n == room => ReadKind::More,
+            1.. => ReadKind::Busy,
+            0 => ReadKind::Patient,
+        };
+        let has_caught_up = n < room || self.reads >= READS_IN_A_ROW;
         if has_caught_up {
             self.caught_up(now);
         }
@@ -123,6 +148,12 @@ impl Reading {
 
     /// The time of the read has passed.
     pub(super) fn found_nothing(&mut self, role: ReadRole, now: Instant) {
+        if role.kind == ReadKind::More {
+            // It did not wait.
+            self.next = ReadKind::Busy;
+        } else {
+            self.busy = 0;
+        }
         self.finished(role, ReadState::Idle);
         self.found_nothing = now;
         self.late_reads = 0;
@@ -231,10 +262,33 @@ mod tests {
         let mut reading = Reading::default();
         let caught_up = (1..=130).filter(|n| {
             let role = reading.begin(false);
-            assert_eq!(role.has_more, *n > 1);
+            assert_eq!(role.kind, if *n > 1 { ReadKind::More } else { ReadKind::Patient });
             reading.moved(role, 100, 100, false, at(*n))
         });
         assert_eq!(caught_up.collect::<Vec<_>>(), [64, 128]);
+    }
+
+    #[test]
+    fn a_thread_waits_for_long_without_a_large_buffer_once_the_peer_sends_little_or_nothing() {
+        let mut reading = Reading::default();
+        let next = |reading: &mut Reading| reading.begin(false);
+        let role = next(&mut reading);
+        reading.moved(role, SMALL, SMALL, false, at(1));
+        let role = next(&mut reading);
+        assert!(role.kind == ReadKind::More);
+        reading.found_nothing(role, at(2));
+        for _ in 0..BUSY_READS - 1 {
+            let role = next(&mut reading);
+            assert!(role.kind == ReadKind::Busy);
+            reading.moved(role, 1, 64 * 1024, false, at(3));
+        }
+        let role = next(&mut reading);
+        assert!(role.kind == ReadKind::Busy);
+        reading.moved(role, SMALL, 64 * 1024, false, at(4));
+        let role = next(&mut reading);
+        assert!(role.kind == ReadKind::Busy);
+        reading.found_nothing(role, at(5));
+        assert!(next(&mut reading).kind == ReadKind::Patient);
     }
 
     #[test]

@@ -98,11 +98,12 @@ impl Writing {
         }
     }
 
-    /// The transport has taken the `n` oldest bytes, and perhaps refused others.
-    pub(super) fn moved(&mut self, mut role: WriteRole, n: usize, is_all: bool) {
+    /// The transport has taken the `n` oldest bytes, and perhaps refused others. Gives a buffer whose memory can be used again.
+    pub(super) fn moved(&mut self, mut role: WriteRole, n: usize, is_all: bool) -> Option<Bytes> {
         self.written += n as u64;
-        advance(&mut role.bytes, n);
+        let last = advance(&mut role.bytes, n);
         self.finished(role, if is_all { WriteState::Idle } else { WriteState::Stuck });
+        last
     }
 
     /// The transport has taken nothing.

@@ -1,0 +1,162 @@
+/// The client that stays connected.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! define_client {
+    ($name:literal, $runtime:ty) => {
+        /// A client that stays connected: it reports each phase, sends queued messages as soon as there is a connection, and reconnects
+        /// when the connection is lost.
+        ///
+        /// ```no_run
+        /// use std::time::Duration;
+        #[doc = concat!("use ", $name, "::{Client, ClientEvent, Reconnect};")]
+        ///
+        /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+        /// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
+        ///     .header("Cookie", "session=1")
+        ///     .ping_interval(Duration::from_secs(55))
+        ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
+        ///     .build()?;
+        /// client.try_send("hello")?;
+        /// while let Some(event) = client.next().await {
+        ///     match event {
+        ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
+        ///         ClientEvent::Error(error) => println!("error: {error}"),
+        ///         // The last event. `None` follows.
+        ///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
+        ///         other => println!("{other:?}"),
+        ///     }
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
+        ///
+        /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
+        /// [`handle`](Self::handle)s is under way: usually [`next`](Self::next), in a loop. While none is, nothing happens.
+        ///
+        /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
+        pub struct Client($crate::Client<$runtime>);
+
+        #[doc(hidden)]
+        impl From<$crate::ws_common::session::Session> for Client {
+            fn from(session: $crate::ws_common::session::Session) -> Self {
+                Self(session.into())
+            }
+        }
+
+        impl Client {
+            /// Sets up a client of the server at `url`.
+            pub fn builder(url: &str) -> $crate::ws_common::session::ClientBuilder<Self> {
+                $crate::ws_common::session::ClientBuilder::new(url)
+            }
+
+            /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
+            /// [`reconnect_after`](Self::reconnect_after) then begins anew. Cancel safe.
+            ///
+            /// A panic of a hook ([`prepare`](ws_async_core::ws_common::session::ClientBuilder::prepare),
+            /// [`decide`](ws_async_core::ws_common::reconnect::Reconnect::decide)) reaches the task that waits when the hook runs. The client
+            /// then ends, and reports that.
+            #[inline]
+            pub fn next(&mut self) -> impl Future<Output = Option<$crate::ws_common::session::ClientEvent>> {
+                self.0.next()
+            }
+
+            /// As [`Handle::send`].
+            pub fn send(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+            ) -> impl Future<Output = Result<(), $crate::ws_core::SendError>> {
+                self.0.send(message)
+            }
+
+            /// As [`Handle::try_send`].
+            pub fn try_send(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+            ) -> Result<(), $crate::ws_core::SendError> {
+                self.0.try_send(message)
+            }
+
+            /// As [`Handle::ping`].
+            pub fn ping(
+                &self,
+                payload: impl Into<$crate::ws_core::bytes::Bytes>,
+            ) -> impl Future<Output = Result<(), $crate::ws_core::PingError>> {
+                self.0.ping(payload)
+            }
+
+            /// As [`Handle::flush`], where [`SendError::Undelivered`](ws_async_core::ws_core::SendError::Undelivered) tells of messages that any
+            /// handle has sent since the last such call that returned.
+            pub fn flush(&self) -> impl Future<Output = Result<(), $crate::ws_core::SendError>> {
+                self.0.flush()
+            }
+
+            /// As [`Handle::confirm`], for everything that any handle has sent since the last such call that returned. If nothing was,
+            /// it is ready at once.
+            pub fn confirm(
+                &self,
+            ) -> impl Future<Output = Result<(), $crate::ws_common::session::ConfirmError>> {
+                self.0.confirm()
+            }
+
+            /// As [`Handle::close`].
+            pub fn close(&self, frame: impl Into<$crate::ws_core::CloseFrame>) -> impl Future<Output = ()> {
+                self.0.close(frame)
+            }
+
+            /// As [`Handle::start_close`].
+            pub fn start_close(&self, frame: impl Into<$crate::ws_core::CloseFrame>) {
+                self.0.start_close(frame);
+            }
+
+            /// As [`Handle::abort`].
+            pub fn abort(&self) {
+                self.0.abort();
+            }
+
+            /// As [`Handle::reconnect_after`].
+            pub fn reconnect_after(&self, delay: std::time::Duration) {
+                self.0.reconnect_after(delay);
+            }
+
+            /// As [`Handle::cancel_reconnect`].
+            pub fn cancel_reconnect(&self) {
+                self.0.cancel_reconnect();
+            }
+
+            /// As [`Handle::pause`].
+            pub fn pause(&self) {
+                self.0.pause();
+            }
+
+            /// As [`Handle::resume`].
+            pub fn resume(&self) {
+                self.0.resume();
+            }
+
+            /// As [`Handle::take_unsent`].
+            pub fn take_unsent(&self) -> Vec<$crate::ws_core::Message> {
+                self.0.take_unsent()
+            }
+
+            /// As [`Handle::skip_stuck`].
+            pub fn skip_stuck(&self) -> bool {
+                self.0.skip_stuck()
+            }
+
+            /// As [`Handle::status`].
+            pub fn status(&self) -> $crate::ws_common::session::ClientStatus {
+                self.0.status()
+            }
+
+            /// As [`Handle::stats`].
+            pub fn stats(&self) -> $crate::ws_common::session::ClientStats {
+                self.0.stats()
+            }
+
+            /// Another way to this client, for other tasks.
+            pub fn handle(&self) -> Handle {
+                Handle(self.0.handle())
+            }
+        }
+    };
+}
