@@ -5,7 +5,7 @@ use ws_common::{
     rustls,
     tls::{Tls, TlsError},
 };
-use ws_core::{Connection, Event, Machine, Message, Role};
+use ws_core::{Connection, Event, Machine, Role};
 
 use crate::authority::{Authority, VERSIONS};
 use crate::evil::{Evil, ticket};
@@ -45,10 +45,7 @@ fn assert_cut_off(seen: Seen) {
 fn assert_alive(client: &mut Tls<Connection>, evil: &mut Evil) {
     feed(client, &evil.record(ContentType::ApplicationData, &[0x81, 2, b'h', b'i']), at(2));
     let seen = drain(client);
-    assert!(
-        matches!(&seen[..], [Ok(Event::Message(message))] if *message == "hi"),
-        "{seen:?}"
-    );
+    assert!(matches!(&seen[..], [Ok(Event::Message(message))] if *message == "hi"), "{seen:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use ws_common::tls::TlsFailure;
 use ws_core::{
-    Accept, ClientHandshake, ClientRequest, Event, HandshakeError, Machine, Message, Random, ServerHandshake,
+    Accept, ClientHandshake, ClientRequest, Event, HandshakeError, Machine, Random, ServerHandshake,
 };
 
 use crate::support::{Authority, Pair, VERSIONS, at, drain, feed, quiet, write_some};
