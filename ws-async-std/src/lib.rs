@@ -123,6 +123,7 @@ pub use ws_async_core::{
     Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
     Socks5Reply, Stats, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector,
     TlsError, Traffic, TransportError, TrustedProxy, TrustedProxyError, Violation, ViolationKind,
+    WebSocketError,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -4,6 +4,7 @@ mod client;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::tls::{TlsConfigError, TlsError, write_tls};
 use crate::trusted_proxy::TrustedProxyError;
 pub use client::ClientError;
 use tls::of_transport;
+pub use websocket::WebSocketError;
 
 /// Why a client has no connection.
 #[derive(Debug)]

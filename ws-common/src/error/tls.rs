@@ -4,7 +4,7 @@ use std::error::Error;
 
 use ws_core::{Direction, HandshakeError, TransportError};
 
-use super::{AcceptError, ClientError, ConnectError};
+use super::{AcceptError, ClientError, ConnectError, WebSocketError};
 use crate::proxy::ProxyError;
 use crate::tls::{TlsError, TlsFailure};
 
@@ -37,13 +37,18 @@ fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
     if let Some(broken) = error.downcast_ref::<TransportError>() {
         return Some(broken.reason());
     }
-    shown_by_client(error)
+    shown_by_any(error)
+        .or_else(|| shown_by_client(error))
         .or_else(|| shown_by_opening(error))
         .or_else(|| shown_by_connection(error))
         .or_else(|| shown_by_tls::<ws_core::Error>(error))
         .or_else(|| shown_by_tls::<TlsFailure<ws_core::Error>>(error))
         .or_else(|| shown_by_tls::<HandshakeError>(error))
         .or_else(|| error.source())
+}
+
+fn shown_by_any<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    error.downcast_ref().map(WebSocketError::shown)
 }
 
 fn shown_by_client<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {

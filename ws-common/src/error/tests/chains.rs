@@ -11,7 +11,7 @@ use ws_core::{
 };
 
 use super::{answered, dialed, refused, reset, timeout};
-use crate::error::{AcceptError, ClientError, ConnectError, OpenPhase};
+use crate::error::{AcceptError, ClientError, ConnectError, OpenPhase, WebSocketError};
 use crate::proxy::ProxyError;
 use crate::session::ConfirmError;
 use crate::system::socket::LocalFailure;
@@ -81,6 +81,9 @@ fn the_sources_of_an_error_go_on_behind_its_text() {
         Box::new(AcceptError::Handshake(HandshakeError::Transport(broken()))),
         Box::new(ClientError::Connection(ws_core::Error::Transport(broken()))),
         Box::new(ClientError::Connect(ConnectError::Local(outer()))),
+        Box::new(WebSocketError::from(ClientError::Connect(ConnectError::Local(outer())))),
+        Box::new(WebSocketError::from(ws_core::Error::Transport(broken()))),
+        Box::new(WebSocketError::from(outer())),
     ];
     for error in errors {
         let texts = texts(&*error);
