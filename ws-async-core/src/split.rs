@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
+use ws_common::WebSocketError;
 use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
 use ws_core::{
@@ -184,31 +185,37 @@ impl<R: Runtime + Io<T>, T> Drop for Receiver<R, T> {
 }
 
 impl<R: Runtime + Io<T>, T> Stream for Receiver<R, T> {
-    type Item = Result<Message, Error>;
+    type Item = Result<Message, WebSocketError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_message).map(Result::transpose)
+        self.get_mut()
+            .0
+            .0
+            .poll_unguarded(cx, Socket::poll_message)
+            .map_err(WebSocketError::from)
+            .map(Result::transpose)
     }
 }
 
 impl<R: Runtime + Io<T>, T> Sink<Message> for Sender<R, T> {
-    type Error = SendError;
+    type Error = WebSocketError;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_reserve)
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_reserve).map_err(WebSocketError::from)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), WebSocketError> {
         let mut message = Some(message);
         let sent = self.get_mut().0.run(|socket, _| message.take().map_or(Ok(()), |m| socket.start_send(m)));
-        sent.unwrap_or_else(|| message.map_or(Ok(()), |message| Err(SendError::Full(message))))
+        let sent = sent.unwrap_or_else(|| message.map_or(Ok(()), |message| Err(SendError::Full(message))));
+        sent.map_err(WebSocketError::from)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_flush)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_flush).map_err(WebSocketError::from)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_close)
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.get_mut().0.0.poll_unguarded(cx, Socket::poll_close).map_err(WebSocketError::from)
     }
 }

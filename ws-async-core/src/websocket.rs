@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_common::MaybeTls;
+use ws_common::{MaybeTls, WebSocketError};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, Error, Event, Message, MessageKind, MessageRef, PingError, Responder,
@@ -201,31 +201,35 @@ impl<R: Runtime + Io<T>, T> Access for WebSocket<R, T> {
 
 /// As [`recv`](WebSocket::recv).
 impl<R: Runtime + Io<T>, T> Stream for WebSocket<R, T> {
-    type Item = Result<Message, Error>;
+    type Item = Result<Message, WebSocketError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_for(STREAM, cx, Socket::poll_message).map(Result::transpose)
+        self.get_mut()
+            .poll_for(STREAM, cx, Socket::poll_message)
+            .map_err(WebSocketError::from)
+            .map(Result::transpose)
     }
 }
 
 /// As [`ready`](WebSocket::ready), [`try_send`](WebSocket::try_send), [`flush`](WebSocket::flush); closing sends Close 1000 and
 /// waits for the end. After a ready `poll_ready`, `start_send` always has room.
 impl<R: Runtime + Io<T>, T> Sink<Message> for WebSocket<R, T> {
-    type Error = SendError;
+    type Error = WebSocketError;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_for(SINK, cx, Socket::poll_reserve)
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.get_mut().poll_for(SINK, cx, Socket::poll_reserve).map_err(WebSocketError::from)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.get_mut().run(|socket, _| socket.start_send(message)).unwrap_or(Ok(()))
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), WebSocketError> {
+        let sent = self.get_mut().run(|socket, _| socket.start_send(message)).unwrap_or(Ok(()));
+        sent.map_err(WebSocketError::from)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_for(SINK, cx, Socket::poll_flush)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.get_mut().poll_for(SINK, cx, Socket::poll_flush).map_err(WebSocketError::from)
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_for(SINK, cx, Socket::poll_close)
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.get_mut().poll_for(SINK, cx, Socket::poll_close).map_err(WebSocketError::from)
     }
 }

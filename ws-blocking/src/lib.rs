@@ -33,7 +33,7 @@ pub use websocket::WebSocket;
 pub use ws_common::tls::decrypt_key;
 pub use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
-    TrustedProxy, TrustedProxyError,
+    TrustedProxy, TrustedProxyError, WebSocketError,
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
     redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},

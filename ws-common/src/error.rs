@@ -4,6 +4,7 @@ mod client;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use crate::tls::{TlsConfigError, TlsError, write_tls};
 use crate::trusted_proxy::TrustedProxyError;
 pub use client::ClientError;
 use tls::of_transport;
+pub use websocket::WebSocketError;
 
 /// Why a client has no connection.
 #[derive(Debug)]
@@ -185,8 +187,7 @@ fn write_handshake(f: &mut fmt::Formatter<'_>, error: &HandshakeError) -> fmt::R
 
 /// Whether the peer has broken off the connection.
 fn is_reset(broken: &TransportError) -> bool {
-    let source = std::error::Error::source(broken).and_then(|source| source.downcast_ref::<io::Error>());
-    source.is_some_and(|source| {
+    broken.reason().downcast_ref::<io::Error>().is_some_and(|source| {
         matches!(
             source.kind(),
             io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
@@ -203,8 +204,10 @@ impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Url(error) => std::error::Error::source(error),
-            Self::Resolve { source, .. } | Self::Local(source) => Some(source),
-            Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
+            Self::Resolve { source, .. } | Self::Local(source) => std::error::Error::source(source),
+            Self::Connect(failures) => {
+                failures.last().and_then(|(_, error)| std::error::Error::source(error))
+            }
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Proxy { source, .. } => std::error::Error::source(source),
             Self::Tls(error) => std::error::Error::source(error),
@@ -338,11 +341,11 @@ impl fmt::Display for AcceptError {
 impl std::error::Error for AcceptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(source) => Some(source),
+            Self::Io(source) => std::error::Error::source(source),
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
-            Self::TrustedProxy(error) => Some(error),
+            Self::TrustedProxy(error) => std::error::Error::source(error),
             Self::Timeout(_) | Self::ClientLimit(_) | Self::DecideTimeout(_) => None,
             Self::Rejected(_) | Self::Shutdown => None,
         }

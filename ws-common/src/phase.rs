@@ -74,7 +74,7 @@ impl fmt::Display for ConnectTimeout {
 
 impl std::error::Error for ConnectTimeout {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.failures.last().map(|(_, source)| source as _)
+        self.failures.last().and_then(|(_, error)| std::error::Error::source(error))
     }
 }
 

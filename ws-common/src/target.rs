@@ -301,7 +301,7 @@ impl fmt::Display for TargetError {
 impl std::error::Error for TargetError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Malformed(error) => Some(error),
+            Self::Malformed(error) => std::error::Error::source(error),
             _ => None,
         }
     }

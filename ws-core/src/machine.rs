@@ -101,7 +101,13 @@ impl TransportError {
         self.direction
     }
 
-    /// What the driver, or a machine around this one, gave as the reason.
+    /// The error that the driver, or a machine around this one, gave as the reason: for example, a `std::io::Error`. `Display` shows its
+    /// text, so the chain of [`source`](Error::source) goes on behind it.
+    pub fn reason(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.source
+    }
+
+    /// The same error, taken out.
     pub fn into_source(self) -> Box<dyn Error + Send + Sync> {
         self.source
     }
@@ -130,6 +136,6 @@ impl fmt::Display for TransportError {
 
 impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
+        self.source.source()
     }
 }

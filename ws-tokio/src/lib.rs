@@ -32,7 +32,7 @@ pub use ws_async_core::{
     RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep, Reject, Rejected, Request,
     RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError, Socks5Reply, Stats,
     StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, Traffic,
-    TransportError, TrustedProxy, TrustedProxyError, Violation, ViolationKind,
+    TransportError, TrustedProxy, TrustedProxyError, Violation, ViolationKind, WebSocketError,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

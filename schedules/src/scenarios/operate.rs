@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_async_core::{Event as Received, MessageRef, Receiver, Responder, Sender, WebSocket};
+use ws_async_core::{Event as Received, MessageRef, Receiver, Responder, Sender, WebSocket, WebSocketError};
 use ws_core::{CloseCode, Error, Message, SendError};
 
 use crate::flags::{Flag, Flags};
@@ -129,12 +129,20 @@ pub(super) fn received(cell: Cell, left: usize, end: Result<(), Error>, has_pong
 }
 
 /// Waits for the room of a sink, and uses it.
-pub(super) async fn sink<S: Sink<Message, Error = SendError> + Unpin>(
+pub(super) async fn sink<S: Sink<Message, Error = WebSocketError> + Unpin>(
     sink: &mut S,
     message: Message,
 ) -> Result<(), SendError> {
-    poll_fn(|cx| Pin::new(&mut *sink).poll_ready(cx)).await?;
-    Pin::new(sink).start_send(message)
+    poll_fn(|cx| Pin::new(&mut *sink).poll_ready(cx)).await.map_err(not_sent)?;
+    Pin::new(sink).start_send(message).map_err(not_sent)
+}
+
+/// The reason of a sink.
+pub(super) fn not_sent(error: WebSocketError) -> SendError {
+    match error {
+        WebSocketError::Send(error) => error,
+        error => panic!("a sink says {error}"),
+    }
 }
 
 /// Receives to the end.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use futures_core::Stream;
 use futures_sink::Sink;
 use shuttle::future::spawn;
-use ws_async_core::WebSocket;
+use ws_async_core::{WebSocket, WebSocketError};
 use ws_common::sync::{Mutex, lock};
 use ws_core::{Message, SendError};
 
+use super::operate::not_sent;
 use super::{connect, give_up, is_over, operate, play, script, stop};
 use crate::flags::{Flag, Flags};
 use crate::peer::{LARGE, MARKER};
@@ -54,21 +55,21 @@ pub(super) async fn run(cell: Cell) {
 struct Shared(Arc<Mutex<WebSocket<Model>>>);
 
 impl Shared {
-    async fn message(&self) -> Option<Result<Message, ws_core::Error>> {
+    async fn message(&self) -> Option<Result<Message, WebSocketError>> {
         poll_fn(|cx| Pin::new(&mut *lock(&self.0)).poll_next(cx)).await
     }
 
     async fn ready(&self) -> Result<(), SendError> {
-        poll_fn(|cx| Pin::new(&mut *lock(&self.0)).poll_ready(cx)).await
+        poll_fn(|cx| Pin::new(&mut *lock(&self.0)).poll_ready(cx)).await.map_err(not_sent)
     }
 
     async fn flush(&self) -> Result<(), SendError> {
-        poll_fn(|cx| Pin::new(&mut *lock(&self.0)).poll_flush(cx)).await
+        poll_fn(|cx| Pin::new(&mut *lock(&self.0)).poll_flush(cx)).await.map_err(not_sent)
     }
 
     async fn send(&self) -> Result<(), SendError> {
         self.ready().await?;
-        Pin::new(&mut *lock(&self.0)).start_send(Message::binary(MARKER))
+        Pin::new(&mut *lock(&self.0)).start_send(Message::binary(MARKER)).map_err(not_sent)
     }
 }
 

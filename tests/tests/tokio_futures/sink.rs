@@ -6,7 +6,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt, TryStreamExt, stream};
 use suite::wire::{FIN, PING, frame};
 use tokio::io::{DuplexStream, duplex};
 use ws_core::Role;
-use ws_tokio::{Config, ConnectOptions, Error, Event, Message, SendError, WebSocket};
+use ws_tokio::{Config, ConnectOptions, Error, Event, Message, SendError, WebSocket, WebSocketError};
 
 use crate::transport::Transport;
 
@@ -24,7 +24,7 @@ fn numbered() -> impl Iterator<Item = Message> {
 #[tokio::test]
 async fn forward_sends_everything_and_closes() {
     let (client, server) = pair().await;
-    let forward = stream::iter(numbered().map(Ok::<_, SendError>)).forward(client);
+    let forward = stream::iter(numbered().map(Ok)).forward(client);
     let (forwarded, received) = tokio::join!(forward, server.try_collect::<Vec<_>>());
     forwarded.unwrap();
     assert!(received.unwrap().into_iter().eq(numbered()));
@@ -42,7 +42,7 @@ async fn after_a_ready_poll_ready_there_is_room_whatever_the_stream_does_meanwhi
     poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
     assert!(matches!(receiver.next_event().await, Ok(Some(Event::Ping(_)))), "its pong waits");
     sender.start_send_unpin("promised".into()).unwrap();
-    assert!(matches!(sender.start_send_unpin("more".into()), Err(SendError::Full(_))));
+    assert!(matches!(sender.start_send_unpin("more".into()), Err(WebSocketError::Send(SendError::Full(_)))));
     SinkExt::flush(&mut sender).await.unwrap();
 
     poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
@@ -55,11 +55,7 @@ async fn after_a_ready_poll_ready_there_is_room_whatever_the_stream_does_meanwhi
 async fn an_echo_by_forwarding_a_connection_into_itself() {
     let (mut client, server) = pair().await;
     let (sink, stream) = StreamExt::split(server);
-    let echo = tokio::spawn(async move {
-        // An echo has to take both kinds of error.
-        let stream = stream.map_err(|error| panic!("{error}"));
-        stream.forward(sink).await
-    });
+    let echo = tokio::spawn(stream.forward(sink));
     for message in numbered().take(100) {
         client.send(message.clone()).await.unwrap();
         assert_eq!(client.recv().await.unwrap(), Some(message));
@@ -113,7 +109,7 @@ async fn the_stream_ends_after_its_error() {
     let last = StreamExt::next(&mut client).await.unwrap().unwrap();
     assert_eq!(last, Message::from("last"));
     let error = StreamExt::next(&mut client).await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::UnexpectedEof), "{error}");
+    assert!(matches!(error, WebSocketError::Connection(Error::UnexpectedEof)), "{error}");
     assert!(StreamExt::next(&mut client).await.is_none());
     assert!(StreamExt::next(&mut client).await.is_none());
 }

@@ -1,3 +1,5 @@
+mod chains;
+
 use std::io;
 use std::net::SocketAddr;
 
@@ -6,7 +8,8 @@ use ws_core::{
     RequestError, Response, ResponseError, TransportError,
 };
 
-use super::{ConnectError, ConnectTimeout, OpenPhase};
+use self::chains::assert_says_nothing_twice;
+use super::{ClientError, ConnectError, ConnectTimeout, OpenPhase};
 use crate::proxy::{ProxyError, ProxyRefusal, ProxyStep, ProxyUrlError, Socks5Reply};
 use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
@@ -54,6 +57,9 @@ fn response() -> Box<Response> {
 fn assert_sides(side: Initiator, errors: Vec<ConnectError>) {
     for error in errors {
         assert_eq!(error.side(), side, "{error}");
+        assert_says_nothing_twice(&error);
+        let end = Some(Box::new(ClientError::Connect(error)));
+        assert_says_nothing_twice(&ClientError::HookPanicked { hook: "decide", end });
     }
 }
 

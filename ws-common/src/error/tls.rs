@@ -2,9 +2,9 @@
 
 use std::error::Error;
 
-use ws_core::{Direction, TransportError};
+use ws_core::{Direction, HandshakeError, TransportError};
 
-use super::{AcceptError, ClientError, ConnectError};
+use super::{AcceptError, ClientError, ConnectError, WebSocketError};
 use crate::proxy::ProxyError;
 use crate::tls::{TlsError, TlsFailure};
 
@@ -19,35 +19,84 @@ impl<E: Error + 'static> TlsFailure<E> {
 }
 
 impl TlsError {
-    /// The failure of TLS that is behind `error`, if one is: itself, or one of its sources.
+    /// The failure of TLS that is `error` or is behind it: one of its sources, or an error whose text it shows as its own.
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {
-            if let Some(found) = Self::of(error) {
+            if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            next = error.source();
+            next = behind(error);
         }
         None
     }
 }
 
-/// Errors that show another one as if it were their own are none of its sources.
-impl TlsError {
-    fn of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        if let Some(ClientError::Connect(error)) = error.downcast_ref() {
-            return Self::of(error);
-        }
-        match (error.downcast_ref(), error.downcast_ref(), error.downcast_ref()) {
-            (
-                Some(ConnectError::Tls(error) | ConnectError::Proxy { source: ProxyError::Tls(error), .. }),
-                _,
-                _,
-            )
-            | (_, Some(ProxyError::Tls(error)), _)
-            | (_, _, Some(AcceptError::Tls(error))) => Some(error),
-            _ => error.downcast_ref(),
-        }
+/// The next error behind this one. A text that `Display` shows is no source, so it takes the place of the source here.
+fn behind<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(broken) = error.downcast_ref::<TransportError>() {
+        return Some(broken.reason());
+    }
+    shown_by_any(error)
+        .or_else(|| shown_by_client(error))
+        .or_else(|| shown_by_opening(error))
+        .or_else(|| shown_by_connection(error))
+        .or_else(|| shown_by_tls::<ws_core::Error>(error))
+        .or_else(|| shown_by_tls::<TlsFailure<ws_core::Error>>(error))
+        .or_else(|| shown_by_tls::<HandshakeError>(error))
+        .or_else(|| error.source())
+}
+
+fn shown_by_any<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    error.downcast_ref().map(WebSocketError::shown)
+}
+
+fn shown_by_client<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref()? {
+        ClientError::Connect(error) => Some(error),
+        ClientError::Connection(error) => Some(error),
+        ClientError::HookPanicked { end: Some(end), .. } => Some(&**end),
+        _ => None,
+    }
+}
+
+fn shown_by_opening<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(error) = error.downcast_ref() {
+        return match error {
+            ConnectError::Handshake { source, .. } => Some(source),
+            ConnectError::Proxy { source, .. } => Some(source),
+            ConnectError::Tls(error) => Some(error),
+            _ => None,
+        };
+    }
+    match error.downcast_ref()? {
+        AcceptError::Handshake(error) => Some(error),
+        AcceptError::Tls(error) => Some(error),
+        _ => None,
+    }
+}
+
+fn shown_by_connection<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(ws_core::Error::Transport(broken)) = error.downcast_ref() {
+        return Some(broken);
+    }
+    if let Some(HandshakeError::Transport(broken)) = error.downcast_ref() {
+        return Some(broken);
+    }
+    match error.downcast_ref()? {
+        ProxyError::Transport(broken) => Some(broken),
+        ProxyError::Tls(error) => Some(error),
+        _ => None,
+    }
+}
+
+/// A machine within TLS, or within the TLS of a target that is within the TLS of a proxy.
+fn shown_by_tls<'a, E: Error + 'static>(
+    error: &'a (dyn Error + 'static),
+) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<TlsFailure<E>>()? {
+        TlsFailure::Tls(error) => Some(error),
+        TlsFailure::Inner(error) => Some(error),
     }
 }
 

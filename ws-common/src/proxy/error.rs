@@ -220,9 +220,11 @@ impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Url(error) => std::error::Error::source(error),
-            Self::Environment { source, .. } => Some(source),
-            Self::Resolve(source) => Some(source),
-            Self::Connect(failures) => failures.last().map(|(_, source)| source as _),
+            Self::Environment { source, .. } => std::error::Error::source(source),
+            Self::Resolve(source) => std::error::Error::source(source),
+            Self::Connect(failures) => {
+                failures.last().and_then(|(_, error)| std::error::Error::source(error))
+            }
             Self::Transport(broken) => std::error::Error::source(broken),
             Self::Tls(error) => std::error::Error::source(error),
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
@@ -279,7 +281,7 @@ impl ProxyError {
             Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) => true,
             Self::Timeout(_) | Self::ConnectTimeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
-            Self::Transport(broken) => tls_behind(broken).is_none_or(TlsError::is_passing),
+            Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
             Self::Refused(refusal) => is_transient_status(refusal.response.status()),
             Self::Reply(reply) => matches!(
                 reply,
@@ -378,17 +380,4 @@ impl fmt::Display for Socks5Reply {
             Self::Unknown(reply) => return write!(f, "it answered {reply}, which has no meaning"),
         })
     }
-}
-
-/// The failure of TLS that is behind a failure of the transport, if one is.
-fn tls_behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a TlsError> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        match error.downcast_ref() {
-            Some(ProxyError::Tls(found)) => return Some(found),
-            _ if error.is::<TlsError>() => return error.downcast_ref(),
-            _ => next = error.source(),
-        }
-    }
-    None
 }

@@ -332,5 +332,5 @@ fn the_error_of_a_hook_names_the_hook_and_the_end() {
         "the hook `decide` panicked when it was asked about this end: \
          connecting to 192.0.2.1:80 failed: as planned"
     );
-    assert_eq!(error.source().expect("the cause").to_string(), "as planned");
+    assert!(error.source().is_none(), "the text has told all");
 }

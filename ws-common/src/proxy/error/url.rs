@@ -75,7 +75,7 @@ impl fmt::Display for ProxyUrlError {
 impl std::error::Error for ProxyUrlError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Malformed(error) => Some(error),
+            Self::Malformed(error) => std::error::Error::source(error),
             _ => None,
         }
     }

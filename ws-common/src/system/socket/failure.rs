@@ -42,11 +42,8 @@ impl fmt::Display for LocalFailure {
 }
 
 impl Error for LocalFailure {
-    /// An error that the user's hook has made, as it is; else the error of the system.
+    /// The source of an error that the user's hook has made.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self.source.get_ref() {
-            Some(error) => Some(error),
-            None => Some(&self.source),
-        }
+        self.source.source()
     }
 }
