@@ -6,6 +6,7 @@ mod compression;
 pub mod connector;
 pub mod duplex;
 mod error;
+pub mod exports;
 pub mod happy_eyeballs;
 mod http_status;
 mod maybe_tls;
