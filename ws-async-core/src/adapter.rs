@@ -55,7 +55,7 @@ macro_rules! define_adapter {
         address: [$($address:tt)+] $(,)?
     ) => {
         #[doc(inline)]
-        pub use $crate::ws_common::exports::*;
+        pub use $crate::ws_common::re_exports::*;
 
         $crate::define_crates! {}
         $crate::define_websocket! { $name, $runtime, $stream, [$($transport)+] }

@@ -39,7 +39,7 @@ pub use websocket::WebSocket;
 pub use {futures_core, futures_sink, ws_common};
 
 #[doc(inline)]
-pub use ws_common::exports::*;
+pub use ws_common::re_exports::*;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_common::rustls;
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};

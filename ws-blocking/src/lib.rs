@@ -30,7 +30,7 @@ pub use transport::Transport;
 pub use websocket::WebSocket;
 
 #[doc(inline)]
-pub use ws_common::exports::*;
+pub use ws_common::re_exports::*;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use ws_common::rustls;
 pub use ws_core::{self, bytes, bytestring};
