@@ -1,5 +1,5 @@
 //! The one list of the items that each adapter shows to its users beside its own types. Everyday types are at the root, and the others
-//! in a module for each topic. An item is in one place. An adapter adds the crates whose types stand in these.
+//! in a module for each topic. An item is in one place. An adapter adds the crates of foreign types in these.
 
 pub use crate::error::{AcceptError, ConnectError};
 pub use crate::options::{AcceptOptions, ConnectOptions};

@@ -1,4 +1,4 @@
-/// The crates whose types stand in those of an adapter.
+/// The crates whose types stand in the types of an adapter.
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 #[doc(hidden)]
 #[macro_export]
