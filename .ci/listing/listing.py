@@ -46,7 +46,8 @@ class Listing:
         source = self.index.get(str(use["id"]))
         if source is None or source["crate_id"] != 0:
             name = "*" if use["is_glob"] else use["name"]
-            self.foreign.append(f"pub use {path}::{name} = {use['source']}")
+            # In the expansion of a macro, a path begins with the crate of the macro.
+            self.foreign.append(f"pub use {path}::{name} = {use['source'].removeprefix('$crate::')}")
         elif use["is_glob"]:
             self.visit_module(source, path)
         else:
@@ -55,7 +56,9 @@ class Listing:
     def lines(self):
         lines = set(self.foreign)
         for path, item in self.found:
-            lines |= set(self.of_item(path, item))
+            name = self.public[item["id"]]
+            # The members of an item stand with its shortest path.
+            lines |= set(self.of_item(path, item)) if path == name else {f"pub use {path} = {name}"}
         # The path of an item decides its place, and its members follow it.
         return sorted(lines, key=lambda line: (self.render.place(line), line))
 
@@ -63,6 +66,8 @@ class Listing:
         kind, inner = next(iter(item["inner"].items()))
         mark = "#[non_exhaustive] " if "non_exhaustive" in item["attrs"] else ""
         yield mark + getattr(self.render, kind)(path, inner)
+        if kind == "macro":
+            return
         if kind == "struct":
             yield from self.fields(path, inner["kind"])
         elif kind == "enum":

@@ -5,7 +5,7 @@
 use peak_alloc::PeakAlloc;
 use tokio::net::TcpListener;
 use ws_core::Connection;
-use ws_tokio::{Accept, AcceptOptions, CloseCode, Incoming, Listener, Message, WebSocket};
+use ws_tokio::{AcceptOptions, CloseCode, Incoming, Listener, Message, WebSocket, handshake::Accept};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;

@@ -3,6 +3,7 @@
 
 mod client;
 mod compression;
+mod crates;
 mod halves;
 mod handle;
 mod messages;
@@ -53,6 +54,10 @@ macro_rules! define_adapter {
         $(#[$bind:meta])*
         address: [$($address:tt)+] $(,)?
     ) => {
+        #[doc(inline)]
+        pub use $crate::ws_common::re_exports::*;
+
+        $crate::define_crates! {}
         $crate::define_websocket! { $name, $runtime, $stream, [$($transport)+] }
         $crate::define_halves! { $runtime, $stream, [$($transport)+] }
         $crate::define_messages! {}

@@ -38,28 +38,9 @@ pub use websocket::WebSocket;
 #[doc(hidden)]
 pub use {futures_core, futures_sink, ws_common};
 
-pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
-#[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
-pub use ws_common::tls::decrypt_key;
-pub use ws_common::{
-    AcceptError, AcceptOptions, ConnectError, ConnectOptions, ConnectTimeout, OpenPhase, Target, TargetError,
-    TrustedProxy, TrustedProxyError, WebSocketError,
-    proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
-    reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
-    redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},
-    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
-    tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
-};
+#[doc(inline)]
+pub use ws_common::re_exports::*;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use ws_common::{rustls, tls::TlsOptions};
-#[cfg(feature = "serde")]
-pub use ws_core::JsonError;
+pub use ws_common::rustls;
+pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
 pub use ws_core::{self, bytes, bytestring};
-pub use ws_core::{
-    Accept, Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, HandshakeError, HeadError, Headers,
-    IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind, MessageRef, NotText,
-    PingError, Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, Role, SendError,
-    Stats, StreamError, Timeout, Traffic, TransportError, Violation, ViolationKind,
-};
-#[cfg(feature = "deflate")]
-pub use ws_core::{Deflate, InvalidExtension, NegotiatedDeflate};

@@ -23,7 +23,7 @@ impl<S: Transport> WebSocket<S> {
         self.shared.with(|connection| connection.compress(wanted));
     }
 
-    /// Gives back the memory for compressing, of which [`Deflate`](crate::Deflate) says how much it is, for a connection that
+    /// Gives back the memory for compressing, of which [`Deflate`](crate::deflate::Deflate) says how much it is, for a connection that
     /// sends nothing for a while. Legal at any time: the next compressed message refers to none before it, and is larger for that.
     pub fn release_compressor(&mut self) {
         self.shared.with(|connection| connection.release_compressor());
@@ -67,7 +67,7 @@ impl Handle {
         self.shared.change(|session, _| session.compress(wanted));
     }
 
-    /// Gives back the memory for compressing, of which [`Deflate`](crate::Deflate) says how much it is, if a connection is open
+    /// Gives back the memory for compressing, of which [`Deflate`](crate::deflate::Deflate) says how much it is, if a connection is open
     /// that sends nothing for a while. Legal at any time: the next compressed message refers to none before it.
     pub fn release_compressor(&self) {
         self.shared.change(|session, _| session.release_compressor());

@@ -12,6 +12,7 @@ mod maybe_tls;
 mod options;
 mod phase;
 pub mod proxy;
+pub mod re_exports;
 pub mod reconnect;
 pub mod redirect;
 mod refusal;

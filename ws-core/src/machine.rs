@@ -50,8 +50,9 @@ pub trait Machine {
     /// The transport took something that is worth nothing yet: `taken` bytes of a TLS record that is not whole. The record counts
     /// with [`handle_write`](Self::handle_write) once it is whole. Its bytes are progress of a write all the same.
     ///
-    /// For a machine around this one; a driver has no business here. A layer around another machine hands it on with the bytes of its
+    /// Called by a machine around this one, never by a driver. A layer around another machine hands it on with the bytes of its
     /// own that are not whole, and a machine without a deadline for writes does nothing.
+    #[doc(hidden)]
     fn handle_progress(&mut self, _taken: usize, _now: Instant) {}
 
     /// The transport failed. After a failure to write, the driver reads on until the end of the stream: what the

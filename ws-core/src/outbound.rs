@@ -95,7 +95,8 @@ impl Outbound {
     }
 
     /// Gives back the memory that it holds for reuse, as [`release`](Self::release) does, and hands out the most of it for the next
-    /// one that writes. It is empty, and without memory if there was none or something waits.
+    /// writer. It is empty, and without memory if there was none or something waits.
+    #[doc(hidden)]
     #[inline]
     pub fn take_buffer(&mut self) -> Vec<u8> {
         if self.waiting > 0 {
@@ -111,6 +112,7 @@ impl Outbound {
     }
 
     /// Uses the memory of `buffer`, unless this has memory of its own. The content of `buffer` is dropped.
+    #[doc(hidden)]
     pub fn adopt_buffer(&mut self, mut buffer: Vec<u8>) {
         if self.tail.capacity() == 0 {
             buffer.clear();
@@ -119,6 +121,7 @@ impl Outbound {
     }
 
     /// Whether it has memory to write to.
+    #[doc(hidden)]
     pub fn has_memory(&self) -> bool {
         self.tail.capacity() > 0
     }
@@ -141,12 +144,14 @@ impl Outbound {
     }
 
     /// No byte will follow. For the machine itself.
+    #[doc(hidden)]
     pub fn finish(&mut self) {
         self.finished = true;
     }
 
     /// Lets `append` add to the newest bytes; what it appended is counted afterwards. The vector may hold older ones, which are
     /// to be left as they are. For the machine itself.
+    #[doc(hidden)]
     #[inline]
     pub fn append(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         let tail = self.tail(0);
@@ -179,7 +184,8 @@ impl Outbound {
         self.waiting += n;
     }
 
-    /// Queues a buffer without copying it. For the machine whose outbound bytes these are; a driver has no business here.
+    /// Queues a buffer without copying it. For the machine itself.
+    #[doc(hidden)]
     pub fn push(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
             return;
@@ -238,6 +244,7 @@ impl Outbound {
 
     /// The transport took the `n` oldest bytes. What was in flight when all was [cleared](Self::clear) counts no more.
     /// For the machine itself, in its [`handle_write`](crate::Machine::handle_write).
+    #[doc(hidden)]
     #[inline]
     pub fn acknowledge(&mut self, n: usize) {
         // In most cases the transport takes all that waits, and that lies in one chunk.
@@ -260,12 +267,14 @@ impl Outbound {
     }
 
     /// Something was dropped that would have become a part of it, as if it had been dropped here. For the machine itself.
+    #[doc(hidden)]
     pub fn lose(&mut self) {
         self.lost = true;
     }
 
     /// Drops what waits, for a transport that takes nothing any more. For the machine itself, in its
     /// [`handle_error`](crate::Machine::handle_error).
+    #[doc(hidden)]
     pub fn clear(&mut self) {
         self.lost |= !self.is_empty();
         self.in_flight = 0;

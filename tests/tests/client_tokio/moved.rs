@@ -123,7 +123,7 @@ fn the_deadline_of_a_pong_is_kept_where_the_client_is_now() {
             };
             moved((Fate::AtRest, manners), first, |mut client: Client| async move {
                 let events = until(&mut client, is_open).await;
-                let timeout = |event: &ClientEvent| matches!(event, ClientEvent::Error(error) if error.phase() == ws_tokio::OpenPhase::Timeout);
+                let timeout = |event: &ClientEvent| matches!(event, ClientEvent::Error(error) if error.phase() == ws_tokio::error::OpenPhase::Timeout);
                 assert!(events.iter().any(timeout), "{events:?}");
             });
         }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use suite::watch::bounded;
 use tokio::net::TcpListener;
-use ws_tokio::{AcceptOptions, Client, ClientEvent, ClientStatus, Config, Deflate, Listener, WebSocket};
+use ws_tokio::{
+    AcceptOptions, Client, ClientEvent, ClientStatus, Config, Listener, WebSocket, deflate::Deflate,
+};
 
 const LARGE: usize = 16 * 1024 * 1024;
 

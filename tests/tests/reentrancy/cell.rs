@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use ws_async_core::Accept;
+use ws_async_core::handshake::Accept;
 
 use crate::memory::Point;
 use crate::methods::{Call, Effect, Manner};

@@ -4,7 +4,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_async_core::{CloseCode, ConfirmError, MessageKind, PingError, SendError};
+use ws_async_core::{
+    CloseCode, MessageKind, SendError,
+    error::{ConfirmError, PingError},
+};
 
 use crate::memory::{Handle, Listener, Receiver, Sender};
 

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
-use ws_async_core::{ClientError, ClientEvent, CloseCode, ConfirmError};
+use ws_async_core::{
+    ClientEvent, CloseCode,
+    error::{ClientError, ConfirmError},
+};
 
 use crate::memory::{Handle, Point, Script};
 use crate::watch::{OnPurpose, watched};

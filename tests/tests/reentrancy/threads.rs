@@ -11,8 +11,8 @@ use suite::nowhere::Nobody;
 use suite::watch::bounded;
 use suite::witness::{Manner, Witness};
 use ws_blocking::{
-    Accept, AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Handle,
-    Listener, Message, Reconnect, WebSocket,
+    AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Handle, Listener,
+    Message, Reconnect, WebSocket, handshake::Accept,
 };
 
 use crate::memory::{Point, Script};

@@ -6,7 +6,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ws_async_core::{
-    ClientError, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, GiveUp, Incoming, Reconnect,
+    ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Incoming, Reconnect, error::ClientError,
+    reconnect::GiveUp,
 };
 
 use crate::memory::{

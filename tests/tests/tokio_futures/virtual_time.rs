@@ -8,7 +8,7 @@ use suite::wire::{FIN, PING, PONG, TEXT, frame};
 use tokio::io::{AsyncReadExt, duplex};
 use tokio::time::{Instant, sleep};
 use ws_core::{Connection, Random, Role};
-use ws_tokio::{CloseCode, Config, ConnectOptions, Error, Event, Resettable, Timeout, WebSocket};
+use ws_tokio::{CloseCode, Config, ConnectOptions, Error, Event, Resettable, WebSocket, error::Timeout};
 
 use crate::transport::Transport;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{CloseCode, ConnectOptions, Error, Event, SendError, Timeout, Transport, WebSocket};
+use ws_blocking::{CloseCode, ConnectOptions, Error, Event, SendError, Transport, WebSocket, error::Timeout};
 
 use crate::support::{bounded, frame, pair, quiet, streams, with_raw_client};
 

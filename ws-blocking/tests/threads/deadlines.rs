@@ -4,7 +4,7 @@ use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{CloseCode, Error, Event, Receiver, Timeout};
+use ws_blocking::{CloseCode, Error, Event, Receiver, error::Timeout};
 
 use crate::support::{TOLERANCE, bounded, quiet, with_raw_client};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{Accept, AcceptError, Listener, SendError, WebSocket};
+use ws_blocking::{AcceptError, Listener, SendError, WebSocket, handshake::Accept};
 
 use crate::support::{REQUEST, bounded, read_head};
 

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
-    Accept, AcceptError, AcceptOptions, CloseCode, ConnectError, ConnectOptions, HandshakeError, Incoming,
-    OpenPhase, Reject, Transport, WebSocket,
+    AcceptError, AcceptOptions, CloseCode, ConnectError, ConnectOptions, Incoming, Transport, WebSocket,
+    error::{HandshakeError, OpenPhase},
+    handshake::{Accept, Reject},
 };
 
 use crate::support::{REQUEST, TOLERANCE, bounded, quiet, read_head, streams};

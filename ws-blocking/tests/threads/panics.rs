@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ws_blocking::{
     AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, ConnectOptions, Error, Incoming, Listener,
-    Reconnect, RetryDecision, Transport, WebSocket,
+    Reconnect, Transport, WebSocket, reconnect::RetryDecision,
 };
 
 use crate::support::{TOLERANCE, bounded, pair, quiet, streams};
@@ -166,7 +166,7 @@ fn a_hook_may_use_its_client_but_not_wait_for_it() {
         let url = format!("ws://{}/", listener.local_addr().unwrap());
         let slot: Arc<std::sync::Mutex<Option<ws_blocking::Handle>>> = Arc::default();
         let own = slot.clone();
-        let decide = move |_: &ws_blocking::DisconnectReason<'_>| {
+        let decide = move |_: &ws_blocking::reconnect::DisconnectReason<'_>| {
             let handle = own.lock().unwrap().take().unwrap();
             handle.try_send("from within").unwrap();
             handle.send("from within").unwrap();
@@ -175,7 +175,7 @@ fn a_hook_may_use_its_client_but_not_wait_for_it() {
             handle.pause();
             handle.resume();
             assert!(matches!(handle.flush(), Err(ws_blocking::SendError::WithinHook(None))));
-            assert!(matches!(handle.confirm(), Err(ws_blocking::ConfirmError::WithinHook)));
+            assert!(matches!(handle.confirm(), Err(ws_blocking::error::ConfirmError::WithinHook)));
             assert!(handle.ping("p").is_err());
             assert_eq!(handle.take_unsent().len(), 2);
             handle.close(CloseCode::NORMAL);

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ws_blocking::{
-    AcceptOptions, Client, ClientEvent, CloseCode, ConfirmError, ConnectOptions, Incoming, Listener,
-    Transport, WebSocket,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Incoming, Listener, Transport, WebSocket,
+    error::ConfirmError,
 };
 
 use crate::support::{TOLERANCE, bounded, frame, quiet, streams, with_raw_client};
