@@ -14,6 +14,7 @@ pub mod compressed;
 pub mod cuts;
 pub mod ending;
 pub mod faults;
+pub mod opening;
 pub mod outbox;
 pub mod redirects;
 pub mod remains;
@@ -51,6 +52,11 @@ macro_rules! client_scenarios {
                 at_most_once_on_the_way_back_compressed
                 confirmed_on_the_way_to_the_server_compressed
                 confirmed_on_the_way_back_compressed
+            }
+            opening {
+                on_open_comes_first_on_every_connection
+                the_outbox_waits_for_release_on_every_connection
+                on_open_runs_without_a_lock_and_its_panic_reaches_who_waits
             }
             outbox {
                 what_is_sent_before_there_is_a_connection_comes_first

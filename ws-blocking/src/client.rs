@@ -25,10 +25,10 @@ pub(crate) use shared::SharedClient;
 /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
 ///     .header("Cookie", "session=1")
+///     .on_open(|_response| ["subscribe trades", "subscribe news"])
 ///     .ping_interval(Duration::from_secs(55))
 ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
 ///     .build()?;
-/// client.try_send("hello")?;
 /// while let Some(event) = client.next() {
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
@@ -36,6 +36,30 @@ pub(crate) use shared::SharedClient;
 ///         // The last event. `None` follows.
 ///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
 ///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Messages of a connection** and messages of the client are different things. A login or a subscription belongs to one connection:
+/// [`on_open`](ClientBuilder::on_open) gives such messages to each connection, and [`send_now`](Self::send_now) sends one on the present
+/// connection. An order belongs to the client: [`send`](Self::send) puts it into the outbox, and it is sent on whichever connection
+/// there is. With [`hold`](ClientBuilder::hold), the outbox waits until the server has accepted the login:
+///
+/// ```no_run
+/// # use ws_blocking::{Client, ClientEvent};
+/// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::builder("wss://broker.example/orders")
+///     .on_open(|_response| ["login 7f3a"])
+///     .hold(true)
+///     .build()?;
+/// client.try_send("buy 1")?;
+/// while let Some(event) = client.next() {
+///     if let ClientEvent::Message(message) = event
+///         && message.as_text() == Some("welcome")
+///     {
+///         client.release();
 ///     }
 /// }
 /// # Ok(())
@@ -85,6 +109,16 @@ impl Client {
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.try_send(message.into(), None)
+    }
+
+    /// As [`Handle::send_now`].
+    pub fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send_now(message.into(), None)
+    }
+
+    /// As [`Handle::release`].
+    pub fn release(&self) -> bool {
+        self.shared.change(Session::release)
     }
 
     /// As [`Handle::flush`], where [`SendError::Undelivered`] tells of messages that any handle has sent since the last such call
@@ -187,6 +221,26 @@ impl Handle {
     /// error hands the message back. What the transport does not take at once leaves while any thread waits.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.try_send(message.into(), Some(&self.mark))
+    }
+
+    /// Sends a message on the present connection, before all messages that wait in the outbox: a login, for example. It is never sent
+    /// on another connection. Up to 64 KiB and one message that the connection has already leave before it.
+    ///
+    /// An error hands the message back at once: no connection is open ([`SendError::NotConnected`]), it is closing, or as many bytes
+    /// of such messages wait as [`max_send_buffer`](ClientBuilder::max_send_buffer) allows. One message may go beyond that. They wait
+    /// apart from the outbox, so that a login passes a full one. They are not compressed. [`confirm`](Self::confirm) covers them, and
+    /// [`flush`](Self::flush) reports one that did not leave.
+    pub fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send_now(message.into(), Some(&self.mark))
+    }
+
+    /// Lets the messages of the outbox go on the present connection, which [`hold`](ClientBuilder::hold) holds back. Says whether they
+    /// go now.
+    ///
+    /// It has no effect before [`ClientEvent::Open`] of the present connection was taken: a caller that answers events of the connection
+    /// before does not mean this one.
+    pub fn release(&self) -> bool {
+        self.shared.change(Session::release)
     }
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error

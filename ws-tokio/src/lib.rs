@@ -71,10 +71,10 @@ pub type Listener = ws_async_core::Listener<Tokio>;
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
 ///     .header("Cookie", "session=1")
+///     .on_open(|_response| ["subscribe trades", "subscribe news"])
 ///     .ping_interval(Duration::from_secs(55))
 ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
 ///     .build()?;
-/// client.try_send("hello")?;
 /// while let Some(event) = client.next().await {
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),

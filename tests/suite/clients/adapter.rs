@@ -13,6 +13,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn release(&self) -> bool;
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
@@ -37,6 +39,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn release(&self) -> bool;
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);

@@ -41,6 +41,14 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         self.inner.try_send(message)
     }
 
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.inner.send_now(message)
+    }
+
+    fn release(&self) -> bool {
+        self.inner.release()
+    }
+
     fn flush(&self) -> Result<(), SendError> {
         E::block_on(self.inner.flush())
     }
@@ -123,6 +131,14 @@ impl<E: Executor> ClientHandle for On<E, Handle<E::Runtime>> {
 
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.inner.try_send(message)
+    }
+
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.inner.send_now(message)
+    }
+
+    fn release(&self) -> bool {
+        self.inner.release()
     }
 
     fn flush(&self) -> Result<(), SendError> {

@@ -23,6 +23,14 @@ impl ClientAdapter for Client {
         self.try_send(message)
     }
 
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send_now(message)
+    }
+
+    fn release(&self) -> bool {
+        self.release()
+    }
+
     fn flush(&self) -> Result<(), SendError> {
         self.flush()
     }
@@ -99,6 +107,14 @@ impl ClientHandle for Handle {
 
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.try_send(message)
+    }
+
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send_now(message)
+    }
+
+    fn release(&self) -> bool {
+        self.release()
     }
 
     fn flush(&self) -> Result<(), SendError> {

@@ -73,6 +73,27 @@ impl<R: Runtime> ClientAccess<R> {
         }
     }
 
+    /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
+    pub(crate) fn send_now(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        let mut message = Some(message);
+        let sent = run(&self.handle, |driver, cx| {
+            let Some(message) = message.take() else { return Ok(()) };
+            driver.queue(cx, |session| match mark {
+                Some(mark) => session.send_now_marked(message, mark),
+                None => session.send_now(message),
+            })
+        });
+        match (sent, message) {
+            (Some(result), _) => result,
+            (None, Some(message)) => Err(SendError::Full(message)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    pub(crate) fn release(&self) -> bool {
+        run(&self.handle, |driver, cx| driver.change(cx, Session::release)).unwrap_or_default()
+    }
+
     pub(crate) async fn ping(&self, payload: Bytes) -> Result<(), PingError> {
         self.wait(Wants::PING, |driver, cx| {
             let result = driver.queue(cx, |session| session.ping(payload.clone()));

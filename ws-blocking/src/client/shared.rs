@@ -126,6 +126,13 @@ impl SharedClient {
         sent.unwrap_or_else(|WithinHook| Err(SendError::WithinHook(waiting)))
     }
 
+    pub(super) fn send_now(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        self.change(|session, _| match mark {
+            Some(mark) => session.send_now_marked(message, mark),
+            None => session.send_now(message),
+        })
+    }
+
     pub(super) fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
         let until = |state: &DriverState<Session>| {
             // A message that was given up changes the proofs.

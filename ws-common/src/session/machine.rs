@@ -87,11 +87,13 @@ fn split(random: &mut Random) -> Random {
 
 /// For drivers: reading.
 impl Session {
-    /// Whether to read. Not while too many messages wait, unless the opening handshake is under way, or
+    /// Whether to read. Not while the hook of [`ClientBuilder::on_open`](super::ClientBuilder::on_open) is asked, and not while too many
+    /// messages wait, unless the opening handshake is under way, or
     /// [`close`](Self::close) was called: then the peer's answer is read for. While paused, events wait up to the same limit.
     pub fn is_reading(&self) -> bool {
         match &self.state {
             SessionState::Handshaking(..) => true,
+            SessionState::Open(open) if open.is_asking() => false,
             SessionState::Open(open) if open.is_closing => true,
             _ => !self.events.is_full(),
         }

@@ -1,6 +1,6 @@
 //! What belongs to one open connection.
 
-use ws_core::{Connection, Instant};
+use ws_core::{Connection, Instant, Response};
 
 use super::addresses::Candidate;
 use super::event::ClientError;
@@ -8,6 +8,7 @@ use crate::maybe_tls::MaybeTls;
 
 pub(super) struct Open {
     pub(super) machine: MaybeTls<Connection>,
+    pub(super) opening: Opening,
     pub(super) since: Instant,
     /// The addresses that the transport leads to.
     pub(super) addresses: Vec<Candidate>,
@@ -28,12 +29,28 @@ pub(super) struct Open {
     pub(super) until: Option<Instant>,
 }
 
+/// The opening phase of a connection, in which messages of the outbox wait.
+///
+/// ```text
+///   handshake ─┬─ on_open ─▶ Asking ─┬─ hold ─▶ Held ── release ─▶ Over
+///              └─────────────────────┴──────────────────────────────▲
+/// ```
+pub(super) enum Opening {
+    /// The hook `on_open` is asked. `Open` is not reported yet, nothing is read, and nobody may send.
+    Asking { question: u64, response: Box<Response> },
+    /// Messages of `on_open` and `send_now` leave.
+    Held,
+    /// Messages of the outbox leave.
+    Over,
+}
+
 impl Open {
     pub(super) fn new(mut machine: MaybeTls<Connection>, addresses: Vec<Candidate>, now: Instant) -> Self {
         // What has not begun to leave goes out on the next connection.
         machine.inner_mut().withhold_from_a_closing_peer();
         Self {
             machine,
+            opening: Opening::Over,
             since: now,
             addresses,
             failure: None,
@@ -48,6 +65,16 @@ impl Open {
 
     pub(super) fn connection(&mut self) -> &mut Connection {
         self.machine.inner_mut()
+    }
+
+    /// Whether the hook `on_open` is asked.
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self.opening, Opening::Asking { .. })
+    }
+
+    /// Whether messages of the outbox wait for the end of the opening phase.
+    pub(super) fn is_shut(&self) -> bool {
+        !matches!(self.opening, Opening::Over)
     }
 
     /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Config, Random};
+use ws_core::{Config, Message, Random, Response};
 
 use super::{Delivery, Session};
 use crate::error::ConnectError;
@@ -17,6 +17,9 @@ use crate::tls::TlsConnector;
 /// Changes the options of an attempt, whose number is given, before it is made.
 pub(super) type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
 
+/// Gives the messages that a connection begins with.
+pub(super) type OnOpen = Arc<dyn Fn(&Response) -> Vec<Message> + Send + Sync>;
+
 /// The settings of a [`Session`].
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -26,6 +29,8 @@ pub(super) struct Settings {
     pub(super) max_deliveries: u32,
     pub(super) confirm_timeout: Duration,
     pub(super) prepare: Option<Prepare>,
+    pub(super) on_open: Option<OnOpen>,
+    pub(super) hold: bool,
 }
 
 /// Sets up a client that stays connected. Invalid settings are reported by [`build`](Self::build).
@@ -47,6 +52,8 @@ impl<C: From<Session>> ClientBuilder<C> {
             max_deliveries: 5,
             confirm_timeout: Duration::from_secs(20),
             prepare: None,
+            on_open: None,
+            hold: false,
         });
         Self { settings, client: PhantomData }
     }
@@ -246,6 +253,47 @@ impl<C: From<Session>> ClientBuilder<C> {
         prepare: impl Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync + 'static,
     ) -> Self {
         self.set(|settings| settings.prepare = Some(Arc::new(prepare)))
+    }
+
+    /// Calls `hook` each time that a connection opens, before [`ClientEvent::Open`](super::ClientEvent::Open) is reported. Its messages
+    /// are sent first on this connection: a login, subscriptions. They are never sent again on a later one, which calls the hook anew.
+    ///
+    /// ```
+    /// use ws_common::session::{ClientBuilder, Session};
+    /// use ws_core::Message;
+    ///
+    /// # fn build() -> Result<Session, Box<dyn std::error::Error>> {
+    /// let client = ClientBuilder::new("wss://feed.example/ws")
+    ///     .on_open(|_response| [r#"{"op":"login","key":"…"}"#, r#"{"op":"subscribe","channel":"trades"}"#])
+    ///     .build()?;
+    /// # Ok(client)
+    /// # }
+    /// ```
+    ///
+    /// - The messages wait in the connection, apart from the outbox. Together they are bounded by
+    ///   [`max_send_buffer`](Self::max_send_buffer), and one message may go beyond it. If they exceed it, none is sent, and the client
+    ///   ends with [`ClientError::OpeningTooLarge`](super::ClientError::OpeningTooLarge).
+    /// - They are not compressed, because a login may be a secret.
+    /// - The client holds no lock while the hook runs, as with [`prepare`](Self::prepare). The hook may call every method that does not
+    ///   wait, but `send_now` fails until it has returned. Nothing is read meanwhile. A hook that panics ends the client.
+    /// - `confirm` of the client covers the messages of the present connection. The end of a connection loses none of them.
+    #[must_use]
+    pub fn on_open<I>(self, hook: impl Fn(&Response) -> I + Send + Sync + 'static) -> Self
+    where
+        I: IntoIterator<Item: Into<Message>>,
+    {
+        let hook: OnOpen = Arc::new(move |response| hook(response).into_iter().map(Into::into).collect());
+        self.set(|settings| settings.on_open = Some(hook))
+    }
+
+    /// Whether messages of the outbox wait after each [`ClientEvent::Open`](super::ClientEvent::Open) until the program calls
+    /// `release`, for example because the server has accepted the login. Default: no.
+    ///
+    /// Messages of [`on_open`](Self::on_open) and `send_now` do not wait. Each new connection holds again. If the client is closed
+    /// before `release`, the messages of the outbox are not sent.
+    #[must_use]
+    pub fn hold(self, hold: bool) -> Self {
+        self.set(|settings| settings.hold = hold)
     }
 
     /// The client. It begins to connect when somebody waits for its next event.

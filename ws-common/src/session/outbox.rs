@@ -2,6 +2,7 @@
 
 mod answers;
 mod connected;
+mod present;
 
 use std::collections::VecDeque;
 
@@ -9,11 +10,13 @@ use ws_core::Message;
 
 use crate::compression::Compressed;
 
-use super::proofs::{ConfirmError, Proofs, Ticket};
+use super::proofs::{ConfirmError, Position, Proofs, Ticket};
 use super::record::FailureRecord;
 use answers::Answers;
 use connected::Probe;
 pub(super) use connected::{Lost, LostBy};
+pub(super) use present::Origin;
+use present::Present;
 
 /// How surely messages arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -44,7 +47,7 @@ struct OutboxEntry {
     sequence: u64,
     message: Message,
     record: FailureRecord,
-    /// Where it begins in what this connection sends.
+    /// The position of its first byte in the stream of this connection.
     begin: u64,
     compressed: Compressed,
 }
@@ -60,6 +63,8 @@ pub(super) struct Outbox {
     given: VecDeque<OutboxEntry>,
     /// How many of `given` the transport has taken whole. They are its oldest.
     taken: usize,
+    /// The messages that belong to this connection alone.
+    present: Present,
     /// The newest message that this transport has taken whole, and that was not kept; 0 if there is none.
     gone: u64,
     /// Bytes that this transport has taken, as long as the connection was open: what a Close frame displaces is not counted.
@@ -104,6 +109,7 @@ impl Outbox {
             queue: VecDeque::new(),
             given: VecDeque::new(),
             taken: 0,
+            present: Present::default(),
             gone: 0,
             written: 0,
             size: 0,
@@ -151,41 +157,65 @@ impl Outbox {
         self.was_full && self.is_empty() && std::mem::take(&mut self.was_full)
     }
 
-    /// Sequence number of the newest message; 0 if there was none yet.
-    pub(super) fn newest(&self) -> u64 {
-        self.next - 1
+    /// The newest messages.
+    pub(super) fn newest(&self) -> Position {
+        Position { outbox: self.next - 1, present: self.present.newest() }
     }
 
     /// Asks for a proof.
     pub(super) fn ask(&mut self, ticket: &Ticket) {
-        self.proofs.ask(ticket);
+        self.proofs.ask(ticket.outbox());
+        self.present.proofs.ask(ticket.present());
     }
 
     pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
-        self.proofs.outcome(ticket)
+        let outbox = self.proofs.outcome(ticket.outbox());
+        match (outbox, self.present.proofs.outcome(ticket.present())) {
+            (Some(Err(error)), _) | (_, Some(Err(error))) => Some(Err(error)),
+            (Some(Ok(())), Some(Ok(()))) => Some(Ok(())),
+            _ => None,
+        }
     }
 
     /// Whether a caller may wait for a proof.
     pub(super) fn awaits_proof(&self) -> bool {
-        self.delivery == Delivery::Confirmed || self.proofs.is_asked(u64::MAX)
+        self.delivery == Delivery::Confirmed || self.is_asked(u64::MAX)
     }
 
-    pub(super) fn told(&self, ticket: &Ticket) -> u64 {
-        self.proofs.told(ticket)
+    /// Whether somebody waits for a proof that reaches no further than this message of the outbox.
+    fn is_asked(&self, newest: u64) -> bool {
+        self.proofs.is_asked(newest) || self.present.proofs.is_asked(u64::MAX)
     }
 
-    /// If one of these messages was given up or skipped: the sequence number up to which this tells about them.
-    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<u64> {
-        self.proofs.given_up(ticket)
+    pub(super) fn told(&self, ticket: &Ticket) -> Position {
+        Position {
+            outbox: self.proofs.told(ticket.outbox()),
+            present: self.present.proofs.told(ticket.present()),
+        }
     }
 
-    /// Number of messages that are not done with.
+    /// If one of these messages was given up or skipped: the messages up to which this tells about them.
+    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<Position> {
+        let outbox = self.proofs.given_up(ticket.outbox());
+        let present = self.present.proofs.given_up(ticket.present());
+        (outbox.is_some() || present.is_some()).then(|| Position {
+            outbox: outbox.unwrap_or(ticket.after.outbox),
+            present: present.unwrap_or(ticket.after.present),
+        })
+    }
+
+    /// Number of messages that are not done with. Messages of the present connection alone do not count.
     pub(super) fn len(&self) -> usize {
         self.queue.len() + self.given.len()
     }
 
+    /// Whether everything was taken by a transport, or proven.
+    pub(super) fn has_flushed(&self) -> bool {
+        self.is_empty() && self.present.is_empty()
+    }
+
     pub(super) fn proofs_version(&self) -> u64 {
-        self.proofs.version()
+        self.proofs.version().wrapping_add(self.present.proofs.version())
     }
 
     /// Counts that an outcome may have become known.
@@ -219,6 +249,6 @@ impl Outbox {
     /// This message will not be sent any more.
     fn drop_entry(&mut self, entry: &OutboxEntry) {
         self.size -= weight(&entry.message);
-        self.proofs.give_up(entry.sequence);
+        self.proofs.give_up(entry.sequence, entry.sequence);
     }
 }

@@ -8,7 +8,7 @@ use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, 
 use super::addresses::Candidate;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
-use super::open::Open;
+use super::open::{Open, Opening};
 use super::question::{Ended, Question};
 use super::{Action, Attempt, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
@@ -176,6 +176,7 @@ impl Session {
                     self.failed(error);
                 }
             },
+            SessionState::Open(open) if open.is_asking() => return false,
             SessionState::Open(open) => match poll(open.connection()) {
                 Ok(Some(event)) => self.report(event),
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
@@ -195,11 +196,21 @@ impl Session {
 
     /// The handshake is done.
     fn open(&mut self, opened: Opened, addresses: Vec<Candidate>) {
-        self.events.push(ClientEvent::Open(opened.response));
         self.stats.connections += 1;
         self.failed_addresses.opened(&addresses);
-        self.state = SessionState::Open(Box::new(Open::new(opened.connection, addresses, self.now)));
-        self.feed();
+        let mut open = Box::new(Open::new(opened.connection, addresses, self.now));
+        let response = Box::new(opened.response);
+        let hook = self.settings.on_open.clone();
+        if let Some(hook) = hook {
+            let question = self.ask(|id| Question::on_open(id, hook, response.clone()));
+            open.opening = Opening::Asking { question, response };
+            self.state = SessionState::Open(open);
+            self.check_reading();
+        } else {
+            self.state = SessionState::Open(open);
+            self.events.push(ClientEvent::Open(*response));
+            self.begin_opening();
+        }
     }
 
     fn report(&mut self, event: Event) {
@@ -263,7 +274,7 @@ impl Session {
         let Some(code) = open.unanswered.take() else { return };
         let is_last = self.is_last(code);
         let SessionState::Open(open) = &mut self.state else { return };
-        if is_last && open.machine.inner().is_open() {
+        if is_last && open.machine.inner().is_open() && !open.is_shut() {
             let random = &mut self.random;
             self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
         }
@@ -323,9 +334,9 @@ impl Session {
     /// Gives the connection what it takes of the outbox.
     pub(super) fn feed(&mut self) {
         let SessionState::Open(open) = &mut self.state else { return };
-        if open.machine.inner().is_open() {
-            let random = &mut self.random;
-            self.outbox.feed(open.connection(), || random.next_u64().to_ne_bytes());
+        if open.machine.inner().is_open() && !open.is_asking() {
+            let (random, is_shut) = (&mut self.random, open.is_shut());
+            self.outbox.feed(open.connection(), is_shut, || random.next_u64().to_ne_bytes());
         }
     }
 

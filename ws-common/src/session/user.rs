@@ -63,7 +63,7 @@ impl Session {
         let ticket = mark.map_or(all, Mark::unflushed);
         let (told, outcome) = match self.outbox.given_up(&ticket) {
             Some(told) => (told, Err(SendError::Undelivered)),
-            None if self.outbox.is_empty() => (ticket.newest, Ok(())),
+            None if self.outbox.has_flushed() => (ticket.newest, Ok(())),
             None => return self.is_ended().then_some(Err(SendError::Closed(None))),
         };
         match mark {
@@ -75,7 +75,7 @@ impl Session {
 
     /// Whether the outbox is empty, or the client is over.
     pub fn has_flushed(&self) -> bool {
-        self.outbox.is_empty() || self.is_ended()
+        self.outbox.has_flushed() || self.is_ended()
     }
 
     /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
@@ -167,9 +167,10 @@ impl Session {
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
         self.has_input = true;
+        self.end_asking();
         if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Closed));
-            if open.machine.inner().is_open() {
+            if open.machine.inner().is_open() && !open.is_shut() {
                 let random = &mut self.random;
                 self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
             }
@@ -187,6 +188,7 @@ impl Session {
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
         self.has_input = true;
+        self.end_asking();
         if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Aborted));
             open.connection().abort();
@@ -307,6 +309,7 @@ impl Session {
             | SessionState::Redirecting { .. }
             | SessionState::Connecting(_)
             | SessionState::Handshaking(..) => ClientStatus::Connecting,
+            SessionState::Open(open) if open.is_asking() => ClientStatus::Connecting,
             SessionState::Open(open) if open.machine.inner().is_open() => ClientStatus::Open,
             SessionState::Open(_) => ClientStatus::Closing,
             SessionState::Over => ClientStatus::Closed,

@@ -14,6 +14,7 @@ mod hook_times;
 mod hooks;
 mod long;
 mod marks;
+mod opening_phase;
 mod outbox;
 mod parsed;
 mod pausing;
