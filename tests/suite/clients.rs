@@ -16,6 +16,7 @@ pub mod ending;
 pub mod faults;
 pub mod opening;
 pub mod outbox;
+pub mod policies;
 pub mod redirects;
 pub mod remains;
 pub mod resets;
@@ -71,6 +72,15 @@ macro_rules! client_scenarios {
                 confirmed_messages_come_again_and_are_proven
                 nothing_comes_while_reading_is_paused
                 a_pause_outlasts_the_connection
+            }
+            policies {
+                the_outbox_can_be_dropped_with_the_connection
+                messages_can_be_refused_while_there_is_no_connection
+                a_refusal_wakes_a_sender_that_waits_for_room
+                a_message_expires_and_the_outbox_can_be_cleared
+                a_feed_without_data_costs_idle_timeout
+                a_heartbeat_is_a_message_that_the_outbox_does_not_hold_up
+                a_check_ends_a_connection_that_does_not_answer
             }
             blame {
                 a_message_that_is_given_up_is_told_to_who_waits_for_it

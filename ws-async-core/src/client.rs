@@ -111,7 +111,32 @@ impl<R: Runtime> Client<R> {
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.access.try_send(message.into(), None)
+        self.access.try_send(message.into(), None, None)
+    }
+
+    /// As [`Handle::send_with_ttl`].
+    pub async fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.send_expiring(message.into(), Some(ttl), None).await
+    }
+
+    /// As [`Handle::try_send_with_ttl`].
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.try_send(message.into(), Some(ttl), None)
+    }
+
+    /// As [`Handle::clear`].
+    pub fn clear(&self) -> usize {
+        self.access.clear()
+    }
+
+    /// As [`Handle::reconnect_now`].
+    pub fn reconnect_now(&self) {
+        self.access.change(Session::reconnect_now);
+    }
+
+    /// As [`Handle::check_now`].
+    pub fn check_now(&self, timeout: Duration) {
+        self.access.change(move |session, now| session.check_now(timeout, now));
     }
 
     /// As [`Handle::send_now`].
@@ -168,7 +193,7 @@ impl<R: Runtime> Client<R> {
 
     /// As [`Handle::pause`].
     pub fn pause(&self) {
-        self.access.change(|session, _| session.pause());
+        self.access.change(Session::pause);
     }
 
     /// As [`Handle::resume`].
@@ -227,7 +252,29 @@ impl<R: Runtime> Handle<R> {
     /// Queues the message if there is room, and writes what can be written, all without waiting. Else the error hands the message
     /// back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.access.try_send(message.into(), Some(&self.mark))
+        self.access.try_send(message.into(), None, Some(&self.mark))
+    }
+
+    /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
+    /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`] counts it, and [`flush`](Self::flush) and
+    /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ws_async_core::{Handle, Runtime, SendError};
+    /// # async fn quote<R: Runtime>(handle: &Handle<R>) -> Result<(), SendError> {
+    /// handle.send_with_ttl("quote 17.3", Duration::from_secs(2)).await
+    /// # }
+    /// ```
+    ///
+    /// Such a message is handed to the connection only when all before it have left.
+    pub async fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.send_expiring(message.into(), Some(ttl), Some(&self.mark)).await
+    }
+
+    /// As [`try_send`](Self::try_send), with a time to live as for [`send_with_ttl`](Self::send_with_ttl).
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.try_send(message.into(), Some(ttl), Some(&self.mark))
     }
 
     /// Sends a message on the present connection, before all messages that wait in the outbox: a login, for example. It is never sent
@@ -299,6 +346,31 @@ impl<R: Runtime> Handle<R> {
         self.access.change(move |session, now| session.reconnect_after(delay, now));
     }
 
+    /// Begins the next attempt at once, if the client waits for it. Else it has no effect.
+    ///
+    /// For a program that learns that the network has changed:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ws_async_core::{Handle, Runtime};
+    /// fn network_changed<R: Runtime>(handle: &Handle<R>) {
+    ///     handle.check_now(Duration::from_secs(2));
+    ///     handle.reconnect_now();
+    /// }
+    /// ```
+    pub fn reconnect_now(&self) {
+        self.access.change(Session::reconnect_now);
+    }
+
+    /// Looks whether the peer is there: sends a ping, and ends the connection as after a missed pong
+    /// ([`Timeout::Pong`](ws_core::Timeout::Pong)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
+    /// The time stands still while nothing is read.
+    ///
+    /// It has no effect if no connection is open. While a ping waits for its answer, another call can only shorten the time.
+    pub fn check_now(&self, timeout: Duration) {
+        self.access.change(move |session, now| session.check_now(timeout, now));
+    }
+
     /// Does not reconnect: neither now, if the client waits for that, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.access.change(|session, _| session.cancel_reconnect());
@@ -307,7 +379,7 @@ impl<R: Runtime> Handle<R> {
     /// Hands out no more messages, from this call on. Messages that come wait, up to 1 MiB, and pings are answered meanwhile; then
     /// nothing more is read, and TCP tells the peer to wait. Nothing is lost.
     pub fn pause(&self) {
-        self.access.change(|session, _| session.pause());
+        self.access.change(Session::pause);
     }
 
     /// Hands out messages again.
@@ -319,6 +391,15 @@ impl<R: Runtime> Handle<R> {
     /// client calls.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.access.take_unsent()
+    }
+
+    /// Empties the outbox, and says how many messages are dropped. [`flush`](Self::flush) and [`confirm`](Self::confirm) report the loss.
+    ///
+    /// Messages of an open connection stay. They have begun to leave, wait for a proof, or are in the last 64 KiB and one message before
+    /// the transport. Without an open connection, all are dropped. None, if the transport of this very
+    /// client calls.
+    pub fn clear(&self) -> usize {
+        self.access.clear()
     }
 
     /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was one:

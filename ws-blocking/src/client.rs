@@ -1,5 +1,6 @@
 //! The client that stays connected.
 
+mod sending;
 mod shared;
 mod socket;
 
@@ -103,12 +104,37 @@ impl Client {
 
     /// As [`Handle::send`].
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into(), None)
+        self.shared.send(message.into(), None, None)
     }
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.try_send(message.into(), None)
+        self.shared.try_send(message.into(), None, None)
+    }
+
+    /// As [`Handle::send_with_ttl`].
+    pub fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.send(message.into(), Some(ttl), None)
+    }
+
+    /// As [`Handle::try_send_with_ttl`].
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.try_send(message.into(), Some(ttl), None)
+    }
+
+    /// As [`Handle::clear`].
+    pub fn clear(&self) -> usize {
+        self.shared.change(|session, _| session.clear())
+    }
+
+    /// As [`Handle::reconnect_now`].
+    pub fn reconnect_now(&self) {
+        self.shared.change(Session::reconnect_now);
+    }
+
+    /// As [`Handle::check_now`].
+    pub fn check_now(&self, timeout: Duration) {
+        self.shared.change(|session, now| session.check_now(timeout, now));
     }
 
     /// As [`Handle::send_now`].
@@ -164,7 +190,7 @@ impl Client {
 
     /// As [`Handle::pause`].
     pub fn pause(&self) {
-        self.shared.change(|session, _| session.pause());
+        self.shared.change(Session::pause);
     }
 
     /// As [`Handle::resume`].
@@ -214,13 +240,35 @@ impl Handle {
     /// whether or not there is a connection; messages go out in order. What the transport does not take at once leaves while any
     /// thread waits.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into(), Some(&self.mark))
+        self.shared.send(message.into(), None, Some(&self.mark))
     }
 
     /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the
     /// error hands the message back. What the transport does not take at once leaves while any thread waits.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.try_send(message.into(), Some(&self.mark))
+        self.shared.try_send(message.into(), None, Some(&self.mark))
+    }
+
+    /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
+    /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`] counts it, and [`flush`](Self::flush) and
+    /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ws_blocking::{Handle, SendError};
+    /// # fn quote(handle: &Handle) -> Result<(), SendError> {
+    /// handle.send_with_ttl("quote 17.3", Duration::from_secs(2))
+    /// # }
+    /// ```
+    ///
+    /// Such a message is handed to the connection only when all before it have left.
+    pub fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.send(message.into(), Some(ttl), Some(&self.mark))
+    }
+
+    /// As [`try_send`](Self::try_send), with a time to live as for [`send_with_ttl`](Self::send_with_ttl).
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.try_send(message.into(), Some(ttl), Some(&self.mark))
     }
 
     /// Sends a message on the present connection, before all messages that wait in the outbox: a login, for example. It is never sent
@@ -288,6 +336,31 @@ impl Handle {
         self.shared.change(|session, now| session.reconnect_after(delay, now));
     }
 
+    /// Begins the next attempt at once, if the client waits for it. Else it has no effect.
+    ///
+    /// For a program that learns that the network has changed:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ws_blocking::Handle;
+    /// fn network_changed(handle: &Handle) {
+    ///     handle.check_now(Duration::from_secs(2));
+    ///     handle.reconnect_now();
+    /// }
+    /// ```
+    pub fn reconnect_now(&self) {
+        self.shared.change(Session::reconnect_now);
+    }
+
+    /// Looks whether the peer is there: sends a ping, and ends the connection as after a missed pong
+    /// ([`Timeout::Pong`](ws_core::Timeout::Pong)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
+    /// The time stands still while nothing is read.
+    ///
+    /// It has no effect if no connection is open. While a ping waits for its answer, another call can only shorten the time.
+    pub fn check_now(&self, timeout: Duration) {
+        self.shared.change(|session, now| session.check_now(timeout, now));
+    }
+
     /// Does not reconnect: neither now, if it waits for that, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.shared.change(|session, _| session.cancel_reconnect());
@@ -296,7 +369,7 @@ impl Handle {
     /// Hands out no message from this call on, until [`resume`](Self::resume). Messages wait up to 1 MiB; then nothing more is read, and
     /// TCP tells the peer to wait. Nothing is lost. Pings are answered, and deadlines run on.
     pub fn pause(&self) {
-        self.shared.change(|session, _| session.pause());
+        self.shared.change(Session::pause);
     }
 
     /// Hands out messages again.
@@ -307,6 +380,14 @@ impl Handle {
     /// Takes back the messages that were not sent, oldest first: for when the client is over.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.shared.change(|session, _| session.take_unsent())
+    }
+
+    /// Empties the outbox, and says how many messages are dropped. [`flush`](Self::flush) and [`confirm`](Self::confirm) report the loss.
+    ///
+    /// Messages of an open connection stay. They have begun to leave, wait for a proof, or are in the last 64 KiB and one message before
+    /// the transport. Without an open connection, all are dropped.
+    pub fn clear(&self) -> usize {
+        self.shared.change(|session, _| session.clear())
     }
 
     /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was one:

@@ -35,7 +35,10 @@ pub use ws_common::{
     proxy::{Proxy, ProxyError, ProxyStep, ProxyUrlError, Socks5Reply},
     reconnect::{Backoff, Cause, DisconnectReason, GiveUp, Reconnect, RetryDecision},
     redirect::{RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep},
-    session::{ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery},
+    session::{
+        ClientBuilder, ClientError, ClientEvent, ClientStats, ClientStatus, ConfirmError, Delivery,
+        OutboxPolicy,
+    },
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsError},
 };
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]

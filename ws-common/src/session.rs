@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backlog;
+mod deadlines;
 mod ends;
 mod event;
 mod gauge;
@@ -20,7 +21,7 @@ mod user;
 pub use event::{ClientError, ClientEvent, ClientStatus};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
-pub use outbox::Delivery;
+pub use outbox::{Delivery, OutboxPolicy};
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 pub use stats::ClientStats;

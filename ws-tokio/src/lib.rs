@@ -103,11 +103,12 @@ pub use ws_async_core::{
     ClientStats, ClientStatus, CloseCode, CloseFrame, Closed, Config, ConfirmError, ConnectError,
     ConnectOptions, ConnectTimeout, Delivery, DisconnectReason, Error, Event, GiveUp, HandshakeError,
     HeadError, Headers, IllegalClose, Initiator, InvalidClose, InvalidHeader, Message, MessageKind,
-    MessageReader, MessageRef, MessageWriter, OpenPhase, PingError, Proxy, ProxyError, ProxyStep,
-    ProxyUrlError, Reconnect, RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep, Reject,
-    Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role, SendError,
-    Socks5Reply, Stats, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError, TlsConnector,
-    TlsError, Traffic, TransportError, TrustedProxy, TrustedProxyError, Violation, ViolationKind,
+    MessageReader, MessageRef, MessageWriter, OpenPhase, OutboxPolicy, PingError, Proxy, ProxyError,
+    ProxyStep, ProxyUrlError, Reconnect, RedirectDecision, RedirectRefusal, RedirectRefused, RedirectStep,
+    Reject, Rejected, Request, RequestError, Responder, Response, ResponseError, RetryDecision, Role,
+    SendError, Socks5Reply, Stats, StreamError, Target, TargetError, Timeout, TlsAcceptor, TlsConfigError,
+    TlsConnector, TlsError, Traffic, TransportError, TrustedProxy, TrustedProxyError, Violation,
+    ViolationKind,
 };
 #[cfg(feature = "deflate")]
 pub use ws_async_core::{Deflate, InvalidExtension, NegotiatedDeflate};

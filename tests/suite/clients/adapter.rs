@@ -15,6 +15,11 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn release(&self) -> bool;
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn clear(&self) -> usize;
+    fn reconnect_now(&self);
+    fn check_now(&self, timeout: Duration);
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
@@ -41,6 +46,11 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn release(&self) -> bool;
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn clear(&self) -> usize;
+    fn reconnect_now(&self);
+    fn check_now(&self, timeout: Duration);
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);

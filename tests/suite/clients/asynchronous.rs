@@ -49,6 +49,26 @@ impl<E: Executor> ClientAdapter for On<E, Client<E::Runtime>> {
         self.inner.release()
     }
 
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        E::block_on(self.inner.send_with_ttl(message, ttl))
+    }
+
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.inner.try_send_with_ttl(message, ttl)
+    }
+
+    fn clear(&self) -> usize {
+        self.inner.clear()
+    }
+
+    fn reconnect_now(&self) {
+        self.inner.reconnect_now();
+    }
+
+    fn check_now(&self, timeout: Duration) {
+        self.inner.check_now(timeout);
+    }
+
     fn flush(&self) -> Result<(), SendError> {
         E::block_on(self.inner.flush())
     }
@@ -139,6 +159,26 @@ impl<E: Executor> ClientHandle for On<E, Handle<E::Runtime>> {
 
     fn release(&self) -> bool {
         self.inner.release()
+    }
+
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        E::block_on(self.inner.send_with_ttl(message, ttl))
+    }
+
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.inner.try_send_with_ttl(message, ttl)
+    }
+
+    fn clear(&self) -> usize {
+        self.inner.clear()
+    }
+
+    fn reconnect_now(&self) {
+        self.inner.reconnect_now();
+    }
+
+    fn check_now(&self, timeout: Duration) {
+        self.inner.check_now(timeout);
     }
 
     fn flush(&self) -> Result<(), SendError> {

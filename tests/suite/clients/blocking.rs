@@ -31,6 +31,26 @@ impl ClientAdapter for Client {
         self.release()
     }
 
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.send_with_ttl(message, ttl)
+    }
+
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.try_send_with_ttl(message, ttl)
+    }
+
+    fn clear(&self) -> usize {
+        self.clear()
+    }
+
+    fn reconnect_now(&self) {
+        self.reconnect_now();
+    }
+
+    fn check_now(&self, timeout: Duration) {
+        self.check_now(timeout);
+    }
+
     fn flush(&self) -> Result<(), SendError> {
         self.flush()
     }
@@ -115,6 +135,26 @@ impl ClientHandle for Handle {
 
     fn release(&self) -> bool {
         self.release()
+    }
+
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.send_with_ttl(message, ttl)
+    }
+
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.try_send_with_ttl(message, ttl)
+    }
+
+    fn clear(&self) -> usize {
+        self.clear()
+    }
+
+    fn reconnect_now(&self) {
+        self.reconnect_now();
+    }
+
+    fn check_now(&self, timeout: Duration) {
+        self.check_now(timeout);
     }
 
     fn flush(&self) -> Result<(), SendError> {

@@ -8,7 +8,7 @@ use ws_core::{Closed, Error, Initiator, Instant, Timeout};
 
 use super::event::{ClientError, ClientEvent};
 use super::open::Opening;
-use super::outbox::{Lost, LostBy};
+use super::outbox::{Lost, LostBy, OutboxPolicy};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Session, SessionState, Wish};
 use crate::reconnect::{Cause, GiveUp, RetryDecision};
@@ -111,6 +111,9 @@ impl Session {
         let lost_by = if let Some(Wish::Stop(_)) = self.wish { LostBy::User } else { ended.lost_by() };
         let messages = reports(self.outbox.lost(lost_by), &ended);
         if let Ended::Closed { closed, .. } = &mut ended {
+            if self.settings.when_lost == OutboxPolicy::Drop && !matches!(self.wish, Some(Wish::Stop(_))) {
+                self.stats.messages_dropped += self.outbox.clear() as u64;
+            }
             closed.unsent = self.outbox.len();
         }
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();

@@ -51,6 +51,9 @@ impl Session {
         if let SessionState::Open(open) = &mut self.state {
             open.opening = if self.settings.hold { Opening::Held } else { Opening::Over };
         }
+        if !self.settings.hold {
+            self.start_heartbeat();
+        }
         self.feed();
     }
 }
@@ -97,6 +100,7 @@ impl Session {
             && is_known
         {
             open.opening = Opening::Over;
+            self.start_heartbeat();
             self.feed();
         }
         matches!(&self.state, SessionState::Open(open) if !open.is_shut())

@@ -2,11 +2,12 @@
 
 mod answers;
 mod connected;
+mod expiry;
 mod present;
 
 use std::collections::VecDeque;
 
-use ws_core::Message;
+use ws_core::{Instant, Message};
 
 use crate::compression::Compressed;
 
@@ -15,6 +16,7 @@ use super::record::FailureRecord;
 use answers::Answers;
 use connected::Probe;
 pub(super) use connected::{Lost, LostBy};
+use expiry::Expiry;
 pub(super) use present::Origin;
 use present::Present;
 
@@ -43,13 +45,54 @@ pub enum Delivery {
     Confirmed,
 }
 
+/// The messages of the outbox when there is no connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum OutboxPolicy {
+    /// They wait for the next connection. Messages are accepted meanwhile.
+    #[default]
+    Keep,
+    /// When a connection ends that the user has not ended, they are dropped, and
+    /// [`ClientStats::messages_dropped`](super::ClientStats::messages_dropped) counts them. Messages that are accepted afterwards wait for
+    /// the next connection.
+    Drop,
+    /// They wait for the next connection, but while none is open, no message is accepted:
+    /// [`SendError::NotConnected`](ws_core::SendError::NotConnected) hands it back.
+    Refuse,
+}
+
+/// The bytes of the limit for each message that may wait. Shorter ones fill the outbox by their number, so that its memory is bounded.
+const BYTES_PER_MESSAGE: usize = 128;
+
+/// Number of messages that may wait, however low the limit is.
+const LEAST_MESSAGES: usize = 256;
+
+/// Whether messages are accepted: so many wait, with this weight.
+fn has_room(count: usize, size: usize, limit: usize) -> bool {
+    let is_within = size < limit && count < (limit / BYTES_PER_MESSAGE).max(LEAST_MESSAGES);
+    is_within || count == 0
+}
+
 struct OutboxEntry {
     sequence: u64,
     message: Message,
-    record: FailureRecord,
+    /// `None` if there is no failure: few messages have one.
+    record: Option<Box<FailureRecord>>,
+    /// After this time, it does not begin to leave.
+    expires: Option<Instant>,
     /// The position of its first byte in the stream of this connection.
     begin: u64,
     compressed: Compressed,
+}
+
+impl OutboxEntry {
+    fn skip(&mut self) -> bool {
+        self.record.as_deref_mut().is_some_and(FailureRecord::skip)
+    }
+
+    fn has_record(&self, is: fn(&FailureRecord) -> bool) -> bool {
+        self.record.as_deref().is_some_and(is)
+    }
 }
 
 pub(super) struct Outbox {
@@ -85,6 +128,7 @@ pub(super) struct Outbox {
     /// Number of suspects that go at a time.
     group: usize,
     answers: Answers,
+    expiry: Expiry,
     /// Whether messages to come are to be compressed.
     pub(super) compressed: Compressed,
 }
@@ -121,13 +165,14 @@ impl Outbox {
             arrived: 0,
             group: 1,
             answers: Answers::default(),
+            expiry: Expiry::default(),
             compressed: Compressed::default(),
         }
     }
 
     /// Whether a message of any size would be accepted.
     pub(super) fn has_room(&self) -> bool {
-        self.size < self.limit || self.is_empty()
+        has_room(self.len(), self.size, self.limit)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -136,7 +181,7 @@ impl Outbox {
 
     /// Queues a message, or gives it back. Says whether the limit is reached with this, for the first time since the outbox was
     /// empty.
-    pub(super) fn push(&mut self, message: Message) -> Result<bool, Message> {
+    pub(super) fn push(&mut self, message: Message, expires: Option<Instant>) -> Result<bool, Message> {
         if !self.has_room() {
             return Err(message);
         }
@@ -144,11 +189,13 @@ impl Outbox {
         self.queue.push_back(OutboxEntry {
             sequence: self.next,
             message,
-            record: FailureRecord::default(),
+            record: None,
+            expires,
             begin: 0,
             compressed: self.compressed,
         });
         self.next += 1;
+        self.expiry.add(expires);
         Ok(!self.has_room() && !std::mem::replace(&mut self.was_full, true))
     }
 
@@ -204,6 +251,11 @@ impl Outbox {
         })
     }
 
+    /// Their weight.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Number of messages that are not done with. Messages of the present connection alone do not count.
     pub(super) fn len(&self) -> usize {
         self.queue.len() + self.given.len()
@@ -233,13 +285,23 @@ impl Outbox {
         taken
     }
 
+    /// Drops the messages that were not given to a connection, and gives their number.
+    pub(super) fn clear(&mut self) -> usize {
+        if let (Some(first), Some(last)) = (self.queue.front(), self.queue.back()) {
+            self.proofs.give_up(first.sequence, last.sequence);
+        }
+        let dropped = std::mem::take(&mut self.queue);
+        self.size -= dropped.iter().map(|entry| weight(&entry.message)).sum::<usize>();
+        dropped.len()
+    }
+
     /// Drops the message that the user was told is stuck; if it is under way, when its connection ends without a proof. Says whether
     /// there was one.
     pub(super) fn skip_stuck(&mut self) -> bool {
-        if self.given.iter_mut().any(|entry| entry.record.skip()) {
+        if self.given.iter_mut().any(OutboxEntry::skip) {
             return true;
         }
-        let Some(at) = self.queue.iter_mut().position(|entry| entry.record.skip()) else { return false };
+        let Some(at) = self.queue.iter_mut().position(OutboxEntry::skip) else { return false };
         if let Some(entry) = self.queue.remove(at) {
             self.drop_entry(&entry);
         }

@@ -6,6 +6,7 @@ use ws_core::bytes::Buf;
 use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
+use super::deadlines::Idle;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
 use super::open::{Open, Opening};
@@ -181,14 +182,7 @@ impl Session {
                 Ok(Some(event)) => self.report(event),
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
-                Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
-                    open.failure = Some(match self.outbox.proof_is_missing() {
-                        true => ClientError::Unconfirmable,
-                        false => ClientError::Unconfirmed,
-                    });
-                    open.connection().abort();
-                }
-                Ok(None) => return false,
+                Ok(None) => return self.misses_deadline(),
             },
         }
         true
@@ -198,7 +192,8 @@ impl Session {
     fn open(&mut self, opened: Opened, addresses: Vec<Candidate>) {
         self.stats.connections += 1;
         self.failed_addresses.opened(&addresses);
-        let mut open = Box::new(Open::new(opened.connection, addresses, self.now));
+        let idle = Idle::new(self.settings.idle_timeout, self.now);
+        let mut open = Box::new(Open::new(opened.connection, addresses, idle, self.now));
         let response = Box::new(opened.response);
         let hook = self.settings.on_open.clone();
         if let Some(hook) = hook {
@@ -275,8 +270,8 @@ impl Session {
         let is_last = self.is_last(code);
         let SessionState::Open(open) = &mut self.state else { return };
         if is_last && open.machine.inner().is_open() && !open.is_shut() {
-            let random = &mut self.random;
-            self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
+            let (random, now) = (&mut self.random, self.now);
+            self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
         }
         open.connection().answer_closing_peer(!is_last);
         self.has_input = true;
@@ -336,7 +331,7 @@ impl Session {
         let SessionState::Open(open) = &mut self.state else { return };
         if open.machine.inner().is_open() && !open.is_asking() {
             let (random, is_shut) = (&mut self.random, open.is_shut());
-            self.outbox.feed(open.connection(), is_shut, || random.next_u64().to_ne_bytes());
+            self.outbox.feed(open.connection(), is_shut, self.now, || random.next_u64().to_ne_bytes());
         }
     }
 
@@ -352,6 +347,7 @@ impl Session {
         let (is_reading, now) = (self.is_reading(), self.now);
         if let SessionState::Open(open) = &mut self.state {
             open.set_reading(is_reading, now);
+            open.idle.set_still(!is_reading || self.is_paused, now);
         }
     }
 }

@@ -3,7 +3,7 @@
 use ws_core::bytes::Bytes;
 use ws_core::{Connection, Instant, Machine, Message, PingError, SendError};
 
-use super::{Delivery, Origin, Outbox, weight};
+use super::{Delivery, Origin, Outbox, has_room, weight};
 use crate::compression::Compressed;
 use crate::session::proofs::Position;
 use crate::session::record::{FailureRecord, UnprovenEnd, Verdict};
@@ -39,9 +39,16 @@ impl Outbox {
         &mut self,
         connection: &mut Connection,
         is_shut: bool,
+        now: Instant,
         nonce: impl FnOnce() -> [u8; 8],
     ) {
-        while !is_shut && connection.outbound().len() < WINDOW && !self.is_held() && self.give(connection) {}
+        while !is_shut && connection.outbound().len() < WINDOW && !self.is_held() {
+            self.expire_front(now);
+            let may_leave = self.queue.front().is_some_and(|entry| entry.may_leave(connection));
+            if !may_leave || !self.give(connection) {
+                break;
+            }
+        }
         self.release();
         let newest = self.newest_given().outbox;
         let all_given = is_shut || self.queue.is_empty() || self.is_held();
@@ -51,13 +58,17 @@ impl Outbox {
         }
     }
 
-    /// Gives everything that is left to the connection, which is about to close.
+    /// Gives everything that is left to the connection, which is about to close. From then on, nothing expires.
     pub(in crate::session) fn feed_all(
         &mut self,
         connection: &mut Connection,
+        now: Instant,
         nonce: impl FnOnce() -> [u8; 8],
     ) {
-        while self.give(connection) {}
+        self.expire_front(now);
+        while self.give(connection) {
+            self.expire_front(now);
+        }
         let newest = self.newest_given();
         let is_unproven = self.delivery == Delivery::Confirmed && self.has_unproven();
         let is_probed = self.probes().next_back().is_some_and(|probe| probe.newest == newest);
@@ -79,7 +90,7 @@ impl Outbox {
             return Err(SendError::Full(message));
         }
         let weight = weight(&message);
-        let begin = self.written + connection.outbound().len() as u64;
+        let begin = self.end_of(connection);
         Compressed::never().apply(connection);
         connection.send(message)?;
         self.present.push(origin, begin, weight);
@@ -94,7 +105,7 @@ impl Outbox {
     ) -> Result<(), usize> {
         let size = messages.iter().map(weight).sum::<usize>();
         let last = messages.last().map_or(0, weight);
-        if messages.len() > 1 && size - last >= self.limit {
+        if !has_room(messages.len().saturating_sub(1), size - last, self.limit) {
             return Err(size);
         }
         for message in messages {
@@ -104,6 +115,21 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether a heartbeat waits for the transport.
+    pub(in crate::session) fn has_heartbeat(&self) -> bool {
+        self.present.has_heartbeat()
+    }
+
+    /// Number of bytes that this transport has taken.
+    pub(in crate::session) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The position behind all that this connection is to send.
+    pub(in crate::session) fn end_of(&self, connection: &mut Connection) -> u64 {
+        self.written + connection.outbound().len() as u64
+    }
+
     /// Whether the connection has messages that the peer is yet to prove.
     fn has_unproven(&self) -> bool {
         !self.given.is_empty() || self.present.is_unproven()
@@ -111,8 +137,11 @@ impl Outbox {
 
     fn release(&mut self) {
         for messages in [&mut self.queue, &mut self.given] {
+            // Each message is moved a few times at most.
             if messages.is_empty() {
                 messages.shrink_to(KEPT);
+            } else if messages.len() < messages.capacity() / 4 {
+                messages.shrink_to((messages.capacity() / 2).max(KEPT));
             }
         }
     }
@@ -120,7 +149,7 @@ impl Outbox {
     /// Gives the oldest message to the connection, if there is one, and if it takes it.
     fn give(&mut self, connection: &mut Connection) -> bool {
         let Some(mut entry) = self.queue.pop_front() else { return false };
-        entry.begin = self.written + connection.outbound().len() as u64;
+        entry.begin = self.end_of(connection);
         entry.compressed.apply(connection);
         let is_taken = connection.send(entry.message.clone()).is_ok();
         if is_taken {
@@ -154,7 +183,7 @@ impl Outbox {
     }
 
     fn remember(&mut self, connection: &mut Connection, payload: Bytes, is_users: bool) {
-        let end = self.written + connection.outbound().len() as u64;
+        let end = self.end_of(connection);
         self.probes.push_back(Probe { payload, is_users, newest: self.newest_given(), end, left: None });
     }
 
@@ -178,7 +207,7 @@ impl Outbox {
         }
         let either = |holds: fn(&FailureRecord) -> bool| {
             let mut first = self.given.front().into_iter().chain(self.queue.front());
-            first.any(|entry| holds(&entry.record))
+            first.any(|entry| entry.has_record(holds))
         };
         either(FailureRecord::goes_alone) || (either(FailureRecord::is_suspect) && given >= self.group)
     }
@@ -282,19 +311,21 @@ impl Outbox {
         let has_failed = self.delivery == Delivery::Confirmed && end != LostBy::User;
         while let Some(mut entry) = self.given.pop_back() {
             let verdict = match has_failed && self.given.len() < begun {
-                true => entry.record.fail(failure, self.max_deliveries),
-                false if entry.record.is_skipped() => Verdict::GiveUp,
+                true => entry.record.get_or_insert_default().fail(failure, self.max_deliveries),
+                false if entry.has_record(FailureRecord::is_skipped) => Verdict::GiveUp,
                 false => Verdict::SendAgain,
             };
             if verdict == Verdict::Stuck {
-                lost.stuck = Some((entry.message.clone(), entry.record.failures));
+                let failures = entry.record.as_ref().map_or(0, |record| record.failures);
+                lost.stuck = Some((entry.message.clone(), failures));
             }
             if verdict == Verdict::GiveUp {
                 self.drop_entry(&entry);
-                if !entry.record.is_skipped() {
+                if !entry.has_record(FailureRecord::is_skipped) {
                     lost.given_up.insert(0, entry.message);
                 }
             } else {
+                self.expiry.add(entry.expires);
                 self.queue.push_front(entry);
             }
         }
@@ -346,14 +377,14 @@ mod tests {
         let mut connection =
             Connection::after_handshake(Role::Client, &Config::default(), random, BytesMut::new(), now);
         let mut outbox = Outbox::new(Delivery::AtMostOnce, 1 << 20, 1);
-        while outbox.push(vec![7].into()).is_ok() {}
+        while outbox.push(vec![7].into(), None).is_ok() {}
         while !outbox.is_empty() {
-            outbox.feed(&mut connection, false, || [0; 8]);
+            outbox.feed(&mut connection, false, now, || [0; 8]);
             let n = connection.outbound().len();
             connection.handle_write(n, now);
             outbox.wrote(n as u64, &connection, now);
         }
-        outbox.feed(&mut connection, false, || [0; 8]);
+        outbox.feed(&mut connection, false, now, || [0; 8]);
         let kept = outbox.queue.capacity() + outbox.given.capacity();
         assert!(kept <= 4 * KEPT, "room for {kept} messages");
     }

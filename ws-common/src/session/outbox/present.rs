@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::has_room;
 use crate::session::proofs::Proofs;
 
 /// Where a message of the present connection comes from.
@@ -32,6 +33,8 @@ pub(super) struct Present {
     pub(super) taken: usize,
     /// The weight of `given`.
     size: usize,
+    /// Number of heartbeats in `given`.
+    heartbeats: usize,
     /// The sequence number of the next message.
     next: u64,
     /// Sequence number of the last message of `on_open` on this connection, or of the last message before it.
@@ -41,7 +44,15 @@ pub(super) struct Present {
 
 impl Default for Present {
     fn default() -> Self {
-        Self { given: VecDeque::new(), taken: 0, size: 0, next: 1, opened_to: 0, proofs: Proofs::default() }
+        Self {
+            given: VecDeque::new(),
+            taken: 0,
+            size: 0,
+            heartbeats: 0,
+            next: 1,
+            opened_to: 0,
+            proofs: Proofs::default(),
+        }
     }
 }
 
@@ -52,16 +63,16 @@ impl Present {
 
     /// Whether a message of any size would be accepted.
     pub(super) fn has_room(&self, limit: usize) -> bool {
-        self.size < limit || self.given.is_empty()
+        has_room(self.given.len(), self.size, limit)
     }
 
     pub(super) fn has_heartbeat(&self) -> bool {
-        self.given.iter().any(|entry| entry.origin == Origin::Heartbeat)
+        self.heartbeats > 0
     }
 
     /// Whether the peer is yet to prove any of them.
     pub(super) fn is_unproven(&self) -> bool {
-        self.given.iter().any(|entry| entry.origin != Origin::Heartbeat)
+        self.given.len() > self.heartbeats
     }
 
     /// Sequence number of the newest message; 0 if there was none yet.
@@ -73,6 +84,7 @@ impl Present {
     pub(super) fn push(&mut self, origin: Origin, begin: u64, weight: usize) {
         let sequence = self.next;
         self.next += u64::from(origin != Origin::Heartbeat);
+        self.heartbeats += usize::from(origin == Origin::Heartbeat);
         if origin == Origin::Opening {
             self.opened_to = sequence;
         }
@@ -82,7 +94,10 @@ impl Present {
 
     /// The oldest messages are done with.
     pub(super) fn finish(&mut self, count: usize) {
-        self.size -= self.given.drain(..count).map(|entry| entry.weight).sum::<usize>();
+        for entry in self.given.drain(..count) {
+            self.size -= entry.weight;
+            self.heartbeats -= usize::from(entry.origin == Origin::Heartbeat);
+        }
         self.taken = self.taken.saturating_sub(count);
         if self.given.is_empty() {
             self.given = VecDeque::new();
@@ -91,18 +106,14 @@ impl Present {
 
     /// A heartbeat that the transport has taken is done with: it waits for no proof.
     pub(super) fn finish_heartbeats(&mut self) {
-        let (taken, mut at, mut size) = (self.taken, 0, self.size);
-        let mut kept_taken = taken;
-        self.given.retain(|entry| {
-            let is_done = at < taken && entry.origin == Origin::Heartbeat;
-            at += 1;
-            if is_done {
-                kept_taken -= 1;
-                size -= entry.weight;
-            }
-            !is_done
-        });
-        (self.taken, self.size) = (kept_taken, size);
+        let is_done = |entry: &PresentEntry| entry.origin == Origin::Heartbeat;
+        while let Some(at) = self.given.iter().take(self.taken).position(is_done)
+            && let Some(entry) = self.given.remove(at)
+        {
+            self.taken -= 1;
+            self.size -= entry.weight;
+            self.heartbeats -= 1;
+        }
     }
 
     /// The connection has ended. Messages of `send_now` without a proof are lost. If a message still waited for the transport or for a
@@ -115,7 +126,7 @@ impl Present {
         if first <= self.newest() {
             self.proofs.lose(first, self.newest());
         }
-        (self.taken, self.size, self.opened_to) = (0, 0, self.newest());
+        (self.taken, self.size, self.heartbeats, self.opened_to) = (0, 0, 0, self.newest());
         self.given = VecDeque::new();
     }
 }
