@@ -199,7 +199,7 @@ impl World {
                 vec![]
             }
             Operation::Pause(true) => {
-                client.session.pause();
+                client.session.pause(now);
                 vec![]
             }
             Operation::Pause(false) => {

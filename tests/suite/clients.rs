@@ -14,7 +14,9 @@ pub mod compressed;
 pub mod cuts;
 pub mod ending;
 pub mod faults;
+pub mod opening;
 pub mod outbox;
+pub mod policies;
 pub mod redirects;
 pub mod remains;
 pub mod resets;
@@ -52,6 +54,11 @@ macro_rules! client_scenarios {
                 confirmed_on_the_way_to_the_server_compressed
                 confirmed_on_the_way_back_compressed
             }
+            opening {
+                on_open_comes_first_on_every_connection
+                the_outbox_waits_for_release_on_every_connection
+                on_open_runs_without_a_lock_and_its_panic_reaches_who_waits
+            }
             outbox {
                 what_is_sent_before_there_is_a_connection_comes_first
                 handles_drive_the_client_too
@@ -65,6 +72,15 @@ macro_rules! client_scenarios {
                 confirmed_messages_come_again_and_are_proven
                 nothing_comes_while_reading_is_paused
                 a_pause_outlasts_the_connection
+            }
+            policies {
+                the_outbox_can_be_dropped_with_the_connection
+                messages_can_be_refused_while_there_is_no_connection
+                a_refusal_wakes_a_sender_that_waits_for_room
+                a_message_expires_and_the_outbox_can_be_cleared
+                a_feed_without_data_costs_idle_timeout
+                a_heartbeat_is_a_message_that_the_outbox_does_not_hold_up
+                a_check_ends_a_connection_that_does_not_answer
             }
             blame {
                 a_message_that_is_given_up_is_told_to_who_waits_for_it

@@ -26,16 +26,17 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--reconnect fixed:SECONDS|backoff|backoff:BASE:CAP|never] [--send TEXT]...
                       [--send-every SECONDS:TEXT] [--delivery at-most-once|confirmed]
                       [--stop-after SECONDS] [--load COUNT:BYTES[:SECONDS]]
-                      [--notsent-lowat BYTES|none]
+                      [--notsent-lowat BYTES|none] [--on-open TEXT]... [--idle-timeout SECONDS]
+                      [--heartbeat SECONDS:TEXT]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
                       [--trusted-proxy proxy-protocol|forwarded|x-forwarded-for]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
 
-RUNTIME is tokio, async-std, smol or blocking. With --reconnect, --send, --send-every, --delivery, --stop-after or --load, connect
-uses the client that stays connected. --send is queued before there is a connection, and --stop-after closes with code 1000.
+RUNTIME is tokio, async-std, smol or blocking. With --reconnect, --send, --send-every, --delivery, --stop-after, --load, --on-open,
+--idle-timeout or --heartbeat, connect uses the client that stays connected. --send is queued before there is a connection, and --stop-after closes with code 1000.
 --send-every queues TEXT every SECONDS, {n} in it being the number of the message, from 0. A message that finds no room in the outbox
-is tried again the next time. --load sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by default). Each is
+is tried again the next time. --on-open is sent first on each connection, and --heartbeat every SECONDS while one is open. --load sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by default). Each is
 its number from 0, a space and a row of x. --notsent-lowat is for that client, too. BASE and CAP are in seconds. `reconnecting` tells the `cause`, and the last line is
 `gave_up` with its `reason`.
 
@@ -86,6 +87,9 @@ pub(crate) struct Stay {
     reach: Destination,
     reconnect: Reconnect,
     delivery: Delivery,
+    on_open: Vec<String>,
+    idle_timeout: Option<Duration>,
+    heartbeat: Option<(Duration, String)>,
     pub(crate) send: Vec<String>,
     pub(crate) send_every: Option<SendEvery>,
     pub(crate) stop_after: Option<Duration>,
@@ -102,12 +106,8 @@ pub(crate) struct SendEvery {
 
 impl SendEvery {
     fn new(argument: &str) -> Result<Self, lexopt::Error> {
-        let (seconds, text) = argument.split_once(':').ok_or("--send-every wants SECONDS:TEXT")?;
-        let interval = duration(seconds)?;
-        if interval.is_zero() {
-            return Err("--send-every wants more than no time".into());
-        }
-        Ok(Self { interval, text: text.into(), count: 0 })
+        let (interval, text) = repeated("--send-every", argument)?;
+        Ok(Self { interval, text, count: 0 })
     }
 
     /// Sends the next message, unless `send` refuses it.
@@ -118,12 +118,30 @@ impl SendEvery {
     }
 }
 
+/// The value SECONDS:TEXT of an option.
+fn repeated(option: &str, argument: &str) -> Result<(Duration, String), lexopt::Error> {
+    let (seconds, text) = argument.split_once(':').ok_or_else(|| format!("{option} wants SECONDS:TEXT"))?;
+    let interval = duration(seconds)?;
+    if interval.is_zero() {
+        return Err(format!("{option} wants more than no time").into());
+    }
+    Ok((interval, text.into()))
+}
+
 impl Stay {
     pub(crate) fn build<C: From<Session>>(&self) -> Result<C, ConnectError> {
         let mut builder = ClientBuilder::new(&self.url)
             .config(self.config.clone())
             .reconnect(self.reconnect.clone())
-            .delivery(self.delivery);
+            .delivery(self.delivery)
+            .idle_timeout(self.idle_timeout);
+        if !self.on_open.is_empty() {
+            let texts = self.on_open.clone();
+            builder = builder.on_open(move |_response| texts.clone());
+        }
+        if let Some((every, text)) = &self.heartbeat {
+            builder = builder.heartbeat(*every, text.clone());
+        }
         if let Some(bytes) = self.notsent_lowat {
             builder = builder.notsent_lowat(bytes);
         }
@@ -148,6 +166,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut stays = false;
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut send_every, mut stop_after): (Vec<String>, _, _) = (Vec::new(), None, None);
+    let (mut on_open, mut idle_timeout, mut heartbeat) = (Vec::new(), None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) => words.push(word.string()?),
@@ -196,6 +215,18 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 send_every = Some(SendEvery::new(&parser.value()?.string()?)?);
                 stays = true;
             }
+            Long("on-open") => {
+                on_open.push(parser.value()?.string()?);
+                stays = true;
+            }
+            Long("idle-timeout") => {
+                idle_timeout = Some(seconds(&mut parser)?);
+                stays = true;
+            }
+            Long("heartbeat") => {
+                heartbeat = Some(repeated("--heartbeat", &parser.value()?.string()?)?);
+                stays = true;
+            }
             Long("stop-after") => {
                 stop_after = Some(seconds(&mut parser)?);
                 stays = true;
@@ -233,6 +264,9 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 reach,
                 reconnect,
                 delivery,
+                on_open,
+                idle_timeout,
+                heartbeat,
                 send,
                 send_every,
                 stop_after,

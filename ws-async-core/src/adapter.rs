@@ -64,7 +64,7 @@ macro_rules! define_adapter {
         $crate::define_listener! { $runtime, $listener, [$($address)+], $(#[$bind])* }
         $crate::define_incoming! { $runtime, $stream, [$($transport)+] }
         $crate::define_client! { $name, $runtime }
-        $crate::define_handle! { $runtime }
+        $crate::define_handle! { $name, $runtime }
         $crate::define_compression! { [$($transport)+] }
     };
 }

@@ -50,7 +50,42 @@ impl<R: Runtime> Client<R> {
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.access.try_send(message.into(), None)
+        self.access.try_send(message.into(), None, None)
+    }
+
+    /// As [`Handle::send_with_ttl`].
+    pub async fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.send_expiring(message.into(), Some(ttl), None).await
+    }
+
+    /// As [`Handle::try_send_with_ttl`].
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.try_send(message.into(), Some(ttl), None)
+    }
+
+    /// As [`Handle::clear`].
+    pub fn clear(&self) -> usize {
+        self.access.clear()
+    }
+
+    /// As [`Handle::reconnect_now`].
+    pub fn reconnect_now(&self) {
+        self.access.change(Session::reconnect_now);
+    }
+
+    /// As [`Handle::check_now`].
+    pub fn check_now(&self, timeout: Duration) {
+        self.access.change(move |session, now| session.check_now(timeout, now));
+    }
+
+    /// As [`Handle::send_now`].
+    pub fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.access.send_now(message.into(), None)
+    }
+
+    /// As [`Handle::release`].
+    pub fn release(&self) -> bool {
+        self.access.release()
     }
 
     /// As [`Handle::ping`].
@@ -95,7 +130,7 @@ impl<R: Runtime> Client<R> {
 
     /// As [`Handle::pause`].
     pub fn pause(&self) {
-        self.access.change(|session, _| session.pause());
+        self.access.change(Session::pause);
     }
 
     /// As [`Handle::resume`].
@@ -150,7 +185,27 @@ impl<R: Runtime> Handle<R> {
 
     /// Queues the message if there is room, without waiting.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.access.try_send(message.into(), Some(&self.mark))
+        self.access.try_send(message.into(), None, Some(&self.mark))
+    }
+
+    /// As [`send`](Self::send), for a message that is dropped if it has not begun to leave within `ttl`.
+    pub async fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.send_expiring(message.into(), Some(ttl), Some(&self.mark)).await
+    }
+
+    /// As [`try_send`](Self::try_send), with a time to live as for [`send_with_ttl`](Self::send_with_ttl).
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.access.try_send(message.into(), Some(ttl), Some(&self.mark))
+    }
+
+    /// Sends a message on the present connection, before the outbox.
+    pub fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.access.send_now(message.into(), Some(&self.mark))
+    }
+
+    /// Lets the messages of the outbox go on the present connection.
+    pub fn release(&self) -> bool {
+        self.access.release()
     }
 
     /// Sends a ping on the present connection, with a payload of at most 125 bytes.
@@ -189,6 +244,16 @@ impl<R: Runtime> Handle<R> {
         self.access.change(move |session, now| session.reconnect_after(delay, now));
     }
 
+    /// Begins the next attempt at once, if the client waits for it.
+    pub fn reconnect_now(&self) {
+        self.access.change(Session::reconnect_now);
+    }
+
+    /// Looks whether the peer is there.
+    pub fn check_now(&self, timeout: Duration) {
+        self.access.change(move |session, now| session.check_now(timeout, now));
+    }
+
     /// Does not reconnect: neither now, if the client waits for that, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.access.change(|session, _| session.cancel_reconnect());
@@ -196,7 +261,7 @@ impl<R: Runtime> Handle<R> {
 
     /// Hands out no more messages, from this call on.
     pub fn pause(&self) {
-        self.access.change(|session, _| session.pause());
+        self.access.change(Session::pause);
     }
 
     /// Hands out messages again.
@@ -207,6 +272,11 @@ impl<R: Runtime> Handle<R> {
     /// Takes back the messages that were not sent, oldest first.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.access.take_unsent()
+    }
+
+    /// Empties the outbox, and says how many messages are dropped.
+    pub fn clear(&self) -> usize {
+        self.access.clear()
     }
 
     /// Drops the message that [`ClientEvent::Stuck`] reported last.

@@ -1,5 +1,6 @@
 //! The client that stays connected.
 
+mod sending;
 mod shared;
 mod socket;
 
@@ -25,10 +26,10 @@ pub(crate) use shared::SharedClient;
 /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
 ///     .header("Cookie", "session=1")
+///     .on_open(|_response| ["subscribe trades", "subscribe news"])
 ///     .ping_interval(Duration::from_secs(55))
 ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
 ///     .build()?;
-/// client.try_send("hello")?;
 /// while let Some(event) = client.next() {
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
@@ -36,6 +37,30 @@ pub(crate) use shared::SharedClient;
 ///         // The last event. `None` follows.
 ///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
 ///         other => println!("{other:?}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Messages of a connection** and messages of the client are different things. A login or a subscription belongs to one connection:
+/// [`on_open`](ClientBuilder::on_open) gives such messages to each connection, and [`send_now`](Self::send_now) sends one on the present
+/// connection. An order belongs to the client: [`send`](Self::send) puts it into the outbox, and it is sent on whichever connection
+/// there is. With [`hold`](ClientBuilder::hold), the outbox waits until the server has accepted the login:
+///
+/// ```no_run
+/// # use ws_blocking::{Client, ClientEvent};
+/// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = Client::builder("wss://broker.example/orders")
+///     .on_open(|_response| ["login 7f3a"])
+///     .hold(true)
+///     .build()?;
+/// client.try_send("buy 1")?;
+/// while let Some(event) = client.next() {
+///     if let ClientEvent::Message(message) = event
+///         && message.as_text() == Some("welcome")
+///     {
+///         client.release();
 ///     }
 /// }
 /// # Ok(())
@@ -79,12 +104,47 @@ impl Client {
 
     /// As [`Handle::send`].
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into(), None)
+        self.shared.send(message.into(), None, None)
     }
 
     /// As [`Handle::try_send`].
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.try_send(message.into(), None)
+        self.shared.try_send(message.into(), None, None)
+    }
+
+    /// As [`Handle::send_with_ttl`].
+    pub fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.send(message.into(), Some(ttl), None)
+    }
+
+    /// As [`Handle::try_send_with_ttl`].
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.try_send(message.into(), Some(ttl), None)
+    }
+
+    /// As [`Handle::clear`].
+    pub fn clear(&self) -> usize {
+        self.shared.change(|session, _| session.clear())
+    }
+
+    /// As [`Handle::reconnect_now`].
+    pub fn reconnect_now(&self) {
+        self.shared.change(Session::reconnect_now);
+    }
+
+    /// As [`Handle::check_now`].
+    pub fn check_now(&self, timeout: Duration) {
+        self.shared.change(|session, now| session.check_now(timeout, now));
+    }
+
+    /// As [`Handle::send_now`].
+    pub fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send_now(message.into(), None)
+    }
+
+    /// As [`Handle::release`].
+    pub fn release(&self) -> bool {
+        self.shared.change(Session::release)
     }
 
     /// As [`Handle::flush`], where [`SendError::Undelivered`] tells of messages that any handle has sent since the last such call
@@ -130,7 +190,7 @@ impl Client {
 
     /// As [`Handle::pause`].
     pub fn pause(&self) {
-        self.shared.change(|session, _| session.pause());
+        self.shared.change(Session::pause);
     }
 
     /// As [`Handle::resume`].
@@ -180,13 +240,55 @@ impl Handle {
     /// whether or not there is a connection; messages go out in order. What the transport does not take at once leaves while any
     /// thread waits.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into(), Some(&self.mark))
+        self.shared.send(message.into(), None, Some(&self.mark))
     }
 
     /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the
     /// error hands the message back. What the transport does not take at once leaves while any thread waits.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.try_send(message.into(), Some(&self.mark))
+        self.shared.try_send(message.into(), None, Some(&self.mark))
+    }
+
+    /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
+    /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`] counts it, and [`flush`](Self::flush) and
+    /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ws_blocking::{Handle, SendError};
+    /// # fn quote(handle: &Handle) -> Result<(), SendError> {
+    /// handle.send_with_ttl("quote 17.3", Duration::from_secs(2))
+    /// # }
+    /// ```
+    ///
+    /// Such a message is handed to the connection only when all before it have left.
+    pub fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.send(message.into(), Some(ttl), Some(&self.mark))
+    }
+
+    /// As [`try_send`](Self::try_send), with a time to live as for [`send_with_ttl`](Self::send_with_ttl).
+    pub fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.shared.try_send(message.into(), Some(ttl), Some(&self.mark))
+    }
+
+    /// Sends a message on the present connection, before all messages that wait in the outbox: a login, for example. It is never sent
+    /// on another connection. Up to 64 KiB and one message that the connection has already leave before it.
+    ///
+    /// An error hands the message back at once: no connection is open ([`SendError::NotConnected`]), it is closing, or as many bytes
+    /// of such messages wait as [`max_send_buffer`](ClientBuilder::max_send_buffer) allows. One message may go beyond that. They wait
+    /// apart from the outbox, so that a login passes a full one. They are not compressed. [`confirm`](Self::confirm) covers them, and
+    /// [`flush`](Self::flush) reports one that did not leave.
+    pub fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.shared.send_now(message.into(), Some(&self.mark))
+    }
+
+    /// Lets the messages of the outbox go on the present connection, which [`hold`](ClientBuilder::hold) holds back. Says whether they
+    /// go now.
+    ///
+    /// It has no effect before [`ClientEvent::Open`] of the present connection was taken: a caller that answers events of the connection
+    /// before does not mean this one.
+    pub fn release(&self) -> bool {
+        self.shared.change(Session::release)
     }
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven. An error
@@ -234,6 +336,31 @@ impl Handle {
         self.shared.change(|session, now| session.reconnect_after(delay, now));
     }
 
+    /// Begins the next attempt at once, if the client waits for it. Else it has no effect.
+    ///
+    /// For a program that learns that the network has changed:
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use ws_blocking::Handle;
+    /// fn network_changed(handle: &Handle) {
+    ///     handle.check_now(Duration::from_secs(2));
+    ///     handle.reconnect_now();
+    /// }
+    /// ```
+    pub fn reconnect_now(&self) {
+        self.shared.change(Session::reconnect_now);
+    }
+
+    /// Looks whether the peer is there: sends a ping, and ends the connection as after a missed pong
+    /// ([`Timeout::Pong`](ws_core::Timeout::Pong)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
+    /// The time stands still while nothing is read.
+    ///
+    /// It has no effect if no connection is open. While a ping waits for its answer, another call can only shorten the time.
+    pub fn check_now(&self, timeout: Duration) {
+        self.shared.change(|session, now| session.check_now(timeout, now));
+    }
+
     /// Does not reconnect: neither now, if it waits for that, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.shared.change(|session, _| session.cancel_reconnect());
@@ -242,7 +369,7 @@ impl Handle {
     /// Hands out no message from this call on, until [`resume`](Self::resume). Messages wait up to 1 MiB; then nothing more is read, and
     /// TCP tells the peer to wait. Nothing is lost. Pings are answered, and deadlines run on.
     pub fn pause(&self) {
-        self.shared.change(|session, _| session.pause());
+        self.shared.change(Session::pause);
     }
 
     /// Hands out messages again.
@@ -253,6 +380,14 @@ impl Handle {
     /// Takes back the messages that were not sent, oldest first: for when the client is over.
     pub fn take_unsent(&self) -> Vec<Message> {
         self.shared.change(|session, _| session.take_unsent())
+    }
+
+    /// Empties the outbox, and says how many messages are dropped. [`flush`](Self::flush) and [`confirm`](Self::confirm) report the loss.
+    ///
+    /// Messages of an open connection stay. They have begun to leave, wait for a proof, or are in the last 64 KiB and one message before
+    /// the transport. Without an open connection, all are dropped.
+    pub fn clear(&self) -> usize {
+        self.shared.change(|session, _| session.clear())
     }
 
     /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was one:

@@ -4,7 +4,7 @@
 pub use crate::error::{AcceptError, ConnectError, WebSocketError};
 pub use crate::options::{AcceptOptions, ConnectOptions};
 pub use crate::reconnect::Reconnect;
-pub use crate::session::{ClientBuilder, ClientEvent, ClientStatus, Delivery};
+pub use crate::session::{ClientBuilder, ClientEvent, ClientStatus, Delivery, OutboxPolicy};
 pub use ws_core::{
     Chunk, CloseCode, CloseFrame, Closed, Config, Error, Event, Initiator, Message, MessageKind, MessageRef,
     Request, Responder, Response, Role, SendError,
@@ -24,8 +24,9 @@ pub mod error {
     #[cfg(feature = "serde")]
     pub use ws_core::JsonError;
     pub use ws_core::{
-        HandshakeError, HeadError, IllegalClose, InvalidClose, InvalidExtension, InvalidHeader, NotText, PingError,
-        RequestError, ResponseError, StreamError, Timeout, TransportError, Violation, ViolationKind,
+        HandshakeError, HeadError, IllegalClose, InvalidClose, InvalidExtension, InvalidHeader, NotText,
+        PingError, RequestError, ResponseError, StreamError, Timeout, TransportError, Violation,
+        ViolationKind,
     };
 }
 

@@ -2,11 +2,13 @@
 
 mod addresses;
 mod backlog;
+mod deadlines;
 mod ends;
 mod event;
 mod gauge;
 mod machine;
 mod open;
+mod opening;
 mod options;
 mod outbox;
 mod phases;
@@ -19,7 +21,7 @@ mod user;
 pub use event::{ClientError, ClientEvent, ClientStatus};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
-pub use outbox::Delivery;
+pub use outbox::{Delivery, OutboxPolicy};
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 pub use stats::ClientStats;
@@ -39,6 +41,7 @@ use ends::UndecidedEnd;
 use open::Open;
 use options::Settings;
 use outbox::Outbox;
+use proofs::Position;
 
 /// The long-lived client, without I/O: it holds the outbox, the reconnect policy and the order of events, and asks its driver
 /// to open and to drop transports ([`poll_action`](Self::poll_action)). [`ClientBuilder`] makes one.
@@ -52,7 +55,8 @@ use outbox::Outbox;
 /// a driver.
 ///
 /// No code of the user runs inside. A hook is a [`Question`], which the driver asks while it holds no lock, and whose
-/// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs.
+/// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs. Only for
+/// the hook of [`ClientBuilder::on_open`] the transport is up; then nothing is read.
 ///
 /// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; received messages that
 /// wait by 1 MiB and one message. Beyond that nothing is read until some are taken or [dropped](Self::discard_events). Reports are
@@ -82,10 +86,10 @@ pub struct Session {
     outbox: Outbox,
     attempts: Attempts,
     failed_addresses: FailedAddresses,
-    /// Sequence number up to which `confirm` without a mark has returned.
-    confirmed_to: u64,
-    /// Sequence number up to which `flushed` without a mark has told about messages.
-    flushed_to: u64,
+    /// The messages up to which `confirm` without a mark has returned.
+    confirmed_to: Position,
+    /// The messages up to which `flushed` without a mark has told.
+    flushed_to: Position,
     /// What the user wants when this attempt or connection has ended.
     wish: Option<Wish>,
     is_paused: bool,
@@ -110,7 +114,7 @@ pub enum Action {
     /// Drop the transport in the ordinary way: what it still holds may reach the peer.
     Drop,
     /// Run a hook of the user: release every lock, call [`Question::ask`], and give the answer to [`Session::answer`]. The
-    /// transport was dropped before.
+    /// transport was dropped before, except for the hook of [`ClientBuilder::on_open`].
     Ask(Question),
     /// Reset the transport (TCP RST), or give up opening one: what it still holds must not reach the peer after newer messages on the
     /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]; after a missed
@@ -183,8 +187,8 @@ impl Session {
             question: None,
             questions: 0,
             events: Backlog::default(),
-            confirmed_to: 0,
-            flushed_to: 0,
+            confirmed_to: Position::default(),
+            flushed_to: Position::default(),
             wish: None,
             is_paused: false,
             has_input: false,

@@ -26,6 +26,8 @@ pub enum SendError {
     /// The call would have to wait within a hook of the same client, which cannot go on before the hook returns. `None` if the
     /// message was accepted. Use a call that does not wait.
     WithinHook(Option<Message>),
+    /// No connection is open, and the message may not wait for one.
+    NotConnected(Message),
     /// A message that the client had accepted was given up or skipped, and is not sent any more. Said by `flush`, once for each such
     /// message.
     Undelivered,
@@ -35,7 +37,7 @@ impl SendError {
     /// The message, if it was not accepted.
     pub fn into_message(self) -> Option<Message> {
         match self {
-            Self::Full(message) | Self::Streaming(message) => Some(message),
+            Self::Full(message) | Self::Streaming(message) | Self::NotConnected(message) => Some(message),
             Self::Closed(message) | Self::TooLate(message) | Self::WithinHook(message) => message,
             Self::Undelivered => None,
         }
@@ -50,6 +52,7 @@ impl fmt::Display for SendError {
             Self::TooLate(_) => TOO_LATE,
             Self::Streaming(_) => "a streamed message has not ended; finish it first",
             Self::WithinHook(_) => WITHIN_HOOK,
+            Self::NotConnected(_) => "no connection is open; send again after the next `Open`",
             Self::Undelivered => "a message sent since the last flush was given up or skipped",
         })
     }

@@ -13,6 +13,13 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn release(&self) -> bool;
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn clear(&self) -> usize;
+    fn reconnect_now(&self);
+    fn check_now(&self, timeout: Duration);
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
@@ -37,6 +44,13 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
+    fn release(&self) -> bool;
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError>;
+    fn clear(&self) -> usize;
+    fn reconnect_now(&self);
+    fn check_now(&self, timeout: Duration);
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);

@@ -43,6 +43,34 @@ macro_rules! client {
                 self.inner.try_send(message)
             }
 
+            fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.inner.send_now(message)
+            }
+
+            fn release(&self) -> bool {
+                self.inner.release()
+            }
+
+            fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+                E::block_on(self.inner.send_with_ttl(message, ttl))
+            }
+
+            fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+                self.inner.try_send_with_ttl(message, ttl)
+            }
+
+            fn clear(&self) -> usize {
+                self.inner.clear()
+            }
+
+            fn reconnect_now(&self) {
+                self.inner.reconnect_now();
+            }
+
+            fn check_now(&self, timeout: Duration) {
+                self.inner.check_now(timeout);
+            }
+
             fn flush(&self) -> Result<(), SendError> {
                 E::block_on(self.inner.flush())
             }
@@ -125,6 +153,34 @@ macro_rules! client {
 
             fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
                 self.inner.try_send(message)
+            }
+
+            fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+                self.inner.send_now(message)
+            }
+
+            fn release(&self) -> bool {
+                self.inner.release()
+            }
+
+            fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+                E::block_on(self.inner.send_with_ttl(message, ttl))
+            }
+
+            fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+                self.inner.try_send_with_ttl(message, ttl)
+            }
+
+            fn clear(&self) -> usize {
+                self.inner.clear()
+            }
+
+            fn reconnect_now(&self) {
+                self.inner.reconnect_now();
+            }
+
+            fn check_now(&self, timeout: Duration) {
+                self.inner.check_now(timeout);
             }
 
             fn flush(&self) -> Result<(), SendError> {

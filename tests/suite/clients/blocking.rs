@@ -23,6 +23,34 @@ impl ClientAdapter for Client {
         self.try_send(message)
     }
 
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send_now(message)
+    }
+
+    fn release(&self) -> bool {
+        self.release()
+    }
+
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.send_with_ttl(message, ttl)
+    }
+
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.try_send_with_ttl(message, ttl)
+    }
+
+    fn clear(&self) -> usize {
+        self.clear()
+    }
+
+    fn reconnect_now(&self) {
+        self.reconnect_now();
+    }
+
+    fn check_now(&self, timeout: Duration) {
+        self.check_now(timeout);
+    }
+
     fn flush(&self) -> Result<(), SendError> {
         self.flush()
     }
@@ -99,6 +127,34 @@ impl ClientHandle for Handle {
 
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.try_send(message)
+    }
+
+    fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.send_now(message)
+    }
+
+    fn release(&self) -> bool {
+        self.release()
+    }
+
+    fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.send_with_ttl(message, ttl)
+    }
+
+    fn try_send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
+        self.try_send_with_ttl(message, ttl)
+    }
+
+    fn clear(&self) -> usize {
+        self.clear()
+    }
+
+    fn reconnect_now(&self) {
+        self.reconnect_now();
+    }
+
+    fn check_now(&self, timeout: Duration) {
+        self.check_now(timeout);
     }
 
     fn flush(&self) -> Result<(), SendError> {

@@ -13,10 +13,10 @@ macro_rules! define_client {
         /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
         /// let mut client = Client::builder("ws://127.0.0.1:8080/feed")
         ///     .header("Cookie", "session=1")
+        ///     .on_open(|_response| ["subscribe trades", "subscribe news"])
         ///     .ping_interval(Duration::from_secs(55))
         ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
         ///     .build()?;
-        /// client.try_send("hello")?;
         /// while let Some(event) = client.next().await {
         ///     match event {
         ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
@@ -24,6 +24,31 @@ macro_rules! define_client {
         ///         // The last event. `None` follows.
         ///         ClientEvent::GaveUp { reason } => println!("gave up: {reason}"),
         ///         other => println!("{other:?}"),
+        ///     }
+        /// }
+        /// # Ok(())
+        /// # }
+        /// ```
+        ///
+        /// **Messages of a connection** and messages of the client are different things. A login or a subscription belongs to one
+        /// connection: [`on_open`](ws_async_core::ws_common::session::ClientBuilder::on_open) gives such messages to each connection, and
+        /// [`send_now`](Self::send_now) sends one on the present connection. An order belongs to the client: [`send`](Self::send) puts it
+        /// into the outbox, and it is sent on whichever connection there is. With
+        /// [`hold`](ws_async_core::ws_common::session::ClientBuilder::hold), the outbox waits until the server has accepted the login:
+        ///
+        /// ```no_run
+        #[doc = concat!("# use ", $name, "::{Client, ClientEvent};")]
+        /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+        /// let mut client = Client::builder("wss://broker.example/orders")
+        ///     .on_open(|_response| ["login 7f3a"])
+        ///     .hold(true)
+        ///     .build()?;
+        /// client.try_send("buy 1")?;
+        /// while let Some(event) = client.next().await {
+        ///     if let ClientEvent::Message(message) = event
+        ///         && message.as_text() == Some("welcome")
+        ///     {
+        ///         client.release();
         ///     }
         /// }
         /// # Ok(())
@@ -76,6 +101,37 @@ macro_rules! define_client {
                 self.0.try_send(message)
             }
 
+            /// As [`Handle::send_with_ttl`].
+            pub fn send_with_ttl(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+                ttl: std::time::Duration,
+            ) -> impl Future<Output = Result<(), $crate::ws_core::SendError>> {
+                self.0.send_with_ttl(message, ttl)
+            }
+
+            /// As [`Handle::try_send_with_ttl`].
+            pub fn try_send_with_ttl(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+                ttl: std::time::Duration,
+            ) -> Result<(), $crate::ws_core::SendError> {
+                self.0.try_send_with_ttl(message, ttl)
+            }
+
+            /// As [`Handle::send_now`].
+            pub fn send_now(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+            ) -> Result<(), $crate::ws_core::SendError> {
+                self.0.send_now(message)
+            }
+
+            /// As [`Handle::release`].
+            pub fn release(&self) -> bool {
+                self.0.release()
+            }
+
             /// As [`Handle::ping`].
             pub fn ping(
                 &self,
@@ -123,6 +179,16 @@ macro_rules! define_client {
                 self.0.cancel_reconnect();
             }
 
+            /// As [`Handle::reconnect_now`].
+            pub fn reconnect_now(&self) {
+                self.0.reconnect_now();
+            }
+
+            /// As [`Handle::check_now`].
+            pub fn check_now(&self, timeout: std::time::Duration) {
+                self.0.check_now(timeout);
+            }
+
             /// As [`Handle::pause`].
             pub fn pause(&self) {
                 self.0.pause();
@@ -136,6 +202,11 @@ macro_rules! define_client {
             /// As [`Handle::take_unsent`].
             pub fn take_unsent(&self) -> Vec<$crate::ws_core::Message> {
                 self.0.take_unsent()
+            }
+
+            /// As [`Handle::clear`].
+            pub fn clear(&self) -> usize {
+                self.0.clear()
             }
 
             /// As [`Handle::skip_stuck`].

@@ -2,7 +2,7 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_handle {
-    ($runtime:ty) => {
+    ($name:literal, $runtime:ty) => {
         /// Another way to a [`Client`], for other tasks. It may be cloned. It does everything but hand out events.
         ///
         /// Each handle remembers the messages that it has sent, for [`confirm`](Self::confirm) and [`flush`](Self::flush). A clone starts
@@ -29,6 +29,59 @@ macro_rules! define_handle {
                 message: impl Into<$crate::ws_core::Message>,
             ) -> Result<(), $crate::ws_core::SendError> {
                 self.0.try_send(message)
+            }
+
+            /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
+            /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`](ws_async_core::ws_common::session::ClientStats::messages_expired) counts it, and [`flush`](Self::flush) and
+            /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+            ///
+            /// ```no_run
+            /// # use std::time::Duration;
+            #[doc = concat!("# use ", $name, "::{Handle, SendError};")]
+            /// # async fn quote(handle: &Handle) -> Result<(), SendError> {
+            /// handle.send_with_ttl("quote 17.3", Duration::from_secs(2)).await
+            /// # }
+            /// ```
+            ///
+            /// Such a message is handed to the connection only when all before it have left.
+            pub fn send_with_ttl(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+                ttl: std::time::Duration,
+            ) -> impl Future<Output = Result<(), $crate::ws_core::SendError>> {
+                self.0.send_with_ttl(message, ttl)
+            }
+
+            /// As [`try_send`](Self::try_send), with a time to live as for [`send_with_ttl`](Self::send_with_ttl).
+            pub fn try_send_with_ttl(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+                ttl: std::time::Duration,
+            ) -> Result<(), $crate::ws_core::SendError> {
+                self.0.try_send_with_ttl(message, ttl)
+            }
+
+            /// Sends a message on the present connection, before all messages that wait in the outbox: a login, for example. It is never sent
+            /// on another connection. Up to 64 KiB and one message that the connection has already leave before it.
+            ///
+            /// An error hands the message back at once: no connection is open ([`SendError::NotConnected`](ws_async_core::ws_core::SendError::NotConnected)), it is closing, or as many bytes
+            /// of such messages wait as [`max_send_buffer`](ws_async_core::ws_common::session::ClientBuilder::max_send_buffer) allows. One message may go beyond that. They wait
+            /// apart from the outbox, so that a login passes a full one. They are not compressed. [`confirm`](Self::confirm) covers them, and
+            /// [`flush`](Self::flush) reports one that did not leave.
+            pub fn send_now(
+                &self,
+                message: impl Into<$crate::ws_core::Message>,
+            ) -> Result<(), $crate::ws_core::SendError> {
+                self.0.send_now(message)
+            }
+
+            /// Lets the messages of the outbox go on the present connection, which [`hold`](ws_async_core::ws_common::session::ClientBuilder::hold) holds back. Says whether they
+            /// go now.
+            ///
+            /// It has no effect before [`ClientEvent::Open`] of the present connection was taken: a caller that answers events of the connection
+            /// before does not mean this one. `false`, if the transport of this very client calls.
+            pub fn release(&self) -> bool {
+                self.0.release()
             }
 
             /// Sends a ping on the present connection, with a payload of at most 125 bytes. Its pong comes as [`ClientEvent::Pong`],
@@ -91,6 +144,31 @@ macro_rules! define_handle {
                 self.0.cancel_reconnect();
             }
 
+            /// Begins the next attempt at once, if the client waits for it. Else it has no effect.
+            ///
+            /// For a program that learns that the network has changed:
+            ///
+            /// ```no_run
+            /// # use std::time::Duration;
+            #[doc = concat!("# use ", $name, "::Handle;")]
+            /// fn network_changed(handle: &Handle) {
+            ///     handle.check_now(Duration::from_secs(2));
+            ///     handle.reconnect_now();
+            /// }
+            /// ```
+            pub fn reconnect_now(&self) {
+                self.0.reconnect_now();
+            }
+
+            /// Looks whether the peer is there: sends a ping, and ends the connection as after a missed pong
+            /// ([`Timeout::Pong`](ws_async_core::ws_core::Timeout::Pong)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
+            /// The time stands still while nothing is read.
+            ///
+            /// It has no effect if no connection is open. While a ping waits for its answer, another call can only shorten the time.
+            pub fn check_now(&self, timeout: std::time::Duration) {
+                self.0.check_now(timeout);
+            }
+
             /// Hands out no more messages, from this call on. Messages that come wait, up to 1 MiB, and pings are answered meanwhile;
             /// then nothing more is read, and TCP tells the peer to wait. Nothing is lost.
             pub fn pause(&self) {
@@ -106,6 +184,15 @@ macro_rules! define_handle {
             /// very client calls.
             pub fn take_unsent(&self) -> Vec<$crate::ws_core::Message> {
                 self.0.take_unsent()
+            }
+
+            /// Empties the outbox, and says how many messages are dropped. [`flush`](Self::flush) and [`confirm`](Self::confirm) report the loss.
+            ///
+            /// Messages of an open connection stay. They have begun to leave, wait for a proof, or are in the last 64 KiB and one message before
+            /// the transport. Without an open connection, all are dropped. None, if the transport of this very
+            /// client calls.
+            pub fn clear(&self) -> usize {
+                self.0.clear()
             }
 
             /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was

@@ -260,7 +260,7 @@ macro_rules! define_stream {
     ($(#[$attribute:meta])* $type:ident, [$($transport:tt)+]) => {
         $(#[$attribute])*
         impl<T: $($transport)+> $crate::futures_core::Stream for $type<T> {
-            type Item = Result<$crate::ws_core::Message, $crate::ws_core::Error>;
+            type Item = Result<$crate::ws_core::Message, $crate::ws_common::WebSocketError>;
 
             #[inline]
             fn poll_next(
@@ -280,7 +280,7 @@ macro_rules! define_sink {
     ($(#[$attribute:meta])* $type:ident, [$($transport:tt)+]) => {
         $(#[$attribute])*
         impl<T: $($transport)+> $crate::futures_sink::Sink<$crate::ws_core::Message> for $type<T> {
-            type Error = $crate::ws_core::SendError;
+            type Error = $crate::ws_common::WebSocketError;
 
             #[inline]
             fn poll_ready(

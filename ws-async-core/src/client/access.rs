@@ -4,6 +4,7 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
 use ws_common::sync::{Unwinding, mutant};
@@ -38,10 +39,22 @@ impl<R: Runtime> ClientAccess<R> {
     }
 
     pub(crate) async fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
-        let mut waiting = Some(message);
+        self.send_expiring(message, None, mark).await
+    }
+
+    /// The time to live begins with the first poll.
+    pub(crate) async fn send_expiring(
+        &self,
+        message: Message,
+        ttl: Option<Duration>,
+        mark: Option<&Mark>,
+    ) -> Result<(), SendError> {
+        let (mut waiting, mut expires) = (Some(message), None);
         self.wait(Wants::ROOM, |driver, cx| {
             let message = waiting.take()?;
-            match driver.queue(cx, |session| send(session, message, mark)) {
+            let now = driver.now();
+            expires = expires.or(ttl.map(|ttl| now + ttl));
+            match driver.queue(cx, |session| send(session, message, expires, mark, now)) {
                 Err(SendError::Full(message)) => {
                     waiting = Some(message);
                     None
@@ -53,15 +66,22 @@ impl<R: Runtime> ClientAccess<R> {
     }
 
     /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
-    pub(crate) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+    pub(crate) fn try_send(
+        &self,
+        message: Message,
+        ttl: Option<Duration>,
+        mark: Option<&Mark>,
+    ) -> Result<(), SendError> {
         let mut message = Some(message);
         let sent = run(&self.handle, |driver, cx| {
             let Some(message) = message.take() else { return Ok(()) };
-            match driver.queue(cx, |session| send(session, message, mark)) {
+            let now = driver.now();
+            let expires = ttl.map(|ttl| now + ttl);
+            match driver.queue(cx, |session| send(session, message, expires, mark, now)) {
                 Err(SendError::Full(message)) => {
                     // What the transport takes now may make room.
                     driver.write(cx);
-                    driver.queue(cx, |session| send(session, message, mark))
+                    driver.queue(cx, |session| send(session, message, expires, mark, now))
                 }
                 result => result,
             }
@@ -71,6 +91,27 @@ impl<R: Runtime> ClientAccess<R> {
             (None, Some(message)) => Err(SendError::Full(message)),
             (None, None) => Ok(()),
         }
+    }
+
+    /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
+    pub(crate) fn send_now(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
+        let mut message = Some(message);
+        let sent = run(&self.handle, |driver, cx| {
+            let Some(message) = message.take() else { return Ok(()) };
+            driver.queue(cx, |session| match mark {
+                Some(mark) => session.send_now_marked(message, mark),
+                None => session.send_now(message),
+            })
+        });
+        match (sent, message) {
+            (Some(result), _) => result,
+            (None, Some(message)) => Err(SendError::Full(message)),
+            (None, None) => Ok(()),
+        }
+    }
+
+    pub(crate) fn release(&self) -> bool {
+        run(&self.handle, |driver, cx| driver.change(cx, Session::release)).unwrap_or_default()
     }
 
     pub(crate) async fn ping(&self, payload: Bytes) -> Result<(), PingError> {
@@ -135,6 +176,10 @@ impl<R: Runtime> ClientAccess<R> {
             .unwrap_or_default()
     }
 
+    pub(crate) fn clear(&self) -> usize {
+        run(&self.handle, |driver, cx| driver.change(cx, |session, _| session.clear())).unwrap_or_default()
+    }
+
     pub(crate) fn skip_stuck(&self) -> bool {
         run(&self.handle, |driver, cx| driver.change(cx, |session, _| session.skip_stuck()))
             .unwrap_or_default()
@@ -166,10 +211,17 @@ impl<R: Runtime> ClientAccess<R> {
     }
 }
 
-fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
-    match mark {
-        Some(mark) => session.send_marked(message, mark),
-        None => session.send(message),
+fn send(
+    session: &mut Session,
+    message: Message,
+    expires: Option<Instant>,
+    mark: Option<&Mark>,
+    now: Instant,
+) -> Result<(), SendError> {
+    match (expires, mark) {
+        (Some(expires), mark) => session.send_until(message, expires, mark, now),
+        (None, Some(mark)) => session.send_marked(message, mark),
+        (None, None) => session.send(message),
     }
 }
 

@@ -81,6 +81,10 @@ impl<R: Runtime> SessionDriver<R> {
         }
     }
 
+    pub(crate) fn now(&mut self) -> Instant {
+        self.driver.now()
+    }
+
     pub(crate) fn session(&mut self) -> &mut Session {
         &mut self.driver.machine
     }

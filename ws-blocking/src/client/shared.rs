@@ -17,7 +17,7 @@ use ws_common::{
     system::random,
 };
 use ws_core::bytes::Bytes;
-use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
+use ws_core::{CloseFrame, Instant, Machine, PingError, SendError};
 
 use super::socket::ClientSocket;
 use crate::background::{Remaining, WriteInBackground};
@@ -100,32 +100,6 @@ impl SharedClient {
         })
     }
 
-    /// Queues a message for the handle with this mark, or for the client, and writes as much as the transport takes at once.
-    pub(super) fn try_send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
-        match self.change(|session, _| send(session, message, mark)) {
-            // The write may have made room.
-            Err(SendError::Full(message)) => self.change(|session, _| send(session, message, mark)),
-            result => result,
-        }
-    }
-
-    pub(super) fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
-        let mut waiting = match self.try_send(message, mark) {
-            Err(SendError::Full(message)) => Some(message),
-            result => return result,
-        };
-        let until = |_: &_| Until::each(|state| has_room(&state.machine));
-        let sent = self.wait_for(until, |session| match send(session, waiting.take()?, mark) {
-            Err(SendError::Full(message)) => {
-                waiting = Some(message);
-                None
-            }
-            result => Some(result),
-        });
-        self.change(|_, _| ());
-        sent.unwrap_or_else(|WithinHook| Err(SendError::WithinHook(waiting)))
-    }
-
     pub(super) fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
         let until = |state: &DriverState<Session>| {
             // A message that was given up changes the proofs.
@@ -173,30 +147,22 @@ impl SharedClient {
     }
 }
 
-fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
-    match mark {
-        Some(mark) => session.send_marked(message, mark),
-        None => session.send(message),
-    }
-}
-
-/// Whether a message would be accepted, or none ever.
-fn has_room(session: &Session) -> bool {
-    session.has_room() || !session.is_accepting()
-}
-
 fn is_closed(session: &Session) -> bool {
     session.status() == ClientStatus::Closed
 }
 
 /// This thread runs a hook of the client, and must not wait for it.
-struct WithinHook;
+pub(super) struct WithinHook;
 
 /// Changing and waiting.
 impl SharedClient {
     /// Other threads use it, too, from now on.
     pub(super) fn share(&self) {
         self.driver.transport.share();
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.driver.now()
     }
 
     /// Does something that others may wait for, and writes as much as the transport takes at once.
@@ -216,7 +182,7 @@ impl SharedClient {
     }
 
     /// Waits for something else than events.
-    fn wait_for<R>(
+    pub(super) fn wait_for<R>(
         &self,
         until: impl Fn(&DriverState<Session>) -> Until<Session>,
         mut done: impl FnMut(&mut Session) -> Option<R>,

@@ -10,5 +10,10 @@ pub(crate) fn offered(config: Config) -> Config {
 pub(crate) struct Compressed(());
 
 impl Compressed {
+    /// For a message that is never compressed.
+    pub(crate) fn never() -> Self {
+        Self(())
+    }
+
     pub(crate) fn apply(self, _connection: &mut Connection) {}
 }

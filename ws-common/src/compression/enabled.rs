@@ -18,6 +18,11 @@ impl Default for Compressed {
 }
 
 impl Compressed {
+    /// For a message that is never compressed.
+    pub(crate) fn never() -> Self {
+        Self(false)
+    }
+
     pub(crate) fn set(&mut self, wanted: bool) {
         self.0 = wanted;
     }

@@ -1,6 +1,7 @@
 //! The failures that a client reports.
 
 use std::fmt;
+use std::time::Duration;
 
 use ws_core::Error;
 
@@ -19,7 +20,7 @@ pub enum ClientError {
     /// A hook of the user panicked. No attempt follows, unless the user wants one
     /// ([`reconnect_after`](crate::session::Session::reconnect_after)).
     HookPanicked {
-        /// The method that set the hook: `prepare`, `decide` or `on_redirect`.
+        /// The method that set the hook: `prepare`, `decide`, `on_redirect` or `on_open`.
         hook: &'static str,
         /// The failure that `decide` was asked about, if there was one.
         end: Option<Box<ClientError>>,
@@ -33,6 +34,16 @@ pub enum ClientError {
     /// pongs than pings, and if the peer has never repeated a payload. One ping on one connection is not enough: there must be two, or
     /// two such connections in a row. For example, a server with pongs of its own accord that freezes is `Unconfirmed`.
     Unconfirmable,
+    /// No byte of a data message came within `idle_timeout`, which is this long.
+    Idle(Duration),
+    /// The messages of [`on_open`](crate::session::ClientBuilder::on_open) exceed `max_send_buffer`. None of them was sent. It is a final
+    /// end: another attempt would meet the same limit.
+    OpeningTooLarge {
+        /// The bytes that the messages count for.
+        size: usize,
+        /// The value of `max_send_buffer`, in bytes.
+        limit: usize,
+    },
 }
 
 impl ClientError {
@@ -41,8 +52,8 @@ impl ClientError {
         match self {
             Self::Connect(error) => error.phase(),
             Self::Connection(error) => OpenPhase::of(error),
-            Self::Unconfirmed => OpenPhase::Timeout,
-            Self::HookPanicked { .. } => OpenPhase::Setup,
+            Self::Unconfirmed | Self::Idle(_) => OpenPhase::Timeout,
+            Self::HookPanicked { .. } | Self::OpeningTooLarge { .. } => OpenPhase::Setup,
             Self::Unconfirmable => OpenPhase::Protocol,
         }
     }
@@ -61,6 +72,12 @@ impl fmt::Display for ClientError {
             Self::Unconfirmable => f.write_str(
                 "this peer cannot be used with confirmed delivery: its pongs do not repeat the payload of our pings",
             ),
+            Self::Idle(timeout) => {
+                write!(f, "no byte of a data message came in {timeout:?} (idle_timeout)")
+            }
+            Self::OpeningTooLarge { size, limit } => {
+                write!(f, "the messages of on_open have {size} bytes, over max_send_buffer ({limit} bytes)")
+            }
         }
     }
 }
@@ -70,7 +87,7 @@ impl std::error::Error for ClientError {
         match self {
             Self::Connect(error) => std::error::Error::source(error),
             Self::Connection(error) => std::error::Error::source(error),
-            Self::Unconfirmed | Self::Unconfirmable => None,
+            Self::Unconfirmed | Self::Unconfirmable | Self::Idle(_) | Self::OpeningTooLarge { .. } => None,
             // The end itself was told by `Display`.
             Self::HookPanicked { end, .. } => end.as_deref().and_then(std::error::Error::source),
         }

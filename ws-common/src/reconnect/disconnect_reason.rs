@@ -35,7 +35,12 @@ impl DisconnectReason<'_> {
             Self::Failed(error) => is_passing(error),
             // We closed it, for what the peer would do again.
             Self::Closed {
-                error: Some(ClientError::Connection(Error::Violation(_)) | ClientError::Unconfirmable),
+                error:
+                    Some(
+                        ClientError::Connection(Error::Violation(_))
+                        | ClientError::Unconfirmable
+                        | ClientError::OpeningTooLarge { .. },
+                    ),
                 ..
             } => false,
             // A deadline that the peer has missed, though the peer was told a code.
@@ -45,8 +50,8 @@ impl DisconnectReason<'_> {
     }
 
     /// Whether no attempt can succeed with the same settings: a URL, a request or a TLS setting that cannot be used, a proxy
-    /// that wants other credentials (407, and the same of SOCKS5), and a peer that cannot be used with confirmed delivery
-    /// ([`ClientError::Unconfirmable`]).
+    /// that wants other credentials (407, and the same of SOCKS5), a peer that cannot be used with confirmed delivery
+    /// ([`ClientError::Unconfirmable`]), and messages of `on_open` over the limit ([`ClientError::OpeningTooLarge`]).
     pub fn is_final(&self) -> bool {
         match self {
             Self::Failed(error) => match error {
@@ -57,7 +62,9 @@ impl DisconnectReason<'_> {
                 ConnectError::Proxy { source, .. } => source.is_final(),
                 _ => false,
             },
-            Self::Closed { error, .. } => matches!(error, Some(ClientError::Unconfirmable)),
+            Self::Closed { error, .. } => {
+                matches!(error, Some(ClientError::Unconfirmable | ClientError::OpeningTooLarge { .. }))
+            }
         }
     }
 

@@ -120,6 +120,11 @@ impl Backlog {
         matches!(self.events.front(), Some(ClientEvent::Message(_)))
     }
 
+    /// Whether a connection is reported of which nobody was told yet.
+    pub(super) fn has_open(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, ClientEvent::Open(_)))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.events.len()
     }

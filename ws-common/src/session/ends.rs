@@ -7,7 +7,8 @@ use std::time::Duration;
 use ws_core::{Closed, Error, Initiator, Instant, Timeout};
 
 use super::event::{ClientError, ClientEvent};
-use super::outbox::{Lost, LostBy};
+use super::open::Opening;
+use super::outbox::{Lost, LostBy, OutboxPolicy};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Session, SessionState, Wish};
 use crate::reconnect::{Cause, GiveUp, RetryDecision};
@@ -56,6 +57,9 @@ impl Session {
                 *question == answer.id
             }
             SessionState::Deciding(ending) => ending.question == answer.id,
+            SessionState::Open(open) => {
+                matches!(open.opening, Opening::Asking { question, .. } if question == answer.id)
+            }
             _ => false,
         };
         match answer.said {
@@ -64,6 +68,7 @@ impl Session {
             Ok(Said::Decided(decision)) if is_current => {
                 self.conclude(HookAnswer::Decided(decision));
             }
+            Ok(Said::Opened(messages)) if is_current => self.opened_with(messages),
             Ok(_) => {}
             Err(panic) => {
                 if is_current {
@@ -85,6 +90,8 @@ impl Session {
     fn hook_panicked(&mut self) {
         if let SessionState::Deciding(_) = self.state {
             self.conclude(HookAnswer::Panicked);
+        } else if let SessionState::Open(_) = self.state {
+            self.on_open_panicked();
         } else {
             let hook = match self.state {
                 SessionState::Redirecting { .. } => "on_redirect",
@@ -104,6 +111,9 @@ impl Session {
         let lost_by = if let Some(Wish::Stop(_)) = self.wish { LostBy::User } else { ended.lost_by() };
         let messages = reports(self.outbox.lost(lost_by), &ended);
         if let Ended::Closed { closed, .. } = &mut ended {
+            if self.settings.when_lost == OutboxPolicy::Drop && !matches!(self.wish, Some(Wish::Stop(_))) {
+                self.stats.messages_dropped += self.outbox.clear() as u64;
+            }
             closed.unsent = self.outbox.len();
         }
         let hook = self.settings.reconnect.hook().filter(|_| self.wish.is_none()).cloned();

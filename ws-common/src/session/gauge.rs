@@ -19,6 +19,10 @@ pub struct Gauge {
     messages_received: AtomicU64,
     messages_sent: AtomicU64,
     attempts: AtomicU64,
+    outbox_messages: AtomicU64,
+    outbox_bytes: AtomicU64,
+    messages_expired: AtomicU64,
+    messages_dropped: AtomicU64,
     connections: AtomicU64,
     has_connection: AtomicBool,
     connection: [AtomicU64; NUMBERS],
@@ -54,6 +58,10 @@ impl Gauge {
             messages_received: read(&self.messages_received),
             messages_sent: read(&self.messages_sent),
             attempts: read(&self.attempts),
+            outbox_messages: read(&self.outbox_messages),
+            outbox_bytes: read(&self.outbox_bytes),
+            messages_expired: read(&self.messages_expired),
+            messages_dropped: read(&self.messages_dropped),
             connections: read(&self.connections),
             connection: connection.then(|| from_numbers(array::from_fn(|n| read(&self.connection[n])))),
         }
@@ -66,6 +74,10 @@ impl Gauge {
         write(&self.messages_received, stats.messages_received);
         write(&self.messages_sent, stats.messages_sent);
         write(&self.attempts, stats.attempts);
+        write(&self.outbox_messages, stats.outbox_messages);
+        write(&self.outbox_bytes, stats.outbox_bytes);
+        write(&self.messages_expired, stats.messages_expired);
+        write(&self.messages_dropped, stats.messages_dropped);
         write(&self.connections, stats.connections);
         self.has_connection.store(stats.connection.is_some(), Ordering::Relaxed);
         if let Some(connection) = &stats.connection {
@@ -136,7 +148,13 @@ mod tests {
         for published in [[0; NUMBERS], array::from_fn(|n| n as u64 + 1)] {
             assert_eq!(numbers(&from_numbers(published)), published);
             let gauge = Gauge::default();
-            let stats = ClientStats { connection: Some(from_numbers(published)), ..Default::default() };
+            let outbox = ClientStats { outbox_messages: 1, outbox_bytes: 2, ..Default::default() };
+            let stats = ClientStats {
+                messages_expired: 3,
+                messages_dropped: 4,
+                connection: Some(from_numbers(published)),
+                ..outbox
+            };
             gauge.publish(ClientStatus::Open, &stats);
             assert_eq!(gauge.stats(), stats);
             gauge.publish(ClientStatus::Waiting, &ClientStats::default());

@@ -87,11 +87,13 @@ fn split(random: &mut Random) -> Random {
 
 /// For drivers: reading.
 impl Session {
-    /// Whether to read. Not while too many messages wait, unless the opening handshake is under way, or
+    /// Whether to read. Not while the hook of [`ClientBuilder::on_open`](super::ClientBuilder::on_open) is asked, and not while too many
+    /// messages wait, unless the opening handshake is under way, or
     /// [`close`](Self::close) was called: then the peer's answer is read for. While paused, events wait up to the same limit.
     pub fn is_reading(&self) -> bool {
         match &self.state {
             SessionState::Handshaking(..) => true,
+            SessionState::Open(open) if open.is_asking() => false,
             SessionState::Open(open) if open.is_closing => true,
             _ => !self.events.is_full(),
         }
@@ -173,7 +175,9 @@ impl Session {
     /// The shortest time between anything that happens to the attempt or the connection under way and a deadline that comes of it; see
     /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout). Another attempt may have another.
     pub fn shortest_timeout(&self) -> Duration {
-        self.shortest.min(self.settings.confirm_timeout)
+        let heartbeat = self.settings.heartbeat.as_ref().map(|(every, _)| *every);
+        let own = [Some(self.settings.confirm_timeout), self.settings.idle_timeout, heartbeat];
+        own.into_iter().flatten().fold(self.shortest, Duration::min)
     }
 }
 
@@ -195,7 +199,12 @@ impl Machine for Session {
         self.stats.bytes_read += n as u64;
         match &mut self.state {
             SessionState::Handshaking(_, machine) => machine.handle_read(n, now),
-            SessionState::Open(open) => open.machine.handle_read(n, now),
+            SessionState::Open(open) => {
+                if n > 0 {
+                    open.heard(self.outbox.written());
+                }
+                open.machine.handle_read(n, now);
+            }
             _ => self.absent.0 = BytesMut::new(),
         }
     }
@@ -256,20 +265,8 @@ impl Machine for Session {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let deadline = match &self.state {
-            SessionState::New => Some(Instant::EPOCH),
-            SessionState::Waiting { until } => Some(*until),
-            SessionState::Connecting(attempt) => Some(attempt.deadline + GRACE),
-            SessionState::Handshaking(_, machine) => machine.poll_timeout(),
-            SessionState::Open(open) => {
-                [open.machine.poll_timeout(), open.confirm_deadline()].into_iter().flatten().min()
-            }
-            // A hook is asked, or nothing follows.
-            SessionState::Preparing { .. }
-            | SessionState::Redirecting { .. }
-            | SessionState::Deciding(_)
-            | SessionState::Over => None,
-        };
+        let expiry = self.outbox.next_expiry().filter(|_| self.may_expire());
+        let deadline = [self.deadline(), expiry].into_iter().flatten().min();
         // The end of time never comes, and a driver's clock does not reach so far.
         deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
     }
@@ -277,17 +274,59 @@ impl Machine for Session {
     fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         self.has_input = true;
-        let is_due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
+        if self.may_expire() {
+            self.outbox.expire(now);
+            self.check_drained();
+        }
+        let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
         match &mut self.state {
             _ if !is_due => {}
             SessionState::New | SessionState::Waiting { .. } => self.attempt(),
             SessionState::Connecting(_) => self.failed(ConnectError::Timeout(OpenPhase::Connect)),
             SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
-            SessionState::Open(open) => open.machine.handle_timeout(now),
+            SessionState::Open(open) => {
+                open.machine.handle_timeout(now);
+                self.beat();
+            }
             SessionState::Preparing { .. }
             | SessionState::Redirecting { .. }
             | SessionState::Deciding(_)
             | SessionState::Over => {}
+        }
+    }
+}
+
+/// Deadlines.
+impl Session {
+    /// Whether messages expire: not while a hook is asked, and not when the client is over.
+    fn may_expire(&self) -> bool {
+        match &self.state {
+            SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
+            | SessionState::Deciding(_)
+            | SessionState::Over => false,
+            SessionState::Open(open) => !open.is_asking(),
+            _ => true,
+        }
+    }
+
+    /// The deadline of the attempt or the connection under way.
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            SessionState::New => Some(Instant::EPOCH),
+            SessionState::Waiting { until } => Some(*until),
+            SessionState::Connecting(attempt) => Some(attempt.deadline + GRACE),
+            SessionState::Handshaking(_, machine) => machine.poll_timeout(),
+            SessionState::Open(open) => {
+                let own = [open.confirm_deadline(), open.check_deadline(), open.idle_deadline()];
+                let machine = [open.machine.poll_timeout(), open.heartbeat_deadline()];
+                own.into_iter().chain(machine).flatten().min()
+            }
+            // A hook is asked, or nothing follows.
+            SessionState::Preparing { .. }
+            | SessionState::Redirecting { .. }
+            | SessionState::Deciding(_)
+            | SessionState::Over => None,
         }
     }
 }

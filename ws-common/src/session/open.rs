@@ -1,13 +1,15 @@
 //! What belongs to one open connection.
 
-use ws_core::{Connection, Instant};
+use ws_core::{Connection, Instant, Response};
 
 use super::addresses::Candidate;
+use super::deadlines::{Check, Idle};
 use super::event::ClientError;
 use crate::maybe_tls::MaybeTls;
 
 pub(super) struct Open {
     pub(super) machine: MaybeTls<Connection>,
+    pub(super) opening: Opening,
     pub(super) since: Instant,
     /// The addresses that the transport leads to.
     pub(super) addresses: Vec<Candidate>,
@@ -21,6 +23,11 @@ pub(super) struct Open {
     pub(super) unanswered: Option<u16>,
     /// When the proof that is under way must have come.
     pub(super) confirm_by: Option<Instant>,
+    /// When the next heartbeat is due.
+    pub(super) heartbeat_at: Option<Instant>,
+    pub(super) idle: Idle,
+    /// The answer that the user asked for by `check_now`.
+    pub(super) check: Option<Check>,
     /// Since when nothing is read.
     stopped: Option<Instant>,
     /// When the peer's Close frame came. The closing handshake does not make a connection stable, so that it is known here whether
@@ -28,12 +35,33 @@ pub(super) struct Open {
     pub(super) until: Option<Instant>,
 }
 
+/// The opening phase of a connection, in which messages of the outbox wait.
+///
+/// ```text
+///   handshake ─┬─ on_open ─▶ Asking ─┬─ hold ─▶ Held ── release ─▶ Over
+///              └─────────────────────┴──────────────────────────────▲
+/// ```
+pub(super) enum Opening {
+    /// The hook `on_open` is asked. `Open` is not reported yet, nothing is read, and nobody may send.
+    Asking { question: u64, response: Box<Response> },
+    /// Messages of `on_open` and `send_now` leave.
+    Held,
+    /// Messages of the outbox leave.
+    Over,
+}
+
 impl Open {
-    pub(super) fn new(mut machine: MaybeTls<Connection>, addresses: Vec<Candidate>, now: Instant) -> Self {
+    pub(super) fn new(
+        mut machine: MaybeTls<Connection>,
+        addresses: Vec<Candidate>,
+        idle: Idle,
+        now: Instant,
+    ) -> Self {
         // What has not begun to leave goes out on the next connection.
         machine.inner_mut().withhold_from_a_closing_peer();
         Self {
             machine,
+            opening: Opening::Over,
             since: now,
             addresses,
             failure: None,
@@ -41,6 +69,9 @@ impl Open {
             ends_pause: false,
             unanswered: None,
             confirm_by: None,
+            heartbeat_at: None,
+            idle,
+            check: None,
             stopped: None,
             until: None,
         }
@@ -50,9 +81,33 @@ impl Open {
         self.machine.inner_mut()
     }
 
+    /// Whether the hook `on_open` is asked.
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self.opening, Opening::Asking { .. })
+    }
+
+    /// Whether messages of the outbox wait for the end of the opening phase.
+    pub(super) fn is_shut(&self) -> bool {
+        !matches!(self.opening, Opening::Over)
+    }
+
     /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.
     pub(super) fn confirm_deadline(&self) -> Option<Instant> {
         self.confirm_by.filter(|_| self.stopped.is_none() && self.machine.inner().is_open())
+    }
+
+    /// So does that of `check_now`.
+    pub(super) fn check_deadline(&self) -> Option<Instant> {
+        let by = self.check.as_ref().map(|check| check.by);
+        by.filter(|_| self.stopped.is_none() && self.machine.inner().is_open())
+    }
+
+    pub(super) fn idle_deadline(&self) -> Option<Instant> {
+        self.idle.deadline().filter(|_| self.machine.inner().is_open())
+    }
+
+    pub(super) fn heartbeat_deadline(&self) -> Option<Instant> {
+        self.heartbeat_at.filter(|_| self.machine.inner().is_open())
     }
 
     pub(super) fn set_reading(&mut self, is_reading: bool, now: Instant) {
@@ -65,6 +120,9 @@ impl Open {
                 self.stopped = None;
                 self.connection().resume(now);
                 self.confirm_by = self.confirm_by.map(|deadline| deadline + (now - since));
+                if let Some(check) = &mut self.check {
+                    check.by = check.by + (now - since);
+                }
             }
             (false, Some(_)) | (true, None) => {}
         }

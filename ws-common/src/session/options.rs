@@ -5,17 +5,23 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Config, Random};
+use ws_core::{Config, Message, Random, Response};
 
-use super::{Delivery, Session};
+use super::{Delivery, OutboxPolicy, Session};
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::Reconnect;
 use crate::redirect::{RedirectDecision, RedirectStep};
 use crate::tls::TlsConnector;
 
+/// Shortest time of a setting: a shorter one would never let the session come to rest.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Changes the options of an attempt, whose number is given, before it is made.
 pub(super) type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
+
+/// Gives the messages that a connection begins with.
+pub(super) type OnOpen = Arc<dyn Fn(&Response) -> Vec<Message> + Send + Sync>;
 
 /// The settings of a [`Session`].
 #[derive(Clone)]
@@ -26,6 +32,11 @@ pub(super) struct Settings {
     pub(super) max_deliveries: u32,
     pub(super) confirm_timeout: Duration,
     pub(super) prepare: Option<Prepare>,
+    pub(super) on_open: Option<OnOpen>,
+    pub(super) hold: bool,
+    pub(super) when_lost: OutboxPolicy,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) heartbeat: Option<(Duration, Message)>,
 }
 
 /// Sets up a client that stays connected. Invalid settings are reported by [`build`](Self::build).
@@ -47,6 +58,11 @@ impl<C: From<Session>> ClientBuilder<C> {
             max_deliveries: 5,
             confirm_timeout: Duration::from_secs(20),
             prepare: None,
+            on_open: None,
+            hold: false,
+            when_lost: OutboxPolicy::default(),
+            idle_timeout: None,
+            heartbeat: None,
         });
         Self { settings, client: PhantomData }
     }
@@ -194,7 +210,10 @@ impl<C: From<Session>> ClientBuilder<C> {
     }
 
     /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire without compression.
-    /// Default: [`Config::max_send_buffer`], 1 MiB. One message may go beyond it.
+    /// Default: [`Config::max_send_buffer`], 1 MiB. One message may go beyond it. Of messages shorter than 128 bytes, at most one for
+    /// each 128 bytes of it waits, and at least 256.
+    ///
+    /// So the outbox holds at most four times this memory, 128 KiB and one message.
     #[must_use]
     pub fn max_send_buffer(self, bytes: usize) -> Self {
         self.connect(|options| Ok(options.max_send_buffer(bytes)))
@@ -246,6 +265,75 @@ impl<C: From<Session>> ClientBuilder<C> {
         prepare: impl Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync + 'static,
     ) -> Self {
         self.set(|settings| settings.prepare = Some(Arc::new(prepare)))
+    }
+
+    /// Calls `hook` each time that a connection opens, before [`ClientEvent::Open`](super::ClientEvent::Open) is reported. Its messages
+    /// are sent first on this connection: a login, subscriptions. They are never sent again on a later one, which calls the hook anew.
+    ///
+    /// ```
+    /// use ws_common::session::{ClientBuilder, Session};
+    /// use ws_core::Message;
+    ///
+    /// # fn build() -> Result<Session, Box<dyn std::error::Error>> {
+    /// let client = ClientBuilder::new("wss://feed.example/ws")
+    ///     .on_open(|_response| [r#"{"op":"login","key":"…"}"#, r#"{"op":"subscribe","channel":"trades"}"#])
+    ///     .build()?;
+    /// # Ok(client)
+    /// # }
+    /// ```
+    ///
+    /// - The messages wait in the connection, apart from the outbox. Together they are bounded by
+    ///   [`max_send_buffer`](Self::max_send_buffer), and one message may go beyond it. If they exceed it, none is sent, and the client
+    ///   ends with [`ClientError::OpeningTooLarge`](super::ClientError::OpeningTooLarge).
+    /// - They are not compressed, because a login may be a secret.
+    /// - The client holds no lock while the hook runs, as with [`prepare`](Self::prepare). The hook may call every method that does not
+    ///   wait, but `send_now` fails until it has returned. Nothing is read meanwhile. A hook that panics ends the client.
+    /// - `confirm` of the client covers the messages of the present connection. The end of a connection loses none of them.
+    #[must_use]
+    pub fn on_open<I>(self, hook: impl Fn(&Response) -> I + Send + Sync + 'static) -> Self
+    where
+        I: IntoIterator<Item: Into<Message>>,
+    {
+        let hook: OnOpen = Arc::new(move |response| hook(response).into_iter().map(Into::into).collect());
+        self.set(|settings| settings.on_open = Some(hook))
+    }
+
+    /// Whether messages of the outbox wait after each [`ClientEvent::Open`](super::ClientEvent::Open) until the program calls
+    /// `release`, for example because the server has accepted the login. Default: no.
+    ///
+    /// Messages of [`on_open`](Self::on_open) and `send_now` do not wait. Each new connection holds again. If the client is closed
+    /// before `release`, the messages of the outbox are not sent.
+    #[must_use]
+    pub fn hold(self, hold: bool) -> Self {
+        self.set(|settings| settings.hold = hold)
+    }
+
+    /// The outbox when the connection is lost. Default: [`OutboxPolicy::Keep`].
+    #[must_use]
+    pub fn when_lost(self, policy: OutboxPolicy) -> Self {
+        self.set(|settings| settings.when_lost = policy)
+    }
+
+    /// Time without a byte of a data message after which the connection ends, because the feed is stale. Pings do not count. Default: `None`.
+    /// Zero counts as 1 ms.
+    ///
+    /// The time stands still while reading is paused. The error is [`ClientError::Idle`](super::ClientError::Idle), and the client
+    /// reconnects as after a missed pong.
+    #[must_use]
+    pub fn idle_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        let timeout = timeout.into().map(|timeout| timeout.max(SHORTEST));
+        self.set(|settings| settings.idle_timeout = timeout)
+    }
+
+    /// Sends this message each time that so much time has passed on an open connection, for servers that want a ping of their own.
+    /// Default: none. Zero counts as 1 ms.
+    ///
+    /// The first one follows `every` after [`ClientEvent::Open`](super::ClientEvent::Open), or after `release` with [`hold`](Self::hold).
+    /// It does not wait in the outbox, and it is not sent again on a later connection. If one has not left yet, the next is left out.
+    #[must_use]
+    pub fn heartbeat(self, every: Duration, message: impl Into<Message>) -> Self {
+        let message = message.into();
+        self.set(|settings| settings.heartbeat = Some((every.max(SHORTEST), message)))
     }
 
     /// The client. It begins to connect when somebody waits for its next event.

@@ -2,18 +2,23 @@
 
 mod answers;
 mod connected;
+mod expiry;
+mod present;
 
 use std::collections::VecDeque;
 
-use ws_core::Message;
+use ws_core::{Instant, Message};
 
 use crate::compression::Compressed;
 
-use super::proofs::{ConfirmError, Proofs, Ticket};
+use super::proofs::{ConfirmError, Position, Proofs, Ticket};
 use super::record::FailureRecord;
 use answers::Answers;
 use connected::Probe;
 pub(super) use connected::{Lost, LostBy};
+use expiry::Expiry;
+pub(super) use present::Origin;
+use present::Present;
 
 /// How surely messages arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -40,13 +45,54 @@ pub enum Delivery {
     Confirmed,
 }
 
+/// The messages of the outbox when there is no connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum OutboxPolicy {
+    /// They wait for the next connection. Messages are accepted meanwhile.
+    #[default]
+    Keep,
+    /// When a connection ends that the user has not ended, they are dropped, and
+    /// [`ClientStats::messages_dropped`](super::ClientStats::messages_dropped) counts them. Messages that are accepted afterwards wait for
+    /// the next connection.
+    Drop,
+    /// They wait for the next connection, but while none is open, no message is accepted:
+    /// [`SendError::NotConnected`](ws_core::SendError::NotConnected) hands it back.
+    Refuse,
+}
+
+/// The bytes of the limit for each message that may wait. Shorter ones fill the outbox by their number, so that its memory is bounded.
+const BYTES_PER_MESSAGE: usize = 128;
+
+/// Number of messages that may wait, however low the limit is.
+const LEAST_MESSAGES: usize = 256;
+
+/// Whether messages are accepted: so many wait, with this weight.
+fn has_room(count: usize, size: usize, limit: usize) -> bool {
+    let is_within = size < limit && count < (limit / BYTES_PER_MESSAGE).max(LEAST_MESSAGES);
+    is_within || count == 0
+}
+
 struct OutboxEntry {
     sequence: u64,
     message: Message,
-    record: FailureRecord,
-    /// Where it begins in what this connection sends.
+    /// `None` if there is no failure: few messages have one.
+    record: Option<Box<FailureRecord>>,
+    /// After this time, it does not begin to leave.
+    expires: Option<Instant>,
+    /// The position of its first byte in the stream of this connection.
     begin: u64,
     compressed: Compressed,
+}
+
+impl OutboxEntry {
+    fn skip(&mut self) -> bool {
+        self.record.as_deref_mut().is_some_and(FailureRecord::skip)
+    }
+
+    fn has_record(&self, is: fn(&FailureRecord) -> bool) -> bool {
+        self.record.as_deref().is_some_and(is)
+    }
 }
 
 pub(super) struct Outbox {
@@ -60,6 +106,8 @@ pub(super) struct Outbox {
     given: VecDeque<OutboxEntry>,
     /// How many of `given` the transport has taken whole. They are its oldest.
     taken: usize,
+    /// The messages that belong to this connection alone.
+    present: Present,
     /// The newest message that this transport has taken whole, and that was not kept; 0 if there is none.
     gone: u64,
     /// Bytes that this transport has taken, as long as the connection was open: what a Close frame displaces is not counted.
@@ -80,6 +128,7 @@ pub(super) struct Outbox {
     /// Number of suspects that go at a time.
     group: usize,
     answers: Answers,
+    expiry: Expiry,
     /// Whether messages to come are to be compressed.
     pub(super) compressed: Compressed,
 }
@@ -104,6 +153,7 @@ impl Outbox {
             queue: VecDeque::new(),
             given: VecDeque::new(),
             taken: 0,
+            present: Present::default(),
             gone: 0,
             written: 0,
             size: 0,
@@ -115,13 +165,14 @@ impl Outbox {
             arrived: 0,
             group: 1,
             answers: Answers::default(),
+            expiry: Expiry::default(),
             compressed: Compressed::default(),
         }
     }
 
     /// Whether a message of any size would be accepted.
     pub(super) fn has_room(&self) -> bool {
-        self.size < self.limit || self.is_empty()
+        has_room(self.len(), self.size, self.limit)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -130,7 +181,7 @@ impl Outbox {
 
     /// Queues a message, or gives it back. Says whether the limit is reached with this, for the first time since the outbox was
     /// empty.
-    pub(super) fn push(&mut self, message: Message) -> Result<bool, Message> {
+    pub(super) fn push(&mut self, message: Message, expires: Option<Instant>) -> Result<bool, Message> {
         if !self.has_room() {
             return Err(message);
         }
@@ -138,11 +189,13 @@ impl Outbox {
         self.queue.push_back(OutboxEntry {
             sequence: self.next,
             message,
-            record: FailureRecord::default(),
+            record: None,
+            expires,
             begin: 0,
             compressed: self.compressed,
         });
         self.next += 1;
+        self.expiry.add(expires);
         Ok(!self.has_room() && !std::mem::replace(&mut self.was_full, true))
     }
 
@@ -151,41 +204,70 @@ impl Outbox {
         self.was_full && self.is_empty() && std::mem::take(&mut self.was_full)
     }
 
-    /// Sequence number of the newest message; 0 if there was none yet.
-    pub(super) fn newest(&self) -> u64 {
-        self.next - 1
+    /// The newest messages.
+    pub(super) fn newest(&self) -> Position {
+        Position { outbox: self.next - 1, present: self.present.newest() }
     }
 
     /// Asks for a proof.
     pub(super) fn ask(&mut self, ticket: &Ticket) {
-        self.proofs.ask(ticket);
+        self.proofs.ask(ticket.outbox());
+        self.present.proofs.ask(ticket.present());
     }
 
     pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
-        self.proofs.outcome(ticket)
+        let outbox = self.proofs.outcome(ticket.outbox());
+        match (outbox, self.present.proofs.outcome(ticket.present())) {
+            (Some(Err(error)), _) | (_, Some(Err(error))) => Some(Err(error)),
+            (Some(Ok(())), Some(Ok(()))) => Some(Ok(())),
+            _ => None,
+        }
     }
 
     /// Whether a caller may wait for a proof.
     pub(super) fn awaits_proof(&self) -> bool {
-        self.delivery == Delivery::Confirmed || self.proofs.is_asked(u64::MAX)
+        self.delivery == Delivery::Confirmed || self.is_asked(u64::MAX)
     }
 
-    pub(super) fn told(&self, ticket: &Ticket) -> u64 {
-        self.proofs.told(ticket)
+    /// Whether somebody waits for a proof that reaches no further than this message of the outbox.
+    fn is_asked(&self, newest: u64) -> bool {
+        self.proofs.is_asked(newest) || self.present.proofs.is_asked(u64::MAX)
     }
 
-    /// If one of these messages was given up or skipped: the sequence number up to which this tells about them.
-    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<u64> {
-        self.proofs.given_up(ticket)
+    pub(super) fn told(&self, ticket: &Ticket) -> Position {
+        Position {
+            outbox: self.proofs.told(ticket.outbox()),
+            present: self.present.proofs.told(ticket.present()),
+        }
     }
 
-    /// Number of messages that are not done with.
+    /// If one of these messages was given up or skipped: the messages up to which this tells about them.
+    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<Position> {
+        let outbox = self.proofs.given_up(ticket.outbox());
+        let present = self.present.proofs.given_up(ticket.present());
+        (outbox.is_some() || present.is_some()).then(|| Position {
+            outbox: outbox.unwrap_or(ticket.after.outbox),
+            present: present.unwrap_or(ticket.after.present),
+        })
+    }
+
+    /// Their weight.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Number of messages that are not done with. Messages of the present connection alone do not count.
     pub(super) fn len(&self) -> usize {
         self.queue.len() + self.given.len()
     }
 
+    /// Whether everything was taken by a transport, or proven.
+    pub(super) fn has_flushed(&self) -> bool {
+        self.is_empty() && self.present.is_empty()
+    }
+
     pub(super) fn proofs_version(&self) -> u64 {
-        self.proofs.version()
+        self.proofs.version().wrapping_add(self.present.proofs.version())
     }
 
     /// Counts that an outcome may have become known.
@@ -203,13 +285,23 @@ impl Outbox {
         taken
     }
 
+    /// Drops the messages that were not given to a connection, and gives their number.
+    pub(super) fn clear(&mut self) -> usize {
+        if let (Some(first), Some(last)) = (self.queue.front(), self.queue.back()) {
+            self.proofs.give_up(first.sequence, last.sequence);
+        }
+        let dropped = std::mem::take(&mut self.queue);
+        self.size -= dropped.iter().map(|entry| weight(&entry.message)).sum::<usize>();
+        dropped.len()
+    }
+
     /// Drops the message that the user was told is stuck; if it is under way, when its connection ends without a proof. Says whether
     /// there was one.
     pub(super) fn skip_stuck(&mut self) -> bool {
-        if self.given.iter_mut().any(|entry| entry.record.skip()) {
+        if self.given.iter_mut().any(OutboxEntry::skip) {
             return true;
         }
-        let Some(at) = self.queue.iter_mut().position(|entry| entry.record.skip()) else { return false };
+        let Some(at) = self.queue.iter_mut().position(OutboxEntry::skip) else { return false };
         if let Some(entry) = self.queue.remove(at) {
             self.drop_entry(&entry);
         }
@@ -219,6 +311,6 @@ impl Outbox {
     /// This message will not be sent any more.
     fn drop_entry(&mut self, entry: &OutboxEntry) {
         self.size -= weight(&entry.message);
-        self.proofs.give_up(entry.sequence);
+        self.proofs.give_up(entry.sequence, entry.sequence);
     }
 }

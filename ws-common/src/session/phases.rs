@@ -6,9 +6,10 @@ use ws_core::bytes::Buf;
 use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
+use super::deadlines::Idle;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
-use super::open::Open;
+use super::open::{Open, Opening};
 use super::question::{Ended, Question};
 use super::{Action, Attempt, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
@@ -176,18 +177,12 @@ impl Session {
                     self.failed(error);
                 }
             },
+            SessionState::Open(open) if open.is_asking() => return false,
             SessionState::Open(open) => match poll(open.connection()) {
                 Ok(Some(event)) => self.report(event),
                 Err(error) => open.failure = Some(ClientError::Connection(error)),
                 // Only now the clock: all that came was looked at, and the proof was not among it.
-                Ok(None) if open.confirm_deadline().is_some_and(|deadline| deadline <= self.now) => {
-                    open.failure = Some(match self.outbox.proof_is_missing() {
-                        true => ClientError::Unconfirmable,
-                        false => ClientError::Unconfirmed,
-                    });
-                    open.connection().abort();
-                }
-                Ok(None) => return false,
+                Ok(None) => return self.misses_deadline(),
             },
         }
         true
@@ -195,11 +190,22 @@ impl Session {
 
     /// The handshake is done.
     fn open(&mut self, opened: Opened, addresses: Vec<Candidate>) {
-        self.events.push(ClientEvent::Open(opened.response));
         self.stats.connections += 1;
         self.failed_addresses.opened(&addresses);
-        self.state = SessionState::Open(Box::new(Open::new(opened.connection, addresses, self.now)));
-        self.feed();
+        let idle = Idle::new(self.settings.idle_timeout, self.now);
+        let mut open = Box::new(Open::new(opened.connection, addresses, idle, self.now));
+        let response = Box::new(opened.response);
+        let hook = self.settings.on_open.clone();
+        if let Some(hook) = hook {
+            let question = self.ask(|id| Question::on_open(id, hook, response.clone()));
+            open.opening = Opening::Asking { question, response };
+            self.state = SessionState::Open(open);
+            self.check_reading();
+        } else {
+            self.state = SessionState::Open(open);
+            self.events.push(ClientEvent::Open(*response));
+            self.begin_opening();
+        }
     }
 
     fn report(&mut self, event: Event) {
@@ -263,9 +269,9 @@ impl Session {
         let Some(code) = open.unanswered.take() else { return };
         let is_last = self.is_last(code);
         let SessionState::Open(open) = &mut self.state else { return };
-        if is_last && open.machine.inner().is_open() {
-            let random = &mut self.random;
-            self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
+        if is_last && open.machine.inner().is_open() && !open.is_shut() {
+            let (random, now) = (&mut self.random, self.now);
+            self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
         }
         open.connection().answer_closing_peer(!is_last);
         self.has_input = true;
@@ -326,9 +332,9 @@ impl Session {
     /// Gives the connection what it takes of the outbox.
     pub(super) fn feed(&mut self) {
         let SessionState::Open(open) = &mut self.state else { return };
-        if open.machine.inner().is_open() {
-            let random = &mut self.random;
-            self.outbox.feed(open.connection(), || random.next_u64().to_ne_bytes());
+        if open.machine.inner().is_open() && !open.is_asking() {
+            let (random, is_shut) = (&mut self.random, open.is_shut());
+            self.outbox.feed(open.connection(), is_shut, self.now, || random.next_u64().to_ne_bytes());
         }
     }
 
@@ -344,6 +350,7 @@ impl Session {
         let (is_reading, now) = (self.is_reading(), self.now);
         if let SessionState::Open(open) = &mut self.state {
             open.set_reading(is_reading, now);
+            open.idle.set_still(!is_reading || self.is_paused, now);
         }
     }
 }

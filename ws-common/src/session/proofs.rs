@@ -11,8 +11,15 @@ const MAX_LOSSES: usize = 64;
 ///
 /// A clone begins with the same interval. A mark belongs to one [`Session`](super::Session), and only calls of that session
 /// change it.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Mark {
+    outbox: LaneMark,
+    present: LaneMark,
+}
+
+/// The part of a mark that concerns one order of messages.
+#[derive(Default, Debug)]
+struct LaneMark {
     /// Invariant: changed only by who has the session to itself. So no order of memory is asked for.
     after: AtomicU64,
     /// 0 if the handle has never sent anything.
@@ -27,7 +34,49 @@ impl Mark {
         Self::default()
     }
 
-    pub(super) fn sent(&self, sequence: u64) {
+    /// The handle has sent a message through the outbox.
+    pub(super) fn sent(&self, newest: Position) {
+        self.outbox.sent(newest.outbox);
+    }
+
+    /// The handle has sent a message on the present connection.
+    pub(super) fn sent_now(&self, newest: Position) {
+        self.present.sent(newest.present);
+    }
+
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        let newest = self.position(|lane| &lane.newest);
+        (newest != Position::default()).then(|| Ticket { after: self.position(|lane| &lane.after), newest })
+    }
+
+    /// A `confirm` has returned that tells about all messages up to these.
+    pub(super) fn settle(&self, told: Position) {
+        raise(&self.outbox.after, told.outbox);
+        raise(&self.present.after, told.present);
+    }
+
+    /// The messages that `flush` tells about.
+    pub(super) fn unflushed(&self) -> Ticket {
+        Ticket { after: self.position(|lane| &lane.flushed), newest: self.position(|lane| &lane.newest) }
+    }
+
+    /// A `flush` has returned that tells about all messages up to these.
+    pub(super) fn settle_flush(&self, told: Position) {
+        raise(&self.outbox.flushed, told.outbox);
+        raise(&self.present.flushed, told.present);
+    }
+
+    fn position(&self, of: impl Fn(&LaneMark) -> &AtomicU64) -> Position {
+        Position { outbox: of(&self.outbox).load(Relaxed), present: of(&self.present).load(Relaxed) }
+    }
+}
+
+fn raise(number: &AtomicU64, to: u64) {
+    number.store(number.load(Relaxed).max(to), Relaxed);
+}
+
+impl LaneMark {
+    fn sent(&self, sequence: u64) {
         for begin in [&self.after, &self.flushed] {
             if begin.load(Relaxed) >= self.newest.load(Relaxed) {
                 // Messages of others in between are none of its own.
@@ -36,29 +85,9 @@ impl Mark {
         }
         self.newest.store(sequence, Relaxed);
     }
-
-    pub(super) fn ticket(&self) -> Option<Ticket> {
-        let (after, newest) = (self.after.load(Relaxed), self.newest.load(Relaxed));
-        (newest > 0).then_some(Ticket { after, newest })
-    }
-
-    /// A `confirm` has returned that tells about all messages up to this one.
-    pub(super) fn settle(&self, told: u64) {
-        self.after.store(self.after.load(Relaxed).max(told), Relaxed);
-    }
-
-    /// The messages that `flush` tells about.
-    pub(super) fn unflushed(&self) -> Ticket {
-        Ticket { after: self.flushed.load(Relaxed), newest: self.newest.load(Relaxed) }
-    }
-
-    /// A `flush` has returned that tells about all messages up to this one.
-    pub(super) fn settle_flush(&self, told: u64) {
-        self.flushed.store(self.flushed.load(Relaxed).max(told), Relaxed);
-    }
 }
 
-impl Clone for Mark {
+impl Clone for LaneMark {
     fn clone(&self) -> Self {
         // The older end first: a call in between can only make the interval of the copy longer.
         let (after, flushed) = (self.after.load(Relaxed), self.flushed.load(Relaxed));
@@ -66,12 +95,46 @@ impl Clone for Mark {
     }
 }
 
+/// A sequence number in each of the two orders of messages, or 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub(super) struct Position {
+    /// Of the messages that wait in the outbox for any connection.
+    pub(super) outbox: u64,
+    /// Of the messages that are sent on the present connection only. They overtake the others.
+    pub(super) present: u64,
+}
+
+impl Position {
+    pub(super) fn max(self, other: Self) -> Self {
+        Self { outbox: self.outbox.max(other.outbox), present: self.present.max(other.present) }
+    }
+}
+
 /// A question of [`Session::confirm`](super::Session::confirm) about an interval of messages. The session keeps nothing for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Ticket {
-    /// Sequence number of the last message before the interval.
+    /// The last messages before the interval.
+    pub(super) after: Position,
+    /// The last messages in the interval.
+    pub(super) newest: Position,
+}
+
+impl Ticket {
+    pub(super) fn outbox(&self) -> Span {
+        Span { after: self.after.outbox, newest: self.newest.outbox }
+    }
+
+    pub(super) fn present(&self) -> Span {
+        Span { after: self.after.present, newest: self.newest.present }
+    }
+}
+
+/// The part of a ticket that concerns one order of messages.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    /// Sequence number of the last message before it.
     pub(super) after: u64,
-    /// Sequence number of the last message in the interval.
+    /// Sequence number of the last message in it.
     pub(super) newest: u64,
 }
 
@@ -131,17 +194,17 @@ impl Losses {
     }
 
     /// Whether one of these messages was lost.
-    fn concern(&self, ticket: &Ticket) -> bool {
-        let next = self.0.partition_point(|&(_, last)| last <= ticket.after);
-        ticket.after < ticket.newest && self.0.get(next).is_some_and(|&(first, _)| first <= ticket.newest)
+    fn concern(&self, span: Span) -> bool {
+        let next = self.0.partition_point(|&(_, last)| last <= span.after);
+        span.after < span.newest && self.0.get(next).is_some_and(|&(first, _)| first <= span.newest)
     }
 
-    /// Sequence number up to which an outcome tells about the messages of this ticket. A loss tells nothing about the messages
+    /// Sequence number up to which an outcome tells about these messages. A loss tells nothing about the messages
     /// behind it: they may wait still, and the next ticket asks about them.
-    fn told(&self, ticket: &Ticket) -> u64 {
-        let next = self.0.partition_point(|&(first, _)| first <= ticket.newest);
-        let last_lost = next.checked_sub(1).map(|last| self.0[last].1).filter(|last| *last > ticket.after);
-        last_lost.map_or(ticket.newest, |last| last.min(ticket.newest))
+    fn told(&self, span: Span) -> u64 {
+        let next = self.0.partition_point(|&(first, _)| first <= span.newest);
+        let last_lost = next.checked_sub(1).map(|last| self.0[last].1).filter(|last| *last > span.after);
+        last_lost.map_or(span.newest, |last| last.min(span.newest))
     }
 }
 
@@ -160,9 +223,9 @@ pub(super) struct Proofs {
 }
 
 impl Proofs {
-    pub(super) fn ask(&mut self, ticket: &Ticket) {
-        if self.outcome(ticket).is_none() {
-            self.asked = self.asked.max(ticket.newest);
+    pub(super) fn ask(&mut self, span: Span) {
+        if self.outcome(span).is_none() {
+            self.asked = self.asked.max(span.newest);
         }
     }
 
@@ -172,24 +235,24 @@ impl Proofs {
     }
 
     /// `None` if it is not known yet.
-    pub(super) fn outcome(&self, ticket: &Ticket) -> Option<Result<(), ConfirmError>> {
-        if self.lost.concern(ticket) {
+    pub(super) fn outcome(&self, span: Span) -> Option<Result<(), ConfirmError>> {
+        if self.lost.concern(span) {
             Some(Err(ConfirmError::Lost))
-        } else if ticket.newest <= self.proven.max(ticket.after) {
+        } else if span.newest <= self.proven.max(span.after) {
             Some(Ok(()))
         } else {
             None
         }
     }
 
-    /// Sequence number up to which the outcome of this ticket tells about its messages.
-    pub(super) fn told(&self, ticket: &Ticket) -> u64 {
-        self.lost.told(ticket)
+    /// Sequence number up to which the outcome tells about these messages: none of them, if it is not known yet.
+    pub(super) fn told(&self, span: Span) -> u64 {
+        self.outcome(span).map_or(span.after, |_| self.lost.told(span))
     }
 
     /// If one of these messages was given up: the sequence number up to which this tells about them.
-    pub(super) fn given_up(&self, ticket: &Ticket) -> Option<u64> {
-        self.given_up.concern(ticket).then(|| self.given_up.told(ticket))
+    pub(super) fn given_up(&self, span: Span) -> Option<u64> {
+        self.given_up.concern(span).then(|| self.given_up.told(span))
     }
 
     pub(super) fn proven(&self) -> u64 {
@@ -212,10 +275,10 @@ impl Proofs {
         self.touch();
     }
 
-    /// This message will not be sent any more.
-    pub(super) fn give_up(&mut self, sequence: u64) {
-        self.given_up.add(sequence, sequence);
-        self.lose(sequence, sequence);
+    /// The messages from `first` to `last` will not be sent any more. Some in between may be proven.
+    pub(super) fn give_up(&mut self, first: u64, last: u64) {
+        self.given_up.add(first, last);
+        self.lose(first, last);
     }
 
     pub(super) fn touch(&mut self) {

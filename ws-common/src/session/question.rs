@@ -5,10 +5,10 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ws_core::Closed;
+use ws_core::{Closed, Message, Response};
 
 use super::event::ClientError;
-use super::options::Prepare;
+use super::options::{OnOpen, Prepare};
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
@@ -28,6 +28,7 @@ enum QuestionKind {
     Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
     Redirect(Box<Redirect>),
+    OnOpen { hook: OnOpen, response: Box<Response> },
 }
 
 /// The answer of a hook, for [`Session::answer`](super::Session::answer).
@@ -40,6 +41,7 @@ pub(super) enum Said {
     Prepared(Box<ConnectOptions>),
     Decided(Option<RetryDecision>),
     Redirected(Result<Box<ConnectOptions>, ConnectError>),
+    Opened(Vec<Message>),
 }
 
 impl Question {
@@ -55,6 +57,10 @@ impl Question {
         Self { id, kind: QuestionKind::Redirect(Box::new(redirect)) }
     }
 
+    pub(super) fn on_open(id: u64, hook: OnOpen, response: Box<Response>) -> Self {
+        Self { id, kind: QuestionKind::OnOpen { hook, response } }
+    }
+
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
     pub fn ask(self) -> Answer {
         let Self { id, kind } = self;
@@ -66,6 +72,7 @@ impl Question {
             }
             QuestionKind::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
             QuestionKind::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
+            QuestionKind::OnOpen { hook, response } => Said::Opened(hook(&response)),
         }));
         Answer { id, said }
     }
@@ -77,6 +84,7 @@ impl fmt::Debug for Question {
             QuestionKind::Prepare { .. } => "Question(prepare)",
             QuestionKind::Decide { .. } => "Question(decide)",
             QuestionKind::Redirect(_) => "Question(on_redirect)",
+            QuestionKind::OnOpen { .. } => "Question(on_open)",
         })
     }
 }
@@ -87,6 +95,7 @@ impl fmt::Debug for Answer {
             Ok(Said::Prepared(_)) => "Answer(prepare)",
             Ok(Said::Decided(_)) => "Answer(decide)",
             Ok(Said::Redirected(_)) => "Answer(on_redirect)",
+            Ok(Said::Opened(_)) => "Answer(on_open)",
             Err(_) => "Answer(panic)",
         })
     }

@@ -19,6 +19,14 @@ pub struct ClientStats {
     pub messages_sent: u64,
     /// Number of attempts to connect. An attempt includes the redirects that it follows.
     pub attempts: u64,
+    /// Number of messages that wait in the outbox: for a connection, for the transport, or for a proof.
+    pub outbox_messages: u64,
+    /// Their size in bytes, as on the wire without compression.
+    pub outbox_bytes: u64,
+    /// Number of messages that were not sent before their time to live was over.
+    pub messages_expired: u64,
+    /// Number of messages that were dropped with a connection ([`OutboxPolicy::Drop`](super::OutboxPolicy::Drop)).
+    pub messages_dropped: u64,
     /// Number of connections that were open.
     pub connections: u64,
     /// The counts of the connection that is open or closing; `None` while there is none.

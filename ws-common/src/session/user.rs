@@ -8,6 +8,7 @@ use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
 use super::event::{ClientEvent, ClientStatus};
 use super::gauge::Gauge;
+use super::outbox::OutboxPolicy;
 use super::proofs::{ConfirmError, Mark, Ticket};
 use super::stats::ClientStats;
 use super::{Session, SessionState, Wish};
@@ -28,11 +29,38 @@ impl Session {
     /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not reconnect.
     /// What is accepted is sent, or handed back by [`take_unsent`](Self::take_unsent) if no connection follows.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
-        if !self.is_accepting() {
-            return Err(SendError::Closed(Some(message)));
+        self.queue(message.into(), None)
+    }
+
+    /// Queues a message, for the handle with this mark if there is one. After `expires`, it does not begin to leave: it is dropped,
+    /// [`ClientStats::messages_expired`] counts it, and `flush` and `confirm` report it. A message that has begun to leave is finished.
+    ///
+    /// A message that may expire is handed to the connection only when all before it have left. After [`close`](Self::close),
+    /// none expires.
+    pub fn send_until(
+        &mut self,
+        message: Message,
+        expires: Instant,
+        mark: Option<&Mark>,
+        now: Instant,
+    ) -> Result<(), SendError> {
+        self.now = now;
+        self.outbox.expire(now);
+        self.queue(message, Some(expires))?;
+        if let Some(mark) = mark {
+            mark.sent(self.outbox.newest());
         }
-        if self.outbox.push(message).map_err(SendError::Full)? {
+        Ok(())
+    }
+
+    fn queue(&mut self, message: Message, expires: Option<Instant>) -> Result<(), SendError> {
+        if !self.is_accepting() {
+            return Err(match self.is_stopping() {
+                true => SendError::Closed(Some(message)),
+                false => SendError::NotConnected(message),
+            });
+        }
+        if self.outbox.push(message, expires).map_err(SendError::Full)? {
             self.events.push(ClientEvent::BufferFull);
         }
         self.feed();
@@ -41,12 +69,20 @@ impl Session {
 
     /// Whether messages are still accepted, if there is room.
     pub fn is_accepting(&self) -> bool {
+        match self.settings.when_lost {
+            OutboxPolicy::Refuse => self.status() == ClientStatus::Open,
+            _ => !self.is_stopping(),
+        }
+    }
+
+    /// Whether no message is accepted any more.
+    fn is_stopping(&self) -> bool {
         match &self.state {
-            _ if self.is_ended() => false,
+            _ if self.is_ended() => true,
             SessionState::Open(open) if matches!(self.wish, Some(Wish::Stop(_))) => {
-                open.machine.inner().is_open()
+                !open.machine.inner().is_open()
             }
-            _ => true,
+            _ => false,
         }
     }
 
@@ -63,7 +99,7 @@ impl Session {
         let ticket = mark.map_or(all, Mark::unflushed);
         let (told, outcome) = match self.outbox.given_up(&ticket) {
             Some(told) => (told, Err(SendError::Undelivered)),
-            None if self.outbox.is_empty() => (ticket.newest, Ok(())),
+            None if self.outbox.has_flushed() => (ticket.newest, Ok(())),
             None => return self.is_ended().then_some(Err(SendError::Closed(None))),
         };
         match mark {
@@ -75,7 +111,7 @@ impl Session {
 
     /// Whether the outbox is empty, or the client is over.
     pub fn has_flushed(&self) -> bool {
-        self.outbox.is_empty() || self.is_ended()
+        self.outbox.has_flushed() || self.is_ended()
     }
 
     /// Whether no connection follows, unless the user wants one. The last end may not be reported yet.
@@ -145,6 +181,16 @@ impl Session {
         unsent
     }
 
+    /// Empties the outbox, and says how many messages are dropped. `flush` and `confirm` report the loss.
+    ///
+    /// Messages of an open connection stay. They have begun to leave, wait for a proof, or are in the last 64 KiB and one message before
+    /// the transport. Without an open connection, all are dropped.
+    pub fn clear(&mut self) -> usize {
+        let dropped = self.outbox.clear();
+        self.check_drained();
+        dropped
+    }
+
     /// Drops the message that [`ClientEvent::Stuck`] reported last, so that the messages behind it go on. Says whether there was
     /// one: it may have been proven since. If it is under way on an open connection, it is dropped when that ends without a
     /// proof. `flush` and `confirm` report the loss, unless the proof comes after all.
@@ -167,11 +213,12 @@ impl Session {
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
         self.has_input = true;
+        self.end_asking();
         if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Closed));
-            if open.machine.inner().is_open() {
+            if open.machine.inner().is_open() && !open.is_shut() {
                 let random = &mut self.random;
-                self.outbox.feed_all(open.connection(), || random.next_u64().to_ne_bytes());
+                self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
             }
             open.connection().close(frame, now);
             open.is_closing = true;
@@ -187,6 +234,7 @@ impl Session {
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
         self.has_input = true;
+        self.end_asking();
         if let SessionState::Open(open) = &mut self.state {
             self.wish = Some(Wish::Stop(GiveUp::Aborted));
             open.connection().abort();
@@ -209,6 +257,14 @@ impl Session {
             }
             SessionState::Deciding(_) => self.overrule(Wish::Again { after: delay, called: now }),
             _ => self.wish = Some(Wish::Again { after: delay, called: now }),
+        }
+    }
+
+    /// Begins the next attempt at once, if the client waits for it. Else it has no effect.
+    pub fn reconnect_now(&mut self, now: Instant) {
+        self.now = now;
+        if let SessionState::Waiting { until } = &mut self.state {
+            *until = now;
         }
     }
 
@@ -253,7 +309,8 @@ impl Session {
     /// count, and deadlines run on, while less than 1 MiB of messages waits. Then nothing more is read, TCP tells the peer to wait,
     /// and the deadlines of a pong and of a proof stand still. If the connection then misses the deadline of a write, messages that
     /// were read and did not fit are lost with it.
-    pub fn pause(&mut self) {
+    pub fn pause(&mut self, now: Instant) {
+        self.now = now;
         self.is_paused = true;
         if let SessionState::Open(open) = &mut self.state {
             open.ends_pause = false;
@@ -307,6 +364,7 @@ impl Session {
             | SessionState::Redirecting { .. }
             | SessionState::Connecting(_)
             | SessionState::Handshaking(..) => ClientStatus::Connecting,
+            SessionState::Open(open) if open.is_asking() => ClientStatus::Connecting,
             SessionState::Open(open) if open.machine.inner().is_open() => ClientStatus::Open,
             SessionState::Open(_) => ClientStatus::Closing,
             SessionState::Over => ClientStatus::Closed,
@@ -319,7 +377,13 @@ impl Session {
             SessionState::Open(open) => Some(open.machine.inner().stats()),
             _ => None,
         };
-        ClientStats { connection, ..self.stats }
+        ClientStats {
+            connection,
+            outbox_messages: self.outbox.len() as u64,
+            outbox_bytes: self.outbox.size() as u64,
+            messages_expired: self.outbox.expired(),
+            ..self.stats
+        }
     }
 
     /// Whether nothing will happen any more, unless the user wants it, and everything was reported.

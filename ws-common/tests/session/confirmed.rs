@@ -200,7 +200,7 @@ fn the_time_for_a_proof_does_not_begin_before_the_ping_has_left() {
 fn the_time_for_a_proof_stands_still_while_reading_is_paused() {
     let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)), []);
     sim.settle();
-    sim.session.pause();
+    sim.session.pause(sim.now);
     sim.send("x");
     sim.advance(secs(60));
     sim.session.resume(sim.now);

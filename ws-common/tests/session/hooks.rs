@@ -101,7 +101,7 @@ const CLOSE_AND_AGAIN: Act = |session, now| {
     session.reconnect_after(secs(3), now);
 };
 const LOOK: Act = |session, now| {
-    session.pause();
+    session.pause(now);
     session.resume(now);
     assert!(matches!(session.status(), ClientStatus::Waiting | ClientStatus::Connecting));
     assert_eq!(session.stats().attempts, 1);

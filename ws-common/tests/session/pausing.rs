@@ -26,7 +26,7 @@ fn no_message_comes_after_pause_even_if_it_was_read_before() {
         if is_read_ahead {
             sim.session.read_ahead();
         }
-        sim.session.pause();
+        sim.session.pause(sim.now);
         sim.advance(secs(100));
         // The ping stands behind a message, and was answered.
         sim.expect(&[]);
@@ -62,7 +62,7 @@ fn bytes_behind_a_held_message_may_bring_the_end_that_frees_it() {
     let mut sim = Sim::new(client(), []);
     open(&mut sim);
     sim.session.cancel_reconnect();
-    sim.session.pause();
+    sim.session.pause(sim.now);
     sim.inject(b"\x81\x01a");
     sim.settle();
     sim.expect(&[]);
@@ -76,7 +76,7 @@ fn bytes_behind_a_held_message_may_bring_the_end_that_frees_it() {
 #[test]
 fn events_before_the_first_message_are_handed_out() {
     let mut sim = Sim::new(client(), []);
-    sim.session.pause();
+    sim.session.pause(sim.now);
     open(&mut sim);
     sim.inject(b"\x89\x01p\x81\x01a");
     sim.settle();
@@ -89,7 +89,7 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
         client().reconnect(Reconnect::after(secs(60))).ping_interval(secs(20)).pong_timeout(secs(20));
     let mut sim = Sim::new(builder, []);
     open(&mut sim);
-    sim.session.pause();
+    sim.session.pause(sim.now);
     server_sends(&mut sim, "kept");
     sim.advance(secs(300));
     sim.expect(&[]);
@@ -116,7 +116,7 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
     sim.is_mute = false;
     sim.advance(secs(60));
     sim.trace();
-    sim.session.pause();
+    sim.session.pause(sim.now);
     let big = "x".repeat(600_000);
     for _ in 0..3 {
         server_sends(&mut sim, &big);
@@ -138,7 +138,7 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
 fn a_proof_comes_while_paused() {
     let mut sim = Sim::new(client(), []);
     open(&mut sim);
-    sim.session.pause();
+    sim.session.pause(sim.now);
     server_sends(&mut sim, "kept");
     sim.send("x");
     let ticket = sim.confirm();
@@ -151,7 +151,7 @@ fn a_proof_comes_while_paused() {
 fn the_end_and_what_follows_wait_behind_messages_while_paused() {
     let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))), []);
     open(&mut sim);
-    sim.session.pause();
+    sim.session.pause(sim.now);
     server_sends(&mut sim, "kept");
     sim.settle();
     sim.cut(false);
@@ -182,7 +182,7 @@ fn without_a_consumer_reading_confirm_flush_and_close_go_on_however_much_arrives
         open(&mut sim);
         sim.is_taking = false;
         if is_paused {
-            sim.session.pause();
+            sim.session.pause(sim.now);
         }
         let big = "x".repeat(600_000);
         for _ in 0..3 {

@@ -28,6 +28,8 @@ pub(crate) struct Serve {
     pub(crate) delivers: Option<usize>,
     /// The message that it dies of.
     pub(crate) poison: Option<&'static str>,
+    /// The message that must come first: until then, any other is answered with Close 1008. It is answered with `welcome`.
+    pub(crate) login: Option<&'static str>,
     /// Answers nothing, pings among it.
     pub(crate) is_mute: bool,
     /// Closes with this code as soon as it is open.
@@ -62,6 +64,7 @@ pub(crate) struct Link {
     /// Bytes that the session has not read.
     pub(crate) coming: Vec<u8>,
     pub(crate) is_shut: bool,
+    pub(crate) is_logged_in: bool,
     pub(crate) eof: bool,
 }
 

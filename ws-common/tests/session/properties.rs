@@ -160,7 +160,7 @@ impl Model {
             Step::ReconnectAfter(time) => sim.session.reconnect_after(ms(*time), sim.now),
             Step::CancelReconnect => sim.session.cancel_reconnect(),
             Step::Pause => {
-                sim.session.pause();
+                sim.session.pause(sim.now);
                 self.is_paused = true;
             }
             Step::Resume => {

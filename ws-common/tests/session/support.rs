@@ -72,6 +72,8 @@ pub(crate) struct Sim {
     pub(crate) unsent: Vec<usize>,
     /// What servers got: on which connection, and what.
     pub(crate) received: Vec<(u64, String)>,
+    /// Messages that came before the login, each of which a server refused.
+    pub(crate) refused: Vec<String>,
     /// The URL and the request of each transport.
     pub(crate) dials: Vec<String>,
     /// The transports that were dropped, and whether each was reset.
@@ -110,6 +112,7 @@ impl Sim {
             causes: Vec::new(),
             unsent: Vec::new(),
             received: Vec::new(),
+            refused: Vec::new(),
             dials: Vec::new(),
             partings: Vec::new(),
             requests: Vec::new(),

@@ -96,7 +96,7 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
         sim.settle();
         sim.trace();
         if has(0) {
-            sim.session.pause();
+            sim.session.pause(sim.now);
         }
         sim.is_taking = !has(1);
         sim.is_blocked = has(2);
@@ -123,7 +123,7 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
 fn the_answer_to_our_close_is_seen_though_reading_is_paused() {
     let mut sim = Sim::new(client(), []);
     sim.settle();
-    sim.session.pause();
+    sim.session.pause(sim.now);
     sim.server().send("before").expect("an open connection");
     sim.advance(secs(30));
     sim.expect(&["connected", "open"]);
@@ -326,7 +326,7 @@ fn reconnect_after_unsays_an_attempt_that_nobody_heard_of() {
 fn pausing_holds_on_all_connections_and_loses_nothing() {
     let builder = client().reconnect(fixed()).ping_interval(secs(20)).pong_timeout(secs(20));
     let mut sim = Sim::new(builder, []);
-    sim.session.pause();
+    sim.session.pause(sim.now);
     sim.advance(secs(1));
     sim.expect(&["connected", "open"]);
     sim.server().send("kept").expect("an open connection");
@@ -339,7 +339,7 @@ fn pausing_holds_on_all_connections_and_loses_nothing() {
     assert_eq!(sim.trace()[0], "message kept");
     sim.advance(secs(300));
     assert!(sim.trace().iter().all(|event| event == "pong"));
-    sim.session.pause();
+    sim.session.pause(sim.now);
     sim.session.close(frame(1000), sim.now);
     sim.settle();
     sim.trace();

@@ -30,7 +30,9 @@ impl Sim {
         let Some(action) = self.session.poll_action() else { return false };
         match action {
             Action::Ask(question) => {
-                assert!(!self.is_connected() && self.opening.is_none(), "nothing goes on beside a hook");
+                let is_opening = format!("{question:?}") == "Question(on_open)";
+                assert_eq!(self.is_connected(), is_opening, "no other hook has a transport");
+                assert!(self.opening.is_none(), "nothing goes on beside a hook");
                 self.questions.push(question);
                 if !self.is_hesitating {
                     self.answer();
@@ -131,6 +133,7 @@ impl Sim {
                 taken: 0,
                 arrived: 0,
                 is_shut: false,
+                is_logged_in: false,
                 eof: false,
             });
             self.connections += 1;
@@ -220,7 +223,17 @@ impl Sim {
             if let Event::Message(message) = event {
                 let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
                 let is_poison = link.serve.poison.is_some_and(|poison| poison == text);
+                let is_login = link.serve.login.is_some_and(|login| login == text);
+                link.is_logged_in |= is_login;
+                if link.serve.login.is_some() && !link.is_logged_in && !link.eof {
+                    self.refused.push(text);
+                    connection.close(frame(1008), self.now);
+                    return;
+                }
                 self.received.push((self.connections, text));
+                if is_login {
+                    connection.send("welcome").expect("room for a welcome");
+                }
                 if is_poison && !link.eof {
                     (link.server, link.eof) = (Server::Silent, true);
                     self.session.handle_read(0, self.now);
