@@ -23,10 +23,14 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&ws_blocking::Listener::from_listener(socket(), options()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        exhibition.debug(&ws_tokio::Listener::from_listener(listener, options()));
+        let listener = async || tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        exhibition.debug(&ws_tokio::Listener::from_listener(listener().await, options()));
+        let generic = ws_async_core::Listener::<ws_tokio::Tokio>::from_listener(listener().await, options());
+        exhibition.debug(&generic);
         exhibition.debug(&ws_tokio::Resettable::new(tokio::io::empty(), drop));
     });
+    let listener = ws_async_std::async_io::Async::new(socket()).unwrap();
+    exhibition.debug(&ws_async_std::Listener::from_listener(listener, options()));
     exhibition.error(&ws_blocking::Elapsed);
     exhibition.seen::<ws_tokio::Tokio>();
     exhibition.seen::<ws_async_std::AsyncIo>();
