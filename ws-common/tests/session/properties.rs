@@ -31,6 +31,11 @@ enum Step {
     Block(bool),
     TakeUnsent,
     Deflate(Option<bool>),
+    ReconnectNow,
+    CheckNow(u64),
+    /// Only of a client with an opening phase.
+    Release,
+    SendNow,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -53,6 +58,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<bool>().prop_map(Step::Block),
         1 => Just(Step::TakeUnsent),
         2 => any::<Option<bool>>().prop_map(Step::Deflate),
+        1 => Just(Step::ReconnectNow),
+        1 => (0..3000_u64).prop_map(Step::CheckNow),
+        3 => Just(Step::Release),
+        2 => Just(Step::SendNow),
     ];
     proptest::collection::vec(step, 1..60)
 }
@@ -122,6 +131,7 @@ struct Model {
     trace: Vec<String>,
     fulls: usize,
     is_paused: bool,
+    has_opening: bool,
 }
 
 impl Model {
@@ -172,6 +182,16 @@ impl Model {
             Step::Block(blocked) => sim.is_blocked = *blocked,
             Step::TakeUnsent => self.take_unsent(),
             Step::Deflate(wanted) => deflate::say(&mut sim.session, *wanted),
+            Step::ReconnectNow => sim.session.reconnect_now(sim.now),
+            Step::CheckNow(time) => sim.session.check_now(ms(*time), sim.now),
+            Step::Release if self.has_opening => drop(sim.session.release(sim.now)),
+            Step::SendNow if self.has_opening => {
+                let is_open = sim.session.status() == ClientStatus::Open;
+                assert!(is_open || sim.session.send_now("now").is_err());
+                if is_open {
+                    sim.session.send_now("now").expect("room for a message");
+                }
+            }
             _ => {}
         }
         self.look();
@@ -214,13 +234,17 @@ impl Model {
         // Past all deadlines and delays.
         for _ in 0..40 {
             self.sim.advance(secs(60));
+            self.sim.session.release(self.sim.now);
             if self.sim.session.status() == ClientStatus::Closed {
                 self.sim.session.reconnect_after(ms(1), self.sim.now);
             }
         }
         self.look();
         assert_eq!(self.sim.session.status(), ClientStatus::Open);
-        assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
+        if self.sim.session.flushed(None) != Some(Ok(())) {
+            assert!(self.has_opening, "a message of `send_now` may be lost");
+            assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
+        }
         assert_eq!(self.fulls, 0);
         // All but the one that is open.
         let ends = self.trace.iter().filter(|event| event.starts_with("closed")).count() as u64;
@@ -228,18 +252,30 @@ impl Model {
     }
 }
 
-fn run(delivery: Delivery, compresses: bool, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Model {
+fn run(
+    delivery: Delivery,
+    opening: Option<bool>,
+    compresses: bool,
+    chunk: usize,
+    plans: Vec<Plan>,
+    steps: &[Step],
+) -> Model {
+    let login = opening.map(|_| "login");
     let reconnect = Reconnect::after(ms(50));
     // Hooks that change nothing, or none, as the plans have it.
     let reconnect = if plans.len().is_multiple_of(2) { reconnect } else { reconnect.decide(|_| None) };
     // Servers that do and servers that do not, in turns.
     let plans = plans.into_iter().enumerate().map(|(n, plan)| match plan {
-        Plan::Serve(serve) => Plan::Serve(Serve { compresses: n % 3 != 0, ..serve }),
+        Plan::Serve(serve) => Plan::Serve(Serve { compresses: n % 3 != 0, login, ..serve }),
         other => other,
     });
     let builder = if compresses { compressing() } else { client() };
     let builder = builder.reconnect(reconnect).delivery(delivery).max_send_buffer(100_000).max_redirects(1);
     let builder = if steps.len().is_multiple_of(2) { builder } else { builder.prepare(|_, options| options) };
+    let builder = match opening {
+        Some(hold) => builder.hold(hold).on_open(|_| ["login"]),
+        None => builder,
+    };
     let sim = Sim::new(builder.max_deliveries(1000), plans);
     let mut model = Model {
         sim,
@@ -248,8 +284,9 @@ fn run(delivery: Delivery, compresses: bool, chunk: usize, plans: Vec<Plan>, ste
         trace: Vec::new(),
         fulls: 0,
         is_paused: false,
+        has_opening: opening.is_some(),
     };
-    model.sim.then = Plan::Serve(Serve { compresses, ..Serve::default() });
+    model.sim.then = Plan::Serve(Serve { compresses, login, ..Serve::default() });
     model.sim.chunk = chunk;
     steps.iter().for_each(|step| model.apply(step));
     model.settle();
@@ -271,7 +308,7 @@ proptest! {
         plans in plans(),
         steps in steps(),
     ) {
-        let model = run(Delivery::AtMostOnce, compresses, chunk, plans, &steps);
+        let model = run(Delivery::AtMostOnce, None, compresses, chunk, plans, &steps);
         let got: Vec<_> = model.sim.texts().into_iter().map(number).collect();
         prop_assert!(got.is_sorted_by(|a, b| a < b), "{got:?}");
         let back = &model.taken_back;
@@ -288,7 +325,7 @@ proptest! {
         plans in plans(),
         steps in steps(),
     ) {
-        let mut model = run(Delivery::Confirmed, compresses, chunk, plans, &steps);
+        let mut model = run(Delivery::Confirmed, None, compresses, chunk, plans, &steps);
         let mut first = Vec::new();
         for n in model.sim.texts().into_iter().map(number) {
             if !first.contains(&n) {
@@ -303,5 +340,28 @@ proptest! {
         let ticket = model.sim.confirm();
         let first = model.sim.outcome(&ticket);
         prop_assert_ne!(first, None);
+    }
+
+    #[test]
+    fn the_login_comes_first_on_every_connection(
+        is_confirmed in any::<bool>(),
+        hold in any::<bool>(),
+        chunk in prop_oneof![1..40_usize, Just(usize::MAX)],
+        plans in plans(),
+        steps in steps(),
+    ) {
+        let delivery = if is_confirmed { Delivery::Confirmed } else { Delivery::AtMostOnce };
+        let model = run(delivery, Some(hold), false, chunk, plans, &steps);
+        prop_assert_eq!(&model.sim.refused, &[""; 0]);
+        let mut last = None;
+        for (connection, text) in &model.sim.received {
+            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", model.sim.received);
+            last = Some(*connection);
+        }
+        let texts = model.sim.texts();
+        let ours = texts.into_iter().filter(|text| !["login", "now"].contains(text)).map(number);
+        let got: Vec<_> = ours.collect();
+        prop_assert!(is_confirmed || got.is_sorted_by(|a, b| a < b), "{got:?}");
+        prop_assert!((0..model.sent.len()).all(|n| got.contains(&n) || model.taken_back.contains(&n)) || !is_confirmed);
     }
 }
