@@ -18,7 +18,7 @@
 //! - `inflating.rs` compares the inflated bytes, because the header announces the compressed size.
 //! - `receive.rs` compares a message that began in chunks, which have no limit, and is assembled after all.
 
-use crate::error::ViolationKind;
+use crate::error::{Violation, ViolationKind};
 use crate::frame::Header;
 use crate::inbound::Inbound;
 use crate::stats::Traffic;
@@ -55,6 +55,16 @@ impl Receive {
         }
         self.counts.add_frame(header);
         Ok(())
+    }
+
+    /// The violation with the limit that it exceeds.
+    pub(crate) fn with_limit(&self, violation: Violation) -> Violation {
+        let limit = match violation.kind {
+            ViolationKind::MessageTooBig(_) => Some(self.max_message_size),
+            ViolationKind::TooManyFragments => Some(self.max_fragments.into()),
+            _ => None,
+        };
+        violation.over(limit)
     }
 
     /// `n` bytes of the buffer are dropped, because nothing is received any more.
