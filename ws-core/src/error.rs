@@ -106,30 +106,39 @@ pub struct Violation {
     /// The position of the frame in what came since the opening handshake, in bytes; for invalid UTF-8, of the byte
     /// that makes it invalid, unless the message is compressed.
     pub offset: u64,
-    close: Option<Box<IllegalClose>>,
-    /// The setting that it exceeds, for a kind that does not have it.
-    limit: Option<u64>,
+    detail: Option<Box<Detail>>,
+}
+
+/// Facts that the kind does not have.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Detail {
+    Close(IllegalClose),
+    /// The setting that is exceeded.
+    Limit(u64),
 }
 
 impl Violation {
     pub(crate) fn new(kind: ViolationKind, offset: u64) -> Self {
-        Self { kind, offset, close: None, limit: None }
+        Self { kind, offset, detail: None }
     }
 
     pub(crate) fn in_close(mut self, close: IllegalClose) -> Self {
-        self.close = Some(Box::new(close));
+        self.detail = Some(Box::new(Detail::Close(close)));
         self
     }
 
-    pub(crate) fn over(mut self, limit: Option<u64>) -> Self {
-        self.limit = limit;
+    pub(crate) fn over(mut self, limit: u64) -> Self {
+        self.detail = Some(Box::new(Detail::Limit(limit)));
         self
     }
 
     /// The limit that was exceeded: `max_message_size` in bytes for [`ViolationKind::MessageTooBig`], or `max_fragments` for
     /// [`ViolationKind::TooManyFragments`].
     pub fn limit(&self) -> Option<u64> {
-        self.limit
+        match self.detail.as_deref() {
+            Some(Detail::Limit(limit)) => Some(*limit),
+            _ => None,
+        }
     }
 
     /// The reason in the Close frame: the limit that the peer has exceeded. There is none for a rule of the protocol.
@@ -157,7 +166,10 @@ impl Violation {
 
     /// The code and the readable part of the reason, if the frame is a Close frame with an illegal code or an illegal reason.
     pub fn close(&self) -> Option<&IllegalClose> {
-        self.close.as_deref()
+        match self.detail.as_deref() {
+            Some(Detail::Close(close)) => Some(close),
+            _ => None,
+        }
     }
 
     /// The code of the Close frame that answers it.
@@ -191,7 +203,7 @@ struct OverLimit<'a>(&'a Violation);
 impl fmt::Display for OverLimit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.kind.fmt(f)?;
-        match (self.0.limit, self.0.kind) {
+        match (self.0.limit(), self.0.kind) {
             (None, _) => Ok(()),
             (Some(limit), ViolationKind::MessageTooBig(_)) => write!(f, " ({})", Size(limit)),
             (Some(limit), _) => write!(f, " ({limit})"),

@@ -59,12 +59,11 @@ impl Receive {
 
     /// The violation with the limit that it exceeds.
     pub(crate) fn with_limit(&self, violation: Violation) -> Violation {
-        let limit = match violation.kind {
-            ViolationKind::MessageTooBig(_) => Some(self.max_message_size),
-            ViolationKind::TooManyFragments => Some(self.max_fragments.into()),
-            _ => None,
-        };
-        violation.over(limit)
+        match violation.kind {
+            ViolationKind::MessageTooBig(_) => violation.over(self.max_message_size),
+            ViolationKind::TooManyFragments => violation.over(self.max_fragments.into()),
+            _ => violation,
+        }
     }
 
     /// `n` bytes of the buffer are dropped, because nothing is received any more.
