@@ -444,4 +444,4 @@ async def silent(testee: Testee, stage: Stage, door: Door, scheme: str, phase: s
         outcome = await testee.connect(testee.url(listener.getsockname()[1]))
     in_order(outcome)
     failed(outcome, phase, 1006)
-    telling_is(outcome, "in time")
+    telling_is(outcome, "within open_timeout")

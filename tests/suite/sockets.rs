@@ -172,7 +172,7 @@ pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
             format!("reading from the transport failed: Connection reset by peer (os error 104); {HINT}"),
         ),
         (eof, FAR, format!("the peer ended the stream without an answer; {HINT}")),
-        (silent, millis(400), "the peer did not finish the handshake in time".into()),
+        (silent, millis(400), "the peer did not finish the handshake within open_timeout".into()),
         (forbidden, FAR, "the server answered 403 No instead of 101".into()),
     ];
     for (script, patience, text) in scripts {

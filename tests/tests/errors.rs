@@ -42,7 +42,7 @@ fn meets_every_kind(run: impl Fn(&str) -> Result<(), WebSocketError> + Sync) {
         error.to_string().ends_with(" failed: the server answered 503 Busy instead of 101: later"),
         "{error}"
     );
-    // This is what `main` prints.
+    // `main` prints this text.
     assert_eq!(format!("{error:?}"), format!("Connect({error})"));
 
     let error = against(&run, |server| {
@@ -74,7 +74,7 @@ macro_rules! program {
     };
 }
 
-/// An echo: what a connection receives is forwarded into it.
+/// An echo: each message of a connection is forwarded into the same connection.
 macro_rules! forward {
     ($adapter:ident) => {
         async fn forward() -> Result<(), $adapter::WebSocketError> {

@@ -165,7 +165,7 @@ impl fmt::Display for ConnectError {
             }
             Self::Redirect(refused) => refused.fmt(f),
             Self::Timeout(phase) => {
-                write!(f, "the connection was not open in time; it got as far as: {phase}")
+                write!(f, "the connection was not open within open_timeout; it got as far as: {phase}")
             }
             Self::ConnectTimeout(timeout) => timeout.fmt(f),
         }
@@ -326,7 +326,7 @@ impl fmt::Display for AcceptError {
                 f.write_str("the client ended the stream without a request")
             }
             Self::Handshake(error) => error.fmt(f),
-            Self::Timeout(phase) => write!(f, "the client was not done in time with: {phase}"),
+            Self::Timeout(phase) => write!(f, "the client was not done within open_timeout with: {phase}"),
             Self::TrustedProxy(error) => error.fmt(f),
             Self::ClientLimit(client) => write!(f, "the client {client} is at max_connections_per_client"),
             Self::DecideTimeout(limit) => {

@@ -1,6 +1,8 @@
 //! How an open connection fails.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 use core::num::NonZero;
 use core::time::Duration;
@@ -8,7 +10,7 @@ use core::time::Duration;
 use crate::close_frame::{CloseCode, IllegalClose};
 use crate::config::Config;
 use crate::machine::TransportError;
-use crate::redacted::Excerpt;
+use crate::redacted::{Excerpt, Size};
 
 /// Why a connection failed. It is reported once; [`Event::Closed`](crate::Event::Closed) follows.
 #[derive(Debug)]
@@ -67,21 +69,30 @@ pub enum Timeout {
     Close,
 }
 
+impl Timeout {
+    /// The reason in the Close frame, if there is one: the limit that the peer has missed.
+    pub(crate) fn reason(self) -> String {
+        let (timeout, setting) = match self {
+            Self::Message(timeout) => (timeout, "message_timeout"),
+            Self::Chunk(timeout) => (timeout, "chunk_timeout"),
+            Self::Pong | Self::Write(_) | Self::Close => return String::new(),
+        };
+        format!("less than {} KiB of a message in {timeout:?} ({setting})", Config::LEAST_PROGRESS / 1024)
+    }
+}
+
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kib = Config::LEAST_PROGRESS / 1024;
         match self {
-            Self::Pong => f.write_str("the peer did not answer a ping in time, nor send anything else"),
+            Self::Pong => {
+                f.write_str("the peer did not answer a ping within pong_timeout, nor send anything else")
+            }
             Self::Write(timeout) => {
                 write!(f, "the peer has taken less than {kib} KiB in {timeout:?} (write_timeout)")
             }
-            Self::Message(timeout) => {
-                write!(f, "the peer sent less than {kib} KiB of a message in {timeout:?} (message_timeout)")
-            }
-            Self::Chunk(timeout) => {
-                write!(f, "the peer sent less than {kib} KiB of a message in {timeout:?} (chunk_timeout)")
-            }
-            Self::Close => f.write_str("the peer did not finish the closing handshake in time"),
+            Self::Message(_) | Self::Chunk(_) => write!(f, "the peer sent {}", self.reason()),
+            Self::Close => f.write_str("the peer did not finish the closing handshake within close_timeout"),
         }
     }
 }
@@ -95,17 +106,50 @@ pub struct Violation {
     /// The position of the frame in what came since the opening handshake, in bytes; for invalid UTF-8, of the byte
     /// that makes it invalid, unless the message is compressed.
     pub offset: u64,
-    close: Option<Box<IllegalClose>>,
+    detail: Option<Box<Detail>>,
+}
+
+/// Facts that the kind does not have.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Detail {
+    Close(IllegalClose),
+    /// The setting that is exceeded.
+    Limit(u64),
 }
 
 impl Violation {
     pub(crate) fn new(kind: ViolationKind, offset: u64) -> Self {
-        Self { kind, offset, close: None }
+        Self { kind, offset, detail: None }
     }
 
     pub(crate) fn in_close(mut self, close: IllegalClose) -> Self {
-        self.close = Some(Box::new(close));
+        self.detail = Some(Box::new(Detail::Close(close)));
         self
+    }
+
+    pub(crate) fn over(mut self, limit: u64) -> Self {
+        self.detail = Some(Box::new(Detail::Limit(limit)));
+        self
+    }
+
+    /// The limit that was exceeded: `max_message_size` in bytes for [`ViolationKind::MessageTooBig`], or `max_fragments` for
+    /// [`ViolationKind::TooManyFragments`].
+    pub fn limit(&self) -> Option<u64> {
+        match self.detail.as_deref() {
+            Some(Detail::Limit(limit)) => Some(*limit),
+            _ => None,
+        }
+    }
+
+    /// The reason in the Close frame: the limit that the peer has exceeded. There is none for a rule of the protocol.
+    pub(crate) fn reason(&self) -> String {
+        match self.kind {
+            ViolationKind::MessageTooBig(_)
+            | ViolationKind::TooManyFragments
+            | ViolationKind::MessageRate(_)
+            | ViolationKind::InflateRatio(_) => format!("{}", OverLimit(self)),
+            _ => String::new(),
+        }
     }
 
     /// What the kind does not tell of the Close frame.
@@ -122,7 +166,10 @@ impl Violation {
 
     /// The code and the readable part of the reason, if the frame is a Close frame with an illegal code or an illegal reason.
     pub fn close(&self) -> Option<&IllegalClose> {
-        self.close.as_deref()
+        match self.detail.as_deref() {
+            Some(Detail::Close(close)) => Some(close),
+            _ => None,
+        }
     }
 
     /// The code of the Close frame that answers it.
@@ -142,13 +189,27 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the peer sent {} at byte {}", self.kind, self.offset)?;
+        write!(f, "the peer sent {} at byte {}", OverLimit(self), self.offset)?;
         self.write_close(f)?;
         write!(f, "; closed with code {}", self.code())
     }
 }
 
 impl core::error::Error for Violation {}
+
+/// The kind of a violation, with the limit that it exceeds.
+struct OverLimit<'a>(&'a Violation);
+
+impl fmt::Display for OverLimit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.kind.fmt(f)?;
+        match (self.0.limit(), self.0.kind) {
+            (None, _) => Ok(()),
+            (Some(limit), ViolationKind::MessageTooBig(_)) => write!(f, " ({})", Size(limit)),
+            (Some(limit), _) => write!(f, " ({limit})"),
+        }
+    }
+}
 
 /// The rules that a peer can break.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -212,8 +273,10 @@ impl fmt::Display for ViolationKind {
             Self::InvalidDeflate => f.write_str("a compressed message that does not inflate"),
             Self::CloseTooShort => f.write_str("a Close frame with half a code"),
             Self::CloseCode(code) => write!(f, "the close code {code}, which may not be sent"),
-            Self::MessageTooBig(size) => write!(f, "a message of {size} bytes or more, over the limit"),
-            Self::TooManyFragments => f.write_str("a message in too many fragments"),
+            Self::MessageTooBig(size) => {
+                write!(f, "a message of {size} bytes or more, over max_message_size")
+            }
+            Self::TooManyFragments => f.write_str("a message of more fragments than max_fragments"),
             Self::MessageRate(max) => {
                 write!(f, "more messages than {max} each second (max_message_rate)")
             }

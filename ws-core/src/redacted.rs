@@ -94,6 +94,21 @@ impl fmt::Debug for Length {
     }
 }
 
+/// A limit in bytes, in the largest unit that it is a whole number of.
+pub(crate) struct Size(pub(crate) u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const KIB: u64 = 1 << 10;
+        const MIB: u64 = 1 << 20;
+        match self.0 {
+            n if n >= MIB && n % MIB == 0 => write!(f, "{} MiB", n / MIB),
+            n if n >= KIB && n % KIB == 0 => write!(f, "{} KiB", n / KIB),
+            n => write!(f, "{n} byte{}", if n == 1 { "" } else { "s" }),
+        }
+    }
+}
+
 /// A list of subprotocols.
 pub struct Subprotocols<'a>(pub &'a [String]);
 

@@ -143,6 +143,6 @@ pub fn a_bomb_ends_the_connection_and_the_client_does_not_come_back_for_more<A: 
             peer.read_to_end();
         });
         client.expect(&["connected", "open", "error protocol", "closed 1009", "over"]);
-        assert!(client.error().contains("over the limit"), "{}", client.error());
+        assert!(client.error().contains("over max_message_size"), "{}", client.error());
     });
 }

@@ -42,12 +42,12 @@ fn table() -> Vec<(Vec<u8>, u16, &'static str)> {
         ([&announced(FIN | TEXT, 1 << 20), &b"\xF8"[..]].concat(), 1007, "UTF-8"),
         (server(FIN | CLOSE, b"\x03\xE8\xFF"), 1007, "UTF-8"),
         // Limits.
-        (announced(FIN | BINARY, 1 << 62), 1009, "over the limit"),
-        (announced(FIN | BINARY, (16 << 20) + 1), 1009, "over the limit"),
+        (announced(FIN | BINARY, 1 << 62), 1009, "over max_message_size (16 MiB)"),
+        (announced(FIN | BINARY, (16 << 20) + 1), 1009, "over max_message_size (16 MiB)"),
         (
             [server(TEXT, b"some of it"), announced(FIN | CONTINUATION, 16 << 20)].concat(),
             1009,
-            "over the limit",
+            "over max_message_size (16 MiB)",
         ),
     ];
     table.extend([3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF].map(|opcode| {
@@ -83,7 +83,10 @@ fn violate(runtime: &str, chunks: &[&[u8]], code: u16, says: &str) {
             break;
         }
     }
-    assert_eq!(peer.receive_close(), (code, String::new()));
+    let (told, reason) = peer.receive_close();
+    // The peer is told the limit, and no rule of the protocol.
+    assert_eq!((told, reason.ends_with(says)), (code, code == 1009), "{reason}");
+    assert_eq!(reason.is_empty(), code != 1009, "{reason}");
     end(&mut peer);
     let outcome = testee.outcome();
     let said = outcome.failure("protocol");

@@ -5,8 +5,8 @@ use ws_core::frame::{Header, Opcode, Rules};
 use ws_core::{
     Accept, ClientHandshake, ClientRequest, CloseCode, CloseFrame, Closed, Config, Connection, DataPoll,
     Error, Event, FirstLine, ForEachEnd, HandshakeError, HeadError, Initiator, Instant, Machine, Message,
-    MessageKind, MessageRef, Random, Reject, Rejected, Request, RequestError, Response, ResponseError,
-    ResponseHead, Role, SendError, ServerHandshake,
+    MessageKind, MessageRef, NotText, Random, Reject, Rejected, Request, RequestError, Response,
+    ResponseError, ResponseHead, Role, SendError, ServerHandshake,
 };
 
 use crate::exhibition::Exhibition;
@@ -258,11 +258,13 @@ fn illegal_close() -> Error {
 
 fn connections(exhibition: &mut Exhibition) {
     for message in messages() {
-        exhibition.debug(&message);
-        exhibition.debug(&message.as_ref());
+        exhibition.both(&message);
+        exhibition.both(&message.as_ref());
         exhibition.debug(&DataPoll::Message(message.clone()));
-        exhibition.debug(&Event::Message(message.clone()));
+        exhibition.both(&Event::Message(message.clone()));
         exhibition.error(&SendError::Full(message.clone()));
+        exhibition.error(&NotText(message.clone()));
+        exhibition.error(&message.as_json::<u32>().unwrap_err());
         exhibition.error(&SendError::Closed(Some(message)));
     }
     let opcodes = [(1, TEXT.as_bytes()), (2, BINARY), (9, PING.as_bytes()), (10, PING.as_bytes()), (8, &[])];
@@ -276,12 +278,12 @@ fn connections(exhibition: &mut Exhibition) {
     client.receive_chunks(true);
     let Ok(DataPoll::Chunk(chunk)) = client.poll_data() else { panic!("a chunk was received") };
     exhibition.debug(&chunk);
-    exhibition.debug(&Event::Chunk(chunk.clone()));
+    exhibition.both(&Event::Chunk(chunk.clone()));
     exhibition.debug(&DataPoll::Chunk(chunk));
-    exhibition.debug(&Event::Pong { payload: Bytes::from_static(BINARY), round_trip: None });
-    exhibition.debug(&close_frame());
-    exhibition.debug(&Event::Closing(close_frame()));
-    exhibition.debug(&Event::Closed(closed()));
+    exhibition.both(&Event::Pong { payload: Bytes::from_static(BINARY), round_trip: None });
+    exhibition.both(&close_frame());
+    exhibition.both(&Event::Closing(close_frame()));
+    exhibition.both(&Event::Closed(closed()));
     exhibition.both(&closed());
     exhibition.debug(&ForEachEnd::Closed(closed()));
     let error = illegal_close();
@@ -293,7 +295,7 @@ fn connections(exhibition: &mut Exhibition) {
     exhibition
         .debug(&Header::decode(&frame(1, TEXT.as_bytes()), Rules { sender: Role::Server, rsv1: false }));
     exhibition.debug(&Header::data(Opcode::Text, true, None, 1).unwrap());
-    exhibition.debug(&MessageRef::Text(TEXT));
+    exhibition.both(&MessageRef::Text(TEXT));
     exhibition.debug(&MessageKind::Text);
 }
 

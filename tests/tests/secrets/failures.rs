@@ -10,6 +10,7 @@ use ws_common::session::{ClientError, ClientEvent};
 use ws_common::tls::{TlsAcceptor, TlsConfigError, TlsError, TlsFailure, TlsOptions};
 use ws_common::{
     AcceptError, ConnectError, ConnectOptions, ConnectTimeout, ServerUpgrade, Target, TargetError,
+    WebSocketError,
 };
 use ws_core::{Machine, TransportError};
 
@@ -28,14 +29,18 @@ fn attempt(exhibition: &mut Exhibition, error: ConnectError) {
     exhibition.both(&cause);
     for reason in [GiveUp::NotRetried(cause.clone()), GiveUp::Stopped(cause.clone())] {
         exhibition.error(&reason);
-        exhibition.debug(&ClientEvent::GaveUp { reason });
+        exhibition.both(&ClientEvent::GaveUp { reason });
     }
-    exhibition.debug(&ClientEvent::Reconnecting { attempt: 1, after: Default::default(), cause });
+    exhibition.both(&ClientEvent::Reconnecting { attempt: 1, after: Default::default(), cause });
     let error = ClientError::Connect(error);
     exhibition.error(&error);
+    let any = WebSocketError::from(error);
+    exhibition.error(&any);
+    let WebSocketError::Connect(error) = any else { panic!("{any}") };
+    let error = ClientError::Connect(*error);
     let panicked = ClientError::HookPanicked { hook: "decide", end: Some(Box::new(error)) };
     exhibition.error(&panicked);
-    exhibition.debug(&ClientEvent::Error(panicked));
+    exhibition.both(&ClientEvent::Error(panicked));
 }
 
 /// The error of a client that is answered so.
@@ -235,12 +240,12 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.both(&cause);
     exhibition.error(&GiveUp::NotRetried(cause.clone()));
     for message in crate::core::messages() {
-        exhibition.debug(&ClientEvent::Message(message.clone()));
-        exhibition.debug(&ClientEvent::Undelivered(message.clone()));
-        exhibition.debug(&ClientEvent::Stuck { message, failures: 1, last_end: cause.clone() });
+        exhibition.both(&ClientEvent::Message(message.clone()));
+        exhibition.both(&ClientEvent::Undelivered(message.clone()));
+        exhibition.both(&ClientEvent::Stuck { message, failures: 1, last_end: cause.clone() });
     }
-    exhibition.debug(&ClientEvent::Closed(closed));
-    exhibition.debug(&ClientEvent::Closing(close_frame()));
+    exhibition.both(&ClientEvent::Closed(closed));
+    exhibition.both(&ClientEvent::Closing(close_frame()));
     let failures = vec![(address(), io::Error::from(io::ErrorKind::ConnectionRefused))];
     attempt(exhibition, ConnectError::Connect(failures));
     exhibition.error(&TransportError::read(io::Error::from(io::ErrorKind::ConnectionReset)));

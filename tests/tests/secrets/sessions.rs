@@ -34,7 +34,7 @@ fn ask(exhibition: &mut Exhibition, session: &mut Session, question: Question) {
 
 fn events(exhibition: &mut Exhibition, session: &mut Session) {
     while let Ok(Some(event)) = session.poll_event() {
-        exhibition.debug::<ClientEvent>(&event);
+        exhibition.both::<ClientEvent>(&event);
         exhibition.debug(session);
     }
 }
@@ -114,6 +114,6 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     answered(exhibition, &redirect());
     open(exhibition);
     exhibition.debug(&Action::Open(Box::new(options("wss"))));
-    exhibition.debug(&ClientEvent::Ping(PING.into()));
-    exhibition.debug(&ClientEvent::Pong { payload: PING.into(), round_trip: None });
+    exhibition.both(&ClientEvent::Ping(PING.into()));
+    exhibition.both(&ClientEvent::Pong { payload: PING.into(), round_trip: None });
 }

@@ -64,7 +64,7 @@ impl fmt::Display for ClientError {
         match self {
             Self::Connect(error) => error.fmt(f),
             Self::Connection(error) => error.fmt(f),
-            Self::Unconfirmed => f.write_str("the peer did not confirm in time what was sent"),
+            Self::Unconfirmed => f.write_str("the peer did not confirm within confirm_timeout what was sent"),
             Self::HookPanicked { hook, end: None } => write!(f, "the hook `{hook}` panicked"),
             Self::HookPanicked { hook, end: Some(end) } => {
                 write!(f, "the hook `{hook}` panicked when it was asked about this end: {end}")

@@ -19,7 +19,7 @@ use crate::tls::TlsConfigError;
 /// Any error of this library. Each operation has an error type of its own, and `?` turns all of them into this one. It is also
 /// the error of a connection as a `Stream` and as a `Sink`, so that one can be forwarded to the other.
 ///
-/// `Display` and the sources are those of the error inside. `Debug` shows the same text, so that it can be read when `main` returns the
+/// `Display` and `source` show the error inside. `Debug` shows the same text, so that it can be read when `main` returns the
 /// error.
 #[non_exhaustive]
 pub enum WebSocketError {

@@ -1,4 +1,4 @@
-//! What a Close frame can be made of.
+//! Conversions of codes and reasons into Close frames.
 
 use alloc::format;
 

@@ -115,7 +115,8 @@ impl Connection {
     /// RFC 6455 §7.1.7: tells the peer what it did wrong, and looks at nothing that comes after.
     #[cold]
     pub(super) fn violated(&mut self, violation: Violation) -> Error {
-        self.end_with(violation.code());
+        let violation = self.receive.with_limit(violation);
+        self.end_with(CloseFrame::cut(violation.code(), &violation.reason()));
         let error = Error::Violation(violation);
         self.closing.trace_failure(&error);
         error

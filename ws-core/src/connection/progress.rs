@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::close::CloseCode;
+use crate::close::{CloseCode, CloseFrame};
 use crate::deadlines::Deadline;
 use crate::error::{Error, Timeout, ViolationKind};
 use crate::send::CloseAfter;
@@ -147,9 +147,10 @@ impl Connection {
     pub(super) fn message_overdue(&mut self) -> Error {
         let timeout = self.message_timeout().duration();
         let is_handed_out = self.receive.is_handed_out();
-        self.end_with(CloseCode::POLICY);
+        let timeout = if is_handed_out { Timeout::Chunk(timeout) } else { Timeout::Message(timeout) };
+        self.end_with(CloseFrame::cut(CloseCode::POLICY, &timeout.reason()));
         self.receive.give_up_message();
-        Error::Timeout(if is_handed_out { Timeout::Chunk(timeout) } else { Timeout::Message(timeout) })
+        Error::Timeout(timeout)
     }
 
     /// Nothing more is to come, or the deadline of the closing handshake bounds it.
@@ -197,10 +198,10 @@ impl Connection {
     }
 
     /// Queues a Close frame that tells the peer its fault, and receives nothing more.
-    pub(super) fn end_with(&mut self, code: CloseCode) {
+    pub(super) fn end_with(&mut self, frame: CloseFrame) {
         if !self.closing.has_sent() {
             // Messages that were accepted before go out first, as when we close for any other reason.
-            self.queue_close(code.into(), CloseAfter::Queued, self.now);
+            self.queue_close(frame, CloseAfter::Queued, self.now);
         }
         self.closing.violated();
         self.receives_no_more();

@@ -1,4 +1,4 @@
-//! What a message can be made of, and what it can become. Borrowed data is copied; owned data is not.
+//! Conversions into messages, and out of them. Borrowed data is copied; owned data is not.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;

@@ -18,7 +18,7 @@
 //! - `inflating.rs` compares the inflated bytes, because the header announces the compressed size.
 //! - `receive.rs` compares a message that began in chunks, which have no limit, and is assembled after all.
 
-use crate::error::ViolationKind;
+use crate::error::{Violation, ViolationKind};
 use crate::frame::Header;
 use crate::inbound::Inbound;
 use crate::stats::Traffic;
@@ -54,6 +54,15 @@ impl Receive {
         }
         self.counts.add_frame(header);
         Ok(())
+    }
+
+    /// The violation with the limit that it exceeds.
+    pub(crate) fn with_limit(&self, violation: Violation) -> Violation {
+        match violation.kind {
+            ViolationKind::MessageTooBig(_) => violation.over(self.max_message_size),
+            ViolationKind::TooManyFragments => violation.over(self.max_fragments.into()),
+            _ => violation,
+        }
     }
 
     /// `n` bytes of the buffer are dropped, because nothing is received any more.

@@ -28,6 +28,15 @@ pub(crate) fn compressed(text: &[u8]) -> Vec<u8> {
     output
 }
 
+/// The reason in our Close frame: a limit, and nothing for a rule of the protocol.
+fn told_of(kind: Kind) -> Vec<u8> {
+    match kind {
+        Kind::MessageTooBig(_) => format!("{kind} (100 bytes)").into(),
+        Kind::TooManyFragments => format!("{kind} (4)").into(),
+        _ => Vec::new(),
+    }
+}
+
 fn cases(sender: Role) -> Vec<Case> {
     let frame = |first, payload: &[u8]| frame(sender, first, payload);
     let hello = frame(COMPRESSED, HELLO);
@@ -138,8 +147,8 @@ fn a_violation_is_reported_with_its_frame_and_answered_with_its_code() {
                 (code, Initiator::Local, false),
                 "{role:?}, {rule}"
             );
-            let last = frames(role, &sent).pop();
-            assert_eq!(last, Some((CLOSE, code.to_be_bytes().to_vec())), "{role:?}, {rule}");
+            let payload = [&code.to_be_bytes(), &*told_of(kind)].concat();
+            assert_eq!(frames(role, &sent).pop(), Some((CLOSE, payload)), "{role:?}, {rule}");
         }
     }
 }

@@ -128,7 +128,9 @@ fn the_peer_is_told_1008_and_the_closing_handshake_runs() {
         connection.handle_timeout(at(70));
         assert_eq!(drain(&mut connection), [too_slow()]);
         let sent = frames(role, &write(&mut connection, at(70)));
-        assert_eq!(sent, [(TEXT, b"queued".to_vec()), (CLOSE, 1008u16.to_be_bytes().to_vec())]);
+        let told =
+            [&1008u16.to_be_bytes()[..], b"less than 60 KiB of a message in 60s (message_timeout)"].concat();
+        assert_eq!(sent, [(TEXT, b"queued".to_vec()), (CLOSE, told)]);
         assert!(connection.outbound().is_finished(), "as after a violation");
         assert_eq!(connection.poll_timeout(), Some(at(75)), "close_timeout");
         assert_eq!(read(&mut connection, &[0; 100], at(71)), [], "the rest means nothing");

@@ -98,7 +98,8 @@ fn a_message_in_chunks_has_a_timeout_of_its_own_which_is_off() {
             connection.handle_timeout(at(2 * end));
             let seen = drain(&mut connection);
             assert_eq!(seen[0], Seen::Timeout(Timeout::Chunk(seconds(30))));
-            assert_eq!(frames(role, &write(&mut connection, at(60)))[0].1, 1008u16.to_be_bytes());
+            let told = [&1008u16.to_be_bytes()[..], b"less than 60 KiB of a message in 30s (chunk_timeout)"];
+            assert_eq!(frames(role, &write(&mut connection, at(60)))[0].1, told.concat());
         }
     }
 }

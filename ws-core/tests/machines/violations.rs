@@ -17,6 +17,15 @@ fn config() -> Config {
 }
 
 /// Every rule, broken by `sender`.
+/// The reason in our Close frame: a limit, and nothing for a rule of the protocol.
+fn told_of(kind: Kind) -> Vec<u8> {
+    match kind {
+        Kind::MessageTooBig(_) => format!("{kind} (100 bytes)").into(),
+        Kind::TooManyFragments => format!("{kind} (4)").into(),
+        _ => Vec::new(),
+    }
+}
+
 fn cases(sender: Role) -> Vec<Case> {
     let frame = |first, payload: &[u8]| frame(sender, first, payload);
     let header = |first, len| header(sender, first, len);
@@ -145,7 +154,8 @@ fn a_violation_is_reported_once_answered_with_its_code_and_everything_after_it_i
                 "{role:?}, {rule}"
             );
             let mut sent = frames(role, &sent);
-            assert_eq!(sent.pop(), Some((CLOSE, code.to_be_bytes().to_vec())), "{role:?}, {rule}");
+            let payload = [&code.to_be_bytes(), &*told_of(kind)].concat();
+            assert_eq!(sent.pop(), Some((CLOSE, payload)), "{role:?}, {rule}");
             assert!(sent.iter().all(|(first, _)| *first == PONG), "{role:?}, {rule}: {sent:?}");
         }
     }
