@@ -17,7 +17,8 @@ pub fn an_echo_of_every_length_form<A: Adapter>() {
             while let Some(message) = server.recv().unwrap() {
                 server.send(message).unwrap();
             }
-            assert!(server.closed().unwrap().clean);
+            let closed = server.closed().unwrap();
+            assert_eq!((closed.code, &*closed.reason, closed.clean), (1000, "done", true));
         });
         for len in [0, 1, 125, 126, 127, 4095, 4096, 65_535, 65_536, 1 << 20, 5 << 20] {
             let binary: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
@@ -35,7 +36,7 @@ pub fn an_echo_of_every_length_form<A: Adapter>() {
                 assert!(echo == message, "{:?} of {len} bytes", message.kind());
             }
         }
-        assert!(client.close(CloseCode::NORMAL).clean);
+        assert!(client.close((1000, "done")).clean);
     });
 }
 

@@ -1,5 +1,7 @@
 //! The payload of a Close frame (RFC 6455 §5.5.1 and §7.4).
 
+mod convert;
+
 use core::fmt;
 
 use bytestring::ByteString;
@@ -94,7 +96,21 @@ impl fmt::Display for InvalidClose {
 
 impl core::error::Error for InvalidClose {}
 
-/// The content of a Close frame: nothing, or a code with a reason.
+/// The content of a Close frame: nothing, or a code with a reason. Every call that closes takes a [`CloseCode`], a number, either of
+/// them with a reason, or `None`:
+///
+/// ```
+/// use ws_core::{CloseCode, CloseFrame};
+///
+/// fn close(frame: impl Into<CloseFrame>) -> CloseFrame {
+///     frame.into()
+/// }
+///
+/// assert_eq!(close(1000), close(CloseCode::NORMAL));
+/// assert_eq!(close((4000, "done")).to_string(), "code 4000 (\"done\")");
+/// assert_eq!(close((CloseCode::NORMAL, "x".repeat(200))).reason().len(), CloseFrame::MAX_REASON);
+/// assert_eq!(close(None), CloseFrame::EMPTY);
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct CloseFrame(Option<(CloseCode, ByteString)>);
 
@@ -142,9 +158,14 @@ impl fmt::Debug for CloseFrame {
     }
 }
 
-impl From<CloseCode> for CloseFrame {
-    fn from(code: CloseCode) -> Self {
-        Self(Some((code, ByteString::new())))
+/// Shows the code, and 80 characters of the reason.
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("no code"),
+            Some((code, reason)) if reason.is_empty() => write!(f, "code {code}"),
+            Some((code, reason)) => write!(f, "code {code} ({})", Excerpt::words(reason)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use ws_core::{Connection, Error, Instant, Timeout};
 
 use super::event::ClientError;
 use super::open::Open;
-use super::outbox::Origin;
+use super::outbox::PresentSource;
 use super::{Session, SessionState};
 
 /// The time without data messages.
@@ -112,7 +112,7 @@ impl Session {
         open.heartbeat_at = Some(if next > self.now { next } else { self.now + *every });
         if !self.outbox.has_heartbeat() {
             // If messages of `send_now` fill the buffer, the peer has enough to read.
-            let _ = self.outbox.give_now(open.connection(), message.clone(), Origin::Heartbeat);
+            let _ = self.outbox.give_now(open.connection(), message.clone(), PresentSource::Heartbeat);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a client that stays connected reports.
 
+mod show;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,7 +33,8 @@ use crate::reconnect::{Cause, GiveUp};
 /// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
 /// `Reconnecting`, or in its place.
 ///
-/// `Debug` shows eight characters of a message or a payload, and no values of header fields.
+/// `Display` is one line for a log. `Debug` and `Display` show at most eight characters of a message or a payload, and no values of header
+/// fields.
 #[non_exhaustive]
 pub enum ClientEvent {
     /// TCP is up; the opening handshake begins.

@@ -4,7 +4,7 @@ use ws_core::{Instant, Message, SendError};
 
 use super::event::{ClientError, ClientEvent, ClientStatus};
 use super::open::Opening;
-use super::outbox::Origin;
+use super::outbox::PresentSource;
 use super::proofs::Mark;
 use super::{Session, SessionState, Wish};
 use crate::reconnect::GiveUp;
@@ -76,7 +76,7 @@ impl Session {
             ClientStatus::Open | ClientStatus::Closing => {}
         }
         let SessionState::Open(open) = &mut self.state else { return Err(SendError::NotConnected(message)) };
-        self.outbox.give_now(open.connection(), message, Origin::Now)?;
+        self.outbox.give_now(open.connection(), message, PresentSource::Now)?;
         self.feed();
         Ok(())
     }

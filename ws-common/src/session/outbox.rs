@@ -17,8 +17,8 @@ use answers::Answers;
 use connected::Probe;
 pub(super) use connected::{Lost, LostBy};
 use expiry::Expiry;
-pub(super) use present::Origin;
 use present::Present;
+pub(super) use present::PresentSource;
 
 /// How surely messages arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -120,18 +120,18 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    pub(super) fn outbox(&self) -> Span {
-        Span { after: self.after.outbox, newest: self.newest.outbox }
+    pub(super) fn outbox(&self) -> LaneSpan {
+        LaneSpan { after: self.after.outbox, newest: self.newest.outbox }
     }
 
-    pub(super) fn present(&self) -> Span {
-        Span { after: self.after.present, newest: self.newest.present }
+    pub(super) fn present(&self) -> LaneSpan {
+        LaneSpan { after: self.after.present, newest: self.newest.present }
     }
 }
 
 /// The part of a ticket that concerns one order of messages.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
+pub(super) struct LaneSpan {
     /// Sequence number of the last message before it.
     pub(super) after: u64,
     /// Sequence number of the last message in it.
@@ -194,14 +194,14 @@ impl Losses {
     }
 
     /// Whether one of these messages was lost.
-    fn concern(&self, span: Span) -> bool {
+    fn concern(&self, span: LaneSpan) -> bool {
         let next = self.0.partition_point(|&(_, last)| last <= span.after);
         span.after < span.newest && self.0.get(next).is_some_and(|&(first, _)| first <= span.newest)
     }
 
     /// Sequence number up to which an outcome tells about these messages. A loss tells nothing about the messages
     /// behind it: they may wait still, and the next ticket asks about them.
-    fn told(&self, span: Span) -> u64 {
+    fn told(&self, span: LaneSpan) -> u64 {
         let next = self.0.partition_point(|&(first, _)| first <= span.newest);
         let last_lost = next.checked_sub(1).map(|last| self.0[last].1).filter(|last| *last > span.after);
         last_lost.map_or(span.newest, |last| last.min(span.newest))
@@ -223,7 +223,7 @@ pub(super) struct Proofs {
 }
 
 impl Proofs {
-    pub(super) fn ask(&mut self, span: Span) {
+    pub(super) fn ask(&mut self, span: LaneSpan) {
         if self.outcome(span).is_none() {
             self.asked = self.asked.max(span.newest);
         }
@@ -235,7 +235,7 @@ impl Proofs {
     }
 
     /// `None` if it is not known yet.
-    pub(super) fn outcome(&self, span: Span) -> Option<Result<(), ConfirmError>> {
+    pub(super) fn outcome(&self, span: LaneSpan) -> Option<Result<(), ConfirmError>> {
         if self.lost.concern(span) {
             Some(Err(ConfirmError::Lost))
         } else if span.newest <= self.proven.max(span.after) {
@@ -246,12 +246,12 @@ impl Proofs {
     }
 
     /// Sequence number up to which the outcome tells about these messages: none of them, if it is not known yet.
-    pub(super) fn told(&self, span: Span) -> u64 {
+    pub(super) fn told(&self, span: LaneSpan) -> u64 {
         self.outcome(span).map_or(span.after, |_| self.lost.told(span))
     }
 
     /// If one of these messages was given up: the sequence number up to which this tells about them.
-    pub(super) fn given_up(&self, span: Span) -> Option<u64> {
+    pub(super) fn given_up(&self, span: LaneSpan) -> Option<u64> {
         self.given_up.concern(span).then(|| self.given_up.told(span))
     }
 

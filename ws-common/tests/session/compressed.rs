@@ -208,3 +208,20 @@ fn the_memory_for_compressing_can_be_given_back_at_any_time() {
     assert_eq!(cost(&mut sim), first);
     assert_eq!(sim.texts(), [text; 3]);
 }
+
+#[test]
+fn messages_of_the_opening_phase_are_not_compressed() {
+    let text = "x".repeat(1000);
+    let login = text.clone();
+    let mut sim = Sim::new(compressing().on_open(move |_| [login.clone()]), [Plan::Serve(serve())]);
+    let cost = |sim: &mut Sim, before: u64| {
+        sim.settle();
+        sim.session.stats().connection.expect("a connection").sent.bytes - before
+    };
+    assert_eq!(cost(&mut sim, 0), 1008);
+    sim.session.send_now(text.clone()).expect("an open connection");
+    assert_eq!(cost(&mut sim, 1008), 1008);
+    sim.send(&text);
+    assert!(cost(&mut sim, 2016) < 100, "others are");
+    assert_eq!(sim.texts(), [&text, &text, &text]);
+}

@@ -64,3 +64,21 @@ impl fmt::Debug for Event {
         }
     }
 }
+
+/// One line for a log.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => write!(f, "message {message}"),
+            Self::Chunk(chunk) if chunk.last => write!(f, "last {} of a message", Length(chunk.bytes.len())),
+            Self::Chunk(chunk) => write!(f, "{} of a message", Length(chunk.bytes.len())),
+            Self::Ping(payload) => write!(f, "ping of {}", Length(payload.len())),
+            Self::Pong { payload, round_trip } => {
+                write!(f, "pong of {}", Length(payload.len()))?;
+                round_trip.map_or(Ok(()), |time| write!(f, " after {time:?}"))
+            }
+            Self::Closing(frame) => write!(f, "the peer closes with {frame}"),
+            Self::Closed(closed) => closed.fmt(f),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use ws_core::bytes::Bytes;
 use ws_core::{Connection, Instant, Machine, Message, PingError, SendError};
 
-use super::{Delivery, Origin, Outbox, has_room, weight};
+use super::{Delivery, Outbox, PresentSource, has_room, weight};
 use crate::compression::Compressed;
 use crate::session::proofs::Position;
 use crate::session::record::{FailureRecord, UnprovenEnd, Verdict};
@@ -84,7 +84,7 @@ impl Outbox {
         &mut self,
         connection: &mut Connection,
         message: Message,
-        origin: Origin,
+        source: PresentSource,
     ) -> Result<(), SendError> {
         if !self.present.has_room(self.limit) {
             return Err(SendError::Full(message));
@@ -93,7 +93,7 @@ impl Outbox {
         let begin = self.end_of(connection);
         Compressed::never().apply(connection);
         connection.send(message)?;
-        self.present.push(origin, begin, weight);
+        self.present.push(source, begin, weight);
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl Outbox {
         }
         for message in messages {
             // It is open, has no limit of its own, and this one was looked at.
-            let _ = self.give_now(connection, message, Origin::Opening);
+            let _ = self.give_now(connection, message, PresentSource::Opening);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::session::proofs::Proofs;
 
 /// Where a message of the present connection comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(in crate::session) enum Origin {
+pub(in crate::session) enum PresentSource {
     /// `on_open`. If the connection is lost, the next one brings others in its place.
     Opening,
     /// `send_now`. If the connection is lost, so is the message.
@@ -19,7 +19,7 @@ pub(in crate::session) enum Origin {
 /// A message that the connection has. The outbox does not keep its content, because it is not sent again.
 pub(super) struct PresentEntry {
     sequence: u64,
-    origin: Origin,
+    source: PresentSource,
     /// The position of its first byte in the stream of this connection.
     pub(super) begin: u64,
     weight: usize,
@@ -81,22 +81,22 @@ impl Present {
     }
 
     /// The connection has taken a message that begins there.
-    pub(super) fn push(&mut self, origin: Origin, begin: u64, weight: usize) {
+    pub(super) fn push(&mut self, source: PresentSource, begin: u64, weight: usize) {
         let sequence = self.next;
-        self.next += u64::from(origin != Origin::Heartbeat);
-        self.heartbeats += usize::from(origin == Origin::Heartbeat);
-        if origin == Origin::Opening {
+        self.next += u64::from(source != PresentSource::Heartbeat);
+        self.heartbeats += usize::from(source == PresentSource::Heartbeat);
+        if source == PresentSource::Opening {
             self.opened_to = sequence;
         }
         self.size += weight;
-        self.given.push_back(PresentEntry { sequence, origin, begin, weight });
+        self.given.push_back(PresentEntry { sequence, source, begin, weight });
     }
 
     /// The oldest messages are done with.
     pub(super) fn finish(&mut self, count: usize) {
         for entry in self.given.drain(..count) {
             self.size -= entry.weight;
-            self.heartbeats -= usize::from(entry.origin == Origin::Heartbeat);
+            self.heartbeats -= usize::from(entry.source == PresentSource::Heartbeat);
         }
         self.taken = self.taken.saturating_sub(count);
         if self.given.is_empty() {
@@ -106,7 +106,7 @@ impl Present {
 
     /// A heartbeat that the transport has taken is done with: it waits for no proof.
     pub(super) fn finish_heartbeats(&mut self) {
-        let is_done = |entry: &PresentEntry| entry.origin == Origin::Heartbeat;
+        let is_done = |entry: &PresentEntry| entry.source == PresentSource::Heartbeat;
         while let Some(at) = self.given.iter().take(self.taken).position(is_done)
             && let Some(entry) = self.given.remove(at)
         {
@@ -119,7 +119,7 @@ impl Present {
     /// The connection has ended. Messages of `send_now` without a proof are lost. If a message still waited for the transport or for a
     /// proof, `flush` reports it, too.
     pub(super) fn lost(&mut self) {
-        for entry in self.given.drain(..).filter(|entry| entry.origin == Origin::Now) {
+        for entry in self.given.drain(..).filter(|entry| entry.source == PresentSource::Now) {
             self.proofs.give_up(entry.sequence, entry.sequence);
         }
         let first = self.proofs.proven().max(self.opened_to) + 1;
