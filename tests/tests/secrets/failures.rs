@@ -3,7 +3,7 @@
 use std::io;
 
 use ws_common::connector::Route;
-use ws_common::proxy::{Proxy, ProxyError, ProxyUrlError};
+use ws_common::proxy::{Proxy, ProxyError, ProxyRefusal, ProxyUrlError};
 use ws_common::reconnect::{Cause, DisconnectReason, GiveUp};
 use ws_common::redirect::{RedirectDecision, RedirectRefused, RedirectStep};
 use ws_common::session::{ClientError, ClientEvent};
@@ -146,6 +146,9 @@ fn proxies(exhibition: &mut Exhibition) {
         let error = refused(exhibition, &proxied("http"), &[answer.as_bytes()]);
         if let ConnectError::Proxy { source, .. } = &error {
             exhibition.error::<ProxyError>(source);
+            if let ProxyError::Refused(refusal) = source {
+                exhibition.both::<ProxyRefusal>(refusal);
+            }
         }
         attempt(exhibition, error);
     }
