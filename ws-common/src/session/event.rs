@@ -44,7 +44,8 @@ pub enum ClientEvent {
         /// Our own address.
         local: SocketAddr,
     },
-    /// The WebSocket connection is open. What waits in the outbox goes out.
+    /// The WebSocket connection is open, and the hook of [`on_open`](super::ClientBuilder::on_open) has given its messages. The outbox
+    /// follows them, unless it is [held](super::ClientBuilder::hold).
     Open(Response),
     /// A whole data message. It is not handed out while the client is [paused](super::Session::pause).
     Message(Message),
@@ -155,7 +156,7 @@ impl fmt::Debug for ClientEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ClientStatus {
-    /// Asking the hook of `prepare`, resolving, connecting or shaking hands; or about to, for the first time.
+    /// Asking the hook of `prepare` or `on_open`, resolving, connecting or shaking hands; or about to, for the first time.
     Connecting,
     /// Open.
     Open,

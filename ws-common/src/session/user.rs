@@ -24,7 +24,8 @@ impl Session {
         self.outbox.has_room()
     }
 
-    /// Queues a message, also while there is no connection. Messages go out in order, right after [`ClientEvent::Open`].
+    /// Queues a message, also while there is no connection. Messages go out in order, right after [`ClientEvent::Open`] and the messages
+    /// of [`on_open`](super::ClientBuilder::on_open), or after [`release`](Self::release) with [`hold`](super::ClientBuilder::hold).
     ///
     /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not reconnect.
     /// What is accepted is sent, or handed back by [`take_unsent`](Self::take_unsent) if no connection follows.
