@@ -14,6 +14,7 @@ pub mod compressed;
 pub mod cuts;
 pub mod ending;
 pub mod faults;
+pub mod hand;
 pub mod outbox;
 pub mod redirects;
 pub mod remains;
@@ -51,6 +52,11 @@ macro_rules! client_scenarios {
                 at_most_once_on_the_way_back_compressed
                 confirmed_on_the_way_to_the_server_compressed
                 confirmed_on_the_way_back_compressed
+            }
+            hand {
+                a_client_is_a_stream_of_events_to_its_end
+                a_stream_and_next_event_hand_out_the_same_events
+                handles_are_sinks_that_share_the_room
             }
             outbox {
                 what_is_sent_before_there_is_a_connection_comes_first

@@ -95,7 +95,7 @@ async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report:
     let mut is_stopping = false;
     loop {
         let turn = {
-            let mut next = pin!(client.next());
+            let mut next = pin!(client.next_event());
             poll_fn(|cx| match next.as_mut().poll(cx) {
                 Poll::Ready(event) => Poll::Ready(Turn::Event(event)),
                 Poll::Pending if is_stopping => Poll::Pending,

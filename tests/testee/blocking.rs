@@ -70,8 +70,8 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
     loop {
         let tick = send_every.as_ref().map(|_| due);
         let event = match [stop, tick].into_iter().flatten().min() {
-            None => client.next(),
-            Some(until) => match client.next_timeout(until.saturating_duration_since(Instant::now())) {
+            None => client.next_event(),
+            Some(until) => match client.next_event_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(event) => event,
                 Err(_time_is_up) if stop.is_some_and(|stop| stop <= until) => {
                     (stop, send_every) = (None, None);

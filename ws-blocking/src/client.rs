@@ -29,7 +29,7 @@ pub(crate) use shared::SharedClient;
 ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
 ///     .build()?;
 /// client.try_send("hello")?;
-/// while let Some(event) = client.next() {
+/// while let Some(event) = client.next_event() {
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
 ///         ClientEvent::Error(error) => println!("error: {error}"),
@@ -43,7 +43,7 @@ pub(crate) use shared::SharedClient;
 /// ```
 ///
 /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-/// [`handle`](Self::handle)s is under way: usually [`next`](Iterator::next), in a loop. While none is, nothing happens. A
+/// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens. A
 /// connection is opened in a thread of its own, which ends with that.
 ///
 /// **Hooks** (`prepare`, a decision to reconnect) run in a thread that waits, with nothing locked. A hook may call every method of every
@@ -71,9 +71,15 @@ impl Client {
         ClientBuilder::new(url)
     }
 
-    /// As [`next`](Iterator::next), but waits no longer than `timeout`: then it is `Err`, and nothing is lost. With zero, it does what
-    /// can be done without waiting.
-    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, Elapsed> {
+    /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
+    /// [`reconnect_after`](Self::reconnect_after) then begins anew.
+    pub fn next_event(&mut self) -> Option<ClientEvent> {
+        self.shared.next(None).unwrap_or(None)
+    }
+
+    /// As [`next_event`](Self::next_event), but waits no longer than `timeout`. [`Elapsed`] says that no event came in this time, and
+    /// nothing is lost. With zero, it does the work that needs no waiting.
+    pub fn next_event_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, Elapsed> {
         self.shared.next(Some(timeout))
     }
 
@@ -165,13 +171,12 @@ impl Client {
     }
 }
 
+/// The events, as of [`next_event`](Client::next_event), to the end: `for event in &mut client`.
 impl Iterator for Client {
     type Item = ClientEvent;
 
-    /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
-    /// [`reconnect_after`](Client::reconnect_after) then begins anew.
     fn next(&mut self) -> Option<ClientEvent> {
-        self.shared.next(None).unwrap_or(None)
+        self.next_event()
     }
 }
 

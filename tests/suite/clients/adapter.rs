@@ -11,6 +11,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 
     /// The next event: `None` if none came in time, `Some(None)` if the client is over.
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>>;
+    /// The next event of the client as a stream or, with threads, as an iterator.
+    fn next_of_stream(&mut self) -> Option<ClientEvent>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn flush(&self) -> Result<(), SendError>;
@@ -35,6 +37,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 }
 
 pub trait ClientHandle: Clone + Send + Sync + 'static {
+    /// Sends them into the handle as a sink, which is closed then. With threads, which have no sinks, it sends and flushes.
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn flush(&self) -> Result<(), SendError>;

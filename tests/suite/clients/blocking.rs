@@ -12,7 +12,11 @@ impl ClientAdapter for Client {
     type Handle = Handle;
 
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>> {
-        self.next_timeout(patience).ok()
+        self.next_event_timeout(patience).ok()
+    }
+
+    fn next_of_stream(&mut self) -> Option<ClientEvent> {
+        Iterator::next(self)
     }
 
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
@@ -93,6 +97,11 @@ impl ClientAdapter for Client {
 }
 
 impl ClientHandle for Handle {
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError> {
+        messages.into_iter().try_for_each(|message| self.send(message))?;
+        self.flush()
+    }
+
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.send(message)
     }

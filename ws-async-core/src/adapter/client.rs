@@ -17,7 +17,7 @@ macro_rules! define_client {
         ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
         ///     .build()?;
         /// client.try_send("hello")?;
-        /// while let Some(event) = client.next().await {
+        /// while let Some(event) = client.next_event().await {
         ///     match event {
         ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
         ///         ClientEvent::Error(error) => println!("error: {error}"),
@@ -31,7 +31,7 @@ macro_rules! define_client {
         /// ```
         ///
         /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-        /// [`handle`](Self::handle)s is under way: usually [`next`](Self::next), in a loop. While none is, nothing happens.
+        /// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens.
         ///
         /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
         pub struct Client($crate::Client<$runtime>);
@@ -56,8 +56,10 @@ macro_rules! define_client {
             /// [`decide`](ws_async_core::ws_common::reconnect::Reconnect::decide)) reaches the task that waits when the hook runs. The client
             /// then ends, and reports that.
             #[inline]
-            pub fn next(&mut self) -> impl Future<Output = Option<$crate::ws_common::session::ClientEvent>> {
-                self.0.next()
+            pub fn next_event(
+                &mut self,
+            ) -> impl Future<Output = Option<$crate::ws_common::session::ClientEvent>> {
+                self.0.next_event()
             }
 
             /// As [`Handle::send`].
@@ -156,6 +158,19 @@ macro_rules! define_client {
             /// Another way to this client, for other tasks.
             pub fn handle(&self) -> Handle {
                 Handle(self.0.handle())
+            }
+        }
+
+        /// The events, as of [`next_event`](Client::next_event). Cancel safe.
+        impl $crate::futures_core::Stream for Client {
+            type Item = $crate::ws_common::session::ClientEvent;
+
+            #[inline]
+            fn poll_next(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Self::Item>> {
+                std::pin::Pin::new(&mut self.get_mut().0).poll_next(cx)
             }
         }
     };

@@ -71,7 +71,7 @@ macro_rules! define_handle {
                 self.0.close(frame)
             }
 
-            /// Begins the same as [`close`](Self::close), without waiting: [`Client::next`] goes on to the end.
+            /// Begins the same as [`close`](Self::close), without waiting: [`Client::next_event`] goes on to the end.
             pub fn start_close(&self, frame: impl Into<$crate::ws_core::CloseFrame>) {
                 self.0.start_close(frame);
             }
@@ -126,6 +126,15 @@ macro_rules! define_handle {
             pub fn stats(&self) -> $crate::ws_common::session::ClientStats {
                 self.0.stats()
             }
+        }
+
+        $crate::define_sink! {
+            /// Readiness is room in the outbox, and flushing is [`flush`](Handle::flush): it waits for a connection. Closing only flushes: the
+            /// client goes on for other handles, until [`close`](Handle::close).
+            ///
+            /// If another handle takes the room between `poll_ready` and `start_send`, this handle keeps the message. The next poll as a sink
+            /// queues it, and until then it is behind the messages of other methods.
+            [], Handle
         }
     };
 }

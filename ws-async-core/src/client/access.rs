@@ -33,8 +33,48 @@ impl<R: Runtime> ClientAccess<R> {
         Self { handle: SharedHandle::new(SessionDriver::new(session)), gauge }
     }
 
-    pub(crate) fn next(&mut self) -> impl Future<Output = Option<ClientEvent>> {
+    pub(crate) fn next_event(&mut self) -> impl Future<Output = Option<ClientEvent>> {
         WaitFuture::new(&self.handle, |handle, cx| poll(handle, cx, SessionDriver::poll_next))
+    }
+
+    /// The next event, for a `Stream`.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        poll_unguarded(&self.handle, cx, SessionDriver::poll_next)
+    }
+
+    /// Waits for room, for a `Sink`. First it queues the message that its `start_send` had to keep.
+    pub(crate) fn poll_ready(
+        &mut self,
+        cx: &mut Context<'_>,
+        kept: &mut Option<Message>,
+        mark: &Mark,
+    ) -> Poll<Result<(), SendError>> {
+        let ready = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| match kept.take() {
+            Some(message) => match driver.queue(cx, |session| session.send_marked(message, mark)) {
+                Err(SendError::Full(message)) => {
+                    *kept = Some(message);
+                    None
+                }
+                Err(error) => Some(Err(error)),
+                Ok(()) => is_ready(driver.session()),
+            },
+            None => is_ready(driver.session()),
+        };
+        self.poll_wait(cx, Wants::ROOM, ready)
+    }
+
+    /// Waits until the outbox is empty, for a `Sink`.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, mark: &Mark) -> Poll<Result<(), SendError>> {
+        self.poll_wait(cx, Wants::FLUSHED, |driver, _| driver.session().flushed(Some(mark)))
+    }
+
+    fn poll_wait<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        mut done: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Option<O>,
+    ) -> Poll<O> {
+        poll_unguarded(&self.handle, cx, |driver, cx| driver.poll_wait(cx, wants, &mut done))
     }
 
     pub(crate) async fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
@@ -173,6 +213,14 @@ fn send(session: &mut Session, message: Message, mark: Option<&Mark>) -> Result<
     }
 }
 
+/// Whether a message would be accepted; an error if none ever.
+fn is_ready(session: &Session) -> Option<Result<(), SendError>> {
+    match session.is_accepting() {
+        true => session.has_room().then_some(Ok(())),
+        false => Some(Err(SendError::Closed(None))),
+    }
+}
+
 /// Polls, and runs the user's code that this brings about, between two polls.
 fn poll<R: Runtime, O>(
     handle: &SharedHandle<SessionDriver<R>>,
@@ -184,6 +232,21 @@ fn poll<R: Runtime, O>(
         let result = handle.poll_then(cx, &mut f, |driver| left = driver.leave());
         let has_left = follow(handle, left);
         if result.is_ready() || !has_left || mutant("an answer is not acted on") {
+            return result;
+        }
+    }
+}
+
+/// The same for a `Stream` or a `Sink`.
+fn poll_unguarded<R: Runtime, O>(
+    handle: &SharedHandle<SessionDriver<R>>,
+    cx: &mut Context<'_>,
+    mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
+) -> Poll<O> {
+    loop {
+        let mut left = None;
+        let result = handle.poll_unguarded_then(cx, &mut f, |driver| left = driver.leave());
+        if !follow(handle, left) || result.is_ready() {
             return result;
         }
     }
