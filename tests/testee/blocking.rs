@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use ws_blocking::{
-    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Handle, Listener, WebSocket,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle, Listener,
+    WebSocket,
 };
 
 use crate::args::Stay;
@@ -55,6 +56,12 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
         Ok(client) => client,
         Err(error) => return report.not_connected(&error),
     };
+    if stay.is_in_background {
+        client = match client.spawn() {
+            Ok((_, client)) => client,
+            Err(error) => return report.not_connected(&ConnectError::Local(error)),
+        };
+    }
     for text in &stay.send {
         // What finds no room is not sent: the events say that the outbox is full.
         let _ = client.try_send(text.clone());

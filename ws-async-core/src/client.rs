@@ -1,6 +1,7 @@
 //! The client that stays connected.
 
 mod access;
+mod background;
 mod polled;
 mod session_driver;
 

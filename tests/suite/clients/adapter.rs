@@ -31,6 +31,9 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn compress(&self, wanted: bool);
     fn release_compressor(&self);
     fn handle(&self) -> Self::Handle;
+    /// Runs it in the background.
+    fn spawn(self) -> (Self::Handle, Self);
+    fn spawn_with(self, on_event: impl FnMut(&Self::Handle, ClientEvent) + Send + 'static) -> Self::Handle;
 
     /// How many tasks there are on the runtime.
     fn tasks() -> usize;
@@ -44,6 +47,7 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
+    fn start_close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
     fn skip_stuck(&self) -> bool;
     fn status(&self) -> ClientStatus;

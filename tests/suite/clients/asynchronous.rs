@@ -113,6 +113,21 @@ macro_rules! client {
                 On::new(self.inner.handle())
             }
 
+            fn spawn(self) -> (Self::Handle, Self) {
+                let (handle, client) = E::block_on(async { self.inner.spawn() });
+                (On::new(handle), On::new(client))
+            }
+
+            fn spawn_with(
+                self,
+                mut on_event: impl FnMut(&Self::Handle, ClientEvent) + Send + 'static,
+            ) -> Self::Handle {
+                let on_event = move |handle: &$adapter::Handle, event| {
+                    on_event(&On::new(handle.clone()), event);
+                };
+                On::new(E::block_on(async { self.inner.spawn_with(on_event) }))
+            }
+
             fn tasks() -> usize {
                 E::tasks()
             }
@@ -155,6 +170,10 @@ macro_rules! client {
 
             fn close(&self, frame: impl Into<CloseFrame>) {
                 E::block_on(self.inner.close(frame));
+            }
+
+            fn start_close(&self, frame: impl Into<CloseFrame>) {
+                self.inner.start_close(frame);
             }
 
             fn abort(&self) {

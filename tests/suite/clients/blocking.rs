@@ -91,6 +91,14 @@ impl ClientAdapter for Client {
         self.handle()
     }
 
+    fn spawn(self) -> (Handle, Self) {
+        self.spawn().unwrap()
+    }
+
+    fn spawn_with(self, on_event: impl FnMut(&Handle, ClientEvent) + Send + 'static) -> Handle {
+        self.spawn_with(on_event).unwrap()
+    }
+
     fn tasks() -> usize {
         0
     }
@@ -120,6 +128,10 @@ impl ClientHandle for Handle {
 
     fn close(&self, frame: impl Into<CloseFrame>) {
         self.close(frame);
+    }
+
+    fn start_close(&self, frame: impl Into<CloseFrame>) {
+        self.start_close(frame);
     }
 
     fn abort(&self) {

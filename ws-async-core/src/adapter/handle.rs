@@ -14,6 +14,9 @@ macro_rules! define_handle {
             /// Waits until there is room in the outbox, queues the message, and writes as much as can be written without waiting. A
             /// message is accepted whether or not there is a connection; messages go out in order.
             ///
+            /// If nobody else drives the client, each `send` does the work that needs no waiting: it connects, and on an open connection
+            /// it reads every 250 ms. Between two calls there is no heartbeat. [`try_send`](Self::try_send) only queues and writes.
+            ///
             /// Cancel safety: dropped before there is room, the message was not queued; after, it is.
             pub fn send(
                 &self,

@@ -2,7 +2,7 @@
 //! while the client is locked.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
@@ -19,18 +19,51 @@ use crate::slots::Wants;
 pub(crate) struct ClientAccess<R: Runtime> {
     handle: SharedHandle<SessionDriver<R>>,
     gauge: Arc<Gauge>,
+    owners: Arc<Owners<R>>,
+}
+
+/// Dropped with the last of a client and its handles. The task in the background does not count.
+struct Owners<R: Runtime> {
+    /// The client that a task runs in the background.
+    running: OnceLock<SharedHandle<SessionDriver<R>>>,
+}
+
+impl<R: Runtime> Drop for Owners<R> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.running.get() {
+            // Ends the connection, and brings the task to look for its owners.
+            change(handle, Session::abort);
+        }
+    }
 }
 
 impl<R: Runtime> Clone for ClientAccess<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), gauge: self.gauge.clone() }
+        Self { handle: self.handle.clone(), gauge: self.gauge.clone(), owners: self.owners.clone() }
     }
 }
 
 impl<R: Runtime> ClientAccess<R> {
     pub(crate) fn new(session: Session) -> Self {
         let gauge = session.gauge();
-        Self { handle: SharedHandle::new(SessionDriver::new(session)), gauge }
+        let owners = Arc::new(Owners { running: OnceLock::new() });
+        Self { handle: SharedHandle::new(SessionDriver::new(session)), gauge, owners }
+    }
+
+    /// Drives the client until it has no owners. `None` if a future does so already.
+    pub(crate) fn drive(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let mut own = Some(self.handle.clone());
+        self.owners.running.get_or_init(|| own.take().unwrap_or_else(|| self.handle.clone()));
+        let own = own.is_none().then(|| self.handle.clone())?;
+        let owners = Arc::downgrade(&self.owners);
+        Some(async move {
+            let is_over =
+                |_: &mut SessionDriver<R>, _: &mut Context<'_>| (owners.strong_count() == 0).then_some(());
+            let mut step = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| {
+                driver.poll_wait(cx, Wants::NOTHING, is_over)
+            };
+            WaitFuture::new(&own, |handle, cx| poll(handle, cx, &mut step)).await;
+        })
     }
 
     pub(crate) fn next_event(&mut self) -> impl Future<Output = Option<ClientEvent>> {
@@ -86,7 +119,10 @@ impl<R: Runtime> ClientAccess<R> {
                     waiting = Some(message);
                     None
                 }
-                result => Some(result),
+                result => {
+                    driver.drive_at_once(cx);
+                    Some(result)
+                }
             }
         })
         .await
@@ -157,17 +193,7 @@ impl<R: Runtime> ClientAccess<R> {
     /// Does what a user wants. If this thread holds the client already, because its transport or a waker calls, it is done a
     /// little later.
     pub(crate) fn change(&self, f: impl FnOnce(&mut Session, Instant) + Send + 'static) {
-        let mut f = Some(f);
-        let done = run(&self.handle, |driver, cx| {
-            if let Some(f) = f.take() {
-                driver.change(cx, f);
-            }
-        });
-        if done.is_none()
-            && let Some(f) = f
-        {
-            self.handle.defer(move |driver, cx| driver.change(cx, f));
-        }
+        change(&self.handle, f);
     }
 
     pub(crate) fn take_unsent(&self) -> Vec<Message> {
@@ -203,6 +229,23 @@ impl<R: Runtime> ClientAccess<R> {
         }
         let own = self.handle.clone();
         WaitFuture::new(&own, |handle, cx| poll(handle, cx, &mut step)).await
+    }
+}
+
+fn change<R: Runtime>(
+    handle: &SharedHandle<SessionDriver<R>>,
+    f: impl FnOnce(&mut Session, Instant) + Send + 'static,
+) {
+    let mut f = Some(f);
+    let done = run(handle, |driver, cx| {
+        if let Some(f) = f.take() {
+            driver.change(cx, f);
+        }
+    });
+    if done.is_none()
+        && let Some(f) = f
+    {
+        handle.defer(move |driver, cx| driver.change(cx, f));
     }
 }
 
