@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ws_common::WebSocketError;
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
 use ws_core::{CloseFrame, Message, SendError};
 
@@ -48,7 +49,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 
 pub trait ClientHandle: Clone + Send + Sync + 'static {
     /// Sends them into the handle as a sink, which is closed then. With threads, which have no sinks, it sends and flushes.
-    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError>;
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), WebSocketError>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ws_async_core::Runtime;
 use ws_async_core::futures_core::Stream;
 use ws_async_core::futures_sink::Sink;
+use ws_common::WebSocketError;
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
 use ws_core::{CloseFrame, Message, SendError};
 
@@ -168,7 +169,10 @@ macro_rules! client {
         }
 
         impl<E: Executor> ClientHandle for On<E, $adapter::Handle> {
-            fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError> {
+            fn send_all(
+                &mut self,
+                messages: impl IntoIterator<Item = Message>,
+            ) -> Result<(), WebSocketError> {
                 let mut sink = Pin::new(&mut self.inner);
                 E::block_on(async {
                     for message in messages {

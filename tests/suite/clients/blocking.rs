@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
+use ws_common::WebSocketError;
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError};
 use ws_core::{CloseFrame, Message, SendError};
 
@@ -133,9 +134,9 @@ impl ClientAdapter for Client {
 }
 
 impl ClientHandle for Handle {
-    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), SendError> {
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), WebSocketError> {
         messages.into_iter().try_for_each(|message| self.send(message))?;
-        self.flush()
+        Ok(self.flush()?)
     }
 
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {

@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use ws_common::WebSocketError;
 use ws_common::session::{ClientEvent, ClientStatus};
 use ws_core::{CloseCode, Message, SendError};
 
@@ -69,5 +70,5 @@ pub fn handles_are_sinks_that_share_the_room<A: ClientAdapter>() {
     super::outbox::in_order_of_each(&witness.texts(), SENDERS, COUNT);
     client.close(CloseCode::NORMAL);
     let late = client.handle().send_all([Message::from("late")]);
-    assert!(matches!(late, Err(SendError::Closed(_))), "{late:?}");
+    assert!(matches!(late, Err(WebSocketError::Send(SendError::Closed(_)))), "{late:?}");
 }
