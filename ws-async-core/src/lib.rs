@@ -38,6 +38,7 @@ pub use websocket::WebSocket;
 #[doc(hidden)]
 pub use {futures_core, futures_sink, ws_common};
 
+pub use ws_common::ReuniteError;
 pub use ws_common::system::socket::{AsSocket, BorrowedSocket, SocketOptions, reset_on_close};
 #[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
 pub use ws_common::tls::decrypt_key;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod message_bytes;
 mod runtime;
 mod transport;
 
@@ -34,6 +35,7 @@ ws_async_core::define_adapter! {
 
 #[cfg(feature = "serde")]
 pub use ws_async_core::JsonError;
+pub use ws_async_core::ReuniteError;
 #[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
 pub use ws_async_core::decrypt_key;
 pub use ws_async_core::{

@@ -29,6 +29,7 @@ pub use stream::{MessageReader, MessageWriter};
 pub use transport::Transport;
 pub use websocket::WebSocket;
 
+pub use ws_common::ReuniteError;
 #[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
 pub use ws_common::tls::decrypt_key;
 pub use ws_common::{

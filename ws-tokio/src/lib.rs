@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod message_bytes;
 mod resettable;
 mod runtime;
 mod timer;
@@ -21,6 +22,7 @@ ws_async_core::define_adapter! {
 
 #[cfg(feature = "serde")]
 pub use ws_async_core::JsonError;
+pub use ws_async_core::ReuniteError;
 #[cfg(all(feature = "encrypted-keys", any(feature = "ring", feature = "aws-lc-rs")))]
 pub use ws_async_core::decrypt_key;
 pub use ws_async_core::{
