@@ -1,5 +1,5 @@
 //! WebSocket over a Unix socket: any stream of tokio serves as the transport, on both sides.
-//! `cargo run -p ws-examples --bin unix_socket`, on Unix.
+//! `cargo run -p ws-examples --example unix_socket`, on Unix.
 
 #[cfg(unix)]
 #[tokio::main]

@@ -1,5 +1,5 @@
 //! Two threads share one `wss` connection: one sends, the other receives at the same time. No runtime is needed.
-//! `cargo run -p ws-examples --bin two_threads_tls`. Its echo server is a third thread.
+//! `cargo run -p ws-examples --example two_threads_tls`. Its echo server is a third thread.
 
 use std::error::Error;
 use std::net::TcpListener;

@@ -1,5 +1,5 @@
 //! A market feed in JSON: login and subscriptions on every connection, a request that waits for the login, statistics, ctrl-C.
-//! `cargo run -p ws-examples --bin market_feed`. Its server refuses everything before the login, and drops the first connection.
+//! `cargo run -p ws-examples --example market_feed`. Its server refuses everything before the login, and drops the first connection.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -1,5 +1,5 @@
 //! The client of Workerman's manual: it sends on open, keeps a heartbeat, reports events, and reconnects after a second.
-//! `cargo run -p ws-examples --bin manual [URL]`. Without a URL, it talks to a server of its own, which drops the first connection.
+//! `cargo run -p ws-examples --example manual [URL]`. Without a URL, it talks to a server of its own, which drops the first connection.
 
 use std::error::Error;
 use std::time::Duration;

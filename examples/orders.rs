@@ -1,5 +1,5 @@
 //! Orders that no lost connection loses: the client resends each message until a later pong proves that the server has read it.
-//! `cargo run -p ws-examples --bin orders`. Its server drops the first connection after three orders.
+//! `cargo run -p ws-examples --example orders`. Its server drops the first connection after three orders.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
 //! A fresh token for each attempt to connect, in the header `Authorization`.
-//! `cargo run -p ws-examples --bin token`. Its server accepts each token once, and drops the first connection.
+//! `cargo run -p ws-examples --example token`. Its server accepts each token once, and drops the first connection.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! The protocol alone on mio: `ws-core` does no I/O, and this loop does all of it, on a socket that does not block.
-//! `cargo run -p ws-examples --bin core_on_mio`. Its echo server reads late, so that the socket refuses bytes for a while.
+//! `cargo run -p ws-examples --example core_on_mio`. Its echo server reads late, so that the socket refuses bytes for a while.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;

@@ -1,5 +1,5 @@
 //! A file of any size as one message: neither side ever holds more than a part of it in memory.
-//! `cargo run -p ws-examples --bin big_file [FILE]`. Without a file, it makes one that is larger than `max_message_size`.
+//! `cargo run -p ws-examples --example big_file [FILE]`. Without a file, it makes one that is larger than `max_message_size`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};

@@ -1,5 +1,5 @@
 //! `wss` with a certificate that no authority has signed: the client gets it as `ca`. A wrong name is refused all the same.
-//! `cargo run -p ws-examples --bin own_ca`. The certificate is for `localhost`; a real one comes from a file.
+//! `cargo run -p ws-examples --example own_ca`. The certificate is for `localhost`; a real one comes from a file.
 
 use std::error::Error;
 
