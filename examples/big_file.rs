@@ -57,7 +57,7 @@ fn receive(listener: &Listener, path: &Path) -> Outcome {
     let mut file = File::create(path)?;
     let mut len = 0;
     if let Some(mut message) = ws.recv_stream()? {
-        while let Some(chunk) = message.next()? {
+        while let Some(chunk) = message.next_chunk()? {
             file.write_all(&chunk)?;
             len += chunk.len();
         }

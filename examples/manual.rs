@@ -16,7 +16,7 @@ async fn main() -> Outcome {
         .ping_interval(Duration::from_secs(55))
         .reconnect(Reconnect::after(Duration::from_secs(1)))
         .build()?;
-    while let Some(event) = client.next().await {
+    while let Some(event) = client.next_event().await {
         match event {
             ClientEvent::Connected { peer, .. } => println!("tcp connected to {peer}"),
             ClientEvent::Open(response) => print!("{}", response.reveal()),

@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (mut interrupted, mut stopping) = (pin!(tokio::signal::ctrl_c()), false);
     loop {
         let event = tokio::select! {
-            event = client.next() => event,
+            event = client.next_event() => event,
             _ = &mut interrupted, if !stopping => {
                 stopping = true;
                 client.start_close(CloseCode::NORMAL);

@@ -32,7 +32,7 @@ async fn main() -> Outcome {
         handle.close(CloseCode::NORMAL).await;
         Outcome::Ok(())
     });
-    while let Some(event) = client.next().await {
+    while let Some(event) = client.next_event().await {
         match event {
             ClientEvent::Reconnecting { after, cause, .. } => println!("again in {after:?}: {cause}"),
             ClientEvent::Undelivered(message) => println!("given up: {message}"),

@@ -23,7 +23,7 @@ async fn main() -> Outcome {
         })
         .reconnect(Reconnect::after(Duration::from_millis(200)))
         .build()?;
-    while let Some(event) = client.next().await {
+    while let Some(event) = client.next_event().await {
         match event {
             ClientEvent::Message(message) if message == "welcome back" => {
                 client.start_close(CloseCode::NORMAL);

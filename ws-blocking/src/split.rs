@@ -2,25 +2,32 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ws_common::duplex::Consumer;
+use ws_common::{ReuniteError, duplex::Consumer};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
     Stats, StreamError,
 };
 
+use crate::elapsed::Elapsed;
 use crate::messages::Messages;
 use crate::shared::SharedConnection;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
+use crate::websocket::WebSocket;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split). Clones send on the same
 /// connection, each in a thread of its own.
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<S: Transport>(pub(crate) Arc<SharedConnection<S>>);
+pub struct Sender<S: Transport>(
+    pub(crate) Arc<SharedConnection<S>>,
+    /// Counts the clones.
+    Arc<()>,
+);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
@@ -29,13 +36,20 @@ pub struct Receiver<S: Transport>(Arc<SharedConnection<S>>);
 
 pub(crate) fn split<S: Transport>(shared: Arc<SharedConnection<S>>) -> (Sender<S>, Receiver<S>) {
     shared.set_consumer(Consumer::OtherHalf);
-    (Sender(shared.clone()), Receiver(shared))
+    (Sender(shared.clone(), Arc::default()), Receiver(shared))
 }
 
 impl<S: Transport> Sender<S> {
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.0.send(message.into())
+    }
+
+    /// As [`send`](Self::send), but waits no longer than `timeout`. [`SendError::Full`] says that the time is over without room, and hands
+    /// the message back; other errors as of `send`. `Ok` says that the message is queued. If the transport did not take it in time, it
+    /// goes out with the next call that waits.
+    pub fn send_timeout(&mut self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        self.0.send_timeout(message.into(), timeout)
     }
 
     /// As [`WebSocket::try_send`](crate::WebSocket::try_send). It never waits for a thread that reads or writes. If another thread is
@@ -84,15 +98,37 @@ impl<S: Transport> Sender<S> {
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.0, kind)
     }
+
+    /// The whole connection again. An error gives the halves back, if they are of different connections or if a clone of this sender
+    /// is left.
+    pub fn reunite(self, receiver: Receiver<S>) -> Result<WebSocket<S>, ReuniteError<Self, Receiver<S>>> {
+        let Self(shared, clones) = self;
+        if !Arc::ptr_eq(&shared, &receiver.0) || Arc::strong_count(&clones) > 1 {
+            return Err(ReuniteError { sender: Self(shared, clones), receiver });
+        }
+        drop(receiver);
+        shared.set_consumer(Consumer::Caller);
+        Ok(WebSocket::new(shared))
+    }
+
+    /// As [`WebSocket::transport`](crate::WebSocket::transport).
+    pub fn transport(&self) -> &S {
+        &self.0.driver.transport
+    }
 }
 
 impl<S: Transport> Clone for Sender<S> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1.clone())
     }
 }
 
 impl<S: Transport> Receiver<S> {
+    /// As [`WebSocket::transport`](crate::WebSocket::transport).
+    pub fn transport(&self) -> &S {
+        &self.0.driver.transport
+    }
+
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.0.recv()
@@ -101,6 +137,17 @@ impl<S: Transport> Receiver<S> {
     /// As [`WebSocket::next_event`](crate::WebSocket::next_event).
     pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
         self.0.next_event()
+    }
+
+    /// As [`recv`](Self::recv), but waits no longer than `timeout`. [`Elapsed`] says that the time is over, and nothing is lost. `Ok(Ok(None))`
+    /// says that the connection has ended. With zero, it does the work that needs no waiting.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Message>, Error>, Elapsed> {
+        self.0.recv_timeout(timeout)
+    }
+
+    /// As [`next_event`](Self::next_event), but waits no longer than `timeout`, as [`recv_timeout`](Self::recv_timeout).
+    pub fn next_event_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Event>, Error>, Elapsed> {
+        self.0.next_event_timeout(timeout)
     }
 
     /// As [`WebSocket::for_each_borrowed`](crate::WebSocket::for_each_borrowed), but without waiting for room to answer: [`StreamError::Full`] says that

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ws_common::WebSocketError;
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
 use ws_core::{CloseFrame, Message, SendError};
 
@@ -11,6 +12,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 
     /// The next event: `None` if none came in time, `Some(None)` if the client is over.
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>>;
+    /// The next event of the client as a stream or, with threads, as an iterator.
+    fn next_of_stream(&mut self) -> Option<ClientEvent>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
@@ -36,12 +39,17 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn compress(&self, wanted: bool);
     fn release_compressor(&self);
     fn handle(&self) -> Self::Handle;
+    /// Runs it in the background.
+    fn spawn(self) -> (Self::Handle, Self);
+    fn spawn_with(self, on_event: impl FnMut(&Self::Handle, ClientEvent) + Send + 'static) -> Self::Handle;
 
     /// How many tasks there are on the runtime.
     fn tasks() -> usize;
 }
 
 pub trait ClientHandle: Clone + Send + Sync + 'static {
+    /// Sends them into the handle as a sink, which is closed then. With threads, which have no sinks, it sends and flushes.
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), WebSocketError>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
@@ -54,6 +62,7 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
+    fn start_close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
     fn skip_stuck(&self) -> bool;
     fn status(&self) -> ClientStatus;

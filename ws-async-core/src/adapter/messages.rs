@@ -5,6 +5,9 @@ macro_rules! define_messages {
     () => {
         /// A message that is being sent in parts; see [`WebSocket::send_stream`]. `C` is the connection or the half that it borrows.
         ///
+        /// It is also a writer of bytes by the traits of the runtime, whose `poll_close` or `poll_shutdown` finishes the message. Each write
+        /// is a fragment, of at most 64 KiB: small writes want a buffer before them.
+        ///
         /// Dropped before [`finish`](Self::finish), it closes the connection with 1011: a cut message must not look whole.
         pub struct MessageWriter<'a, C: $crate::Streaming = WebSocket>($crate::MessageWriter<'a, C::Access>);
 
@@ -36,6 +39,8 @@ macro_rules! define_messages {
         /// A message that is being received in chunks; see [`WebSocket::recv_stream`]. `C` is the connection or the half that it
         /// borrows.
         ///
+        /// It is also a reader of bytes by the traits of the runtime. A message that was cut off is an error of the kind `UnexpectedEof`.
+        ///
         /// Dropped before its end, the rest of the message is passed over.
         pub struct MessageReader<'a, C: $crate::Streaming = WebSocket>($crate::MessageReader<'a, C::Access>);
 
@@ -51,11 +56,11 @@ macro_rules! define_messages {
             ///
             /// An error if the message was cut off: why the connection failed, or
             /// [`Error::Unfinished`](ws_async_core::ws_core::Error::Unfinished) if it was closed in order.
-            pub fn next(
+            pub fn next_chunk(
                 &mut self,
             ) -> impl Future<Output = Result<Option<$crate::ws_core::bytes::Bytes>, $crate::ws_core::Error>>
             {
-                self.0.next()
+                self.0.next_chunk()
             }
         }
     };
