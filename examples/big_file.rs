@@ -2,7 +2,7 @@
 //! `cargo run -p ws-examples --example big_file [FILE]`. Without a file, it makes one that is larger than `max_message_size`.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -30,14 +30,7 @@ fn transfer(folder: &Path, file: Option<PathBuf>) -> Outcome {
 
     let (mut ws, _response) = WebSocket::connect(url.as_str())?;
     let mut writer = ws.send_stream(MessageKind::Binary)?;
-    let mut file = File::open(&source)?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => writer.write(&buffer[..n])?,
-        }
-    }
+    std::io::copy(&mut File::open(&source)?, &mut writer)?;
     writer.finish()?;
     let answer = ws.recv()?.ok_or("the server closed early")?;
     println!("{}: the server received {:?}", source.display(), answer.as_text());
@@ -55,13 +48,10 @@ fn receive(listener: &Listener, path: &Path) -> Outcome {
     let (incoming, _peer) = listener.accept()?;
     let (mut ws, _request) = incoming.accept()?;
     let mut file = File::create(path)?;
-    let mut len = 0;
-    if let Some(mut message) = ws.recv_stream()? {
-        while let Some(chunk) = message.next_chunk()? {
-            file.write_all(&chunk)?;
-            len += chunk.len();
-        }
-    }
+    let len = match ws.recv_stream()? {
+        Some(mut message) => std::io::copy(&mut message, &mut file)?,
+        None => return Err("the client closed early".into()),
+    };
     ws.send(format!("{len} bytes"))?;
     while ws.recv()?.is_some() {}
     Ok(())
