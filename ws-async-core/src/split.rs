@@ -136,6 +136,8 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
 
 impl<R: Runtime + Io<T>, T> Sender<R, T> {
     /// The whole connection again.
+    // The locks of the model checker are large.
+    #[cfg_attr(shuttle, allow(clippy::result_large_err))]
     pub fn reunite(
         self,
         receiver: Receiver<R, T>,
