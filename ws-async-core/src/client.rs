@@ -6,7 +6,7 @@ mod session_driver;
 use std::time::Duration;
 
 use ws_common::session::{
-    ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
+    AsyncClient, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
@@ -25,6 +25,8 @@ impl<R: Runtime> From<Session> for Client<R> {
         Self { access: ClientAccess::new(session) }
     }
 }
+
+impl<R: Runtime> AsyncClient for Client<R> {}
 
 /// Another way to a [`Client`], for other tasks.
 pub struct Handle<R: Runtime> {

@@ -115,7 +115,7 @@ pub(super) async fn hooks() {
         .reconnect(policy)
         .prepare(move |_, options| {
             call(lock(&preparing).as_ref().expect("it is built"));
-            options
+            Ok(options)
         })
         .build()
         .expect("the URL is right");
@@ -140,7 +140,7 @@ pub(super) async fn elsewhere() {
     let next = serve(vec![Step::Answer], &flags);
     let mut client: Client<Model> = builder()
         .reconnect(Reconnect::after(Duration::from_secs(60)))
-        .prepare(|_, options| options)
+        .prepare(|_, options| Ok(options))
         .build()
         .expect("the URL is right");
     let handle = client.handle();

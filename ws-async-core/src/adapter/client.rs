@@ -68,6 +68,9 @@ macro_rules! define_client {
             }
         }
 
+        #[doc(hidden)]
+        impl $crate::ws_common::session::AsyncClient for Client {}
+
         impl Client {
             /// Sets up a client of the server at `url`.
             pub fn builder(url: &str) -> $crate::ws_common::session::ClientBuilder<Self> {

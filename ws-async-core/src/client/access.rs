@@ -2,11 +2,14 @@
 //! while the client is locked.
 
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
+use ws_common::session::{
+    Asked, ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, PendingAnswer, Session,
+};
 use ws_common::sync::{Unwinding, mutant};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
@@ -231,9 +234,16 @@ fn poll<R: Runtime, O>(
     cx: &mut Context<'_>,
     mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
 ) -> Poll<O> {
+    let mut has_arrived = false;
     loop {
         let mut left = None;
-        let result = handle.poll_then(cx, &mut f, |driver| left = driver.leave());
+        let step = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| {
+            if !std::mem::replace(&mut has_arrived, true) {
+                driver.arrive();
+            }
+            f(driver, cx)
+        };
+        let result = handle.poll_then(cx, step, |driver| left = driver.leave());
         let has_left = follow(handle, left);
         if result.is_ready() || !has_left || mutant("an answer is not acted on") {
             return result;
@@ -271,10 +281,24 @@ fn run<R: Runtime, O>(
 fn follow<R: Runtime>(handle: &SharedHandle<SessionDriver<R>>, mut left: Option<Left<R>>) -> bool {
     let has_left = left.is_some();
     let mut unwinding = Unwinding::default();
-    while let Some(Left { dropped, question }) = left.take() {
+    while let Some(Left { dropped, question, pending }) = left.take() {
         dropped.into_iter().for_each(|dropped| unwinding.run(|| dropped.drop()));
-        let Some(question) = question else { break };
-        let answer = question.ask();
+        let asked = match (question, pending) {
+            (Some(question), _) => question.start(),
+            (None, Some(pending)) => Asked::Pending(pending),
+            (None, None) => break,
+        };
+        let asked = match asked {
+            Asked::Pending(pending) => poll_pending(pending, handle.waker()),
+            answered => answered,
+        };
+        let answer = match asked {
+            Asked::Answered(answer) => answer,
+            Asked::Pending(pending) => {
+                handle.run_then(|driver, _| driver.keep(pending), |driver| left = driver.leave());
+                continue;
+            }
+        };
         let panic = handle.run_then(|driver, _| driver.answer(answer), |driver| left = driver.leave());
         if let Some(Some(payload)) = panic {
             unwinding.run(|| resume_unwind(payload));
@@ -282,4 +306,12 @@ fn follow<R: Runtime>(handle: &SharedHandle<SessionDriver<R>>, mut left: Option<
     }
     unwinding.resume();
     has_left
+}
+
+/// Polls the future that prepares an attempt. It wakes whichever task drives the client by then.
+fn poll_pending(mut pending: PendingAnswer, waker: &Waker) -> Asked {
+    match Pin::new(&mut pending).poll(&mut Context::from_waker(waker)) {
+        Poll::Ready(answer) => Asked::Answered(answer),
+        Poll::Pending => Asked::Pending(pending),
+    }
 }

@@ -7,7 +7,7 @@ use ws_common::sync::mutant;
 use ws_common::{
     ConnectError,
     connector::Connected,
-    session::{Action, Answer, ClientEvent, ClientStatus, Question, Session},
+    session::{Action, Answer, ClientEvent, ClientStatus, PendingAnswer, Question, Session},
     system::random,
 };
 use ws_core::{Instant, Machine};
@@ -26,6 +26,10 @@ pub(crate) struct SessionDriver<R: Runtime> {
     connecting: Option<Connecting<R>>,
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
+    /// A future of the user that prepares an attempt. It is not here while a task polls it, which needs the lock to be released.
+    pending: Option<PendingAnswer>,
+    /// It is to be polled: it is new, or a task has come that it may have woken.
+    is_pending_due: bool,
     /// The user's transports to be dropped, which needs the same.
     dropped: Vec<Dropped<R>>,
     /// The conditions that the last poll waits for.
@@ -43,6 +47,8 @@ pub(crate) struct Left<R: Runtime> {
     /// To be dropped first.
     pub(crate) dropped: Vec<Dropped<R>>,
     pub(crate) question: Option<Question>,
+    /// To be polled.
+    pub(crate) pending: Option<PendingAnswer>,
 }
 
 /// A transport that is of no more use.
@@ -51,6 +57,7 @@ pub(crate) enum Dropped<R: Runtime> {
     /// It is reset.
     Dead(R::TcpStream),
     Connecting(#[expect(dead_code, reason = "it is only dropped")] Connecting<R>),
+    Pending(#[expect(dead_code, reason = "it is only dropped")] PendingAnswer),
 }
 
 impl<R: Runtime> Dropped<R> {
@@ -58,7 +65,7 @@ impl<R: Runtime> Dropped<R> {
     pub(crate) fn drop(self) {
         match self {
             Self::Dead(transport) => R::reset(transport),
-            Self::Transport(_) | Self::Connecting(_) => {}
+            Self::Transport(_) | Self::Connecting(_) | Self::Pending(_) => {}
         }
     }
 }
@@ -73,6 +80,8 @@ impl<R: Runtime> SessionDriver<R> {
             transport: None,
             connecting: None,
             question: None,
+            pending: None,
+            is_pending_due: false,
             dropped: Vec::new(),
             wants: Wants::NOTHING,
             needs_driver: false,
@@ -243,14 +252,37 @@ impl<R: Runtime> SessionDriver<R> {
             self.dropped.extend(std::mem::replace(&mut self.connecting, connecting).map(Dropped::Connecting));
             self.is_stuck = false;
         }
+        if self.pending.as_ref().is_some_and(|pending| !self.driver.machine.awaits(pending)) {
+            self.dropped.extend(self.pending.take().map(Dropped::Pending));
+        }
+    }
+
+    /// A task has come, perhaps because the future that prepares an attempt has woken it.
+    pub(crate) fn arrive(&mut self) {
+        self.is_pending_due = true;
+    }
+
+    /// Keeps the future that prepares an attempt, which a task has polled.
+    pub(crate) fn keep(&mut self, pending: PendingAnswer) {
+        if self.driver.machine.awaits(&pending) {
+            self.pending = Some(pending);
+        } else {
+            self.dropped.push(Dropped::Pending(pending));
+        }
     }
 
     /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user.
     pub(crate) fn leave(&mut self) -> Option<Left<R>> {
         self.session().publish();
-        let is_idle = self.question.is_none() && self.dropped.is_empty();
-        (!is_idle)
-            .then(|| Left { dropped: std::mem::take(&mut self.dropped), question: self.question.take() })
+        let pending = self.pending.take_if(|_| std::mem::take(&mut self.is_pending_due));
+        // A hook that gives a future is polled at once.
+        self.is_pending_due &= self.question.is_none();
+        let is_idle = self.question.is_none() && self.dropped.is_empty() && pending.is_none();
+        (!is_idle).then(|| Left {
+            dropped: std::mem::take(&mut self.dropped),
+            question: self.question.take(),
+            pending,
+        })
     }
 
     /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.
