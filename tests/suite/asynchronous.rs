@@ -133,7 +133,7 @@ macro_rules! receiving {
                 E::block_on(async {
                     let Some(mut reader) = self.inner.recv_stream().await? else { return Ok(false) };
                     let kind = reader.kind();
-                    while let Some(chunk) = reader.next().await? {
+                    while let Some(chunk) = reader.next_chunk().await? {
                         if take(kind, &chunk).is_break() {
                             break;
                         }

@@ -167,7 +167,7 @@ macro_rules! receiving {
             ) -> Result<bool, Error> {
                 let Some(mut reader) = self.recv_stream()? else { return Ok(false) };
                 let kind = reader.kind();
-                while let Some(chunk) = reader.next()? {
+                while let Some(chunk) = reader.next_chunk()? {
                     if take(kind, &chunk).is_break() {
                         break;
                     }

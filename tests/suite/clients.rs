@@ -9,11 +9,13 @@ pub mod blocking;
 pub mod watched;
 
 pub mod addresses;
+pub mod background;
 pub mod blame;
 pub mod compressed;
 pub mod cuts;
 pub mod ending;
 pub mod faults;
+pub mod hand;
 pub mod opening;
 pub mod outbox;
 pub mod policies;
@@ -54,6 +56,18 @@ macro_rules! client_scenarios {
                 at_most_once_on_the_way_back_compressed
                 confirmed_on_the_way_to_the_server_compressed
                 confirmed_on_the_way_back_compressed
+            }
+            background {
+                nobody_has_to_wait_for_a_client_in_the_background
+                events_wait_for_the_program
+                the_last_handle_ends_a_client_in_the_background
+                a_closure_gets_each_event_to_the_end
+                a_client_that_only_sends_drives_itself
+            }
+            hand {
+                a_client_is_a_stream_of_events_to_its_end
+                a_stream_and_next_event_hand_out_the_same_events
+                handles_are_sinks_that_share_the_room
             }
             opening {
                 on_open_comes_first_on_every_connection

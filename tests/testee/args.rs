@@ -27,17 +27,17 @@ usage: testee connect RUNTIME URL [--header 'Name: value']... [--subprotocol NAM
                       [--send-every SECONDS:TEXT] [--delivery at-most-once|confirmed]
                       [--stop-after SECONDS] [--load COUNT:BYTES[:SECONDS]]
                       [--notsent-lowat BYTES|none] [--on-open TEXT]... [--idle-timeout SECONDS]
-                      [--heartbeat SECONDS:TEXT]
+                      [--heartbeat SECONDS:TEXT] [--background]
        testee serve RUNTIME PORT [--deflate PARAMETERS] [--max-message BYTES]
                       [--cert FILE --key FILE [--client-ca FILE]]
                       [--trusted-proxy proxy-protocol|forwarded|x-forwarded-for]
        testee autobahn RUNTIME URL AGENT [--deflate PARAMETERS|off]
 
 RUNTIME is tokio, async-std, smol or blocking. With --reconnect, --send, --send-every, --delivery, --stop-after, --load, --on-open,
---idle-timeout or --heartbeat, connect uses the client that stays connected. --send is queued before there is a connection, and --stop-after closes with code 1000.
+--idle-timeout, --heartbeat or --background, connect uses the client that stays connected. --send is queued before there is a connection, and --stop-after closes with code 1000.
 --send-every queues TEXT every SECONDS, {n} in it being the number of the message, from 0. A message that finds no room in the outbox
 is tried again the next time. --on-open is sent first on each connection, and --heartbeat every SECONDS while one is open. --load sends COUNT texts of BYTES as there is room in the outbox, SECONDS apart (0 by default). Each is
-its number from 0, a space and a row of x. --notsent-lowat is for that client, too. BASE and CAP are in seconds. `reconnecting` tells the `cause`, and the last line is
+its number from 0, a space and a row of x. With --background, the client runs in a task or thread of its own. --notsent-lowat is for that client, too. BASE and CAP are in seconds. `reconnecting` tells the `cause`, and the last line is
 `gave_up` with its `reason`.
 
 --deflate sets compression as the extension's header writes it: 'permessage-deflate; client_max_window_bits=12'. A client that
@@ -93,6 +93,8 @@ pub(crate) struct Stay {
     pub(crate) send: Vec<String>,
     pub(crate) send_every: Option<SendEvery>,
     pub(crate) stop_after: Option<Duration>,
+    /// The client runs in a task or a thread of its own.
+    pub(crate) is_in_background: bool,
 }
 
 /// A message that is sent again and again.
@@ -163,7 +165,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
     let mut config = Config::default();
     let (mut reach, mut identity) = (Destination::default(), Identity::default());
     let (mut load, mut notsent_lowat, mut trusted_proxy) = (None, None, None);
-    let mut stays = false;
+    let (mut stays, mut is_in_background) = (false, false);
     let (mut reconnect, mut delivery) = (Reconnect::never(), Delivery::default());
     let (mut send, mut send_every, mut stop_after): (Vec<String>, _, _) = (Vec::new(), None, None);
     let (mut on_open, mut idle_timeout, mut heartbeat) = (Vec::new(), None, None);
@@ -231,6 +233,10 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 stop_after = Some(seconds(&mut parser)?);
                 stays = true;
             }
+            Long("background") => {
+                is_in_background = true;
+                stays = true;
+            }
             Long("trusted-proxy") => {
                 trusted_proxy = Some(match &*parser.value()?.string()? {
                     "proxy-protocol" => TrustedProxy::ProxyProtocol,
@@ -270,6 +276,7 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
                 send,
                 send_every,
                 stop_after,
+                is_in_background,
             };
             Command::Stay { runtime: known(name)?, stay: Box::new(stay) }
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ws_async_core::{
     AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle, Incoming,
-    Listener, Resolve, Runtime, WebSocket,
+    Listener, Resolve, Runtime, Spawn, WebSocket,
 };
 
 use crate::args::Stay;
@@ -18,7 +18,7 @@ use crate::report::{Report, greet};
 
 /// What runs the futures of a runtime.
 pub(crate) trait Executor: 'static {
-    type Runtime: Runtime<TcpStream: 'static> + Resolve<(&'static str, u16)>;
+    type Runtime: Spawn + Runtime<TcpStream: 'static> + Resolve<(&'static str, u16)>;
 
     fn block_on<F: Future>(future: F) -> io::Result<F::Output>;
     fn spawn(future: impl Future<Output = ()> + Send + 'static);
@@ -78,7 +78,10 @@ async fn echo_until_closed<R: Runtime>(options: ConnectOptions, report: &mut Rep
     }
 }
 
-async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report: &mut Report) {
+async fn echo_until_over<R: Spawn>(mut client: Client<R>, stay: &Stay, report: &mut Report) {
+    if stay.is_in_background {
+        client = client.spawn().1;
+    }
     for text in &stay.send {
         // What finds no room is not sent: the events say that the outbox is full.
         let _ = client.try_send(text.clone());
@@ -95,7 +98,7 @@ async fn echo_until_over<R: Runtime>(mut client: Client<R>, stay: &Stay, report:
     let mut is_stopping = false;
     loop {
         let turn = {
-            let mut next = pin!(client.next());
+            let mut next = pin!(client.next_event());
             poll_fn(|cx| match next.as_mut().poll(cx) {
                 Poll::Ready(event) => Poll::Ready(Turn::Event(event)),
                 Poll::Pending if is_stopping => Poll::Pending,

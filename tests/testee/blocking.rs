@@ -5,7 +5,8 @@ use std::thread;
 use std::time::Instant;
 
 use ws_blocking::{
-    AcceptOptions, Client, ClientEvent, CloseCode, ConnectOptions, Event, Handle, Listener, WebSocket,
+    AcceptOptions, Client, ClientEvent, CloseCode, ConnectError, ConnectOptions, Event, Handle, Listener,
+    WebSocket,
 };
 
 use crate::args::Stay;
@@ -55,6 +56,12 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
         Ok(client) => client,
         Err(error) => return report.not_connected(&error),
     };
+    if stay.is_in_background {
+        client = match client.spawn() {
+            Ok((_, client)) => client,
+            Err(error) => return report.not_connected(&ConnectError::Local(error)),
+        };
+    }
     for text in &stay.send {
         // What finds no room is not sent: the events say that the outbox is full.
         let _ = client.try_send(text.clone());
@@ -70,8 +77,8 @@ pub(crate) fn stay(stay: &Stay, report: &mut Report) {
     loop {
         let tick = send_every.as_ref().map(|_| due);
         let event = match [stop, tick].into_iter().flatten().min() {
-            None => client.next(),
-            Some(until) => match client.next_timeout(until.saturating_duration_since(Instant::now())) {
+            None => client.next_event(),
+            Some(until) => match client.next_event_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(event) => event,
                 Err(_time_is_up) if stop.is_some_and(|stop| stop <= until) => {
                     (stop, send_every) = (None, None);

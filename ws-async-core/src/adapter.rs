@@ -37,7 +37,7 @@ where
 /// | Argument | Meaning |
 /// | --- | --- |
 /// | `name` | the name of the crate, for the examples in the documentation |
-/// | `runtime` | the type that implements [`Runtime`](crate::Runtime) |
+/// | `runtime` | the type that implements [`Runtime`](crate::Runtime) and [`Spawn`](crate::Spawn) |
 /// | `stream`, `listener` | its [`TcpStream`](crate::Runtime::TcpStream) and [`TcpListener`](crate::Runtime::TcpListener) |
 /// | `transport` | the bounds of a transport, for each of which `runtime` implements [`Io`](crate::Io) |
 /// | `address` | the bounds of an address that `Listener::bind` takes, for each of which `runtime` implements [`Resolve`](crate::Resolve); attributes in front of it are added to `bind` |

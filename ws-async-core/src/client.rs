@@ -1,7 +1,10 @@
 //! The client that stays connected.
 
 mod access;
+mod background;
+mod polled;
 mod session_driver;
+mod unlocked;
 
 use std::time::Duration;
 
@@ -32,6 +35,8 @@ impl<R: Runtime> AsyncClient for Client<R> {}
 pub struct Handle<R: Runtime> {
     pub(crate) access: ClientAccess<R>,
     mark: Mark,
+    /// As a `Sink`, it has accepted this message, and another handle was faster to take the room.
+    kept: Option<Message>,
 }
 
 impl<R: Runtime> Client<R> {
@@ -41,8 +46,8 @@ impl<R: Runtime> Client<R> {
     }
 
     /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
-    pub async fn next(&mut self) -> Option<ClientEvent> {
-        self.access.next().await
+    pub async fn next_event(&mut self) -> Option<ClientEvent> {
+        self.access.next_event().await
     }
 
     /// As [`Handle::send`].
@@ -162,7 +167,7 @@ impl<R: Runtime> Client<R> {
 
     /// Another way to this client, for other tasks.
     pub fn handle(&self) -> Handle<R> {
-        Handle { access: self.access.clone(), mark: Mark::default() }
+        Handle { access: self.access.clone(), mark: Mark::default(), kept: None }
     }
 }
 
@@ -175,7 +180,7 @@ impl<R: Runtime> Drop for Client<R> {
 
 impl<R: Runtime> Clone for Handle<R> {
     fn clone(&self) -> Self {
-        Self { access: self.access.clone(), mark: self.mark.clone() }
+        Self { access: self.access.clone(), mark: self.mark.clone(), kept: None }
     }
 }
 
@@ -231,7 +236,7 @@ impl<R: Runtime> Handle<R> {
         self.access.close(frame.into()).await;
     }
 
-    /// Begins what [`close`](Self::close) does, without waiting: [`Client::next`] goes on to the end.
+    /// Begins what [`close`](Self::close) does, without waiting: [`Client::next_event`] goes on to the end.
     pub fn start_close(&self, frame: impl Into<CloseFrame>) {
         self.access.start_close(frame.into());
     }

@@ -30,7 +30,7 @@ pub use accept::Incoming;
 pub use adapter::{Streaming, opened};
 pub use client::{Client, Handle};
 pub use listener::Listener;
-pub use runtime::{Io, Resolve, Runtime};
+pub use runtime::{Io, Resolve, Runtime, Spawn};
 pub use split::{HalfConnection, Receiver, Sender};
 pub use stream::{MessageReader, MessageWriter};
 pub use websocket::WebSocket;

@@ -53,6 +53,12 @@ pub trait Runtime: Io<<Self as Runtime>::TcpStream> + Resolve<(String, u16)> + S
     fn listening_addr(listener: &Self::TcpListener) -> io::Result<SocketAddr>;
 }
 
+/// A runtime that runs tasks, for clients in the background.
+pub trait Spawn: Runtime {
+    /// Runs a future to its end in a task of its own.
+    fn spawn(future: impl Future<Output = ()> + Send + 'static);
+}
+
 /// How a runtime moves bytes over a transport of type `T`: in most cases, one implementation for all that are its `AsyncRead`
 /// and `AsyncWrite`.
 pub trait Io<T> {

@@ -121,6 +121,16 @@ impl<S: Waited> SharedHandle<S> {
         self.poll_from(false, cx, f, |_| {})
     }
 
+    /// The same, and `leave` before the state is unlocked.
+    pub(crate) fn poll_unguarded_then<R>(
+        &self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
+        leave: impl FnOnce(&mut S),
+    ) -> Poll<R> {
+        self.poll_from(false, cx, f, leave)
+    }
+
     fn poll_from<R>(
         &self,
         is_guarded: bool,

@@ -62,7 +62,7 @@ impl<'a, A: Access> MessageReader<'a, A> {
     }
 
     /// The next chunk, at most as large as what was read at once; `None` after the last.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if let Some(first) = self.chunks.take_first() {
             return Ok(Some(first));
         }

@@ -50,7 +50,7 @@ async fn stay_connected(
         .ping_interval(ping_interval)
         .reconnect(Reconnect::after(Duration::from_secs(1)))
         .build()?;
-    while let Some(event) = client.next().await {
+    while let Some(event) = client.next_event().await {
         match event {
             ClientEvent::Connected { .. } => println!("tcp connected"),
             ClientEvent::Open(response) => {

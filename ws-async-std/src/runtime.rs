@@ -11,7 +11,7 @@ use async_io::{Async, Timer};
 use rustix::io::Errno;
 use socket2::SockRef;
 use ws_async_core::bytes::BytesMut;
-use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions};
+use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, Spawn};
 
 use crate::transport::Transport;
 
@@ -84,6 +84,18 @@ impl Runtime for AsyncIo {
 
     fn listening_addr(listener: &Async<TcpListener>) -> io::Result<SocketAddr> {
         listener.get_ref().local_addr()
+    }
+}
+
+/// The executor of async-std by its feature, else that of smol by its feature, else a thread for each.
+impl Spawn for AsyncIo {
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        #[cfg(feature = "async-std")]
+        async_std::task::spawn(future);
+        #[cfg(all(feature = "smol", not(feature = "async-std")))]
+        smol::spawn(future).detach();
+        #[cfg(not(any(feature = "smol", feature = "async-std")))]
+        std::thread::spawn(move || async_io::block_on(future));
     }
 }
 

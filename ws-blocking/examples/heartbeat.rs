@@ -43,7 +43,7 @@ fn stay_connected(client: ClientBuilder<Client>, arguments: &Arguments) -> Resul
         .build()?;
     let start = Instant::now();
     loop {
-        let Ok(next) = client.next_timeout(arguments.stop_after.saturating_sub(start.elapsed())) else {
+        let Ok(next) = client.next_event_timeout(arguments.stop_after.saturating_sub(start.elapsed())) else {
             return Ok(());
         };
         match next {

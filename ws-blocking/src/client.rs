@@ -1,10 +1,13 @@
 //! The client that stays connected.
 
+mod owners;
 mod sending;
 mod shared;
 mod socket;
 
+use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use ws_common::session::{
@@ -14,6 +17,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::elapsed::Elapsed;
+use owners::Owners;
 pub(crate) use shared::SharedClient;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
@@ -30,7 +34,7 @@ pub(crate) use shared::SharedClient;
 ///     .ping_interval(Duration::from_secs(55))
 ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
 ///     .build()?;
-/// while let Some(event) = client.next() {
+/// while let Some(event) = client.next_event() {
 ///     match event {
 ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
 ///         ClientEvent::Error(error) => println!("error: {error}"),
@@ -56,7 +60,7 @@ pub(crate) use shared::SharedClient;
 ///     .hold(true)
 ///     .build()?;
 /// client.try_send("buy 1")?;
-/// while let Some(event) = client.next() {
+/// while let Some(event) = client.next_event() {
 ///     if let ClientEvent::Message(message) = event
 ///         && message.as_text() == Some("welcome")
 ///     {
@@ -68,17 +72,21 @@ pub(crate) use shared::SharedClient;
 /// ```
 ///
 /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-/// [`handle`](Self::handle)s is under way: usually [`next`](Iterator::next), in a loop. While none is, nothing happens. A
+/// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens. A
 /// connection is opened in a thread of its own, which ends with that.
 ///
 /// **Hooks** (`prepare`, a decision to reconnect) run in a thread that waits, with nothing locked. A hook may call every method of every
 /// handle. One that would have to wait for this client gives an error instead (such as [`SendError::WithinHook`]), and
 /// [`close`](Self::close) only begins to close. If a hook panics, the panic reaches the caller of the waiting method, and the client ends.
 ///
+/// **In the background**: [`spawn`](Self::spawn) runs the client on a thread of its own. [`spawn_with`](Self::spawn_with) also calls a
+/// closure with each event.
+///
 /// **Dropping** it, with all its handles, ends everything at once, without a Close frame. While handles are left, events are dropped
 /// as they come, and the client goes on whenever one of them waits.
 pub struct Client {
     pub(crate) shared: Arc<SharedClient>,
+    owners: Arc<Owners>,
 }
 
 /// Another way to a [`Client`], for other threads: it does everything but take events. It may be cloned. A clone begins with a copy of
@@ -88,6 +96,8 @@ pub struct Handle {
     pub(crate) shared: Arc<SharedClient>,
     /// The messages that it has sent since its last confirmation, and since its last flush.
     mark: Mark,
+    /// One of them, as long as it lives.
+    _owner: Arc<Owners>,
 }
 
 impl Client {
@@ -96,15 +106,26 @@ impl Client {
         ClientBuilder::new(url)
     }
 
-    /// As [`next`](Iterator::next), but waits no longer than `timeout`: then it is `Err`, and nothing is lost. With zero, it does what
-    /// can be done without waiting.
-    pub fn next_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, Elapsed> {
+    /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
+    /// [`reconnect_after`](Self::reconnect_after) then begins anew.
+    pub fn next_event(&mut self) -> Option<ClientEvent> {
+        self.shared.next(None).unwrap_or(None)
+    }
+
+    /// As [`next_event`](Self::next_event), but waits no longer than `timeout`. [`Elapsed`] says that no event came in this time, and
+    /// nothing is lost. With zero, it does the work that needs no waiting.
+    pub fn next_event_timeout(&mut self, timeout: Duration) -> Result<Option<ClientEvent>, Elapsed> {
         self.shared.next(Some(timeout))
     }
 
     /// As [`Handle::send`].
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into(), None, None)
+        self.shared.send(message.into(), None, None, None)
+    }
+
+    /// As [`Handle::send_timeout`].
+    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        self.shared.send(message.into(), None, Some(timeout), None)
     }
 
     /// As [`Handle::try_send`].
@@ -114,7 +135,7 @@ impl Client {
 
     /// As [`Handle::send_with_ttl`].
     pub fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
-        self.shared.send(message.into(), Some(ttl), None)
+        self.shared.send(message.into(), Some(ttl), None, None)
     }
 
     /// As [`Handle::try_send_with_ttl`].
@@ -221,17 +242,82 @@ impl Client {
     /// Another way to this client, for other threads.
     pub fn handle(&self) -> Handle {
         self.shared.share();
-        Handle { shared: self.shared.clone(), mark: Mark::new() }
+        Handle { shared: self.shared.clone(), mark: Mark::new(), _owner: self.owners.clone() }
+    }
+
+    /// Runs the client on a thread of its own, named `ws-client`: connecting, heartbeat and reconnecting go on while nobody waits. Gives
+    /// a handle, and the client again, for its events.
+    ///
+    /// ```no_run
+    /// use ws_blocking::{Client, ClientEvent};
+    ///
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (handle, events) = Client::builder("ws://127.0.0.1:8080/feed").build()?.spawn()?;
+    /// handle.send("hello")?;
+    /// for event in events {
+    ///     if let ClientEvent::Message(message) = event {
+    ///         println!("received {message}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Events wait for the program: messages up to 1 MiB, then nothing more is read, and TCP tells the peer to wait. If the client is
+    /// dropped, events are dropped as they come.
+    ///
+    /// The thread ends when the client and all its handles are dropped: then the connection ends at once, without a Close frame. If a
+    /// hook panics, the thread ends by this panic, and so does the client. An error if the system gives no thread.
+    pub fn spawn(self) -> io::Result<(Handle, Self)> {
+        self.shared.share();
+        self.owners.run_in_background(&self.shared)?;
+        Ok((self.handle(), self))
+    }
+
+    /// Runs the client on a thread of its own, named `ws-client`, which calls `on_event` with each event.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use ws_blocking::{Client, ClientEvent};
+    ///
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let feed = Client::builder("ws://127.0.0.1:8080/feed").build()?.spawn_with(|feed, event| match event {
+    ///     ClientEvent::Open(_) => drop(feed.try_send("subscribe")),
+    ///     ClientEvent::Message(message) => println!("received {message}"),
+    ///     ClientEvent::Error(error) => println!("error: {error}"),
+    ///     ClientEvent::Closed(_) => feed.reconnect_after(Duration::from_secs(1)),
+    ///     _ => {}
+    /// })?;
+    /// feed.send("hello")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// While the closure runs, nothing is received and there is no heartbeat: it should be short. It may call every method of the handle
+    /// that it is given. The thread ends with the client, after [`ClientEvent::GaveUp`], though every handle is dropped before. If the
+    /// closure panics, the client ends at once, without a Close frame. An error if the system gives no thread.
+    pub fn spawn_with(
+        mut self,
+        mut on_event: impl FnMut(&Handle, ClientEvent) + Send + 'static,
+    ) -> io::Result<Handle> {
+        let (handle, own) = (self.handle(), self.handle());
+        owners::spawn(move || {
+            // Other handles may be left, and nobody would drive for them.
+            let aborting = AbortOnPanic(own);
+            while let Some(event) = self.next_event() {
+                on_event(&aborting.0, event);
+            }
+        })?;
+        Ok(handle)
     }
 }
 
+/// The events, as of [`next_event`](Client::next_event), to the end: `for event in &mut client`.
 impl Iterator for Client {
     type Item = ClientEvent;
 
-    /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
-    /// [`reconnect_after`](Client::reconnect_after) then begins anew.
     fn next(&mut self) -> Option<ClientEvent> {
-        self.shared.next(None).unwrap_or(None)
+        self.next_event()
     }
 }
 
@@ -239,8 +325,16 @@ impl Handle {
     /// Waits until there is room in the outbox, queues the message, and writes what the transport takes at once. A message is accepted
     /// whether or not there is a connection; messages go out in order. What the transport does not take at once leaves while any
     /// thread waits.
+    ///
+    /// If nobody else drives the client, each `send` does the work that needs no waiting: it connects, and on an open connection it
+    /// reads every 250 ms. Between two calls there is no heartbeat. [`try_send`](Self::try_send) only queues and writes.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into(), None, Some(&self.mark))
+        self.shared.send(message.into(), None, None, Some(&self.mark))
+    }
+
+    /// As [`send`](Self::send), but waits no longer than `timeout` for room. Then [`SendError::Full`] hands the message back.
+    pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        self.shared.send(message.into(), None, Some(timeout), Some(&self.mark))
     }
 
     /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the
@@ -263,7 +357,7 @@ impl Handle {
     ///
     /// Such a message is handed to the connection only when all before it have left.
     pub fn send_with_ttl(&self, message: impl Into<Message>, ttl: Duration) -> Result<(), SendError> {
-        self.shared.send(message.into(), Some(ttl), Some(&self.mark))
+        self.shared.send(message.into(), Some(ttl), None, Some(&self.mark))
     }
 
     /// As [`try_send`](Self::try_send), with a time to live as for [`send_with_ttl`](Self::send_with_ttl).
@@ -412,7 +506,18 @@ impl Handle {
 /// Built by [`Client::builder`].
 impl From<Session> for Client {
     fn from(session: Session) -> Self {
-        Self { shared: SharedClient::new(session) }
+        Self { shared: SharedClient::new(session), owners: Arc::default() }
+    }
+}
+
+/// Ends the client if the closure of the user panics.
+struct AbortOnPanic(Handle);
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.abort();
+        }
     }
 }
 

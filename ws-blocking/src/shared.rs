@@ -21,6 +21,7 @@ use ws_core::{
 
 use crate::background::WriteInBackground;
 use crate::driver::{Driver, DriverState, NextTurn, Until};
+use crate::elapsed::{Elapsed, Patience};
 use crate::signal::Signal;
 use crate::transport::Transport;
 
@@ -86,6 +87,22 @@ impl<S: Transport> SharedConnection<S> {
         Ok(received)
     }
 
+    /// As [`recv`](Self::recv), for no longer than `timeout`.
+    pub(crate) fn recv_timeout(&self, timeout: Duration) -> Result<Result<Option<Message>, Error>, Elapsed> {
+        let mut received = None;
+        let step = |duplex: &mut Duplex| flow(duplex.message_to(&mut received, || self.driver.now()));
+        let result = self.receive_within(timeout, step)?;
+        Ok(result.map(|()| received))
+    }
+
+    /// As [`next_event`](Self::next_event), for no longer than `timeout`.
+    pub(crate) fn next_event_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Result<Option<Event>, Error>, Elapsed> {
+        self.receive_within(timeout, |duplex| flow(duplex.next_event(|| self.driver.now())))
+    }
+
     /// Shows messages to `visitor` until it breaks off or the connection ends. While it runs, nothing is locked. Other threads may
     /// use the connection: so messages are owned, and do not wait for room for an answer.
     pub(crate) fn for_each_borrowed(
@@ -126,15 +143,32 @@ impl<S: Transport> SharedConnection<S> {
         }
     }
 
+    fn receive_within<R>(
+        &self,
+        timeout: Duration,
+        mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, NextTurn>,
+    ) -> Result<R, Elapsed> {
+        let mut patience = Patience::new(timeout);
+        self.receive_by(|state| match step(&mut state.machine) {
+            Break(result) => Break(Ok(result)),
+            Continue(next) => patience.limit(next, state.writes_next()).map_break(Err),
+        })
+    }
+
     /// Waits for something that is received.
     #[inline(always)]
     fn receive<R>(&self, mut step: impl FnMut(&mut Duplex) -> ControlFlow<R, NextTurn>) -> R {
+        self.receive_by(|state| step(&mut state.machine))
+    }
+
+    #[inline(always)]
+    fn receive_by<R>(&self, mut step: impl FnMut(&mut DriverState<Duplex>) -> ControlFlow<R, NextTurn>) -> R {
         let until = |state: &DriverState<Duplex>| {
             let before = state.changes();
             Until::all(move |state: &mut DriverState<Duplex>| state.changes() != before)
         };
         self.drive(until, |state| {
-            let flow = step(&mut state.machine);
+            let flow = step(state);
             if state.machine.take_unblocked() && !mutant("room in the read-ahead lets nobody read") {
                 state.let_waiters_read();
             }
@@ -179,6 +213,20 @@ impl<S: Transport> SharedConnection<S> {
     pub(crate) fn send(&self, message: Message) -> Result<(), SendError> {
         let mut waiting = Some(message);
         self.queue_and_flush(|duplex| duplex.feed(&mut waiting))
+    }
+
+    /// As [`send`](Self::send), for no longer than `timeout`. `Full` if there was no room in this time.
+    pub(crate) fn send_timeout(&self, message: Message, timeout: Duration) -> Result<(), SendError> {
+        let mut waiting = Some(message);
+        let mut patience = Patience::new(timeout);
+        let sent = self.queue_and_flush_within(
+            |duplex| duplex.feed(&mut waiting),
+            |state, next| patience.limit(next, state.writes_next()).map_break(|Elapsed| Ok(())),
+        );
+        match waiting {
+            Some(message) if sent.is_ok() => Err(SendError::Full(message)),
+            _ => sent,
+        }
     }
 
     /// Waits until the transport has taken the bytes that are queued now. It does not wait for bytes that other threads queue meanwhile.
@@ -232,14 +280,24 @@ impl<S: Transport> SharedConnection<S> {
     /// two, no other thread is asked to write it.
     fn queue_and_flush(
         &self,
+        queue: impl FnMut(&mut Duplex) -> Option<Result<(), SendError>>,
+    ) -> Result<(), SendError> {
+        self.queue_and_flush_within(queue, unlimited)
+    }
+
+    #[inline]
+    fn queue_and_flush_within(
+        &self,
         mut queue: impl FnMut(&mut Duplex) -> Option<Result<(), SendError>>,
+        limit: impl FnMut(&mut DriverState<Duplex>, NextTurn) -> ControlFlow<Result<(), SendError>, NextTurn>,
     ) -> Result<(), SendError> {
         let target = Cell::new(None);
         let until = |state: &_| match target.get() {
             None => until_room(state),
             Some(target) => Until::all(move |state| has_left(state, target)),
         };
-        self.wait_for(until, |state| {
+        let look = |duplex: &mut Duplex| duplex.look_ahead(|| self.driver.now());
+        let done = |state: &mut DriverState<Duplex>| {
             let end = match target.get() {
                 Some(end) => end,
                 None => {
@@ -254,7 +312,8 @@ impl<S: Transport> SharedConnection<S> {
                 }
             };
             has_left(state, end).then(|| state.machine.flushed())
-        })
+        };
+        self.wait(until, look, done, limit)
     }
 }
 
@@ -273,12 +332,13 @@ impl<S: Transport> SharedConnection<S> {
         let mut frame = Some(frame);
         let until = |_: &_| Until::all(|state: &mut DriverState<Duplex>| state.machine.closed().is_some());
         let look = |duplex: &mut Duplex| duplex.look_for_end(|| self.driver.now());
-        self.wait(until, look, |state| {
+        let done = |state: &mut DriverState<Duplex>| {
             if let Some(frame) = frame.take() {
                 state.machine.start_close(frame, now);
             }
             state.machine.ended()
-        })
+        };
+        self.wait(until, look, done, unlimited)
     }
 
     /// The connection has ended: tells the peer, the threads that read or wait, and the listener.
@@ -303,7 +363,7 @@ impl<S: Transport> SharedConnection<S> {
         until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
         done: impl FnMut(&mut DriverState<Duplex>) -> Option<R>,
     ) -> R {
-        self.wait(until, |duplex| duplex.look_ahead(|| self.driver.now()), done)
+        self.wait(until, |duplex| duplex.look_ahead(|| self.driver.now()), done, unlimited)
     }
 
     /// The same. `look` looks at the bytes that are received meanwhile.
@@ -313,6 +373,7 @@ impl<S: Transport> SharedConnection<S> {
         until: impl Fn(&DriverState<Duplex>) -> Until<Duplex>,
         mut look: impl FnMut(&mut Duplex) -> Step<()>,
         mut done: impl FnMut(&mut DriverState<Duplex>) -> Option<R>,
+        mut limit: impl FnMut(&mut DriverState<Duplex>, NextTurn) -> ControlFlow<R, NextTurn>,
     ) -> R {
         let mut is_read_due = false;
         let result = self.drive(until, |state| {
@@ -323,11 +384,14 @@ impl<S: Transport> SharedConnection<S> {
             // Before a Close frame is seen that may already be there: nothing new is sent after that. And a thread that reads
             // looks at the bytes that come, and may be about to take them.
             if state.writes_next() || state.is_reading() {
-                return Continue(NextTurn::READ);
+                return limit(state, NextTurn::READ);
             }
             let next = if look(&mut state.machine) == Step::Read { NextTurn::READ } else { NextTurn::WRITE };
             // The bytes that came may complete the operation.
-            done(state).map_or(Continue(next), Break)
+            match done(state) {
+                Some(result) => Break(result),
+                None => limit(state, next),
+            }
         });
         if is_read_due {
             self.catch_up();
@@ -378,6 +442,11 @@ impl<S: Transport> SharedConnection<S> {
         }
         result
     }
+}
+
+/// The limit of a wait that has none.
+fn unlimited<R>(_: &mut DriverState<Duplex>, next: NextTurn) -> ControlFlow<R, NextTurn> {
+    Continue(next)
 }
 
 /// Room for a message, or none ever.

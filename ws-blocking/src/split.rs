@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_common::duplex::Consumer;
 use ws_core::bytes::Bytes;
@@ -10,6 +11,7 @@ use ws_core::{
     Stats, StreamError,
 };
 
+use crate::elapsed::Elapsed;
 use crate::messages::Messages;
 use crate::shared::SharedConnection;
 use crate::stream::{MessageReader, MessageWriter};
@@ -36,6 +38,13 @@ impl<S: Transport> Sender<S> {
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.0.send(message.into())
+    }
+
+    /// As [`send`](Self::send), but waits no longer than `timeout`. [`SendError::Full`] says that the time is over without room, and hands
+    /// the message back; other errors as of `send`. `Ok` says that the message is queued. If the transport did not take it in time, it
+    /// goes out with the next call that waits.
+    pub fn send_timeout(&mut self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        self.0.send_timeout(message.into(), timeout)
     }
 
     /// As [`WebSocket::try_send`](crate::WebSocket::try_send). It never waits for a thread that reads or writes. If another thread is
@@ -101,6 +110,17 @@ impl<S: Transport> Receiver<S> {
     /// As [`WebSocket::next_event`](crate::WebSocket::next_event).
     pub fn next_event(&mut self) -> Result<Option<Event>, Error> {
         self.0.next_event()
+    }
+
+    /// As [`recv`](Self::recv), but waits no longer than `timeout`. [`Elapsed`] says that the time is over, and nothing is lost. `Ok(Ok(None))`
+    /// says that the connection has ended. With zero, it does the work that needs no waiting.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Message>, Error>, Elapsed> {
+        self.0.recv_timeout(timeout)
+    }
+
+    /// As [`next_event`](Self::next_event), but waits no longer than `timeout`, as [`recv_timeout`](Self::recv_timeout).
+    pub fn next_event_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Event>, Error>, Elapsed> {
+        self.0.next_event_timeout(timeout)
     }
 
     /// As [`WebSocket::for_each_borrowed`](crate::WebSocket::for_each_borrowed), but without waiting for room to answer: [`StreamError::Full`] says that

@@ -77,8 +77,7 @@ impl<'a, S: Transport> MessageReader<'a, S> {
     /// Text was checked as far as it came, but a character may be cut in two by the border of two chunks.
     ///
     /// An error if the message was cut off: why the connection failed, or [`Error::Unfinished`] if it was closed in order.
-    #[allow(clippy::should_implement_trait, reason = "an error ends it, which an iterator would not say")]
-    pub fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if let Some(first) = self.chunks.take_first() {
             return Ok(Some(first));
         }

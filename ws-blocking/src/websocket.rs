@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_common::{MaybeTls, duplex::Duplex};
 use ws_core::bytes::Bytes;
@@ -13,6 +14,7 @@ use ws_core::{
 
 use crate::clock::Clock;
 use crate::driver::Driver;
+use crate::elapsed::Elapsed;
 use crate::messages::Messages;
 use crate::shared::SharedConnection;
 use crate::split::{self, Receiver, Sender};
@@ -59,6 +61,17 @@ impl<S: Transport> WebSocket<S> {
         self.shared.next_event()
     }
 
+    /// As [`recv`](Self::recv), but waits no longer than `timeout`. [`Elapsed`] says that the time is over, and nothing is lost. `Ok(Ok(None))`
+    /// says that the connection has ended. With zero, it does the work that needs no waiting.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Message>, Error>, Elapsed> {
+        self.shared.recv_timeout(timeout)
+    }
+
+    /// As [`next_event`](Self::next_event), but waits no longer than `timeout`, as [`recv_timeout`](Self::recv_timeout).
+    pub fn next_event_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Event>, Error>, Elapsed> {
+        self.shared.next_event_timeout(timeout)
+    }
+
     /// Shows each message to `visitor`, where it lies in the read buffer: without a reference count or an allocation per
     /// message. The visitor may answer, and says whether to go on. Ends when it breaks off, or with the connection.
     ///
@@ -84,6 +97,13 @@ impl<S: Transport> WebSocket<S> {
     /// send without waiting, use [`try_send`](Self::try_send).
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.send(message.into())
+    }
+
+    /// As [`send`](Self::send), but waits no longer than `timeout`. [`SendError::Full`] says that the time is over without room, and hands
+    /// the message back; other errors as of `send`. `Ok` says that the message is queued. If the transport did not take it in time, it
+    /// goes out with the next call that waits.
+    pub fn send_timeout(&mut self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError> {
+        self.shared.send_timeout(message.into(), timeout)
     }
 
     /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the

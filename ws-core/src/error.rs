@@ -85,9 +85,9 @@ impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kib = Config::LEAST_PROGRESS / 1024;
         match self {
-            Self::Pong => {
-                f.write_str("the peer did not answer a ping within pong_timeout, nor send anything else")
-            }
+            Self::Pong => f.write_str(
+                "the peer did not answer a ping in time (pong_timeout or check_now), nor send anything else",
+            ),
             Self::Write(timeout) => {
                 write!(f, "the peer has taken less than {kib} KiB in {timeout:?} (write_timeout)")
             }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time;
 use ws_async_core::bytes::BytesMut;
-use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, reset_on_close};
+use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, Spawn, reset_on_close};
 
 use crate::resettable::Resettable;
 use crate::timer::Timer;
@@ -65,6 +65,13 @@ impl Runtime for Tokio {
 
     fn listening_addr(listener: &TcpListener) -> io::Result<SocketAddr> {
         listener.local_addr()
+    }
+}
+
+impl Spawn for Tokio {
+    /// Panics outside of a runtime of tokio, as `tokio::spawn` does.
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(future);
     }
 }
 

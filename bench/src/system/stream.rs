@@ -57,7 +57,7 @@ fn streamed(bytes: usize) -> io::Result<[f64; 2]> {
         let mut socket = Ours::open(Role::Server, stream).await;
         let mut reader = socket.recv_stream().await.expect("no violation").expect("a message");
         let mut came = 0;
-        while let Some(chunk) = reader.next().await.expect("no violation") {
+        while let Some(chunk) = reader.next_chunk().await.expect("no violation") {
             came += Bytes::len(&chunk);
         }
         assert_eq!(came, bytes);

@@ -174,7 +174,7 @@ pub(super) async fn aborts() {
         builder().reconnect(Reconnect::never()).build().expect("the URL is right");
     open(&mut client).await;
     *lock(&handle) = Some(client.handle());
-    while client.next().await.is_some() {}
+    while client.next_event().await.is_some() {}
     is_over(&flags);
     drop(client);
     peer.await.expect("it ends");

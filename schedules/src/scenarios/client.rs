@@ -76,7 +76,7 @@ pub(super) fn builder() -> ws_async_core::ClientBuilder<Client<Model>> {
 
 /// Waits until the client is open.
 pub(super) async fn open(client: &mut Client<Model>) {
-    while !matches!(client.next().await, Some(ClientEvent::Open(_))) {}
+    while !matches!(client.next_event().await, Some(ClientEvent::Open(_))) {}
 }
 
 /// The peer of the next connection.
@@ -138,7 +138,7 @@ async fn operate(handle: &Handle<Model>, cell: Cell, flags: &Flags) {
 /// What the client does while a handle waits.
 async fn accompany_handle(cell: Cell, mut client: Client<Model>, flags: Flags) {
     if cell.driver == Driver::Third {
-        give_up(client.next()).await;
+        give_up(client.next_event()).await;
         let another = client.handle();
         give_up(another.flush()).await;
     }
@@ -148,12 +148,12 @@ async fn accompany_handle(cell: Cell, mut client: Client<Model>, flags: Flags) {
             return;
         }
         (_, Driver::Other) => {
-            while client.next().await.is_some() {}
+            while client.next_event().await.is_some() {}
             return;
         }
         (Event::ReadAhead, _) => {
             for _ in 0..ENOUGH {
-                client.next().await.expect("the client is open");
+                client.next_event().await.expect("the client is open");
             }
         }
         _ => {}
@@ -183,7 +183,7 @@ async fn receive(client: &mut Client<Model>, cell: Cell) {
     let mut left = if cell.event.ends() { usize::MAX } else { script::messages(cell) };
     let mut has_closed = false;
     while left > 0 {
-        match client.next().await {
+        match client.next_event().await {
             Some(ClientEvent::Message(message)) => {
                 assert_eq!(message.len(), MESSAGE);
                 left -= 1;
@@ -206,7 +206,7 @@ pub(super) async fn lost() {
         builder().reconnect(Reconnect::after(Duration::ZERO)).build().expect("the URL is right");
     open(&mut client).await;
     let driver = client.handle();
-    let driving = spawn(async move { while client.next().await.is_some() {} });
+    let driving = spawn(async move { while client.next_event().await.is_some() {} });
     let asking = |handle: Handle<Model>| {
         spawn(async move {
             handle.send(Message::binary(MARKER)).await.expect("there is room");

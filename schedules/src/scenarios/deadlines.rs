@@ -70,7 +70,7 @@ pub(super) async fn write() {
     let (mut client, peer) = connect(vec![], &flags).await;
     let handle = client.handle();
     let receiving = spawn(async move {
-        while let Some(event) = client.next().await {
+        while let Some(event) = client.next_event().await {
             if let ClientEvent::Closed(_) = event {
                 return;
             }

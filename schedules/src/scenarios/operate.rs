@@ -86,7 +86,7 @@ macro_rules! receive {
                     }
                     _ => match handle.recv_stream().await {
                         Ok(Some(mut reader)) => loop {
-                            match reader.next().await {
+                            match reader.next_chunk().await {
                                 Ok(Some(_)) => {}
                                 Ok(None) => break Ok(true),
                                 Err(error) => break Err(error),

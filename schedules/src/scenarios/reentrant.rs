@@ -148,7 +148,7 @@ pub(super) async fn elsewhere() {
     let waiting = flags.clone();
     let opening = spawn(async move {
         loop {
-            match client.next().await {
+            match client.next_event().await {
                 Some(ClientEvent::Reconnecting { .. }) => waiting.raise(Flag::Seen),
                 Some(ClientEvent::Open(_)) => return client,
                 _ => {}
@@ -219,7 +219,7 @@ pub(super) async fn wakers() {
     });
     let left = Arc::new(AtomicUsize::new(10));
     {
-        let mut draining = pin!(async { while client.next().await.is_some() {} });
+        let mut draining = pin!(async { while client.next_event().await.is_some() {} });
         let mut poll = |cx: &Context<'_>| {
             let (handle, left) = (handle.clone(), left.clone());
             let waker = Waker::from(Arc::new(Busy { handle, task: cx.waker().clone(), left }));

@@ -282,7 +282,7 @@ fn receive(receiver: &mut Receiver<Wire>, cell: Cell) {
             }
             _ => match receiver.recv_stream() {
                 Ok(Some(mut reader)) => loop {
-                    match reader.next() {
+                    match reader.next_chunk() {
                         Ok(Some(_)) => {}
                         Ok(None) => break Ok(true),
                         Err(error) => break Err(error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ws_common::session::{
     Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
 };
-use ws_common::{ConnectOptions, PrepareError};
+use ws_common::{ConnectOptions, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
@@ -14,6 +14,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 
     /// The next event: `None` if none came in time, `Some(None)` if the client is over.
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>>;
+    /// The next event of the client as a stream or, with threads, as an iterator.
+    fn next_of_stream(&mut self) -> Option<ClientEvent>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
@@ -39,6 +41,9 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn compress(&self, wanted: bool);
     fn release_compressor(&self);
     fn handle(&self) -> Self::Handle;
+    /// Runs it in the background.
+    fn spawn(self) -> (Self::Handle, Self);
+    fn spawn_with(self, on_event: impl FnMut(&Self::Handle, ClientEvent) + Send + 'static) -> Self::Handle;
 
     /// Prepares each attempt by this hook, after it has waited as long as the first hook says. It awaits that time, where it can.
     fn prepare_after(
@@ -56,6 +61,8 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
 }
 
 pub trait ClientHandle: Clone + Send + Sync + 'static {
+    /// Sends them into the handle as a sink, which is closed then. With threads, which have no sinks, it sends and flushes.
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), WebSocketError>;
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>;
     fn send_now(&self, message: impl Into<Message>) -> Result<(), SendError>;
@@ -68,6 +75,7 @@ pub trait ClientHandle: Clone + Send + Sync + 'static {
     fn flush(&self) -> Result<(), SendError>;
     fn confirm(&self) -> Result<(), ConfirmError>;
     fn close(&self, frame: impl Into<CloseFrame>);
+    fn start_close(&self, frame: impl Into<CloseFrame>);
     fn abort(&self);
     fn skip_stuck(&self) -> bool;
     fn status(&self) -> ClientStatus;

@@ -6,10 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ws_async_core::Runtime;
+use ws_async_core::futures_core::Stream;
+use ws_async_core::futures_sink::Sink;
 use ws_common::session::{
     AsyncClient, Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
 };
-use ws_common::{ConnectOptions, PrepareError};
+use ws_common::{ConnectOptions, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -31,13 +33,17 @@ macro_rules! client {
             fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>> {
                 E::block_on(async {
                     let mut sleep = E::Runtime::sleep_until(E::Runtime::now() + patience);
-                    let mut next = pin!(self.inner.next());
+                    let mut next = pin!(self.inner.next_event());
                     let next = poll_fn(|cx| match next.as_mut().poll(cx) {
                         Poll::Ready(event) => Poll::Ready(Some(event)),
                         Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|_| None),
                     });
                     next.await
                 })
+            }
+
+            fn next_of_stream(&mut self) -> Option<ClientEvent> {
+                E::block_on(poll_fn(|cx| Pin::new(&mut self.inner).poll_next(cx)))
             }
 
             fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
@@ -158,6 +164,21 @@ macro_rules! client {
                 })
             }
 
+            fn spawn(self) -> (Self::Handle, Self) {
+                let (handle, client) = E::block_on(async { self.inner.spawn() });
+                (On::new(handle), On::new(client))
+            }
+
+            fn spawn_with(
+                self,
+                mut on_event: impl FnMut(&Self::Handle, ClientEvent) + Send + 'static,
+            ) -> Self::Handle {
+                let on_event = move |handle: &$adapter::Handle, event| {
+                    on_event(&On::new(handle.clone()), event);
+                };
+                On::new(E::block_on(async { self.inner.spawn_with(on_event) }))
+            }
+
             fn tasks() -> usize {
                 E::tasks()
             }
@@ -170,6 +191,21 @@ macro_rules! client {
         }
 
         impl<E: Executor> ClientHandle for On<E, $adapter::Handle> {
+            fn send_all(
+                &mut self,
+                messages: impl IntoIterator<Item = Message>,
+            ) -> Result<(), WebSocketError> {
+                let mut sink = Pin::new(&mut self.inner);
+                E::block_on(async {
+                    for message in messages {
+                        poll_fn(|cx| sink.as_mut().poll_ready(cx)).await?;
+                        sink.as_mut().start_send(message)?;
+                    }
+                    poll_fn(|cx| sink.as_mut().poll_flush(cx)).await?;
+                    poll_fn(|cx| sink.as_mut().poll_close(cx)).await
+                })
+            }
+
             fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
                 E::block_on(self.inner.send(message))
             }
@@ -216,6 +252,10 @@ macro_rules! client {
 
             fn close(&self, frame: impl Into<CloseFrame>) {
                 E::block_on(self.inner.close(frame));
+            }
+
+            fn start_close(&self, frame: impl Into<CloseFrame>) {
+                self.inner.start_close(frame);
             }
 
             fn abort(&self) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
 use ws_common::session::{Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError};
-use ws_common::{ConnectOptions, PrepareError};
+use ws_common::{ConnectOptions, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -13,7 +13,11 @@ impl ClientAdapter for Client {
     type Handle = Handle;
 
     fn next(&mut self, patience: Duration) -> Option<Option<ClientEvent>> {
-        self.next_timeout(patience).ok()
+        self.next_event_timeout(patience).ok()
+    }
+
+    fn next_of_stream(&mut self) -> Option<ClientEvent> {
+        Iterator::next(self)
     }
 
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
@@ -131,12 +135,25 @@ impl ClientAdapter for Client {
         })
     }
 
+    fn spawn(self) -> (Handle, Self) {
+        self.spawn().unwrap()
+    }
+
+    fn spawn_with(self, on_event: impl FnMut(&Handle, ClientEvent) + Send + 'static) -> Handle {
+        self.spawn_with(on_event).unwrap()
+    }
+
     fn tasks() -> usize {
         0
     }
 }
 
 impl ClientHandle for Handle {
+    fn send_all(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), WebSocketError> {
+        messages.into_iter().try_for_each(|message| self.send(message))?;
+        Ok(self.flush()?)
+    }
+
     fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.send(message)
     }
@@ -183,6 +200,10 @@ impl ClientHandle for Handle {
 
     fn close(&self, frame: impl Into<CloseFrame>) {
         self.close(frame);
+    }
+
+    fn start_close(&self, frame: impl Into<CloseFrame>) {
+        self.start_close(frame);
     }
 
     fn abort(&self) {

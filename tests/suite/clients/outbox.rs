@@ -164,7 +164,7 @@ pub fn waiting_for_an_event_ends_in_time<A: ClientAdapter>() {
     assert!(confirming.join().unwrap().is_err());
 }
 
-fn in_order_of_each(texts: &[String], senders: usize, count: usize) {
+pub(crate) fn in_order_of_each(texts: &[String], senders: usize, count: usize) {
     assert_eq!(texts.len(), senders * count, "{texts:?}");
     for sender in 0..senders {
         let beginning = format!("{sender} ");

@@ -3,7 +3,7 @@
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ws_common::ConnectOptions;
 use ws_common::reconnect::GiveUp;
@@ -89,7 +89,6 @@ pub fn what_prepare_waits_for_can_be_ended_or_dropped<A: ClientAdapter>() {
             10 * PAUSE
         };
         let mut client = watched(A::prepare_after(persistent(&server.url()), pause, hook));
-        let begin = Instant::now();
         if is_dropped {
             assert_eq!(client.within(PAUSE), [""; 0]);
             begins.recv().unwrap();
@@ -102,11 +101,10 @@ pub fn what_prepare_waits_for_can_be_ended_or_dropped<A: ClientAdapter>() {
             client.expect(&["closed 1006", "over"]);
             assert_eq!(client.gave_up, Some(GiveUp::Aborted));
             aborting.join().unwrap();
+            // The client keeps the hook, and no future of it.
+            assert_eq!(Arc::strong_count(&held), 2);
         }
-        // A thread cannot be ended from outside.
-        let is_ended = begin.elapsed() < 8 * PAUSE;
         drop(client);
-        assert!(Arc::strong_count(&held) == 1 || !is_ended);
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

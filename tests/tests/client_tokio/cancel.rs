@@ -86,7 +86,7 @@ async fn converse(times: usize, fault: Fault, delivery: Delivery) {
     let receive = async {
         let mut echoes = Vec::new();
         while echoes.len() < COUNT {
-            match again(times, async || client.next().await).await.unwrap() {
+            match again(times, async || client.next_event().await).await.unwrap() {
                 ClientEvent::Message(message) => echoes.push(begin(message.as_text().unwrap())),
                 ClientEvent::Error(error) => panic!("{error}"),
                 _ => {}
@@ -101,7 +101,7 @@ async fn converse(times: usize, fault: Fault, delivery: Delivery) {
     // Whoever is dropped has begun to close, and closes on.
     again(times, async || client.close(CloseCode::NORMAL).await).await;
     let mut end = Vec::new();
-    while let Some(event) = again(times, async || client.next().await).await {
+    while let Some(event) = again(times, async || client.next_event().await).await {
         match event {
             ClientEvent::Closed(closed) => end.push((closed.code, closed.clean)),
             ClientEvent::Error(error) => panic!("{error}"),
@@ -155,7 +155,7 @@ async fn break_up(times: usize, delivery: Delivery) {
         // The system may have taken everything before the client sees how its third connection has ended.
         while !is_sent || events.iter().filter(|event| **event == "reconnecting").count() < 3 {
             tokio::select! {
-                event = again(times, async || client.next().await) => events.push(word(&event.unwrap())),
+                event = again(times, async || client.next_event().await) => events.push(word(&event.unwrap())),
                 () = &mut sending, if !is_sent => is_sent = true,
             }
         }

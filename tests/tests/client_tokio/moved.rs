@@ -63,7 +63,7 @@ fn moved<T: Send + 'static, F: Future<Output: Send> + Send + 'static>(
 async fn until(client: &mut Client, is_last: impl Fn(&ClientEvent) -> bool) -> Vec<ClientEvent> {
     let mut events = Vec::new();
     while !events.last().is_some_and(&is_last) {
-        events.push(client.next().await.expect("the client goes on"));
+        events.push(client.next_event().await.expect("the client goes on"));
     }
     events
 }
@@ -74,7 +74,7 @@ fn is_open(event: &ClientEvent) -> bool {
 
 /// Waits for an event that does not come, so that the timer of the client is set.
 async fn at_rest(client: &mut Client) {
-    let event = tokio::time::timeout(Duration::from_millis(50), client.next()).await;
+    let event = tokio::time::timeout(Duration::from_millis(50), client.next_event()).await;
     assert!(event.is_err(), "{event:?}");
 }
 

@@ -60,7 +60,7 @@ impl Crowd {
                     Some(ended) => ended.unwrap(),
                     None => return,
                 },
-                Some(_) = client.next() => {}
+                Some(_) = client.next_event() => {}
             }
         }
     }
@@ -84,7 +84,7 @@ fn client(witness: &Witness, max_send_buffer: usize) -> Client {
 }
 
 async fn open(client: &mut Client) {
-    while !matches!(client.next().await, Some(ClientEvent::Open(_))) {}
+    while !matches!(client.next_event().await, Some(ClientEvent::Open(_))) {}
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn tasks_that_wait_for_proof_sleep_while_messages_come() {
                 if received < TASKS {
                     client.try_send("is sent back").unwrap();
                 }
-                if let Some(ClientEvent::Message(_)) = client.next().await {
+                if let Some(ClientEvent::Message(_)) = client.next_event().await {
                     received += 1;
                 }
             }

@@ -47,7 +47,7 @@ fn the_status_is_read_while_a_large_message_is_compressed() {
         runtime.spawn(serve(listener));
         let client = runtime.block_on(async move {
             let mut client = Client::builder(&url).build().unwrap();
-            while !matches!(client.next().await, Some(ClientEvent::Open(_))) {}
+            while !matches!(client.next_event().await, Some(ClientEvent::Open(_))) {}
             client
         });
         let handle = client.handle();

@@ -77,7 +77,7 @@ impl Inside {
     pub(crate) async fn by_client(self: &Arc<Self>, client: &mut Client) {
         match self.cell.point {
             Point::Wake | Point::WakeByCall | Point::WakerDrop => {
-                let waking = self.with_waker(client.next());
+                let waking = self.with_waker(client.next_event());
                 let bound = if self.effect() == Effect::Pauses { BOUND / 2 } else { 2 * BOUND };
                 drop(tokio::time::timeout(bound, waking).await);
             }
@@ -88,7 +88,7 @@ impl Inside {
                         self.provoke();
                     }
                     tokio::select! {
-                        event = client.next() => drop(event.unwrap()),
+                        event = client.next_event() => drop(event.unwrap()),
                         // No message comes any more.
                         () = self.done(), if self.effect() == Effect::Pauses => {}
                     }

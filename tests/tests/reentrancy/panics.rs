@@ -85,7 +85,7 @@ fn a_transport_that_panics_wakes_who_waits_without_a_lock() {
             calling.join().unwrap().unwrap();
         });
         {
-            let mut next = Box::pin(client.next());
+            let mut next = Box::pin(client.next_event());
             assert!(next.as_mut().poll(&mut Context::from_waker(&calls_by_thread)).is_pending());
             script.set(Point::Write, Box::new(|| panic_any(OnPurpose)));
             let sent = catch_unwind(AssertUnwindSafe(|| handle.try_send("panics")));
@@ -93,7 +93,7 @@ fn a_transport_that_panics_wakes_who_waits_without_a_lock() {
             assert_eq!(woken.load(Ordering::Relaxed), 1);
             assert!(matches!(next.await, Some(ClientEvent::Error(ClientError::Connection(_)))));
         }
-        assert!(matches!(client.next().await, Some(ClientEvent::Closed(_))));
+        assert!(matches!(client.next_event().await, Some(ClientEvent::Closed(_))));
     });
     done.unwrap();
 }

@@ -132,7 +132,7 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     let url = if point == Point::Decide { format!("ws://{}/", nobody.address()) } else { witness.url() };
     let mut client = client(&url, &script);
     if !matches!(point, Point::Prepare | Point::Decide) {
-        while client.status() != ClientStatus::Open && client.next().is_some() {}
+        while client.status() != ClientStatus::Open && client.next_event().is_some() {}
     }
     let handles =
         Handles { sender, receiver: borrowed_receiver, handle: client.handle(), listener: listener.clone() };
@@ -172,7 +172,7 @@ fn cell(point: Point, method: Method, by_thread: bool) {
             });
             drop(accepted);
         }),
-        _ => while script.is_set() && client.next().is_some() {},
+        _ => while script.is_set() && client.next_event().is_some() {},
     }
     assert!(!script.is_set(), "the callback has not run");
     let Handles { sender, receiver, .. } = Arc::into_inner(handles).unwrap().into_inner().unwrap();
@@ -208,7 +208,7 @@ fn settle_connection(mut sender: Sender, mut receiver: Receiver, mut peer: WebSo
 fn settle_client(mut client: Client, witness: &Witness, effect: Effect, is_over: bool) {
     if !is_over {
         while client.status() != ClientStatus::Open {
-            client.next().unwrap();
+            client.next_event().unwrap();
         }
         client.send("after").unwrap();
         let texts = |texts: &[suite::witness::Testimony], text: &str| {
@@ -217,15 +217,15 @@ fn settle_client(mut client: Client, witness: &Witness, effect: Effect, is_over:
         witness.wait_until("the text comes", |testimonies| texts(testimonies, "after"));
         assert_eq!(texts(&witness.testimonies(), INSIDE), effect == Effect::Sends);
         if effect == Effect::Pauses {
-            while let Ok(event) = client.next_timeout(Duration::from_millis(50)) {
+            while let Ok(event) = client.next_event_timeout(Duration::from_millis(50)) {
                 assert!(!matches!(event.unwrap(), ClientEvent::Message(_)));
             }
             client.resume();
         }
-        while !matches!(client.next().unwrap(), ClientEvent::Message(_)) {}
+        while !matches!(client.next_event().unwrap(), ClientEvent::Message(_)) {}
         client.start_close(CloseCode::NORMAL);
     }
-    while client.next().is_some() {}
+    while client.next_event().is_some() {}
     assert_eq!(client.status(), ClientStatus::Closed);
     client.try_send("late").unwrap_err();
 }

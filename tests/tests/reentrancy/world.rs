@@ -235,7 +235,7 @@ impl Life {
             })
             .build()
             .unwrap();
-        while !matches!(client.next().await, Some(ClientEvent::Open(_))) {}
+        while !matches!(client.next_event().await, Some(ClientEvent::Open(_))) {}
         let handle = Some(client.handle());
         Self { client: Some(client), handle, peer, outcome: None }
     }
@@ -279,7 +279,7 @@ impl Life {
             client.start_close(CloseCode::NORMAL);
         }
         let mut ends = 0;
-        while let Some(event) = client.next().await {
+        while let Some(event) = client.next_event().await {
             ends += usize::from(matches!(event, ClientEvent::Closed(_)));
         }
         assert!(ends <= 1, "{ends} ends");
@@ -297,7 +297,7 @@ impl Life {
         let mut client = self.client.expect("the client that has driven");
         client.try_send(INSIDE).unwrap_err();
         let (mut errors, mut ends, mut reasons) = (Vec::new(), 0, Vec::new());
-        while let Some(event) = client.next().await {
+        while let Some(event) = client.next_event().await {
             match event {
                 ClientEvent::Error(ClientError::HookPanicked { hook, .. }) => errors.push(hook),
                 ClientEvent::Closed(_) => ends += 1,
@@ -318,7 +318,7 @@ impl Life {
 async fn until(client: &mut Client, mut is_so: impl FnMut(&Client, Option<&ClientEvent>) -> bool) {
     let mut event = None;
     while !is_so(client, event.as_ref()) {
-        event = match tokio::time::timeout(Duration::from_millis(1), client.next()).await {
+        event = match tokio::time::timeout(Duration::from_millis(1), client.next_event()).await {
             Ok(Some(event)) => Some(event),
             Ok(None) => panic!("the client is over"),
             Err(_) => None,

@@ -6,7 +6,7 @@ use ws_common::OpenPhase;
 use ws_common::duplex::Consumer;
 use ws_common::proxy::{ProxyScheme, ProxyStep, Socks5Reply};
 use ws_common::reconnect::{Backoff, Reconnect, RetryDecision};
-use ws_common::session::Delivery;
+use ws_common::session::{Delivery, OutboxPolicy};
 use ws_core::{
     CloseCode, Config, Deflate, Direction, Initiator, Instant, InvalidClose, Outbound, PingError, Role,
     StreamError, Timeout, Traffic,
@@ -46,4 +46,5 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&Reconnect::after(Duration::ZERO).decide(|_| None));
     exhibition.debug(&RetryDecision::Retry);
     exhibition.debug(&Delivery::AtMostOnce);
+    exhibition.debug(&OutboxPolicy::Keep);
 }

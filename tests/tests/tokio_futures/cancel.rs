@@ -124,7 +124,7 @@ async fn recv_stream_and_its_reader() {
                 }
             };
             let mut message = Vec::new();
-            while let Some(chunk) = polls.again(async || reader.next().await).await.unwrap() {
+            while let Some(chunk) = polls.again(async || reader.next_chunk().await).await.unwrap() {
                 message.extend_from_slice(&chunk);
             }
             messages.push((reader.kind(), message));
@@ -149,7 +149,7 @@ async fn a_reader_that_is_dropped_anywhere_passes_over_its_message_only() {
         let mut socket = transport.connection(Role::Server, &quiet());
         let mut reader = socket.recv_stream().await.unwrap().unwrap();
         // Read to its end, or to wherever it is cut.
-        while let Some(Some(_)) = polls.cut(reader.next()).await.map(Result::unwrap) {}
+        while let Some(Some(_)) = polls.cut(reader.next_chunk()).await.map(Result::unwrap) {}
         drop(reader);
         polls.again(async || socket.recv().await).await.unwrap()
     })

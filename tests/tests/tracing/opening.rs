@@ -198,7 +198,7 @@ fn a_client_that_comes_back_says_so() {
             let url = format!("ws://{address}/?token=1");
             let reconnect = Reconnect::after(Duration::from_millis(10));
             let mut client = Client::builder(&url).config(quiet()).reconnect(reconnect).build().unwrap();
-            while let Some(event) = client.next().await {
+            while let Some(event) = client.next_event().await {
                 if let ClientEvent::Open(_) = event {
                     client.start_close(CloseCode::NORMAL);
                 }

@@ -17,7 +17,7 @@ macro_rules! define_client {
         ///     .ping_interval(Duration::from_secs(55))
         ///     .reconnect(Reconnect::after(Duration::from_secs(1)))
         ///     .build()?;
-        /// while let Some(event) = client.next().await {
+        /// while let Some(event) = client.next_event().await {
         ///     match event {
         ///         ClientEvent::Message(message) => println!("received {:?}", message.as_text()),
         ///         ClientEvent::Error(error) => println!("error: {error}"),
@@ -44,7 +44,7 @@ macro_rules! define_client {
         ///     .hold(true)
         ///     .build()?;
         /// client.try_send("buy 1")?;
-        /// while let Some(event) = client.next().await {
+        /// while let Some(event) = client.next_event().await {
         ///     if let ClientEvent::Message(message) = event
         ///         && message.as_text() == Some("welcome")
         ///     {
@@ -56,7 +56,10 @@ macro_rules! define_client {
         /// ```
         ///
         /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
-        /// [`handle`](Self::handle)s is under way: usually [`next`](Self::next), in a loop. While none is, nothing happens.
+        /// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens.
+        ///
+        /// **In the background**: [`spawn`](Self::spawn) runs the client in a task of its own. [`spawn_with`](Self::spawn_with) also calls
+        /// a closure with each event.
         ///
         /// **Dropping** it, with all its handles, ends everything at once, without a Close frame.
         pub struct Client($crate::Client<$runtime>);
@@ -84,8 +87,10 @@ macro_rules! define_client {
             /// [`decide`](ws_async_core::ws_common::reconnect::Reconnect::decide)) reaches the task that waits when the hook runs. The client
             /// then ends, and reports that.
             #[inline]
-            pub fn next(&mut self) -> impl Future<Output = Option<$crate::ws_common::session::ClientEvent>> {
-                self.0.next()
+            pub fn next_event(
+                &mut self,
+            ) -> impl Future<Output = Option<$crate::ws_common::session::ClientEvent>> {
+                self.0.next_event()
             }
 
             /// As [`Handle::send`].
@@ -230,6 +235,77 @@ macro_rules! define_client {
             /// Another way to this client, for other tasks.
             pub fn handle(&self) -> Handle {
                 Handle(self.0.handle())
+            }
+
+            /// Runs the client in a task of its own: connecting, heartbeat and reconnecting go on while nobody waits. Gives a handle, and
+            /// the client again, for its events. It is called in a task of the runtime.
+            ///
+            /// ```no_run
+            #[doc = concat!("use ", $name, "::{Client, ClientEvent};")]
+            ///
+            /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+            /// let (handle, mut events) = Client::builder("ws://127.0.0.1:8080/feed").build()?.spawn();
+            /// handle.send("hello").await?;
+            /// while let Some(event) = events.next_event().await {
+            ///     if let ClientEvent::Message(message) = event {
+            ///         println!("received {message}");
+            ///     }
+            /// }
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// Events wait for the program: messages up to 1 MiB, then nothing more is read, and TCP tells the peer to wait. If the client
+            /// is dropped, events are dropped as they come.
+            ///
+            /// The task ends when the client and all its handles are dropped: then the connection ends at once, without a Close frame. If
+            /// a hook panics, the task ends by this panic, and so does the client.
+            pub fn spawn(self) -> (Handle, Self) {
+                let (handle, client) = self.0.spawn();
+                (Handle(handle), Self(client))
+            }
+
+            /// Runs the client in a task of its own, which calls `on_event` with each event. It is called in a task of the runtime.
+            ///
+            /// ```no_run
+            /// use std::time::Duration;
+            #[doc = concat!("use ", $name, "::{Client, ClientEvent};")]
+            ///
+            /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+            /// let feed = Client::builder("ws://127.0.0.1:8080/feed").build()?.spawn_with(|feed, event| match event {
+            ///     ClientEvent::Open(_) => drop(feed.try_send("subscribe")),
+            ///     ClientEvent::Message(message) => println!("received {message}"),
+            ///     ClientEvent::Error(error) => println!("error: {error}"),
+            ///     ClientEvent::Closed(_) => feed.reconnect_after(Duration::from_secs(1)),
+            ///     _ => {}
+            /// });
+            /// feed.send("hello").await?;
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// The closure must not block. It may call each method of the handle that does not wait. The task ends with the client, after
+            /// [`ClientEvent::GaveUp`], though every handle is dropped before. If the closure panics, the client ends at once, without a
+            /// Close frame.
+            pub fn spawn_with(
+                self,
+                mut on_event: impl FnMut(&Handle, $crate::ws_common::session::ClientEvent) + Send + 'static,
+            ) -> Handle {
+                let own = self.handle();
+                Handle(self.0.spawn_with(move |event| on_event(&own, event)))
+            }
+        }
+
+        /// The events, as of [`next_event`](Client::next_event). Cancel safe.
+        impl $crate::futures_core::Stream for Client {
+            type Item = $crate::ws_common::session::ClientEvent;
+
+            #[inline]
+            fn poll_next(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Self::Item>> {
+                std::pin::Pin::new(&mut self.get_mut().0).poll_next(cx)
             }
         }
     };

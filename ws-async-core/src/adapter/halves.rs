@@ -154,7 +154,7 @@ macro_rules! define_halves {
 
         $crate::define_sink! {
             /// As that of [`WebSocket`].
-            Sender, [$($transport)+]
+            [T: $($transport)+], Sender<T>
         }
     };
 }

@@ -14,6 +14,9 @@ macro_rules! define_handle {
             /// Waits until there is room in the outbox, queues the message, and writes as much as can be written without waiting. A
             /// message is accepted whether or not there is a connection; messages go out in order.
             ///
+            /// If nobody else drives the client, each `send` does the work that needs no waiting: it connects, and on an open connection
+            /// it reads every 250 ms. Between two calls there is no heartbeat. [`try_send`](Self::try_send) only queues and writes.
+            ///
             /// Cancel safety: dropped before there is room, the message was not queued; after, it is.
             pub fn send(
                 &self,
@@ -124,7 +127,7 @@ macro_rules! define_handle {
                 self.0.close(frame)
             }
 
-            /// Begins the same as [`close`](Self::close), without waiting: [`Client::next`] goes on to the end.
+            /// Begins the same as [`close`](Self::close), without waiting: [`Client::next_event`] goes on to the end.
             pub fn start_close(&self, frame: impl Into<$crate::ws_core::CloseFrame>) {
                 self.0.start_close(frame);
             }
@@ -213,6 +216,15 @@ macro_rules! define_handle {
             pub fn stats(&self) -> $crate::ws_common::session::ClientStats {
                 self.0.stats()
             }
+        }
+
+        $crate::define_sink! {
+            /// Readiness is room in the outbox, and flushing is [`flush`](Handle::flush): it waits for a connection. Closing only flushes: the
+            /// client goes on for other handles, until [`close`](Handle::close).
+            ///
+            /// If another handle takes the room between `poll_ready` and `start_send`, this handle keeps the message. The next poll as a sink
+            /// queues it, and until then it is behind the messages of other methods.
+            [], Handle
         }
     };
 }

@@ -51,11 +51,11 @@ macro_rules! define_messages {
             ///
             /// An error if the message was cut off: why the connection failed, or
             /// [`Error::Unfinished`](ws_async_core::ws_core::Error::Unfinished) if it was closed in order.
-            pub fn next(
+            pub fn next_chunk(
                 &mut self,
             ) -> impl Future<Output = Result<Option<$crate::ws_core::bytes::Bytes>, $crate::ws_core::Error>>
             {
-                self.0.next()
+                self.0.next_chunk()
             }
         }
     };

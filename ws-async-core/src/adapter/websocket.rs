@@ -248,7 +248,7 @@ macro_rules! define_websocket {
         $crate::define_sink! {
             /// As [`ready`](WebSocket::ready), [`try_send`](WebSocket::try_send), [`flush`](WebSocket::flush); closing sends Close 1000
             /// and waits for the end. After a ready `poll_ready`, `start_send` always has room.
-            WebSocket, [$($transport)+]
+            [T: $($transport)+], WebSocket<T>
         }
     };
 }
@@ -277,9 +277,9 @@ macro_rules! define_stream {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_sink {
-    ($(#[$attribute:meta])* $type:ident, [$($transport:tt)+]) => {
+    ($(#[$attribute:meta])* [$($generics:tt)*], $type:ty) => {
         $(#[$attribute])*
-        impl<T: $($transport)+> $crate::futures_sink::Sink<$crate::ws_core::Message> for $type<T> {
+        impl<$($generics)*> $crate::futures_sink::Sink<$crate::ws_core::Message> for $type {
             type Error = $crate::ws_common::WebSocketError;
 
             #[inline]

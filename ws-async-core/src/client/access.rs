@@ -1,20 +1,16 @@
 //! The operations of a client, written once for [`Client`](super::Client) and [`Handle`](super::Handle). No hook of the user runs
 //! while the client is locked.
 
-use std::panic::resume_unwind;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ws_common::session::{
-    Asked, ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, PendingAnswer, Session,
-};
-use ws_common::sync::{Unwinding, mutant};
+use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
-use super::session_driver::{Left, SessionDriver};
+use super::session_driver::SessionDriver;
+use super::unlocked::{poll, poll_once, poll_unguarded, run};
 use crate::runtime::Runtime;
 use crate::shared::{SharedHandle, WaitFuture};
 use crate::slots::Wants;
@@ -23,22 +19,95 @@ use crate::slots::Wants;
 pub(crate) struct ClientAccess<R: Runtime> {
     handle: SharedHandle<SessionDriver<R>>,
     gauge: Arc<Gauge>,
+    owners: Arc<Owners<R>>,
+}
+
+/// Dropped with the last of a client and its handles. The task in the background does not count.
+struct Owners<R: Runtime> {
+    /// The client that a task runs in the background.
+    running: OnceLock<SharedHandle<SessionDriver<R>>>,
+}
+
+impl<R: Runtime> Drop for Owners<R> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.running.get() {
+            // Ends the connection, and brings the task to look for its owners.
+            change(handle, Session::abort);
+        }
+    }
 }
 
 impl<R: Runtime> Clone for ClientAccess<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), gauge: self.gauge.clone() }
+        Self { handle: self.handle.clone(), gauge: self.gauge.clone(), owners: self.owners.clone() }
     }
 }
 
 impl<R: Runtime> ClientAccess<R> {
     pub(crate) fn new(session: Session) -> Self {
         let gauge = session.gauge();
-        Self { handle: SharedHandle::new(SessionDriver::new(session)), gauge }
+        let owners = Arc::new(Owners { running: OnceLock::new() });
+        Self { handle: SharedHandle::new(SessionDriver::new(session)), gauge, owners }
     }
 
-    pub(crate) fn next(&mut self) -> impl Future<Output = Option<ClientEvent>> {
+    /// Drives the client until it has no owners. `None` if a future does so already.
+    pub(crate) fn drive(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let mut own = Some(self.handle.clone());
+        self.owners.running.get_or_init(|| own.take().unwrap_or_else(|| self.handle.clone()));
+        let own = own.is_none().then(|| self.handle.clone())?;
+        let owners = Arc::downgrade(&self.owners);
+        Some(async move {
+            let is_over =
+                |_: &mut SessionDriver<R>, _: &mut Context<'_>| (owners.strong_count() == 0).then_some(());
+            let mut step = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| {
+                driver.poll_wait(cx, Wants::NOTHING, is_over)
+            };
+            WaitFuture::new(&own, |handle, cx| poll(handle, cx, &mut step)).await;
+        })
+    }
+
+    pub(crate) fn next_event(&mut self) -> impl Future<Output = Option<ClientEvent>> {
         WaitFuture::new(&self.handle, |handle, cx| poll(handle, cx, SessionDriver::poll_next))
+    }
+
+    /// The next event, for a `Stream`.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        poll_unguarded(&self.handle, cx, SessionDriver::poll_next)
+    }
+
+    /// Waits for room, for a `Sink`. First it queues the message that its `start_send` had to keep.
+    pub(crate) fn poll_ready(
+        &mut self,
+        cx: &mut Context<'_>,
+        kept: &mut Option<Message>,
+        mark: &Mark,
+    ) -> Poll<Result<(), SendError>> {
+        let ready = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| match kept.take() {
+            Some(message) => match driver.queue(cx, |session| session.send_marked(message, mark)) {
+                Err(SendError::Full(message)) => {
+                    *kept = Some(message);
+                    None
+                }
+                Err(error) => Some(Err(error)),
+                Ok(()) => is_ready(driver.session()),
+            },
+            None => is_ready(driver.session()),
+        };
+        self.poll_wait(cx, Wants::ROOM, ready)
+    }
+
+    /// Waits until the outbox is empty, for a `Sink`.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, mark: &Mark) -> Poll<Result<(), SendError>> {
+        self.poll_wait(cx, Wants::FLUSHED, |driver, _| driver.session().flushed(Some(mark)))
+    }
+
+    fn poll_wait<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants: Wants,
+        mut done: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Option<O>,
+    ) -> Poll<O> {
+        poll_unguarded(&self.handle, cx, |driver, cx| driver.poll_wait(cx, wants, &mut done))
     }
 
     pub(crate) async fn send(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
@@ -62,7 +131,10 @@ impl<R: Runtime> ClientAccess<R> {
                     waiting = Some(message);
                     None
                 }
-                result => Some(result),
+                result => {
+                    driver.drive_at_once(cx);
+                    Some(result)
+                }
             }
         })
         .await
@@ -161,17 +233,7 @@ impl<R: Runtime> ClientAccess<R> {
     /// Does what a user wants. If this thread holds the client already, because its transport or a waker calls, it is done a
     /// little later.
     pub(crate) fn change(&self, f: impl FnOnce(&mut Session, Instant) + Send + 'static) {
-        let mut f = Some(f);
-        let done = run(&self.handle, |driver, cx| {
-            if let Some(f) = f.take() {
-                driver.change(cx, f);
-            }
-        });
-        if done.is_none()
-            && let Some(f) = f
-        {
-            self.handle.defer(move |driver, cx| driver.change(cx, f));
-        }
+        change(&self.handle, f);
     }
 
     pub(crate) fn take_unsent(&self) -> Vec<Message> {
@@ -214,6 +276,23 @@ impl<R: Runtime> ClientAccess<R> {
     }
 }
 
+fn change<R: Runtime>(
+    handle: &SharedHandle<SessionDriver<R>>,
+    f: impl FnOnce(&mut Session, Instant) + Send + 'static,
+) {
+    let mut f = Some(f);
+    let done = run(handle, |driver, cx| {
+        if let Some(f) = f.take() {
+            driver.change(cx, f);
+        }
+    });
+    if done.is_none()
+        && let Some(f) = f
+    {
+        handle.defer(move |driver, cx| driver.change(cx, f));
+    }
+}
+
 fn send(
     session: &mut Session,
     message: Message,
@@ -228,90 +307,10 @@ fn send(
     }
 }
 
-/// Polls, and runs the user's code that this brings about, between two polls.
-fn poll<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    cx: &mut Context<'_>,
-    mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
-) -> Poll<O> {
-    let mut has_arrived = false;
-    loop {
-        let mut left = None;
-        let step = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| {
-            if !std::mem::replace(&mut has_arrived, true) {
-                driver.arrive();
-            }
-            f(driver, cx)
-        };
-        let result = handle.poll_then(cx, step, |driver| left = driver.leave());
-        let has_left = follow(handle, left);
-        if result.is_ready() || !has_left || mutant("an answer is not acted on") {
-            return result;
-        }
-    }
-}
-
-/// The same once, for a task that does not wait yet.
-fn poll_once<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
-) -> Poll<O> {
-    loop {
-        let mut left = None;
-        let result = handle.poll_once(&mut f, |driver| left = driver.leave());
-        if !follow(handle, left) || result.is_ready() {
-            return result;
-        }
-    }
-}
-
-/// Does something that does not wait, and runs the user's code that this brings about. `None` if this thread holds the
-/// client already.
-fn run<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    f: impl FnOnce(&mut SessionDriver<R>, &mut Context<'_>) -> O,
-) -> Option<O> {
-    let mut left = None;
-    let output = handle.run_then(f, |driver| left = driver.leave());
-    follow(handle, left);
-    output
-}
-
-/// Drops transports and runs hooks, without the lock. Says whether there was something. A panic goes on when the rest is done.
-fn follow<R: Runtime>(handle: &SharedHandle<SessionDriver<R>>, mut left: Option<Left<R>>) -> bool {
-    let has_left = left.is_some();
-    let mut unwinding = Unwinding::default();
-    while let Some(Left { dropped, question, pending }) = left.take() {
-        dropped.into_iter().for_each(|dropped| unwinding.run(|| dropped.drop()));
-        let asked = match (question, pending) {
-            (Some(question), _) => question.start(),
-            (None, Some(pending)) => Asked::Pending(pending),
-            (None, None) => break,
-        };
-        let asked = match asked {
-            Asked::Pending(pending) => poll_pending(pending, handle.waker()),
-            answered => answered,
-        };
-        let answer = match asked {
-            Asked::Answered(answer) => answer,
-            Asked::Pending(pending) => {
-                handle.run_then(|driver, _| driver.keep(pending), |driver| left = driver.leave());
-                continue;
-            }
-        };
-        let panic = handle.run_then(|driver, _| driver.answer(answer), |driver| left = driver.leave());
-        if let Some(Some(payload)) = panic {
-            unwinding.run(|| resume_unwind(payload));
-        }
-    }
-    unwinding.resume();
-    has_left
-}
-
-/// Polls the future that prepares an attempt. It wakes whichever task drives the client by then.
-fn poll_pending(mut pending: PendingAnswer, waker: &Waker) -> Asked {
-    match Pin::new(&mut pending).poll(&mut Context::from_waker(waker)) {
-        Poll::Ready(answer) => Asked::Answered(answer),
-        Poll::Pending => Asked::Pending(pending),
+/// Whether a message would be accepted; an error if none ever.
+fn is_ready(session: &Session) -> Option<Result<(), SendError>> {
+    match session.is_accepting() {
+        true => session.has_room().then_some(Ok(())),
+        false => Some(Err(SendError::Closed(None))),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use ws_common::sync::mutant;
 use ws_common::{
@@ -18,6 +19,12 @@ use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
 use crate::slots::{News, Wants};
 use crate::wakers::Waited;
+
+/// Time without a poll of the transport after which a sender drives a connection that is open.
+const UNDRIVEN: Duration = Duration::from_millis(250);
+
+/// Maximum number of polls of a sender that drives.
+const POLLS_AT_ONCE: u32 = 8;
 
 pub(crate) struct SessionDriver<R: Runtime> {
     driver: Driver<R, Session>,
@@ -38,6 +45,10 @@ pub(crate) struct SessionDriver<R: Runtime> {
     needs_driver: bool,
     /// The transport did not take all that waits, and one who waits knows.
     is_stuck: bool,
+    /// There was a poll of the transport since `looked_at`.
+    has_polled: bool,
+    /// The last look whether somebody drives, or the last time that a sender did.
+    looked_at: Instant,
     /// The version of the proofs that everybody was told of.
     proofs: u64,
 }
@@ -86,6 +97,8 @@ impl<R: Runtime> SessionDriver<R> {
             wants: Wants::NOTHING,
             needs_driver: false,
             is_stuck: false,
+            has_polled: false,
+            looked_at: Instant::EPOCH,
             proofs: 0,
         }
     }
@@ -187,8 +200,31 @@ impl<R: Runtime> SessionDriver<R> {
         }
     }
 
+    /// Does the work that needs no waiting, if nobody drives: all of it while no connection is open, else once each 250 ms.
+    pub(crate) fn drive_at_once(&mut self, cx: &mut Context<'_>) {
+        let now = self.driver.now();
+        if self.session().status() == ClientStatus::Open {
+            if std::mem::take(&mut self.has_polled) {
+                self.looked_at = now;
+            }
+            if now - self.looked_at < UNDRIVEN {
+                return;
+            }
+        }
+        self.looked_at = now;
+        self.arrive();
+        for _ in 0..POLLS_AT_ONCE {
+            let reading = self.session().read_ahead();
+            if self.poll_io(cx, Wants::NOTHING, reading).is_pending() {
+                break;
+            }
+        }
+        self.has_polled = false;
+    }
+
     fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
         self.act();
+        self.has_polled = true;
         let result = if self.question.is_some() || !self.dropped.is_empty() {
             // The caller runs that first: the next connection may need the port of the last one.
             Poll::Pending

@@ -5,8 +5,9 @@ use std::time::Duration;
 use ws_common::session::{Mark, Session};
 use ws_core::{Instant, Message, SendError};
 
-use super::shared::{SharedClient, WithinHook};
+use super::shared::{SharedClient, Unmet};
 use crate::driver::Until;
+use crate::elapsed::Patience;
 
 impl SharedClient {
     /// Queues a message for the handle with this mark, or for the client, and writes as much as the transport takes at once. The
@@ -20,19 +21,24 @@ impl SharedClient {
         self.try_send_until(message, self.expires(ttl), mark)
     }
 
+    /// The same, and waits for room, no longer than `timeout`. Then it does the work that nobody may be waiting to do.
     pub(super) fn send(
         &self,
         message: Message,
         ttl: Option<Duration>,
+        timeout: Option<Duration>,
         mark: Option<&Mark>,
     ) -> Result<(), SendError> {
-        let expires = self.expires(ttl);
+        let (expires, patience) = (self.expires(ttl), timeout.map(Patience::new));
         let mut waiting = match self.try_send_until(message, expires, mark) {
             Err(SendError::Full(message)) => Some(message),
-            result => return result,
+            result => {
+                self.drive_at_once();
+                return result;
+            }
         };
         let until = |_: &_| Until::each(|state| has_room(&state.machine));
-        let sent = self.wait_for(until, |session| {
+        let sent = self.wait_within(patience, until, |session| {
             // A session that waits knows the time.
             match send(session, waiting.take()?, expires, mark, self.now()) {
                 Err(SendError::Full(message)) => {
@@ -43,7 +49,11 @@ impl SharedClient {
             }
         });
         self.change(|_, _| ());
-        sent.unwrap_or_else(|WithinHook| Err(SendError::WithinHook(waiting)))
+        match (sent, waiting) {
+            (Ok(result), _) => result,
+            (Err(Unmet::Elapsed), Some(message)) => Err(SendError::Full(message)),
+            (Err(_), waiting) => Err(SendError::WithinHook(waiting)),
+        }
     }
 
     /// Sends a message on the present connection.

@@ -24,7 +24,7 @@ use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
 use crate::connect::connect_transport;
 use crate::driver::{Driven, Driver, DriverState, NextTurn, Until};
-use crate::elapsed::Elapsed;
+use crate::elapsed::{Elapsed, Patience};
 use crate::transport::Transport;
 
 /// A session and its socket, shared by the handles of the client.
@@ -48,6 +48,9 @@ struct Errand {
     /// To be asked by the next thread that waits.
     question: Option<Question>,
 }
+
+/// Maximum number of turns of a thread that does not wait.
+const TURNS_AT_ONCE: u32 = 4;
 
 thread_local! {
     /// The clients of which this thread runs a hook, by their addresses.
@@ -76,9 +79,7 @@ impl SharedClient {
     }
 
     pub(super) fn next(&self, timeout: Option<Duration>) -> Result<Option<ClientEvent>, Elapsed> {
-        let start = clock::now();
-        // A call with no time still does the work that needs no waiting, so that a user who only ever polls gets events.
-        let mut turns = 0;
+        let mut patience = timeout.map(Patience::new);
         let until = |_: &_| Until::all(|state: &mut DriverState<Session>| state.machine.has_events());
         self.drive(until, |state| {
             self.is_told.store(false, Ordering::Relaxed);
@@ -90,14 +91,38 @@ impl SharedClient {
             if event.is_some() || state.machine.is_over() {
                 return Break(Ok(event));
             }
-            let longest =
-                timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(clock::since(start)));
-            turns += 1;
-            match longest.is_zero() && turns > 1 && !state.writes_next() {
-                true => Break(Err(Elapsed)),
-                false => Continue(NextTurn { reads: state.machine.is_reading(), longest }),
+            let next = NextTurn { reads: state.machine.is_reading(), longest: Duration::MAX };
+            match &mut patience {
+                None => Continue(next),
+                Some(patience) => patience.limit(next, state.writes_next()).map_break(Err),
             }
         })
+    }
+
+    /// Does the work that needs no waiting, if nobody does it: all of it while no connection is open, else a read each 250 ms.
+    pub(super) fn drive_at_once(&self) {
+        let mut turns = 0;
+        self.drive(
+            |_| Until::anything(),
+            |state| {
+                turns += 1;
+                let is_due = self.gauge.status() != ClientStatus::Open || state.is_read_due();
+                let is_done = turns > TURNS_AT_ONCE || !is_due || state.is_reading() || self.is_asking();
+                if is_done {
+                    return Break(());
+                }
+                Continue(NextTurn { reads: state.machine.read_ahead(), longest: Duration::ZERO })
+            },
+        );
+    }
+
+    /// Does the work until `is_over`.
+    pub(super) fn drive_until(&self, is_over: impl Fn() -> bool + Clone + Send + 'static) {
+        let until = |_: &_| {
+            let is_over = is_over.clone();
+            Until::all(move |_: &mut DriverState<Session>| is_over())
+        };
+        let _ = self.wait_for(until, |_| is_over().then_some(()));
     }
 
     pub(super) fn flush(&self, mark: Option<&Mark>) -> Result<(), SendError> {
@@ -151,8 +176,12 @@ fn is_closed(session: &Session) -> bool {
     session.status() == ClientStatus::Closed
 }
 
-/// This thread runs a hook of the client, and must not wait for it.
-pub(super) struct WithinHook;
+/// The reason for the end of a wait without a result.
+pub(super) enum Unmet {
+    /// This thread runs a hook of the client, and must not wait for it.
+    WithinHook,
+    Elapsed,
+}
 
 /// Changing and waiting.
 impl SharedClient {
@@ -185,22 +214,40 @@ impl SharedClient {
     pub(super) fn wait_for<R>(
         &self,
         until: impl Fn(&DriverState<Session>) -> Until<Session>,
+        done: impl FnMut(&mut Session) -> Option<R>,
+    ) -> Result<R, Unmet> {
+        self.wait_within(None, until, done)
+    }
+
+    pub(super) fn wait_within<R>(
+        &self,
+        mut patience: Option<Patience>,
+        until: impl Fn(&DriverState<Session>) -> Until<Session>,
         mut done: impl FnMut(&mut Session) -> Option<R>,
-    ) -> Result<R, WithinHook> {
+    ) -> Result<R, Unmet> {
+        let mut limit = |state: &mut DriverState<Session>, next| match &mut patience {
+            None => Continue(next),
+            Some(patience) => {
+                patience.limit(next, state.writes_next()).map_break(|Elapsed| Err(Unmet::Elapsed))
+            }
+        };
         self.drive(until, |state| {
             if let Some(result) = done(&mut state.machine) {
                 return Break(Ok(result));
             }
             if self.is_asking() {
-                return Break(Err(WithinHook));
+                return Break(Err(Unmet::WithinHook));
             }
             if state.is_reading() {
                 // The thread that reads looks at the bytes that come, and may be about to take them.
-                return Continue(NextTurn::READ);
+                return limit(state, NextTurn::READ);
             }
             let next = if state.machine.read_ahead() { NextTurn::READ } else { NextTurn::WRITE };
             // The bytes that came may complete the operation.
-            done(&mut state.machine).map_or(Continue(next), |result| Break(Ok(result)))
+            match done(&mut state.machine) {
+                Some(result) => Break(Ok(result)),
+                None => limit(state, next),
+            }
         })
     }
 

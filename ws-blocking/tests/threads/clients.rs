@@ -26,7 +26,7 @@ fn a_user_who_only_ever_asks_and_never_waits_is_told_everything() {
     bounded(|| {
         let (url, server) = greeting(|mut socket| socket.recv());
         let mut client = Client::builder(&url).build().unwrap();
-        while !matches!(client.next_timeout(Duration::ZERO), Ok(Some(ClientEvent::Message(_)))) {
+        while !matches!(client.next_event_timeout(Duration::ZERO), Ok(Some(ClientEvent::Message(_)))) {
             thread::sleep(Duration::from_millis(1));
         }
         drop(client);
@@ -42,9 +42,9 @@ fn a_large_message_leaves_whole_while_another_thread_waits_for_the_peer() {
         let far = 4 * TOLERANCE;
         let builder = Client::builder(&url).config(quiet()).open_timeout(far).confirm_timeout(far);
         let mut client = builder.build().unwrap();
-        while !matches!(client.next(), Some(ClientEvent::Message(_))) {}
+        while !matches!(client.next_event(), Some(ClientEvent::Message(_))) {}
         let handle = client.handle();
-        let waiting = thread::spawn(move || while client.next().is_some() {});
+        let waiting = thread::spawn(move || while client.next_event().is_some() {});
         // So that the other thread waits already.
         thread::sleep(Duration::from_millis(300));
         let start = Instant::now();
@@ -69,9 +69,9 @@ fn ends_after(prepared: Config, act: impl FnOnce(&Handle)) -> Duration {
     let builder = Client::builder(&url).config(quiet()).open_timeout(far).confirm_timeout(far);
     let builder = builder.reconnect(ws_blocking::Reconnect::never());
     let mut client = builder.prepare(move |_, options| Ok(options.config(prepared.clone()))).build().unwrap();
-    while !matches!(client.next(), Some(ClientEvent::Message(_))) {}
+    while !matches!(client.next_event(), Some(ClientEvent::Message(_))) {}
     let handle = client.handle();
-    let waiting = thread::spawn(move || while client.next().is_some() {});
+    let waiting = thread::spawn(move || while client.next_event().is_some() {});
     // So that the other thread is in a read already.
     thread::sleep(Duration::from_millis(300));
     let start = Instant::now();
@@ -107,7 +107,7 @@ fn a_shorter_open_timeout_that_is_prepared_is_kept() {
         let mut client =
             builder.prepare(move |_, options| Ok(options.open_timeout(deadline))).build().unwrap();
         let start = Instant::now();
-        while !matches!(client.next(), Some(ClientEvent::Closed(_))) {}
+        while !matches!(client.next_event(), Some(ClientEvent::Closed(_))) {}
         let took = start.elapsed();
         assert!((deadline..deadline + TOLERANCE).contains(&took), "{took:?}");
     });

@@ -196,7 +196,7 @@ fn messages_in_parts_both_ways_and_a_dropped_writer_closes_with_1011() {
             let mut reader = server.recv_stream().unwrap().unwrap();
             assert_eq!(reader.kind(), MessageKind::Binary);
             let mut size = 0;
-            while let Some(chunk) = reader.next().unwrap() {
+            while let Some(chunk) = reader.next_chunk().unwrap() {
                 size += chunk.len();
             }
             drop(server.recv_stream().unwrap().unwrap());

@@ -11,4 +11,5 @@ mod opening;
 mod panics;
 mod reentrant;
 mod support;
+mod timeouts;
 mod waking;

@@ -200,9 +200,9 @@ fn a_hook_that_panics_reaches_its_caller_and_ends_the_client() {
         let reconnect = Reconnect::after(Duration::from_millis(10)).decide(|_| panic!("a hook panics"));
         let mut client = Client::builder(&url).reconnect(reconnect).build().unwrap();
         let handle = client.handle();
-        let panic = catch_unwind(AssertUnwindSafe(|| while client.next().is_some() {})).unwrap_err();
+        let panic = catch_unwind(AssertUnwindSafe(|| while client.next_event().is_some() {})).unwrap_err();
         assert!(panic.downcast_ref::<&str>().is_some_and(|text| text.contains("a hook panics")));
-        while client.next().is_some() {}
+        while client.next_event().is_some() {}
         assert_eq!(handle.status(), ClientStatus::Closed);
         assert!(handle.send("late").is_err());
     });

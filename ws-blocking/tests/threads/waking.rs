@@ -144,7 +144,7 @@ fn connected(config: &ws_blocking::Config) -> (Client, WebSocket) {
     let accepting = thread::spawn(move || listener.accept().unwrap().0.accept().unwrap().0);
     let mut client =
         Client::builder(&url).config(config.clone()).confirm_timeout(4 * TOLERANCE).build().unwrap();
-    while !matches!(client.next(), Some(ClientEvent::Open(_))) {}
+    while !matches!(client.next_event(), Some(ClientEvent::Open(_))) {}
     (client, accepting.join().unwrap())
 }
 
@@ -154,9 +154,9 @@ fn to_ask_for_an_event_without_waiting_takes_no_time() {
         const COUNT: u32 = 100;
         let (mut client, peer) = connected(&quiet());
         let start = Instant::now();
-        (0..COUNT).for_each(|_| assert!(client.next_timeout(Duration::ZERO).is_err()));
+        (0..COUNT).for_each(|_| assert!(client.next_event_timeout(Duration::ZERO).is_err()));
         let each = start.elapsed() / COUNT;
-        println!("{each:?} for each next_timeout(0)");
+        println!("{each:?} for each next_event_timeout(0)");
         assert!(each < Duration::from_millis(1), "{each:?}");
         drop(peer);
     });
@@ -231,7 +231,7 @@ fn events_that_come_of_sending_are_told_at_once() {
         let handle = client.handle();
         let waiting = thread::spawn(move || {
             let times = [ClientEvent::BufferFull, ClientEvent::BufferDrained].map(|event| {
-                assert_eq!(format!("{:?}", client.next().unwrap()), format!("{event:?}"));
+                assert_eq!(format!("{:?}", client.next_event().unwrap()), format!("{event:?}"));
                 Instant::now()
             });
             drop(client);
