@@ -1,5 +1,6 @@
 //! What every adapter can do, in blocking style.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -59,6 +60,11 @@ pub trait Socket: Sending + Receiving {
     type Receiver: Receiving;
 
     fn split(self) -> (Self::Sender, Self::Receiver);
+    fn reunite(sender: Self::Sender, receiver: Self::Receiver) -> Option<Self>
+    where
+        Self: Sized;
+    /// The local addresses that the transports of the halves tell.
+    fn addresses_of(sender: &Self::Sender, receiver: &Self::Receiver) -> [SocketAddr; 2];
     /// What was negotiated, as text.
     fn deflate(&self) -> Option<String>;
     /// Shows the socket of the system.
@@ -81,6 +87,9 @@ pub trait Sending: Counting + Send + 'static {
     fn start_close(&mut self, frame: impl Into<CloseFrame>);
     fn compress(&mut self, wanted: bool);
     fn release_compressor(&mut self);
+
+    /// Writes a binary message by the traits for streams of bytes.
+    fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
 
     /// Sends a message in parts, and finishes it or drops the writer.
     fn send_parts(
@@ -105,6 +114,9 @@ pub trait Receiving: Counting + Send + 'static {
         &mut self,
         visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error>;
+    /// Reads the next message by the traits for streams of bytes.
+    fn read_bytes(&mut self) -> io::Result<Vec<u8>>;
+
     /// Shows the chunks of the next message as they come; if `take` breaks off, the reader is dropped. Whether there was
     /// a message.
     fn recv_chunks(&mut self, take: impl FnMut(MessageKind, &[u8]) -> ControlFlow<()>)

@@ -1,5 +1,6 @@
 //! The adapter of any asynchronous runtime, on an executor: every operation blocks.
 
+use std::io;
 use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
@@ -48,8 +49,17 @@ fn on<E, S, T>((socket, other): (S, T)) -> (On<E, S>, T) {
 
 /// The whole connection and its half have the same methods, but no trait in common.
 macro_rules! sending {
-    ($type:ty) => {
+    ($type:ty, $($io:ident)::+, $close:ident) => {
         impl<E: Executor> Sending for On<E, $type> {
+            fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+                use $($io)::+::AsyncWriteExt;
+                E::block_on(async {
+                    let mut writer = self.inner.send_stream(MessageKind::Binary).map_err(io::Error::other)?;
+                    writer.write_all(bytes).await?;
+                    writer.$close().await
+                })
+            }
+
             fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
                 E::block_on(self.inner.send(message))
             }
@@ -109,8 +119,17 @@ macro_rules! sending {
 }
 
 macro_rules! receiving {
-    ($type:ty, $closed:expr) => {
+    ($type:ty, $($io:ident)::+, $closed:expr) => {
         impl<E: Executor> Receiving for On<E, $type> {
+            fn read_bytes(&mut self) -> io::Result<Vec<u8>> {
+                use $($io)::+::AsyncReadExt;
+                E::block_on(async {
+                    let mut reader = self.inner.recv_stream().await.unwrap().unwrap();
+                    let mut bytes = Vec::new();
+                    reader.read_to_end(&mut bytes).await.map(|_| bytes)
+                })
+            }
+
             fn recv(&mut self) -> Result<Option<Message>, Error> {
                 E::block_on(self.inner.recv())
             }
@@ -162,7 +181,7 @@ macro_rules! counting {
 
 /// The types of an adapter are its own, so each of them has implementations of its own.
 macro_rules! adapter {
-    ($adapter:ident, $runtime:ident) => {
+    ($adapter:ident, $runtime:ident, $($io:ident)::+, $close:ident) => {
         impl<E: Executor<Runtime = $adapter::$runtime>> Adapter for On<E, $adapter::$runtime> {
             type Socket = On<E, $adapter::WebSocket>;
             type Listener = On<E, $adapter::Listener>;
@@ -230,6 +249,16 @@ macro_rules! adapter {
                 (On::new(sender), On::new(receiver))
             }
 
+            fn reunite(sender: Self::Sender, receiver: Self::Receiver) -> Option<Self> {
+                sender.inner.reunite(receiver.inner).ok().map(On::new)
+            }
+
+            fn addresses_of(sender: &Self::Sender, receiver: &Self::Receiver) -> [SocketAddr; 2] {
+                let sender = sender.inner.with_transport(E::Runtime::local_addr);
+                let receiver = receiver.inner.with_transport(E::Runtime::local_addr);
+                [sender, receiver].map(|address| address.unwrap().unwrap())
+            }
+
             fn deflate(&self) -> Option<String> {
                 self.inner.deflate().map(|deflate| deflate.to_string())
             }
@@ -243,12 +272,12 @@ macro_rules! adapter {
         counting!($adapter::WebSocket);
         counting!($adapter::Sender);
         counting!($adapter::Receiver);
-        sending!($adapter::WebSocket);
-        sending!($adapter::Sender);
-        receiving!($adapter::WebSocket, |socket| socket.closed().cloned());
-        receiving!($adapter::Receiver, |receiver| receiver.closed());
+        sending!($adapter::WebSocket, $($io)::+, $close);
+        sending!($adapter::Sender, $($io)::+, $close);
+        receiving!($adapter::WebSocket, $($io)::+, |socket| socket.closed().cloned());
+        receiving!($adapter::Receiver, $($io)::+, |receiver| receiver.closed());
     };
 }
 
-adapter!(ws_tokio, Tokio);
-adapter!(ws_async_std, AsyncIo);
+adapter!(ws_tokio, Tokio, tokio::io, shutdown);
+adapter!(ws_async_std, AsyncIo, smol::io, close);

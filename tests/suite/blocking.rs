@@ -1,5 +1,6 @@
 //! The blocking adapter.
 
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -74,6 +75,14 @@ impl Socket for WebSocket {
         self.split()
     }
 
+    fn reunite(sender: Self::Sender, receiver: Self::Receiver) -> Option<Self> {
+        sender.reunite(receiver).ok()
+    }
+
+    fn addresses_of(sender: &Self::Sender, receiver: &Self::Receiver) -> [SocketAddr; 2] {
+        [sender.transport(), receiver.transport()].map(|transport| transport.local_addr().unwrap())
+    }
+
     fn deflate(&self) -> Option<String> {
         self.deflate().map(|deflate| deflate.to_string())
     }
@@ -87,6 +96,12 @@ impl Socket for WebSocket {
 macro_rules! sending {
     ($type:ty) => {
         impl Sending for $type {
+            fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+                let mut writer = self.send_stream(MessageKind::Binary).map_err(io::Error::other)?;
+                writer.write_all(bytes)?;
+                writer.finish().map_err(io::Error::other)
+            }
+
             fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
                 self.send(message)
             }
@@ -146,6 +161,12 @@ macro_rules! sending {
 macro_rules! receiving {
     ($type:ty) => {
         impl Receiving for $type {
+            fn read_bytes(&mut self) -> io::Result<Vec<u8>> {
+                let mut reader = self.recv_stream().unwrap().unwrap();
+                let mut bytes = Vec::new();
+                reader.read_to_end(&mut bytes).map(|_| bytes)
+            }
+
             fn recv(&mut self) -> Result<Option<Message>, Error> {
                 self.recv()
             }

@@ -280,3 +280,22 @@ pub fn the_receiver_visits<A: Adapter>() {
         assert!(receiver.closed().unwrap().clean);
     });
 }
+
+pub fn halves_are_reunited<A: Adapter>() {
+    let (socket, mut peer) = client::<A>(quiet());
+    let (mut sender, mut receiver) = socket.split();
+    let [one, two] = A::Socket::addresses_of(&sender, &receiver);
+    assert_eq!(one, two);
+    sender.send("from a half").unwrap();
+    peer.text("one");
+    peer.text("two");
+    assert_eq!(receiver.recv().unwrap(), Some("one".into()));
+    let mut socket = A::Socket::reunite(sender, receiver).unwrap();
+    // Nothing is lost.
+    assert_eq!(socket.recv().unwrap(), Some("two".into()));
+    socket.send("from the whole").unwrap();
+    assert_eq!([peer.receive_text(), peer.receive_text()], ["from a half", "from the whole"]);
+    let (sender, _receiver) = socket.split();
+    let (_sender, receiver) = client::<A>(quiet()).0.split();
+    assert!(A::Socket::reunite(sender, receiver).is_none());
+}

@@ -93,6 +93,7 @@ macro_rules! scenarios {
                 a_text_that_ends_within_a_character_is_not_finished
                 a_received_text_that_ends_within_a_character_is_1007
                 no_message_comes_between_the_parts_of_another
+                a_message_passes_as_bytes
             }
             closing {
                 closing_by_us
@@ -149,6 +150,7 @@ macro_rules! scenarios {
                 a_close_wins_over_the_reset_at_both_halves
                 a_sender_that_is_stuck_and_a_receiver_that_waits_end_together
                 the_receiver_visits
+                halves_are_reunited
             }
             sharing {
                 a_visitor_receives_while_the_other_half_feeds

@@ -5,7 +5,7 @@ use std::thread;
 
 use ws_core::{CloseCode, Error, MessageKind, StreamError, ViolationKind};
 
-use crate::adapter::{Adapter, End, Receiving, Sending};
+use crate::adapter::{Adapter, End, Receiving, Sending, Socket};
 use crate::ends::{client, pair, quiet};
 use crate::watch::{alone, proc_status};
 use crate::wire::{BINARY, CONTINUATION, FIN, TEXT};
@@ -182,4 +182,26 @@ pub fn no_message_comes_between_the_parts_of_another<A: Adapter>() {
         }
         assert!(server.close(CloseCode::NORMAL).clean);
     });
+}
+
+/// By the traits of the runtime for readers and writers, in both directions.
+pub fn a_message_passes_as_bytes<A: Adapter>() {
+    let bytes: Vec<u8> = (0..1_000_000_u32).map(|i| i as u8).collect();
+    let (mut one, other) = pair::<A>(quiet());
+    let (mut sender, mut receiver) = other.split();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            one.write_bytes(&bytes).unwrap();
+            assert_eq!(one.read_bytes().unwrap(), bytes);
+            one.send("half").unwrap();
+        });
+        assert_eq!(receiver.read_bytes().unwrap(), bytes);
+        sender.write_bytes(&bytes).unwrap();
+        assert_eq!(receiver.recv().unwrap(), Some("half".into()));
+    });
+    let (mut socket, mut peer) = client::<A>(quiet());
+    peer.frame(BINARY, "half of it");
+    peer.close(1000, "");
+    peer.end();
+    assert_eq!(socket.read_bytes().unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
 }

@@ -3,6 +3,7 @@
 mod access;
 mod background;
 mod polled;
+mod preparation;
 mod session_driver;
 mod unlocked;
 

@@ -41,6 +41,13 @@ pub trait Access {
         f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>, &mut Context<'_>) -> Poll<O>,
     ) -> Poll<O>;
 
+    /// The same for a poll that is not repeated for sure, and no [`give_up`](Self::give_up) follows.
+    fn poll_unguarded<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<Self::Runtime, Self::Transport>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O>;
+
     /// A future that has polled is dropped.
     fn give_up(&mut self);
 }
@@ -178,10 +185,15 @@ pub(crate) fn send_fragment<A: Access>(
 
 /// The next chunk of a message, or a whole one.
 pub(crate) fn next_chunk<A: Access>(access: &mut A) -> impl Future<Output = Result<DataPoll, Error>> {
-    wait(access, |socket, cx| {
-        socket.connection().receive_chunks(true);
-        socket.poll_data(cx)
-    })
+    wait(access, poll_chunk)
+}
+
+pub(crate) fn poll_chunk<R: Runtime + Io<T>, T>(
+    socket: &mut Socket<R, T>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<DataPoll, Error>> {
+    socket.connection().receive_chunks(true);
+    socket.poll_data(cx)
 }
 
 /// The first chunk of the next message, or a whole one. What is left of a message whose reader was dropped is passed over.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use ws_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -52,6 +52,20 @@ impl<S: Waited> SharedHandle<S> {
             tasks,
         };
         Self { shared: Arc::new(shared), slot, was_waiting: AtomicBool::new(false) }
+    }
+
+    /// Whether both are handles to one state.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// The state itself. `None` if another handle is left when `other` was dropped.
+    pub(crate) fn into_state<O>(self, other: O) -> Option<S> {
+        let shared = self.shared.clone();
+        drop(self);
+        drop(other);
+        Arc::into_inner(shared)
+            .map(|shared| shared.state.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Looks at the state. `None` if this thread holds it already.

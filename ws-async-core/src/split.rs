@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_common::WebSocketError;
 use ws_common::duplex::Consumer;
+use ws_common::{ReuniteError, WebSocketError};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
@@ -19,6 +19,7 @@ use crate::runtime::{Io, Runtime};
 use crate::shared::SharedHandle;
 use crate::socket::Socket;
 use crate::stream::{MessageReader, MessageWriter};
+use crate::websocket::WebSocket;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) HalfConnection<R, T>);
@@ -38,6 +39,10 @@ pub struct HalfConnection<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(Sha
 impl<R: Runtime + Io<T>, T> HalfConnection<R, T> {
     fn stats(&self) -> Stats {
         self.0.look(|socket| socket.stats()).unwrap_or_default()
+    }
+
+    fn with_transport<O>(&self, look: impl FnOnce(&T) -> O) -> Option<O> {
+        self.0.look(|socket| socket.io.as_ref().map(look)).flatten()
     }
 }
 
@@ -59,6 +64,14 @@ impl<R: Runtime + Io<T>, T> Access for HalfConnection<R, T> {
         f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
     ) -> Poll<O> {
         self.0.poll(cx, f)
+    }
+
+    fn poll_unguarded<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O> {
+        self.0.poll_unguarded(cx, f)
     }
 
     fn give_up(&mut self) {
@@ -121,7 +134,33 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
     }
 }
 
+impl<R: Runtime + Io<T>, T> Sender<R, T> {
+    /// The whole connection again.
+    pub fn reunite(
+        self,
+        receiver: Receiver<R, T>,
+    ) -> Result<WebSocket<R, T>, ReuniteError<Self, Receiver<R, T>>> {
+        if !self.0.0.is_same(&receiver.0.0) {
+            return Err(ReuniteError { sender: self, receiver });
+        }
+        // The two halves are the only handles, as neither can be cloned.
+        let mut socket = self.0.0.into_state(receiver).expect("no other handle");
+        socket.duplex().set_consumer(Consumer::Caller);
+        Ok(WebSocket::new(socket))
+    }
+
+    /// Looks at the transport.
+    pub fn with_transport<O>(&self, look: impl FnOnce(&T) -> O) -> Option<O> {
+        self.0.with_transport(look)
+    }
+}
+
 impl<R: Runtime + Io<T>, T> Receiver<R, T> {
+    /// Looks at the transport.
+    pub fn with_transport<O>(&self, look: impl FnOnce(&T) -> O) -> Option<O> {
+        self.0.with_transport(look)
+    }
+
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         operations::recv(&mut self.0).await

@@ -1,10 +1,15 @@
 //! Messages that are never whole in memory.
 
+use std::io;
+use std::task::{Context, Poll, ready};
+
 use ws_common::Chunks;
+use ws_common::chunks::{MAX_PART, read_error, write_error};
 use ws_core::bytes::Bytes;
 use ws_core::{Error, MessageKind, StreamError};
 
 use crate::operations::{self, Access};
+use crate::socket::Socket;
 
 /// A message that is being sent in parts; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
 pub struct MessageWriter<'a, A: Access> {
@@ -30,9 +35,37 @@ impl<'a, A: Access> MessageWriter<'a, A> {
 
     /// Ends the message, and waits until the transport has taken it.
     pub async fn finish(mut self) -> Result<(), StreamError> {
-        operations::send_fragment(self.access, &[], true).await?;
-        self.is_finished = true;
+        if !self.is_finished {
+            operations::send_fragment(self.access, &[], true).await?;
+            self.is_finished = true;
+        }
         self.flush().await
+    }
+
+    /// Writes a part of `bytes` as a fragment of its own, for a trait of a runtime.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let part = &bytes[..bytes.len().min(MAX_PART)];
+        let written = self.access.poll_unguarded(cx, |socket, cx| socket.poll_fragment(cx, part, false));
+        written.map(|result| result.map(|()| part.len()).map_err(write_error))
+    }
+
+    /// Waits until the transport has taken all fragments, for a trait of a runtime.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.access.poll_unguarded(cx, Socket::poll_flush);
+        flushed.map(|result| result.map_err(|_| write_error(StreamError::Closed)))
+    }
+
+    /// Ends the message, for a trait of a runtime.
+    pub fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_finished {
+            let ended = self.access.poll_unguarded(cx, |socket, cx| socket.poll_fragment(cx, &[], true));
+            ready!(ended).map_err(write_error)?;
+            self.is_finished = true;
+        }
+        self.poll_flush(cx)
     }
 }
 
@@ -70,5 +103,23 @@ impl<'a, A: Access> MessageReader<'a, A> {
             return Ok(None);
         }
         self.chunks.next(operations::next_chunk(self.access).await)
+    }
+
+    /// Reads a part of the message, for a trait of a runtime; 0 at the end.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut n = 0;
+        while n == 0 && !buffer.is_empty() {
+            let chunk = match self.chunks.take_first() {
+                Some(first) => first,
+                None if self.chunks.is_complete() => break,
+                None => {
+                    let data = ready!(self.access.poll_unguarded(cx, operations::poll_chunk));
+                    let Some(chunk) = self.chunks.next(data).map_err(read_error)? else { break };
+                    chunk
+                }
+            };
+            n = self.chunks.copy(chunk, buffer);
+        }
+        Poll::Ready(Ok(n))
     }
 }

@@ -195,6 +195,14 @@ impl<R: Runtime + Io<T>, T> Access for WebSocket<R, T> {
         f(&mut self.socket, cx)
     }
 
+    fn poll_unguarded<O>(
+        &mut self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&mut Socket<R, T>, &mut Context<'_>) -> Poll<O>,
+    ) -> Poll<O> {
+        f(&mut self.socket, cx)
+    }
+
     #[inline(always)]
     fn give_up(&mut self) {}
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod message_bytes;
 mod runtime;
 mod transport;
 

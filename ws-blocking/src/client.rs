@@ -17,7 +17,7 @@ use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::elapsed::Elapsed;
-use owners::Owners;
+use owners::Ownership;
 pub(crate) use shared::SharedClient;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
@@ -86,7 +86,7 @@ pub(crate) use shared::SharedClient;
 /// as they come, and the client goes on whenever one of them waits.
 pub struct Client {
     pub(crate) shared: Arc<SharedClient>,
-    owners: Arc<Owners>,
+    owners: Arc<Ownership>,
 }
 
 /// Another way to a [`Client`], for other threads: it does everything but take events. It may be cloned. A clone begins with a copy of
@@ -97,7 +97,7 @@ pub struct Handle {
     /// The messages that it has sent since its last confirmation, and since its last flush.
     mark: Mark,
     /// One of them, as long as it lives.
-    _owner: Arc<Owners>,
+    _owner: Arc<Ownership>,
 }
 
 impl Client {
@@ -303,7 +303,7 @@ impl Client {
         let (handle, own) = (self.handle(), self.handle());
         owners::spawn(move || {
             // Other handles may be left, and nobody would drive for them.
-            let aborting = AbortOnPanic(own);
+            let aborting = EndOnPanic(own);
             while let Some(event) = self.next_event() {
                 on_event(&aborting.0, event);
             }
@@ -511,9 +511,9 @@ impl From<Session> for Client {
 }
 
 /// Ends the client if the closure of the user panics.
-struct AbortOnPanic(Handle);
+struct EndOnPanic(Handle);
 
-impl Drop for AbortOnPanic {
+impl Drop for EndOnPanic {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.abort();

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_common::duplex::Consumer;
+use ws_common::{ReuniteError, duplex::Consumer};
 use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
@@ -16,13 +16,18 @@ use crate::messages::Messages;
 use crate::shared::SharedConnection;
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
+use crate::websocket::WebSocket;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split). Clones send on the same
 /// connection, each in a thread of its own.
 ///
 /// While it waits, it also reads, within bounds, answers pings and keeps the deadlines, so that it needs no receiver.
 /// If the receiving half is dropped, what comes is dropped too.
-pub struct Sender<S: Transport>(pub(crate) Arc<SharedConnection<S>>);
+pub struct Sender<S: Transport>(
+    pub(crate) Arc<SharedConnection<S>>,
+    /// Counts the clones.
+    Arc<()>,
+);
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 ///
@@ -31,7 +36,7 @@ pub struct Receiver<S: Transport>(Arc<SharedConnection<S>>);
 
 pub(crate) fn split<S: Transport>(shared: Arc<SharedConnection<S>>) -> (Sender<S>, Receiver<S>) {
     shared.set_consumer(Consumer::OtherHalf);
-    (Sender(shared.clone()), Receiver(shared))
+    (Sender(shared.clone(), Arc::default()), Receiver(shared))
 }
 
 impl<S: Transport> Sender<S> {
@@ -93,15 +98,37 @@ impl<S: Transport> Sender<S> {
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.0, kind)
     }
+
+    /// The whole connection again. An error gives the halves back, if they are of different connections or if a clone of this sender
+    /// is left.
+    pub fn reunite(self, receiver: Receiver<S>) -> Result<WebSocket<S>, ReuniteError<Self, Receiver<S>>> {
+        let Self(shared, clones) = self;
+        if !Arc::ptr_eq(&shared, &receiver.0) || Arc::strong_count(&clones) > 1 {
+            return Err(ReuniteError { sender: Self(shared, clones), receiver });
+        }
+        drop(receiver);
+        shared.set_consumer(Consumer::Caller);
+        Ok(WebSocket::new(shared))
+    }
+
+    /// As [`WebSocket::transport`](crate::WebSocket::transport).
+    pub fn transport(&self) -> &S {
+        &self.0.driver.transport
+    }
 }
 
 impl<S: Transport> Clone for Sender<S> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.clone(), self.1.clone())
     }
 }
 
 impl<S: Transport> Receiver<S> {
+    /// As [`WebSocket::transport`](crate::WebSocket::transport).
+    pub fn transport(&self) -> &S {
+        &self.0.driver.transport
+    }
+
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.0.recv()

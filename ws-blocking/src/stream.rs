@@ -1,6 +1,9 @@
 //! Messages that are never whole in memory.
 
+use std::io::{self, Read, Write};
+
 use ws_common::Chunks;
+use ws_common::chunks::{MAX_PART, read_error, write_error};
 use ws_core::bytes::Bytes;
 use ws_core::{DataPoll, Error, MessageKind, StreamError};
 
@@ -36,6 +39,22 @@ impl<'a, S: Transport> MessageWriter<'a, S> {
     /// An error if a text ends within a character; then the connection is closed with 1011.
     pub fn finish(mut self) -> Result<(), StreamError> {
         self.shared.finish_message(&mut self.is_finished)
+    }
+}
+
+/// Each write is a fragment, of at most 64 KiB: small writes want a buffer before them. [`finish`](MessageWriter::finish) ends the message.
+impl<S: Transport> Write for MessageWriter<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let part = &bytes[..bytes.len().min(MAX_PART)];
+        self.shared.send_fragment(part).map_err(write_error)?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        MessageWriter::flush(self).map_err(write_error)
     }
 }
 
@@ -85,5 +104,17 @@ impl<'a, S: Transport> MessageReader<'a, S> {
             return Ok(None);
         }
         self.chunks.next(self.shared.next_chunk())
+    }
+}
+
+/// A message that was cut off is an error of the kind `UnexpectedEof`.
+impl<S: Transport> Read for MessageReader<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut n = 0;
+        while n == 0 && !buffer.is_empty() {
+            let Some(chunk) = self.next_chunk().map_err(read_error)? else { break };
+            n = self.chunks.copy(chunk, buffer);
+        }
+        Ok(n)
     }
 }

@@ -1,10 +1,13 @@
 //! The chunks of one message, as a reader hands them out.
 
-use std::fmt;
+use std::{fmt, io};
 
 use ws_core::bytes::Bytes;
 use ws_core::redacted::PayloadExcerpt;
-use ws_core::{DataPoll, Error, MessageKind};
+use ws_core::{DataPoll, Error, MessageKind, StreamError};
+
+/// Largest part of a message that one call of a writer takes, in bytes.
+pub const MAX_PART: usize = 64 * 1024;
 
 /// How far a message is that is received in chunks: what an adapter's reader keeps, apart from its way to the connection.
 pub struct Chunks {
@@ -39,6 +42,14 @@ impl Chunks {
         self.first.take()
     }
 
+    /// Copies the beginning of a chunk to `buffer`, and says how many bytes that is. The rest is the chunk that is there already.
+    pub fn copy(&mut self, mut chunk: Bytes, buffer: &mut [u8]) -> usize {
+        let n = chunk.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&chunk.split_to(n));
+        self.first = Some(chunk).filter(|rest| !rest.is_empty());
+        n
+    }
+
     /// Whether no chunk follows that is yet to come.
     pub fn is_complete(&self) -> bool {
         self.is_last
@@ -56,6 +67,25 @@ impl Chunks {
             _ => Err(Error::Unfinished),
         }
     }
+}
+
+/// The error of a reader that is used by the traits for streams of bytes.
+pub fn read_error(error: Error) -> io::Error {
+    let kind = match error {
+        Error::Unfinished => io::ErrorKind::UnexpectedEof,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
+}
+
+/// The error of a writer that is used by the traits for streams of bytes.
+pub fn write_error(error: StreamError) -> io::Error {
+    let kind = match error {
+        StreamError::Closed | StreamError::TooLate => io::ErrorKind::BrokenPipe,
+        StreamError::InvalidUtf8 => io::ErrorKind::InvalidData,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
 }
 
 impl fmt::Debug for Chunks {

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod chunks;
+pub mod chunks;
 mod client_upgrade;
 mod compression;
 pub mod connector;
@@ -16,6 +16,7 @@ pub mod re_exports;
 pub mod reconnect;
 pub mod redirect;
 mod refusal;
+mod reunite;
 mod server_upgrade;
 pub mod session;
 #[doc(hidden)]
@@ -31,6 +32,7 @@ pub use client_upgrade::{ClientUpgrade, Opened};
 pub use error::{AcceptError, ConnectError, ConnectTimeout, OpenPhase, PrepareError, WebSocketError};
 pub use maybe_tls::MaybeTls;
 pub use options::{AcceptOptions, ConnectOptions};
+pub use reunite::ReuniteError;
 pub use server_upgrade::ServerUpgrade;
 pub use target::{Host, Target, TargetError};
 pub use trusted_proxy::{TrustedProxy, TrustedProxyError};

@@ -88,7 +88,31 @@ macro_rules! define_halves {
             }
         }
 
+        impl<T: $($transport)+> Sender<T> {
+            /// The whole connection again. An error gives the halves back, if they are of different connections.
+            pub fn reunite(
+                self,
+                receiver: Receiver<T>,
+            ) -> Result<WebSocket<T>, $crate::ws_common::ReuniteError<Self, Receiver<T>>> {
+                self.0.reunite(receiver.0).map(WebSocket).map_err(|error| $crate::ws_common::ReuniteError {
+                    sender: Sender(error.sender),
+                    receiver: Receiver(error.receiver),
+                })
+            }
+
+            /// Shows the transport to `look`, while the other half waits for it. Reading from it or writing to it breaks the connection.
+            /// `None` as from [`WebSocket::transport`], or if the transport itself calls.
+            pub fn with_transport<O>(&self, look: impl FnOnce(&T) -> O) -> Option<O> {
+                self.0.with_transport(look)
+            }
+        }
+
         impl<T: $($transport)+> Receiver<T> {
+            /// As [`Sender::with_transport`].
+            pub fn with_transport<O>(&self, look: impl FnOnce(&T) -> O) -> Option<O> {
+                self.0.with_transport(look)
+            }
+
             /// As [`WebSocket::recv`].
             #[inline]
             pub fn recv(

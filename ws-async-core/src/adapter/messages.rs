@@ -5,6 +5,9 @@ macro_rules! define_messages {
     () => {
         /// A message that is being sent in parts; see [`WebSocket::send_stream`]. `C` is the connection or the half that it borrows.
         ///
+        /// It is also a writer of bytes by the traits of the runtime, whose `poll_close` or `poll_shutdown` finishes the message. Each write
+        /// is a fragment, of at most 64 KiB: small writes want a buffer before them.
+        ///
         /// Dropped before [`finish`](Self::finish), it closes the connection with 1011: a cut message must not look whole.
         pub struct MessageWriter<'a, C: $crate::Streaming = WebSocket>($crate::MessageWriter<'a, C::Access>);
 
@@ -35,6 +38,8 @@ macro_rules! define_messages {
 
         /// A message that is being received in chunks; see [`WebSocket::recv_stream`]. `C` is the connection or the half that it
         /// borrows.
+        ///
+        /// It is also a reader of bytes by the traits of the runtime. A message that was cut off is an error of the kind `UnexpectedEof`.
         ///
         /// Dropped before its end, the rest of the message is passed over.
         pub struct MessageReader<'a, C: $crate::Streaming = WebSocket>($crate::MessageReader<'a, C::Access>);

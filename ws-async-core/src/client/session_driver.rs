@@ -8,11 +8,12 @@ use ws_common::sync::mutant;
 use ws_common::{
     ConnectError,
     connector::Connected,
-    session::{Action, Answer, ClientEvent, ClientStatus, PendingAnswer, Question, Session},
+    session::{Action, Answer, ClientEvent, ClientStatus, Question, Session},
     system::random,
 };
 use ws_core::{Instant, Machine};
 
+use super::preparation::Preparation;
 use crate::clock::RuntimeClock;
 use crate::connect::connect_transport;
 use crate::driver::{Driver, Progress};
@@ -34,9 +35,7 @@ pub(crate) struct SessionDriver<R: Runtime> {
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
     /// A future of the user that prepares an attempt. It is not here while a task polls it, which needs the lock to be released.
-    pending: Option<PendingAnswer>,
-    /// It is to be polled: it is new, or a task has come that it may have woken.
-    is_pending_due: bool,
+    preparation: Option<Preparation>,
     /// The user's transports to be dropped, which needs the same.
     dropped: Vec<Dropped<R>>,
     /// The conditions that the last poll waits for.
@@ -59,7 +58,7 @@ pub(crate) struct Left<R: Runtime> {
     pub(crate) dropped: Vec<Dropped<R>>,
     pub(crate) question: Option<Question>,
     /// To be polled.
-    pub(crate) pending: Option<PendingAnswer>,
+    pub(crate) preparation: Option<Preparation>,
 }
 
 /// A transport that is of no more use.
@@ -68,7 +67,7 @@ pub(crate) enum Dropped<R: Runtime> {
     /// It is reset.
     Dead(R::TcpStream),
     Connecting(#[expect(dead_code, reason = "it is only dropped")] Connecting<R>),
-    Pending(#[expect(dead_code, reason = "it is only dropped")] PendingAnswer),
+    Preparation(#[expect(dead_code, reason = "it is only dropped")] Preparation),
 }
 
 impl<R: Runtime> Dropped<R> {
@@ -76,7 +75,7 @@ impl<R: Runtime> Dropped<R> {
     pub(crate) fn drop(self) {
         match self {
             Self::Dead(transport) => R::reset(transport),
-            Self::Transport(_) | Self::Connecting(_) | Self::Pending(_) => {}
+            Self::Transport(_) | Self::Connecting(_) | Self::Preparation(_) => {}
         }
     }
 }
@@ -91,8 +90,7 @@ impl<R: Runtime> SessionDriver<R> {
             transport: None,
             connecting: None,
             question: None,
-            pending: None,
-            is_pending_due: false,
+            preparation: None,
             dropped: Vec::new(),
             wants: Wants::NOTHING,
             needs_driver: false,
@@ -212,7 +210,6 @@ impl<R: Runtime> SessionDriver<R> {
             }
         }
         self.looked_at = now;
-        self.arrive();
         for _ in 0..POLLS_AT_ONCE {
             let reading = self.session().read_ahead();
             if self.poll_io(cx, Wants::NOTHING, reading).is_pending() {
@@ -288,36 +285,35 @@ impl<R: Runtime> SessionDriver<R> {
             self.dropped.extend(std::mem::replace(&mut self.connecting, connecting).map(Dropped::Connecting));
             self.is_stuck = false;
         }
-        if self.pending.as_ref().is_some_and(|pending| !self.driver.machine.awaits(pending)) {
-            self.dropped.extend(self.pending.take().map(Dropped::Pending));
-        }
-    }
-
-    /// A task has come, perhaps because the future that prepares an attempt has woken it.
-    pub(crate) fn arrive(&mut self) {
-        self.is_pending_due = true;
+        let session = &self.driver.machine;
+        let ended = self.preparation.take_if(|preparation| !session.awaits(&preparation.pending));
+        self.dropped.extend(ended.map(Dropped::Preparation));
     }
 
     /// Keeps the future that prepares an attempt, which a task has polled.
-    pub(crate) fn keep(&mut self, pending: PendingAnswer) {
-        if self.driver.machine.awaits(&pending) {
-            self.pending = Some(pending);
+    pub(crate) fn keep(&mut self, preparation: Preparation) {
+        if self.driver.machine.awaits(&preparation.pending) {
+            self.preparation = Some(preparation);
         } else {
-            self.dropped.push(Dropped::Pending(pending));
+            self.dropped.push(Dropped::Preparation(preparation));
         }
     }
 
-    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user.
-    pub(crate) fn leave(&mut self) -> Option<Left<R>> {
+    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user. A caller that `polls`
+    /// gets the future that prepares an attempt, if that was woken: one that wakes itself each time does not keep a task for ever.
+    pub(crate) fn leave(&mut self, polls: bool) -> Option<Left<R>> {
         self.session().publish();
-        let pending = self.pending.take_if(|_| std::mem::take(&mut self.is_pending_due));
-        // A hook that gives a future is polled at once.
-        self.is_pending_due &= self.question.is_none();
-        let is_idle = self.question.is_none() && self.dropped.is_empty() && pending.is_none();
+        let preparation = self.preparation.take_if(|preparation| preparation.is_woken() && polls);
+        if let Some(preparation) = &self.preparation
+            && preparation.is_woken()
+        {
+            preparation.pass_on();
+        }
+        let is_idle = self.question.is_none() && self.dropped.is_empty() && preparation.is_none();
         (!is_idle).then(|| Left {
             dropped: std::mem::take(&mut self.dropped),
             question: self.question.take(),
-            pending,
+            preparation,
         })
     }
 

@@ -10,12 +10,12 @@ use super::shared::SharedClient;
 
 /// Dropped with the last of a client and its handles. The thread in the background does not count.
 #[derive(Default)]
-pub(super) struct Owners {
+pub(super) struct Ownership {
     /// The client that a thread runs in the background.
     running: OnceLock<Arc<SharedClient>>,
 }
 
-impl Owners {
+impl Ownership {
     /// Starts the thread, unless it was started before.
     pub(super) fn run_in_background(self: &Arc<Self>, client: &Arc<SharedClient>) -> io::Result<()> {
         if self.running.get().is_some() {
@@ -28,7 +28,7 @@ impl Owners {
     }
 }
 
-impl Drop for Owners {
+impl Drop for Ownership {
     fn drop(&mut self) {
         if let Some(client) = self.running.get() {
             // Ends the connection, and brings the thread to look for its owners.
