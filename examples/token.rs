@@ -14,12 +14,10 @@ async fn main() -> Outcome {
     let url = format!("ws://{}/", listener.local_addr()?);
     let server = tokio::spawn(serve(listener));
 
-    let issued = AtomicU32::new(0);
     let mut client = Client::builder(&url)
-        .prepare(move |_attempt, options| {
-            let token = issued.fetch_add(1, Ordering::Relaxed) + 1;
-            // Letters and digits are legal in a header.
-            options.header("Authorization", &format!("Bearer token{token}")).expect("the header is legal")
+        .prepare_async(async |_attempt, options| {
+            let token = fetch_token().await?;
+            Ok(options.header("Authorization", &format!("Bearer {token}"))?)
         })
         .reconnect(Reconnect::after(Duration::from_millis(200)))
         .build()?;
@@ -37,6 +35,17 @@ async fn main() -> Outcome {
     println!("the server accepted {accepted:?}");
     assert_eq!(accepted, ["Bearer token1", "Bearer token2"]);
     Ok(())
+}
+
+/// A token of its own for each call, as a service of accounts issues them.
+async fn fetch_token() -> std::io::Result<String> {
+    static ISSUED: AtomicU32 = AtomicU32::new(0);
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    match ISSUED.fetch_add(1, Ordering::Relaxed) {
+        // An attempt without a token fails, and another one follows.
+        0 => Err(std::io::ErrorKind::TimedOut.into()),
+        token => Ok(format!("token{token}")),
+    }
 }
 
 /// Serves two clients, one after the other, and gives their tokens.

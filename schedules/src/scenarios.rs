@@ -79,6 +79,7 @@ const BESIDE: &[(&str, fn())] = &[
     ("Visitor/Panics", || block_on(reentrant::panics())),
     ("Hooks/Call", || block_on(reentrant::hooks())),
     ("Hooks/Elsewhere", || block_on(reentrant::elsewhere())),
+    ("Hooks/Future/Dropped", || block_on(reentrant::dropped_future())),
     ("Wakers/Call", || block_on(reentrant::wakers())),
     ("Wakers/Own", || block_on(reentrant::owner())),
     ("Transport/Closes", || block_on(calling::closes())),

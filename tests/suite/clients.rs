@@ -19,6 +19,7 @@ pub mod hand;
 pub mod opening;
 pub mod outbox;
 pub mod policies;
+pub mod prepared;
 pub mod redirects;
 pub mod remains;
 pub mod resets;
@@ -129,6 +130,13 @@ macro_rules! client_scenarios {
             }
             redirects {
                 a_redirect_is_followed_as_the_hook_decides_which_may_use_the_client
+            }
+            prepared {
+                each_attempt_gets_a_token_of_its_own
+                a_hook_that_takes_too_long_costs_the_attempt
+                what_prepare_waits_for_can_be_ended_or_dropped
+                a_handle_that_waits_prepares_too
+                a_hook_that_waits_may_use_the_client_and_its_panic_reaches_who_waits
             }
             remains {
                 a_hundred_reconnects_leave_nothing_behind

@@ -3,12 +3,14 @@
 mod access;
 mod background;
 mod polled;
+mod preparation;
 mod session_driver;
+mod unlocked;
 
 use std::time::Duration;
 
 use ws_common::session::{
-    ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
+    AsyncClient, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
@@ -27,6 +29,8 @@ impl<R: Runtime> From<Session> for Client<R> {
         Self { access: ClientAccess::new(session) }
     }
 }
+
+impl<R: Runtime> AsyncClient for Client<R> {}
 
 /// Another way to a [`Client`], for other tasks.
 pub struct Handle<R: Runtime> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use ws_common::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ws_common::sync::{Mutex, MutexGuard, lock, mutant, this_thread};
@@ -167,7 +167,12 @@ impl<S: Waited> SharedHandle<S> {
         f: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<R>,
         leave: impl FnOnce(&mut S),
     ) -> Poll<R> {
-        self.shared.poll(None, &Context::from_waker(std::task::Waker::noop()), f, leave)
+        self.shared.poll(None, &Context::from_waker(Waker::noop()), f, leave)
+    }
+
+    /// Wakes a waiting task, whichever drives by then.
+    pub(crate) fn waker(&self) -> &Waker {
+        self.shared.tasks.waker()
     }
 
     /// A future is dropped. If it was to drive the transport, another task takes over.

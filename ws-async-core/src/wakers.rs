@@ -79,6 +79,11 @@ impl Tasks {
         })
     }
 
+    /// Stands for all waiting tasks.
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.all
+    }
+
     pub(crate) fn free_slot(&self, slot: SlotId) {
         self.give_up(slot);
         lock(&self.wakers.slots).free.push(slot.0);

@@ -1,6 +1,7 @@
 //! How opening a connection fails.
 
 mod client;
+mod prepare;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,6 +23,7 @@ use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
 use crate::trusted_proxy::TrustedProxyError;
 pub use client::ClientError;
+pub use prepare::PrepareError;
 use tls::of_transport;
 pub use websocket::WebSocketError;
 
@@ -67,6 +69,11 @@ pub enum ConnectError {
     /// A redirect was not followed: the hook [`on_redirect`](crate::ConnectOptions::on_redirect) refused it, or it leads from a public
     /// address to a private one.
     Redirect(Box<RedirectRefused>),
+    /// The hook [`prepare`](crate::session::ClientBuilder::prepare) failed. Nothing was sent.
+    Prepare(PrepareError),
+    /// The hook [`prepare`](crate::session::ClientBuilder::prepare) took longer than this
+    /// [`prepare_timeout`](crate::session::ClientBuilder::prepare_timeout). Nothing was sent.
+    PrepareTimeout(Duration),
     /// It took longer than `open_timeout`.
     Timeout(OpenPhase),
     /// `open_timeout` passed while addresses were tried.
@@ -80,6 +87,7 @@ impl ConnectError {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 OpenPhase::Setup
             }
+            Self::Prepare(_) | Self::PrepareTimeout(_) => OpenPhase::Prepare,
             Self::Resolve { .. } => OpenPhase::Resolve,
             Self::Connect(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
@@ -100,6 +108,7 @@ impl ConnectError {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true
             }
+            Self::Prepare(_) | Self::PrepareTimeout(_) => true,
             Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
             Self::Connect(failures) => are_ours(failures),
             Self::Tls(error) => error.is_ours(),
@@ -164,6 +173,10 @@ impl fmt::Display for ConnectError {
                 write_handshake(f, source)
             }
             Self::Redirect(refused) => refused.fmt(f),
+            Self::Prepare(error) => error.fmt(f),
+            Self::PrepareTimeout(timeout) => {
+                write!(f, "prepare took longer than {timeout:?} (prepare_timeout)")
+            }
             Self::Timeout(phase) => {
                 write!(f, "the connection was not open within open_timeout; it got as far as: {phase}")
             }
@@ -213,7 +226,13 @@ impl std::error::Error for ConnectError {
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake { source, .. } => std::error::Error::source(source),
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
-            Self::Request(_) | Self::TlsUnsupported | Self::Redirect(_) | Self::Timeout(_) => None,
+            // The error of the program itself was told by `Display`.
+            Self::Prepare(error) => error.error().source(),
+            Self::Request(_)
+            | Self::TlsUnsupported
+            | Self::Redirect(_)
+            | Self::PrepareTimeout(_)
+            | Self::Timeout(_) => None,
         }
     }
 }

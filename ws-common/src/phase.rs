@@ -11,6 +11,8 @@ use ws_core::Error;
 pub enum OpenPhase {
     /// Checking what it was given.
     Setup,
+    /// The hook [`prepare`](crate::session::ClientBuilder::prepare) of the program.
+    Prepare,
     /// Resolving the name.
     Resolve,
     /// Connecting.
@@ -44,6 +46,7 @@ impl fmt::Display for OpenPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Setup => "setup",
+            Self::Prepare => "prepare",
             Self::Resolve => "resolve",
             Self::Connect => "connect",
             Self::Proxy => "proxy",

@@ -19,7 +19,7 @@ pub mod deflate {
 /// Errors, and their parts. `Error`, `ConnectError`, `AcceptError`, `SendError` and `WebSocketError` are at the root; errors of a topic are in its module.
 pub mod error {
     pub use crate::ReuniteError;
-    pub use crate::error::{ConnectTimeout, OpenPhase};
+    pub use crate::error::{ConnectTimeout, OpenPhase, PrepareError};
     pub use crate::session::{ClientError, ConfirmError};
     pub use crate::target::TargetError;
     #[cfg(feature = "serde")]
@@ -46,6 +46,7 @@ pub mod proxy {
 /// The details of reconnecting: why a connection ended, and when the next one begins.
 pub mod reconnect {
     pub use crate::reconnect::{Backoff, Cause, DisconnectReason, GiveUp, RetryDecision};
+    pub use crate::session::Attempt;
 }
 
 /// Redirects that a client follows.

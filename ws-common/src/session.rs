@@ -12,6 +12,7 @@ mod opening;
 mod options;
 mod outbox;
 mod phases;
+mod prepare;
 mod proofs;
 mod question;
 mod record;
@@ -22,6 +23,7 @@ pub use event::{ClientError, ClientEvent, ClientStatus};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
 pub use outbox::{Delivery, OutboxPolicy};
+pub use prepare::{Asked, AsyncClient, Attempt, PendingAnswer};
 pub use proofs::{ConfirmError, Mark, Ticket};
 pub use question::{Answer, Question};
 pub use stats::ClientStats;
@@ -34,7 +36,7 @@ use ws_core::{Instant, Outbound, Random};
 
 use crate::client_upgrade::ClientUpgrade;
 use crate::options::ConnectOptions;
-use crate::reconnect::{Attempts, GiveUp};
+use crate::reconnect::{Attempts, Cause, GiveUp};
 use addresses::{Candidate, FailedAddresses};
 use backlog::Backlog;
 use ends::UndecidedEnd;
@@ -55,8 +57,8 @@ use proofs::Position;
 /// a driver.
 ///
 /// No code of the user runs inside. A hook is a [`Question`], which the driver asks while it holds no lock, and whose
-/// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs. Only for
-/// the hook of [`ClientBuilder::on_open`] the transport is up; then nothing is read.
+/// [`Answer`] it hands in by [`answer`](Self::answer). While a question is open, the transport is gone, and no deadline runs but that of
+/// [`ClientBuilder::prepare_timeout`]. Only for the hook of [`ClientBuilder::on_open`] the transport is up; then nothing is read.
 ///
 /// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; received messages that
 /// wait by 1 MiB and one message. Beyond that nothing is read until some are taken or [dropped](Self::discard_events). Reports are
@@ -113,8 +115,8 @@ pub enum Action {
     Open(Box<ConnectOptions>),
     /// Drop the transport in the ordinary way: what it still holds may reach the peer.
     Drop,
-    /// Run a hook of the user: release every lock, call [`Question::ask`], and give the answer to [`Session::answer`]. The
-    /// transport was dropped before, except for the hook of [`ClientBuilder::on_open`].
+    /// Run a hook of the user: release every lock, call [`Question::ask`] or [`Question::start`], and give the answer to
+    /// [`Session::answer`]. The transport was dropped before, except for the hook of [`ClientBuilder::on_open`].
     Ask(Question),
     /// Reset the transport (TCP RST), or give up opening one: what it still holds must not reach the peer after newer messages on the
     /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]; after a missed
@@ -128,10 +130,12 @@ enum SessionState {
     /// Waits for the next attempt.
     Waiting {
         until: Instant,
+        cause: Cause,
     },
     /// An attempt has begun, and the hook of [`ClientBuilder::prepare`] is asked for its options.
     Preparing {
         question: u64,
+        deadline: Instant,
     },
     /// A redirect is to be followed, and the hook of [`ConnectOptions::on_redirect`] is asked about it.
     Redirecting {
@@ -141,8 +145,8 @@ enum SessionState {
         addresses: Vec<Candidate>,
     },
     /// The driver resolves and connects.
-    Connecting(Box<Attempt>),
-    Handshaking(Box<Attempt>, Box<ClientUpgrade>),
+    Connecting(Box<Dialing>),
+    Handshaking(Box<Dialing>, Box<ClientUpgrade>),
     Open(Box<Open>),
     /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::reconnect::Reconnect::decide) is asked about it.
     Deciding(Box<UndecidedEnd>),
@@ -150,7 +154,7 @@ enum SessionState {
 }
 
 /// An attempt to connect, the redirects that it follows included.
-struct Attempt {
+struct Dialing {
     options: ConnectOptions,
     deadline: Instant,
     /// Whether the server has a private, loopback or link-local address. `false` if only the proxy knows the address.

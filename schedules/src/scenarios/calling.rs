@@ -196,7 +196,7 @@ pub(super) async fn reconnects() {
     let next = super::client::serve(vec![Step::Send(1), Step::Answer], &flags);
     let mut client: Client<Model> = builder()
         .reconnect(Reconnect::never())
-        .prepare(|_, options| options)
+        .prepare(|_, options| Ok(options))
         .build()
         .expect("the URL is right");
     open(&mut client).await;

@@ -1,6 +1,6 @@
 //! The user's code calls other handles: visitors, hooks, and wakers that are woken or dropped.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -115,7 +115,7 @@ pub(super) async fn hooks() {
         .reconnect(policy)
         .prepare(move |_, options| {
             call(lock(&preparing).as_ref().expect("it is built"));
-            options
+            Ok(options)
         })
         .build()
         .expect("the URL is right");
@@ -140,7 +140,7 @@ pub(super) async fn elsewhere() {
     let next = serve(vec![Step::Answer], &flags);
     let mut client: Client<Model> = builder()
         .reconnect(Reconnect::after(Duration::from_secs(60)))
-        .prepare(|_, options| options)
+        .prepare(|_, options| Ok(options))
         .build()
         .expect("the URL is right");
     let handle = client.handle();
@@ -162,6 +162,31 @@ pub(super) async fn elsewhere() {
     drop((client, handle));
     peer.await.expect("it ends");
     next.await.expect("it ends");
+}
+
+/// The future that prepares an attempt is dropped when another task aborts the client, at any moment.
+pub(super) async fn dropped_future() {
+    let flags = Flags::default();
+    let held = Arc::new(());
+    let holds = held.clone();
+    let mut client: Client<Model> = builder()
+        .prepare_async(move |_, _| {
+            let held = holds.clone();
+            async move {
+                pending::<()>().await;
+                drop(held);
+                Err("nobody wakes it")?
+            }
+        })
+        .build()
+        .expect("the URL is right");
+    let handle = client.handle();
+    let aborting = spawn(async move { handle.abort() });
+    while client.next_event().await.is_some() {}
+    aborting.await.expect("it ends");
+    // The client keeps the hook.
+    assert_eq!(Arc::strong_count(&held), 2);
+    is_over(&flags);
 }
 
 fn call(handle: &Handle<Model>) {

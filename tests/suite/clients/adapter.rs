@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use ws_common::WebSocketError;
-use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
+use ws_common::session::{
+    Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
+};
+use ws_common::{ConnectOptions, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
@@ -42,6 +44,17 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     /// Runs it in the background.
     fn spawn(self) -> (Self::Handle, Self);
     fn spawn_with(self, on_event: impl FnMut(&Self::Handle, ClientEvent) + Send + 'static) -> Self::Handle;
+
+    /// Prepares each attempt by this hook, after it has waited as long as the first hook says. It awaits that time, where it can.
+    fn prepare_after(
+        builder: ClientBuilder<Self>,
+        pause: impl Fn(&Attempt) -> Duration + Send + Sync + 'static,
+        hook: impl Fn(Attempt, ConnectOptions) -> Result<ConnectOptions, PrepareError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    ) -> ClientBuilder<Self>;
 
     /// How many tasks there are on the runtime.
     fn tasks() -> usize;

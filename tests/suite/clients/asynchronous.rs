@@ -8,8 +8,10 @@ use std::time::Duration;
 use ws_async_core::Runtime;
 use ws_async_core::futures_core::Stream;
 use ws_async_core::futures_sink::Sink;
-use ws_common::WebSocketError;
-use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Session};
+use ws_common::session::{
+    AsyncClient, Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
+};
+use ws_common::{ConnectOptions, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -22,6 +24,8 @@ macro_rules! client {
                 Self::new(session.into())
             }
         }
+
+        impl<E: Executor> AsyncClient for On<E, $adapter::Client> {}
 
         impl<E: Executor> ClientAdapter for On<E, $adapter::Client> {
             type Handle = On<E, $adapter::Handle>;
@@ -140,6 +144,24 @@ macro_rules! client {
 
             fn handle(&self) -> Self::Handle {
                 On::new(self.inner.handle())
+            }
+
+            fn prepare_after(
+                builder: ClientBuilder<Self>,
+                pause: impl Fn(&Attempt) -> Duration + Send + Sync + 'static,
+                hook: impl Fn(Attempt, ConnectOptions) -> Result<ConnectOptions, PrepareError>
+                + Clone
+                + Send
+                + Sync
+                + 'static,
+            ) -> ClientBuilder<Self> {
+                builder.prepare_async(move |attempt, options| {
+                    let (pause, hook) = (pause(&attempt), hook.clone());
+                    async move {
+                        E::Runtime::sleep_until(E::Runtime::now() + pause).await;
+                        hook(attempt, options)
+                    }
+                })
             }
 
             fn spawn(self) -> (Self::Handle, Self) {

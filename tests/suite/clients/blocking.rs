@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ws_blocking::{Client, Handle};
-use ws_common::WebSocketError;
-use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError};
+use ws_common::session::{Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError};
+use ws_common::{ConnectOptions, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::{ClientAdapter, ClientHandle};
@@ -118,6 +118,21 @@ impl ClientAdapter for Client {
 
     fn handle(&self) -> Handle {
         self.handle()
+    }
+
+    fn prepare_after(
+        builder: ClientBuilder<Self>,
+        pause: impl Fn(&Attempt) -> Duration + Send + Sync + 'static,
+        hook: impl Fn(Attempt, ConnectOptions) -> Result<ConnectOptions, PrepareError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    ) -> ClientBuilder<Self> {
+        builder.prepare(move |attempt, options| {
+            std::thread::sleep(pause(&attempt));
+            hook(attempt, options)
+        })
     }
 
     fn spawn(self) -> (Handle, Self) {

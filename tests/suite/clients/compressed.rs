@@ -71,9 +71,9 @@ pub fn a_server_that_does_not_compress_any_more_is_no_obstacle<A: ClientAdapter>
     let address = after.address();
     let proxy = Proxy::new(before.address(), [Fault::Cut(Way::Down, 400)]);
     let builder = persistent::<A>(&proxy.url());
-    let builder = eager(builder).prepare(move |attempt, options| match attempt {
-        0 => options,
-        _ => options.address(address),
+    let builder = eager(builder).prepare(move |attempt, options| match attempt.number {
+        0 => Ok(options),
+        _ => Ok(options.address(address)),
     });
     let mut client = watched(builder);
     let mut sent = 0;

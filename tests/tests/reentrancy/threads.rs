@@ -102,7 +102,7 @@ fn client(url: &str, script: &Script) -> Client {
         .reconnect(policy)
         .prepare(move |_, options| {
             preparing.reach(Point::Prepare);
-            options
+            Ok(options)
         })
         .build()
         .unwrap()

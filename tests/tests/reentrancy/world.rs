@@ -231,7 +231,7 @@ impl Life {
             }))
             .prepare(move |_, options| {
                 preparing.reach(Point::Prepare);
-                options
+                Ok(options)
             })
             .build()
             .unwrap();

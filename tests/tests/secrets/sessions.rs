@@ -20,7 +20,7 @@ fn session() -> Session {
         .header("X-Token", HEADER)
         .subprotocol(SUBPROTOCOL)
         .reconnect(Reconnect::backoff().decide(|_| Some(RetryDecision::Stop)))
-        .prepare(|_, options| options)
+        .prepare(|_, options| Ok(options))
         .session(random())
         .unwrap()
 }

@@ -71,6 +71,9 @@ macro_rules! define_client {
             }
         }
 
+        #[doc(hidden)]
+        impl $crate::ws_common::session::AsyncClient for Client {}
+
         impl Client {
             /// Sets up a client of the server at `url`.
             pub fn builder(url: &str) -> $crate::ws_common::session::ClientBuilder<Self> {
@@ -80,7 +83,7 @@ macro_rules! define_client {
             /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
             /// [`reconnect_after`](Self::reconnect_after) then begins anew. Cancel safe.
             ///
-            /// A panic of a hook ([`prepare`](ws_async_core::ws_common::session::ClientBuilder::prepare),
+            /// A panic of a hook ([`prepare`](ws_async_core::ws_common::session::ClientBuilder::prepare), `prepare_async`,
             /// [`decide`](ws_async_core::ws_common::reconnect::Reconnect::decide)) reaches the task that waits when the hook runs. The client
             /// then ends, and reports that.
             #[inline]

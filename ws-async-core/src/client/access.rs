@@ -1,17 +1,16 @@
 //! The operations of a client, written once for [`Client`](super::Client) and [`Handle`](super::Handle). No hook of the user runs
 //! while the client is locked.
 
-use std::panic::resume_unwind;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
-use ws_common::sync::{Unwinding, mutant};
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
-use super::session_driver::{Left, SessionDriver};
+use super::session_driver::SessionDriver;
+use super::unlocked::{poll, poll_once, poll_unguarded, run};
 use crate::runtime::Runtime;
 use crate::shared::{SharedHandle, WaitFuture};
 use crate::slots::Wants;
@@ -314,78 +313,4 @@ fn is_ready(session: &Session) -> Option<Result<(), SendError>> {
         true => session.has_room().then_some(Ok(())),
         false => Some(Err(SendError::Closed(None))),
     }
-}
-
-/// Polls, and runs the user's code that this brings about, between two polls.
-fn poll<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    cx: &mut Context<'_>,
-    mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
-) -> Poll<O> {
-    loop {
-        let mut left = None;
-        let result = handle.poll_then(cx, &mut f, |driver| left = driver.leave());
-        let has_left = follow(handle, left);
-        if result.is_ready() || !has_left || mutant("an answer is not acted on") {
-            return result;
-        }
-    }
-}
-
-/// The same for a `Stream` or a `Sink`.
-fn poll_unguarded<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    cx: &mut Context<'_>,
-    mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
-) -> Poll<O> {
-    loop {
-        let mut left = None;
-        let result = handle.poll_unguarded_then(cx, &mut f, |driver| left = driver.leave());
-        if !follow(handle, left) || result.is_ready() {
-            return result;
-        }
-    }
-}
-
-/// The same once, for a task that does not wait yet.
-fn poll_once<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
-) -> Poll<O> {
-    loop {
-        let mut left = None;
-        let result = handle.poll_once(&mut f, |driver| left = driver.leave());
-        if !follow(handle, left) || result.is_ready() {
-            return result;
-        }
-    }
-}
-
-/// Does something that does not wait, and runs the user's code that this brings about. `None` if this thread holds the
-/// client already.
-fn run<R: Runtime, O>(
-    handle: &SharedHandle<SessionDriver<R>>,
-    f: impl FnOnce(&mut SessionDriver<R>, &mut Context<'_>) -> O,
-) -> Option<O> {
-    let mut left = None;
-    let output = handle.run_then(f, |driver| left = driver.leave());
-    follow(handle, left);
-    output
-}
-
-/// Drops transports and runs hooks, without the lock. Says whether there was something. A panic goes on when the rest is done.
-fn follow<R: Runtime>(handle: &SharedHandle<SessionDriver<R>>, mut left: Option<Left<R>>) -> bool {
-    let has_left = left.is_some();
-    let mut unwinding = Unwinding::default();
-    while let Some(Left { dropped, question }) = left.take() {
-        dropped.into_iter().for_each(|dropped| unwinding.run(|| dropped.drop()));
-        let Some(question) = question else { break };
-        let answer = question.ask();
-        let panic = handle.run_then(|driver, _| driver.answer(answer), |driver| left = driver.leave());
-        if let Some(Some(payload)) = panic {
-            unwinding.run(|| resume_unwind(payload));
-        }
-    }
-    unwinding.resume();
-    has_left
 }

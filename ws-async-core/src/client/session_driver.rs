@@ -13,6 +13,7 @@ use ws_common::{
 };
 use ws_core::{Instant, Machine};
 
+use super::preparation::Preparation;
 use crate::clock::RuntimeClock;
 use crate::connect::connect_transport;
 use crate::driver::{Driver, Progress};
@@ -33,6 +34,8 @@ pub(crate) struct SessionDriver<R: Runtime> {
     connecting: Option<Connecting<R>>,
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
+    /// A future of the user that prepares an attempt. It is not here while a task polls it, which needs the lock to be released.
+    preparation: Option<Preparation>,
     /// The user's transports to be dropped, which needs the same.
     dropped: Vec<Dropped<R>>,
     /// The conditions that the last poll waits for.
@@ -54,6 +57,8 @@ pub(crate) struct Left<R: Runtime> {
     /// To be dropped first.
     pub(crate) dropped: Vec<Dropped<R>>,
     pub(crate) question: Option<Question>,
+    /// To be polled.
+    pub(crate) preparation: Option<Preparation>,
 }
 
 /// A transport that is of no more use.
@@ -62,6 +67,7 @@ pub(crate) enum Dropped<R: Runtime> {
     /// It is reset.
     Dead(R::TcpStream),
     Connecting(#[expect(dead_code, reason = "it is only dropped")] Connecting<R>),
+    Preparation(#[expect(dead_code, reason = "it is only dropped")] Preparation),
 }
 
 impl<R: Runtime> Dropped<R> {
@@ -69,7 +75,7 @@ impl<R: Runtime> Dropped<R> {
     pub(crate) fn drop(self) {
         match self {
             Self::Dead(transport) => R::reset(transport),
-            Self::Transport(_) | Self::Connecting(_) => {}
+            Self::Transport(_) | Self::Connecting(_) | Self::Preparation(_) => {}
         }
     }
 }
@@ -84,6 +90,7 @@ impl<R: Runtime> SessionDriver<R> {
             transport: None,
             connecting: None,
             question: None,
+            preparation: None,
             dropped: Vec::new(),
             wants: Wants::NOTHING,
             needs_driver: false,
@@ -278,14 +285,36 @@ impl<R: Runtime> SessionDriver<R> {
             self.dropped.extend(std::mem::replace(&mut self.connecting, connecting).map(Dropped::Connecting));
             self.is_stuck = false;
         }
+        let session = &self.driver.machine;
+        let ended = self.preparation.take_if(|preparation| !session.awaits(&preparation.pending));
+        self.dropped.extend(ended.map(Dropped::Preparation));
     }
 
-    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user.
-    pub(crate) fn leave(&mut self) -> Option<Left<R>> {
+    /// Keeps the future that prepares an attempt, which a task has polled.
+    pub(crate) fn keep(&mut self, preparation: Preparation) {
+        if self.driver.machine.awaits(&preparation.pending) {
+            self.preparation = Some(preparation);
+        } else {
+            self.dropped.push(Dropped::Preparation(preparation));
+        }
+    }
+
+    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user. A caller that `polls`
+    /// gets the future that prepares an attempt, if that was woken: one that wakes itself each time does not keep a task for ever.
+    pub(crate) fn leave(&mut self, polls: bool) -> Option<Left<R>> {
         self.session().publish();
-        let is_idle = self.question.is_none() && self.dropped.is_empty();
-        (!is_idle)
-            .then(|| Left { dropped: std::mem::take(&mut self.dropped), question: self.question.take() })
+        let preparation = self.preparation.take_if(|preparation| preparation.is_woken() && polls);
+        if let Some(preparation) = &self.preparation
+            && preparation.is_woken()
+        {
+            preparation.pass_on();
+        }
+        let is_idle = self.question.is_none() && self.dropped.is_empty() && preparation.is_none();
+        (!is_idle).then(|| Left {
+            dropped: std::mem::take(&mut self.dropped),
+            question: self.question.take(),
+            preparation,
+        })
     }
 
     /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.

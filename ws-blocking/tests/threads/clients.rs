@@ -68,7 +68,7 @@ fn ends_after(prepared: Config, act: impl FnOnce(&Handle)) -> Duration {
     let far = 4 * TOLERANCE;
     let builder = Client::builder(&url).config(quiet()).open_timeout(far).confirm_timeout(far);
     let builder = builder.reconnect(ws_blocking::Reconnect::never());
-    let mut client = builder.prepare(move |_, options| options.config(prepared.clone())).build().unwrap();
+    let mut client = builder.prepare(move |_, options| Ok(options.config(prepared.clone()))).build().unwrap();
     while !matches!(client.next_event(), Some(ClientEvent::Message(_))) {}
     let handle = client.handle();
     let waiting = thread::spawn(move || while client.next_event().is_some() {});
@@ -104,7 +104,8 @@ fn a_shorter_open_timeout_that_is_prepared_is_kept() {
         let url = format!("ws://{}/", silent.local_addr().unwrap());
         let deadline = Duration::from_millis(300);
         let builder = Client::builder(&url).config(quiet()).open_timeout(4 * TOLERANCE);
-        let mut client = builder.prepare(move |_, options| options.open_timeout(deadline)).build().unwrap();
+        let mut client =
+            builder.prepare(move |_, options| Ok(options.open_timeout(deadline))).build().unwrap();
         let start = Instant::now();
         while !matches!(client.next_event(), Some(ClientEvent::Closed(_))) {}
         let took = start.elapsed();

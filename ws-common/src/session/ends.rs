@@ -53,7 +53,7 @@ impl Session {
     pub fn answer(&mut self, answer: Answer, now: Instant) -> Option<Box<dyn Any + Send>> {
         self.now = now;
         let is_current = match &self.state {
-            SessionState::Preparing { question } | SessionState::Redirecting { question, .. } => {
+            SessionState::Preparing { question, .. } | SessionState::Redirecting { question, .. } => {
                 *question == answer.id
             }
             SessionState::Deciding(ending) => ending.question == answer.id,
@@ -63,7 +63,7 @@ impl Session {
             _ => false,
         };
         match answer.said {
-            Ok(Said::Prepared(options)) if is_current => self.dial_first(*options),
+            Ok(Said::Prepared(prepared)) if is_current => self.prepared(prepared.map(|options| *options)),
             Ok(Said::Redirected(decided)) if is_current => self.redirect_decided(decided),
             Ok(Said::Decided(decision)) if is_current => {
                 self.conclude(HookAnswer::Decided(decision));

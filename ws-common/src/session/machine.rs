@@ -282,29 +282,24 @@ impl Machine for Session {
         match &mut self.state {
             _ if !is_due => {}
             SessionState::New | SessionState::Waiting { .. } => self.attempt(),
+            SessionState::Preparing { .. } => self.prepare_timed_out(),
             SessionState::Connecting(_) => self.failed(ConnectError::Timeout(OpenPhase::Connect)),
             SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
             SessionState::Open(open) => {
                 open.machine.handle_timeout(now);
                 self.beat();
             }
-            SessionState::Preparing { .. }
-            | SessionState::Redirecting { .. }
-            | SessionState::Deciding(_)
-            | SessionState::Over => {}
+            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => {}
         }
     }
 }
 
 /// Deadlines.
 impl Session {
-    /// Whether messages expire: not while a hook is asked, and not when the client is over.
+    /// Whether messages expire: not while a hook other than `prepare` is asked, and not when the client is over.
     fn may_expire(&self) -> bool {
         match &self.state {
-            SessionState::Preparing { .. }
-            | SessionState::Redirecting { .. }
-            | SessionState::Deciding(_)
-            | SessionState::Over => false,
+            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => false,
             SessionState::Open(open) => !open.is_asking(),
             _ => true,
         }
@@ -314,7 +309,8 @@ impl Session {
     fn deadline(&self) -> Option<Instant> {
         match &self.state {
             SessionState::New => Some(Instant::EPOCH),
-            SessionState::Waiting { until } => Some(*until),
+            SessionState::Waiting { until, .. } => Some(*until),
+            SessionState::Preparing { deadline, .. } => Some(*deadline),
             SessionState::Connecting(attempt) => Some(attempt.deadline + GRACE),
             SessionState::Handshaking(_, machine) => machine.poll_timeout(),
             SessionState::Open(open) => {
@@ -323,10 +319,7 @@ impl Session {
                 own.into_iter().chain(machine).flatten().min()
             }
             // A hook is asked, or nothing follows.
-            SessionState::Preparing { .. }
-            | SessionState::Redirecting { .. }
-            | SessionState::Deciding(_)
-            | SessionState::Over => None,
+            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ws_core::{Config, Message, Random, Response};
 
+use super::prepare::Prepare;
 use super::{Delivery, OutboxPolicy, Session};
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
@@ -15,10 +16,7 @@ use crate::redirect::{RedirectDecision, RedirectStep};
 use crate::tls::TlsConnector;
 
 /// Shortest time of a setting: a shorter one would never let the session come to rest.
-const SHORTEST: Duration = Duration::from_millis(1);
-
-/// Changes the options of an attempt, whose number is given, before it is made.
-pub(super) type Prepare = Arc<dyn Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync>;
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Gives the messages that a connection begins with.
 pub(super) type OnOpen = Arc<dyn Fn(&Response) -> Vec<Message> + Send + Sync>;
@@ -32,6 +30,7 @@ pub(super) struct Settings {
     pub(super) max_deliveries: u32,
     pub(super) confirm_timeout: Duration,
     pub(super) prepare: Option<Prepare>,
+    pub(super) prepare_timeout: Duration,
     pub(super) on_open: Option<OnOpen>,
     pub(super) hold: bool,
     pub(super) when_lost: OutboxPolicy,
@@ -58,6 +57,7 @@ impl<C: From<Session>> ClientBuilder<C> {
             max_deliveries: 5,
             confirm_timeout: Duration::from_secs(20),
             prepare: None,
+            prepare_timeout: Duration::from_secs(30),
             on_open: None,
             hold: false,
             when_lost: OutboxPolicy::default(),
@@ -252,21 +252,6 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.connect(|options| Ok(options.on_redirect(hook)))
     }
 
-    /// Changes the options of each attempt before it is made, such as a token in a header or another URL. It is given the
-    /// number of the attempt since the last stable connection, from 0, and the options as they were set here.
-    ///
-    /// A client holds no lock while the hook runs. From within, every method of the client and of its handles may be called
-    /// that does not wait; `close` and `abort` overrule the hook. A hook that panics ends the client
-    /// ([`ClientError::HookPanicked`](super::ClientError::HookPanicked)), and the panic goes on to the caller that waits on the
-    /// client. The time that the hook takes does not count toward `open_timeout`.
-    #[must_use]
-    pub fn prepare(
-        self,
-        prepare: impl Fn(u32, ConnectOptions) -> ConnectOptions + Send + Sync + 'static,
-    ) -> Self {
-        self.set(|settings| settings.prepare = Some(Arc::new(prepare)))
-    }
-
     /// Calls `hook` each time that a connection opens, before [`ClientEvent::Open`](super::ClientEvent::Open) is reported. Its messages
     /// are sent first on this connection: a login, subscriptions. They are never sent again on a later one, which calls the hook anew.
     ///
@@ -350,7 +335,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         Ok(Session::new(self.settings?, random))
     }
 
-    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+    pub(super) fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         if let Ok(settings) = &mut self.settings {
             set(settings);
         }

@@ -10,10 +10,11 @@ use super::deadlines::Idle;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
 use super::open::{Open, Opening};
+use super::prepare::Attempt;
 use super::question::{Ended, Question};
-use super::{Action, Attempt, Session, SessionState, Wish};
+use super::{Action, Dialing, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, PrepareError};
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, GiveUp};
 use crate::trace;
@@ -27,20 +28,41 @@ impl Session {
     pub(super) fn attempt(&mut self) {
         self.stats.attempts += 1;
         self.attempts.begin(self.now);
+        let cause = match std::mem::replace(&mut self.state, SessionState::New) {
+            SessionState::Waiting { cause, .. } => Some(cause),
+            _ => None,
+        };
         let options = self.settings.connect.clone();
         let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
-        let count = self.attempts.count();
-        let question = self.ask(|id| Question::prepare(id, hook, count, options));
-        self.state = SessionState::Preparing { question };
+        let attempt = Attempt { number: self.attempts.count(), cause };
+        let question = self.ask(|id| Question::prepare(id, hook, attempt, options));
+        let deadline = self.now + self.settings.prepare_timeout;
+        self.state = SessionState::Preparing { question, deadline };
+    }
+
+    /// The hook has given the options of the attempt, or an error. Options that come late may hold a token that has expired.
+    pub(super) fn prepared(&mut self, prepared: Result<ConnectOptions, PrepareError>) {
+        let SessionState::Preparing { deadline, .. } = self.state else { return };
+        match prepared {
+            Ok(_) if self.now >= deadline => self.prepare_timed_out(),
+            Ok(options) => self.dial_first(options),
+            Err(error) => self.failed(ConnectError::Prepare(error)),
+        }
+    }
+
+    /// The hook has not given the options in time.
+    pub(super) fn prepare_timed_out(&mut self) {
+        self.question = None;
+        self.failed(ConnectError::PrepareTimeout(self.settings.prepare_timeout));
     }
 
     /// Opens the first transport of an attempt; redirects may lead to others.
     pub(super) fn dial_first(&mut self, options: ConnectOptions) {
         let deadline = self.now + options.open_timeout;
-        self.dial(Attempt { options, deadline, is_private: false, addresses: Vec::new() });
+        self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
-    fn dial(&mut self, attempt: Attempt) {
+    fn dial(&mut self, attempt: Dialing) {
         self.absent.1 = Outbound::default();
         self.shortest = attempt.options.connection_config().shortest_timeout();
         let failed = self.failed_addresses.oldest_first();
@@ -91,7 +113,7 @@ impl Session {
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
     fn dial_next(&mut self, options: ConnectOptions, deadline: Instant) {
         let options = options.open_timeout(deadline - self.now);
-        self.dial(Attempt { options, deadline, is_private: false, addresses: Vec::new() });
+        self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
     /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
@@ -127,7 +149,7 @@ impl Session {
 
     /// The next attempt, which is counted already, is due so long after this time.
     pub(super) fn wait(&mut self, from: Instant, after: Duration, cause: Cause) {
-        self.state = SessionState::Waiting { until: from + after };
+        self.state = SessionState::Waiting { until: from + after, cause: cause.clone() };
         trace::reconnecting(self.attempts.count(), after, &cause);
         self.events.push(ClientEvent::Reconnecting { attempt: self.attempts.count(), after, cause });
     }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use ws_core::{Closed, Message, Response};
 
 use super::event::ClientError;
-use super::options::{OnOpen, Prepare};
-use crate::error::ConnectError;
+use super::options::OnOpen;
+use super::prepare::{Asked, Attempt, PendingAnswer, Prepare};
+use crate::error::{ConnectError, PrepareError};
 use crate::options::ConnectOptions;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
 use crate::redirect::Redirect;
@@ -25,7 +26,7 @@ pub struct Question {
 }
 
 enum QuestionKind {
-    Prepare { hook: Prepare, attempt: u32, options: Box<ConnectOptions> },
+    Prepare { hook: Prepare, attempt: Attempt, options: Box<ConnectOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
     Redirect(Box<Redirect>),
     OnOpen { hook: OnOpen, response: Box<Response> },
@@ -38,14 +39,14 @@ pub struct Answer {
 }
 
 pub(super) enum Said {
-    Prepared(Box<ConnectOptions>),
+    Prepared(Result<Box<ConnectOptions>, PrepareError>),
     Decided(Option<RetryDecision>),
     Redirected(Result<Box<ConnectOptions>, ConnectError>),
     Opened(Vec<Message>),
 }
 
 impl Question {
-    pub(super) fn prepare(id: u64, hook: Prepare, attempt: u32, options: ConnectOptions) -> Self {
+    pub(super) fn prepare(id: u64, hook: Prepare, attempt: Attempt, options: ConnectOptions) -> Self {
         Self { id, kind: QuestionKind::Prepare { hook, attempt, options: Box::new(options) } }
     }
 
@@ -62,19 +63,32 @@ impl Question {
     }
 
     /// Runs the hook. A panic of the hook is caught here; [`Session::answer`](super::Session::answer) hands it back.
+    ///
+    /// It is for drivers that cannot wait. A future of [`prepare_async`](super::ClientBuilder::prepare_async) is polled once, and its
+    /// attempt fails if it is not ready.
     pub fn ask(self) -> Answer {
+        match self.start() {
+            Asked::Answered(answer) => answer,
+            Asked::Pending(pending) => pending.now_or_never(),
+        }
+    }
+
+    /// As [`ask`](Self::ask), but the hook of [`prepare_async`](super::ClientBuilder::prepare_async) gives its future to the driver.
+    pub fn start(self) -> Asked {
         let Self { id, kind } = self;
         // The session is not touched by the hook through anything that a panic could leave half-changed. `kind` is gone
         // afterwards, so that the end belongs to the session alone again.
         let said = catch_unwind(AssertUnwindSafe(move || match kind {
-            QuestionKind::Prepare { hook, attempt, options } => {
-                Said::Prepared(Box::new(hook(attempt, *options)))
-            }
-            QuestionKind::Decide { hook, ended } => Said::Decided(hook.ask(&ended.end())),
-            QuestionKind::Redirect(redirect) => Said::Redirected(redirect.decide().map(Box::new)),
-            QuestionKind::OnOpen { hook, response } => Said::Opened(hook(&response)),
+            QuestionKind::Prepare { hook, attempt, options } => hook.call(attempt, *options),
+            QuestionKind::Decide { hook, ended } => Ok(Said::Decided(hook.ask(&ended.end()))),
+            QuestionKind::Redirect(redirect) => Ok(Said::Redirected(redirect.decide().map(Box::new))),
+            QuestionKind::OnOpen { hook, response } => Ok(Said::Opened(hook(&response))),
         }));
-        Answer { id, said }
+        match said {
+            Ok(Ok(said)) => Asked::Answered(Answer { id, said: Ok(said) }),
+            Ok(Err(future)) => Asked::Pending(PendingAnswer { id, future }),
+            Err(panic) => Asked::Answered(Answer { id, said: Err(panic) }),
+        }
     }
 }
 

@@ -264,18 +264,20 @@ impl Session {
     /// Begins the next attempt at once, if the client waits for it. Else it has no effect.
     pub fn reconnect_now(&mut self, now: Instant) {
         self.now = now;
-        if let SessionState::Waiting { until } = &mut self.state {
+        if let SessionState::Waiting { until, .. } = &mut self.state {
             *until = now;
         }
     }
 
-    /// Does not reconnect: neither now, if it is waiting for that, nor after the attempt or the connection under way, which
-    /// goes on. The very first attempt goes on, too.
+    /// Does not reconnect: neither now, if it is waiting for that or [prepares](super::ClientBuilder::prepare) it, nor after the attempt
+    /// or the connection under way, which goes on. The very first attempt goes on, too.
     pub fn cancel_reconnect(&mut self) {
         match self.state {
             // The user has closed the client already.
             _ if matches!(self.wish, Some(Wish::Stop(_))) => {}
             SessionState::Waiting { .. } | SessionState::Deciding(_) => self.give_up(GiveUp::Cancelled),
+            // No other attempt has come before the first one.
+            SessionState::Preparing { .. } if self.stats.attempts > 1 => self.give_up(GiveUp::Cancelled),
             SessionState::Over => {}
             _ => self.wish = Some(Wish::Stop(GiveUp::Cancelled)),
         }

@@ -23,11 +23,11 @@ fn the_hook_is_asked_before_each_attempt() {
     let seen = Arc::new(AtomicU32::new(0));
     let builder = client().reconnect(Reconnect::after(secs(1))).prepare({
         let seen = seen.clone();
-        move |n, options: ConnectOptions| {
+        move |attempt, options| {
             seen.fetch_add(1, Ordering::Relaxed);
-            if n == 2 { ConnectOptions::new("ws://spare.test/").expect("a URL") } else { options }
-                .header("Attempt", &n.to_string())
-                .expect("a header")
+            let n = attempt.number;
+            let options = if n == 2 { ConnectOptions::new("ws://spare.test/")? } else { options };
+            Ok(options.header("Attempt", &n.to_string())?)
         }
     });
     let mut sim = Sim::new(builder, [refuse(503, ""), refuse(503, "")]);
@@ -44,7 +44,7 @@ fn the_hook_is_asked_before_each_attempt() {
 fn the_deadlines_that_the_hook_sets_hold_for_its_connection() {
     let prepared = Config::default().ping_interval(None).close_timeout(secs(20));
     let shortest = prepared.shortest_timeout();
-    let builder = client().prepare(move |_, options| options.config(prepared.clone()));
+    let builder = client().prepare(move |_, options| Ok(options.config(prepared.clone())));
     let mut sim = Sim::new(builder, []);
     sim.settle();
     sim.expect(&["connected", "open"]);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_common::{
-    ConnectOptions, OpenPhase,
+    OpenPhase,
     reconnect::{Cause, GiveUp, Reconnect, RetryDecision},
     session::{ClientBuilder, ClientEvent, ClientStatus, Session},
 };
@@ -140,7 +140,7 @@ fn limits_hooks_and_ends_that_are_not_retried_are_reasons() {
 fn a_hook_that_panics_is_the_reason() {
     let decide =
         |_: &ws_common::reconnect::DisconnectReason<'_>| -> Option<RetryDecision> { panic!("in decide") };
-    let prepare = |_, _: ConnectOptions| -> ConnectOptions { panic!("in prepare") };
+    let prepare = |_, _| panic!("in prepare");
     for (builder, hook) in [
         (client().reconnect(Reconnect::after(secs(1)).decide(decide)), "decide"),
         (fixed().prepare(prepare), "prepare"),

@@ -2,7 +2,10 @@
 
 use std::panic::panic_any;
 
-use ws_common::{ConnectOptions, session::ClientStatus};
+use ws_common::{
+    ConnectOptions,
+    session::{Attempt, ClientStatus},
+};
 
 use crate::hooks::{Inside, asked, deciding, preparing};
 use crate::support::{Plan, ms, secs};
@@ -64,11 +67,11 @@ fn the_time_of_prepare_is_not_counted_toward_the_time_to_open() {
 fn an_answer_that_is_out_of_date_is_ignored_and_its_panic_handed_back() {
     for panics in [false, true] {
         let inside = Inside::default();
-        let hook = move |attempt: u32, options: ConnectOptions| {
-            if panics && attempt == 0 {
+        let hook = move |attempt: Attempt, options: ConnectOptions| {
+            if panics && attempt.number == 0 {
                 panic_any("in a hook");
             }
-            options.header("Attempt", &attempt.to_string()).expect("a header")
+            Ok(options.header("Attempt", &attempt.number.to_string())?)
         };
         let mut sim = asked(preparing(&inside).prepare(hook), []);
         sim.session.abort(sim.now);

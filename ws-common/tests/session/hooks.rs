@@ -10,7 +10,7 @@ use ws_common::{
 };
 use ws_core::{Instant, Machine, PingError};
 
-use crate::support::{Plan, Serve, Sim, client, frame, ms, refuse, secs};
+use crate::support::{Plan, Serve, Sim, at, client, frame, ms, refuse, secs};
 
 type Act = fn(&mut Session, Instant);
 
@@ -69,9 +69,9 @@ pub(crate) fn deciding(inside: &Inside, decision: Option<RetryDecision>) -> Clie
 
 pub(crate) fn preparing(inside: &Inside) -> ClientBuilder<Session> {
     let inside = inside.clone();
-    client().reconnect(Reconnect::after(secs(60))).prepare(move |_, options| {
+    client().reconnect(Reconnect::after(secs(60))).prepare_timeout(secs(1000)).prepare(move |_, options| {
         inside.call();
-        options
+        Ok(options)
     })
 }
 
@@ -82,7 +82,8 @@ pub(crate) fn asked(builder: ClientBuilder<Session>, plans: impl IntoIterator<It
     sim.is_hesitating = true;
     sim.settle();
     assert_eq!(sim.questions.len(), 1);
-    assert_eq!(sim.session.poll_timeout(), None);
+    // No deadline but that of `prepare`.
+    assert!(sim.session.poll_timeout().is_none_or(|due| due == at(1000)));
     sim.expect(&[]);
     sim
 }

@@ -21,6 +21,7 @@ mod outbox_policy;
 mod parsed;
 mod pausing;
 mod peer;
+mod prepare;
 mod properties;
 mod resets;
 mod seeds;

@@ -271,7 +271,8 @@ fn run(
     });
     let builder = if compresses { compressing() } else { client() };
     let builder = builder.reconnect(reconnect).delivery(delivery).max_send_buffer(100_000).max_redirects(1);
-    let builder = if steps.len().is_multiple_of(2) { builder } else { builder.prepare(|_, options| options) };
+    let builder =
+        if steps.len().is_multiple_of(2) { builder } else { builder.prepare(|_, options| Ok(options)) };
     let builder = match opening {
         Some(hold) => builder.hold(hold).on_open(|_| ["login"]),
         None => builder,

@@ -55,7 +55,7 @@ fn a_setting_made_by_name_wins_over_the_same_inside_a_config_in_either_order() {
         let orders: [Set; 3] = [
             |builder| builder.config(other()),
             |builder| builder.config(Config::default()).config(other()),
-            |builder| builder.prepare(|_, options| options.config(other())),
+            |builder| builder.prepare(|_, options| Ok(options.config(other()))),
         ];
         for (n, config) in orders.into_iter().enumerate() {
             for builder in [set(config(builder())), config(set(builder()))] {
@@ -71,14 +71,14 @@ fn prepare_changes_a_setting_that_was_made_by_name() {
     let options = options(named.prepare(|_, options| {
         let options = options.ping_interval(secs(7)).ping_interval(secs(5)).pong_timeout(None);
         // A `Config` still sets only the rest.
-        options.config(other()).max_send_buffer(7000).config(other())
+        Ok(options.config(other()).max_send_buffer(7000).config(other()))
     }));
     let expected = other().ping_interval(secs(5)).pong_timeout(None).max_send_buffer(7000);
     assert_eq!(inside(options.connection_config()), inside(&expected));
     // And the time-out that was made shorter is kept.
     let plan = Plan::Serve(crate::support::Serve { is_mute: true, ..Default::default() });
     let named = builder().ping_interval(secs(1)).pong_timeout(secs(20));
-    let mut sim = Sim::new(named.prepare(|_, options| options.pong_timeout(secs(2))), [plan]);
+    let mut sim = Sim::new(named.prepare(|_, options| Ok(options.pong_timeout(secs(2)))), [plan]);
     sim.advance(ms(3_000));
     assert!(sim.trace().contains(&"error timeout".into()));
 }
@@ -127,7 +127,7 @@ fn of_two_calls_of_one_setter_the_last_wins() {
         ("max_send_buffer", |b| b.max_send_buffer(1).max_send_buffer(2), |b| b.max_send_buffer(2)),
         (
             "prepare",
-            |b| b.prepare(|_, _| panic!("it was replaced")).prepare(|_, options| options.nodelay(false)),
+            |b| b.prepare(|_, _| panic!("it was replaced")).prepare(|_, options| Ok(options.nodelay(false))),
             |b| b.nodelay(false),
         ),
         ("bind", |b| b.bind(address(1)).bind(address(2)), |b| b.bind(address(2))),
