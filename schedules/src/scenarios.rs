@@ -73,11 +73,13 @@ fn run(cell: Cell) {
 /// The scenarios beside the table.
 const BESIDE: &[(&str, fn())] = &[
     ("Client/Part", || block_on(client::part())),
+    ("Client/Opens", || block_on(reentrant::opens())),
     ("Confirm/Lost", || block_on(client::lost())),
     ("Visitor/Sends", || block_on(reentrant::visitor())),
     ("Visitor/Echo", || block_on(reentrant::echo())),
     ("Visitor/Panics", || block_on(reentrant::panics())),
     ("Hooks/Call", || block_on(reentrant::hooks())),
+    ("Hooks/Future", || block_on(reentrant::future())),
     ("Hooks/Elsewhere", || block_on(reentrant::elsewhere())),
     ("Hooks/Future/Dropped", || block_on(reentrant::dropped_future())),
     ("Wakers/Call", || block_on(reentrant::wakers())),

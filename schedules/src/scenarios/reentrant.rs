@@ -164,6 +164,57 @@ pub(super) async fn elsewhere() {
     next.await.expect("it ends");
 }
 
+/// The future that prepares an attempt is woken by another task, while two tasks wait for the client.
+pub(super) async fn future() {
+    let flags = Flags::default();
+    let peer = serve(vec![Step::Answer], &flags);
+    let preparing = flags.clone();
+    let mut client: Client<Model> = builder()
+        .prepare_async(move |_, options| {
+            let flags = preparing.clone();
+            async move {
+                flags.wait(Flag::Begun).await;
+                Ok(options)
+            }
+        })
+        .build()
+        .expect("the URL is right");
+    let sending = client.handle();
+    let sent = spawn(async move {
+        sending.send(Message::binary(MARKER)).await.expect("there is room");
+        sending.flush().await.expect("it leaves");
+    });
+    let waking = spawn({
+        let flags = flags.clone();
+        async move { flags.raise(Flag::Begun) }
+    });
+    open(&mut client).await;
+    waking.await.expect("it ends");
+    sent.await.expect("it ends");
+    is_over(&flags);
+    drop(client);
+    runtime::refuse();
+    peer.await.expect("it ends");
+}
+
+/// A task that only waits for `Open` leaves, and another one waits until its message has left.
+pub(super) async fn opens() {
+    let flags = Flags::default();
+    let peer = serve(vec![Step::Answer], &flags);
+    let mut client: Client<Model> = builder().build().expect("the URL is right");
+    let sending = client.handle();
+    let sent = spawn(async move {
+        sending.send(Message::binary(MARKER)).await.expect("there is room");
+        sending.flush().await.expect("it leaves");
+    });
+    open(&mut client).await;
+    sent.await.expect("it ends");
+    is_over(&flags);
+    drop(client);
+    runtime::refuse();
+    peer.await.expect("it ends");
+}
+
 /// The future that prepares an attempt is dropped when another task aborts the client, at any moment.
 pub(super) async fn dropped_future() {
     let flags = Flags::default();

@@ -148,11 +148,15 @@ impl<R: Runtime> SessionDriver<R> {
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         loop {
             let was_full = self.driver.machine.is_full();
+            let queued = self.driver.machine.outbound().len();
             let Ok(event) = self.driver.machine.poll_event();
             if event.is_some() {
                 // One who waits elsewhere may read on.
                 let has_unblocked = was_full && !self.driver.machine.is_full();
                 self.needs_driver |= has_unblocked && !mutant("room for events wakes nobody");
+                // With `Open`, the outbox goes to the connection. This task may not come back to write it.
+                let has_queued = self.driver.machine.outbound().len() > queued;
+                self.needs_driver |= has_queued && !mutant("an outbox that is let go wakes nobody");
                 // What goes with it may be an action, such as dropping the transport.
                 self.act();
                 return Poll::Ready(event);
