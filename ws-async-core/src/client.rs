@@ -262,7 +262,7 @@ impl<R: Runtime> Handle<R> {
         self.access.change(move |session, now| session.check_now(timeout, now));
     }
 
-    /// Does not reconnect: neither now, if the client waits for that, nor when the connection under way has ended.
+    /// Does not reconnect: neither now, if the client waits for that or prepares it, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.access.change(|session, _| session.cancel_reconnect());
     }

@@ -455,7 +455,7 @@ impl Handle {
         self.shared.change(|session, now| session.check_now(timeout, now));
     }
 
-    /// Does not reconnect: neither now, if it waits for that, nor when the connection under way has ended.
+    /// Does not reconnect: neither now, if it waits for that or prepares it, nor when the connection under way has ended.
     pub fn cancel_reconnect(&self) {
         self.shared.change(|session, _| session.cancel_reconnect());
     }

@@ -169,7 +169,8 @@ impl Cell {
         } else {
             After::Usable
         };
-        let has_cancelled = of_client == Effect::Cancels && matches!(self.point, Point::Decide | Point::Drop);
+        let has_cancelled = of_client == Effect::Cancels
+            && matches!(self.point, Point::Decide | Point::Prepare | Point::Drop);
         let is_over = of_client != Effect::Reconnects
             && self.drives_client()
             && ((self.is_ending() && self.driver == Driver::Handle) || has_cancelled);

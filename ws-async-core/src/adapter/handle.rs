@@ -142,7 +142,7 @@ macro_rules! define_handle {
                 self.0.reconnect_after(delay);
             }
 
-            /// Does not reconnect: neither now, if the client waits for that, nor when the connection under way has ended.
+            /// Does not reconnect: neither now, if the client waits for that or prepares it, nor when the connection under way has ended.
             pub fn cancel_reconnect(&self) {
                 self.0.cancel_reconnect();
             }
