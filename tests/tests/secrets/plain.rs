@@ -47,4 +47,5 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&RetryDecision::Retry);
     exhibition.debug(&Delivery::AtMostOnce);
     exhibition.debug(&OutboxPolicy::Keep);
+    exhibition.error(&ws_common::ReuniteError { sender: (), receiver: () });
 }

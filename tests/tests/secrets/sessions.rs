@@ -1,10 +1,16 @@
 //! The client that stays connected, and its events.
 
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ws_common::PrepareError;
 use ws_common::connector::Route;
 use ws_common::reconnect::{Reconnect, RetryDecision};
-use ws_common::session::{Action, ClientBuilder, ClientEvent, ConfirmError, Mark, Question, Session};
+use ws_common::session::{
+    Action, Asked, Attempt, ClientBuilder, ClientEvent, ConfirmError, Mark, Question, Session,
+};
 use ws_core::bytes::Buf;
 use ws_core::{Accept, Config, Machine, ServerHandshake};
 
@@ -13,6 +19,9 @@ use crate::core::{NOW, feed, random, redirect, said};
 use crate::exhibition::Exhibition;
 use crate::planted::{BINARY, COOKIE, HEADER, PASSWORD, PING, QUERY, SET_COOKIE, SUBPROTOCOL, TEXT, USER};
 
+/// The last attempt that was prepared.
+static ATTEMPT: Mutex<Option<Attempt>> = Mutex::new(None);
+
 fn session() -> Session {
     let url = format!("ws://{USER}:{PASSWORD}@192.0.2.1/feed?token={QUERY}");
     ClientBuilder::<Session>::new(&url)
@@ -20,14 +29,28 @@ fn session() -> Session {
         .header("X-Token", HEADER)
         .subprotocol(SUBPROTOCOL)
         .reconnect(Reconnect::backoff().decide(|_| Some(RetryDecision::Stop)))
-        .prepare(|_, options| Ok(options))
+        .prepare_async(async |attempt, options| {
+            *ATTEMPT.lock().unwrap() = Some(attempt);
+            Ok(options)
+        })
         .session(random())
         .unwrap()
 }
 
 fn ask(exhibition: &mut Exhibition, session: &mut Session, question: Question) {
     exhibition.debug(&question);
-    let answer = question.ask();
+    let asked = question.start();
+    exhibition.debug(&asked);
+    let answer = match asked {
+        Asked::Answered(answer) => answer,
+        Asked::Pending(mut pending) => {
+            exhibition.debug(&pending);
+            let polled = Pin::new(&mut pending).poll(&mut Context::from_waker(Waker::noop()));
+            exhibition.debug(ATTEMPT.lock().unwrap().as_ref().unwrap());
+            let Poll::Ready(answer) = polled else { panic!("the hook does not wait") };
+            answer
+        }
+    };
     exhibition.debug(&answer);
     assert!(session.answer(answer, NOW).is_none());
 }
@@ -97,6 +120,7 @@ pub(crate) fn open(exhibition: &mut Exhibition) {
         exhibition.debug(ticket);
     }
     exhibition.error(&ConfirmError::Lost);
+    exhibition.both(&PrepareError::final_error("the account is closed"));
     exhibition.debug(&session.stats());
     exhibition.debug(&session.status());
     exhibition.debug(&*session.gauge());
