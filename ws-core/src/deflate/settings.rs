@@ -30,6 +30,10 @@ pub(super) const MAX_BITS: u8 = 15;
 /// 314 000 for 14 and 380 000 for 15. Without context takeover this is given back after each message (with the feature `std`,
 /// each thread keeps what the last one took to send, for the next one of any connection); with it, what sending takes is given
 /// back by [`Connection::release_compressor`](crate::Connection::release_compressor).
+///
+/// Secrets: a compressed message is shorter if a text in it repeats a secret that the same window holds. An attacker who chooses a part of the
+/// messages and sees their lengths can guess the secret in this way. So a client never compresses the messages of its opening phase
+/// (`on_open`, `send_now`), and [`Connection::compress`](crate::Connection::compress) excepts other messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Deflate {
     pub(super) server_context_takeover: bool,
