@@ -52,9 +52,8 @@ impl<R: Runtime> ClientAccess<R> {
 
     /// Drives the client until it has no owners. `None` if a future does so already.
     pub(crate) fn drive(&self) -> Option<impl Future<Output = ()> + Send + 'static> {
-        let mut own = Some(self.handle.clone());
-        self.owners.running.get_or_init(|| own.take().unwrap_or_else(|| self.handle.clone()));
-        let own = own.is_none().then(|| self.handle.clone())?;
+        self.owners.running.set(self.handle.clone()).ok()?;
+        let own = self.handle.clone();
         let owners = Arc::downgrade(&self.owners);
         Some(async move {
             let is_over =
@@ -147,9 +146,7 @@ impl<R: Runtime> ClientAccess<R> {
         ttl: Option<Duration>,
         mark: Option<&Mark>,
     ) -> Result<(), SendError> {
-        let mut message = Some(message);
-        let sent = run(&self.handle, |driver, cx| {
-            let Some(message) = message.take() else { return Ok(()) };
+        self.send_at_once(message, |driver, cx, message| {
             let now = driver.now();
             let expires = ttl.map(|ttl| now + ttl);
             match driver.queue(cx, |session| send(session, message, expires, mark, now)) {
@@ -160,25 +157,27 @@ impl<R: Runtime> ClientAccess<R> {
                 }
                 result => result,
             }
-        });
-        match (sent, message) {
-            (Some(result), _) => result,
-            (None, Some(message)) => Err(SendError::Full(message)),
-            (None, None) => Ok(()),
-        }
+        })
     }
 
     /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
     pub(crate) fn send_now(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
-        let mut message = Some(message);
-        let sent = run(&self.handle, |driver, cx| {
-            let Some(message) = message.take() else { return Ok(()) };
+        self.send_at_once(message, |driver, cx, message| {
             driver.queue(cx, |session| match mark {
                 Some(mark) => session.send_now_marked(message, mark),
                 None => session.send_now(message),
             })
-        });
-        match (sent, message) {
+        })
+    }
+
+    fn send_at_once(
+        &self,
+        message: Message,
+        send: impl FnOnce(&mut SessionDriver<R>, &mut Context<'_>, Message) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        let mut message = Some(message);
+        let sent = run(&self.handle, |driver, cx| message.take().map(|message| send(driver, cx, message)));
+        match (sent.flatten(), message) {
             (Some(result), _) => result,
             (None, Some(message)) => Err(SendError::Full(message)),
             (None, None) => Ok(()),

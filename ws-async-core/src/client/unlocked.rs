@@ -17,16 +17,7 @@ pub(super) fn poll<R: Runtime, O>(
     cx: &mut Context<'_>,
     mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
 ) -> Poll<O> {
-    let mut is_first = true;
-    loop {
-        let mut left = None;
-        let polls = std::mem::take(&mut is_first);
-        let result = handle.poll_then(cx, &mut f, |driver| left = driver.leave(polls));
-        let has_left = follow(handle, left);
-        if result.is_ready() || !has_left || mutant("an answer is not acted on") {
-            return result;
-        }
-    }
+    repeat(handle, |leave| handle.poll_then(cx, &mut f, leave))
 }
 
 /// The same for a `Stream` or a `Sink`.
@@ -35,15 +26,7 @@ pub(super) fn poll_unguarded<R: Runtime, O>(
     cx: &mut Context<'_>,
     mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
 ) -> Poll<O> {
-    let mut is_first = true;
-    loop {
-        let mut left = None;
-        let polls = std::mem::take(&mut is_first);
-        let result = handle.poll_unguarded_then(cx, &mut f, |driver| left = driver.leave(polls));
-        if !follow(handle, left) || result.is_ready() {
-            return result;
-        }
-    }
+    repeat(handle, |leave| handle.poll_unguarded_then(cx, &mut f, leave))
 }
 
 /// The same once, for a task that does not wait yet.
@@ -51,12 +34,21 @@ pub(super) fn poll_once<R: Runtime, O>(
     handle: &SharedHandle<SessionDriver<R>>,
     mut f: impl FnMut(&mut SessionDriver<R>, &mut Context<'_>) -> Poll<O>,
 ) -> Poll<O> {
+    repeat(handle, |leave| handle.poll_once(&mut f, leave))
+}
+
+/// Calls `poll`, which leaves the client by the function that it is given, until it is ready or no code of the user was run.
+fn repeat<R: Runtime, O>(
+    handle: &SharedHandle<SessionDriver<R>>,
+    mut poll: impl FnMut(&mut dyn FnMut(&mut SessionDriver<R>)) -> Poll<O>,
+) -> Poll<O> {
     let mut is_first = true;
     loop {
         let mut left = None;
         let polls = std::mem::take(&mut is_first);
-        let result = handle.poll_once(&mut f, |driver| left = driver.leave(polls));
-        if !follow(handle, left) || result.is_ready() {
+        let result = poll(&mut |driver| left = driver.leave(polls));
+        let has_left = follow(handle, left);
+        if result.is_ready() || !has_left || mutant("an answer is not acted on") {
             return result;
         }
     }
