@@ -68,7 +68,7 @@
 //! | There is room for messages. | One thread that waits for room. It wakes the next one when it leaves. |
 //! | A thread leaves, reads or sleeps. Bytes wait and no thread writes, or no thread reads. | One thread, which takes the free role. |
 //! | A thread leaves. No thread reads, writes or sleeps up to the deadline. | One thread, which keeps the time. |
-//! | A client has events that come from a call, while a thread is in a read. | The thread in the read, on Unix (`client/socket/waker.rs`). On other systems, the events wait for the end of the read. |
+//! | A client has events or a near deadline that come from a call, while a thread is in a read. | The thread in the read, on Unix (`client/socket/waker.rs`). On other systems, they wait for the end of the read. |
 //!
 //! A woken thread counts as arriving until it has the lock again. Nobody is woken for a free role meanwhile: the arriving
 //! thread hands over in its turn when it leaves, reads or sleeps. `state/handing.rs` holds these decisions.
@@ -101,6 +101,9 @@
 //! `pong_timeout`. Nothing can wake the thread in the read. So no read takes longer than the shortest time between a
 //! cause and its deadline ([`Config::shortest_timeout`](ws_core::Config::shortest_timeout)). A deadline that existed when
 //! the read began limits that read. A later one is at least that limit away, so the thread is back before it.
+//!
+//! A client has deadlines that come from a call and not from a setting: `check_now`, and the time to live of a message. If
+//! one of them is nearer than the limit, the thread that made the call ends the read, as for events.
 //!
 //! Deadlines are the only reason for this limit. Bytes are written by other threads, and conditions are asked by the
 //! thread that changes the machine.
@@ -135,6 +138,7 @@
 //! | A thread that only sends reads every 250 ms. | `blocked::a_thread_that_sends_all_the_time_to_a_fast_peer_still_answers_pings_and_sends_its_own` |
 //! | The end of the stream waits for one write at most. | `blocked::the_end_of_the_stream_is_seen_though_a_write_never_comes_to_rest` |
 //! | A deadline that another thread brings about is met during a read. | `deadlines::a_ping_sent_while_another_thread_reads_is_missed_in_time` |
+//! | A deadline that comes from a call ends the read. | `policies::a_check_ends_a_connection_that_does_not_answer`, in `tests/suite` |
 //! | Bytes in the socket are read before a deadline fires. | `deadlines::a_thread_that_comes_late_reads_before_it_looks_at_the_clock` |
 //! | Bytes that wait for the transport are written before a deadline fires. | `deadlines::a_thread_that_comes_late_writes_before_it_looks_at_the_clock` |
 //! | A flood does not put off a deadline for ever. | `deadlines::a_flood_does_not_put_a_deadline_off_for_ever` |
@@ -241,7 +245,7 @@ impl<S: Transport, M: Driven> Driver<S, M> {
 
     /// A connection of a client may have other deadlines than the one before.
     #[inline]
-    fn longest_read(&self, state: &DriverState<M>) -> Duration {
+    pub(crate) fn longest_read(&self, state: &DriverState<M>) -> Duration {
         self.longest_read.min(state.machine.longest_read().max(SHORTEST_READ))
     }
 

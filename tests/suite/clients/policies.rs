@@ -153,8 +153,8 @@ pub fn a_check_ends_a_connection_that_does_not_answer<A: ClientAdapter>() {
     let handle = client.handle();
     thread::scope(|scope| {
         let waiting = scope.spawn(|| client.expect(&["error timeout", "closed 1006", "reconnecting 1"]));
-        // It may wait already, or only later.
-        thread::sleep(millis(50));
+        // It probably waits for long then.
+        thread::sleep(millis(200));
         takes(millis(100), || {
             handle.check_now(millis(150));
             assert_eq!(peer.receive().opcode, PING);

@@ -309,19 +309,22 @@ impl SharedClient {
         self.tell(state);
     }
 
-    /// Brings back the thread in a read, if there are events: some come of calls and writes, not of bytes from the peer. Once,
-    /// until events were asked for.
+    /// Brings back the thread in a read, if there are events, or if a deadline is nearer than the end of the read: some come of
+    /// calls and writes, not of bytes from the peer. Once for events, until they were asked for.
     fn tell(&self, state: &mut DriverState<Session>) {
-        if !state.is_reading()
-            || !self.driver.transport.is_connected()
-            || self.is_told.load(Ordering::Relaxed)
-        {
+        if !state.is_reading() || !self.driver.transport.is_connected() {
             return;
         }
-        // The bytes of earlier reads were looked at before this read began. Other events are the reason to look now.
-        state.machine.read_ahead();
-        if state.machine.has_events() {
-            self.is_told.store(true, Ordering::Relaxed);
+        let mut is_wanted = state.reads_past_deadline(self.driver.longest_read(state), || self.driver.now());
+        if !self.is_told.load(Ordering::Relaxed) {
+            // The bytes of earlier reads were looked at before this read began. Other events are the reason to look now.
+            state.machine.read_ahead();
+            if state.machine.has_events() {
+                self.is_told.store(true, Ordering::Relaxed);
+                is_wanted = true;
+            }
+        }
+        if is_wanted {
             self.driver.transport.end_read();
         }
     }

@@ -264,7 +264,7 @@ impl<M: Machine> DriverState<M> {
 
     pub(super) fn begin_read(&mut self) -> ReadRole {
         let is_brief = self.has_bytes_waiting();
-        let role = self.reading.begin(is_brief);
+        let role = self.reading.begin(is_brief, self.machine.poll_timeout());
         if role.kind == ReadKind::Patient {
             self.release();
         }
@@ -309,6 +309,17 @@ impl<M: Machine> DriverState<M> {
                 self.machine.handle_error(TransportError::read(error), now);
             }
         }
+    }
+
+    /// Whether there is a deadline for which the thread that reads comes too late, and of which it was not told yet. It is back after
+    /// `longest_read` in any case.
+    pub(crate) fn reads_past_deadline(
+        &mut self,
+        longest_read: Duration,
+        clock: impl FnOnce() -> Instant,
+    ) -> bool {
+        let Some(deadline) = self.machine.poll_timeout() else { return false };
+        self.reading.is_busy() && deadline < clock() + longest_read && self.reading.is_surprised_by(deadline)
     }
 
     /// There is no transport that could hold bytes of a peer: deadlines fire without a read.

@@ -44,6 +44,8 @@ pub(super) struct Reading {
     found_nothing: Instant,
     /// Number of reads in a row that found bytes after a deadline had passed.
     late_reads: u32,
+    /// The deadline for which the thread that reads comes back.
+    deadline: Option<Instant>,
     /// The kind of the next read.
     next: ReadKind,
     /// Number of short reads after which the next one is patient.
@@ -106,9 +108,10 @@ impl Reading {
         (self.next, self.busy) = (ReadKind::Patient, 0);
     }
 
-    /// A thread takes the role.
-    pub(super) fn begin(&mut self, is_brief: bool) -> ReadRole {
+    /// A thread takes the role, and comes back for `deadline`.
+    pub(super) fn begin(&mut self, is_brief: bool, deadline: Option<Instant>) -> ReadRole {
         debug_assert!(self.may_begin(), "a second thread reads");
+        self.deadline = deadline;
         self.state = if is_brief { ReadState::Brief } else { ReadState::Long };
         ReadRole { timeout: take(&mut self.timeout), kind: take(&mut self.next) }
     }
@@ -191,6 +194,15 @@ impl Reading {
         self.found_nothing = now;
     }
 
+    /// Whether the thread that reads does not know of `deadline`, which is earlier than the one for which it comes back. Says so once.
+    pub(super) fn is_surprised_by(&mut self, deadline: Instant) -> bool {
+        let is_earlier = self.is_busy() && self.deadline.is_none_or(|known| deadline < known);
+        if is_earlier {
+            self.deadline = Some(deadline);
+        }
+        is_earlier
+    }
+
     /// A deadline has fired.
     pub(super) fn deadline_fired(&mut self) {
         self.late_reads = 0;
@@ -237,7 +249,7 @@ mod tests {
     #[test]
     fn a_brief_read_becomes_long_when_all_bytes_are_written() {
         let mut reading = Reading::default();
-        let role = reading.begin(true);
+        let role = reading.begin(true, None);
         assert!(reading.is_busy() && !reading.is_long());
         reading.all_written();
         assert!(reading.is_busy() && reading.is_long());
@@ -250,7 +262,7 @@ mod tests {
     #[test]
     fn reading_is_due_250_ms_after_it_has_caught_up() {
         let mut reading = Reading::default();
-        let role = reading.begin(false);
+        let role = reading.begin(false, None);
         assert!(!reading.is_due(at(1000)), "a thread reads");
         assert!(reading.moved(role, 10, 100, false, at(100)));
         assert!(!reading.is_due(at(349)));
@@ -261,7 +273,7 @@ mod tests {
     fn a_peer_that_fills_every_read_is_caught_up_with_after_64() {
         let mut reading = Reading::default();
         let caught_up = (1..=130).filter(|n| {
-            let role = reading.begin(false);
+            let role = reading.begin(false, None);
             assert_eq!(role.kind, if *n > 1 { ReadKind::More } else { ReadKind::Patient });
             reading.moved(role, 100, 100, false, at(*n))
         });
@@ -271,7 +283,7 @@ mod tests {
     #[test]
     fn a_thread_waits_for_long_without_a_large_buffer_once_the_peer_sends_little_or_nothing() {
         let mut reading = Reading::default();
-        let next = |reading: &mut Reading| reading.begin(false);
+        let next = |reading: &mut Reading| reading.begin(false, None);
         let role = next(&mut reading);
         reading.moved(role, SMALL, SMALL, false, at(1));
         let role = next(&mut reading);
@@ -294,11 +306,11 @@ mod tests {
     #[test]
     fn a_deadline_is_put_off_by_64_late_reads_at_most() {
         let mut reading = Reading::default();
-        let role = reading.begin(false);
+        let role = reading.begin(false, None);
         reading.found_nothing(role, at(5));
         for _ in 0..64 {
             assert_eq!(reading.judged(), Some(at(5)));
-            let role = reading.begin(false);
+            let role = reading.begin(false, None);
             reading.moved(role, 1, 100, true, at(100));
         }
         assert_eq!(reading.judged(), None);
@@ -307,9 +319,23 @@ mod tests {
     }
 
     #[test]
+    fn the_thread_that_reads_is_told_once_of_an_earlier_deadline() {
+        let mut reading = Reading::default();
+        assert!(!reading.is_surprised_by(at(1)), "no thread reads");
+        let role = reading.begin(false, Some(at(10)));
+        assert!(!reading.is_surprised_by(at(10)) && !reading.is_surprised_by(at(11)));
+        assert!(reading.is_surprised_by(at(9)) && !reading.is_surprised_by(at(9)));
+        assert!(reading.is_surprised_by(at(8)));
+        reading.interrupted(role);
+        assert!(!reading.is_surprised_by(at(1)), "the next read knows it");
+        reading.begin(false, None);
+        assert!(reading.is_surprised_by(at(1000)));
+    }
+
+    #[test]
     fn the_end_lasts_until_there_is_another_transport() {
         let mut reading = Reading::default();
-        let role = reading.begin(false);
+        let role = reading.begin(false, None);
         reading.moved(role, 0, 100, false, at(1));
         assert!(reading.is_ended() && !reading.is_due(at(1000)));
         reading = reading.next_phase(at(2));
@@ -321,7 +347,7 @@ mod tests {
     #[test]
     fn a_read_that_waits_for_a_transport_goes_on_with_the_next_one() {
         let mut reading = Reading::default();
-        let role = reading.begin(false);
+        let role = reading.begin(false, None);
         reading.begin_anew();
         assert!(reading.is_busy());
         reading.interrupted(role);
