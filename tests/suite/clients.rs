@@ -1,6 +1,6 @@
 //! The client that stays connected, of every runtime, over sockets that break.
 //!
-//! A scenario is a plain function over [`ClientAdapter`], with a [`Proxy`](crate::proxy::Proxy) that does the breaking and a
+//! A scenario is a plain function over [`ClientAdapter`], with a [`FaultRelay`](ws_testkit::FaultRelay) that does the breaking and a
 //! [`Witness`](crate::witness::Witness) at the other end. `client_scenarios!` makes a test of each.
 
 pub mod adapter;

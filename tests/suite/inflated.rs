@@ -11,10 +11,10 @@ use crate::compressed::{FIELD, eager, echo, lines};
 use crate::ends::{client_with, failure, quiet, server_with};
 use crate::messages::answered_until_stop;
 use crate::peer::{Peer, Server};
-use crate::proxy::{Fault, Proxy};
 use crate::watch::{alone, proc_status};
 use crate::wire::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, RSV1, TEXT};
 use crate::zlib::Zlib;
+use ws_testkit::{Fault, FaultRelay};
 
 /// The first byte of a frame, and its payload.
 type Form<'a> = (u8, &'a [u8]);
@@ -217,7 +217,7 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
     // By hand, to our client.
     let (frames, messages) = forms();
     let server = Server::new();
-    let proxy = Proxy::new(server.address(), [Fault::Trickle]);
+    let proxy = FaultRelay::start(server.address(), [Fault::Trickle]).unwrap();
     let options = ConnectOptions::new(&proxy.url()).unwrap().config(eager());
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -241,7 +241,7 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
     });
     // Both ends are ours.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = Proxy::new(listener.local_addr().unwrap(), [Fault::Trickle]);
+    let proxy = FaultRelay::start(listener.local_addr().unwrap(), [Fault::Trickle]).unwrap();
     let options = ConnectOptions::new(&proxy.url()).unwrap().config(eager());
     thread::scope(|scope| {
         scope.spawn(|| {

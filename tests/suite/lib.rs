@@ -12,11 +12,9 @@ pub mod clients;
 pub mod ends;
 pub mod nowhere;
 pub mod peer;
-pub mod proxy;
 pub mod relay;
 pub mod tls;
 pub mod watch;
-pub mod wire;
 pub mod witness;
 pub mod zlib;
 
@@ -45,6 +43,7 @@ pub mod statistics;
 pub mod streams;
 
 pub use adapter::Adapter;
+pub use ws_testkit::wire;
 
 /// Makes a test of every scenario, for one adapter.
 #[macro_export]

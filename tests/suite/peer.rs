@@ -4,12 +4,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use sha1::{Digest, Sha1};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::wire::{self, CLOSE, FIN, Frame, PONG};
+pub use ws_testkit::wire::{accept_key, field};
+
+use crate::wire::{self, CLOSE, FIN, PONG, RawFrame};
 
 /// So long a peer waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,26 +69,9 @@ impl Default for Server {
     }
 }
 
-/// The value of a header field in a head.
-pub fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines().find_map(|line| {
-        let (other, value) = line.split_once(": ")?;
-        other.eq_ignore_ascii_case(name).then_some(value)
-    })
-}
-
-/// RFC 6455 §4.2.2.
-pub fn accept_key(key: &str) -> String {
-    BASE64.encode(Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")))
-}
-
 /// The response that opens the connection, with more fields.
 pub fn response_to(request: &str, fields: &str) -> String {
-    let accept = accept_key(field(request, "Sec-WebSocket-Key").unwrap());
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n"
-    )
+    wire::response_to(request, fields).expect("a request with a key")
 }
 
 /// A request that opens a connection, with the key of RFC 6455 §1.3 and more fields.
@@ -215,24 +197,25 @@ impl Peer {
     /// The head of a request or response, its empty line included.
     pub fn read_head(&mut self) -> String {
         loop {
-            if let Some(at) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                return String::from_utf8(self.buffer.drain(..at + 4).collect()).unwrap();
+            if let Some(head) = wire::take_head(&mut self.buffer) {
+                return head;
             }
             assert!(self.fill().unwrap(), "the stream ended within a head");
         }
     }
 
     /// The next frame, of any type.
-    pub fn receive(&mut self) -> Frame {
+    pub fn receive(&mut self) -> RawFrame {
         self.receive_or_end().expect("a frame, not the end of the stream")
     }
 
     /// The next frame; `None` at the end of the stream, or if it was reset.
-    pub fn receive_or_end(&mut self) -> Option<Frame> {
+    pub fn receive_or_end(&mut self) -> Option<RawFrame> {
         loop {
             if let Some(frame) = wire::take_frame(&mut self.buffer) {
                 assert_eq!(frame.key.is_some(), !self.is_client, "a client masks, a server does not");
                 assert!(self.may_compress || !frame.rsv1, "no extension was negotiated, and RSV1 is set");
+                assert!(!frame.rsv2_or_3, "a reserved bit that no extension uses is set");
                 return Some(frame);
             }
             match self.fill() {
@@ -320,7 +303,7 @@ impl Peer {
 
     /// Answers the closing handshake that the other end has begun, whatever comes before, to the end of the stream. Gives
     /// the frames that came before.
-    pub fn answer_close(&mut self) -> Vec<Frame> {
+    pub fn answer_close(&mut self) -> Vec<RawFrame> {
         let mut before = Vec::new();
         loop {
             let frame = self.receive();
@@ -338,7 +321,7 @@ impl Peer {
     }
 
     /// Answers pings until the stream ends. Gives the other frames.
-    pub fn answer_pings(&mut self) -> Vec<Frame> {
+    pub fn answer_pings(&mut self) -> Vec<RawFrame> {
         let mut others = Vec::new();
         while let Some(frame) = self.receive_or_end() {
             if frame.opcode == wire::PING {

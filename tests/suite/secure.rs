@@ -233,7 +233,8 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
 
 /// A server whose stream ends after so many bytes, with TLS's close_notify never sent.
 fn cut_after(server: SocketAddr, bytes: usize) -> SocketAddr {
-    let proxy = crate::proxy::Proxy::new(server, [crate::proxy::Fault::Cut(crate::proxy::Way::Down, bytes)]);
+    let proxy = ws_testkit::FaultRelay::start(server, [ws_testkit::Fault::Cut(ws_testkit::Way::Down, bytes)])
+        .unwrap();
     let address = proxy.address();
     // It stays as long as the process.
     std::mem::forget(proxy);

@@ -151,8 +151,8 @@ impl Shared {
         client.set_nodelay(true).ok()?;
         let mut buffer = Vec::new();
         let head = loop {
-            if let Some(at) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                break String::from_utf8(buffer.drain(..at + 4).collect()).unwrap();
+            if let Some(head) = wire::take_head(&mut buffer) {
+                break head;
             }
             fill(&mut client, &mut buffer)?;
         };
@@ -190,6 +190,7 @@ impl Shared {
                 None => fill(client, buffer)?,
             }
         };
+        assert!(!frame.rsv2_or_3, "a reserved bit that no extension uses is set");
         if frame.rsv1 {
             let zlib = zlib.as_mut().expect("no extension was negotiated, and RSV1 is set");
             frame.payload = zlib.inflate(&frame.payload);

@@ -10,11 +10,11 @@ use super::cuts::frames;
 use super::watched::{persistent, watched};
 use crate::ends::quiet;
 use crate::peer::{Server, field};
-use crate::proxy::{Fault, Proxy, Way};
 use crate::watch::eventually;
-use crate::wire::{self, CONTINUATION, Frame, RSV1, TEXT};
+use crate::wire::{self, CONTINUATION, RSV1, RawFrame, TEXT};
 use crate::witness::{Manner, Witness};
 use crate::zlib::Zlib;
+use ws_testkit::{Fault, FaultRelay, Way};
 
 const LONG: &str =
     "what is said twice is said in fewer bytes for the second time, as long as the first is known";
@@ -28,9 +28,9 @@ fn compressing() -> Witness {
 }
 
 /// The texts that a client sent on its connection `number`, as they were on the wire.
-fn texts<const N: usize>(proxy: &Proxy, number: usize) -> [Frame; N] {
+fn texts<const N: usize>(proxy: &FaultRelay, number: usize) -> [RawFrame; N] {
     let texts = || {
-        let mut bytes = frames(&proxy.records()[number].up);
+        let mut bytes = frames(&proxy.transfers()[number].up);
         let frames = std::iter::from_fn(|| wire::take_frame(&mut bytes));
         frames.filter(|frame| frame.opcode == TEXT).collect::<Vec<_>>()
     };
@@ -45,7 +45,7 @@ fn message(text: &str) -> String {
 
 pub fn each_connection_negotiates_anew_and_begins_afresh<A: ClientAdapter>() {
     let witness = compressing();
-    let proxy = Proxy::new(witness.address(), []);
+    let proxy = FaultRelay::start(witness.address(), []).unwrap();
     let mut client = watched(eager(persistent::<A>(&proxy.url())));
     for round in 0..3 {
         client.expect(&["connected", "open", &message(LONG)]);
@@ -53,8 +53,8 @@ pub fn each_connection_negotiates_anew_and_begins_afresh<A: ClientAdapter>() {
             client.try_send(LONG).unwrap();
             client.expect(&[&message(LONG)]);
         }
-        let texts: [Frame; 2] = texts(&proxy, round);
-        let record = proxy.records().swap_remove(round);
+        let texts: [RawFrame; 2] = texts(&proxy, round);
+        let record = proxy.transfers().swap_remove(round);
         let head = String::from_utf8_lossy(&record.up);
         let offer = "permessage-deflate; client_max_window_bits";
         assert_eq!(field(&head, "Sec-WebSocket-Extensions"), Some(offer));
@@ -69,7 +69,7 @@ pub fn a_server_that_does_not_compress_any_more_is_no_obstacle<A: ClientAdapter>
     let before = compressing();
     let after = Witness::new(Manner { echoes: true, ..Manner::default() });
     let address = after.address();
-    let proxy = Proxy::new(before.address(), [Fault::Cut(Way::Down, 400)]);
+    let proxy = FaultRelay::start(before.address(), [Fault::Cut(Way::Down, 400)]).unwrap();
     let builder = persistent::<A>(&proxy.url());
     let builder = eager(builder).prepare(move |attempt, options| match attempt.number {
         0 => Ok(options),
@@ -93,7 +93,7 @@ pub fn a_server_that_does_not_compress_any_more_is_no_obstacle<A: ClientAdapter>
 pub fn what_is_said_of_a_message_holds_for_it_on_every_connection<A: ClientAdapter>() {
     let witness = compressing();
     // Neither comes to be open.
-    let proxy = Proxy::new(witness.address(), [Fault::Reset, Fault::Cut(Way::Up, 100)]);
+    let proxy = FaultRelay::start(witness.address(), [Fault::Reset, Fault::Cut(Way::Up, 100)]).unwrap();
     let mut client = watched(eager(persistent::<A>(&proxy.url())));
     client.compress(false);
     client.try_send(LONG).unwrap();
@@ -103,14 +103,14 @@ pub fn what_is_said_of_a_message_holds_for_it_on_every_connection<A: ClientAdapt
     client.until(&message(LONG));
     client.try_send("last").unwrap();
     client.until("message last");
-    let texts: [Frame; 3] = texts(&proxy, 2);
+    let texts: [RawFrame; 3] = texts(&proxy, 2);
     assert_eq!(texts.each_ref().map(|text| text.rsv1), [false, true, false]);
     assert_eq!(texts[0].payload, LONG.as_bytes());
 }
 
 pub fn the_memory_for_compressing_can_be_given_back<A: ClientAdapter>() {
     let witness = compressing();
-    let proxy = Proxy::new(witness.address(), []);
+    let proxy = FaultRelay::start(witness.address(), []).unwrap();
     let mut client = watched(eager(persistent::<A>(&proxy.url())));
     // There is none yet.
     client.release_compressor();
@@ -120,7 +120,7 @@ pub fn the_memory_for_compressing_can_be_given_back<A: ClientAdapter>() {
         client.expect(&[&message(LONG)]);
         client.release_compressor();
     }
-    let texts: [Frame; 3] = texts(&proxy, 0);
+    let texts: [RawFrame; 3] = texts(&proxy, 0);
     let lengths = texts.map(|text| text.payload.len());
     assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
 }

@@ -6,10 +6,10 @@ use ws_core::Deflate;
 use super::ClientAdapter;
 use super::watched::{persistent, watched};
 use crate::ends::quiet;
-use crate::proxy::Way::{Down, Up};
-use crate::proxy::{Fault, Proxy, Record, Way};
 use crate::wire::{self, PONG, TEXT};
 use crate::witness::{Manner, Testimony, Witness};
+use ws_testkit::Way::{Down, Up};
+use ws_testkit::{Fault, FaultRelay, Transfer, Way};
 
 const MESSAGES: [&str; 4] = ["m0", "m1", "m2", "m3"];
 
@@ -28,14 +28,14 @@ struct Outcome {
     taken: usize,
     /// What the server got of each connection whose handshake was done.
     testimonies: Vec<Testimony>,
-    first: Record,
+    first: Transfer,
 }
 
 /// No time-out has any part in it: no event is waited for so long.
 fn converse<A: ClientAdapter>(form: Form, delivery: Delivery, fault: Fault) -> Outcome {
     let compresses = form == Form::Compressed;
     let witness = Witness::new(Manner { greetings: &["hi"], echoes: true, compresses, ..Manner::default() });
-    let proxy = Proxy::new(witness.address(), [fault]);
+    let proxy = FaultRelay::start(witness.address(), [fault]).unwrap();
     let mut client = watched(
         persistent::<A>(&proxy.url())
             .config(quiet().deflate(compresses.then(|| Deflate::default().min_size(0))))
@@ -59,7 +59,7 @@ fn converse<A: ClientAdapter>(form: Form, delivery: Delivery, fault: Fault) -> O
     }
     let echoes: Vec<_> = after[3..].iter().map(|event| event.replace("message ", "")).collect();
     assert_eq!(echoes, testimonies.last().unwrap().texts, "what is sent comes back in order");
-    Outcome { before, taken, testimonies, first: proxy.records().swap_remove(0) }
+    Outcome { before, taken, testimonies, first: proxy.transfers().swap_remove(0) }
 }
 
 /// How many bytes go each way, up to and with the echo of `m3` and the pong that proves it.
@@ -124,7 +124,7 @@ fn confirmed<A: ClientAdapter>(form: Form, way: Way) {
 }
 
 /// Whether the whole pong had passed.
-fn is_proven(record: &Record) -> bool {
+fn is_proven(record: &Transfer) -> bool {
     let mut frames = frames(&record.down);
     std::iter::from_fn(|| wire::take_frame(&mut frames)).any(|frame| frame.opcode == PONG)
 }

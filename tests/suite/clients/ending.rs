@@ -13,11 +13,11 @@ use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle, Watched};
 use crate::ends::quiet;
 use crate::nowhere::BlackHole;
-use crate::proxy::Fault::{Cut, Stall};
-use crate::proxy::Proxy;
-use crate::proxy::Way::{Down, Up};
 use crate::watch::takes;
 use crate::witness::{Manner, Witness};
+use ws_testkit::Fault::{Cut, Stall};
+use ws_testkit::FaultRelay;
+use ws_testkit::Way::{Down, Up};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -50,8 +50,8 @@ fn patient<A: ClientAdapter>(url: &str) -> ClientBuilder<A> {
 fn phases<A: ClientAdapter>() -> Vec<Phase<A>> {
     let hole = BlackHole::at(([127, 0, 0, 1], 0).into()).unwrap();
     let witness = Witness::new(Manner::default());
-    let silent = Proxy::new(witness.address(), [Stall(Down, 0)]);
-    let mut refusing = Proxy::new(witness.address(), []);
+    let silent = FaultRelay::start(witness.address(), [Stall(Down, 0)]).unwrap();
+    let mut refusing = FaultRelay::start(witness.address(), []).unwrap();
     refusing.refuse();
 
     let fresh = watched(patient(&witness.url()));
@@ -139,7 +139,7 @@ pub fn a_peer_that_does_not_answer_close_costs_close_timeout<A: ClientAdapter>()
 
 pub fn close_ends_within_close_timeout_though_the_peer_takes_nothing<A: ClientAdapter>() {
     let witness = Witness::new(Manner::default());
-    let proxy = Proxy::new(witness.address(), [Stall(Up, 2000)]);
+    let proxy = FaultRelay::start(witness.address(), [Stall(Up, 2000)]).unwrap();
     let config = quiet().close_timeout(millis(300));
     let mut client = watched(persistent::<A>(&proxy.url()).config(config).max_send_buffer(16 << 20));
     for _ in 0..240 {
@@ -178,7 +178,7 @@ pub fn abort_needs_nobody_who_waits<A: ClientAdapter>() {
 
 pub fn what_is_cancelled_can_begin_anew<A: ClientAdapter>() {
     let witness = Witness::new(Manner { greetings: &["hi"], ..Manner::default() });
-    let proxy = Proxy::new(witness.address(), [Cut(Down, 133), Cut(Down, 133 + 1)]);
+    let proxy = FaultRelay::start(witness.address(), [Cut(Down, 133), Cut(Down, 133 + 1)]).unwrap();
     let mut client = watched(patient::<A>(&proxy.url()));
     client.until("reconnecting 1");
     client.cancel_reconnect();
@@ -194,7 +194,7 @@ pub fn what_is_cancelled_can_begin_anew<A: ClientAdapter>() {
 
 pub fn reconnect_after_comes_sooner_than_the_policy<A: ClientAdapter>() {
     let witness = Witness::new(Manner { greetings: &["hi"], ..Manner::default() });
-    let proxy = Proxy::new(witness.address(), [Cut(Down, 50)]);
+    let proxy = FaultRelay::start(witness.address(), [Cut(Down, 50)]).unwrap();
     let mut client = watched(patient::<A>(&proxy.url()));
     client.until("reconnecting 1");
     at_once("reconnecting", || {

@@ -11,11 +11,11 @@ use super::watched::{persistent, watched};
 use super::{ClientAdapter, Watched};
 use crate::ends::{FAR, quiet};
 use crate::nowhere::Nobody;
-use crate::proxy::Fault::{Cut, Delay, HalfOpen, Reset, ResetAfter, Stall, Trickle};
-use crate::proxy::Way::{Down, Up};
-use crate::proxy::{Fault, Proxy};
 use crate::watch::takes;
 use crate::witness::{Manner, Witness};
+use ws_testkit::Fault::{Cut, Delay, HalfOpen, Reset, ResetAfter, Stall, Trickle};
+use ws_testkit::Way::{Down, Up};
+use ws_testkit::{Fault, FaultRelay};
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -40,7 +40,7 @@ const GREETED: &[&str] = &["connected", "open", "message hi"];
 fn breaks<A: ClientAdapter>(fault: Fault, events: &[&str]) {
     println!("{fault:?}");
     let witness = echoing();
-    let proxy = Proxy::new(witness.address(), [fault]);
+    let proxy = FaultRelay::start(witness.address(), [fault]).unwrap();
     // The next connection has to be met in the same time.
     let (open_timeout, pong_timeout) = match fault {
         Stall(..) | HalfOpen(Down, 0) => (SOON, FAR),
@@ -70,7 +70,7 @@ fn breaks<A: ClientAdapter>(fault: Fault, events: &[&str]) {
 
 pub fn totals_outlive_a_connection<A: ClientAdapter>() {
     let witness = echoing();
-    let proxy = Proxy::new(witness.address(), []);
+    let proxy = FaultRelay::start(witness.address(), []).unwrap();
     let mut client = watched(persistent::<A>(&proxy.url()));
     client.until("message hi");
     for connections in 1..=3 {
@@ -130,7 +130,7 @@ pub fn a_half_open_connection_costs_pong_timeout<A: ClientAdapter>() {
 pub fn bytes_one_by_one_and_late_are_no_fault<A: ClientAdapter>() {
     for fault in [Trickle, Delay(millis(20))] {
         let witness = echoing();
-        let proxy = Proxy::new(witness.address(), [fault]);
+        let proxy = FaultRelay::start(witness.address(), [fault]).unwrap();
         let mut client = watched(persistent::<A>(&proxy.url()));
         client.try_send("one").unwrap();
         client.expect(GREETED);
@@ -144,7 +144,7 @@ pub fn bytes_one_by_one_and_late_are_no_fault<A: ClientAdapter>() {
 /// The reset may be there before the client has looked at its socket: then that is an error of connecting.
 pub fn a_connection_that_is_reset_at_once<A: ClientAdapter>() {
     let witness = echoing();
-    let proxy = Proxy::new(witness.address(), [Reset; 40]);
+    let proxy = FaultRelay::start(witness.address(), [Reset; 40]).unwrap();
     let mut client = watched(persistent::<A>(&proxy.url()));
     client.try_send("one").unwrap();
     for attempt in 1..=40 {
@@ -183,14 +183,14 @@ pub fn an_attempt_that_our_own_socket_fails_is_ended_by_us<A: ClientAdapter>() {
 
 pub fn a_refused_connection_is_tried_again<A: ClientAdapter>() {
     let witness = echoing();
-    let mut proxy = Proxy::new(witness.address(), []);
+    let mut proxy = FaultRelay::start(witness.address(), []).unwrap();
     proxy.refuse();
     let mut client = watched(persistent::<A>(&proxy.url()));
     client.try_send("one").unwrap();
     client.expect(&["error connect", "closed 1006", "reconnecting 1"]);
     client.expect(&["error connect", "closed 1006", "reconnecting 2"]);
     assert!(client.error().contains(&proxy.address().to_string()), "{}", client.error());
-    proxy.listen();
+    proxy.listen().unwrap();
     let seen = client.until("open");
     let (ends, opened) = seen.split_at(seen.len() - 2);
     assert_eq!(opened, OPENED);

@@ -10,12 +10,12 @@ use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle};
 use crate::ends::quiet;
 use crate::peer::Server;
-use crate::proxy::Fault::{Cut, HalfOpen, Stall};
-use crate::proxy::Proxy;
-use crate::proxy::Way::Up;
 use crate::watch::{eventually, takes};
 use crate::wire::{FIN, PONG};
 use crate::witness::{Manner, Witness};
+use ws_testkit::Fault::{Cut, HalfOpen, Stall};
+use ws_testkit::FaultRelay;
+use ws_testkit::Way::Up;
 
 const KIB: usize = 1024;
 
@@ -34,7 +34,7 @@ fn name(beginning: &str) -> &str {
 
 pub fn what_is_sent_before_there_is_a_connection_comes_first<A: ClientAdapter>() {
     let witness = Witness::new(Manner { greetings: &["hi"], ..Manner::default() });
-    let mut proxy = Proxy::new(witness.address(), []);
+    let mut proxy = FaultRelay::start(witness.address(), []).unwrap();
     proxy.refuse();
     let mut client = watched(persistent::<A>(&proxy.url()));
     // Borrowed for less than the life of the program.
@@ -43,7 +43,7 @@ pub fn what_is_sent_before_there_is_a_connection_comes_first<A: ClientAdapter>()
     client.try_send(&numbers[1..2]).unwrap();
     client.expect(&["error connect", "closed 1006", "reconnecting 1"]);
     client.handle().send(&numbers[2..]).unwrap();
-    proxy.listen();
+    proxy.listen().unwrap();
     client.until("message hi");
     client.send("3").unwrap();
     client.close(CloseCode::NORMAL);
@@ -178,7 +178,7 @@ pub fn senders_wait_while_the_peer_takes_nothing<A: ClientAdapter>() {
     const SENDERS: usize = 4;
     const COUNT: usize = 60;
     let witness = Witness::new(Manner::default());
-    let proxy = Proxy::new(witness.address(), [Stall(Up, 2000)]);
+    let proxy = FaultRelay::start(witness.address(), [Stall(Up, 2000)]).unwrap();
     let mut client = watched(persistent::<A>(&proxy.url()).max_send_buffer(64 * KIB));
     thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
@@ -200,7 +200,7 @@ pub fn senders_wait_while_the_peer_takes_nothing<A: ClientAdapter>() {
         }
         assert!(senders.iter().any(|sender| !sender.is_finished()), "nobody waits for room");
         assert!(matches!(client.try_send("no room"), Err(SendError::Full(_))));
-        proxy.release();
+        proxy.switch(ws_testkit::Fault::None);
         client.until("drained");
         // The outbox may be full and empty again many times until all is sent.
         while senders.iter().any(|sender| !sender.is_finished()) {
@@ -216,7 +216,7 @@ pub fn senders_wait_while_the_peer_takes_nothing<A: ClientAdapter>() {
 pub fn a_writer_that_makes_no_progress_costs_write_timeout<A: ClientAdapter>() {
     const COUNT: usize = 192;
     let witness = Witness::new(Manner::default());
-    let proxy = Proxy::new(witness.address(), [HalfOpen(Up, 2000)]);
+    let proxy = FaultRelay::start(witness.address(), [HalfOpen(Up, 2000)]).unwrap();
     let config = quiet().write_timeout(millis(1500));
     let mut client = watched(persistent::<A>(&proxy.url()).config(config).max_send_buffer(16_000 * KIB));
     let names: Vec<_> = (0..COUNT).map(|number| format!("m{number}")).collect();
@@ -244,7 +244,7 @@ pub fn a_writer_that_makes_no_progress_costs_write_timeout<A: ClientAdapter>() {
 pub fn confirm_is_a_proof_or_an_error<A: ClientAdapter>() {
     for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
         let witness = Witness::new(Manner { greetings: &["hi"], pongs: false, ..Manner::default() });
-        let mut proxy = Proxy::new(witness.address(), []);
+        let mut proxy = FaultRelay::start(witness.address(), []).unwrap();
         let mut client = watched(persistent::<A>(&proxy.url()).delivery(delivery));
         client.until("message hi");
         let handle = client.handle();
@@ -272,7 +272,7 @@ pub fn confirm_is_a_proof_or_an_error<A: ClientAdapter>() {
 
 pub fn confirmed_messages_come_again_and_are_proven<A: ClientAdapter>() {
     let witness = Witness::new(Manner { greetings: &["hi"], ..Manner::default() });
-    let proxy = Proxy::new(witness.address(), [Cut(crate::proxy::Way::Down, 133 + 5)]);
+    let proxy = FaultRelay::start(witness.address(), [Cut(ws_testkit::Way::Down, 133 + 5)]).unwrap();
     let mut client = watched(persistent::<A>(&proxy.url()).delivery(Delivery::Confirmed));
     client.until("message hi");
     let handle = client.handle();

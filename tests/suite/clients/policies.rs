@@ -11,10 +11,10 @@ use super::watched::{Watched, persistent, watched};
 use super::{ClientAdapter, ClientHandle};
 use crate::ends::FAR;
 use crate::peer::Server;
-use crate::proxy::Proxy;
 use crate::watch::takes;
 use crate::wire::PING;
 use crate::witness::{Manner, Witness};
+use ws_testkit::FaultRelay;
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -84,7 +84,7 @@ pub fn a_refusal_wakes_a_sender_that_waits_for_room<A: ClientAdapter>() {
 
 pub fn a_message_expires_and_the_outbox_can_be_cleared<A: ClientAdapter>() {
     let witness = Witness::new(Manner::default());
-    let mut proxy = Proxy::new(witness.address(), []);
+    let mut proxy = FaultRelay::start(witness.address(), []).unwrap();
     proxy.refuse();
     let builder = persistent::<A>(&proxy.url()).reconnect(Reconnect::after(FAR));
     let mut client = watched(builder);
@@ -98,7 +98,7 @@ pub fn a_message_expires_and_the_outbox_can_be_cleared<A: ClientAdapter>() {
     client.expect(&["error connect", "closed 1006", "reconnecting 1"]);
     assert_eq!(client.within(millis(200)), [""; 0]);
     assert_eq!((client.stats().messages_expired, client.stats().outbox_messages), (2, 1));
-    proxy.listen();
+    proxy.listen().unwrap();
     client.reconnect_now();
     client.expect(&["connected", "open"]);
     assert!(matches!(client.flush(), Err(SendError::Undelivered)));

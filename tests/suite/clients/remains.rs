@@ -6,11 +6,11 @@ use ws_core::{CloseCode, Config};
 
 use super::ClientAdapter;
 use super::watched::{persistent, watched};
-use crate::proxy::Fault::{Cut, HalfOpen, None, Reset, ResetAfter, Stall, Trickle};
-use crate::proxy::Proxy;
-use crate::proxy::Way::{Down, Up};
 use crate::watch::{alone, eventually, proc_status};
 use crate::witness::{Manner, Witness};
+use ws_testkit::Fault::{Cut, HalfOpen, None, Reset, ResetAfter, Stall, Trickle};
+use ws_testkit::FaultRelay;
+use ws_testkit::Way::{Down, Up};
 
 fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
@@ -57,7 +57,7 @@ fn round<A: ClientAdapter>(times: usize) {
     let config =
         Config::default().ping_interval(Duration::from_millis(20)).pong_timeout(Duration::from_millis(40));
     // By name, so that the resolver is asked each time.
-    let proxy = Proxy::new(witness.address(), faults.iter().copied().chain([None]));
+    let proxy = FaultRelay::start(witness.address(), faults.iter().copied().chain([None])).unwrap();
     let url = format!("ws://localhost:{}/", proxy.address().port());
     let mut client = watched(persistent::<A>(&url).config(config).open_timeout(Duration::from_millis(200)));
     let mut ends = 0;

@@ -9,21 +9,21 @@ use ws_core::CloseCode;
 
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle};
-use crate::proxy::Fault::Cut;
-use crate::proxy::Proxy;
-use crate::proxy::Way::{Down, Up};
 use crate::relay::{Relay, Speech, terminate};
 use crate::tls::{Authority, SITE};
 use crate::witness::{Manner, Witness};
+use ws_testkit::Fault::Cut;
+use ws_testkit::FaultRelay;
+use ws_testkit::Way::{Down, Up};
 
 fn echoing() -> Witness {
     Witness::new(Manner { greetings: &["hi"], echoes: true, ..Manner::default() })
 }
 
 /// A client of the witness, behind TLS, which serves so many connections.
-fn secured<A: ClientAdapter>(witness: &Witness, connections: usize) -> (ClientBuilder<A>, Proxy) {
+fn secured<A: ClientAdapter>(witness: &Witness, connections: usize) -> (ClientBuilder<A>, FaultRelay) {
     let tls = terminate(&SITE.identity, witness.address(), connections);
-    let proxy = Proxy::new(tls, []);
+    let proxy = FaultRelay::start(tls, []).unwrap();
     let url = format!("wss://{}/", proxy.address());
     (persistent::<A>(&url).tls(SITE.connector.clone()), proxy)
 }
@@ -47,7 +47,7 @@ pub fn a_cut_anywhere_in_tls_is_reported_once_and_tried_again<A: ClientAdapter>(
     let witness = echoing();
     for fault in [Cut(Down, 0), Cut(Down, 400), Cut(Up, 100)] {
         let tls = terminate(&SITE.identity, witness.address(), 2);
-        let proxy = Proxy::new(tls, [fault]);
+        let proxy = FaultRelay::start(tls, [fault]).unwrap();
         let connector = SITE.authority.options().build().unwrap();
         let mut client = watched(persistent::<A>(&format!("wss://{}/", proxy.address())).tls(connector));
         client.expect(&["connected", "error tls", "closed 1006", "reconnecting 1"]);
@@ -104,7 +104,7 @@ pub fn it_comes_back_through_a_proxy<A: ClientAdapter>() {
     let witness = echoing();
     for (kind, speech) in [("http", Speech::Http), ("socks5h", Speech::Socks5)] {
         let relay = Relay::new(speech, false);
-        let proxy = Proxy::new(relay.address(), []);
+        let proxy = FaultRelay::start(relay.address(), []).unwrap();
         let (builder, _behind) = secured::<A>(&witness, 2);
         let mut client = watched(builder.proxy(&format!("{kind}://{}", proxy.address())));
         client.expect(&["connected", "open", "message hi"]);

@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use suite::proxy::Fault::{Cut, Delay, ResetAfter, Stall, Trickle};
-use suite::proxy::Way::{Down, Up};
-use suite::proxy::{Fault, Proxy};
 use suite::watch::bounded;
 use suite::witness::{Manner, Witness};
+use ws_testkit::Fault::{Cut, Delay, ResetAfter, Stall, Trickle};
+use ws_testkit::Way::{Down, Up};
+use ws_testkit::{Fault, FaultRelay};
 use ws_tokio::{Client, ClientEvent, CloseCode, Delivery, Handle, Reconnect};
 
 const COUNT: usize = 40;
@@ -58,7 +58,7 @@ async fn send_all(handle: Handle, times: usize) {
     again(times, async || handle.flush().await).await.unwrap();
 }
 
-fn client(proxy: &Proxy, delivery: Delivery, open_timeout: Duration) -> Client {
+fn client(proxy: &FaultRelay, delivery: Delivery, open_timeout: Duration) -> Client {
     Client::builder(&proxy.url())
         .reconnect(Reconnect::after(Duration::from_millis(1)))
         .open_timeout(open_timeout)
@@ -80,7 +80,7 @@ fn all() -> Vec<String> {
 /// One connection.
 async fn converse(times: usize, fault: Fault, delivery: Delivery) {
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
-    let proxy = Proxy::new(witness.address(), [fault]);
+    let proxy = FaultRelay::start(witness.address(), [fault]).unwrap();
     let mut client = client(&proxy, delivery, Duration::from_secs(60));
     let handle = client.handle();
     let receive = async {
@@ -144,7 +144,7 @@ async fn break_up(times: usize, delivery: Delivery) {
         Cut(Down, 1500),
     ];
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
-    let proxy = Proxy::new(witness.address(), faults);
+    let proxy = FaultRelay::start(witness.address(), faults).unwrap();
     // What stalls ends by it.
     let mut client = client(&proxy, delivery, Duration::from_millis(500));
     let handle = client.handle();

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use suite::wire::{BINARY, CLOSE, CONTINUATION, FIN, Frame, PING, TEXT, close_payload, frame};
+use suite::wire::{BINARY, CLOSE, CONTINUATION, FIN, PING, RawFrame, TEXT, close_payload, frame};
 use ws_core::Role;
 use ws_tokio::{CloseCode, Closed, Config, ConnectOptions, Event, Message, MessageRef, SendError, WebSocket};
 
@@ -243,7 +243,7 @@ async fn a_connect_that_is_dropped_lets_go_of_the_transport() {
 }
 
 /// Without the masking keys, which may come in another order.
-fn frames(transport: &Transport) -> Vec<Frame> {
+fn frames(transport: &Transport) -> Vec<RawFrame> {
     let frames = transport.frames().into_iter();
-    frames.map(|frame| Frame { key: None, ..frame }).collect()
+    frames.map(|frame| RawFrame { key: None, ..frame }).collect()
 }

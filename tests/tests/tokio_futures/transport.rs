@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use suite::wire::{self, Frame};
+use suite::wire::{self, RawFrame};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant as Clock;
 use ws_core::bytes::BytesMut;
@@ -88,7 +88,7 @@ impl Transport {
     }
 
     /// The frames that went out, and nothing but whole ones.
-    pub(crate) fn frames(&self) -> Vec<Frame> {
+    pub(crate) fn frames(&self) -> Vec<RawFrame> {
         let mut bytes = self.state().output.clone();
         let frames = std::iter::from_fn(|| wire::take_frame(&mut bytes)).collect();
         assert_eq!(bytes, b"", "a frame is cut");

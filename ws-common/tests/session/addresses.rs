@@ -2,31 +2,9 @@
 
 use std::net::SocketAddr;
 
-use ws_common::{
-    ConnectOptions,
-    connector::{Connector, ConnectorStep},
-    reconnect::Reconnect,
-};
-use ws_core::Instant;
+use ws_common::reconnect::Reconnect;
 
-use crate::support::{Plan, Serve, Sim, client, ms, refuse, secs, serve};
-
-/// The address that an attempt with these options dials first, where the server's name has these.
-pub(crate) fn dialed(options: &ConnectOptions, places: &[(SocketAddr, Plan)]) -> Option<(SocketAddr, Plan)> {
-    places.first()?;
-    let mut connector = Connector::<()>::new(options, Instant::EPOCH);
-    loop {
-        match connector.poll(Instant::EPOCH) {
-            ConnectorStep::Resolve { .. } => {
-                connector.handle_addresses(Ok(places.iter().map(|(address, _)| *address).collect()));
-            }
-            ConnectorStep::Dial { address, .. } => {
-                return places.iter().find(|(place, _)| *place == address).cloned();
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
+use crate::support::{Plan, Serve, Sim, Steps, client, ms, refuse, secs, serve, simulate};
 
 const FIRST: usize = 0;
 const SECOND: usize = 1;
@@ -37,15 +15,15 @@ fn addresses() -> [SocketAddr; 2] {
 }
 
 fn sim(reconnect: Reconnect, plans: [Plan; 2]) -> Sim {
-    let mut sim = Sim::new(client().reconnect(reconnect), []);
-    sim.places = addresses().into_iter().zip(plans).collect();
+    let mut sim = simulate(client().reconnect(reconnect), []);
+    sim.addresses(addresses().into_iter().zip(plans));
     sim
 }
 
 /// The numbers of the addresses that were dialed.
 fn dialed_so_far(sim: &Sim) -> Vec<usize> {
     let number = |peer: &SocketAddr| addresses().iter().position(|address| address == peer);
-    sim.peers.iter().map(|peer| number(peer).expect("one of them")).collect()
+    sim.seen.peers.iter().map(|peer| number(peer).expect("one of them")).collect()
 }
 
 fn is_open(sim: &Sim) -> bool {
@@ -72,7 +50,7 @@ fn an_address_that_takes_tcp_and_then_fails_is_tried_last() {
         assert!(is_open(&sim), "{plan:?}");
         assert_eq!(dialed_so_far(&sim), [FIRST, SECOND], "{plan:?}");
         // Another address has opened: the first gets a new chance.
-        sim.cut(false);
+        sim.cut();
         sim.advance(secs(13));
         assert_eq!(dialed_so_far(&sim)[2..], [FIRST, SECOND], "{plan:?}");
     }
@@ -100,11 +78,11 @@ fn addresses_that_all_fail_take_turns() {
 #[test]
 fn an_address_whose_connection_dies_of_a_deadline_is_tried_last() {
     let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(
+    let mut sim = simulate(
         client().reconnect(Reconnect::after(secs(1))).ping_interval(secs(20)).pong_timeout(secs(20)),
         [],
     );
-    sim.places = addresses().into_iter().zip([mute, serve()]).collect();
+    sim.addresses(addresses().into_iter().zip([mute, serve()]));
     sim.advance(secs(45));
     assert!(is_open(&sim));
     assert_eq!(dialed_so_far(&sim), [FIRST, SECOND]);
@@ -112,8 +90,8 @@ fn an_address_whose_connection_dies_of_a_deadline_is_tried_last() {
 
 #[test]
 fn an_address_whose_connection_fails_before_it_is_stable_is_tried_last() {
-    let dies: fn(&mut Sim) = |sim| sim.cut(false);
-    let resets: fn(&mut Sim) = |sim| sim.cut(true);
+    let dies: fn(&mut Sim) = |sim| sim.cut();
+    let resets: fn(&mut Sim) = |sim| sim.reset();
     for cut in [dies, resets] {
         for (open, next) in [(ms(9_000), SECOND), (secs(10), FIRST)] {
             let mut sim = sim(Reconnect::after(secs(1)), [serve(), serve()]);
@@ -150,7 +128,7 @@ fn an_attempt_that_the_user_ends_says_nothing_about_its_address() {
 fn each_attempt_has_one_request_on_the_wire() {
     let mut sim = sim(Reconnect::after(secs(1)), [refuse(503, ""), serve()]);
     sim.advance(secs(5));
-    assert_eq!((sim.requests.len(), sim.session.stats().attempts), (2, 2));
+    assert_eq!((sim.seen.requests.len(), sim.session.stats().attempts), (2, 2));
 }
 
 /// A server that ends the stream late is not one that loses packets.
@@ -168,23 +146,22 @@ fn a_missed_close_timeout_says_nothing_about_an_address() {
             sim.session.reconnect_after(secs(1), sim.now);
         }
         sim.advance(secs(30));
-        assert_eq!(dialed_so_far(&sim), [FIRST, FIRST], "{:?}", sim.trace());
+        assert_eq!(dialed_so_far(&sim), [FIRST, FIRST], "{:?}", sim.lines());
     }
 }
 
 #[test]
 fn a_connection_elsewhere_leaves_the_failed_addresses_of_a_redirecting_host_as_they_are() {
     let elsewhere = ([192, 0, 2, 77], 80).into();
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))).max_redirects(1), []);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(1))).max_redirects(1), []);
     let plans = [refuse(503, ""), refuse(307, "Location: ws://192.0.2.77/feed\r\n")];
-    sim.places = addresses().into_iter().zip(plans).collect();
-    sim.places.push((elsewhere, serve()));
+    sim.addresses(addresses().into_iter().zip(plans).chain([(elsewhere, serve())]));
     sim.advance(secs(5));
     assert!(is_open(&sim));
     let [first, second] = addresses();
-    assert_eq!(sim.peers, [first, second, elsewhere]);
-    assert!(sim.dials[2].contains("192.0.2.77"), "{:?}", sim.dials);
-    sim.cut(false);
+    assert_eq!(sim.seen.peers, [first, second, elsewhere]);
+    assert!(sim.seen.dials[2].contains("192.0.2.77"), "{:?}", sim.seen.dials);
+    sim.cut();
     sim.advance(secs(3));
-    assert_eq!(sim.peers[3], second, "{:?}", sim.peers);
+    assert_eq!(sim.seen.peers[3], second, "{:?}", sim.seen.peers);
 }

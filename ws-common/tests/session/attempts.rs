@@ -10,7 +10,7 @@ use ws_common::{
 };
 use ws_core::Config;
 
-use crate::support::{Plan, Sim, client, frame, ms, refuse, secs};
+use crate::support::{Plan, Steps, client, frame, ms, refuse, secs, simulate};
 
 fn to(location: &str) -> Plan {
     refuse(307, &format!("Location: {location}\r\n"))
@@ -30,10 +30,10 @@ fn the_hook_is_asked_before_each_attempt() {
             Ok(options.header("Attempt", &n.to_string())?)
         }
     });
-    let mut sim = Sim::new(builder, [refuse(503, ""), refuse(503, "")]);
+    let mut sim = simulate(builder, [refuse(503, ""), refuse(503, "")]);
     sim.advance(secs(3));
-    assert_eq!(sim.dials, ["ws://server.test/feed", "ws://server.test/feed", "ws://spare.test/"]);
-    for (n, request) in sim.requests.iter().enumerate() {
+    assert_eq!(sim.seen.dials, ["ws://server.test/feed", "ws://server.test/feed", "ws://spare.test/"]);
+    for (n, request) in sim.seen.requests.iter().enumerate() {
         assert!(request.contains(&format!("\r\nAttempt: {n}\r\n")), "{request}");
         assert_eq!(request.matches("Attempt").count(), 1);
     }
@@ -45,11 +45,11 @@ fn the_deadlines_that_the_hook_sets_hold_for_its_connection() {
     let prepared = Config::default().ping_interval(None).close_timeout(secs(20));
     let shortest = prepared.shortest_timeout();
     let builder = client().prepare(move |_, options| Ok(options.config(prepared.clone())));
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     sim.settle();
     sim.expect(&["connected", "open"]);
     assert_eq!(sim.session.shortest_timeout(), shortest);
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.session.close(frame(1000), sim.now);
     // The client's own settings would have ended it after twice 5 s.
     sim.advance(secs(19));
@@ -64,9 +64,9 @@ fn redirects_are_errors_unless_they_are_allowed() {
         [(0, 1, false), (1, 1, true), (1, 2, false), (3, 3, true), (3, 4, false)]
     {
         let builder = client().max_redirects(allowed).reconnect(Reconnect::never());
-        let mut sim = Sim::new(builder, (0..redirects).map(|n| to(&format!("/{n}"))));
+        let mut sim = simulate(builder, (0..redirects).map(|n| to(&format!("/{n}"))));
         sim.settle();
-        let trace = sim.trace();
+        let trace = sim.lines();
         let connected = trace.iter().filter(|event| *event == "connected").count() as u32;
         assert_eq!(connected, allowed.min(redirects) + 1);
         let last: &[&str] = if is_open { &["connected", "open"] } else { &FAILED };
@@ -90,15 +90,15 @@ fn each_status_that_redirects_is_followed_to_where_it_leads() {
         (302, "/other#part", "ws://server.test/other"),
     ] {
         let plan = refuse(status, &format!("Location: {location}\r\n"));
-        let mut sim = Sim::new(client().max_redirects(1), [plan]);
+        let mut sim = simulate(client().max_redirects(1), [plan]);
         sim.settle();
         sim.expect(&["connected", "connected", "open"]);
-        assert_eq!(sim.dials[1], url);
+        assert_eq!(sim.seen.dials[1], url);
     }
     for plan in
         [refuse(302, ""), to("ftp://server.test/"), to("ws://0.0.0.0/"), refuse(304, "Location: /other\r\n")]
     {
-        let mut sim = Sim::new(client().max_redirects(1), [plan]);
+        let mut sim = simulate(client().max_redirects(1), [plan]);
         sim.settle();
         sim.expect(&FAILED);
     }
@@ -116,26 +116,26 @@ fn credentials_do_not_go_along_to_another_origin() {
         let builder =
             builder.header("Cookie", "secret").header("X-Token", "secret").origin("http://page.test");
         let mut sim =
-            Sim::new(builder.subprotocol("chat").reconnect(Reconnect::after(secs(1))), [to(location)]);
+            simulate(builder.subprotocol("chat").reconnect(Reconnect::after(secs(1))), [to(location)]);
         sim.settle();
-        assert_eq!(sim.requests.len(), 2);
+        assert_eq!(sim.seen.requests.len(), 2);
         for secret in ["Authorization", "Cookie", "X-Token", "Sec-WebSocket-Protocol: chat\r\n"] {
-            assert!(sim.requests[0].contains(secret));
-            assert_eq!(sim.requests[1].contains(secret), is_same, "{location}: {secret}");
+            assert!(sim.seen.requests[0].contains(secret));
+            assert_eq!(sim.seen.requests[1].contains(secret), is_same, "{location}: {secret}");
         }
-        assert!(sim.requests[1].contains("Origin: http://page.test\r\n"));
+        assert!(sim.seen.requests[1].contains("Origin: http://page.test\r\n"));
         // The next attempt begins at the beginning.
-        sim.cut(false);
+        sim.cut();
         sim.advance(secs(1));
         sim.settle();
-        assert!(["Authorization", "chat"].iter().all(|secret| sim.requests[2].contains(secret)));
+        assert!(["Authorization", "chat"].iter().all(|secret| sim.seen.requests[2].contains(secret)));
     }
 }
 
 #[test]
 fn redirects_have_one_time_to_open() {
     let mut sim =
-        Sim::new(client().max_redirects(9).reconnect(Reconnect::never()), [to("/a"), Plan::BlackHole]);
+        simulate(client().max_redirects(9).reconnect(Reconnect::never()), [to("/a"), Plan::BlackHole]);
     sim.advance(ms(9_999));
     assert_eq!(sim.session.status(), ClientStatus::Connecting);
     sim.advance(ms(1));
@@ -144,15 +144,15 @@ fn redirects_have_one_time_to_open() {
     // A server whose refusal has no end costs a second each time.
     let slow = Plan::Raw("HTTP/1.1 302 No\r\nLocation: /again\r\n\r\n".into(), false);
     let plans = [slow.clone(), slow.clone(), Plan::BlackHole];
-    let mut sim = Sim::new(client().max_redirects(9).reconnect(Reconnect::never()), plans);
+    let mut sim = simulate(client().max_redirects(9).reconnect(Reconnect::never()), plans);
     sim.advance(secs(10));
     sim.settle();
     sim.expect(&["connected", "connected", "error connect", "closed 1006 broken us"]);
-    let mut sim = Sim::new(client().max_redirects(99).reconnect(Reconnect::never()), []);
-    sim.then = slow;
+    let mut sim = simulate(client().max_redirects(99).reconnect(Reconnect::never()), []);
+    sim.then(slow);
     sim.advance(secs(11));
     assert_eq!(sim.session.status(), ClientStatus::Closed);
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace.iter().filter(|event| event.starts_with("closed")).count(), 1, "{trace:?}");
 }
 
@@ -160,7 +160,7 @@ fn redirects_have_one_time_to_open() {
 fn what_the_user_wants_while_a_redirect_is_followed_ends_the_attempt_once() {
     for is_close in [true, false] {
         let builder = client().max_redirects(1).reconnect(Reconnect::after(secs(1)));
-        let mut sim = Sim::new(builder, [to("/a"), Plan::BlackHole]);
+        let mut sim = simulate(builder, [to("/a"), Plan::BlackHole]);
         sim.settle();
         sim.expect(&["connected"]);
         if is_close {
@@ -170,7 +170,7 @@ fn what_the_user_wants_while_a_redirect_is_followed_ends_the_attempt_once() {
             sim.advance(secs(10));
         }
         sim.settle();
-        assert_eq!(sim.trace().last().map(String::as_str), Some("closed 1006 broken us"));
+        assert_eq!(sim.lines().last().map(String::as_str), Some("closed 1006 broken us"));
         assert!(sim.session.is_over());
     }
 }

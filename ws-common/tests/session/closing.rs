@@ -7,7 +7,7 @@ use ws_common::{
 use ws_core::bytes::Buf;
 use ws_core::{CloseCode, Config, Machine};
 
-use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
+use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, secs, simulate};
 
 /// A client without reconnecting, whose policy `change` may set.
 fn never() -> ClientBuilder<Session> {
@@ -16,15 +16,15 @@ fn never() -> ClientBuilder<Session> {
 
 /// Five messages, of which a connection takes three at a time, and a peer that closes with this code before one of them has left.
 fn closed_by_the_peer(builder: ClientBuilder<Session>, code: u16, change: impl FnOnce(&mut Sim)) -> Sim {
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     sim.settle();
     change(&mut sim);
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
     let now = sim.now;
     sim.server().close(frame(code), now);
     sim.settle();
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     sim
 }
@@ -65,8 +65,8 @@ fn a_client_that_surely_does_not_reconnect_sends_its_outbox_before_it_answers() 
     ];
     for (case, builder, code, change, is_sent) in cases {
         let sim = closed_by_the_peer(builder, code, change);
-        assert_eq!(sim.received.len(), if is_sent { 5 } else { 0 }, "{case}");
-        assert_eq!(sim.unsent, [if is_sent { 0 } else { 5 }], "{case}");
+        assert_eq!(sim.seen.received.len(), if is_sent { 5 } else { 0 }, "{case}");
+        assert_eq!(sim.seen.unsent, [if is_sent { 0 } else { 5 }], "{case}");
     }
 }
 
@@ -75,10 +75,10 @@ fn a_limit_that_is_reached_on_a_later_connection_lets_the_outbox_out() {
     // The third connection in a row that is not stable has the last attempt.
     let policy = Reconnect::after(secs(1)).max_attempts(2);
     let closes = || Plan::Serve(Serve { closes: Some(1012), ..Serve::default() });
-    let mut sim = Sim::new(client().reconnect(policy), [closes(), closes()]);
+    let mut sim = simulate(client().reconnect(policy), [closes(), closes()]);
     sim.advance(secs(2));
     assert_eq!(sim.session.status(), ClientStatus::Open);
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
     // A closing handshake that takes longer does not make the connection stable.
     sim.advance(ms(9_000));
@@ -86,18 +86,18 @@ fn a_limit_that_is_reached_on_a_later_connection_lets_the_outbox_out() {
     sim.server().close(frame(1012), now);
     sim.settle();
     sim.advance(ms(1_500));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
-    assert_eq!(sim.received.len(), 5);
-    assert_eq!(sim.unsent, [0, 0, 0]);
-    assert_eq!(sim.gave_up, Some(GiveUp::Attempts(2)));
+    assert_eq!(sim.seen.received.len(), 5);
+    assert_eq!(sim.seen.unsent, [0, 0, 0]);
+    assert_eq!(sim.seen.gave_up, Some(GiveUp::Attempts(2)));
 }
 
 #[test]
 fn a_confirmed_outbox_leaves_too_and_what_is_not_proven_is_handed_back() {
     let mut sim = closed_by_the_peer(never().delivery(Delivery::Confirmed), 1000, |_| ());
     assert_eq!(
-        (sim.received.len(), &sim.unsent[..]),
+        (sim.seen.received.len(), &sim.seen.unsent[..]),
         (5, &[5][..]),
         "a peer that has closed answers no ping"
     );
@@ -108,9 +108,9 @@ fn a_confirmed_outbox_leaves_too_and_what_is_not_proven_is_handed_back() {
 fn the_outbox_has_the_close_timeout_from_the_read_that_brought_the_close() {
     // The server is more patient.
     let config = Config::default().close_timeout(secs(3));
-    let mut sim = Sim::new(never().config(config), []);
+    let mut sim = simulate(never().config(config), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
     let now = sim.now;
     sim.server().close(frame(1000), now);
@@ -120,15 +120,15 @@ fn the_outbox_has_the_close_timeout_from_the_read_that_brought_the_close() {
         sim.advance(secs(1));
         take(&mut sim, 10);
     }
-    assert_eq!(sim.received.len(), 0);
+    assert_eq!(sim.seen.received.len(), 0);
     sim.advance(ms(900));
-    sim.trace();
+    sim.lines();
     sim.advance(ms(100));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     sim.expect(&["closed 1000 clean peer"]);
-    assert_eq!(sim.received.len(), 1, "the one that has begun");
-    assert_eq!(sim.unsent, [4]);
+    assert_eq!(sim.seen.received.len(), 1, "the one that has begun");
+    assert_eq!(sim.seen.unsent, [4]);
 }
 
 /// The transport takes so many bytes, though it is blocked, and they arrive.
@@ -146,16 +146,16 @@ fn take(sim: &mut Sim, n: usize) {
 #[test]
 fn a_reply_to_a_message_before_the_close_leaves_before_ours() {
     for is_taking in [true, false] {
-        let mut sim = Sim::new(never(), []);
+        let mut sim = simulate(never(), []);
         sim.settle();
-        sim.trace();
-        sim.is_taking = is_taking;
+        sim.lines();
+        sim.switches.is_taking = is_taking;
         let now = sim.now;
         sim.server().send("question").expect("room");
         sim.server().close(frame(1000), now);
         if is_taking {
             // One read brings both, and the client takes them one by one.
-            sim.is_taking = false;
+            sim.switches.is_taking = false;
             let mut bytes = vec![0; sim.server().outbound().remaining()];
             sim.server().outbound().copy_to_slice(&mut bytes);
             sim.server().handle_write(bytes.len(), now);
@@ -165,11 +165,11 @@ fn a_reply_to_a_message_before_the_close_leaves_before_ours() {
         }
         let Ok(Some(_)) = sim.session.poll_event() else { panic!("the question") };
         sim.send("answer");
-        sim.is_taking = true;
+        sim.switches.is_taking = true;
         sim.settle();
         assert_eq!(sim.texts(), ["answer"]);
         sim.expect(&["closing 1000", "closed 1000 clean peer"]);
-        assert_eq!(sim.unsent, [0]);
+        assert_eq!(sim.seen.unsent, [0]);
     }
 }
 
@@ -177,9 +177,9 @@ fn a_reply_to_a_message_before_the_close_leaves_before_ours() {
 fn without_anybody_who_takes_events_a_close_is_answered_at_once_or_after_its_time() {
     // The peer closes while nobody takes events.
     let closed_by_peer = |is_consumer_gone: bool| {
-        let mut sim = Sim::new(never(), []);
+        let mut sim = simulate(never(), []);
         sim.settle();
-        sim.is_taking = false;
+        sim.switches.is_taking = false;
         if is_consumer_gone {
             sim.session.discard_events();
         }
@@ -213,12 +213,12 @@ fn a_caller_that_waits_for_a_proof_does_not_wait_until_somebody_takes_a_close() 
     };
     for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
         for is_first in [true, false] {
-            let mut sim = Sim::new(never().delivery(delivery), []);
+            let mut sim = simulate(never().delivery(delivery), []);
             sim.settle();
-            (sim.is_taking, sim.is_mute) = (false, true);
+            (sim.switches.is_taking, sim.switches.is_mute) = (false, true);
             let early = is_first.then(|| asks(&mut sim));
             sim.settle();
-            sim.is_mute = false;
+            sim.switches.is_mute = false;
             sim.server().close(frame(1000), crate::support::at(0));
             sim.settle();
             // With confirmed delivery it is over already.
@@ -236,9 +236,9 @@ fn a_caller_that_waits_for_a_proof_does_not_wait_until_somebody_takes_a_close() 
 #[test]
 fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_time() {
     for is_mute in [false, true] {
-        let mut sim = Sim::new(client(), []);
+        let mut sim = simulate(client(), []);
         sim.settle();
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
         sim.session.close(CloseCode::NORMAL.into(), sim.now);
         // Slow, but faster than nothing in 5 s: 32 s in all.
@@ -247,18 +247,18 @@ fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_
             take(&mut sim, 10_000);
         }
         assert_eq!(sim.session.status(), ClientStatus::Closing);
-        sim.is_mute = is_mute;
+        sim.switches.is_mute = is_mute;
         if is_mute {
             // No progress any more.
             sim.advance(ms(4_999));
             assert_eq!(sim.session.status(), ClientStatus::Closing);
             sim.advance(secs(5));
-            assert_eq!(sim.unsent, [3]);
+            assert_eq!(sim.seen.unsent, [3]);
         } else {
-            sim.is_blocked = false;
+            sim.switches.is_blocked = false;
             sim.settle();
-            assert_eq!(sim.received.len(), 5);
-            assert_eq!(sim.unsent, [0]);
+            assert_eq!(sim.seen.received.len(), 5);
+            assert_eq!(sim.seen.unsent, [0]);
         }
         assert_eq!(sim.session.status(), ClientStatus::Closed);
     }
@@ -267,7 +267,7 @@ fn closing_lasts_as_long_as_the_outbox_leaves_and_then_no_longer_than_twice_its_
 #[test]
 fn without_an_open_connection_closing_ends_at_once() {
     for plan in [Plan::BlackHole, Plan::Silent, Plan::Refuse] {
-        let mut sim = Sim::new(client(), [plan.clone()]);
+        let mut sim = simulate(client(), [plan.clone()]);
         sim.send("waits");
         sim.settle();
         sim.session.close(CloseCode::NORMAL.into(), sim.now);

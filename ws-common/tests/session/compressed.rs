@@ -4,11 +4,11 @@ use ws_common::{reconnect::Reconnect, session::Delivery};
 use ws_core::bytes::BytesMut;
 use ws_core::{Config, Connection, Deflate, Machine, Message, Random, Role, SendError};
 
-use crate::deflate::compressing;
-use crate::support::{Plan, Serve, Sim, at, ms, secs};
+use crate::deflate::{self, compressing};
+use crate::support::{Plan, Serve, Sim, Steps, at, ms, secs, simulate};
 
 fn serve() -> Serve {
-    Serve { compresses: true, ..Serve::default() }
+    Serve { config: deflate::server(true), ..Serve::default() }
 }
 
 /// Messages that are like those before them, and one of which no compressor makes anything.
@@ -46,9 +46,9 @@ fn what_the_transport_had_taken_whole_is_not_sent_again_and_all_else_is() {
     for cut in 1..total {
         for (chunk, is_lossy) in [(3, false), (usize::MAX, false), (usize::MAX, true)] {
             let plan = Plan::Serve(Serve { takes: Some(cut), delivers: is_lossy.then_some(0), ..serve() });
-            let mut sim = Sim::new(compressing().reconnect(Reconnect::after(ms(1))), [plan]);
-            sim.then = Plan::Serve(serve());
-            sim.chunk = chunk;
+            let mut sim = simulate(compressing().reconnect(Reconnect::after(ms(1))), [plan]);
+            sim.then(Plan::Serve(serve()));
+            sim.switches.chunk = chunk;
             texts.iter().for_each(|text| sim.send(text));
             sim.advance(ms(10));
             let mut ends = lengths.iter().scan(0, |end, length| {
@@ -76,12 +76,12 @@ fn a_message_has_begun_when_a_byte_of_its_frame_was_taken() {
             cut += 1;
             let plan = Plan::Serve(Serve { takes: Some(cut), delivers: Some(0), ..serve() });
             let builder = compressing().delivery(Delivery::Confirmed);
-            let mut sim = Sim::new(builder.reconnect(Reconnect::after(ms(1))), [plan.clone(), plan]);
-            sim.then = Plan::Serve(serve());
+            let mut sim = simulate(builder.reconnect(Reconnect::after(ms(1))), [plan.clone(), plan]);
+            sim.then(Plan::Serve(serve()));
             texts.iter().for_each(|text| sim.send(text));
             sim.advance(ms(10));
             // What has begun twice for nothing goes by itself, each with a proof of its own.
-            let pongs = sim.trace().iter().filter(|event| *event == "pong").count();
+            let pongs = sim.lines().iter().filter(|event| *event == "pong").count();
             assert_eq!(pongs, (n + 2).min(texts.len()), "cut at {cut}");
             assert_eq!(sim.texts(), texts, "cut at {cut}");
         }
@@ -92,9 +92,9 @@ fn a_message_has_begun_when_a_byte_of_its_frame_was_taken() {
 fn the_time_for_a_proof_begins_when_its_ping_has_left() {
     let plan = Plan::Serve(Serve { is_mute: true, ..serve() });
     let builder = compressing().delivery(Delivery::Confirmed).confirm_timeout(secs(20));
-    let mut sim = Sim::new(builder.reconnect(Reconnect::never()), [plan]);
+    let mut sim = simulate(builder.reconnect(Reconnect::never()), [plan]);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send(&"x".repeat(50_000));
     sim.advance(secs(10));
     // All but the ping's last byte.
@@ -104,7 +104,7 @@ fn the_time_for_a_proof_begins_when_its_ping_has_left() {
     ws_core::bytes::Buf::advance(sim.session.outbound(), n);
     sim.session.handle_write(n, now);
     sim.advance(secs(10));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.advance(secs(19));
     sim.expect(&["connected", "open"]);
     sim.advance(secs(1));
@@ -124,9 +124,9 @@ fn nothing_is_lost_over_cuts_anywhere() {
             })
             .collect();
         let builder = compressing().delivery(Delivery::Confirmed).max_deliveries(1000);
-        let mut sim = Sim::new(builder.confirm_timeout(ms(20)).reconnect(Reconnect::after(ms(1))), cuts);
-        sim.then = Plan::Serve(serve());
-        sim.chunk = 1 + up_to(50);
+        let mut sim = simulate(builder.confirm_timeout(ms(20)).reconnect(Reconnect::after(ms(1))), cuts);
+        sim.then(Plan::Serve(serve()));
+        sim.switches.chunk = 1 + up_to(50);
         let mut sent = Vec::new();
         while sim.session.stats().connections <= 100 {
             sent.push(format!("{} {}", sent.len(), "x".repeat(up_to(400))));
@@ -137,7 +137,7 @@ fn nothing_is_lost_over_cuts_anywhere() {
         sim.advance(secs(1));
         assert_eq!(sim.session.flushed(None), Some(Ok(())));
         let mut first: Vec<&str> = Vec::new();
-        for (_, text) in &sim.received {
+        for (_, text) in &sim.seen.received {
             if sent.get(first.len()) == Some(text) {
                 first.push(text);
             }
@@ -148,25 +148,25 @@ fn nothing_is_lost_over_cuts_anywhere() {
 
 #[test]
 fn the_outbox_counts_what_it_holds() {
-    let mut sim = Sim::new(compressing().max_send_buffer(100), [Plan::BlackHole]);
+    let mut sim = simulate(compressing().max_send_buffer(100), [Plan::BlackHole]);
     sim.settle();
     let accepted = std::iter::from_fn(|| sim.session.send("x".repeat(10)).ok()).take(100).count();
     assert_eq!(accepted, 7);
     // What a connection was given counts as much, until the transport has it.
-    let mut sim = Sim::new(compressing().max_send_buffer(100_000), [Plan::Serve(serve())]);
+    let mut sim = simulate(compressing().max_send_buffer(100_000), [Plan::Serve(serve())]);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     let accepted = std::iter::from_fn(|| sim.session.send("x".repeat(10_000)).ok()).take(100).count();
     assert_eq!(accepted, 10);
     assert!(sim.session.outbound().len() < 1000);
     let refused = Message::from("refused");
     assert!(matches!(sim.session.send(refused.clone()), Err(SendError::Full(message)) if message == refused));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     assert!(sim.session.has_room());
     sim.send("next");
     sim.settle();
-    assert_eq!(sim.received.len(), 11);
+    assert_eq!(sim.seen.received.len(), 11);
     assert_eq!(sim.texts()[10], "next", "what was refused is in nobody's window");
 }
 
@@ -174,8 +174,8 @@ fn the_outbox_counts_what_it_holds() {
 fn what_is_said_of_a_message_holds_for_it_on_every_connection() {
     for lost in 0..4 {
         let plan = Plan::Serve(Serve { takes: Some(10), ..serve() });
-        let mut sim = Sim::new(compressing().reconnect(Reconnect::after(ms(1))), vec![plan; lost]);
-        sim.then = Plan::Serve(serve());
+        let mut sim = simulate(compressing().reconnect(Reconnect::after(ms(1))), vec![plan; lost]);
+        sim.then(Plan::Serve(serve()));
         let text = "x".repeat(1000);
         sim.session.compress(false);
         sim.send(&text);
@@ -184,7 +184,7 @@ fn what_is_said_of_a_message_holds_for_it_on_every_connection() {
         sim.session.compress(false);
         sim.advance(ms(10));
         assert_eq!(sim.texts(), [&text, &text]);
-        let requests: usize = sim.requests.iter().map(String::len).sum();
+        let requests: usize = sim.seen.requests.iter().map(String::len).sum();
         let written = sim.session.stats().bytes_written as usize - requests - lost * 10;
         assert!((1008..1100).contains(&written), "{written} bytes for one as it is and one compressed");
     }
@@ -192,7 +192,7 @@ fn what_is_said_of_a_message_holds_for_it_on_every_connection() {
 
 #[test]
 fn the_memory_for_compressing_can_be_given_back_at_any_time() {
-    let mut sim = Sim::new(compressing(), [Plan::Serve(serve())]);
+    let mut sim = simulate(compressing(), [Plan::Serve(serve())]);
     sim.session.release_compressor();
     sim.settle();
     let text = "what is said twice is said in fewer bytes for the second time";
@@ -213,7 +213,7 @@ fn the_memory_for_compressing_can_be_given_back_at_any_time() {
 fn messages_of_the_opening_phase_are_not_compressed() {
     let text = "x".repeat(1000);
     let login = text.clone();
-    let mut sim = Sim::new(compressing().on_open(move |_| [login.clone()]), [Plan::Serve(serve())]);
+    let mut sim = simulate(compressing().on_open(move |_| [login.clone()]), [Plan::Serve(serve())]);
     let cost = |sim: &mut Sim, before: u64| {
         sim.settle();
         sim.session.stats().connection.expect("a connection").sent.bytes - before

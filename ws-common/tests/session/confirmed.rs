@@ -8,7 +8,7 @@ use ws_common::{
 };
 use ws_core::{CloseCode, Random, SendError};
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Steps, client, ms, secs, simulate};
 
 fn confirmed() -> ClientBuilder<Session> {
     client().reconnect(Reconnect::after(ms(1))).delivery(Delivery::Confirmed)
@@ -16,7 +16,7 @@ fn confirmed() -> ClientBuilder<Session> {
 
 #[test]
 fn one_ping_proves_all_that_waits() {
-    let mut sim = Sim::new(confirmed(), []);
+    let mut sim = simulate(confirmed(), []);
     for n in 0..100 {
         sim.send(&n.to_string());
     }
@@ -45,8 +45,8 @@ fn nothing_is_lost_over_cuts_anywhere_and_only_what_was_not_proven_comes_twice()
                 })
             })
             .collect();
-        let mut sim = Sim::new(confirmed().max_deliveries(1000).confirm_timeout(ms(20)), cuts);
-        sim.chunk = 1 + up_to(50);
+        let mut sim = simulate(confirmed().max_deliveries(1000).confirm_timeout(ms(20)), cuts);
+        sim.switches.chunk = 1 + up_to(50);
         let mut proven_by = HashMap::new();
         let (mut sent, mut tickets) = (Vec::new(), Vec::new());
         while sim.session.stats().connections <= 100 {
@@ -65,7 +65,7 @@ fn nothing_is_lost_over_cuts_anywhere_and_only_what_was_not_proven_comes_twice()
         assert_eq!(sim.session.flushed(None), Some(Ok(())));
         assert_eq!(sim.outcome(&tickets[sent.len() - 1]), Some(Ok(())));
         let mut first: Vec<&str> = Vec::new();
-        for (connection, text) in &sim.received {
+        for (connection, text) in &sim.seen.received {
             let n = sent.iter().position(|sent| sent == text).expect("what was sent");
             assert!(
                 proven_by.get(&n).is_none_or(|proven| proven >= connection),
@@ -82,31 +82,31 @@ fn nothing_is_lost_over_cuts_anywhere_and_only_what_was_not_proven_comes_twice()
 #[test]
 fn each_connection_begins_with_the_oldest_that_is_not_proven() {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed(), [plan]);
+    let mut sim = simulate(confirmed(), [plan]);
     sim.settle();
     for text in ["a", "b", "c"] {
         sim.send(text);
     }
     sim.settle();
-    sim.cut(false);
+    sim.cut();
     sim.send("d");
     sim.advance(ms(10));
-    let got: Vec<_> = sim.received.iter().map(|(n, text)| format!("{n}{text}")).collect();
+    let got: Vec<_> = sim.seen.received.iter().map(|(n, text)| format!("{n}{text}")).collect();
     assert_eq!(got, ["1a", "1b", "1c", "2a", "2b", "2c", "2d"]);
 }
 
 #[test]
 fn a_lost_connection_alone_makes_nobody_wait_for_each_message() {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed(), [plan]);
+    let mut sim = simulate(confirmed(), [plan]);
     sim.settle();
     (0..1000).for_each(|n| sim.send(&n.to_string()));
     sim.settle();
-    sim.cut(true);
+    sim.reset();
     sim.advance(ms(1));
     sim.settle();
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
-    assert_eq!(sim.trace().iter().filter(|event| *event == "pong").count(), 1);
+    assert_eq!(sim.lines().iter().filter(|event| *event == "pong").count(), 1);
 }
 
 #[test]
@@ -115,12 +115,12 @@ fn what_never_left_is_never_given_up() {
     for serve in
         [Serve { closes: Some(1001), ..Serve::default() }, Serve { takes: Some(0), ..Serve::default() }]
     {
-        let mut sim = Sim::new(confirmed().max_deliveries(2), vec![Plan::Serve(serve); 20]);
+        let mut sim = simulate(confirmed().max_deliveries(2), vec![Plan::Serve(serve); 20]);
         sim.send("patient");
         sim.send("as well");
         sim.advance(secs(1));
         assert_eq!(sim.texts(), ["patient", "as well"]);
-        assert!(!sim.trace().iter().any(|event| event.starts_with("undelivered")));
+        assert!(!sim.lines().iter().any(|event| event.starts_with("undelivered")));
     }
 }
 
@@ -129,7 +129,7 @@ fn a_peer_that_never_pongs_is_given_up_whatever_else_it_does() {
     // It sends all the time, it takes all the time, it does both.
     for case in 0..4 {
         let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-        let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)), [plan]);
+        let mut sim = simulate(confirmed().confirm_timeout(secs(3)), [plan]);
         sim.settle();
         sim.send("x");
         for _ in 0..35 {
@@ -144,7 +144,7 @@ fn a_peer_that_never_pongs_is_given_up_whatever_else_it_does() {
                 sim.send("more");
             }
         }
-        let mut trace = sim.trace();
+        let mut trace = sim.lines();
         trace.retain(|event| event != "message still");
         let expected =
             ["connected", "open", "error timeout", "closed 1006 broken us", "reconnecting 1 in 1ms"];
@@ -155,7 +155,7 @@ fn a_peer_that_never_pongs_is_given_up_whatever_else_it_does() {
 #[test]
 fn the_time_for_a_proof_begins_when_the_ping_has_left_though_more_waits() {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)).max_send_buffer(8 << 20), [plan]);
+    let mut sim = simulate(confirmed().confirm_timeout(secs(3)).max_send_buffer(8 << 20), [plan]);
     sim.settle();
     sim.send("x");
     let start = sim.now;
@@ -170,22 +170,22 @@ fn the_time_for_a_proof_begins_when_the_ping_has_left_though_more_waits() {
             ws_core::bytes::Buf::advance(ws_core::Machine::outbound(&mut sim.session), waiting - 1000);
             ws_core::Machine::handle_write(&mut sim.session, waiting - 1000, now);
         }
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.advance(ms(100));
-        sim.is_blocked = false;
+        sim.switches.is_blocked = false;
         if sim.session.status() != ClientStatus::Open {
             break;
         }
     }
     assert!(sim.now - start < secs(5), "{:?}", sim.now);
-    assert!(sim.trace().contains(&"error timeout".into()));
+    assert!(sim.lines().contains(&"error timeout".into()));
 }
 
 #[test]
 fn the_time_for_a_proof_does_not_begin_before_the_ping_has_left() {
-    let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)), []);
+    let mut sim = simulate(confirmed().confirm_timeout(secs(3)), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send(&"x".repeat(100));
     for _ in 0..50 {
         // Slower than `confirm_timeout`, faster than `write_timeout`.
@@ -198,7 +198,7 @@ fn the_time_for_a_proof_does_not_begin_before_the_ping_has_left() {
 
 #[test]
 fn the_time_for_a_proof_stands_still_while_reading_is_paused() {
-    let mut sim = Sim::new(confirmed().confirm_timeout(secs(3)), []);
+    let mut sim = simulate(confirmed().confirm_timeout(secs(3)), []);
     sim.settle();
     sim.session.pause(sim.now);
     sim.send("x");
@@ -207,7 +207,7 @@ fn the_time_for_a_proof_stands_still_while_reading_is_paused() {
     sim.advance(secs(60));
     sim.expect(&["connected", "open", "pong"]);
     // And while nobody takes events, so that nothing is read any more.
-    sim.is_taking = false;
+    sim.switches.is_taking = false;
     for _ in 0..300 {
         sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat());
     }
@@ -215,9 +215,9 @@ fn the_time_for_a_proof_stands_still_while_reading_is_paused() {
     assert!(!sim.session.is_reading());
     sim.send("y");
     sim.advance(secs(60));
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.advance(secs(60));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace.len(), 301);
     assert_eq!(trace[300], "pong");
 }
@@ -225,25 +225,25 @@ fn the_time_for_a_proof_stands_still_while_reading_is_paused() {
 #[test]
 fn closing_proves_what_it_sends() {
     for count in [1, 1000] {
-        let mut sim = Sim::new(confirmed(), []);
+        let mut sim = simulate(confirmed(), []);
         sim.settle();
-        sim.trace();
+        sim.lines();
         // In chunks: a server that finds both in one read may answer only the Close.
-        (sim.is_blocked, sim.chunk) = (true, 9);
+        (sim.switches.is_blocked, sim.switches.chunk) = (true, 9);
         (0..count).for_each(|_| sim.send(&"x".repeat(90)));
         sim.session.close(CloseCode::NORMAL.into(), sim.now);
-        sim.is_blocked = false;
+        sim.switches.is_blocked = false;
         sim.settle();
-        assert_eq!(sim.received.len(), count);
+        assert_eq!(sim.seen.received.len(), count);
         assert!(sim.session.take_unsent().is_empty());
-        assert!(sim.trace().contains(&"closed 1000 clean us".into()));
+        assert!(sim.lines().contains(&"closed 1000 clean us".into()));
     }
 }
 
 #[test]
 fn a_closing_handshake_has_its_own_time() {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed().confirm_timeout(secs(1)), [plan]);
+    let mut sim = simulate(confirmed().confirm_timeout(secs(1)), [plan]);
     sim.settle();
     sim.send("x");
     sim.settle();
@@ -258,7 +258,7 @@ fn a_closing_handshake_has_its_own_time() {
 #[test]
 fn what_is_not_proven_at_the_end_is_handed_back() {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed(), [plan]);
+    let mut sim = simulate(confirmed(), [plan]);
     sim.settle();
     sim.send("taken");
     sim.settle();
@@ -272,13 +272,13 @@ fn what_is_not_proven_at_the_end_is_handed_back() {
 fn a_pong_for_a_later_ping_proves_too() {
     // RFC 6455 §5.5.3: the peer answers only the most recent of the pings that it has.
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed().ping_interval(secs(1)).confirm_timeout(secs(5)), [plan]);
+    let mut sim = simulate(confirmed().ping_interval(secs(1)).confirm_timeout(secs(5)), [plan]);
     sim.settle();
     sim.send("x");
     sim.advance(secs(1));
     sim.settle();
-    let last = sim.pings.last().expect("a ping").clone();
-    assert_eq!(sim.pings.len(), 2);
+    let last = sim.seen.pings.last().expect("a ping").clone();
+    assert_eq!(sim.seen.pings.len(), 2);
     sim.inject(&[&[0x8A, last.len() as u8], &last[..]].concat());
     sim.settle();
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
@@ -287,14 +287,14 @@ fn a_pong_for_a_later_ping_proves_too() {
 #[test]
 fn the_limit_counts_what_is_not_proven() {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed().max_send_buffer(100), [plan]);
+    let mut sim = simulate(confirmed().max_send_buffer(100), [plan]);
     sim.settle();
     (0..7).for_each(|_| sim.send("0123456789"));
     sim.settle();
     assert!(!sim.session.has_room());
-    sim.cut(false);
+    sim.cut();
     sim.advance(secs(1));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace[2], "full");
     assert_eq!(trace[trace.len() - 2..], ["pong", "drained"]);
 }

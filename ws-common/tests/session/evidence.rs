@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::SendError;
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Sim, Steps, client, ms, secs, simulate};
 
 /// A client that reconnects a second after every end.
 pub(crate) fn confirmed() -> ClientBuilder<Session> {
@@ -24,9 +24,9 @@ fn given_up(trace: &[String]) -> usize {
 fn a_message_that_the_peer_refuses_is_given_up_wherever_it_waits_and_no_other_is() {
     for (before, after) in [(0, 3), (2, 2), (0, 0)] {
         for chunk in [1 << 20, usize::MAX] {
-            let mut sim = Sim::new(confirmed(), []);
+            let mut sim = simulate(confirmed(), []);
             sim.settle();
-            sim.chunk = chunk;
+            sim.switches.chunk = chunk;
             (0..before).for_each(|n| sim.send(&n.to_string()));
             sim.session.send(vec![0; TOO_LARGE]).expect("room");
             (before..before + after).for_each(|n| sim.send(&n.to_string()));
@@ -34,7 +34,7 @@ fn a_message_that_the_peer_refuses_is_given_up_wherever_it_waits_and_no_other_is
             let case = format!("{before} before, {after} after, {chunk} at a time");
             assert_eq!(sim.session.flushed(None), Some(Err(SendError::Undelivered)), "{case}");
             assert_eq!(sim.session.flushed(None), Some(Ok(())), "once, {case}");
-            let trace = sim.trace();
+            let trace = sim.lines();
             assert_eq!(given_up(&trace), 1, "{case}: {trace:?}");
             let refused = trace.iter().filter(|event| *event == "closed 1009 clean peer").count();
             assert!((5..=7).contains(&refused), "{case}: {refused}");
@@ -51,20 +51,20 @@ fn a_message_that_the_peer_refuses_is_given_up_wherever_it_waits_and_no_other_is
 fn a_refusal_among_many_messages_costs_few_round_trips() {
     // A server that sheds load closes with 1008 (here in its bytes), and no message is the reason.
     let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed(), [mute]);
+    let mut sim = simulate(confirmed(), [mute]);
     sim.settle();
     (0..500).for_each(|n| sim.send(&n.to_string()));
     sim.settle();
     sim.inject(b"\x88\x02\x03\xF0");
     sim.settle();
-    sim.cut(false);
-    let before = sim.pings.len();
+    sim.cut();
+    let before = sim.seen.pings.len();
     sim.advance(secs(5));
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
     let texts = sim.texts();
     let expected: Vec<_> = (0..500).map(|n| n.to_string()).collect();
     assert_eq!(texts[texts.len() - 500..], expected);
-    let proofs = sim.pings.len() - before;
+    let proofs = sim.seen.pings.len() - before;
     assert!(proofs < 12, "{proofs} proofs");
 }
 
@@ -75,14 +75,14 @@ fn a_server_that_crashes_again_and_again_costs_no_message() {
         for takes in [10, 27, 90, 150, 300] {
             let crash =
                 Serve { takes: Some(takes), delivers: Some(delivered.min(takes)), ..Serve::default() };
-            let mut sim = Sim::new(confirmed(), vec![Plan::Serve(crash); 12]);
+            let mut sim = simulate(confirmed(), vec![Plan::Serve(crash); 12]);
             let sent: Vec<_> = (0..20).map(|n| format!("message {n}")).collect();
             for text in &sent {
                 sim.send(text);
                 sim.advance(ms(100));
             }
             sim.advance(secs(600));
-            let trace = sim.trace();
+            let trace = sim.lines();
             let case = format!("{delivered} of {takes} bytes");
             assert_eq!(given_up(&trace), 0, "{case}: {trace:?}");
             for text in &sent {
@@ -97,11 +97,11 @@ fn a_server_that_crashes_again_and_again_costs_no_message() {
 fn a_path_that_drops_large_packets_costs_no_message() {
     // The transport takes everything; nothing behind the first kilobyte arrives.
     let path = Plan::Serve(Serve { delivers: Some(1000), ..Serve::default() });
-    let mut sim = Sim::new(confirmed(), vec![path; 40]);
+    let mut sim = simulate(confirmed(), vec![path; 40]);
     let sent: Vec<_> = (0..5).map(|n| format!("{n}{}", "x".repeat(5000))).collect();
     sent.iter().for_each(|text| sim.send(text));
     sim.advance(secs(60 * 20));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(given_up(&trace), 0, "{trace:?}");
     let stuck = "stuck 0xxxxxxxxxxxxxxxxxxx after";
     // Two ends concern all five; after each five more, it was alone.
@@ -116,10 +116,10 @@ fn a_path_that_drops_large_packets_costs_no_message() {
 
 /// A client whose message `poison` is stuck.
 fn stuck(texts: &[&str]) -> Sim {
-    let mut sim = Sim::new(confirmed().max_deliveries(3), []);
-    sim.then = Plan::Serve(Serve { poison: Some("poison"), ..Serve::default() });
+    let mut sim = simulate(confirmed().max_deliveries(3), []);
+    sim.then(Plan::Serve(Serve { poison: Some("poison"), ..Serve::default() }));
     texts.iter().for_each(|text| sim.send(text));
-    while !sim.trace().iter().any(|event| event.starts_with("stuck poison")) {
+    while !sim.lines().iter().any(|event| event.starts_with("stuck poison")) {
         assert_ne!(sim.session.status(), ClientStatus::Closed);
         sim.advance(ms(100));
     }
@@ -141,7 +141,7 @@ fn a_message_that_crashes_its_peer_is_stuck_until_it_is_skipped_and_those_behind
             assert_eq!(sim.session.flushed(None), Some(Err(SendError::Undelivered)));
             assert_eq!(sim.session.flushed(None), Some(Ok(())));
             assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)));
-            assert_eq!(given_up(&sim.trace()), 0, "the program has it");
+            assert_eq!(given_up(&sim.lines()), 0, "the program has it");
             let got = sim.texts();
             texts.iter().for_each(|text| assert!(got.contains(text), "{texts:?}"));
             assert!(texts.len() == 1 || got.last() == Some(&"b"), "{got:?}");
@@ -154,16 +154,16 @@ fn a_message_that_crashes_its_peer_is_stuck_until_it_is_skipped_and_those_behind
 fn a_stuck_message_that_is_skipped_under_way_is_proven_if_the_proof_comes() {
     let mut sim = stuck(&["poison"]);
     // The next server takes it, and answers late.
-    sim.then = Plan::Serve(Serve::default());
-    sim.chunk = 1;
+    sim.then(Plan::Serve(Serve::default()));
+    sim.switches.chunk = 1;
     sim.settle();
     while sim.session.status() != ClientStatus::Open {
         sim.advance(ms(100));
     }
-    sim.is_mute = true;
-    assert!(!sim.trace().iter().any(|event| event == "pong") || sim.texts().len() > 3);
+    sim.switches.is_mute = true;
+    assert!(!sim.lines().iter().any(|event| event == "pong") || sim.texts().len() > 3);
     sim.session.skip_stuck();
-    sim.is_mute = false;
+    sim.switches.is_mute = false;
     sim.advance(secs(100));
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
     assert!(!sim.session.skip_stuck());
@@ -172,7 +172,7 @@ fn a_stuck_message_that_is_skipped_under_way_is_proven_if_the_proof_comes() {
 #[test]
 fn each_handle_is_told_once_of_the_messages_that_it_has_sent() {
     let marks = [Mark::new(), Mark::new(), Mark::new()];
-    let mut sim = Sim::new(confirmed(), []);
+    let mut sim = simulate(confirmed(), []);
     sim.settle();
     let send = |sim: &mut Sim, message: Vec<u8>, mark| {
         sim.session.send_marked(message.into(), mark).expect("room");
@@ -201,13 +201,13 @@ fn each_handle_is_told_once_of_the_messages_that_it_has_sent() {
 /// A peer that answers each ping with this payload, for 13 s.
 pub(crate) fn answered(payload: &[u8], builder: ClientBuilder<Session>) -> Sim {
     let plan = || Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(builder.confirm_timeout(secs(5)), [plan(), plan(), plan()]);
+    let mut sim = simulate(builder.confirm_timeout(secs(5)), [plan(), plan(), plan()]);
     sim.settle();
     sim.send("x");
     let mut answered = 0;
     for _ in 0..130 {
         sim.settle();
-        for _ in std::mem::replace(&mut answered, sim.pings.len())..sim.pings.len() {
+        for _ in std::mem::replace(&mut answered, sim.seen.pings.len())..sim.seen.pings.len() {
             sim.inject(&[&[0x8A, payload.len() as u8], payload].concat());
         }
         sim.advance(ms(100));
@@ -220,7 +220,7 @@ fn a_peer_whose_pongs_repeat_no_nonce_cannot_be_used() {
     for payload in [&b""[..], b"12345678"] {
         for interval in [None, Some(secs(2))] {
             let mut sim = answered(payload, confirmed().ping_interval(interval));
-            let trace = sim.trace();
+            let trace = sim.lines();
             let end = ["error protocol", "closed 1006 broken us"];
             assert_eq!(trace[trace.len() - 2..], end, "{trace:?}");
             // One ping that is answered so may be a coincidence.
@@ -238,23 +238,23 @@ fn a_peer_whose_pongs_repeat_no_nonce_cannot_be_used() {
     // Without confirmed delivery, it is as any that does not confirm.
     let mut sim = answered(b"", client().reconnect(Reconnect::after(secs(1))));
     assert_eq!(sim.session.status(), ClientStatus::Open);
-    assert!(!sim.trace().contains(&"error protocol".into()));
+    assert!(!sim.lines().contains(&"error protocol".into()));
 }
 
 #[test]
 fn a_peer_that_has_ever_repeated_a_nonce_is_only_late() {
-    let mut sim = Sim::new(confirmed().confirm_timeout(secs(5)), []);
+    let mut sim = simulate(confirmed().confirm_timeout(secs(5)), []);
     sim.send("proven");
     sim.settle();
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
-    sim.is_mute = true;
+    sim.switches.is_mute = true;
     sim.send("not proven");
     sim.settle();
     // A heartbeat of its own.
     sim.inject(b"\x8A\x00");
     sim.advance(secs(5));
     sim.settle();
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert!(trace.contains(&"error timeout".into()), "{trace:?}");
     assert_eq!(sim.session.status(), ClientStatus::Waiting);
 }
@@ -270,28 +270,28 @@ fn the_users_own_close_blames_no_message() {
     let close_and_cut: End = |sim| {
         sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
         sim.settle();
-        sim.cut(false);
+        sim.cut();
     };
     let close_reconnect_and_cut: End = |sim| {
         sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);
         sim.session.reconnect_after(secs(1), sim.now);
         sim.settle();
-        sim.cut(true);
+        sim.reset();
     };
     let cancel_and_cut: End = |sim| {
         sim.session.cancel_reconnect();
-        sim.cut(false);
+        sim.cut();
     };
     let cases = [close, close_and_reconnect, close_and_cut, close_reconnect_and_cut, cancel_and_cut];
     for (n, end) in cases.into_iter().enumerate() {
         let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-        let mut sim = Sim::new(confirmed().max_deliveries(1), [mute]);
+        let mut sim = simulate(confirmed().max_deliveries(1), [mute]);
         sim.settle();
         sim.send("x");
         sim.settle();
         end(&mut sim);
         sim.advance(secs(30));
-        let trace = sim.trace();
+        let trace = sim.lines();
         assert!(!trace.iter().any(|event| event.starts_with("stuck")), "case {n}: {trace:?}");
         let unsent = sim.session.take_unsent().len();
         assert!(sim.session.stats().connections > 1 || unsent == 1, "case {n}");

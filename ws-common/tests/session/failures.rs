@@ -9,7 +9,7 @@ use ws_common::{
 };
 use ws_core::{CloseCode, Config};
 
-use crate::support::{Plan, Serve, Sim, URL, client, ms, refuse, secs, serve};
+use crate::support::{Plan, Serve, Sim, Steps, URL, client, ms, refuse, secs, serve, simulate};
 
 /// A delay that cannot be mistaken for another.
 fn fixed() -> Reconnect {
@@ -39,8 +39,8 @@ fn an_attempt_that_fails_gives_one_error_and_one_closed() {
         (refuse(503, ""), 1, 0, connected("error handshake"), "peer"),
         (refuse(302, "Location: /other\r\n"), 1, 0, connected("error handshake"), "peer"),
     ] {
-        let mut sim = Sim::new(client().reconnect(fixed()), [plan]);
-        sim.chunk = chunk;
+        let mut sim = simulate(client().reconnect(fixed()), [plan]);
+        sim.switches.chunk = chunk;
         sim.advance(secs(took) + ms(100));
         let closed = format!("closed 1006 broken {by}");
         sim.expect(&[expected, vec![&closed, "reconnecting 1 in 500ms"]].concat());
@@ -64,20 +64,20 @@ type Break = fn(&mut Sim);
 
 #[test]
 fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
-    let eof: Break = |sim| sim.cut(false);
-    let reset: Break = |sim| sim.cut(true);
+    let eof: Break = |sim| sim.cut();
+    let reset: Break = |sim| sim.reset();
     let violation: Break = |sim| sim.inject(&[0xC1, 0]);
     let not_utf8: Break = |sim| sim.inject(&[0x81, 1, 0xFF]);
     let too_big: Break = |sim| sim.inject(&[0x82, 126, 0x10, 1]);
     let half_close: Break = |sim| sim.inject(&[0x88, 1, 3]);
     let silent: Break = |sim| {
-        sim.then = serve();
-        sim.is_blocked = true;
+        sim.then(serve());
+        sim.switches.is_blocked = true;
         sim.send("x");
     };
     // The server lives, and its message does not go on.
     let slow: Break = |sim| {
-        sim.then = serve();
+        sim.then(serve());
         sim.inject(&[0x82, 126, 0x0F, 0, 0]);
     };
     for (name, breaks, expected) in [
@@ -92,12 +92,12 @@ fn an_open_connection_that_breaks_gives_one_error_and_one_closed() {
     ] {
         let config = Config::default().max_message_size(4096).ping_interval(None).write_timeout(secs(30));
         let config = config.message_timeout(secs(30)).close_timeout(ms(50));
-        let mut sim = Sim::new(client().config(config).reconnect(fixed()), []);
+        let mut sim = simulate(client().config(config).reconnect(fixed()), []);
         sim.settle();
         sim.expect(&["connected", "open"]);
         breaks(&mut sim);
         sim.advance(secs(30) + ms(100));
-        let mut trace = sim.trace();
+        let mut trace = sim.lines();
         trace.truncate(3);
         assert_eq!(trace[..2], *expected, "{name}");
         assert_eq!(trace[2], "reconnecting 1 in 500ms", "{name}");
@@ -115,12 +115,12 @@ fn a_peer_without_pongs_is_given_up_and_one_with_pongs_is_not() {
     ] {
         let plan = Plan::Serve(Serve { is_mute, ..Serve::default() });
         let builder = client().ping_interval(secs(20)).pong_timeout(secs(7)).reconnect(fixed());
-        let mut sim = Sim::new(builder, [plan]);
+        let mut sim = simulate(builder, [plan]);
         // The first ping goes out after 10 to 20 s.
         sim.advance(ms(17_000));
         assert_eq!(sim.session.status(), ClientStatus::Open);
         sim.advance(if is_mute { ms(10_100) } else { secs(28) });
-        let trace = sim.trace();
+        let trace = sim.lines();
         assert_eq!(trace[..expected.len()], *expected);
         assert!(is_mute || trace.len() == expected.len(), "{trace:?}");
     }
@@ -131,32 +131,32 @@ fn a_close_is_answered_and_the_code_decides() {
     for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999] {
         let is_transient = matches!(code, 1001 | 1011..=1014);
         let plan = Plan::Serve(Serve { closes: Some(code), ..Serve::default() });
-        let mut sim = Sim::new(client(), [plan]);
+        let mut sim = simulate(client(), [plan]);
         sim.advance(ms(50));
-        let trace = sim.trace();
+        let trace = sim.lines();
         let closed = format!("closed {code} clean peer");
         assert_eq!(trace[..4], ["connected", "open", &format!("closing {code}"), &closed]);
         // A connection that ends at once was not stable.
         let (least, most) = if is_transient { (ms(100), ms(500)) } else { (secs(30), secs(60)) };
         assert!((least..most).contains(&delay(&trace[4])), "{code}: {trace:?}");
         let code = CloseCode::new(code).expect("a legal code");
-        let mut sim = Sim::new(client().reconnect(fixed()), []);
+        let mut sim = simulate(client().reconnect(fixed()), []);
         sim.settle();
         let now = sim.now;
         sim.server().close(code, now);
         sim.advance(secs(1));
-        assert_eq!(sim.trace()[4..], ["reconnecting 1 in 500ms", "connected", "open"], "{code}");
+        assert_eq!(sim.lines()[4..], ["reconnecting 1 in 500ms", "connected", "open"], "{code}");
     }
 }
 
 #[test]
 fn an_empty_close_is_1005_clean_and_retried() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
-    sim.trace();
+    sim.lines();
     sim.inject(&[0x88, 0]);
     sim.settle();
-    assert_eq!(sim.trace()[..2], ["closing 1005", "closed 1005 clean peer"]);
+    assert_eq!(sim.lines()[..2], ["closing 1005", "closed 1005 clean peer"]);
     assert_eq!(sim.session.status(), ClientStatus::Waiting);
 }
 
@@ -181,10 +181,10 @@ fn before_a_connection_was_open_only_transient_ends_are_retried() {
         (refuse(404, ""), false),
         (refuse(302, "Location: /\r\n"), false),
     ] {
-        let mut sim = Sim::new(client(), [plan]);
+        let mut sim = simulate(client(), [plan]);
         sim.advance(ms(10_050));
         sim.settle();
-        let trace = sim.trace();
+        let trace = sim.lines();
         let has_come_back = trace.iter().any(|event| event.starts_with("reconnecting 1 in"));
         assert_eq!(has_come_back, is_retried, "{trace:?}");
         assert_eq!(sim.session.is_over(), !is_retried, "{trace:?}");
@@ -201,23 +201,23 @@ fn once_a_connection_was_open_all_ends_are_retried() {
     ] {
         // What follows a stable connection begins at the base, and what follows another one is slow.
         for (open, least, most) in [(secs(10), ms(100), ms(1000)), (ms(9_000), secs(30), secs(60))] {
-            let mut sim = Sim::new(client(), [serve(), plan.clone()]);
+            let mut sim = simulate(client(), [serve(), plan.clone()]);
             sim.advance(open);
-            sim.cut(false);
+            sim.cut();
             sim.advance(secs(1));
             sim.advance(most);
             sim.settle();
-            let trace = sim.trace();
+            let trace = sim.lines();
             let second = trace.iter().position(|event| event.starts_with("reconnecting 2 in "));
             let (before, after) = trace.split_at(second.expect("a second delay") + 1);
             assert!((least..most).contains(&delay(&before[before.len() - 1])), "{trace:?}");
             assert_eq!(after, ["connected", "open"], "{trace:?}");
         }
-        let mut sim = Sim::new(client().reconnect(Reconnect::backoff().only_transient()), [serve(), plan]);
+        let mut sim = simulate(client().reconnect(Reconnect::backoff().only_transient()), [serve(), plan]);
         sim.advance(secs(10));
-        sim.cut(false);
+        sim.cut();
         sim.advance(secs(1));
-        assert!(matches!(sim.gave_up, Some(GiveUp::NotRetried(_))), "{:?}", sim.gave_up);
+        assert!(matches!(sim.seen.gave_up, Some(GiveUp::NotRetried(_))), "{:?}", sim.seen.gave_up);
     }
 }
 
@@ -225,13 +225,16 @@ fn once_a_connection_was_open_all_ends_are_retried() {
 #[test]
 fn a_refusal_in_http_1_0_is_retried_as_in_1_1() {
     let refusal = "HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\n\r\n<h1>503</h1>\n";
-    let mut sim = Sim::new(client(), [raw(refusal)]);
+    let mut sim = simulate(client(), [raw(refusal)]);
     sim.advance(secs(1));
     sim.settle();
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace[..3], ["connected", "error handshake", "closed 1006 broken peer"]);
     assert_eq!(trace[4..], ["connected", "open"], "{trace:?}");
-    assert!(matches!(sim.causes[..], [Cause::Failed { phase: OpenPhase::Handshake, status: Some(503), .. }]));
+    assert!(matches!(
+        sim.seen.causes[..],
+        [Cause::Failed { phase: OpenPhase::Handshake, status: Some(503), .. }]
+    ));
 }
 
 #[test]
@@ -242,26 +245,26 @@ fn a_sloppy_close_does_not_end_a_client() {
         (&[0x88, 3, 0x03, 0xF3, 0xC3], "code 1011"),
         (&[0x88, 1, 0x03], "half a code"),
     ] {
-        let mut sim = Sim::new(client(), []);
+        let mut sim = simulate(client(), []);
         sim.advance(secs(1));
         sim.inject(bytes);
         sim.settle();
         sim.advance(secs(60));
-        let trace = sim.trace();
+        let trace = sim.lines();
         assert_eq!(trace[2], "error protocol", "{trace:?}");
         assert!((secs(30)..secs(60)).contains(&delay(&trace[4])), "{trace:?}");
         assert_eq!(trace[5..], ["connected", "open"], "{trace:?}");
-        let cause = sim.causes[0].to_string();
+        let cause = sim.seen.causes[0].to_string();
         assert!(cause.contains(told), "{cause}");
-        assert!(matches!(sim.causes[0], Cause::Failed { phase: OpenPhase::Protocol, .. }));
+        assert!(matches!(sim.seen.causes[0], Cause::Failed { phase: OpenPhase::Protocol, .. }));
     }
 }
 
 #[test]
 fn retry_after_is_honoured() {
-    let mut sim = Sim::new(client(), [refuse(503, "Retry-After: 120\r\n")]);
+    let mut sim = simulate(client(), [refuse(503, "Retry-After: 120\r\n")]);
     sim.advance(secs(120));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace[..3], ["connected", "error handshake", "closed 1006 broken peer"]);
     // So that all who were refused together do not return together.
     assert!((secs(120)..secs(120) + ms(500)).contains(&delay(&trace[3])), "{trace:?}");
@@ -271,23 +274,23 @@ fn retry_after_is_honoured() {
 
 #[test]
 fn attempts_are_counted_until_a_connection_was_stable() {
-    let mut sim = Sim::new(client().reconnect(fixed()), [Plan::Refuse, Plan::Refuse]);
+    let mut sim = simulate(client().reconnect(fixed()), [Plan::Refuse, Plan::Refuse]);
     sim.advance(secs(2));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace[2], "reconnecting 1 in 500ms");
     assert_eq!(trace[5], "reconnecting 2 in 500ms");
     // Open since second 1.
     sim.advance(ms(8_900));
-    sim.cut(false);
+    sim.cut();
     sim.settle();
-    assert_eq!(sim.trace()[2], "reconnecting 3 in 500ms");
+    assert_eq!(sim.lines()[2], "reconnecting 3 in 500ms");
     sim.advance(ms(500));
     sim.settle();
     sim.advance(secs(10));
-    sim.trace();
-    sim.cut(false);
+    sim.lines();
+    sim.cut();
     sim.settle();
-    assert_eq!(sim.trace()[2], "reconnecting 1 in 500ms");
+    assert_eq!(sim.lines()[2], "reconnecting 1 in 500ms");
     assert_eq!(sim.session.stats().attempts, 4);
     assert_eq!(sim.session.stats().connections, 2);
 }
@@ -295,9 +298,9 @@ fn attempts_are_counted_until_a_connection_was_stable() {
 #[test]
 fn the_time_to_open_is_met_with_and_without_the_driver() {
     for patience in [ms(1), secs(3), Duration::MAX] {
-        let mut sim = Sim::new(client().open_timeout(patience).reconnect(Reconnect::never()), [Plan::Silent]);
+        let mut sim = simulate(client().open_timeout(patience).reconnect(Reconnect::never()), [Plan::Silent]);
         sim.advance(secs(100));
-        let trace = sim.trace();
+        let trace = sim.lines();
         assert_eq!(trace.len(), if patience == Duration::MAX { 1 } else { 3 }, "{trace:?}");
     }
     // A driver that forgets its deadline.

@@ -9,7 +9,7 @@ use ws_common::{
 };
 use ws_core::{CloseFrame, Initiator, Machine};
 
-use crate::support::{Plan, Sim, client, frame, ms, refuse, secs, serve};
+use crate::support::{Plan, Sim, Steps, client, frame, ms, refuse, secs, serve, simulate};
 
 fn fixed() -> ClientBuilder<Session> {
     client().reconnect(Reconnect::after(secs(1)))
@@ -19,20 +19,20 @@ type Does = fn(&mut Sim);
 
 /// Where a client can be.
 fn states() -> [(&'static str, Sim); 6] {
-    let mut silent = Sim::new(fixed(), [Plan::Silent]);
+    let mut silent = simulate(fixed(), [Plan::Silent]);
     silent.settle();
-    let mut black_hole = Sim::new(fixed(), [Plan::BlackHole]);
+    let mut black_hole = simulate(fixed(), [Plan::BlackHole]);
     black_hole.settle();
-    let mut open = Sim::new(fixed(), []);
+    let mut open = simulate(fixed(), []);
     open.settle();
-    let mut waiting = Sim::new(fixed(), [Plan::Refuse]);
+    let mut waiting = simulate(fixed(), [Plan::Refuse]);
     waiting.settle();
     let mut deciding =
-        Sim::new(client().reconnect(Reconnect::after(secs(1)).decide(|_| None)), [Plan::Refuse]);
-    deciding.is_hesitating = true;
+        simulate(client().reconnect(Reconnect::after(secs(1)).decide(|_| None)), [Plan::Refuse]);
+    deciding.switches.is_hesitating = true;
     deciding.settle();
     [
-        ("new", Sim::new(fixed(), [])),
+        ("new", simulate(fixed(), [])),
         ("resolving", black_hole),
         ("in the handshake", silent),
         ("open", open),
@@ -51,7 +51,7 @@ fn the_user_s_own_end_is_the_reason() {
     };
     let closes_then_aborts: Does = |sim| {
         if sim.session.status() == ClientStatus::Open {
-            sim.is_mute = true;
+            sim.switches.is_mute = true;
             sim.session.close(CloseFrame::EMPTY, sim.now);
         }
         sim.session.abort(sim.now);
@@ -66,10 +66,10 @@ fn the_user_s_own_end_is_the_reason() {
             ends(&mut sim);
             sim.hesitate(false);
             sim.settle();
-            assert_eq!(sim.gave_up.as_ref(), Some(&reason), "{place}");
+            assert_eq!(sim.seen.gave_up.as_ref(), Some(&reason), "{place}");
             assert!(sim.session.is_over(), "{place}");
             // Nothing else ever comes.
-            sim.trace();
+            sim.lines();
             sim.session.close(frame(1000), sim.now);
             sim.session.cancel_reconnect();
             sim.advance(secs(100));
@@ -85,11 +85,11 @@ fn cancelled_is_the_reason_when_what_is_under_way_has_ended() {
         sim.hesitate(false);
         sim.settle();
         if sim.has_server() {
-            assert_eq!(sim.gave_up, None, "{place}");
-            sim.cut(false);
+            assert_eq!(sim.seen.gave_up, None, "{place}");
+            sim.cut();
         }
         sim.advance(secs(20));
-        assert_eq!(sim.gave_up, Some(GiveUp::Cancelled), "{place}");
+        assert_eq!(sim.seen.gave_up, Some(GiveUp::Cancelled), "{place}");
     }
 }
 
@@ -128,11 +128,11 @@ fn limits_hooks_and_ends_that_are_not_retried_are_reasons() {
             "the hook `decide` stopped reconnecting after this end: the server answered 404 No instead of 101",
         ),
     ] {
-        let mut sim = Sim::new(client().reconnect(reconnect), []);
-        sim.then = refuse(404, "");
+        let mut sim = simulate(client().reconnect(reconnect), []);
+        sim.then(refuse(404, ""));
         sim.advance(secs(100));
-        assert_eq!(sim.gave_up, Some(reason));
-        assert_eq!(sim.gave_up.map(|reason| reason.to_string()).as_deref(), Some(told));
+        assert_eq!(sim.seen.gave_up, Some(reason));
+        assert_eq!(sim.seen.gave_up.map(|reason| reason.to_string()).as_deref(), Some(told));
     }
 }
 
@@ -145,10 +145,10 @@ fn a_hook_that_panics_is_the_reason() {
         (client().reconnect(Reconnect::after(secs(1)).decide(decide)), "decide"),
         (fixed().prepare(prepare), "prepare"),
     ] {
-        let mut sim = Sim::new(builder, [Plan::Refuse]);
+        let mut sim = simulate(builder, [Plan::Refuse]);
         sim.settle();
-        assert_eq!(sim.gave_up, Some(GiveUp::HookPanicked(hook)));
-        assert_eq!(sim.panics.len(), 1);
+        assert_eq!(sim.seen.gave_up, Some(GiveUp::HookPanicked(hook)));
+        assert_eq!(sim.seen.panics.len(), 1);
     }
 }
 
@@ -158,15 +158,15 @@ fn reconnecting_tells_its_cause() {
         let (frame, now) = (CloseFrame::new(code, "back soon").expect("a frame"), sim.now);
         sim.server().close(frame, now);
     };
-    let mut sim = Sim::new(fixed(), [Plan::NoName, Plan::Refuse, Plan::BlackHole, refuse(503, ""), serve()]);
+    let mut sim = simulate(fixed(), [Plan::NoName, Plan::Refuse, Plan::BlackHole, refuse(503, ""), serve()]);
     sim.advance(secs(15));
     closes(&mut sim, ws_core::CloseCode::GOING_AWAY);
     sim.advance(secs(2));
-    sim.cut(false);
+    sim.cut();
     sim.settle();
     sim.session.reconnect_after(secs(7), sim.now);
     sim.settle();
-    let told: Vec<_> = sim.causes.iter().map(Cause::to_string).collect();
+    let told: Vec<_> = sim.seen.causes.iter().map(Cause::to_string).collect();
     assert_eq!(
         told,
         [
@@ -180,6 +180,7 @@ fn reconnecting_tells_its_cause() {
         ]
     );
     let phases: Vec<_> = sim
+        .seen
         .causes
         .iter()
         .map(|cause| match cause {
@@ -208,16 +209,16 @@ fn reconnecting_tells_its_cause() {
 fn a_client_that_gave_up_goes_on_if_the_user_wants_it() {
     // Whether the last event was taken or not.
     for is_taken in [true, false] {
-        let mut sim = Sim::new(client().reconnect(Reconnect::never()), [Plan::Refuse]);
-        sim.is_taking = is_taken;
+        let mut sim = simulate(client().reconnect(Reconnect::never()), [Plan::Refuse]);
+        sim.switches.is_taking = is_taken;
         sim.settle();
         sim.session.reconnect_after(ms(500), sim.now);
-        sim.is_taking = true;
+        sim.switches.is_taking = true;
         sim.advance(secs(1));
         let lines =
             ["error connect", "closed 1006 broken peer", "reconnecting 1 in 500ms", "connected", "open"];
         sim.expect(&lines);
-        assert_eq!((sim.gave_up, &sim.causes[..]), (None, &[Cause::Requested][..]));
+        assert_eq!((sim.seen.gave_up, &sim.seen.causes[..]), (None, &[Cause::Requested][..]));
     }
 }
 

@@ -8,12 +8,12 @@ use ws_common::{
 };
 
 use crate::hooks::{Inside, asked, deciding, preparing};
-use crate::support::{Plan, ms, secs};
+use crate::support::{Plan, Steps, ms, secs};
 
 #[test]
 fn a_delay_counts_from_the_end_however_late_the_answer_is() {
     let mut sim = asked(deciding(&Inside::default(), None), [Plan::Refuse]);
-    sim.is_hesitating = false;
+    sim.switches.is_hesitating = false;
     sim.advance(secs(20));
     sim.answer();
     sim.settle();
@@ -23,10 +23,10 @@ fn a_delay_counts_from_the_end_however_late_the_answer_is() {
     sim.advance(secs(1));
     sim.expect(&["connected", "open"]);
     // Later than the delay: at once.
-    sim.is_hesitating = true;
-    sim.cut(false);
+    sim.switches.is_hesitating = true;
+    sim.cut();
     sim.advance(secs(100));
-    sim.is_hesitating = false;
+    sim.switches.is_hesitating = false;
     sim.answer();
     sim.settle();
     sim.expect(&["error transport", "closed 1006 broken peer", "reconnecting 2 in 60s", "connected", "open"]);
@@ -55,7 +55,7 @@ fn reconnect_after_counts_from_its_call_though_a_hook_runs_on() {
 fn the_time_of_prepare_is_not_counted_toward_the_time_to_open() {
     let mut sim = asked(preparing(&Inside::default()), [Plan::BlackHole]);
     sim.advance(secs(100));
-    sim.is_hesitating = false;
+    sim.switches.is_hesitating = false;
     sim.answer();
     sim.advance(ms(9_999));
     sim.expect(&[]);
@@ -78,18 +78,18 @@ fn an_answer_that_is_out_of_date_is_ignored_and_its_panic_handed_back() {
         sim.session.reconnect_after(secs(1), sim.now);
         sim.advance(secs(1));
         sim.expect(&["closed 1006 broken us", "reconnecting 1 in 1s"]);
-        assert_eq!(sim.questions.len(), 2);
-        let newest = sim.questions.pop();
+        assert_eq!(sim.seen.questions.len(), 2);
+        let newest = sim.seen.questions.pop();
         sim.answer();
-        assert_eq!(sim.panics.len(), usize::from(panics));
+        assert_eq!(sim.seen.panics.len(), usize::from(panics));
         sim.settle();
         sim.expect(&[]);
         assert_eq!(sim.session.status(), ClientStatus::Connecting);
-        sim.questions.extend(newest);
-        sim.is_hesitating = false;
+        sim.seen.questions.extend(newest);
+        sim.switches.is_hesitating = false;
         sim.answer();
         sim.settle();
         sim.expect(&["connected", "open"]);
-        assert!(sim.requests[0].contains("\r\nAttempt: 1\r\n"));
+        assert!(sim.seen.requests[0].contains("\r\nAttempt: 1\r\n"));
     }
 }

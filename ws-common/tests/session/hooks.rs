@@ -10,7 +10,7 @@ use ws_common::{
 };
 use ws_core::{Instant, Machine, PingError};
 
-use crate::support::{Plan, Serve, Sim, at, client, frame, ms, refuse, secs};
+use crate::support::{Plan, Serve, Sim, Steps, at, client, frame, ms, refuse, secs, simulate};
 
 type Act = fn(&mut Session, Instant);
 
@@ -45,16 +45,16 @@ impl Inside {
 
     /// Asks the hook that waits, as a driver does that shares its session with others.
     fn run(&self, sim: &mut Sim) {
-        let question = sim.questions.pop().expect("a question");
+        let question = sim.seen.questions.pop().expect("a question");
         let empty = client().session(ws_core::Random::from_seed([9; 32])).expect("a session");
         *self.session.lock().expect("no panic under a lock") =
             Some(std::mem::replace(&mut sim.session, empty));
         let answer = question.ask();
         sim.session = self.session.lock().expect("no panic under a lock").take().expect("the same session");
         if let Some(panic) = sim.session.answer(answer, sim.now) {
-            sim.panics.push((*panic.downcast::<&str>().expect("a text")).into());
+            sim.seen.panics.push((*panic.downcast::<&str>().expect("a text")).into());
         }
-        sim.is_hesitating = false;
+        sim.switches.is_hesitating = false;
         sim.settle();
     }
 }
@@ -77,11 +77,11 @@ pub(crate) fn preparing(inside: &Inside) -> ClientBuilder<Session> {
 
 /// A session that has come as far as the question.
 pub(crate) fn asked(builder: ClientBuilder<Session>, plans: impl IntoIterator<Item = Plan>) -> Sim {
-    let mut sim = Sim::new(builder, plans);
+    let mut sim = simulate(builder, plans);
     sim.send("waits");
-    sim.is_hesitating = true;
+    sim.switches.is_hesitating = true;
     sim.settle();
-    assert_eq!(sim.questions.len(), 1);
+    assert_eq!(sim.seen.questions.len(), 1);
     // No deadline but that of `prepare`.
     assert!(sim.session.poll_timeout().is_none_or(|due| due == at(1000)));
     sim.expect(&[]);
@@ -143,7 +143,7 @@ fn what_a_user_does_inside_decide_wins_over_its_answer() {
         inside.run(&mut sim);
         let error = if panics { "error setup" } else { "error connect" };
         sim.expect(&[&[error, "closed 1006 broken peer"], next].concat());
-        assert_eq!(sim.panics.len(), usize::from(panics));
+        assert_eq!(sim.seen.panics.len(), usize::from(panics));
         let is_over = next.is_empty();
         assert_eq!((sim.session.is_over(), sim.session.status() == ClientStatus::Closed), (is_over, is_over));
         if is_over {
@@ -184,15 +184,15 @@ fn what_a_user_does_inside_prepare_wins_over_its_answer() {
         assert_eq!(sim.session.status(), ClientStatus::Connecting);
         inside.run(&mut sim);
         sim.expect(events);
-        assert_eq!(sim.panics.len(), usize::from(panics));
+        assert_eq!(sim.seen.panics.len(), usize::from(panics));
         if events.last() == Some(&"open") {
             // The wish is for the end of this connection.
-            sim.cut(false);
+            sim.cut();
             sim.settle();
             sim.expect(&[&["error transport", "closed 1006 broken peer"], next].concat());
         } else if !events.last().unwrap().starts_with("reconnecting") {
             assert!(sim.session.is_over());
-            assert!(sim.dials.is_empty());
+            assert!(sim.seen.dials.is_empty());
             assert!(!sim.session.take_unsent().is_empty());
             sim.advance(secs(1000));
             sim.expect(&[]);
@@ -236,14 +236,14 @@ fn each_kind_of_end_is_reported_in_order_after_the_answer() {
         let inside = Inside::default();
         let builder =
             deciding(&inside, Some(RetryDecision::Retry)).delivery(Delivery::Confirmed).max_deliveries(1);
-        let mut sim = Sim::new(builder.confirm_timeout(secs(1)), [plan]);
+        let mut sim = simulate(builder.confirm_timeout(secs(1)), [plan]);
         sim.send("waits");
-        sim.is_hesitating = true;
+        sim.switches.is_hesitating = true;
         sim.advance(secs(1));
         sim.expect(before);
         assert!(!sim.is_connected(), "the transport does not wait for the hook");
         assert!(!sim.session.has_events());
-        sim.is_hesitating = false;
+        sim.switches.is_hesitating = false;
         sim.answer();
         sim.settle();
         sim.expect(&[after, &["reconnecting 1 in 60s"]].concat());
@@ -255,7 +255,7 @@ fn a_question_that_is_never_answered_does_not_keep_the_user_from_ending_it() {
     for ends in [CLOSE, ABORT, CANCEL] {
         for is_asked in [false, true] {
             let mut sim = asked(deciding(&Inside::default(), None), [Plan::Refuse]);
-            let question = sim.questions.pop().unwrap();
+            let question = sim.seen.questions.pop().unwrap();
             // Dropped, or its answer is.
             if is_asked {
                 drop(question.ask());
@@ -316,8 +316,8 @@ fn a_client_that_is_closed_while_decide_runs_is_closed_at_once_and_reports_the_e
 #[test]
 fn the_error_of_a_hook_names_the_hook_and_the_end() {
     let session = |builder: ClientBuilder<Session>| {
-        let mut sim = Sim::new(builder, [Plan::Refuse]);
-        sim.is_taking = false;
+        let mut sim = simulate(builder, [Plan::Refuse]);
+        sim.switches.is_taking = false;
         sim.settle();
         match sim.session.poll_event() {
             Ok(Some(ClientEvent::Error(error @ ClientError::HookPanicked { .. }))) => error,

@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::{CloseCode, Machine};
 
-use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
+use crate::support::{Plan, Serve, Steps, client, frame, ms, secs, simulate};
 
 fn mute() -> Plan {
     Plan::Serve(Serve { is_mute: true, ..Serve::default() })
@@ -15,24 +15,24 @@ fn mute() -> Plan {
 #[test]
 fn a_feed_without_data_ends_whatever_pings_say() {
     let builder = client().ping_interval(secs(1)).idle_timeout(secs(30)).reconnect(Reconnect::after(secs(5)));
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     sim.advance(secs(20));
     sim.server().send("tick").unwrap();
     sim.settle();
-    assert!(sim.trace().contains(&"message tick".into()));
+    assert!(sim.lines().contains(&"message tick".into()));
     sim.advance(ms(29_999));
     assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.advance(ms(1));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert!(trace.contains(&"pong".into()));
     assert_eq!(trace[trace.len() - 3..], ["error timeout", "closed 1006 broken us", "reconnecting 1 in 5s"]);
-    assert_eq!(sim.causes[0].to_string(), "no byte of a data message came in 30s (idle_timeout)");
-    assert_eq!(sim.partings, [true], "it is reset");
+    assert_eq!(sim.seen.causes[0].to_string(), "no byte of a data message came in 30s (idle_timeout)");
+    assert_eq!(sim.seen.partings, [true], "it is reset");
 }
 
 #[test]
 fn a_part_of_a_message_is_data_and_an_empty_message_too() {
-    let mut sim = Sim::new(client().idle_timeout(secs(10)), []);
+    let mut sim = simulate(client().idle_timeout(secs(10)), []);
     sim.settle();
     // A text of 5 bytes, byte by byte.
     for bytes in [&[0x81, 5][..], b"h", b"e", b"l", b"l", b"o", &[0x81, 0]] {
@@ -51,7 +51,7 @@ fn a_part_of_a_message_is_data_and_an_empty_message_too() {
 
 #[test]
 fn the_time_without_data_stands_still_while_reading_is_paused() {
-    let mut sim = Sim::new(client().idle_timeout(secs(10)), []);
+    let mut sim = simulate(client().idle_timeout(secs(10)), []);
     sim.advance(secs(6));
     sim.session.pause(sim.now);
     sim.advance(secs(100));
@@ -68,20 +68,20 @@ fn a_heartbeat_is_sent_while_the_connection_is_open_and_never_again() {
     for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
         let builder =
             client().delivery(delivery).heartbeat(secs(10), "beat").reconnect(Reconnect::after(ms(1)));
-        let mut sim = Sim::new(builder, []);
+        let mut sim = simulate(builder, []);
         sim.advance(ms(9999));
         assert_eq!(sim.texts(), [""; 0]);
         sim.advance(ms(25_001));
         assert_eq!(sim.texts(), ["beat"; 3]);
-        assert_eq!(sim.pings.len(), 0, "nobody wants a proof of it");
+        assert_eq!(sim.seen.pings.len(), 0, "nobody wants a proof of it");
         assert_eq!(sim.session.stats().outbox_messages, 0);
         // It does not pile up, and is not sent again.
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.advance(secs(35));
         assert_eq!(sim.session.stats().connection.unwrap().unsent_messages, 1);
         sim.send("order");
-        sim.cut(true);
-        sim.is_blocked = false;
+        sim.reset();
+        sim.switches.is_blocked = false;
         sim.advance(secs(5));
         assert_eq!(sim.texts(), ["beat", "beat", "beat", "order"]);
         assert_eq!(sim.session.flushed(None), Some(Ok(())));
@@ -90,7 +90,7 @@ fn a_heartbeat_is_sent_while_the_connection_is_open_and_never_again() {
 
 #[test]
 fn no_heartbeat_comes_before_release() {
-    let mut sim = Sim::new(client().hold(true).heartbeat(secs(10), "beat"), []);
+    let mut sim = simulate(client().hold(true).heartbeat(secs(10), "beat"), []);
     sim.advance(secs(60));
     assert_eq!(sim.texts(), [""; 0]);
     sim.session.release(sim.now);
@@ -103,19 +103,19 @@ fn no_heartbeat_comes_before_release() {
 
 #[test]
 fn a_check_that_is_not_answered_ends_the_connection_as_a_missed_pong() {
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(60))), [mute()]);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(60))), [mute()]);
     sim.session.check_now(secs(2), sim.now);
     sim.settle();
-    assert_eq!(sim.pings.len(), 0, "there is no connection");
+    assert_eq!(sim.seen.pings.len(), 0, "there is no connection");
     sim.session.check_now(secs(2), sim.now);
     sim.session.check_now(secs(3), sim.now);
     sim.advance(ms(1999));
-    assert_eq!(sim.pings.len(), 1);
+    assert_eq!(sim.seen.pings.len(), 1);
     assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.advance(ms(1));
     assert_eq!(sim.session.status(), ClientStatus::Waiting);
-    assert!(sim.causes[0].to_string().contains("check_now"), "{}", sim.causes[0]);
-    assert_eq!(sim.partings, [true]);
+    assert!(sim.seen.causes[0].to_string().contains("check_now"), "{}", sim.seen.causes[0]);
+    assert_eq!(sim.seen.partings, [true]);
     // The next one answers.
     sim.session.reconnect_now(sim.now);
     sim.settle();
@@ -123,7 +123,7 @@ fn a_check_that_is_not_answered_ends_the_connection_as_a_missed_pong() {
     sim.advance(secs(60));
     assert_eq!(sim.session.status(), ClientStatus::Open);
     // A later check has its own time.
-    sim.is_mute = true;
+    sim.switches.is_mute = true;
     sim.send("x");
     sim.session.check_now(secs(2), sim.now);
     sim.advance(secs(2));
@@ -132,9 +132,9 @@ fn a_check_that_is_not_answered_ends_the_connection_as_a_missed_pong() {
 
 #[test]
 fn a_check_ends_a_connection_whose_transport_takes_nothing() {
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(60))), []);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(60))), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.session.check_now(secs(2), sim.now);
     // Not an answer: the ping has not left.
     sim.inject(&[0x89, 0]);
@@ -144,7 +144,7 @@ fn a_check_ends_a_connection_whose_transport_takes_nothing() {
 
 #[test]
 fn reconnect_now_skips_the_delay_and_has_no_other_effect() {
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(60))), [Plan::Refuse, Plan::Refuse]);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(60))), [Plan::Refuse, Plan::Refuse]);
     sim.session.reconnect_now(sim.now);
     sim.settle();
     sim.expect(&["error connect", "closed 1006 broken peer", "reconnecting 1 in 60s"]);

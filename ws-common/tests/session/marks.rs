@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::{CloseCode, PingError};
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Sim, Steps, client, ms, secs, simulate};
 
 fn at_once() -> Reconnect {
     Reconnect::after(ms(1))
@@ -30,7 +30,7 @@ fn confirm(sim: &mut Sim, mark: Option<&Mark>) -> Result<(), ConfirmError> {
 #[test]
 fn with_two_handles_and_one_loss_both_are_told() {
     for asks_before in [false, true] {
-        let mut sim = Sim::new(client().reconnect(at_once()), [mute()]);
+        let mut sim = simulate(client().reconnect(at_once()), [mute()]);
         sim.settle();
         let (one, other) = (Mark::new(), Mark::new());
         send(&mut sim, "1", &one);
@@ -38,7 +38,7 @@ fn with_two_handles_and_one_loss_both_are_told() {
         let tickets =
             [&one, &other].map(|mark| asks_before.then(|| sim.session.confirm(Some(mark)).unwrap()));
         sim.settle();
-        sim.cut(false);
+        sim.cut();
         sim.advance(ms(10));
         for (mark, ticket) in [&one, &other].into_iter().zip(tickets) {
             let outcome = match ticket {
@@ -57,16 +57,16 @@ fn with_two_handles_and_one_loss_both_are_told() {
 
 #[test]
 fn a_handle_is_told_of_its_own_losses_only() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     sim.settle();
     let (one, other, idle) = (Mark::new(), Mark::new(), Mark::new());
     send(&mut sim, "1", &one);
     assert_eq!(confirm(&mut sim, Some(&one)), Ok(()));
-    sim.is_mute = true;
+    sim.switches.is_mute = true;
     send(&mut sim, "2", &other);
     sim.settle();
-    sim.cut(false);
-    sim.is_mute = false;
+    sim.cut();
+    sim.switches.is_mute = false;
     sim.advance(ms(10));
     send(&mut sim, "3", &one);
     let copy = other.clone();
@@ -83,22 +83,22 @@ fn a_handle_is_told_of_its_own_losses_only() {
 
 #[test]
 fn without_a_mark_nothing_sent_is_confirmed() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     assert_eq!(confirm(&mut sim, None), Ok(()));
 }
 
 #[test]
 fn what_waits_is_proven_though_another_message_was_lost() {
-    let mut sim = Sim::new(client().reconnect(at_once()), [mute()]);
+    let mut sim = simulate(client().reconnect(at_once()), [mute()]);
     sim.settle();
     let (one, other) = (Mark::new(), Mark::new());
     send(&mut sim, "taken", &one);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     send(&mut sim, "waits", &other);
     let ticket = sim.session.confirm(Some(&other)).unwrap();
-    sim.cut(true);
-    sim.is_blocked = false;
+    sim.reset();
+    sim.switches.is_blocked = false;
     sim.advance(ms(10));
     assert_eq!(sim.session.confirmed(&ticket, Some(&other)), Some(Ok(())));
     assert_eq!(confirm(&mut sim, Some(&one)), Err(ConfirmError::Lost));
@@ -106,9 +106,9 @@ fn what_waits_is_proven_though_another_message_was_lost() {
 
 #[test]
 fn what_was_taken_back_does_not_keep_others_from_being_proven() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     let marks = [Mark::new(), Mark::new(), Mark::new()];
     // One proof at a time: that of the first is under way. The last message does not fit into the connection.
     let texts = ["first".into(), "x".repeat(70_000), "last".into()];
@@ -121,7 +121,7 @@ fn what_was_taken_back_does_not_keep_others_from_being_proven() {
         })
         .collect();
     assert_eq!(sim.session.take_unsent().len(), 1);
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     let outcomes: Vec<_> =
         marks.iter().zip(&tickets).map(|(mark, ticket)| sim.session.confirmed(ticket, Some(mark))).collect();
@@ -131,7 +131,7 @@ fn what_was_taken_back_does_not_keep_others_from_being_proven() {
 #[test]
 fn after_a_loss_the_messages_behind_it_are_still_asked_about() {
     let cut = Plan::Serve(Serve { takes: Some(10), ..Serve::default() });
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))), [cut]);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(1))), [cut]);
     let mark = Mark::new();
     // The first connection takes one of them.
     for text in ["1", "2", "3"] {
@@ -152,13 +152,13 @@ fn after_a_loss_the_messages_behind_it_are_still_asked_about() {
 
 #[test]
 fn an_answer_of_a_confirm_that_was_given_up_is_not_lost() {
-    let mut sim = Sim::new(client().reconnect(at_once()), [mute()]);
+    let mut sim = simulate(client().reconnect(at_once()), [mute()]);
     sim.settle();
     let mark = Mark::new();
     send(&mut sim, "1", &mark);
     sim.session.confirm(Some(&mark)).unwrap();
     sim.settle();
-    sim.cut(false);
+    sim.cut();
     sim.advance(ms(10));
     send(&mut sim, "2", &mark);
     assert_eq!(confirm(&mut sim, Some(&mark)), Err(ConfirmError::Lost));
@@ -166,7 +166,7 @@ fn an_answer_of_a_confirm_that_was_given_up_is_not_lost() {
 
 #[test]
 fn an_end_before_the_proof_is_told_and_asked_about_again_on_the_next_connection() {
-    let mut sim = Sim::new(client().reconnect(at_once()), [Plan::BlackHole]);
+    let mut sim = simulate(client().reconnect(at_once()), [Plan::BlackHole]);
     let mark = Mark::new();
     send(&mut sim, "1", &mark);
     sim.settle();
@@ -180,7 +180,7 @@ fn an_end_before_the_proof_is_told_and_asked_about_again_on_the_next_connection(
 
 #[test]
 fn very_many_losses_are_told_of_and_nothing_lost_is_confirmed() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     sim.settle();
     let marks: Vec<_> = (0..200).map(|_| Mark::new()).collect();
     for (n, mark) in marks.iter().enumerate() {
@@ -188,10 +188,10 @@ fn very_many_losses_are_told_of_and_nothing_lost_is_confirmed() {
         if n % 2 == 0 {
             assert_eq!(confirm(&mut sim, None), Ok(()));
         } else {
-            sim.is_mute = true;
+            sim.switches.is_mute = true;
             sim.settle();
-            sim.cut(false);
-            sim.is_mute = false;
+            sim.cut();
+            sim.switches.is_mute = false;
             sim.advance(ms(10));
             assert_eq!(confirm(&mut sim, None), Err(ConfirmError::Lost));
         }
@@ -205,34 +205,34 @@ fn very_many_losses_are_told_of_and_nothing_lost_is_confirmed() {
 
 #[test]
 fn the_version_changes_whenever_an_outcome_becomes_known() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     sim.settle();
     for step in 0..4 {
         let mark = Mark::new();
-        sim.is_mute = step > 0;
+        sim.switches.is_mute = step > 0;
         send(&mut sim, "x", &mark);
         let ticket = sim.session.confirm(Some(&mark)).unwrap();
         let before = sim.session.proofs_version();
         assert_eq!(sim.session.confirmed(&ticket, Some(&mark)), None);
         if step == 3 {
-            sim.is_blocked = true;
+            sim.switches.is_blocked = true;
         }
         sim.settle();
         match step {
-            1 => sim.cut(false),
+            1 => sim.cut(),
             2 => {
-                sim.is_blocked = true;
+                sim.switches.is_blocked = true;
                 send(&mut sim, &"x".repeat(100_000), &mark);
                 send(&mut sim, "queued", &mark);
                 sim.session.take_unsent();
-                sim.is_blocked = false;
+                sim.switches.is_blocked = false;
             }
             3 => sim.session.abort(sim.now),
             _ => {}
         }
         sim.settle();
         assert_ne!(sim.session.proofs_version(), before, "{step}");
-        sim.is_mute = false;
+        sim.switches.is_mute = false;
         sim.advance(ms(10));
     }
 }
@@ -241,7 +241,7 @@ fn the_version_changes_whenever_an_outcome_becomes_known() {
 fn a_late_pong_for_a_ping_of_the_user_proves_nothing_that_was_sent_after_it() {
     // The same payload each time, as most programs do.
     for pings in [1, 100] {
-        let mut sim = Sim::new(client().reconnect(at_once()), [mute()]);
+        let mut sim = simulate(client().reconnect(at_once()), [mute()]);
         sim.settle();
         let ping = |sim: &mut Sim| {
             sim.session.ping("").expect("an open connection");
@@ -256,7 +256,7 @@ fn a_late_pong_for_a_ping_of_the_user_proves_nothing_that_was_sent_after_it() {
         sim.inject(b"\x8A\x00");
         sim.settle();
         assert_eq!(sim.outcome(&ticket), None, "{pings}");
-        sim.cut(false);
+        sim.cut();
         sim.advance(ms(10));
         assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)));
     }
@@ -264,7 +264,7 @@ fn a_late_pong_for_a_ping_of_the_user_proves_nothing_that_was_sent_after_it() {
 
 #[test]
 fn so_many_pings_that_they_are_not_remembered_prove_nothing() {
-    let mut sim = Sim::new(client(), [mute()]);
+    let mut sim = simulate(client(), [mute()]);
     sim.settle();
     let ping = |sim: &mut Sim, payload: &'static str| {
         sim.session.ping(payload).expect("an open connection");
@@ -280,7 +280,7 @@ fn so_many_pings_that_they_are_not_remembered_prove_nothing() {
     sim.settle();
     assert_eq!(sim.outcome(&ticket), None);
     // The nonce itself does.
-    let nonce = sim.pings[65].clone();
+    let nonce = sim.seen.pings[65].clone();
     sim.inject(&[&[0x8A, 8], &nonce[..]].concat());
     sim.settle();
     assert_eq!(sim.outcome(&ticket), Some(Ok(())));
@@ -288,20 +288,20 @@ fn so_many_pings_that_they_are_not_remembered_prove_nothing() {
 
 #[test]
 fn pings_to_a_peer_that_takes_nothing_are_bounded_and_those_without_a_connection_fail() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     assert_eq!(sim.session.ping("x"), Err(PingError::Closed));
     sim.settle();
     assert_eq!(sim.session.ping(vec![0; 126]), Err(PingError::TooLong(126)));
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     let pings = (0..10_000).take_while(|_| sim.session.ping(vec![7; 125]).is_ok()).count();
     // Each is 131 bytes long.
     assert_eq!(pings, 128 * 1024 / 131 + 1);
     assert_eq!(sim.session.ping("x"), Err(PingError::Full));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     assert_eq!(sim.session.ping("x"), Ok(()));
     sim.settle();
-    assert_eq!(sim.pings.len(), pings + 1);
+    assert_eq!(sim.seen.pings.len(), pings + 1);
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
     assert_eq!(sim.session.ping("x"), Err(PingError::Closed));
     sim.settle();
@@ -310,7 +310,7 @@ fn pings_to_a_peer_that_takes_nothing_are_bounded_and_those_without_a_connection
 
 #[test]
 fn a_pong_for_a_ping_of_the_user_proves_all_that_was_sent_before_it() {
-    let mut sim = Sim::new(client(), [mute()]);
+    let mut sim = simulate(client(), [mute()]);
     sim.settle();
     sim.send("x");
     let ticket = sim.confirm();

@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::{CloseCode, Machine, Message, SendError};
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Steps, client, ms, secs, simulate};
 
 fn at_once() -> Reconnect {
     Reconnect::after(ms(1))
@@ -14,7 +14,7 @@ fn at_once() -> Reconnect {
 
 #[test]
 fn what_is_sent_before_the_connection_exists_goes_out_first_and_in_order() {
-    let mut sim = Sim::new(client().reconnect(at_once()), [Plan::Refuse, Plan::Silent]);
+    let mut sim = simulate(client().reconnect(at_once()), [Plan::Refuse, Plan::Silent]);
     sim.send("0");
     sim.settle();
     sim.send("1");
@@ -32,8 +32,8 @@ fn what_is_sent_before_the_connection_exists_goes_out_first_and_in_order() {
 fn a_message_may_come_with_the_101() {
     for chunk in [1, usize::MAX] {
         let plan = Plan::Serve(Serve { greeting: Some("welcome"), ..Serve::default() });
-        let mut sim = Sim::new(client(), [plan]);
-        sim.chunk = chunk;
+        let mut sim = simulate(client(), [plan]);
+        sim.switches.chunk = chunk;
         sim.settle();
         sim.expect(&["connected", "open", "message welcome"]);
     }
@@ -55,8 +55,8 @@ fn what_the_transport_had_taken_whole_is_not_sent_again_and_all_else_is() {
             for is_lossy in [false, true] {
                 let delivers = is_lossy.then_some(0);
                 let plan = Plan::Serve(Serve { takes: Some(cut), delivers, ..Serve::default() });
-                let mut sim = Sim::new(client().reconnect(at_once()), [plan]);
-                sim.chunk = chunk;
+                let mut sim = simulate(client().reconnect(at_once()), [plan]);
+                sim.switches.chunk = chunk;
                 for text in &texts {
                     sim.send(text);
                 }
@@ -89,7 +89,7 @@ fn messages_keep_their_order_over_many_connections() {
         plans.push(Plan::Serve(Serve { takes: Some(cut % 37), ..Serve::default() }));
         plans.push([Plan::Refuse, Plan::NoName][cut % 2].clone());
     }
-    let mut sim = Sim::new(client().reconnect(at_once()), plans);
+    let mut sim = simulate(client().reconnect(at_once()), plans);
     let mut sent = Vec::new();
     for n in 0..400 {
         sent.push(format!("{n}"));
@@ -102,24 +102,24 @@ fn messages_keep_their_order_over_many_connections() {
 
 #[test]
 fn a_close_of_the_peer_displaces_what_has_not_begun_and_it_goes_to_the_next_connection() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("first");
     sim.send("second");
     let now = sim.now;
     sim.server().close(CloseCode::GOING_AWAY, now);
     sim.settle();
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.advance(ms(10));
-    assert_eq!(sim.received, [(2, "first".into()), (2, "second".into())]);
+    assert_eq!(sim.seen.received, [(2, "first".into()), (2, "second".into())]);
 }
 
 #[test]
 fn the_outbox_is_bounded_and_says_once_that_it_is_full_and_that_it_is_empty() {
-    let mut sim = Sim::new(client().max_send_buffer(100).reconnect(at_once()), [Plan::Silent]);
+    let mut sim = simulate(client().max_send_buffer(100).reconnect(at_once()), [Plan::Silent]);
     sim.settle();
-    sim.trace();
+    sim.lines();
     let mut accepted = 0;
     while sim.session.has_room() {
         sim.send("0123456789");
@@ -133,23 +133,23 @@ fn the_outbox_is_bounded_and_says_once_that_it_is_full_and_that_it_is_empty() {
     sim.settle();
     sim.expect(&["full"]);
     sim.advance(secs(11));
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace.iter().filter(|event| *event == "drained").count(), 1);
     assert!(!trace.contains(&"full".into()));
     // Again, of one message that is larger than the limit.
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send(&"x".repeat(1000));
     assert!(!sim.session.has_room());
     sim.settle();
     sim.expect(&["full"]);
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     sim.expect(&["drained"]);
     // Half empty is neither.
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     (0..7).for_each(|_| sim.send("0123456789"));
-    sim.is_blocked = false;
-    sim.chunk = 1;
+    sim.switches.is_blocked = false;
+    sim.switches.chunk = 1;
     for _ in 0..3 {
         while !sim.session.has_room() {
             let now = sim.now;
@@ -166,12 +166,12 @@ fn the_outbox_is_bounded_and_says_once_that_it_is_full_and_that_it_is_empty() {
 
 #[test]
 fn empty_messages_count() {
-    let mut sim = Sim::new(client(), [Plan::BlackHole]);
+    let mut sim = simulate(client(), [Plan::BlackHole]);
     sim.settle();
     let accepted = std::iter::from_fn(|| sim.session.send(Message::binary("")).ok()).take(1 << 20).count();
     assert!(accepted < 200_000, "{accepted}");
     // Whatever the limit, one goes.
-    let mut sim = Sim::new(client().max_send_buffer(0), []);
+    let mut sim = simulate(client().max_send_buffer(0), []);
     sim.send("x");
     assert!(sim.session.send("y").is_err());
     sim.settle();
@@ -182,7 +182,7 @@ fn empty_messages_count() {
 
 #[test]
 fn what_is_left_at_the_end_is_handed_back() {
-    let mut sim = Sim::new(client().max_send_buffer(10).reconnect(Reconnect::never()), [Plan::Refuse]);
+    let mut sim = simulate(client().max_send_buffer(10).reconnect(Reconnect::never()), [Plan::Refuse]);
     sim.send("left over");
     sim.settle();
     assert_eq!(sim.session.flushed(None), Some(Err(SendError::Closed(None))), "nothing will ever be sent");
@@ -195,7 +195,7 @@ fn what_is_left_at_the_end_is_handed_back() {
     sim.settle();
     sim.expect(&["reconnecting 1 in 1s", "drained"]);
     // What is not taken back goes to a connection that the user wants later.
-    let mut sim = Sim::new(client().reconnect(Reconnect::never()), [Plan::Refuse]);
+    let mut sim = simulate(client().reconnect(Reconnect::never()), [Plan::Refuse]);
     sim.send("left over");
     sim.settle();
     sim.session.reconnect_after(secs(1), sim.now);
@@ -207,18 +207,18 @@ fn what_is_left_at_the_end_is_handed_back() {
 
 #[test]
 fn what_an_open_connection_has_is_not_handed_back() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("given");
     for _ in 0..9 {
         sim.send(&"x".repeat(10_000));
     }
     let unsent = sim.session.take_unsent();
     assert_eq!(unsent.len(), 2);
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
-    assert_eq!(sim.received.len() + unsent.len(), 10);
+    assert_eq!(sim.seen.received.len() + unsent.len(), 10);
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
     sim.send("next");
     sim.settle();
@@ -227,7 +227,7 @@ fn what_an_open_connection_has_is_not_handed_back() {
 
 #[test]
 fn a_proof_can_be_asked_for_without_confirmed_delivery() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     let nothing = sim.confirm();
     assert_eq!(sim.outcome(&nothing), Some(Ok(())));
     sim.send("a");
@@ -250,12 +250,12 @@ fn what_a_lost_connection_had_taken_is_not_proven_by_the_next() {
     let silent = || Plan::Serve(Serve { is_mute: true, ..Serve::default() });
     // Asked before the loss, after it, and before and after.
     for (before, after) in [(true, false), (false, true), (true, true)] {
-        let mut sim = Sim::new(client().reconnect(at_once()), [silent()]);
+        let mut sim = simulate(client().reconnect(at_once()), [silent()]);
         sim.settle();
         sim.send("taken");
         let asked = before.then(|| sim.confirm());
         sim.settle();
-        sim.cut(false);
+        sim.cut();
         sim.advance(ms(10));
         assert_eq!(sim.session.status(), ClientStatus::Open);
         let late = after.then(|| sim.confirm());
@@ -264,19 +264,19 @@ fn what_a_lost_connection_had_taken_is_not_proven_by_the_next() {
             assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)), "{before}, {after}");
         }
         // Once somebody was told, what comes now can be proven, also after a connection that has ended for nothing.
-        sim.cut(false);
+        sim.cut();
         sim.advance(ms(10));
         sim.send("new");
         let ticket = sim.confirm();
         sim.settle();
         assert_eq!(sim.outcome(&ticket), Some(Ok(())));
-        sim.cut(false);
+        sim.cut();
         sim.advance(ms(10));
         assert_eq!(sim.outcome(&ticket), Some(Ok(())));
         // What was proven is so, whatever is lost behind it.
         sim.send("lost");
         sim.settle();
-        sim.cut(false);
+        sim.cut();
         sim.advance(ms(10));
         assert_eq!(sim.outcome(&ticket), Some(Ok(())));
         let late = sim.confirm();
@@ -286,21 +286,21 @@ fn what_a_lost_connection_had_taken_is_not_proven_by_the_next() {
 
 #[test]
 fn what_had_not_left_stays_to_be_proven() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("waits");
     let ticket = sim.confirm();
     sim.settle();
-    sim.cut(true);
-    sim.is_blocked = false;
+    sim.reset();
+    sim.switches.is_blocked = false;
     sim.advance(ms(10));
     assert_eq!(sim.outcome(&ticket), Some(Ok(())));
 }
 
 #[test]
 fn nothing_is_proven_after_the_end() {
-    let mut sim = Sim::new(client(), [Plan::BlackHole]);
+    let mut sim = simulate(client(), [Plan::BlackHole]);
     sim.send("never");
     let ticket = sim.confirm();
     sim.settle();
@@ -314,7 +314,7 @@ fn nothing_is_proven_after_the_end() {
 
 #[test]
 fn questions_cost_nothing_and_answers_do_not_change() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
     let mut tickets = Vec::new();
     for _ in 0..1000 {
@@ -329,7 +329,7 @@ fn questions_cost_nothing_and_answers_do_not_change() {
 
 #[test]
 fn what_waits_goes_before_the_close_and_is_proven_with_it() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
     sim.send("last");
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
@@ -337,14 +337,14 @@ fn what_waits_goes_before_the_close_and_is_proven_with_it() {
     sim.settle();
     // The question came too late: nothing follows a Close frame.
     assert_eq!(sim.outcome(&ticket), Some(Err(ConfirmError::Lost)));
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
-    (sim.is_blocked, sim.chunk) = (true, 9);
+    (sim.switches.is_blocked, sim.switches.chunk) = (true, 9);
     (0..100).for_each(|_| sim.send(&"x".repeat(4000)));
     let ticket = sim.confirm();
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     assert_eq!(sim.outcome(&ticket), Some(Ok(())));
-    assert_eq!(sim.received.len(), 100);
+    assert_eq!(sim.seen.received.len(), 100);
 }

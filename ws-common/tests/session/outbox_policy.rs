@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::{CloseCode, Machine, SendError};
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Sim, Steps, client, ms, secs, simulate};
 
 fn at_once() -> Reconnect {
     Reconnect::after(ms(1))
@@ -21,18 +21,18 @@ fn send_for(sim: &mut Sim, text: &'static str, milliseconds: u64) {
 fn dropped_messages_are_counted_and_do_not_leave_on_a_later_connection() {
     for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
         let builder = client().reconnect(at_once()).delivery(delivery).when_lost(OutboxPolicy::Drop);
-        let mut sim = Sim::new(builder, [Plan::Refuse]);
+        let mut sim = simulate(builder, [Plan::Refuse]);
         sim.send("0");
         sim.advance(secs(1));
         assert_eq!(sim.texts(), ["0"], "an attempt that fails loses nothing");
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.send("1");
         sim.send("2");
         sim.settle();
-        sim.cut(true);
+        sim.reset();
         sim.settle();
-        sim.is_blocked = false;
-        assert_eq!(sim.unsent, [1, 0]);
+        sim.switches.is_blocked = false;
+        assert_eq!(sim.seen.unsent, [1, 0]);
         assert_eq!(sim.session.stats().messages_dropped, 2);
         assert_eq!(sim.session.stats().outbox_messages, 0);
         assert!(matches!(sim.session.flushed(None), Some(Err(SendError::Undelivered))));
@@ -44,9 +44,9 @@ fn dropped_messages_are_counted_and_do_not_leave_on_a_later_connection() {
 
 #[test]
 fn a_client_that_the_user_closes_keeps_its_messages_for_take_unsent() {
-    let mut sim = Sim::new(client().when_lost(OutboxPolicy::Drop), []);
+    let mut sim = simulate(client().when_lost(OutboxPolicy::Drop), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("0");
     sim.session.abort(sim.now);
     sim.settle();
@@ -56,17 +56,17 @@ fn a_client_that_the_user_closes_keeps_its_messages_for_take_unsent() {
 #[test]
 fn messages_are_refused_while_no_connection_is_open() {
     let builder = client().reconnect(at_once()).when_lost(OutboxPolicy::Refuse);
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     let refused = |sim: &mut Sim| matches!(sim.session.send("x"), Err(SendError::NotConnected(message)) if message == "x");
     assert!(refused(&mut sim));
     assert!(!sim.session.is_accepting());
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("accepted");
-    sim.cut(true);
+    sim.reset();
     sim.settle();
     assert!(refused(&mut sim));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.advance(secs(1));
     assert_eq!(sim.texts(), ["accepted"], "it waits for the next connection");
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
@@ -76,7 +76,7 @@ fn messages_are_refused_while_no_connection_is_open() {
 
 #[test]
 fn an_expired_message_is_not_sent_and_is_counted() {
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(3))), [Plan::Refuse, Plan::Refuse]);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(3))), [Plan::Refuse, Plan::Refuse]);
     let mark = Mark::new();
     let expires = sim.now + secs(2);
     sim.session.send_until("stale".into(), expires, Some(&mark), sim.now).unwrap();
@@ -100,18 +100,18 @@ fn an_expired_message_is_not_sent_and_is_counted() {
 
 #[test]
 fn a_message_that_may_expire_leaves_at_once_or_waits_in_the_outbox() {
-    let mut sim = Sim::new(client().reconnect(at_once()), []);
+    let mut sim = simulate(client().reconnect(at_once()), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("0");
     send_for(&mut sim, "expires", 1000);
     sim.send("1");
     sim.advance(secs(2));
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     assert_eq!(sim.texts(), ["0", "1"], "it had not begun to leave in time");
     // A message that has begun to leave is finished.
-    sim.chunk = 1;
+    sim.switches.chunk = 1;
     send_for(&mut sim, "begins", 1000);
     assert!(sim.session.outbound().len() > 1);
     let byte = sim.session.outbound().take_out(1).pop_front().unwrap();
@@ -124,11 +124,11 @@ fn a_message_that_may_expire_leaves_at_once_or_waits_in_the_outbox() {
 #[test]
 fn a_message_that_is_not_proven_expires_before_the_next_connection() {
     let builder = client().reconnect(Reconnect::after(secs(3))).delivery(Delivery::Confirmed);
-    let mut sim = Sim::new(builder, [Plan::Serve(Serve { is_mute: true, ..Serve::default() })]);
+    let mut sim = simulate(builder, [Plan::Serve(Serve { is_mute: true, ..Serve::default() })]);
     send_for(&mut sim, "once", 1000);
     sim.settle();
     assert_eq!(sim.texts(), ["once"]);
-    sim.cut(true);
+    sim.reset();
     sim.advance(secs(10));
     assert_eq!(sim.texts(), ["once"]);
     assert_eq!(sim.session.stats().messages_expired, 1);
@@ -136,23 +136,23 @@ fn a_message_that_is_not_proven_expires_before_the_next_connection() {
 
 #[test]
 fn many_times_to_live_cost_few_searches() {
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1000))), [Plan::Refuse]);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(1000))), [Plan::Refuse]);
     sim.settle();
     for n in 0..8000 {
         send_for(&mut sim, "x", n);
     }
-    let before = sim.turns;
+    let before = sim.seen.turns;
     sim.advance(secs(10));
     assert_eq!(sim.session.stats().messages_expired, 8000);
-    assert!(sim.turns - before < 200, "{} turns", sim.turns - before);
+    assert!(sim.seen.turns - before < 200, "{} turns", sim.seen.turns - before);
 }
 
 #[test]
 fn clear_empties_the_outbox_but_not_what_the_connection_has() {
-    let mut sim = Sim::new(client().max_send_buffer(100).reconnect(at_once()), [Plan::Silent]);
+    let mut sim = simulate(client().max_send_buffer(100).reconnect(at_once()), [Plan::Silent]);
     while sim.session.send("0123456789").is_ok() {}
     sim.settle();
-    sim.trace();
+    sim.lines();
     assert_eq!((sim.session.stats().outbox_messages, sim.session.stats().outbox_bytes), (7, 112));
     assert_eq!(sim.session.clear(), 7);
     assert_eq!((sim.session.stats().outbox_messages, sim.session.stats().outbox_bytes), (0, 0));
@@ -161,10 +161,10 @@ fn clear_empties_the_outbox_but_not_what_the_connection_has() {
     assert!(matches!(sim.session.flushed(None), Some(Err(SendError::Undelivered))));
     assert_eq!(sim.session.clear(), 0);
     sim.advance(secs(20));
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("given");
     assert_eq!(sim.session.clear(), 0);
-    sim.is_blocked = false;
+    sim.switches.is_blocked = false;
     sim.settle();
     assert_eq!(sim.texts(), ["given"]);
 }

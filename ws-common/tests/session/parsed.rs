@@ -9,7 +9,7 @@ use ws_common::{
 };
 use ws_core::CloseCode;
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Sim, client, ms, secs, simulate};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -131,15 +131,21 @@ impl Model {
                 let _ = sim.session.ping(payload);
             }
             Step::Wait(time) => sim.advance(ms(*time)),
-            Step::Cut(reset) if sim.is_connected() => sim.cut(*reset),
+            Step::Cut(reset) if sim.is_connected() => {
+                if *reset {
+                    sim.reset();
+                } else {
+                    sim.cut();
+                }
+            }
             Step::ServerCloses if sim.has_server() => {
                 let now = sim.now;
                 sim.server().close(CloseCode::GOING_AWAY, now);
             }
             Step::Close => sim.session.close(CloseCode::NORMAL.into(), sim.now),
             Step::Abort => sim.session.abort(sim.now),
-            Step::Mute(is_mute) => sim.is_mute = *is_mute,
-            Step::Block(is_blocked) => sim.is_blocked = *is_blocked,
+            Step::Mute(is_mute) => sim.switches.is_mute = *is_mute,
+            Step::Block(is_blocked) => sim.switches.is_blocked = *is_blocked,
             Step::TakeUnsent => drop(sim.session.take_unsent()),
             Step::Cut(_) | Step::ServerCloses => {}
         }
@@ -180,8 +186,8 @@ impl Model {
 
     /// The network is well again: every `confirm` returns.
     fn settle(&mut self) {
-        (self.sim.is_mute, self.sim.is_blocked) = (false, false);
-        self.sim.plans.clear();
+        (self.sim.switches.is_mute, self.sim.switches.is_blocked) = (false, false);
+        self.sim.forget_plans();
         for _ in 0..20 {
             if self.sim.session.status() == ClientStatus::Closed {
                 self.sim.session.reconnect_after(ms(1), self.sim.now);
@@ -200,7 +206,7 @@ impl Model {
 
 fn run(delivery: Delivery, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Model {
     let builder = client().reconnect(Reconnect::after(ms(5))).delivery(delivery).max_send_buffer(100_000);
-    let sim = Sim::new(builder.max_deliveries(3).confirm_timeout(secs(1)), plans);
+    let sim = simulate(builder.max_deliveries(3).confirm_timeout(secs(1)), plans);
     let mut model = Model {
         sim,
         sent: 0,
@@ -210,7 +216,7 @@ fn run(delivery: Delivery, chunk: usize, plans: Vec<Plan>, steps: &[Step]) -> Mo
         oks: 0,
         errors: 0,
     };
-    model.sim.chunk = chunk;
+    model.sim.switches.chunk = chunk;
     steps.iter().for_each(|step| model.apply(step));
     model.settle();
     model

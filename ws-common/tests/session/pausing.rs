@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::{Config, Machine, Message};
 
-use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
+use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, secs, simulate};
 
 fn open(sim: &mut Sim) {
     sim.settle();
@@ -20,7 +20,7 @@ fn server_sends(sim: &mut Sim, text: &str) {
 #[test]
 fn no_message_comes_after_pause_even_if_it_was_read_before() {
     for is_read_ahead in [false, true] {
-        let mut sim = Sim::new(client(), []);
+        let mut sim = simulate(client(), []);
         open(&mut sim);
         sim.inject(b"\x81\x01a\x89\x01p\x81\x01b");
         if is_read_ahead {
@@ -44,7 +44,7 @@ fn no_message_comes_after_pause_even_if_it_was_read_before() {
 
 #[test]
 fn a_message_that_waits_shares_no_read_buffer() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     open(&mut sim);
     let mut bytes = vec![0x82, 126, 600_u16.to_be_bytes()[0], 600_u16.to_be_bytes()[1]];
     bytes.resize(4 + 600, b'x');
@@ -59,7 +59,7 @@ fn a_message_that_waits_shares_no_read_buffer() {
 
 #[test]
 fn bytes_behind_a_held_message_may_bring_the_end_that_frees_it() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     open(&mut sim);
     sim.session.cancel_reconnect();
     sim.session.pause(sim.now);
@@ -75,7 +75,7 @@ fn bytes_behind_a_held_message_may_bring_the_end_that_frees_it() {
 
 #[test]
 fn events_before_the_first_message_are_handed_out() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.session.pause(sim.now);
     open(&mut sim);
     sim.inject(b"\x89\x01p\x81\x01a");
@@ -87,22 +87,22 @@ fn events_before_the_first_message_are_handed_out() {
 fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
     let builder =
         client().reconnect(Reconnect::after(secs(60))).ping_interval(secs(20)).pong_timeout(secs(20));
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     open(&mut sim);
     sim.session.pause(sim.now);
     server_sends(&mut sim, "kept");
     sim.advance(secs(300));
     sim.expect(&[]);
     assert!(sim.session.is_reading());
-    assert_eq!(sim.pings.len(), 15);
+    assert_eq!(sim.seen.pings.len(), 15);
     // A peer that answers no more is found out.
     let now = sim.now;
-    sim.is_mute = true;
+    sim.switches.is_mute = true;
     sim.advance(secs(60));
     assert_eq!(sim.session.status(), ClientStatus::Waiting, "at {now:?}");
     sim.session.resume(sim.now);
     sim.settle();
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert_eq!(trace[0], "message kept");
     assert!(
         trace.ends_with(&[
@@ -113,9 +113,9 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
         "{trace:?}"
     );
     // As soon as reading has stopped, nothing can be missed.
-    sim.is_mute = false;
+    sim.switches.is_mute = false;
     sim.advance(secs(60));
-    sim.trace();
+    sim.lines();
     sim.session.pause(sim.now);
     let big = "x".repeat(600_000);
     for _ in 0..3 {
@@ -129,14 +129,14 @@ fn the_heartbeat_goes_on_while_paused_until_the_events_are_full() {
     sim.expect(&[]);
     sim.session.resume(sim.now);
     sim.settle();
-    assert_eq!(sim.trace().iter().filter(|event| event.starts_with("message")).count(), 3);
+    assert_eq!(sim.lines().iter().filter(|event| event.starts_with("message")).count(), 3);
     sim.advance(secs(100));
     assert_eq!(sim.session.status(), ClientStatus::Open);
 }
 
 #[test]
 fn a_proof_comes_while_paused() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     open(&mut sim);
     sim.session.pause(sim.now);
     server_sends(&mut sim, "kept");
@@ -149,12 +149,12 @@ fn a_proof_comes_while_paused() {
 
 #[test]
 fn the_end_and_what_follows_wait_behind_messages_while_paused() {
-    let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(1))), []);
+    let mut sim = simulate(client().reconnect(Reconnect::after(secs(1))), []);
     open(&mut sim);
     sim.session.pause(sim.now);
     server_sends(&mut sim, "kept");
     sim.settle();
-    sim.cut(false);
+    sim.cut();
     sim.advance(secs(10));
     assert_eq!((sim.session.status(), sim.session.stats().connections), (ClientStatus::Open, 2));
     sim.expect(&[]);
@@ -178,9 +178,9 @@ fn the_end_and_what_follows_wait_behind_messages_while_paused() {
 fn without_a_consumer_reading_confirm_flush_and_close_go_on_however_much_arrives() {
     for is_paused in [false, true] {
         let mut sim =
-            Sim::new(client().delivery(Delivery::Confirmed).reconnect(Reconnect::after(secs(1))), []);
+            simulate(client().delivery(Delivery::Confirmed).reconnect(Reconnect::after(secs(1))), []);
         open(&mut sim);
-        sim.is_taking = false;
+        sim.switches.is_taking = false;
         if is_paused {
             sim.session.pause(sim.now);
         }
@@ -203,7 +203,7 @@ fn without_a_consumer_reading_confirm_flush_and_close_go_on_however_much_arrives
         assert_eq!(sim.session.stats().messages_received, 23);
         assert_eq!(sim.outcome(&ticket), Some(Ok(())));
         assert_eq!(sim.session.flushed(None), Some(Ok(())));
-        sim.cut(false);
+        sim.cut();
         sim.advance(secs(2));
         assert_eq!(sim.session.stats().connections, 2);
         assert!(!sim.session.has_events());
@@ -220,8 +220,8 @@ fn has_events_tells_before_each_event_and_not_without_one() {
     let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
     let config = Config::default().close_timeout(secs(5)).ping_interval(None);
     let mut sim =
-        Sim::new(client().config(config).reconnect(Reconnect::after(secs(1))), [Plan::Refuse, mute]);
-    sim.is_checking = true;
+        simulate(client().config(config).reconnect(Reconnect::after(secs(1))), [Plan::Refuse, mute]);
+    sim.switches.is_checking = true;
     for step in 0..40 {
         match step {
             10 => sim.inject(b"\x81\x01a\x89\x01p\x81\x01b"),
@@ -233,7 +233,7 @@ fn has_events_tells_before_each_event_and_not_without_one() {
         }
         sim.advance(secs(1));
     }
-    let trace = sim.trace();
+    let trace = sim.lines();
     let events = trace.iter().map(|event| event.split(' ').next().unwrap_or_default()).collect::<Vec<_>>();
     assert_eq!(
         events,

@@ -15,7 +15,7 @@ use ws_common::{
 };
 use ws_core::Machine;
 
-use crate::support::{Plan, Sim, client, frame, ms, refuse, secs};
+use crate::support::{Plan, Sim, Steps, client, frame, ms, refuse, secs, simulate};
 
 const OPENS: [&str; 2] = ["connected", "open"];
 const FAILS: [&str; 2] = ["error prepare", "closed 1006 broken us"];
@@ -29,7 +29,7 @@ fn the_hook_gets_the_number_and_the_cause_that_reconnecting_reports() {
         seen.push(attempt);
         if seen.len() == 2 { Err("no token")? } else { Ok(options) }
     });
-    let mut sim = Sim::new(builder, [refuse(503, "")]);
+    let mut sim = simulate(builder, [refuse(503, "")]);
     sim.advance(secs(2));
     sim.session.close(frame(1000), sim.now);
     sim.settle();
@@ -39,7 +39,7 @@ fn the_hook_gets_the_number_and_the_cause_that_reconnecting_reports() {
     let numbers: Vec<_> = attempts.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, [0, 1, 2, 3]);
     let causes: Vec<_> = attempts.iter().filter_map(|attempt| attempt.cause.clone()).collect();
-    assert_eq!(causes, sim.causes);
+    assert_eq!(causes, sim.seen.causes);
     assert_eq!(attempts[0].cause, None);
     assert!(matches!(attempts[1].cause, Some(Cause::Failed { status: Some(503), .. })));
     let message = "prepare failed: no token".into();
@@ -71,16 +71,16 @@ fn an_error_is_transient_unless_it_is_final() {
         for reconnect in [Reconnect::after(secs(1)), Reconnect::backoff().only_transient()] {
             let hook =
                 move |attempt: Attempt, options| if attempt.number == 0 { Err(fail()) } else { Ok(options) };
-            let mut sim = Sim::new(client().reconnect(reconnect).prepare(hook), []);
+            let mut sim = simulate(client().reconnect(reconnect).prepare(hook), []);
             sim.settle();
-            assert_eq!(sim.trace()[..2], FAILS);
+            assert_eq!(sim.lines()[..2], FAILS);
             let words = format!("prepare failed: {}", fail().error());
-            match &sim.gave_up {
+            match &sim.seen.gave_up {
                 Some(GiveUp::NotRetried(cause)) if is_final => assert_eq!(cause.to_string(), words),
-                None if !is_final => assert_eq!(sim.causes[0].to_string(), words),
+                None if !is_final => assert_eq!(sim.seen.causes[0].to_string(), words),
                 other => panic!("{words}: {other:?}"),
             }
-            assert!(sim.dials.is_empty());
+            assert!(sim.seen.dials.is_empty());
             sim.session.reconnect_after(ms(0), sim.now);
             sim.settle();
             assert_eq!(sim.session.status(), ClientStatus::Open, "{words}");
@@ -109,9 +109,9 @@ fn the_error_of_the_program_is_in_the_event() {
 
 /// A client whose hook is called, and whose future waits for ever, until it is dropped.
 fn waiting(sim: &mut Sim) -> PendingAnswer {
-    sim.is_hesitating = true;
+    sim.switches.is_hesitating = true;
     sim.settle();
-    let Asked::Pending(mut future) = sim.questions.pop().expect("a question").start() else {
+    let Asked::Pending(mut future) = sim.seen.questions.pop().expect("a question").start() else {
         panic!("it does not wait")
     };
     assert!(poll(&mut future).is_pending());
@@ -128,7 +128,7 @@ fn a_future_that_waits_longer_than_prepare_timeout_costs_the_attempt() {
     for (set, timeout) in [(None, secs(30)), (Some(secs(7)), secs(7)), (Some(ms(0)), ms(1))] {
         let builder = client().reconnect(Reconnect::after(secs(1))).prepare_async(|_, _| pending());
         let builder = if let Some(set) = set { builder.prepare_timeout(set) } else { builder };
-        let mut sim = Sim::new(builder, []);
+        let mut sim = simulate(builder, []);
         let future = waiting(&mut sim);
         sim.advance(timeout - ms(1));
         sim.expect(&[]);
@@ -136,8 +136,8 @@ fn a_future_that_waits_longer_than_prepare_timeout_costs_the_attempt() {
         sim.advance(ms(1));
         sim.expect(&[&FAILS[..], &["reconnecting 1 in 1s"]].concat());
         let words = format!("prepare took longer than {timeout:?} (prepare_timeout)");
-        assert_eq!(sim.causes[0].to_string(), words);
-        assert!(!sim.session.awaits(&future) && sim.dials.is_empty());
+        assert_eq!(sim.seen.causes[0].to_string(), words);
+        assert!(!sim.session.awaits(&future) && sim.seen.dials.is_empty());
         // The next attempt waits anew.
         sim.advance(secs(1));
         let next = waiting(&mut sim);
@@ -148,8 +148,8 @@ fn a_future_that_waits_longer_than_prepare_timeout_costs_the_attempt() {
 #[test]
 fn options_that_come_too_late_are_not_used() {
     let builder = client().reconnect(Reconnect::after(secs(1))).prepare(|_, options| Ok(options));
-    let mut sim = Sim::new(builder, []);
-    sim.is_hesitating = true;
+    let mut sim = simulate(builder, []);
+    sim.switches.is_hesitating = true;
     sim.settle();
     // A thread that runs the hook sees the deadline when the hook has returned.
     sim.now = sim.now + secs(30);
@@ -171,18 +171,18 @@ fn the_user_ends_what_prepare_waits_for() {
             if attempt.number > 0 { pending().await } else { Ok(options) }
         };
         let mut sim =
-            Sim::new(client().reconnect(Reconnect::after(secs(1))).prepare_async(hook), [Plan::Refuse]);
+            simulate(client().reconnect(Reconnect::after(secs(1))).prepare_async(hook), [Plan::Refuse]);
         sim.advance(secs(1));
-        sim.trace();
+        sim.lines();
         // The simulation has dropped the future that was not ready, as a driver does that cannot wait.
-        assert!(matches!(sim.gave_up.take(), Some(GiveUp::NotRetried(_))));
+        assert!(matches!(sim.seen.gave_up.take(), Some(GiveUp::NotRetried(_))));
         sim.session.reconnect_after(secs(0), sim.now);
         let future = waiting(&mut sim);
-        sim.trace();
+        sim.lines();
         act(&mut sim);
         sim.settle();
-        assert_eq!(sim.trace().last().map(String::as_str), Some("closed 1006 broken us"));
-        assert_eq!(sim.gave_up, Some(reason));
+        assert_eq!(sim.lines().last().map(String::as_str), Some("closed 1006 broken us"));
+        assert_eq!(sim.seen.gave_up, Some(reason));
         assert!(!sim.session.awaits(&future));
         assert!(sim.session.is_over());
     }
@@ -190,7 +190,7 @@ fn the_user_ends_what_prepare_waits_for() {
 
 #[test]
 fn cancel_reconnect_lets_the_first_attempt_go_on() {
-    let mut sim = Sim::new(client().prepare_async(|_, _| pending()), []);
+    let mut sim = simulate(client().prepare_async(|_, _| pending()), []);
     let future = waiting(&mut sim);
     sim.session.cancel_reconnect();
     sim.settle();
@@ -202,7 +202,7 @@ fn cancel_reconnect_lets_the_first_attempt_go_on() {
 fn a_future_that_is_ready_or_panics_is_as_a_hook_that_returns_or_panics() {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
-    let mut sim = Sim::new(
+    let mut sim = simulate(
         client().prepare_async(move |_, options| {
             counted.fetch_add(1, Ordering::Relaxed);
             ready(Ok(options))
@@ -212,16 +212,16 @@ fn a_future_that_is_ready_or_panics_is_as_a_hook_that_returns_or_panics() {
     sim.settle();
     sim.expect(&OPENS);
     assert_eq!(calls.load(Ordering::Relaxed), 1);
-    let mut sim = Sim::new(client().prepare_async(async |_, _| panic_any("in a future")), []);
+    let mut sim = simulate(client().prepare_async(async |_, _| panic_any("in a future")), []);
     sim.settle();
     sim.expect(&["error setup", "closed 1006 broken us"]);
-    assert_eq!(sim.panics, ["in a future"]);
-    assert_eq!(sim.gave_up, Some(GiveUp::HookPanicked("prepare")));
+    assert_eq!(sim.seen.panics, ["in a future"]);
+    assert_eq!(sim.seen.gave_up, Some(GiveUp::HookPanicked("prepare")));
 }
 
 #[test]
 fn messages_expire_while_prepare_waits() {
-    let mut sim = Sim::new(client().prepare_async(|_, _| pending()), []);
+    let mut sim = simulate(client().prepare_async(|_, _| pending()), []);
     let until = sim.now + secs(2);
     sim.session.send_until("price".into(), until, None, sim.now).expect("room");
     let _future = waiting(&mut sim);

@@ -8,7 +8,7 @@ use ws_common::{
 use ws_core::CloseCode;
 
 use crate::deflate::{self, compressing};
-use crate::support::{Plan, Serve, Sim, client, frame, ms, refuse, secs, serve};
+use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, refuse, secs, serve, simulate};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -154,7 +154,13 @@ impl Model {
                 sim.confirm();
             }
             Step::Wait(time) => sim.advance(ms(*time)),
-            Step::Cut(reset) if sim.is_connected() => sim.cut(*reset),
+            Step::Cut(reset) if sim.is_connected() => {
+                if *reset {
+                    sim.reset();
+                } else {
+                    sim.cut();
+                }
+            }
             Step::Inject(bytes) => sim.inject(bytes),
             Step::ServerSends if has_server => drop(sim.server().send("hello")),
             Step::ServerCloses(code) if has_server => {
@@ -178,8 +184,8 @@ impl Model {
                 self.is_paused = false;
             }
             Step::Hesitate(is_hesitating) => sim.hesitate(*is_hesitating),
-            Step::Take(taking) => sim.is_taking = *taking,
-            Step::Block(blocked) => sim.is_blocked = *blocked,
+            Step::Take(taking) => sim.switches.is_taking = *taking,
+            Step::Block(blocked) => sim.switches.is_blocked = *blocked,
             Step::TakeUnsent => self.take_unsent(),
             Step::Deflate(wanted) => deflate::say(&mut sim.session, *wanted),
             Step::ReconnectNow => sim.session.reconnect_now(sim.now),
@@ -205,7 +211,7 @@ impl Model {
     }
 
     fn look(&mut self) {
-        let news = self.sim.trace();
+        let news = self.sim.lines();
         self.is_paused &= self.sim.session.status() != ClientStatus::Closed;
         for event in &news {
             // Each once, in turns.
@@ -223,8 +229,8 @@ impl Model {
     /// The network is well again and the user looks: everything comes to rest.
     fn settle(&mut self) {
         let sim = &mut self.sim;
-        (sim.is_taking, sim.is_blocked) = (true, false);
-        sim.plans.clear();
+        (sim.switches.is_taking, sim.switches.is_blocked) = (true, false);
+        sim.forget_plans();
         sim.session.resume(sim.now);
         self.is_paused = false;
         sim.hesitate(false);
@@ -266,7 +272,7 @@ fn run(
     let reconnect = if plans.len().is_multiple_of(2) { reconnect } else { reconnect.decide(|_| None) };
     // Servers that do and servers that do not, in turns.
     let plans = plans.into_iter().enumerate().map(|(n, plan)| match plan {
-        Plan::Serve(serve) => Plan::Serve(Serve { compresses: n % 3 != 0, login, ..serve }),
+        Plan::Serve(serve) => Plan::Serve(Serve { config: deflate::server(n % 3 != 0), login, ..serve }),
         other => other,
     });
     let builder = if compresses { compressing() } else { client() };
@@ -277,7 +283,7 @@ fn run(
         Some(hold) => builder.hold(hold).on_open(|_| ["login"]),
         None => builder,
     };
-    let sim = Sim::new(builder.max_deliveries(1000), plans);
+    let sim = simulate(builder.max_deliveries(1000), plans);
     let mut model = Model {
         sim,
         sent: Vec::new(),
@@ -287,8 +293,8 @@ fn run(
         is_paused: false,
         has_opening: opening.is_some(),
     };
-    model.sim.then = Plan::Serve(Serve { compresses, login, ..Serve::default() });
-    model.sim.chunk = chunk;
+    model.sim.then(Plan::Serve(Serve { config: deflate::server(compresses), login, ..Serve::default() }));
+    model.sim.switches.chunk = chunk;
     steps.iter().for_each(|step| model.apply(step));
     model.settle();
     model
@@ -353,10 +359,10 @@ proptest! {
     ) {
         let delivery = if is_confirmed { Delivery::Confirmed } else { Delivery::AtMostOnce };
         let model = run(delivery, Some(hold), false, chunk, plans, &steps);
-        prop_assert_eq!(&model.sim.refused, &[""; 0]);
+        prop_assert_eq!(&model.sim.seen.refused, &[""; 0]);
         let mut last = None;
-        for (connection, text) in &model.sim.received {
-            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", model.sim.received);
+        for (connection, text) in &model.sim.seen.received {
+            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", model.sim.seen.received);
             last = Some(*connection);
         }
         let texts = model.sim.texts();

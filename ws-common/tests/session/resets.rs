@@ -9,11 +9,11 @@ use ws_common::{
 };
 use ws_core::{Instant, Machine, Random};
 
-use crate::support::{Plan, Sim, client, frame, refuse, secs, serve};
+use crate::support::{Plan, Sim, Steps, client, frame, refuse, secs, serve, simulate};
 
 /// `Some(true)` for a reset, `None` if the transport was not dropped.
 fn transport_to_drop(sim: &Sim) -> Option<bool> {
-    sim.partings.first().copied()
+    sim.seen.partings.first().copied()
 }
 
 #[test]
@@ -26,9 +26,9 @@ fn an_attempt_that_fails_is_reset() {
         Plan::Raw(String::new(), true),
         refuse(503, ""),
     ] {
-        let mut sim = Sim::new(client().reconnect(Reconnect::after(secs(60))), [plan]);
+        let mut sim = simulate(client().reconnect(Reconnect::after(secs(60))), [plan]);
         sim.advance(secs(20));
-        assert_eq!(transport_to_drop(&sim), Some(true), "{:?}", sim.trace());
+        assert_eq!(transport_to_drop(&sim), Some(true), "{:?}", sim.lines());
     }
 }
 
@@ -36,14 +36,14 @@ fn an_attempt_that_fails_is_reset() {
 fn an_attempt_that_the_user_gives_up_is_reset() {
     for aborts in [true, false] {
         for plan in [Plan::BlackHole, Plan::Silent] {
-            let mut sim = Sim::new(client(), [plan]);
+            let mut sim = simulate(client(), [plan]);
             sim.advance(secs(1));
             match aborts {
                 true => sim.session.abort(sim.now),
                 false => sim.session.close(frame(1000), sim.now),
             }
             sim.settle();
-            assert_eq!(sim.partings, [true]);
+            assert_eq!(sim.seen.partings, [true]);
         }
     }
 }
@@ -52,22 +52,22 @@ fn an_attempt_that_the_user_gives_up_is_reset() {
 fn a_connection_is_reset_after_a_missed_deadline_and_by_abort_and_else_closed() {
     type End = fn(&mut Sim);
     let missed_pong: End = |sim| {
-        sim.is_mute = true;
+        sim.switches.is_mute = true;
         sim.advance(secs(60));
     };
     let missed_write: End = |sim| {
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.send("stuck");
         sim.advance(secs(90));
     };
     let missed_proof: End = |sim| {
-        sim.is_mute = true;
+        sim.switches.is_mute = true;
         sim.send("unproven");
         sim.advance(secs(30));
     };
     let aborted: End = |sim| sim.session.abort(sim.now);
     let missed_close: End = |sim| {
-        sim.is_mute = true;
+        sim.switches.is_mute = true;
         sim.session.close(frame(1000), sim.now);
         sim.advance(secs(30));
     };
@@ -76,7 +76,7 @@ fn a_connection_is_reset_after_a_missed_deadline_and_by_abort_and_else_closed() 
         let now = sim.now;
         sim.server().close(frame(1001), now);
     };
-    let cut: End = |sim| sim.cut(false);
+    let cut: End = |sim| sim.cut();
     let violation: End = |sim| sim.inject(&[0xC1, 0]);
     let mut cases = vec![
         (Some(secs(20)), Delivery::AtMostOnce, true, missed_pong),
@@ -90,13 +90,13 @@ fn a_connection_is_reset_after_a_missed_deadline_and_by_abort_and_else_closed() 
     for (n, (ping_interval, delivery, resets, end)) in cases.into_iter().enumerate() {
         let builder =
             client().ping_interval(ping_interval).delivery(delivery).reconnect(Reconnect::after(secs(600)));
-        let mut sim = Sim::new(builder, [serve()]);
+        let mut sim = simulate(builder, [serve()]);
         sim.settle();
         assert!(sim.has_server(), "case {n}");
         end(&mut sim);
         sim.advance(secs(1));
-        assert_eq!(transport_to_drop(&sim), Some(resets), "case {n}: {:?}", sim.trace());
-        assert_eq!(sim.partings.len(), 1, "case {n}");
+        assert_eq!(transport_to_drop(&sim), Some(resets), "case {n}: {:?}", sim.lines());
+        assert_eq!(sim.seen.partings.len(), 1, "case {n}");
     }
 }
 
@@ -123,24 +123,24 @@ fn a_missed_close_timeout_resets_the_connection_if_another_may_follow() {
         sim.server().close(frame(1012), now);
     };
     let peer_closes_at_a_blocked_link: End = |sim| {
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.send(&"x".repeat(150_000));
         let now = sim.now;
         sim.server().close(frame(1012), now);
     };
     let user_closes_and_reconnects: End = |sim| {
-        sim.is_mute = true;
+        sim.switches.is_mute = true;
         sim.send("before");
         sim.session.close(frame(1000), sim.now);
         sim.session.reconnect_after(secs(1), sim.now);
     };
     let violation: End = |sim| {
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.send(&"x".repeat(150_000));
         sim.inject(&[0xC1, 0]);
     };
     let peer_closes_and_user_cancels: End = |sim| {
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.send(&"x".repeat(150_000));
         let now = sim.now;
         sim.server().close(frame(1012), now);
@@ -160,14 +160,14 @@ fn a_missed_close_timeout_resets_the_connection_if_another_may_follow() {
     .into_iter()
     .enumerate()
     {
-        let mut sim = Sim::new(client().reconnect(reconnect), [serve()]);
+        let mut sim = simulate(client().reconnect(reconnect), [serve()]);
         sim.settle();
         assert!(sim.has_server(), "case {n}");
         end(&mut sim);
         for _ in 0..20 {
             sim.advance(secs(1));
-            sim.is_blocked &= sim.partings.is_empty();
+            sim.switches.is_blocked &= sim.seen.partings.is_empty();
         }
-        assert_eq!(transport_to_drop(&sim), Some(resets), "case {n}: {:?}", sim.trace());
+        assert_eq!(transport_to_drop(&sim), Some(resets), "case {n}: {:?}", sim.lines());
     }
 }

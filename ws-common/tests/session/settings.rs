@@ -9,7 +9,7 @@ use ws_common::{
 };
 use ws_core::{Config, Random};
 
-use crate::support::{Plan, Sim, URL, ms, secs};
+use crate::support::{Plan, Steps, URL, ms, secs, simulate};
 
 type Set = fn(ClientBuilder<Session>) -> ClientBuilder<Session>;
 
@@ -38,9 +38,9 @@ fn builder() -> ClientBuilder<Session> {
 
 /// The options of the first attempt.
 fn options(builder: ClientBuilder<Session>) -> ConnectOptions {
-    let mut sim = Sim::new(builder, [Plan::BlackHole]);
+    let mut sim = simulate(builder, [Plan::BlackHole]);
     sim.settle();
-    sim.options.take().expect("an attempt")
+    sim.seen.options.take().expect("an attempt")
 }
 
 /// All that is inside of a `Config`.
@@ -78,9 +78,9 @@ fn prepare_changes_a_setting_that_was_made_by_name() {
     // And the time-out that was made shorter is kept.
     let plan = Plan::Serve(crate::support::Serve { is_mute: true, ..Default::default() });
     let named = builder().ping_interval(secs(1)).pong_timeout(secs(20));
-    let mut sim = Sim::new(named.prepare(|_, options| Ok(options.pong_timeout(secs(2)))), [plan]);
+    let mut sim = simulate(named.prepare(|_, options| Ok(options.pong_timeout(secs(2)))), [plan]);
     sim.advance(ms(3_000));
-    assert!(sim.trace().contains(&"error timeout".into()));
+    assert!(sim.lines().contains(&"error timeout".into()));
 }
 
 #[test]
@@ -144,23 +144,23 @@ fn of_two_calls_of_one_setter_the_last_wins() {
     }
     // Those that do not show in the options of an attempt.
     let policy = builder().reconnect(Reconnect::never()).reconnect(Reconnect::after(ms(7)));
-    let mut sim = Sim::new(policy, [Plan::Refuse]);
+    let mut sim = simulate(policy, [Plan::Refuse]);
     sim.settle();
-    assert_eq!(sim.trace().last().map(String::as_str), Some("reconnecting 1 in 7ms"));
+    assert_eq!(sim.lines().last().map(String::as_str), Some("reconnecting 1 in 7ms"));
     let delivery = builder().delivery(Delivery::Confirmed).delivery(Delivery::AtMostOnce);
-    let mut sim = Sim::new(delivery.ping_interval(None), []);
+    let mut sim = simulate(delivery.ping_interval(None), []);
     sim.send("x");
     sim.settle();
-    assert_eq!(sim.pings.len(), 0);
+    assert_eq!(sim.seen.pings.len(), 0);
     let shortest = |builder: ClientBuilder<Session>| {
         builder.session(Random::from_seed([1; 32])).expect("settings").shortest_timeout()
     };
     let confirm = builder().confirm_timeout(Duration::ZERO).confirm_timeout(ms(9));
     assert_eq!(shortest(confirm), ms(9));
     let deliveries = builder().max_deliveries(9).max_deliveries(1).delivery(Delivery::Confirmed);
-    let mut sim = Sim::new(deliveries.reconnect(Reconnect::after(ms(1))), []);
-    sim.then = Plan::Serve(crate::support::Serve { poison: Some("x"), ..Default::default() });
+    let mut sim = simulate(deliveries.reconnect(Reconnect::after(ms(1))), []);
+    sim.then(Plan::Serve(crate::support::Serve { poison: Some("x"), ..Default::default() }));
     sim.send("x");
     sim.settle();
-    assert!(sim.trace().iter().any(|event| event.starts_with("stuck x after 1")));
+    assert!(sim.lines().iter().any(|event| event.starts_with("stuck x after 1")));
 }

@@ -7,7 +7,9 @@ use ws_common::{
 use ws_core::Machine;
 use ws_core::bytes::Buf;
 
-use crate::support::{Plan, Serve, Sim, client, secs};
+use ws_testkit::trace_line;
+
+use crate::support::{Plan, Serve, Sim, Steps, client, secs, simulate};
 
 /// A frame of a server.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -58,15 +60,15 @@ fn answer(
     taking: Taking,
     acts: fn(&mut Sim),
 ) -> (Vec<(u8, Vec<u8>)>, Vec<String>) {
-    let mut sim = Sim::new(builder, [Plan::Serve(Serve { is_mute: true, ..Serve::default() })]);
+    let mut sim = simulate(builder, [Plan::Serve(Serve { is_mute: true, ..Serve::default() })]);
     sim.settle();
-    sim.is_blocked = true;
-    sim.trace();
+    sim.switches.is_blocked = true;
+    sim.lines();
     acts(&mut sim);
     let (mut sent, mut trace) = (write(&mut sim), Vec::new());
     let mut take = |sim: &mut Sim, replies: bool| {
         while let Ok(Some(event)) = sim.session.poll_event() {
-            let event = crate::trace::written(&event);
+            let event = trace_line(&event);
             if replies && let Some(message) = event.strip_prefix("message ") {
                 // Refused when the client is closing.
                 let _ = sim.session.send(format!("re: {message}"));

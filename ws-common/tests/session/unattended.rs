@@ -8,15 +8,15 @@ use ws_common::{
 };
 use ws_core::{Machine, SendError, TransportError};
 
-use crate::support::{Plan, Serve, Sim, client, ms, secs};
+use crate::support::{Plan, Serve, Sim, Steps, client, ms, secs, simulate};
 
 fn confirmed() -> ClientBuilder<Session> {
     client().reconnect(Reconnect::after(secs(1))).delivery(Delivery::Confirmed).max_send_buffer(64 << 20)
 }
 
 fn unattended(builder: ClientBuilder<Session>, plans: Vec<Plan>) -> Sim {
-    let mut sim = Sim::new(builder, plans);
-    sim.is_taking = false;
+    let mut sim = simulate(builder, plans);
+    sim.switches.is_taking = false;
     sim
 }
 
@@ -40,9 +40,9 @@ fn a_large_message_that_is_stuck_does_not_keep_a_client_from_its_next_attempt() 
     let ticket = sim.confirm();
     assert_eq!(flush(&mut sim, secs(60)), Some(Ok(())));
     assert_eq!(sim.outcome(&ticket), Some(Ok(())));
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.settle();
-    assert!(sim.trace().iter().any(|event| event.starts_with("stuck")));
+    assert!(sim.lines().iter().any(|event| event.starts_with("stuck")));
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn a_large_message_that_is_given_up_does_not_keep_a_client_from_its_next_attempt
     assert_eq!(flush(&mut sim, secs(60)), Some(Ok(())));
     assert!(sim.texts().contains(&"healthy"));
     // However late somebody asks.
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.settle();
-    assert!(sim.trace().iter().any(|event| event.starts_with("undelivered")));
+    assert!(sim.lines().iter().any(|event| event.starts_with("undelivered")));
 }
 
 #[test]
@@ -67,9 +67,9 @@ fn an_endless_series_of_attempts_ends_in_a_flush_and_leaves_a_well_formed_histor
     sim.send("patient");
     assert_eq!(flush(&mut sim, secs(1000)), Some(Ok(())));
     assert_eq!(sim.session.stats().attempts, 20_001);
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.settle();
-    let trace = sim.trace();
+    let trace = sim.lines();
     assert!(trace.len() < 15_000, "{}", trace.len());
     for attempt in trace.chunks(3).take(trace.len() / 3) {
         assert_eq!(attempt[..2], ["error connect", "closed 1006 broken peer"]);
@@ -111,21 +111,21 @@ fn a_connection_that_dies_while_nothing_is_read_is_noticed() {
             sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat().repeat(10));
             sim.settle();
         }
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         sim.send("patient");
         if is_error {
             sim.session.handle_error(TransportError::write(std::io::Error::other("reset")), sim.now);
         }
         for _ in 0..70 {
             sim.advance(ms(990));
-            sim.is_blocked &= sim.partings.is_empty();
+            sim.switches.is_blocked &= sim.seen.partings.is_empty();
         }
         assert_eq!(sim.session.stats().connections, 2);
         assert_eq!(flush(&mut sim, secs(2)), Some(Ok(())));
         assert_eq!(sim.texts(), ["patient"]);
-        sim.is_taking = true;
+        sim.switches.is_taking = true;
         sim.settle();
-        let trace = sim.trace();
+        let trace = sim.lines();
         let count = |what: &str| trace.iter().filter(|event| event.starts_with(what)).count();
         assert!((230..260).contains(&count("message")), "{}", count("message"));
         assert_eq!((count("open"), count("closed"), count("error")), (2, 1, 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_common::reconnect::{Cause, DisconnectReason, Reconnect, RetryDecision};
 
 use crate::evidence::{answered, confirmed};
-use crate::support::{Plan, Serve, Sim, secs};
+use crate::support::{Plan, Serve, Sim, Steps, secs, simulate};
 
 #[test]
 fn a_hook_is_asked_about_a_peer_that_cannot_be_used() {
@@ -29,7 +29,7 @@ fn a_hook_is_asked_about_a_peer_that_cannot_be_used() {
         // Where an attempt follows, the next connection ends in the same way.
         ends.dedup();
         assert_eq!(*ends, [told], "{decision:?}");
-        assert_eq!(sim.gave_up.is_none(), is_retried, "{decision:?}: {:?}", sim.gave_up);
+        assert_eq!(sim.seen.gave_up.is_none(), is_retried, "{decision:?}: {:?}", sim.seen.gave_up);
     }
 }
 
@@ -44,7 +44,7 @@ fn a_hook_sees_that_a_proof_is_missing() {
         None
     });
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed().confirm_timeout(secs(5)).reconnect(policy), [plan]);
+    let mut sim = simulate(confirmed().confirm_timeout(secs(5)).reconnect(policy), [plan]);
     sim.send("x");
     sim.advance(secs(10));
     let told = "true true the peer did not confirm within confirm_timeout what was sent";
@@ -56,7 +56,7 @@ fn a_hook_sees_that_a_proof_is_missing() {
 /// after the ping for a proof has left.
 fn frozen(heartbeats: &[u64], times: usize, interval: Option<Duration>) -> Sim {
     let plan = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
-    let mut sim = Sim::new(confirmed().ping_interval(interval), vec![plan; times]);
+    let mut sim = simulate(confirmed().ping_interval(interval), vec![plan; times]);
     sim.send("x");
     for connection in 1..=times {
         sim.settle();
@@ -79,8 +79,8 @@ fn pongs_that_a_frozen_server_sends_of_its_own_accord_do_not_end_a_client() {
         for (heartbeats, times) in [(&[1][..], 1), (&[1, 2], 3), (&often, 3), (&[], 3)] {
             let mut sim = frozen(heartbeats, times, interval);
             let case = format!("{heartbeats:?} {times} times, {interval:?}");
-            assert_eq!(sim.gave_up, None, "{case}");
-            let trace = sim.trace();
+            assert_eq!(sim.seen.gave_up, None, "{case}");
+            let trace = sim.lines();
             let missed = trace.iter().filter(|event| *event == "error timeout").count();
             assert_eq!(missed, times, "{case}: {trace:?}");
             assert_eq!(sim.session.flushed(None), Some(Ok(())), "{case}");

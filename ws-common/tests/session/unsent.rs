@@ -6,7 +6,7 @@ use ws_common::{
 };
 use ws_core::CloseCode;
 
-use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
+use crate::support::{Plan, Serve, Steps, client, frame, ms, secs, simulate};
 
 const BOTH: [Delivery; 2] = [Delivery::AtMostOnce, Delivery::Confirmed];
 
@@ -21,18 +21,18 @@ fn an_end_counts_each_message_of_the_outbox_once() {
         for length in [1, 30_000] {
             for takes in [None, Some(0), Some(1), Some(15_000)] {
                 let serve = Serve { takes, is_mute: true, ..Serve::default() };
-                let mut sim = Sim::new(never(delivery), [Plan::Serve(serve)]);
+                let mut sim = simulate(never(delivery), [Plan::Serve(serve)]);
                 sim.settle();
-                sim.is_blocked = takes.is_none();
+                sim.switches.is_blocked = takes.is_none();
                 (0..5).for_each(|_| sim.send(&"x".repeat(length)));
                 sim.settle();
                 if sim.is_connected() {
                     // Nothing was left that would show the cut.
-                    sim.cut(true);
+                    sim.reset();
                 }
                 sim.settle();
                 let unsent = sim.session.take_unsent().len();
-                assert_eq!(sim.unsent, [unsent], "{delivery:?}, {length}, {takes:?}");
+                assert_eq!(sim.seen.unsent, [unsent], "{delivery:?}, {length}, {takes:?}");
                 if takes.is_none() || delivery == Delivery::Confirmed {
                     assert_eq!(unsent, 5, "{delivery:?}, {length}, {takes:?}");
                 }
@@ -44,56 +44,56 @@ fn an_end_counts_each_message_of_the_outbox_once() {
 #[test]
 fn a_closing_peer_leaves_what_has_not_begun_and_it_is_counted_once() {
     for delivery in BOTH {
-        let mut sim = Sim::new(client().delivery(delivery).reconnect(Reconnect::after(secs(1))), []);
+        let mut sim = simulate(client().delivery(delivery).reconnect(Reconnect::after(secs(1))), []);
         sim.settle();
-        sim.is_blocked = true;
+        sim.switches.is_blocked = true;
         (0..5).for_each(|n| sim.send(&format!("{n}{}", "x".repeat(30_000))));
         let now = sim.now;
         sim.server().close(CloseCode::GOING_AWAY, now);
         sim.settle();
-        sim.is_blocked = false;
+        sim.switches.is_blocked = false;
         sim.settle();
-        assert_eq!(sim.unsent, [5], "{delivery:?}");
+        assert_eq!(sim.seen.unsent, [5], "{delivery:?}");
         sim.advance(secs(2));
-        assert_eq!(sim.received.len(), 5);
+        assert_eq!(sim.seen.received.len(), 5);
         sim.session.close(CloseCode::NORMAL.into(), sim.now);
         sim.settle();
-        assert_eq!(sim.unsent, [5, 0]);
+        assert_eq!(sim.seen.unsent, [5, 0]);
     }
 }
 
 #[test]
 fn an_attempt_that_fails_or_is_given_up_counts_too() {
-    let mut sim = Sim::new(client(), [Plan::Refuse, Plan::BlackHole]);
+    let mut sim = simulate(client(), [Plan::Refuse, Plan::BlackHole]);
     sim.send("a");
     sim.settle();
     sim.send("b");
     sim.advance(secs(1));
     sim.session.close(CloseCode::NORMAL.into(), sim.now);
     sim.settle();
-    assert_eq!(sim.unsent, [1, 2]);
+    assert_eq!(sim.seen.unsent, [1, 2]);
     assert_eq!(sim.session.take_unsent().len(), 2);
 }
 
 #[test]
 fn messages_that_a_hook_sends_or_takes_meanwhile_count_as_they_are_when_the_end_is_reported() {
     let builder = || client().reconnect(Reconnect::never().decide(|_| None));
-    let mut sim = Sim::new(builder(), [Plan::Refuse]);
-    sim.is_hesitating = true;
+    let mut sim = simulate(builder(), [Plan::Refuse]);
+    sim.switches.is_hesitating = true;
     sim.send("a");
     sim.settle();
     sim.send("b");
     sim.hesitate(false);
     sim.settle();
-    assert_eq!(sim.unsent, [2]);
-    let mut sim = Sim::new(builder(), [Plan::Refuse]);
-    sim.is_hesitating = true;
+    assert_eq!(sim.seen.unsent, [2]);
+    let mut sim = simulate(builder(), [Plan::Refuse]);
+    sim.switches.is_hesitating = true;
     sim.send("a");
     sim.settle();
     sim.session.take_unsent();
     sim.hesitate(false);
     sim.settle();
-    assert_eq!(sim.unsent, [0]);
+    assert_eq!(sim.seen.unsent, [0]);
 }
 
 #[test]
@@ -107,27 +107,27 @@ fn a_hook_sees_the_same_number() {
         }
         None
     });
-    let mut sim = Sim::new(client().reconnect(policy), []);
+    let mut sim = simulate(client().reconnect(policy), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     (0..5).for_each(|_| sim.send(&"x".repeat(30_000)));
-    sim.cut(true);
+    sim.reset();
     sim.settle();
-    assert_eq!((&sim.unsent[..], &seen.lock().expect("no panic")[..]), (&[5][..], &[5][..]));
+    assert_eq!((&sim.seen.unsent[..], &seen.lock().expect("no panic")[..]), (&[5][..], &[5][..]));
 }
 
 #[test]
 fn what_is_given_up_is_not_unsent() {
     let builder = client().reconnect(Reconnect::never()).delivery(Delivery::Confirmed).max_deliveries(1);
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     sim.settle();
     sim.send("refused");
     let now = sim.now;
-    sim.is_mute = true;
+    sim.switches.is_mute = true;
     sim.settle();
     sim.server().close(frame(1008), now);
-    sim.is_mute = false;
+    sim.switches.is_mute = false;
     sim.settle();
-    assert_eq!(sim.unsent, [0]);
-    assert_eq!(sim.trace().last().map(String::as_str), Some("undelivered refused"));
+    assert_eq!(sim.seen.unsent, [0]);
+    assert_eq!(sim.lines().last().map(String::as_str), Some("undelivered refused"));
 }

@@ -3,7 +3,7 @@
 use ws_common::{reconnect::Reconnect, session::ClientStatus};
 use ws_core::{CloseCode, Config, Machine, SendError};
 
-use crate::support::{Plan, Serve, Sim, client, frame, ms, secs, serve};
+use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, secs, serve, simulate};
 
 fn fixed() -> Reconnect {
     Reconnect::after(secs(60))
@@ -35,7 +35,7 @@ fn what_is_not_open_is_given_up_at_once() {
             (Some(Plan::Refuse), &["error connect", "closed 1006 broken peer", "reconnecting 1 in 60s"], &[]),
         ] {
             let has_begun = plan.is_some();
-            let mut sim = Sim::new(client().reconnect(fixed()), plan);
+            let mut sim = simulate(client().reconnect(fixed()), plan);
             sim.send("waits");
             if has_begun {
                 sim.advance(secs(1));
@@ -55,10 +55,10 @@ fn what_is_not_open_is_given_up_at_once() {
 fn an_open_connection_is_closed_with_a_handshake_after_what_waits() {
     for chunk in [1, 7, usize::MAX] {
         let builder = client().reconnect(fixed()).max_send_buffer(8 << 20);
-        let mut sim = Sim::new(builder, []);
-        sim.chunk = chunk;
+        let mut sim = simulate(builder, []);
+        sim.switches.chunk = chunk;
         sim.settle();
-        sim.trace();
+        sim.lines();
         let size = if chunk == usize::MAX { 100_000 } else { 1000 };
         for n in 0..30 {
             sim.send(&format!("{n} {}", "x".repeat(size)));
@@ -68,7 +68,7 @@ fn an_open_connection_is_closed_with_a_handshake_after_what_waits() {
         assert!(matches!(sim.session.send("late"), Err(SendError::Closed(Some(_)))));
         sim.settle();
         sim.expect(&["closing 1000", "closed 1000 clean us"]);
-        assert_eq!(sim.received.len(), 30);
+        assert_eq!(sim.seen.received.len(), 30);
         assert_eq!(sim.session.flushed(None), Some(Ok(())));
         assert!(sim.session.take_unsent().is_empty());
         assert_over(&mut sim);
@@ -77,7 +77,7 @@ fn an_open_connection_is_closed_with_a_handshake_after_what_waits() {
 
 #[test]
 fn messages_that_come_while_closing_are_reported() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
     CLOSE(&mut sim);
     sim.inject(b"\x81\x04late");
@@ -92,14 +92,14 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
         let has = |bit| case & (1 << bit) != 0;
         let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
         let config = Config::default().close_timeout(secs(5)).ping_interval(None);
-        let mut sim = Sim::new(client().config(config).reconnect(fixed()), [mute]);
+        let mut sim = simulate(client().config(config).reconnect(fixed()), [mute]);
         sim.settle();
-        sim.trace();
+        sim.lines();
         if has(0) {
             sim.session.pause(sim.now);
         }
-        sim.is_taking = !has(1);
-        sim.is_blocked = has(2);
+        sim.switches.is_taking = !has(1);
+        sim.switches.is_blocked = has(2);
         if has(3) {
             for _ in 0..1000 {
                 sim.inject(&[&[0x82, 126, 0x10, 0][..], &[0; 0x1000]].concat());
@@ -110,10 +110,10 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
         CLOSE(&mut sim);
         sim.advance(secs(5));
         assert_eq!(sim.session.status(), ClientStatus::Closed, "case {case}");
-        sim.is_taking = true;
+        sim.switches.is_taking = true;
         sim.session.resume(sim.now);
         sim.advance(secs(1000));
-        let trace = sim.trace();
+        let trace = sim.lines();
         assert_eq!(trace[trace.len() - 2..], ["error timeout", "closed 1006 broken us"], "case {case}");
         assert_over(&mut sim);
     }
@@ -121,7 +121,7 @@ fn closing_ends_within_its_time_whatever_the_peer_and_the_user_do() {
 
 #[test]
 fn the_answer_to_our_close_is_seen_though_reading_is_paused() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
     sim.session.pause(sim.now);
     sim.server().send("before").expect("an open connection");
@@ -135,9 +135,9 @@ fn the_answer_to_our_close_is_seen_though_reading_is_paused() {
 
 #[test]
 fn abort_ends_at_once() {
-    let mut sim = Sim::new(client().reconnect(fixed()), []);
+    let mut sim = simulate(client().reconnect(fixed()), []);
     sim.settle();
-    sim.is_blocked = true;
+    sim.switches.is_blocked = true;
     sim.send("waits");
     ABORT(&mut sim);
     assert_eq!(sim.session.status(), ClientStatus::Closed);
@@ -149,13 +149,13 @@ fn abort_ends_at_once() {
 
 #[test]
 fn what_is_not_taken_yet_is_reported_in_order_after_an_abort() {
-    let mut sim = Sim::new(client(), []);
+    let mut sim = simulate(client(), []);
     sim.settle();
-    sim.is_taking = false;
+    sim.switches.is_taking = false;
     sim.server().send("a").expect("an open connection");
     sim.settle();
     ABORT(&mut sim);
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.settle();
     sim.expect(&["connected", "open", "message a", "closed 1006 broken us"]);
 }
@@ -174,9 +174,9 @@ fn the_transport_is_dropped_whatever_comes_right_after_its_end() {
         (Reconnect::never(), cancel),
         (Reconnect::never(), again),
     ] {
-        let mut sim = Sim::new(client().reconnect(policy), []);
+        let mut sim = simulate(client().reconnect(policy), []);
         sim.settle();
-        sim.cut(false);
+        sim.cut();
         // The driver looks at the events, and the user is faster than its next turn.
         while !matches!(sim.session.status(), ClientStatus::Closed | ClientStatus::Waiting) {
             let Ok(event) = sim.session.poll_event();
@@ -194,17 +194,17 @@ fn cancel_reconnect_lets_what_is_under_way_go_on() {
     // Before the first attempt, while opening, while shaking hands.
     for steps in 0..3 {
         let plan = if steps == 1 { Plan::BlackHole } else { Plan::Silent };
-        let mut sim = Sim::new(client().reconnect(fixed()), [plan]);
+        let mut sim = simulate(client().reconnect(fixed()), [plan]);
         if steps > 0 {
             sim.settle();
         }
         cancel(&mut sim);
         sim.advance(secs(10));
-        let trace = sim.trace();
+        let trace = sim.lines();
         assert_eq!(trace[trace.len() - 1], "closed 1006 broken us", "{steps}: {trace:?}");
         assert_over(&mut sim);
     }
-    let mut sim = Sim::new(client().reconnect(fixed()), []);
+    let mut sim = simulate(client().reconnect(fixed()), []);
     sim.settle();
     cancel(&mut sim);
     sim.send("still");
@@ -219,12 +219,12 @@ fn cancel_reconnect_lets_what_is_under_way_go_on() {
 
 #[test]
 fn cancel_reconnect_while_waiting_ends_it_and_unsays_what_nobody_heard() {
-    let mut sim = Sim::new(client().reconnect(fixed()), [Plan::Refuse]);
-    sim.is_taking = false;
+    let mut sim = simulate(client().reconnect(fixed()), [Plan::Refuse]);
+    sim.switches.is_taking = false;
     sim.settle();
     assert_eq!(sim.session.status(), ClientStatus::Waiting);
     sim.session.cancel_reconnect();
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.settle();
     sim.expect(&["error connect", "closed 1006 broken peer"]);
     assert_over(&mut sim);
@@ -233,10 +233,10 @@ fn cancel_reconnect_while_waiting_ends_it_and_unsays_what_nobody_heard() {
 #[test]
 fn reconnect_after_comes_back_whatever_the_policy_and_fractions_count() {
     // As Workerman's onClose does it.
-    let mut sim = Sim::new(client().reconnect(Reconnect::never()), []);
+    let mut sim = simulate(client().reconnect(Reconnect::never()), []);
     for attempt in 1..4 {
         sim.settle();
-        sim.cut(false);
+        sim.cut();
         sim.settle();
         sim.expect(&["connected", "open", "error transport", "closed 1006 broken peer"]);
         assert!(sim.session.is_over());
@@ -260,7 +260,7 @@ fn reconnect_after_in_each_state_holds_once() {
             &["connected", "error handshake", "closed 1006 broken us", "reconnecting 1 in 250ms"],
         ),
     ] {
-        let mut sim = Sim::new(client().reconnect(fixed()), [plan, Plan::Refuse]);
+        let mut sim = simulate(client().reconnect(fixed()), [plan, Plan::Refuse]);
         sim.settle();
         sim.session.reconnect_after(ms(250), sim.now);
         sim.advance(secs(wait));
@@ -287,12 +287,12 @@ fn reconnect_after_in_each_state_holds_once() {
         sim.expect(&["closing 1000", "closed 1000 clean peer", "reconnecting 3 in 30ms"]);
     }
     // Before the first attempt, which is made at once.
-    let mut sim = Sim::new(client().reconnect(Reconnect::never()), [Plan::Refuse]);
+    let mut sim = simulate(client().reconnect(Reconnect::never()), [Plan::Refuse]);
     sim.session.reconnect_after(secs(3), sim.now);
     sim.settle();
     sim.expect(&["error connect", "closed 1006 broken peer", "reconnecting 1 in 3s"]);
     // After `close`, while it closes: the user wants it back after all.
-    let mut sim = Sim::new(client().reconnect(fixed()), []);
+    let mut sim = simulate(client().reconnect(fixed()), []);
     sim.settle();
     CLOSE(&mut sim);
     sim.session.reconnect_after(secs(3), sim.now);
@@ -300,10 +300,10 @@ fn reconnect_after_in_each_state_holds_once() {
     sim.advance(secs(3));
     sim.settle();
     let expected = ["closing 1000", "closed 1000 clean us", "reconnecting 1 in 3s", "connected", "open"];
-    assert_eq!(sim.trace()[2..], expected);
-    assert_eq!(sim.received, [(2, "next time".into())]);
+    assert_eq!(sim.lines()[2..], expected);
+    assert_eq!(sim.seen.received, [(2, "next time".into())]);
     // For ever.
-    sim.cut(false);
+    sim.cut();
     sim.settle();
     sim.session.reconnect_after(std::time::Duration::MAX, sim.now);
     assert_eq!(sim.session.poll_timeout(), None);
@@ -313,11 +313,11 @@ fn reconnect_after_in_each_state_holds_once() {
 
 #[test]
 fn reconnect_after_unsays_an_attempt_that_nobody_heard_of() {
-    let mut sim = Sim::new(client().reconnect(fixed()), [Plan::Refuse]);
-    sim.is_taking = false;
+    let mut sim = simulate(client().reconnect(fixed()), [Plan::Refuse]);
+    sim.switches.is_taking = false;
     sim.settle();
     sim.session.reconnect_after(secs(2), sim.now);
-    sim.is_taking = true;
+    sim.switches.is_taking = true;
     sim.settle();
     sim.expect(&["error connect", "closed 1006 broken peer", "reconnecting 1 in 2s"]);
 }
@@ -325,7 +325,7 @@ fn reconnect_after_unsays_an_attempt_that_nobody_heard_of() {
 #[test]
 fn pausing_holds_on_all_connections_and_loses_nothing() {
     let builder = client().reconnect(fixed()).ping_interval(secs(20)).pong_timeout(secs(20));
-    let mut sim = Sim::new(builder, []);
+    let mut sim = simulate(builder, []);
     sim.session.pause(sim.now);
     sim.advance(secs(1));
     sim.expect(&["connected", "open"]);
@@ -336,13 +336,13 @@ fn pausing_holds_on_all_connections_and_loses_nothing() {
     assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.session.resume(sim.now);
     sim.settle();
-    assert_eq!(sim.trace()[0], "message kept");
+    assert_eq!(sim.lines()[0], "message kept");
     sim.advance(secs(300));
-    assert!(sim.trace().iter().all(|event| event == "pong"));
+    assert!(sim.lines().iter().all(|event| event == "pong"));
     sim.session.pause(sim.now);
     sim.session.close(frame(1000), sim.now);
     sim.settle();
-    sim.trace();
+    sim.lines();
     sim.session.reconnect_after(secs(1), sim.now);
     sim.advance(secs(2));
     sim.expect(&["reconnecting 1 in 1s", "connected", "open"]);
@@ -353,8 +353,8 @@ fn pausing_holds_on_all_connections_and_loses_nothing() {
 
 #[test]
 fn status_and_stats_say_where_it_is_and_what_it_did() {
-    let mut sim = Sim::new(client().reconnect(fixed()), [Plan::Silent, Plan::Refuse]);
-    sim.then = serve();
+    let mut sim = simulate(client().reconnect(fixed()), [Plan::Silent, Plan::Refuse]);
+    sim.then(serve());
     assert_eq!(sim.session.status(), ClientStatus::Connecting);
     sim.settle();
     assert_eq!(sim.session.status(), ClientStatus::Connecting);
@@ -371,6 +371,6 @@ fn status_and_stats_say_where_it_is_and_what_it_did() {
     CLOSE(&mut sim);
     assert_eq!(sim.session.status(), ClientStatus::Closing);
     sim.settle();
-    sim.trace();
+    sim.lines();
     assert_over(&mut sim);
 }

@@ -1,15 +1,15 @@
 //! What waits is bounded, and nothing is kept without need.
 
-use ws_common::{system::buffer_pool, tls::Tls};
+use ws_common::system::buffer_pool;
 use ws_core::bytes::BytesMut;
-use ws_core::{Config, Connection, Machine, Outbound};
+use ws_core::{Config, Machine, Outbound};
 
-use crate::support::{Pair, VERSIONS, at, drain, feed, quiet, write_some};
+use crate::support::{TlsPair, VERSIONS, at, drain, feed, quiet, secured, take_messages, write_some};
 
 const RECORD: usize = 16 * 1024 + 5 + 256;
 
-fn up(version: usize, config: &Config) -> Pair<Tls<Connection>, Tls<Connection>> {
-    let mut pair = Pair::open(VERSIONS[version], config, usize::MAX);
+fn up(version: usize, config: &Config) -> TlsPair {
+    let mut pair = secured(VERSIONS[version], config, usize::MAX);
     pair.settle();
     pair
 }
@@ -86,7 +86,7 @@ fn without_traffic_no_buffer_is_held() {
     pair.client.inner_mut().send(vec![1; 40_000]).unwrap();
     pair.server.inner_mut().send(vec![1; 40_000]).unwrap();
     pair.settle();
-    pair.messages();
+    take_messages(&mut pair);
     // As a driver does before it waits.
     for end in [&mut pair.client, &mut pair.server] {
         *end.inbound() = Default::default();

@@ -4,7 +4,7 @@ use rcgen::date_time_ymd;
 use ws_common::tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsFailure, TlsOptions};
 use ws_core::{Connection, Error, Machine, Role};
 
-use crate::support::{Authority, Identity, Pair, VERSIONS, failure, open, quiet};
+use crate::support::{Authority, Identity, Pair, VERSIONS, failure, open, pair, quiet};
 
 pub(crate) type End = Tls<Connection>;
 
@@ -12,7 +12,7 @@ pub(crate) type End = Tls<Connection>;
 pub(crate) fn meet(connector: &TlsConnector, host: &str, acceptor: &TlsAcceptor) -> Pair<End, End> {
     let client = connector.start(host, open(Role::Client, &quiet())).unwrap();
     let server = acceptor.start(open(Role::Server, &quiet())).unwrap();
-    let mut pair = Pair::new(client, server, usize::MAX);
+    let mut pair = pair(client, server, usize::MAX);
     pair.settle();
     pair
 }

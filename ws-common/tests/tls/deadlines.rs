@@ -3,7 +3,7 @@
 use ws_common::tls::{Tls, TlsFailure};
 use ws_core::{CloseCode, Config, Connection, Error, Event, Machine, Role, Timeout};
 
-use crate::support::{Authority, Pair, VERSIONS, at, drain, open, seconds, write_some};
+use crate::support::{Authority, Pair, VERSIONS, at, drain, open, pair, seconds, secured, write_some};
 
 fn every_20_s() -> Config {
     Config::default().ping_interval(seconds(20)).pong_timeout(seconds(20)).write_timeout(None)
@@ -12,7 +12,7 @@ fn every_20_s() -> Config {
 #[test]
 fn the_deadline_of_a_pong_starts_when_the_record_of_its_ping_has_left_whole() {
     for version in VERSIONS {
-        let mut pair = Pair::open(version, &every_20_s(), usize::MAX);
+        let mut pair = secured(version, &every_20_s(), usize::MAX);
         pair.settle();
         let client = &mut pair.client;
         let first_ping = client.poll_timeout().unwrap();
@@ -35,7 +35,7 @@ fn the_deadline_of_a_pong_starts_when_the_record_of_its_ping_has_left_whole() {
 
 #[test]
 fn the_round_trip_counts_from_when_the_ciphertext_left() {
-    let mut pair = Pair::open(VERSIONS[1], &every_20_s(), usize::MAX);
+    let mut pair = secured(VERSIONS[1], &every_20_s(), usize::MAX);
     pair.settle();
     pair.client.inner_mut().ping("x").unwrap();
     assert!(!pair.client.outbound().is_empty());
@@ -48,7 +48,7 @@ fn the_round_trip_counts_from_when_the_ciphertext_left() {
 
 #[test]
 fn the_peer_has_close_timeout_from_when_our_close_has_left() {
-    let mut pair = Pair::open(VERSIONS[1], &every_20_s().close_timeout(seconds(5)), usize::MAX);
+    let mut pair = secured(VERSIONS[1], &every_20_s().close_timeout(seconds(5)), usize::MAX);
     pair.settle();
     pair.client.inner_mut().close(CloseCode::NORMAL, at(1));
     assert_eq!(pair.client.poll_timeout(), Some(at(6)));
@@ -59,7 +59,7 @@ fn the_peer_has_close_timeout_from_when_our_close_has_left() {
 #[test]
 fn a_write_that_makes_no_progress_has_a_deadline_and_drops_what_waits() {
     let config = every_20_s().ping_interval(None).write_timeout(seconds(30));
-    let mut pair = Pair::open(VERSIONS[1], &config, usize::MAX);
+    let mut pair = secured(VERSIONS[1], &config, usize::MAX);
     pair.settle();
     let client = &mut pair.client;
     client.inner_mut().send(vec![1; 100_000]).unwrap();
@@ -92,7 +92,7 @@ fn the_progress_of_a_write_is_counted_in_bytes_of_ciphertext() {
     let config = every_20_s().ping_interval(None).write_timeout(seconds(30));
     for version in VERSIONS {
         for (n, end) in [(1, Some(30)), (1000, Some(30)), (1500, Some(30)), (2060, None), (5000, None)] {
-            let mut pair = Pair::open(version, &config, usize::MAX);
+            let mut pair = secured(version, &config, usize::MAX);
             pair.settle();
             pair.client.inner_mut().send(vec![1; 200_000]).unwrap();
             let ended = trickle(&mut pair.client, n, 120);
@@ -112,7 +112,7 @@ fn progress_within_a_record_of_an_https_proxy_counts_inside_too() {
     let client = connector.start("localhost", open(Role::Client, &config)).unwrap();
     let client = connector.start("localhost", client).unwrap();
     let server = acceptor.start(acceptor.start(open(Role::Server, &config)).unwrap()).unwrap();
-    let mut pair: Pair<Tls<Tls<Connection>>, Tls<Tls<Connection>>> = Pair::new(client, server, usize::MAX);
+    let mut pair: Pair<Tls<Tls<Connection>>, Tls<Tls<Connection>>> = pair(client, server, usize::MAX);
     pair.settle();
     pair.client.inner_mut().inner_mut().send(vec![1; 300_000]).unwrap();
     assert!(trickle(&mut pair.client, 2080, 90).is_none());
@@ -125,7 +125,7 @@ fn progress_within_a_record_of_an_https_proxy_counts_inside_too() {
 
 #[test]
 fn a_pong_is_not_late_while_a_record_is_on_its_way() {
-    let mut pair = Pair::open(VERSIONS[1], &every_20_s().ping_interval(None), usize::MAX);
+    let mut pair = secured(VERSIONS[1], &every_20_s().ping_interval(None), usize::MAX);
     pair.settle();
     let client = &mut pair.client;
     client.inner_mut().ping("x").unwrap();

@@ -1,12 +1,12 @@
 //! How a stream may end.
 
-use ws_common::tls::{Tls, TlsError, TlsFailure};
-use ws_core::{CloseCode, Connection, Error, Event, Machine, TransportError};
+use ws_common::tls::{TlsError, TlsFailure};
+use ws_core::{CloseCode, Error, Event, Machine, TransportError};
 
-use crate::support::{Pair, VERSIONS, at, closed, drain, failure, feed, quiet, write_some};
+use crate::support::{TlsPair, VERSIONS, at, closed, drain, failure, feed, quiet, secured, write_some};
 
-fn up(version: usize) -> Pair<Tls<Connection>, Tls<Connection>> {
-    let mut pair = Pair::open(VERSIONS[version], &quiet(), usize::MAX);
+fn up(version: usize) -> TlsPair {
+    let mut pair = secured(VERSIONS[version], &quiet(), usize::MAX);
     pair.settle();
     pair
 }
@@ -15,7 +15,7 @@ fn up(version: usize) -> Pair<Tls<Connection>, Tls<Connection>> {
 fn a_stream_cut_before_tls_is_up_says_so_at_whatever_byte() {
     for version in VERSIONS {
         for cut in (0..10_000).step_by(17) {
-            let mut pair = Pair::open(version, &quiet(), 17);
+            let mut pair = secured(version, &quiet(), 17);
             let mut moved = 0;
             while moved < cut && pair.server.is_handshaking() && pair.client.is_handshaking() {
                 pair.turn();
@@ -111,7 +111,7 @@ fn after_a_broken_pipe_the_close_of_the_peer_is_still_read() {
 
 #[test]
 fn a_broken_transport_before_tls_is_up_is_explained_by_what_the_peer_said_last() {
-    let mut pair = Pair::open(VERSIONS[1], &quiet(), usize::MAX);
+    let mut pair = secured(VERSIONS[1], &quiet(), usize::MAX);
     pair.client.handle_error(TransportError::write("broken pipe"), at(1));
     assert!(drain(&mut pair.client).is_empty());
     // handshake_failure

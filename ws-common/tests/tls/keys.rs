@@ -11,7 +11,8 @@ use ws_common::tls::{Tls, TlsConnector, TlsError};
 use ws_core::{Connection, Machine, Role};
 
 use crate::support::{
-    Authority, Pair, VERSIONS, at, closed, drain, failure, feed, open, provider, quiet, write_some,
+    Authority, TlsPair, VERSIONS, at, closed, drain, failure, feed, open, pair, provider, quiet,
+    take_messages, write_some,
 };
 
 /// As many records as the keys of a test are good for.
@@ -62,7 +63,7 @@ fn weak() -> CryptoProvider {
     }
 }
 
-fn up(version: &'static SupportedProtocolVersion) -> Pair<Tls<Connection>, Tls<Connection>> {
+fn up(version: &'static SupportedProtocolVersion) -> TlsPair {
     let authority = Authority::new();
     let mut roots = RootCertStore::empty();
     roots.add(authority.der.clone().into()).unwrap();
@@ -74,7 +75,7 @@ fn up(version: &'static SupportedProtocolVersion) -> Pair<Tls<Connection>, Tls<C
     let client =
         TlsConnector::from(Arc::new(config)).start("localhost", open(Role::Client, &quiet())).unwrap();
     let server = authority.issue(&["localhost"]).acceptor().start(open(Role::Server, &quiet())).unwrap();
-    let mut pair = Pair::new(client, server, usize::MAX);
+    let mut pair = pair(client, server, usize::MAX);
     pair.settle();
     pair
 }
@@ -86,7 +87,7 @@ fn tls_1_3_changes_its_keys_under_way() {
         pair.client.inner_mut().send("another record").unwrap();
         pair.settle();
     }
-    assert_eq!(pair.messages()[1].len(), 5 * LIMIT as usize);
+    assert_eq!(take_messages(&mut pair)[1].len(), 5 * LIMIT as usize);
 }
 
 #[test]

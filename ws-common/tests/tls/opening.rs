@@ -5,7 +5,7 @@ use ws_core::{
     Accept, ClientHandshake, ClientRequest, Event, HandshakeError, Machine, Random, ServerHandshake,
 };
 
-use crate::support::{Authority, Pair, VERSIONS, at, drain, feed, quiet, write_some};
+use crate::support::{Authority, VERSIONS, at, drain, feed, pair, quiet, write_some};
 
 fn handshake(deadline: u64) -> ClientHandshake {
     let request = ClientRequest::new("localhost", "/").unwrap();
@@ -21,7 +21,7 @@ fn the_handshakes_become_connections_in_the_same_session_with_what_came_along() 
             let server = ServerHandshake::new(quiet(), Random::from_seed([2; 32]), at(10));
             let server = authority.issue(&["localhost"]).acceptor().start(server).unwrap();
             let client = client.try_map(|client| client.open(at(0))).expect_err("too early");
-            let mut pair = Pair::new(client, server, chunk);
+            let mut pair = pair(client, server, chunk);
             pair.settle();
             assert_eq!(pair.server_seen.len(), 1, "the request");
 

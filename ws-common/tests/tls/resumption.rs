@@ -3,7 +3,7 @@
 use rustls::HandshakeKind;
 use ws_core::Role;
 
-use crate::support::{Authority, Pair, VERSIONS, open, quiet};
+use crate::support::{Authority, VERSIONS, open, pair, quiet};
 
 #[test]
 fn the_second_connection_resumes_the_session_of_the_first() {
@@ -15,7 +15,7 @@ fn the_second_connection_resumes_the_session_of_the_first() {
             // As in a client that reconnects: the options are cloned.
             let client = connector.clone().start("localhost", open(Role::Client, &quiet())).unwrap();
             let server = acceptor.clone().start(open(Role::Server, &quiet())).unwrap();
-            let mut pair = Pair::new(client, server, usize::MAX);
+            let mut pair = pair(client, server, usize::MAX);
             pair.settle();
             assert_eq!(pair.client.session().handshake_kind(), Some(kind), "{version:?}");
         }
@@ -29,7 +29,7 @@ fn a_connector_of_options_resumes_too() {
     let acceptor = authority.issue(&["localhost"]).acceptor();
     for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
         let client = connector.start("localhost", open(Role::Client, &quiet())).unwrap();
-        let mut pair = Pair::new(client, acceptor.start(open(Role::Server, &quiet())).unwrap(), usize::MAX);
+        let mut pair = pair(client, acceptor.start(open(Role::Server, &quiet())).unwrap(), usize::MAX);
         pair.settle();
         assert_eq!(pair.client.session().handshake_kind(), Some(kind));
     }

@@ -12,6 +12,10 @@ use ws_core::{Config, Connection, Error, Event, Instant, Machine, Message, Rando
 
 pub(crate) use crate::authority::{Authority, Identity, VERSIONS, provider};
 
+pub(crate) use ws_testkit::MachinePair as Pair;
+
+pub(crate) type TlsPair = Pair<Tls<Connection>, Tls<Connection>>;
+
 pub(crate) type Outcome = Result<Event, TlsFailure<Error>>;
 
 pub(crate) fn at(seconds: u64) -> Instant {
@@ -54,88 +58,31 @@ pub(crate) fn drain<M: Machine>(machine: &mut M) -> Vec<Result<M::Event, M::Erro
     std::iter::from_fn(|| machine.poll_event().transpose()).collect()
 }
 
-/// Two machines joined by a transport that moves `chunk` bytes at a time, and their clock.
-pub(crate) struct Pair<C: Machine, S: Machine> {
-    pub(crate) client: C,
-    pub(crate) server: S,
-    pub(crate) client_seen: Vec<Result<C::Event, C::Error>>,
-    pub(crate) server_seen: Vec<Result<S::Event, S::Error>>,
-    pub(crate) now: Instant,
-    chunk: usize,
-    client_eof: bool,
-    server_eof: bool,
+/// Two machines joined by a transport that moves `chunk` bytes at a time.
+pub(crate) fn pair<C: Machine, S: Machine>(client: C, server: S, chunk: usize) -> Pair<C, S> {
+    let mut pair = Pair::new(client, server);
+    pair.chunk = chunk;
+    pair
 }
 
-impl Pair<Tls<Connection>, Tls<Connection>> {
-    /// Open connections over TLS that is not up yet.
-    pub(crate) fn open(version: &'static SupportedProtocolVersion, config: &Config, chunk: usize) -> Self {
-        let authority = Authority::new();
-        let acceptor = authority.issue(&["localhost"]).acceptor();
-        let client = authority.connector(version).start("localhost", open(Role::Client, config)).unwrap();
-        let server = acceptor.start(open(Role::Server, config)).unwrap();
-        Self::new(client, server, chunk)
-    }
-
-    /// The messages that either has received, taken out.
-    pub(crate) fn messages(&mut self) -> [Vec<Message>; 2] {
-        [&mut self.client_seen, &mut self.server_seen].map(|seen| {
-            let messages = seen.drain(..).filter_map(|seen| match seen.unwrap() {
-                Event::Message(message) => Some(message),
-                _ => None,
-            });
-            messages.collect()
-        })
-    }
+/// Open connections over TLS that is not up yet.
+pub(crate) fn secured(version: &'static SupportedProtocolVersion, config: &Config, chunk: usize) -> TlsPair {
+    let authority = Authority::new();
+    let acceptor = authority.issue(&["localhost"]).acceptor();
+    let client = authority.connector(version).start("localhost", open(Role::Client, config)).unwrap();
+    let server = acceptor.start(open(Role::Server, config)).unwrap();
+    pair(client, server, chunk)
 }
 
-impl<C: Machine, S: Machine> Pair<C, S> {
-    pub(crate) fn new(client: C, server: S, chunk: usize) -> Self {
-        Self {
-            client,
-            server,
-            client_seen: Vec::new(),
-            server_seen: Vec::new(),
-            now: at(0),
-            chunk,
-            client_eof: false,
-            server_eof: false,
-        }
-    }
-
-    /// Moves a chunk each way and takes the events. Says whether anything moved.
-    pub(crate) fn turn(&mut self) -> bool {
-        let to_server = carry(&mut self.client, &mut self.server, self.chunk, self.now, &mut self.server_eof);
-        let to_client = carry(&mut self.server, &mut self.client, self.chunk, self.now, &mut self.client_eof);
-        self.client_seen.extend(drain(&mut self.client));
-        self.server_seen.extend(drain(&mut self.server));
-        to_server || to_client
-    }
-
-    /// Moves bytes and takes events until nothing happens without time.
-    pub(crate) fn settle(&mut self) {
-        while self.turn() {}
-    }
-}
-
-/// Moves up to `chunk` bytes from one machine to the other, and then the end of the stream. Says whether it did.
-fn carry<A: Machine, B: Machine>(
-    from: &mut A,
-    to: &mut B,
-    chunk: usize,
-    now: Instant,
-    eof: &mut bool,
-) -> bool {
-    let bytes = write_some(from, chunk, now);
-    if !bytes.is_empty() {
-        feed(to, &bytes, now);
-        return true;
-    }
-    let ends = from.outbound().is_finished() && !*eof;
-    if ends {
-        *eof = true;
-        to.handle_read(0, now);
-    }
-    ends
+/// The messages that either has received, taken out.
+pub(crate) fn take_messages(pair: &mut TlsPair) -> [Vec<Message>; 2] {
+    [&mut pair.client_seen, &mut pair.server_seen].map(|seen| {
+        let messages = seen.drain(..).filter_map(|seen| match seen.unwrap() {
+            Event::Message(message) => Some(message),
+            _ => None,
+        });
+        messages.collect()
+    })
 }
 
 /// The code of the one `Closed`, which must be the last event, and whether it was clean.

@@ -3,7 +3,9 @@
 use ws_common::tls::Tls;
 use ws_core::{CloseCode, Connection, Event, Machine, Message, Role};
 
-use crate::support::{Authority, Pair, VERSIONS, closed, drain, feed, open, quiet, write_some};
+use crate::support::{
+    Authority, VERSIONS, closed, drain, feed, open, pair, quiet, secured, take_messages, write_some,
+};
 
 const SIZES: [usize; 8] = [0, 1, 125, 126, 16_000, 16_384, 70_000, 300_000];
 
@@ -15,7 +17,7 @@ fn payload(n: usize) -> Vec<u8> {
 fn messages_arrive_whole_and_in_order_in_both_directions_whatever_the_chunks() {
     for version in VERSIONS {
         for chunk in [1, 7, 100, 16_384, 65_536, usize::MAX] {
-            let mut pair = Pair::open(version, &quiet(), chunk);
+            let mut pair = secured(version, &quiet(), chunk);
             let sizes = if chunk < 100 { &SIZES[..4] } else { &SIZES[..] };
             let messages: Vec<Message> = sizes.iter().map(|n| payload(*n).into()).collect();
             for message in &messages {
@@ -23,7 +25,11 @@ fn messages_arrive_whole_and_in_order_in_both_directions_whatever_the_chunks() {
                 pair.server.inner_mut().send(message.clone()).unwrap();
             }
             pair.settle();
-            assert_eq!(pair.messages(), [messages.clone(), messages], "{version:?}, chunks of {chunk}");
+            assert_eq!(
+                take_messages(&mut pair),
+                [messages.clone(), messages],
+                "{version:?}, chunks of {chunk}"
+            );
         }
     }
 }
@@ -33,7 +39,7 @@ fn the_closing_handshake_ends_clean_on_both_sides_with_a_close_notify() {
     for version in VERSIONS {
         for chunk in [1, usize::MAX] {
             for server_begins in [false, true] {
-                let mut pair = Pair::open(version, &quiet(), chunk);
+                let mut pair = secured(version, &quiet(), chunk);
                 pair.settle();
                 let end = if server_begins { &mut pair.server } else { &mut pair.client };
                 end.inner_mut().close(CloseCode::NORMAL, pair.now);
@@ -48,7 +54,7 @@ fn the_closing_handshake_ends_clean_on_both_sides_with_a_close_notify() {
 
 /// A client and a server with TLS up, and what the server has encrypted of two messages.
 fn two_records(version: usize) -> (Tls<Connection>, Vec<u8>) {
-    let mut pair = Pair::open(VERSIONS[version], &quiet(), usize::MAX);
+    let mut pair = secured(VERSIONS[version], &quiet(), usize::MAX);
     pair.settle();
     pair.server.inner_mut().send("first").unwrap();
     let mut bytes = write_some(&mut pair.server, usize::MAX, pair.now);
@@ -81,7 +87,7 @@ fn a_record_cut_at_any_byte_is_one_record() {
 
 #[test]
 fn messages_are_borrowed_through_tls() {
-    let mut pair = Pair::open(VERSIONS[1], &quiet(), usize::MAX);
+    let mut pair = secured(VERSIONS[1], &quiet(), usize::MAX);
     pair.settle();
     for text in ["a", "b"] {
         pair.server.inner_mut().send(text).unwrap();
@@ -94,12 +100,12 @@ fn messages_are_borrowed_through_tls() {
     });
     assert_eq!(visit.unwrap(), ws_core::ForEachEnd::Drained);
     pair.settle();
-    assert_eq!(pair.messages()[1], [Message::from("a"), "b".into()]);
+    assert_eq!(take_messages(&mut pair)[1], [Message::from("a"), "b".into()]);
 }
 
 #[test]
 fn small_messages_share_a_record() {
-    let mut pair = Pair::open(VERSIONS[1], &quiet(), usize::MAX);
+    let mut pair = secured(VERSIONS[1], &quiet(), usize::MAX);
     pair.settle();
     (0..100).for_each(|_| pair.server.inner_mut().send("0123456789").unwrap());
     // 2 bytes of header each, and 22 of TLS in all.
@@ -130,7 +136,7 @@ fn tls_goes_through_tls() {
         let client = proxy.connector(VERSIONS[0]).start("proxy", client).unwrap();
         let server = target.issue(&["target"]).acceptor().start(open(Role::Server, &quiet())).unwrap();
         let server = proxy.issue(&["proxy"]).acceptor().start(server).unwrap();
-        let mut pair = Pair::new(client, server, chunk);
+        let mut pair = pair(client, server, chunk);
         pair.client.inner_mut().inner_mut().send(payload(100_000)).unwrap();
         pair.client.inner_mut().inner_mut().close(CloseCode::NORMAL, pair.now);
         pair.settle();

@@ -8,17 +8,16 @@ use ws_common::{
     session::{Action, ClientEvent},
 };
 use ws_core::bytes::Buf;
-use ws_core::{Accept, Event, Machine, Origins, Random, ServerHandshake, TransportError};
+use ws_core::{
+    Accept, CloseCode, CloseFrame, Event, Machine, Origins, Random, ServerHandshake, TransportError,
+};
 
-use super::{Sim, frame};
-use crate::addresses::dialed;
-use crate::deflate;
-use crate::peer::{Link, Plan, Serve, Server};
-use crate::trace::written;
+use super::VirtualClient;
+use super::plan::{AttemptPlan, ServerManner, VirtualLink, VirtualServer};
 
-impl Sim {
+impl VirtualClient {
     pub(super) fn turn(&mut self) -> bool {
-        self.turns += 1;
+        self.seen.turns += 1;
         let reported = self.take_events();
         let acted = self.act();
         let opened = self.finish_opening();
@@ -33,101 +32,96 @@ impl Sim {
                 let is_opening = format!("{question:?}") == "Question(on_open)";
                 assert_eq!(self.is_connected(), is_opening, "no other hook has a transport");
                 assert!(self.opening.is_none(), "nothing goes on beside a hook");
-                self.questions.push(question);
-                if !self.is_hesitating {
+                self.seen.questions.push(question);
+                if !self.switches.is_hesitating {
                     self.answer();
                 }
                 return true;
             }
             Action::Drop | Action::Reset => {
-                self.partings.push(matches!(action, Action::Reset));
+                self.seen.partings.push(matches!(action, Action::Reset));
                 (self.link, self.opening) = (None, None);
             }
             Action::Open(options) => {
-                let plan = match dialed(&options, &self.places) {
-                    Some((peer, plan)) => {
-                        self.peers.push(peer);
-                        plan
-                    }
-                    None => self.plans.pop_front().unwrap_or_else(|| self.then.clone()),
-                };
+                let plan = self.next_plan(&options);
                 (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout)));
-                self.dials.push(options.target().reveal().to_string());
-                self.options = Some(*options);
+                self.seen.dials.push(options.target().reveal().to_string());
+                self.seen.options = Some(*options);
             }
         }
         true
     }
 
     fn take_events(&mut self) -> bool {
-        if !self.is_taking {
+        if !self.switches.is_taking {
             self.session.read_ahead();
             return false;
         }
-        let before = self.trace.len();
+        let before = self.events.len();
         loop {
-            if self.is_checking {
+            if self.switches.is_checking {
                 // Now it knows exactly.
                 self.session.read_ahead();
             }
             let (has_events, is_over) = (self.session.has_events(), self.session.is_over());
             let Ok(event) = self.session.poll_event();
-            assert!(has_events || event.is_none());
-            assert!(!self.is_checking || has_events == (event.is_some() || is_over));
+            assert!(has_events || event.is_none(), "an event that `has_events` did not announce: {event:?}");
+            assert!(!self.switches.is_checking || has_events == (event.is_some() || is_over));
             let Some(event) = event else { break };
-            if let ClientEvent::GaveUp { reason } = event {
-                self.gave_up = Some(reason);
-                continue;
-            }
             if let ClientEvent::Reconnecting { cause, .. } = &event {
-                self.causes.push(cause.clone());
-                self.gave_up = None;
+                self.seen.causes.push(cause.clone());
+                self.seen.gave_up = None;
             }
-            assert_eq!(self.gave_up, None, "nothing comes after it: {event:?}");
-            self.trace.push(written(&event));
-            if let ClientEvent::Closed(closed) = &event {
-                self.unsent.push(closed.unsent);
+            assert_eq!(self.seen.gave_up, None, "nothing comes after it: {event:?}");
+            match &event {
+                ClientEvent::GaveUp { reason } => self.seen.gave_up = Some(reason.clone()),
+                ClientEvent::Closed(closed) => self.seen.unsent.push(closed.unsent),
+                _ => {}
             }
+            self.events.push(event);
         }
-        assert_eq!(self.session.is_over(), self.gave_up.is_some(), "never silently over: {:?}", self.trace);
-        self.trace.len() > before
+        assert_eq!(self.session.is_over(), self.seen.gave_up.is_some(), "never silently over");
+        self.events.len() > before
     }
 
     fn finish_opening(&mut self) -> bool {
         let Some((plan, deadline)) = self.opening.take() else { return false };
-        let peer = self.peers.last().copied().unwrap_or(([192, 0, 2, 1], 80).into());
+        let peer = self.seen.peers.last().copied().unwrap_or(([192, 0, 2, 1], 80).into());
         let local = ([192, 0, 2, 9], 4711).into();
         let io = || io::Error::other("as planned");
         let (server, serve) = match plan {
-            Plan::BlackHole => {
+            AttemptPlan::BlackHole => {
                 self.opening = Some((plan, deadline));
                 return false;
             }
-            Plan::NoName => {
+            AttemptPlan::NoName => {
                 let error = ConnectError::Resolve { host: "server.test".into(), source: io() };
                 self.session.not_opened(error, self.now);
                 return true;
             }
-            Plan::Refuse => {
+            AttemptPlan::Refuse => {
                 self.session.not_opened(ConnectError::Connect(vec![(peer, io())]), self.now);
                 return true;
             }
-            Plan::Silent => (Server::Silent, Serve::default()),
-            Plan::Raw(answer, ends) => (Server::Raw { answer, ends, is_done: false }, Serve::default()),
-            Plan::Serve(serve) => {
-                let config = deflate::server(serve.compresses);
-                let handshake = ServerHandshake::new(config, Random::from_seed([8; 32]), deadline)
-                    .origins(Origins::any());
-                (Server::Shaking(Box::new(handshake)), serve)
+            AttemptPlan::Silent => (VirtualServer::Silent, ServerManner::default()),
+            AttemptPlan::Raw(answer, ends) => {
+                (VirtualServer::Raw { answer, ends, is_done: false }, ServerManner::default())
+            }
+            AttemptPlan::Serve(serve) => {
+                let handshake =
+                    ServerHandshake::new(serve.config.clone(), Random::from_seed([8; 32]), deadline)
+                        .origins(Origins::any());
+                (VirtualServer::Shaking(Box::new(handshake)), serve)
             }
         };
-        let route = Route::direct(self.options.as_ref().expect("the session has asked for a transport"));
-        let random = Random::from_seed([self.connections as u8; 32]);
+        // The plan was made with the options.
+        let route = Route::direct(self.seen.options.as_ref().expect("the session has asked for a transport"));
+        let random = Random::from_seed([self.seen.connections as u8; 32]);
         if self.session.opened(&route, peer, local, random, self.now) {
             let (request, coming) = (Vec::new(), Vec::new());
-            self.link = Some(Link {
+            self.link = Some(VirtualLink {
                 server,
-                serve,
+                manner: serve,
                 request,
                 coming,
                 taken: 0,
@@ -136,7 +130,7 @@ impl Sim {
                 is_logged_in: false,
                 eof: false,
             });
-            self.connections += 1;
+            self.seen.connections += 1;
         }
         true
     }
@@ -151,7 +145,7 @@ impl Sim {
     }
 
     /// From the session to its transport and on to the server.
-    fn write(&mut self, link: &mut Link) -> bool {
+    fn write(&mut self, link: &mut VirtualLink) -> bool {
         let waiting = self.session.outbound().remaining();
         if waiting == 0 {
             let shuts = self.session.outbound().is_finished() && !link.is_shut;
@@ -161,13 +155,13 @@ impl Sim {
             }
             return shuts;
         }
-        if link.is_shut || self.is_blocked {
+        if link.is_shut || self.switches.is_blocked {
             self.session.handle_write(0, self.now);
             return false;
         }
         let is_request = !link.request.ends_with(b"\r\n\r\n");
-        let mut n = waiting.min(self.chunk);
-        let limit = link.serve.takes.filter(|_| !is_request).map(|limit| limit - link.taken);
+        let mut n = waiting.min(self.switches.chunk);
+        let limit = link.manner.takes.filter(|_| !is_request).map(|limit| limit - link.taken);
         n = n.min(limit.unwrap_or(usize::MAX));
         let mut bytes = vec![0; n];
         self.session.outbound().copy_to_slice(&mut bytes);
@@ -175,11 +169,11 @@ impl Sim {
             link.request.extend_from_slice(&bytes);
             link.server.handle_read(&bytes, self.now);
             if link.request.ends_with(b"\r\n\r\n") {
-                self.requests.push(String::from_utf8_lossy(&link.request).into_owned());
+                self.seen.requests.push(String::from_utf8_lossy(&link.request).into_owned());
             }
         } else {
             link.taken += n;
-            let arrives = n.min(link.serve.delivers.map_or(usize::MAX, |limit| limit - link.arrived));
+            let arrives = n.min(link.manner.delivers.map_or(usize::MAX, |limit| limit - link.arrived));
             link.arrived += arrives;
             if arrives > 0 && !link.eof {
                 link.server.handle_read(&bytes[..arrives], self.now);
@@ -189,60 +183,67 @@ impl Sim {
             self.session.handle_write(n, self.now);
         }
         if limit == Some(n) {
-            // What has arrived is looked at before the end.
+            // The server reads the bytes that have arrived before it sees the end.
             self.serve(link);
-            (link.is_shut, link.eof, link.server) = (true, true, Server::Silent);
+            (link.is_shut, link.eof, link.server) = (true, true, VirtualServer::Silent);
             self.session.handle_error(TransportError::write(io::Error::other("cut")), self.now);
             self.session.handle_error(TransportError::read(io::Error::other("cut")), self.now);
         }
         true
     }
 
-    /// The server looks at what has arrived.
-    fn serve(&mut self, link: &mut Link) {
-        if let Server::Shaking(handshake) = &mut link.server
+    /// The server takes the events of the bytes that have arrived.
+    fn serve(&mut self, link: &mut VirtualLink) {
+        if let VirtualServer::Shaking(handshake) = &mut link.server
             && let Ok(Some(_)) = handshake.poll_event()
         {
-            let Server::Shaking(handshake) = std::mem::replace(&mut link.server, Server::Silent) else {
+            let VirtualServer::Shaking(handshake) =
+                std::mem::replace(&mut link.server, VirtualServer::Silent)
+            else {
                 return;
             };
+            // The handshake has reported a request, and an empty `Accept` contradicts none.
             let mut connection = handshake.accept(&Accept::new(), self.now).expect("a request was reported");
-            if let Some(greeting) = link.serve.greeting {
+            if let Some(greeting) = link.manner.greeting {
+                // A new connection takes one message of any size.
                 connection.send(greeting).expect("room for a greeting");
             }
-            if let Some(code) = link.serve.closes {
-                connection.close(frame(code), self.now);
+            if let Some(code) = link.manner.closes {
+                connection.close(close(code), self.now);
             }
-            link.server = Server::Open(Box::new(connection));
+            link.server = VirtualServer::Open(Box::new(connection));
         }
-        let Server::Open(connection) = &mut link.server else { return };
+        let VirtualServer::Open(connection) = &mut link.server else { return };
         while let Ok(Some(event)) = connection.poll_event() {
             if let Event::Ping(payload) = &event {
-                self.pings.push(payload.to_vec());
+                self.seen.pings.push(payload.to_vec());
             }
             if let Event::Message(message) = event {
                 let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
-                let is_poison = link.serve.poison.is_some_and(|poison| poison == text);
-                let is_login = link.serve.login.is_some_and(|login| login == text);
+                let is_poison = link.manner.poison.is_some_and(|poison| poison == text);
+                let is_login = link.manner.login.is_some_and(|login| login == text);
                 link.is_logged_in |= is_login;
-                if link.serve.login.is_some() && !link.is_logged_in && !link.eof {
-                    self.refused.push(text);
-                    connection.close(frame(1008), self.now);
+                if link.manner.login.is_some() && !link.is_logged_in && !link.eof {
+                    self.seen.refused.push(text);
+                    connection.close(close(1008), self.now);
                     return;
                 }
-                self.received.push((self.connections, text));
+                self.seen.received.push((self.seen.connections, text));
                 if is_login {
                     // It may be closing already.
                     let _ = connection.send("welcome");
                 }
                 if is_poison && !link.eof {
-                    (link.server, link.eof) = (Server::Silent, true);
+                    (link.server, link.eof) = (VirtualServer::Silent, true);
                     self.session.handle_read(0, self.now);
                     return;
                 }
             }
         }
-        if (self.is_mute || link.serve.is_mute) && !connection.outbound().is_empty() && link.arrived > 0 {
+        if (self.switches.is_mute || link.manner.is_mute)
+            && !connection.outbound().is_empty()
+            && link.arrived > 0
+        {
             let n = connection.outbound().remaining();
             connection.outbound().advance(n);
             connection.handle_write(n, self.now);
@@ -250,21 +251,26 @@ impl Sim {
     }
 
     /// From the server to its transport, and on to the session.
-    fn read(&mut self, link: &mut Link) -> bool {
+    fn read(&mut self, link: &mut VirtualLink) -> bool {
         let is_asked = link.request.ends_with(b"\r\n\r\n");
-        let (bytes, ends) = link.server.write(self.chunk, is_asked, self.now);
+        let (bytes, ends) = link.server.write(self.switches.chunk, is_asked, self.now);
         link.coming.extend(bytes);
         if !self.session.is_reading() || link.eof {
             return false;
         }
-        let n = link.coming.len().min(self.chunk);
+        let n = link.coming.len().min(self.switches.chunk);
         let bytes: Vec<u8> = link.coming.drain(..n).collect();
         if n > 0 {
             self.inject(&bytes);
-        } else if ends && !link.serve.is_mute && !self.is_mute {
+        } else if ends && !link.manner.is_mute && !self.switches.is_mute {
             link.eof = true;
             self.session.handle_read(0, self.now);
         }
         link.eof || n > 0
     }
+}
+
+/// A Close frame. A plan with a code that no server may send is a fault of the test.
+fn close(code: u16) -> CloseFrame {
+    CloseCode::new(code).unwrap_or_else(|| panic!("a server may not close with {code}")).into()
 }

@@ -3,15 +3,12 @@
 use ws_common::session::ClientEvent;
 use ws_core::Initiator;
 
-/// An event in a line.
-pub(crate) fn written(event: &ClientEvent) -> String {
+/// The line of an event in [`VirtualClient::trace`](crate::VirtualClient::trace), where a table has all lines.
+pub fn trace_line(event: &ClientEvent) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(20)]).into_owned();
     match event {
         ClientEvent::Connected { .. } => "connected".into(),
-        ClientEvent::Open(response) => {
-            assert_eq!(response.status(), 101);
-            "open".into()
-        }
+        ClientEvent::Open(_) => "open".into(),
         ClientEvent::Message(message) => format!("message {}", text(message.as_bytes())),
         ClientEvent::Ping(payload) => format!("ping {}", text(payload)),
         ClientEvent::Pong { .. } => "pong".into(),
@@ -28,7 +25,7 @@ pub(crate) fn written(event: &ClientEvent) -> String {
             format!("stuck {} after {failures}: {last_end}", text(message.as_bytes()))
         }
         ClientEvent::Undelivered(message) => format!("undelivered {}", text(message.as_bytes())),
-        ClientEvent::GaveUp { .. } => "gave up".into(),
-        other => panic!("an unknown event: {other:?}"),
+        ClientEvent::GaveUp { reason } => format!("gave up: {reason}"),
+        other => format!("{other:?}"),
     }
 }
