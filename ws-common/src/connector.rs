@@ -8,7 +8,7 @@ use ws_core::Instant;
 
 use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::redirect::PublicStep;
 use crate::target::{Host, TargetError, is_private, is_unspecified};
@@ -106,7 +106,7 @@ enum NameQuery {
 
 impl Route {
     /// Directly to the server.
-    pub fn direct(options: &ConnectOptions) -> Self {
+    pub fn direct(options: &CheckedOptions) -> Self {
         let target = options.target();
         Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
     }
@@ -139,9 +139,9 @@ impl Route {
 
 impl<T> Connector<T> {
     /// A way to the target of these options, which must be found within their time to open, from `now` on.
-    pub fn new(options: &ConnectOptions, now: Instant) -> Self {
+    pub fn new(options: &CheckedOptions, now: Instant) -> Self {
         let mut reach = Self {
-            deadline: now + options.open_timeout,
+            deadline: now + options.open_timeout(),
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
             public_step: options.public_step().cloned(),

@@ -55,7 +55,7 @@ impl Session {
         attempt.is_private = route.server_address(peer).is_some_and(is_private);
         attempt.addresses = Candidate::all(route, attempt.options.target(), peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-        let options = attempt.options.clone().max_send_buffer(usize::MAX);
+        let options = attempt.options.clone().without_send_limit();
         match ClientUpgrade::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = SessionState::Handshaking(attempt, Box::new(opening));
