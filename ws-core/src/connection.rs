@@ -356,6 +356,11 @@ impl Machine for Connection {
         _ = self.closing.wrote(false, &mut self.deadlines, now);
     }
 
+    fn handle_sign_of_life(&mut self, now: Instant) {
+        self.now = now;
+        self.keepalive.heard(&mut self.deadlines);
+    }
+
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Bytes;
-use ws_core::{Connection, Error, Instant, Timeout};
+use ws_core::{CloseCode, CloseFrame, Connection, Error, Instant, Timeout};
 
 use super::event::ClientError;
 use super::open::Open;
@@ -70,7 +70,8 @@ impl Open {
 }
 
 impl Session {
-    /// All that came was looked at. Says whether the connection fails, because something did not come in time.
+    /// All that came was looked at. Says whether something did not come in time, so that the connection ends: at once if the peer may be
+    /// dead, by the closing handshake if it lives.
     #[inline]
     pub(super) fn misses_deadline(&mut self) -> bool {
         let now = self.now;
@@ -85,7 +86,12 @@ impl Session {
         } else if is_missed(open.check_deadline()) {
             ClientError::Connection(Error::Timeout(Timeout::Pong))
         } else if is_missed(open.idle_deadline()) {
-            ClientError::Idle(open.idle.timeout.unwrap_or_default())
+            // The peer lives, and learns the reason.
+            let failure = ClientError::Idle(open.idle.timeout.unwrap_or_default());
+            let frame = CloseFrame::from((CloseCode::GOING_AWAY, failure.to_string()));
+            open.failure = Some(failure);
+            open.connection().close(frame, now);
+            return true;
         } else {
             return false;
         };

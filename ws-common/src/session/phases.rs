@@ -202,7 +202,10 @@ impl Session {
             SessionState::Open(open) if open.is_asking() => return false,
             SessionState::Open(open) => match poll(open.connection()) {
                 Ok(Some(event)) => self.report(event),
-                Err(error) => open.failure = Some(ClientError::Connection(error)),
+                // The first failure is the reason for all that follows it.
+                Err(error) => {
+                    open.failure.get_or_insert(ClientError::Connection(error));
+                }
                 // Only now the clock: all that came was looked at, and the proof was not among it.
                 Ok(None) => return self.misses_deadline(),
             },
