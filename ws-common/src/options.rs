@@ -47,6 +47,8 @@ pub struct ConnectOptions {
     config: NamedConfig,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
     pub open_timeout: Duration,
+    /// The setting, for errors, if `open_timeout` is its rest after a redirect.
+    whole_open_timeout: Option<Duration>,
     addresses: Vec<SocketAddr>,
     last: Vec<SocketAddr>,
     socket: SocketOptions,
@@ -80,6 +82,7 @@ impl ConnectOptions {
             request,
             config: NamedConfig::default(),
             open_timeout: OPEN_TIMEOUT,
+            whole_open_timeout: None,
             addresses: Vec::new(),
             last: Vec::new(),
             socket: SocketOptions::client(),
@@ -181,6 +184,7 @@ impl ConnectOptions {
     #[must_use]
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.open_timeout = timeout.min(FOR_EVER);
+        self.whole_open_timeout = None;
         self
     }
 

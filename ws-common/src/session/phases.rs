@@ -112,7 +112,7 @@ impl Session {
 
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
     fn dial_next(&mut self, options: ConnectOptions, deadline: Instant) {
-        let options = options.open_timeout(deadline - self.now);
+        let options = options.rest_of_open_timeout(deadline - self.now);
         self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
@@ -333,11 +333,13 @@ impl Session {
         let has_failed = match &open.failure {
             // A path that loses long packets may open, and be found out by a deadline long after.
             Some(
-                ClientError::Unconfirmed
-                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write(_))),
+                ClientError::Unconfirmed(_)
+                | ClientError::Connection(Error::Timeout(
+                    Timeout::Pong(_) | Timeout::Check(_) | Timeout::Write(_),
+                )),
             ) => true,
             // A server may be slow to end a stream.
-            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,
+            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close(_)))) => false,
             Some(_) => !was_stable,
         };
         if has_failed {
