@@ -45,7 +45,7 @@ pub fn a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages<A: Adapter>(
     let pong = quiet().ping_interval(millis(200)).pong_timeout(millis(400));
     let write = quiet().write_timeout(millis(400));
     for (config, length, timeout) in
-        [(pong, OLD, Timeout::Pong), (write, 16 << 20, Timeout::Write(millis(400)))]
+        [(pong, OLD, Timeout::Pong(millis(400))), (write, 16 << 20, Timeout::Write(millis(400)))]
     {
         let config = config.max_send_buffer(32 << 20);
         let (mut socket, mut peer) = stuck::<A>(config, length);

@@ -111,8 +111,8 @@ impl Session {
     }
 
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
-    fn dial_next(&mut self, mut options: CheckedOptions, deadline: Instant) {
-        options.set_open_timeout(deadline - self.now);
+    fn dial_next(&mut self, options: CheckedOptions, deadline: Instant) {
+        let options = options.rest_of_open_timeout(deadline - self.now);
         self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
@@ -336,11 +336,13 @@ impl Session {
         let has_failed = match &open.failure {
             // A path that loses long packets may open, and be found out by a deadline long after.
             Some(
-                ClientError::Unconfirmed
-                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write(_))),
+                ClientError::Unconfirmed(_)
+                | ClientError::Connection(Error::Timeout(
+                    Timeout::Pong(_) | Timeout::Check(_) | Timeout::Write(_),
+                )),
             ) => true,
             // A server may be slow to end a stream.
-            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,
+            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close(_)))) => false,
             Some(_) => !was_stable,
         };
         if has_failed {

@@ -128,7 +128,7 @@ fn a_check_that_is_not_answered_ends_the_connection_as_a_missed_pong() {
     assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.advance(ms(1));
     assert_eq!(sim.session.status(), ClientStatus::Waiting);
-    assert!(sim.causes[0].to_string().contains("check_now"), "{}", sim.causes[0]);
+    assert!(sim.causes[0].to_string().contains("in 2s (check_now)"), "{}", sim.causes[0]);
     assert_eq!(sim.partings, [true]);
     // The next one answers.
     sim.session.reconnect_now(sim.now);

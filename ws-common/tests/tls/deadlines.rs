@@ -29,7 +29,7 @@ fn the_deadline_of_a_pong_starts_when_the_record_of_its_ping_has_left_whole() {
         client.handle_timeout(at(50));
         let seen = drain(client);
         assert!(seen[0].as_ref().unwrap_err().tls().is_none());
-        assert!(matches!(seen[0].as_ref().unwrap_err(), TlsFailure::Inner(Error::Timeout(Timeout::Pong))));
+        assert!(matches!(seen[0].as_ref().unwrap_err(), TlsFailure::Inner(Error::Timeout(Timeout::Pong(_)))));
         assert!(matches!(&seen[1], Ok(Event::Closed(closed)) if closed.code == 1006));
     }
 }
