@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use ws_common::ConnectOptions;
 use ws_common::session::{
     ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
@@ -101,9 +102,9 @@ pub struct Handle {
 }
 
 impl Client {
-    /// Sets up a client of the server at `url`.
-    pub fn builder(url: &str) -> ClientBuilder<Self> {
-        ClientBuilder::new(url)
+    /// Sets up a client of a server: `Client::builder("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`].
+    pub fn builder(options: impl Into<ConnectOptions>) -> ClientBuilder<Self> {
+        ClientBuilder::new(options)
     }
 
     /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.
@@ -447,7 +448,7 @@ impl Handle {
     }
 
     /// Looks whether the peer is there: sends a ping, and ends the connection as after a missed pong
-    /// ([`Timeout::Pong`](ws_core::Timeout::Pong)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
+    /// ([`Timeout::Check`](ws_core::Timeout::Check)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
     /// The time stands still while nothing is read.
     ///
     /// It has no effect if no connection is open. While a ping waits for its answer, another call can only shorten the time.

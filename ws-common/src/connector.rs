@@ -3,12 +3,13 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_core::Instant;
 
 use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::redirect::PublicStep;
 use crate::target::{Host, TargetError, is_private, is_unspecified};
@@ -23,6 +24,8 @@ use crate::trace::ConnectSpans;
 #[derive(Debug)]
 pub struct Connector<T> {
     deadline: Instant,
+    /// For errors.
+    open_timeout: Duration,
     route: Route,
     /// The addresses to dial after all others.
     last: Vec<SocketAddr>,
@@ -106,7 +109,7 @@ enum NameQuery {
 
 impl Route {
     /// Directly to the server.
-    pub fn direct(options: &ConnectOptions) -> Self {
+    pub fn direct(options: &CheckedOptions) -> Self {
         let target = options.target();
         Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
     }
@@ -139,9 +142,10 @@ impl Route {
 
 impl<T> Connector<T> {
     /// A way to the target of these options, which must be found within their time to open, from `now` on.
-    pub fn new(options: &ConnectOptions, now: Instant) -> Self {
+    pub fn new(options: &CheckedOptions, now: Instant) -> Self {
         let mut reach = Self {
-            deadline: now + options.open_timeout,
+            deadline: now + options.open_timeout(),
+            open_timeout: options.whole_open_timeout(),
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
             public_step: options.public_step().cloned(),
@@ -205,8 +209,14 @@ impl<T> Connector<T> {
             ConnectStage::Over => ConnectorStep::Wait(self.deadline),
             ConnectStage::Resolving(whose, _) if now >= self.deadline => {
                 ConnectorStep::Done(Err(match self.proxy(whose) {
-                    Some(proxy) => ProxyError::Timeout(ProxyStep::Resolve).of(proxy),
-                    None => ConnectError::Timeout(OpenPhase::Resolve),
+                    Some(proxy) => {
+                        let open_timeout = Some(self.open_timeout);
+                        ProxyError::Timeout { step: ProxyStep::Resolve, open_timeout }.of(proxy)
+                    }
+                    None => {
+                        let (phase, open_timeout) = (OpenPhase::Resolve, self.open_timeout);
+                        ConnectError::Timeout { phase, open_timeout, peer: None }
+                    }
                 }))
             }
             ConnectStage::Resolving(whose, asked) => {
@@ -240,7 +250,11 @@ impl<T> Connector<T> {
             }
             _ if now >= self.deadline => {
                 let pending = dial.running().map(|(_, address)| address).collect();
-                let timeout = ConnectTimeout { pending, failures: dial.into_failures() };
+                let timeout = ConnectTimeout {
+                    open_timeout: self.open_timeout,
+                    pending,
+                    failures: dial.into_failures(),
+                };
                 return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {
                     Some(proxy) => ProxyError::ConnectTimeout(timeout).of(proxy),
                     None => ConnectError::ConnectTimeout(timeout),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use ws_common::{
-    ConnectError, ConnectOptions, OpenPhase,
+    CheckedOptions, ConnectError, OpenPhase,
     connector::{Connector, ConnectorStep},
     reconnect::{Cause, GiveUp},
     session::{ClientBuilder, ClientEvent, Question, Session},
@@ -131,7 +131,7 @@ pub struct VirtualRecord {
     /// The URL of each attempt.
     pub dials: Vec<String>,
     /// The options of the latest attempt.
-    pub options: Option<ConnectOptions>,
+    pub options: Option<CheckedOptions>,
     /// The address that each attempt has dialed first, if there are [addresses](VirtualClient::addresses).
     pub peers: Vec<SocketAddr>,
     /// Whether each transport that was dropped was reset.
@@ -224,7 +224,10 @@ impl VirtualClient {
             self.now = self.now.max(due);
             if opening.is_some_and(|deadline| deadline <= self.now) {
                 self.opening = None;
-                self.session.not_opened(ConnectError::Timeout(OpenPhase::Connect), self.now);
+                let open_timeout =
+                    self.seen.options.as_ref().map_or(Duration::ZERO, |options| options.open_timeout());
+                let error = ConnectError::Timeout { phase: OpenPhase::Connect, open_timeout, peer: None };
+                self.session.not_opened(error, self.now);
             }
             self.session.handle_timeout(self.now);
             if let Some(link) = &mut self.link {
@@ -347,7 +350,7 @@ impl VirtualClient {
     }
 
     /// The plan of an attempt with these options.
-    fn next_plan(&mut self, options: &ConnectOptions) -> AttemptPlan {
+    fn next_plan(&mut self, options: &CheckedOptions) -> AttemptPlan {
         match dialed(options, &self.addresses) {
             Some((peer, plan)) => {
                 self.seen.peers.push(peer);
@@ -360,7 +363,7 @@ impl VirtualClient {
 
 /// The address that an attempt with these options dials first, where the server's name has these addresses, and its plan.
 fn dialed(
-    options: &ConnectOptions,
+    options: &CheckedOptions,
     addresses: &[(SocketAddr, AttemptPlan)],
 ) -> Option<(SocketAddr, AttemptPlan)> {
     addresses.first()?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ws_common::sync::atomic::{AtomicBool, Ordering};
 use ws_common::sync::{Mutex, lock};
 use ws_common::{
-    ConnectError, ConnectOptions,
+    CheckedOptions, ConnectError,
     connector::Connected,
     session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
     system::random,
@@ -397,7 +397,7 @@ impl WriteInBackground for SharedClient {
 }
 
 /// Runs in a thread of its own, which nothing waits for.
-fn open(options: &ConnectOptions, shared: &Weak<SharedClient>, attempt: u64) {
+fn open(options: &CheckedOptions, shared: &Weak<SharedClient>, attempt: u64) {
     let opened = connect_transport(options, clock::now());
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);

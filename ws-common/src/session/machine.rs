@@ -55,7 +55,7 @@ impl Session {
         attempt.is_private = route.server_address(peer).is_some_and(is_private);
         attempt.addresses = Candidate::all(route, attempt.options.target(), peer);
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-        let options = attempt.options.clone().max_send_buffer(usize::MAX);
+        let options = attempt.options.clone().without_send_limit();
         match ClientUpgrade::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = SessionState::Handshaking(attempt, Box::new(opening));
@@ -283,7 +283,10 @@ impl Machine for Session {
             _ if !is_due => {}
             SessionState::New | SessionState::Waiting { .. } => self.attempt(),
             SessionState::Preparing { .. } => self.prepare_timed_out(),
-            SessionState::Connecting(_) => self.failed(ConnectError::Timeout(OpenPhase::Connect)),
+            SessionState::Connecting(attempt) => {
+                let open_timeout = attempt.options.whole_open_timeout();
+                self.failed(ConnectError::Timeout { phase: OpenPhase::Connect, open_timeout, peer: None });
+            }
             SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
             SessionState::Open(open) => {
                 open.machine.handle_timeout(now);

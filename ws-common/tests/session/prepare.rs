@@ -54,18 +54,29 @@ fn an_error_is_transient_unless_it_is_final() {
         (|| "no token".into(), false),
         (|| io::Error::from(io::ErrorKind::TimedOut).into(), false),
         (|| PrepareError::final_error("the account is closed"), true),
-        (|| ws_common::ConnectOptions::new("ftp://server.test").expect_err("another scheme").into(), true),
+        (
+            || {
+                ws_common::ConnectOptions::new("ftp://server.test")
+                    .build()
+                    .expect_err("another scheme")
+                    .into()
+            },
+            true,
+        ),
         (
             || {
                 ws_common::ConnectOptions::new("ws://server.test")
-                    .unwrap()
                     .header("a b", "")
+                    .build()
                     .unwrap_err()
                     .into()
             },
             true,
         ),
-        (|| ConnectError::Timeout(OpenPhase::Resolve).into(), false),
+        (
+            || ConnectError::Timeout { phase: OpenPhase::Resolve, open_timeout: secs(10), peer: None }.into(),
+            false,
+        ),
     ];
     for (fail, is_final) in cases {
         for reconnect in [Reconnect::after(secs(1)), Reconnect::backoff().only_transient()] {

@@ -44,7 +44,7 @@ impl VirtualClient {
             }
             Action::Open(options) => {
                 let plan = self.next_plan(&options);
-                (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout)));
+                (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout())));
                 self.seen.dials.push(options.target().reveal().to_string());
                 self.seen.options = Some(*options);
             }
