@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ws_common::connector::{Connected, Connector, ConnectorStep};
+use ws_common::connector::{Dialed, Connector, ConnectorStep};
 use ws_common::session::{Action, ClientBuilder, ClientEvent, Session};
 use ws_common::{ConnectError, ConnectOptions};
 use ws_core::{Accept, Config, Instant, Machine, Random, ServerHandshake};
@@ -74,7 +74,7 @@ impl Client {
 }
 
 /// The transport to the target of these options, or to its proxy.
-pub fn connect(options: &ConnectOptions, now: Instant) -> Result<Connected<()>, ConnectError> {
+pub fn connect(options: &ConnectOptions, now: Instant) -> Result<Dialed<()>, ConnectError> {
     let mut connector = Connector::new(options, now);
     loop {
         match connector.poll(now) {

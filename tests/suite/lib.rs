@@ -10,6 +10,7 @@
 pub mod adapter;
 pub mod clients;
 pub mod ends;
+pub mod memory;
 pub mod nowhere;
 pub mod peer;
 pub mod proxy;

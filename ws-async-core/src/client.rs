@@ -3,9 +3,11 @@
 mod access;
 mod background;
 mod polled;
-mod preparation;
 mod session_driver;
+mod supply;
+mod transport;
 mod unlocked;
+mod user_future;
 
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::runtime::Runtime;
 use access::ClientAccess;
+pub use supply::{Connected, user_connector};
 
 /// A client that stays connected, whose methods an adapter documents.
 pub struct Client<R: Runtime> {

@@ -4,6 +4,8 @@ mod owners;
 mod sending;
 mod shared;
 mod socket;
+mod stream;
+mod supply;
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use ws_core::{CloseFrame, Message, PingError, SendError};
 use crate::elapsed::Elapsed;
 use owners::Ownership;
 pub(crate) use shared::SharedClient;
+pub use supply::Connected;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
@@ -70,6 +73,23 @@ pub(crate) use shared::SharedClient;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// **A connector** supplies the transport of each attempt in place of the library's own TCP, such as a Unix socket:
+///
+/// ```no_run
+/// # #[cfg(unix)]
+/// # fn build() -> Result<ws_blocking::Client, ws_blocking::ConnectError> {
+/// use std::os::unix::net::UnixStream;
+/// use ws_blocking::Client;
+///
+/// let client = Client::builder("ws://localhost/feed")
+///     .connector(|_options| Ok(UnixStream::connect("/run/feed.sock")?))
+///     .build()?;
+/// # Ok(client)
+/// # }
+/// ```
+///
+/// [`connector`](ClientBuilder::connector) gives the rules of TLS, errors, time and redirects. [`Connected`] tells the client about a stream.
 ///
 /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
 /// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens. A

@@ -323,6 +323,11 @@ impl ConnectOptions {
         connector(self.proxy_tls.as_ref())
     }
 
+    /// Whether a proxy was set, or is to be taken from the environment.
+    pub(crate) fn sets_proxy(&self) -> bool {
+        !matches!(self.proxy, ProxyChoice::None)
+    }
+
     /// The proxy for this target, if there is to be one.
     pub(crate) fn chosen_proxy(&self) -> Result<Option<Proxy>, ConnectError> {
         let proxy = match &self.proxy {

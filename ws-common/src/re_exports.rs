@@ -19,7 +19,7 @@ pub mod deflate {
 /// Errors, and their parts. `Error`, `ConnectError`, `AcceptError`, `SendError` and `WebSocketError` are at the root; errors of a topic are in its module.
 pub mod error {
     pub use crate::ReuniteError;
-    pub use crate::error::{ConnectTimeout, OpenPhase, PrepareError};
+    pub use crate::error::{ConnectTimeout, ConnectorError, OpenPhase, PrepareError};
     pub use crate::session::{ClientError, ConfirmError};
     pub use crate::target::TargetError;
     #[cfg(feature = "serde")]

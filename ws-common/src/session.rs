@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backlog;
+mod connector;
 mod deadlines;
 mod ends;
 mod event;
@@ -19,6 +20,7 @@ mod record;
 mod stats;
 mod user;
 
+pub use connector::{ConnectorClient, UserConnector};
 pub use event::{ClientError, ClientEvent, ClientStatus};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
