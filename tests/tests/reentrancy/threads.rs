@@ -68,6 +68,7 @@ const CALLBACKS: &[Point] = &[
     Point::Feed,
     Point::AcceptWith,
     Point::Prepare,
+    Point::Connect,
     Point::Decide,
 ];
 
@@ -90,22 +91,26 @@ fn connect(listener: &Listener) -> WebSocket {
     WebSocket::connect(ConnectOptions::new(&url).unwrap().config(quiet())).unwrap().0
 }
 
-/// A client whose hooks follow the script.
-fn client(url: &str, script: &Script) -> Client {
+/// A client whose hooks follow the script. It has a connector for the point of that.
+fn client(url: &str, script: &Script, point: Point) -> Client {
     let (deciding, preparing) = (script.clone(), script.clone());
     let policy = Reconnect::after(FAR).decide(move |_| {
         deciding.reach(Point::Decide);
         None
     });
-    Client::builder(url)
-        .ping_interval(None)
-        .reconnect(policy)
-        .prepare(move |_, options| {
+    let mut builder =
+        Client::builder(url).ping_interval(None).reconnect(policy).prepare(move |_, options| {
             preparing.reach(Point::Prepare);
             Ok(options)
-        })
-        .build()
-        .unwrap()
+        });
+    if point == Point::Connect {
+        let connecting = script.clone();
+        builder = builder.connector(move |options| {
+            connecting.reach(Point::Connect);
+            Ok(TcpStream::connect((options.target().host().to_string(), options.target().port()))?)
+        });
+    }
+    builder.build().unwrap()
 }
 
 fn cell(point: Point, method: Method, by_thread: bool) {
@@ -130,8 +135,8 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     // An attempt that fails is one to decide about.
     let nobody = Nobody::default();
     let url = if point == Point::Decide { format!("ws://{}/", nobody.address()) } else { witness.url() };
-    let mut client = client(&url, &script);
-    if !matches!(point, Point::Prepare | Point::Decide) {
+    let mut client = client(&url, &script, point);
+    if !matches!(point, Point::Prepare | Point::Connect | Point::Decide) {
         while client.status() != ClientStatus::Open && client.next_event().is_some() {}
     }
     let handles =

@@ -6,6 +6,7 @@ mod closing;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod confirmed;
+mod connectors;
 mod deflate;
 mod evidence;
 mod failures;
