@@ -27,8 +27,7 @@ const WHOLE: &[Point] =
     &[Visit, Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Drop, Wake, WakerDrop];
 const CLIENT: &[Point] =
     &[Decide, Prepare, Connect, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
-const HANDLE: &[Point] =
-    &[Connect, Send, TrySend, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
+const HANDLE: &[Point] = &[Send, TrySend, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
 const INCOMING: &[Point] = &[AcceptWith, Read, Write, Flush, Drop];
 
 /// Runs a part of the table. Names the cells that fail.

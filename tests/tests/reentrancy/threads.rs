@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use suite::nowhere::Nobody;
-use suite::watch::bounded;
+use suite::watch::{bounded, eventually};
 use suite::witness::{Manner, Witness};
 use ws_blocking::{
     AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Handle, Listener,
@@ -180,6 +180,8 @@ fn cell(point: Point, method: Method, by_thread: bool) {
         _ => while script.is_set() && client.next_event().is_some() {},
     }
     assert!(!script.is_set(), "the callback has not run");
+    // A connector runs in a thread of its own.
+    eventually("that the callback has returned", || Arc::strong_count(&handles) == 1);
     let Handles { sender, receiver, .. } = Arc::into_inner(handles).unwrap().into_inner().unwrap();
     settle_connection(own_sender, own_receiver.or(receiver).unwrap(), peer, on_connection);
     drop(sender);
