@@ -17,7 +17,7 @@ async fn main() -> Outcome {
     let of_server = book.clone();
     let address =
         listen(AcceptOptions::default(), move |number, ws| serve(number, ws, of_server.clone())).await?;
-    let mut client = Client::builder(&format!("ws://{address}/"))
+    let mut client = Client::builder(format!("ws://{address}/"))
         .delivery(Delivery::Confirmed)
         .reconnect(Reconnect::after(Duration::from_millis(200)))
         .build()?;

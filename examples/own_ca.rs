@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tls = TlsOptions::new().ca(certificate.as_bytes())?.build()?;
     let url = format!("wss://localhost:{}/", address.port());
     // The server listens at one of the addresses that `localhost` may have.
-    let options = ConnectOptions::new(&url)?.address(address).tls(tls.clone());
+    let options = ConnectOptions::new(&url).address(address).tls(tls.clone());
     let (mut ws, _response) = WebSocket::connect(options).await?;
     ws.send("hello").await?;
     let answer = ws.recv().await?.ok_or("the server closed early")?;
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(answer, "hello");
     println!("{}", ws.close(CloseCode::NORMAL).await);
 
-    let other = ConnectOptions::new(&format!("wss://{address}/"))?.tls(tls);
+    let other = ConnectOptions::new(format!("wss://{address}/")).tls(tls);
     let Err(error) = WebSocket::connect(other).await else { return Err("a wrong name was accepted".into()) };
     println!("wss://{address}/ is refused: {error}");
     assert!(matches!(error, ConnectError::Tls(_)));

@@ -17,7 +17,7 @@ async fn main() -> Outcome {
     let mut client = Client::builder(&url)
         .prepare_async(async |_attempt, options| {
             let token = fetch_token().await?;
-            Ok(options.header("Authorization", &format!("Bearer {token}"))?)
+            Ok(options.header("Authorization", format!("Bearer {token}")))
         })
         .reconnect(Reconnect::after(Duration::from_millis(200)))
         .build()?;

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let server = thread::spawn(move || serve(&listener));
 
-    let options = ConnectOptions::new(&format!("wss://localhost:{}/", address.port()))?
+    let options = ConnectOptions::new(format!("wss://localhost:{}/", address.port()))
         .address(address)
         .tls(TlsOptions::new().ca(certificate.as_bytes())?.build()?);
     let (ws, _response) = WebSocket::connect(options)?;

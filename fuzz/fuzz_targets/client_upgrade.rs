@@ -20,9 +20,9 @@ const PROXIES: [&str; 6] = [
 ];
 
 fn options(proxy: &str) -> ConnectOptions {
-    let options = ConnectOptions::new("ws://target.example/x").expect("a URL");
-    let options = options.header("Cookie", "target-secret").expect("a field");
-    if proxy.is_empty() { options } else { options.proxy(proxy).expect("a proxy") }
+    let options = ConnectOptions::new("ws://target.example/x");
+    let options = options.header("Cookie", "target-secret");
+    if proxy.is_empty() { options } else { options.proxy(proxy) }
 }
 
 fn upgrade(options: &ConnectOptions) -> ClientUpgrade {

@@ -98,7 +98,7 @@ pub fn a_response_that_is_no_answer_to_the_offer_is_an_error<A: Adapter>() {
     for response in responses.into_iter().chain(others.map(String::from)) {
         let server = Server::new();
         let offer = deflate("permessage-deflate; client_max_window_bits=11");
-        let options = ConnectOptions::new(&server.url()).unwrap().config(quiet().deflate(offer));
+        let options = ConnectOptions::new(server.url()).config(quiet().deflate(offer));
         let error = thread::scope(|scope| {
             scope.spawn(|| {
                 let mut peer = server.open_with(&format!("Sec-WebSocket-Extensions: {response}\r\n"));

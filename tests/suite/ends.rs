@@ -21,7 +21,7 @@ pub fn client<A: Adapter>(config: Config) -> (A::Socket, Peer) {
 /// The same with more fields in the response.
 pub fn client_with<A: Adapter>(config: Config, fields: &str) -> (A::Socket, Peer) {
     let server = Server::new();
-    let options = ConnectOptions::new(&server.url()).unwrap().config(config).open_timeout(FAR);
+    let options = ConnectOptions::new(server.url()).config(config).open_timeout(FAR);
     thread::scope(|scope| {
         let peer = scope.spawn(|| server.open_with(fields));
         let (socket, _) = A::connect(options).unwrap();
@@ -59,9 +59,9 @@ pub fn pair_of<A: Adapter>(config: Config, accepting: Config) -> (A::Socket, A::
     let address = listener.local_addr().unwrap();
     let accepting = AcceptOptions::default().config(accepting).open_timeout(FAR);
     let (connecting, accepting) = match A::site() {
-        None => (ConnectOptions::new(&format!("ws://{address}/")).unwrap(), accepting),
+        None => (ConnectOptions::new(format!("ws://{address}/")), accepting),
         Some(site) => {
-            let options = ConnectOptions::new(&format!("wss://{address}/")).unwrap();
+            let options = ConnectOptions::new(format!("wss://{address}/"));
             (options.tls(site.connector.clone()), accepting.tls(site.acceptor.clone()))
         }
     };

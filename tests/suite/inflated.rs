@@ -218,7 +218,7 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
     let (frames, messages) = forms();
     let server = Server::new();
     let proxy = Proxy::new(server.address(), [Fault::Trickle]);
-    let options = ConnectOptions::new(&proxy.url()).unwrap().config(eager());
+    let options = ConnectOptions::new(proxy.url()).config(eager());
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut peer = server.open_with(FIELD);
@@ -242,7 +242,7 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
     // Both ends are ours.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::new(listener.local_addr().unwrap(), [Fault::Trickle]);
-    let options = ConnectOptions::new(&proxy.url()).unwrap().config(eager());
+    let options = ConnectOptions::new(proxy.url()).config(eager());
     thread::scope(|scope| {
         scope.spawn(|| {
             let transport = listener.accept().unwrap().0;

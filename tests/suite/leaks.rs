@@ -91,7 +91,7 @@ fn violated<A: Adapter>() {
 
 fn refused<A: Adapter>() {
     let server = Server::new();
-    let options = ConnectOptions::new(&server.url()).unwrap();
+    let options = ConnectOptions::new(server.url());
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut peer = server.accept();

@@ -24,7 +24,7 @@ fn connect_to<A: Adapter>(
     options: impl FnOnce(ConnectOptions) -> ConnectOptions,
 ) -> Connected<A> {
     let server = Server::new();
-    let options = options(ConnectOptions::new(&server.url()).unwrap());
+    let options = options(ConnectOptions::new(server.url()));
     thread::scope(|scope| {
         scope.spawn(|| script(server.accept()));
         A::connect(options)
@@ -35,10 +35,11 @@ pub fn the_request_and_the_response_come_as_they_were_sent<A: Adapter>() {
     let server = Server::new();
     let url = format!("ws://user:pass%20word@{}/feed%20me?x=1&y=%20", server.address());
     let options = ConnectOptions::new(&url)
-        .and_then(|options| Ok(options.header("X-First", "1")?.header("X-Second", "two words")?))
-        .and_then(|options| Ok(options.origin("https://example.com")?))
-        .and_then(|options| Ok(options.subprotocol("chat.v2")?.subprotocol("chat.v1")?))
-        .unwrap();
+        .header("X-First", "1")
+        .header("X-Second", "two words")
+        .origin("https://example.com")
+        .subprotocol("chat.v2")
+        .subprotocol("chat.v1");
     thread::scope(|scope| {
         let script = scope.spawn(|| {
             let mut peer = server.accept();
@@ -83,7 +84,7 @@ pub fn every_connection_has_a_key_of_its_own<A: Adapter>() {
             thread::scope(|scope| {
                 let key = scope
                     .spawn(|| field(&server.accept().read_head(), "Sec-WebSocket-Key").unwrap().to_owned());
-                let _ = A::connect(ConnectOptions::new(&server.url()).unwrap());
+                let _ = A::connect(ConnectOptions::new(server.url()));
                 key.join().unwrap()
             })
         })
@@ -105,7 +106,7 @@ pub fn bytes_behind_the_response_belong_to_the_connection<A: Adapter>() {
     };
     thread::scope(|scope| {
         let server = Server::new();
-        let options = ConnectOptions::new(&server.url()).unwrap();
+        let options = ConnectOptions::new(server.url());
         scope.spawn(move || script(server.accept()));
         let (mut socket, _) = A::connect(options).unwrap();
         assert_eq!(socket.recv().unwrap(), Some("in one segment".into()));
@@ -126,7 +127,7 @@ pub fn redirects_are_followed_as_the_hook_decides<A: Adapter>() {
         let servers = [Server::new(), Server::new(), Server::new()];
         thread::scope(|scope| {
             let urls = servers.each_ref().map(Server::url);
-            let options = ConnectOptions::new(&urls[0]).unwrap().header("Cookie", "secret").unwrap();
+            let options = ConnectOptions::new(&urls[0]).header("Cookie", "secret");
             let options = options.max_redirects(steps).on_redirect(decide(is_allowed));
             let is_followed = steps == 2 && is_allowed;
             let servers = &servers;
@@ -260,7 +261,7 @@ pub fn a_silent_server_costs_open_timeout<A: Adapter>() {
 pub fn a_refused_connection_says_to_which_address<A: Adapter>() {
     let nobody = Nobody::default();
     let unused = nobody.address();
-    let error = A::connect(ConnectOptions::new(&format!("ws://{unused}/")).unwrap()).err().unwrap();
+    let error = A::connect(ConnectOptions::new(format!("ws://{unused}/"))).err().unwrap();
     assert_eq!(error.phase(), OpenPhase::Connect, "{error}");
     let said = error.to_string();
     assert!(said.contains(&unused.to_string()) && said.contains("refused"), "{said}");
@@ -268,15 +269,14 @@ pub fn a_refused_connection_says_to_which_address<A: Adapter>() {
 
 pub fn a_name_that_does_not_resolve_fails_while_resolving<A: Adapter>() {
     // RFC 2606 §2: never a name. A resolver that does not answer at all is the other way in which this may fail.
-    let options =
-        ConnectOptions::new("ws://no-such-host.invalid/").unwrap().open_timeout(Duration::from_secs(3));
+    let options = ConnectOptions::new("ws://no-such-host.invalid/").open_timeout(Duration::from_secs(3));
     let error = takes(Duration::ZERO, || A::connect(options).err().unwrap());
     assert_eq!(error.phase(), OpenPhase::Resolve, "{error}");
 }
 
 pub fn the_local_address_is_the_one_that_was_asked_for<A: Adapter>() {
     let server = Server::new();
-    let options = ConnectOptions::new(&server.url()).unwrap().bind("127.0.0.2:0".parse().unwrap());
+    let options = ConnectOptions::new(server.url()).bind(([127, 0, 0, 2], 0));
     thread::scope(|scope| {
         let peer = scope.spawn(|| server.open());
         let _socket = A::connect(options).unwrap();
@@ -286,7 +286,7 @@ pub fn the_local_address_is_the_one_that_was_asked_for<A: Adapter>() {
 
 pub fn a_given_address_stands_in_for_the_name<A: Adapter>() {
     let server = Server::new();
-    let options = ConnectOptions::new("ws://no-such-host.invalid:8080/").unwrap().address(server.address());
+    let options = ConnectOptions::new("ws://no-such-host.invalid:8080/").address(server.address());
     thread::scope(|scope| {
         let host = scope.spawn(|| {
             let mut peer = server.accept();

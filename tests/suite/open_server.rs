@@ -176,7 +176,7 @@ pub fn frames_behind_the_request_belong_to_the_connection<A: Adapter>() {
 pub fn both_ends_of_one_handshake_agree<A: Adapter>() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/room?id=7", listener.local_addr().unwrap());
-    let options = ConnectOptions::new(&url).unwrap().subprotocol("one").unwrap().subprotocol("two").unwrap();
+    let options = ConnectOptions::new(&url).subprotocol("one").subprotocol("two");
     thread::scope(|scope| {
         let client = scope.spawn(|| A::connect(options).unwrap());
         let decide = |request: &Request| {

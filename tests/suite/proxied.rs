@@ -26,7 +26,7 @@ const CREDENTIALS: &str = "ada:s3cret%3Aword@";
 
 /// A message and its echo between our client and our server, which gives the request that it saw.
 fn echo<A: Adapter>(listener: &TcpListener, options: ConnectOptions) -> Request {
-    let secure = options.target().is_secure();
+    let secure = options.clone().build().unwrap().target().is_secure();
     thread::scope(|scope| {
         let serving = scope.spawn(move || {
             let transport = listener.accept().unwrap().0;
@@ -52,8 +52,8 @@ fn echo<A: Adapter>(listener: &TcpListener, options: ConnectOptions) -> Request 
 
 fn target(scheme: &str, host: &str, listener: &TcpListener) -> ConnectOptions {
     let url = format!("{scheme}://user:secret@{host}:{}/feed?x=1", listener.local_addr().unwrap().port());
-    let options = ConnectOptions::new(&url).unwrap().config(quiet());
-    options.header("Cookie", "session=1").unwrap().tls(SITE.connector.clone())
+    let options = ConnectOptions::new(&url).config(quiet());
+    options.header("Cookie", "session=1").tls(SITE.connector.clone())
 }
 
 pub fn ws_and_wss_pass_through_every_kind_of_proxy<A: Adapter>() {
@@ -74,8 +74,7 @@ pub fn ws_and_wss_pass_through_every_kind_of_proxy<A: Adapter>() {
                     _ => relay.address(),
                 };
                 let options = target(scheme, "localhost", &listener)
-                    .proxy(&format!("{kind}://{credentials}localhost:{}", address.port()))
-                    .unwrap()
+                    .proxy(format!("{kind}://{credentials}localhost:{}", address.port()))
                     .proxy_tls(SITE.connector.clone());
                 let request = echo::<A>(&listener, options);
                 let headers = request.headers();
@@ -107,22 +106,22 @@ pub fn a_name_that_only_the_proxy_knows<A: Adapter>() {
     for (kind, speech) in [("http", Speech::Http), ("socks5h", Speech::Socks5)] {
         let relay = Relay::new(speech, false);
         let proxy = format!("{kind}://{}", relay.address());
-        let options = target("ws", "hidden.test", &listener).proxy(&proxy).unwrap();
+        let options = target("ws", "hidden.test", &listener).proxy(&proxy);
         let request = echo::<A>(&listener, options);
         assert!(request.headers().get("Host").unwrap().starts_with("hidden.test:"));
     }
     let relay = Relay::new(Speech::Socks5, false);
     let proxy = format!("socks5://{}", relay.address());
-    let error = A::connect(target("ws", "hidden.test", &listener).proxy(&proxy).unwrap()).err().unwrap();
+    let error = A::connect(target("ws", "hidden.test", &listener).proxy(&proxy)).err().unwrap();
     assert_eq!(error.phase(), OpenPhase::Resolve, "{error}");
 }
 
 fn to(target: &str) -> ConnectOptions {
-    ConnectOptions::new(target).unwrap().tls(SITE.connector.clone()).proxy_tls(SITE.connector.clone())
+    ConnectOptions::new(target).tls(SITE.connector.clone()).proxy_tls(SITE.connector.clone())
 }
 
 fn failing<A: Adapter>(proxy: &str, options: ConnectOptions) -> ConnectError {
-    let error = A::connect(options.proxy(proxy).unwrap()).err().unwrap();
+    let error = A::connect(options.proxy(proxy)).err().unwrap();
     println!("{proxy}: {error}");
     assert_eq!(error.phase(), OpenPhase::Proxy, "{error}");
     error
@@ -179,7 +178,7 @@ pub fn a_proxy_that_is_not_there_is_an_error_of_connecting<A: Adapter>() {
     let nobody = Nobody::default();
     let free = nobody.address();
     let options = to("wss://target.test/");
-    let error = A::connect(options.proxy(&format!("http://{CREDENTIALS}{free}")).unwrap()).err().unwrap();
+    let error = A::connect(options.proxy(format!("http://{CREDENTIALS}{free}"))).err().unwrap();
     assert_eq!(error.phase(), OpenPhase::Connect, "{error}");
     let begin = format!("through http://{free}: connecting to the proxy at {free} failed: ");
     assert!(error.to_string().starts_with(&begin), "{error}");

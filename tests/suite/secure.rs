@@ -25,8 +25,7 @@ fn meet<A: Adapter>(client: TlsConnector, server: TlsAcceptor, host: &str) -> (C
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let url = format!("wss://{host}:{}/", address.port());
-    let connecting =
-        ConnectOptions::new(&url).unwrap().address(address).config(quiet()).open_timeout(FAR).tls(client);
+    let connecting = ConnectOptions::new(&url).address(address).config(quiet()).open_timeout(FAR).tls(client);
     let accepting = AcceptOptions::default().config(quiet()).open_timeout(FAR).tls(server);
     thread::scope(|scope| {
         let client = scope.spawn(move || A::connect(connecting));
@@ -166,7 +165,7 @@ pub fn plain_text_where_tls_was_expected_is_an_error_that_says_so<A: Adapter>() 
             let _ = peer.shutdown(Shutdown::Write);
             while peer.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
         });
-        let options = ConnectOptions::new(&url).unwrap().tls(site_connector());
+        let options = ConnectOptions::new(&url).tls(site_connector());
         let error = A::connect(options).err().unwrap();
         assert_eq!(error.phase(), OpenPhase::Tls);
         assert!(error.to_string().contains("does not speak TLS"), "{error}");
@@ -193,7 +192,7 @@ pub fn tls_where_plain_text_was_expected_is_an_error_that_says_so<A: Adapter>() 
     let url = format!("wss://{}/", listener.address());
     thread::scope(|scope| {
         let accepting = scope.spawn(move || listener.accept().err().unwrap());
-        let options = ConnectOptions::new(&url).unwrap().tls(site_connector());
+        let options = ConnectOptions::new(&url).tls(site_connector());
         let error = A::connect(options).err().unwrap();
         assert!(matches!(error, ConnectError::Tls(TlsError::NotTls(_))), "{error}");
         let error = accepting.join().unwrap();
@@ -203,7 +202,7 @@ pub fn tls_where_plain_text_was_expected_is_an_error_that_says_so<A: Adapter>() 
     let url = format!("ws://{}/", listener.address());
     thread::scope(|scope| {
         let accepting = scope.spawn(move || listener.accept().err().unwrap());
-        let error = A::connect(ConnectOptions::new(&url).unwrap()).err().unwrap();
+        let error = A::connect(ConnectOptions::new(&url)).err().unwrap();
         assert!(error.to_string().contains("TLS"), "{error}");
         let error = accepting.join().unwrap();
         assert!(matches!(error, AcceptError::Tls(TlsError::NotTls(_))), "{error}");
@@ -214,7 +213,7 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
     const OPEN: Duration = Duration::from_millis(300);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("wss://{}/", listener.local_addr().unwrap());
-    let options = ConnectOptions::new(&url).unwrap().tls(site_connector()).open_timeout(OPEN);
+    let options = ConnectOptions::new(&url).tls(site_connector()).open_timeout(OPEN);
     let error = takes(OPEN, || A::connect(options).err().unwrap());
     assert!(matches!(error, ConnectError::Timeout(OpenPhase::Tls)), "{error}");
 
@@ -261,7 +260,7 @@ pub fn a_stream_that_is_cut_is_an_error_in_every_phase<A: Adapter>() {
     let mut phases = Vec::new();
     for bytes in (0..2400).step_by(150) {
         let address = cut_after(server, bytes);
-        let options = ConnectOptions::new(&format!("wss://{address}/")).unwrap().config(quiet());
+        let options = ConnectOptions::new(format!("wss://{address}/")).config(quiet());
         // Without the session of the one before, so that all are of one length.
         let phase = match A::connect(options.tls(SITE.authority.options().build().unwrap())) {
             Err(error) => {
@@ -300,7 +299,7 @@ pub fn a_listener_speaks_tls_and_stops<A: Adapter>() {
     let url = format!("wss://{}/", listener.address());
     thread::scope(|scope| {
         let client = scope.spawn(move || {
-            let options = ConnectOptions::new(&url).unwrap().tls(site_connector());
+            let options = ConnectOptions::new(&url).tls(site_connector());
             let (mut socket, _) = A::connect(options).unwrap();
             assert_eq!(socket.recv().unwrap(), None);
             socket.closed().unwrap()
@@ -350,7 +349,7 @@ pub fn a_running_listener_shows_a_replaced_certificate_to_new_connections<A: Ada
     let address = listener.address();
     let url = format!("wss://localhost:{}/", address.port());
     let connect = |authority: &Authority| {
-        let options = ConnectOptions::new(&url).unwrap().address(address).config(quiet()).open_timeout(FAR);
+        let options = ConnectOptions::new(&url).address(address).config(quiet()).open_timeout(FAR);
         let options = options.tls(authority.options().build().unwrap());
         thread::scope(|scope| {
             let client = scope.spawn(|| A::connect(options));

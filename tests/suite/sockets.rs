@@ -21,7 +21,7 @@ fn millis(millis: u64) -> Duration {
 }
 
 fn options(address: SocketAddr) -> ConnectOptions {
-    ConnectOptions::new(&format!("ws://{address}/")).unwrap().open_timeout(FAR)
+    ConnectOptions::new(format!("ws://{address}/")).open_timeout(FAR)
 }
 
 /// Less than the system holds for a connection, and much more than fits in the window of the peer.
@@ -100,7 +100,7 @@ pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
     let hole = hole.address();
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let taken = taken.local_addr().unwrap();
-    let name = || ConnectOptions::new("ws://example.com/").unwrap().open_timeout(FAR);
+    let name = || ConnectOptions::new("ws://example.com/").open_timeout(FAR);
     let mut table: Vec<(ConnectOptions, &str, String)> = vec![
         (options(nobody), "Connect", refused(nobody)),
         (
@@ -114,7 +114,7 @@ pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
             format!("open_timeout passed while connecting to {hole}; {}", refused(nobody)),
         ),
         (
-            options(nobody).bind("192.0.2.1:0".parse().unwrap()),
+            options(nobody).bind(([192, 0, 2, 1], 0)),
             "Connect",
             format!(
                 "connecting to {nobody} failed: the local address 192.0.2.1:0 cannot be used: \
@@ -140,7 +140,7 @@ pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
             format!("connecting to {nobody} failed: timed out"),
         ),
         (
-            name().address("0.0.0.0:80".parse().unwrap()),
+            name().address(([0, 0, 0, 0], 80)),
             "Url",
             "0.0.0.0 is not the address of a host, so one cannot connect to it; use 127.0.0.1 or [::1] for \
              this machine, and a Listener to accept connections"
@@ -223,7 +223,7 @@ pub fn a_port_that_is_set_is_had_again<A: Adapter>() {
     }
     // The second address of a race.
     let hole = BlackHole::at(([127, 0, 0, 1], 0).into()).unwrap();
-    let name = ConnectOptions::new("ws://example.com/").unwrap().open_timeout(FAR);
+    let name = ConnectOptions::new("ws://example.com/").open_timeout(FAR);
     let begin = Instant::now();
     opens(name.address(hole.address()).address(server.address()).bind(local));
     assert!(begin.elapsed() >= millis(250), "{:?}", begin.elapsed());

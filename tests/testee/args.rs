@@ -65,13 +65,13 @@ pub(crate) enum Command {
     Serve {
         runtime: Runtime,
         port: u16,
-        options: AcceptOptions,
+        options: Box<AcceptOptions>,
     },
     Autobahn {
         runtime: Runtime,
         url: String,
         agent: String,
-        config: Config,
+        config: Box<Config>,
     },
 }
 
@@ -132,8 +132,9 @@ fn repeated(option: &str, argument: &str) -> Result<(Duration, String), lexopt::
 
 impl Stay {
     pub(crate) fn build<C: From<Session>>(&self) -> Result<C, ConnectError> {
-        let mut builder = ClientBuilder::new(&self.url)
-            .config(self.config.clone())
+        let options =
+            options(&self.url, self.config.clone(), &self.reach, &self.headers, &self.subprotocols)?;
+        let mut builder = ClientBuilder::new(options)
             .reconnect(self.reconnect.clone())
             .delivery(self.delivery)
             .idle_timeout(self.idle_timeout);
@@ -147,13 +148,7 @@ impl Stay {
         if let Some(bytes) = self.notsent_lowat {
             builder = builder.notsent_lowat(bytes);
         }
-        for (name, value) in &self.headers {
-            builder = builder.header(name, value);
-        }
-        for name in &self.subprotocols {
-            builder = builder.subprotocol(name);
-        }
-        self.reach.apply_to_builder(builder)?.build()
+        builder.build()
     }
 }
 
@@ -287,11 +282,14 @@ pub(crate) fn parse() -> Result<Command, lexopt::Error> {
         ["serve", name, port] => Command::Serve {
             runtime: known(name)?,
             port: port.parse().map_err(|_| format!("{port:?} is not a port"))?,
-            options: identity.options()?.config(config).trusted_proxy(trusted_proxy),
+            options: Box::new(identity.options()?.config(config).trusted_proxy(trusted_proxy)),
         },
-        ["autobahn", name, url, agent] => {
-            Command::Autobahn { runtime: known(name)?, url: url.into(), agent: agent.into(), config }
-        }
+        ["autobahn", name, url, agent] => Command::Autobahn {
+            runtime: known(name)?,
+            url: url.into(),
+            agent: agent.into(),
+            config: Box::new(config),
+        },
         _ => return Err("see testee --help".into()),
     })
 }
@@ -333,12 +331,12 @@ fn options(
     headers: &[(String, String)],
     subprotocols: &[String],
 ) -> Result<ConnectOptions, ConnectError> {
-    let mut options = reach.apply(ConnectOptions::new(url)?.config(config))?;
+    let mut options = reach.apply(ConnectOptions::new(url).config(config))?;
     for (name, value) in headers {
-        options = options.header(name, value)?;
+        options = options.header(name, value);
     }
     for name in subprotocols {
-        options = options.subprotocol(name)?;
+        options = options.subprotocol(name);
     }
     Ok(options)
 }

@@ -11,7 +11,7 @@ pub(crate) fn run(runtime: Runtime, url: &str, agent: &str, config: &Config) -> 
     let url = url.trim_end_matches('/');
     let connect = |target: String| {
         let mut report = Report::default();
-        let options = ConnectOptions::new(&target).map_err(|error| error.to_string())?.config(config.clone());
+        let options = ConnectOptions::new(target).config(config.clone());
         (runtime.connect)(options, &mut report);
         Ok::<_, String>(report)
     };

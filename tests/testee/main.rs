@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             Ok(report.is_clean())
         }
         Ok(Command::Serve { runtime, port, options }) => {
-            (runtime.serve)(port, options).map(|()| true).map_err(|error| error.to_string())
+            (runtime.serve)(port, *options).map(|()| true).map_err(|error| error.to_string())
         }
         Ok(Command::Autobahn { runtime, url, agent, config }) => {
             autobahn::run(runtime, &url, &agent, &config)

@@ -11,6 +11,7 @@ mod user_future;
 
 use std::time::Duration;
 
+use ws_common::ConnectOptions;
 use ws_common::session::{
     AsyncClient, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
@@ -44,9 +45,9 @@ pub struct Handle<R: Runtime> {
 }
 
 impl<R: Runtime> Client<R> {
-    /// Sets up a client of the server at `url`.
-    pub fn builder(url: &str) -> ClientBuilder<Self> {
-        ClientBuilder::new(url)
+    /// Sets up a client of a server: `Client::builder("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`].
+    pub fn builder(options: impl Into<ConnectOptions>) -> ClientBuilder<Self> {
+        ClientBuilder::new(options)
     }
 
     /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.

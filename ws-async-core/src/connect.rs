@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Poll, ready};
 
 use ws_common::{
-    ClientUpgrade, ConnectError, ConnectOptions,
+    CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions,
     connector::{Connector, ConnectorStep, Dialed, Route},
     happy_eyeballs::AttemptId,
     system::{random, socket},
@@ -25,12 +25,11 @@ impl<R: Runtime> WebSocket<R> {
     /// Connects to a server: `WebSocket::connect("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`].
     pub fn connect<O>(options: O) -> impl Future<Output = Result<(Self, Response), ConnectError>>
     where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
+        O: Into<ConnectOptions>,
     {
         // Boxed, as accepting is: what a task waits for first must not be the most that it ever needs. The options have a box of their
         // own, because the future would have room for several of them.
-        let options = options.try_into().map(Box::new).map_err(ConnectError::from);
+        let options = options.into().build().map(Box::new);
         Box::pin(async move { connect(&*options?).await })
     }
 }
@@ -42,10 +41,9 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         options: O,
     ) -> impl Future<Output = Result<(Self, Response), ConnectError>>
     where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
+        O: Into<ConnectOptions>,
     {
-        let options = options.try_into().map(Box::new).map_err(ConnectError::from);
+        let options = options.into().build().map(Box::new);
         Box::pin(async move {
             let options = options?;
             open(transport, &options, &Route::direct(&options), RuntimeClock::start()).await
@@ -53,7 +51,7 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     }
 }
 
-async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
+async fn connect<R: Runtime>(options: &CheckedOptions) -> Result<(WebSocket<R>, Response), ConnectError> {
     let clock = RuntimeClock::start();
     let mut redirected = None;
     loop {
@@ -69,7 +67,7 @@ async fn connect<R: Runtime>(options: &ConnectOptions) -> Result<(WebSocket<R>, 
 
 /// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.
 pub(crate) async fn connect_transport<R: Runtime>(
-    options: &ConnectOptions,
+    options: &CheckedOptions,
     clock: RuntimeClock<R>,
 ) -> Result<Dialed<R::TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
@@ -104,7 +102,7 @@ pub(crate) async fn connect_transport<R: Runtime>(
     }
 }
 
-async fn dial<R: Runtime>(options: &ConnectOptions, address: SocketAddr) -> io::Result<R::TcpStream> {
+async fn dial<R: Runtime>(options: &CheckedOptions, address: SocketAddr) -> io::Result<R::TcpStream> {
     let options = options.socket_options();
     R::connect(address, options).await.map_err(|error| options.explain(error))
 }
@@ -121,12 +119,12 @@ fn used<R: Runtime>(connected: Dialed<R::TcpStream>) -> Dialed<R::TcpStream> {
 /// The proxy, TLS and the opening handshake, as [`ClientUpgrade`] says.
 async fn open<R: Runtime + Io<T>, T>(
     mut transport: T,
-    options: &ConnectOptions,
+    options: &CheckedOptions,
     route: &Route,
     clock: RuntimeClock<R>,
 ) -> Result<(WebSocket<R, T>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
-    let deadline = Instant::EPOCH + options.open_timeout;
+    let deadline = Instant::EPOCH + options.open_timeout();
     let mut driver = Driver::new(ClientUpgrade::new(options, route, random, deadline)?, clock);
     let opened = poll_fn(|cx| {
         let opened = ready!(driver.poll_event::<R, T>(&mut transport, cx));

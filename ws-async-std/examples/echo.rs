@@ -31,7 +31,7 @@ async fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
     println!("an echo server listens on {url}");
-    or(serve(&listener), talk(ConnectOptions::new(&url)?)).await
+    or(serve(&listener), talk(ConnectOptions::new(&url))).await
 }
 
 /// Sends back what comes, to any number of clients.
@@ -50,10 +50,11 @@ async fn serve(listener: &Listener) -> Result<(), Box<dyn Error>> {
 }
 
 async fn talk_through_proxy(url: &str) -> Result<(), Box<dyn Error>> {
-    talk(ConnectOptions::new(url)?.proxy_from_environment()).await
+    talk(ConnectOptions::new(url).proxy_from_environment()).await
 }
 
 async fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
+    let options = options.build()?;
     println!("connecting to {}", options.target());
     let (mut ws, response) = WebSocket::connect(options).await?;
     println!("connected: the server answered {} {}", response.status(), response.reason());

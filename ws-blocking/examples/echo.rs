@@ -27,7 +27,7 @@ fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind("127.0.0.1:0")?;
     let url = format!("ws://{}/", listener.local_addr()?);
     println!("an echo server listens on {url}");
-    let options = ConnectOptions::new(&url)?;
+    let options = ConnectOptions::new(&url);
     thread::spawn(move || {
         while let Ok((incoming, _address)) = listener.accept() {
             thread::spawn(|| serve(incoming));
@@ -46,10 +46,11 @@ fn serve(incoming: Incoming) -> Option<()> {
 }
 
 fn talk_through_proxy(url: &str) -> Result<(), Box<dyn Error>> {
-    talk(ConnectOptions::new(url)?.proxy_from_environment())
+    talk(ConnectOptions::new(url).proxy_from_environment())
 }
 
 fn talk(options: ConnectOptions) -> Result<(), Box<dyn Error>> {
+    let options = options.build()?;
     println!("connecting to {}", options.target());
     let (mut ws, response) = WebSocket::connect(options)?;
     println!("connected: the server answered {} {}", response.status(), response.reason());

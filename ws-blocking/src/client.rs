@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use ws_common::ConnectOptions;
 use ws_common::session::{
     ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
@@ -121,9 +122,9 @@ pub struct Handle {
 }
 
 impl Client {
-    /// Sets up a client of the server at `url`.
-    pub fn builder(url: &str) -> ClientBuilder<Self> {
-        ClientBuilder::new(url)
+    /// Sets up a client of a server: `Client::builder("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`].
+    pub fn builder(options: impl Into<ConnectOptions>) -> ClientBuilder<Self> {
+        ClientBuilder::new(options)
     }
 
     /// Waits for the next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.

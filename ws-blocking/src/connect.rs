@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::Socket;
 use ws_common::system::socket::{SocketOptions, reset_on_close};
 use ws_common::{
-    ClientUpgrade, ConnectError, ConnectOptions, Opened,
+    CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions, Opened,
     connector::{Connector, ConnectorStep, Dialed, Route},
     duplex::Duplex,
     happy_eyeballs::AttemptId,
@@ -34,10 +34,9 @@ impl WebSocket {
     /// so has each address, if there are several, for as long as the system tries it, but not beyond `open_timeout`.
     pub fn connect<O>(options: O) -> Result<(Self, Response), ConnectError>
     where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
+        O: Into<ConnectOptions>,
     {
-        connect(&options.try_into()?)
+        connect(&options.into().build()?)
     }
 }
 
@@ -46,15 +45,14 @@ impl<S: Transport> WebSocket<S> {
     /// without a proxy.
     pub fn connect_over<O>(transport: S, options: O) -> Result<(Self, Response), ConnectError>
     where
-        O: TryInto<ConnectOptions>,
-        ConnectError: From<O::Error>,
+        O: Into<ConnectOptions>,
     {
-        let options = options.try_into()?;
+        let options = options.into().build()?;
         open(transport, &options, &Route::direct(&options), clock::now())
     }
 }
 
-fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectError> {
+fn connect(options: &CheckedOptions) -> Result<(WebSocket, Response), ConnectError> {
     let start = clock::now();
     let mut redirected = None;
     loop {
@@ -71,7 +69,7 @@ fn connect(options: &ConnectOptions) -> Result<(WebSocket, Response), ConnectErr
 /// Resolves and dials, each name in a thread of its own, and each address that is not the only one. The time to open counts
 /// from `start`.
 pub(crate) fn connect_transport(
-    options: &ConnectOptions,
+    options: &CheckedOptions,
     start: Clock,
 ) -> Result<Dialed<TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
@@ -156,12 +154,12 @@ fn used(connected: Dialed<TcpStream>) -> Dialed<TcpStream> {
 /// Everything after the transport is up. The time to open counts from `start`.
 fn open<S: Transport>(
     transport: S,
-    options: &ConnectOptions,
+    options: &CheckedOptions,
     route: &Route,
     start: Clock,
 ) -> Result<(WebSocket<S>, Response), ConnectError> {
     let random = random().map_err(ConnectError::Local)?;
-    let deadline = Instant::since_epoch(options.open_timeout);
+    let deadline = Instant::since_epoch(options.open_timeout());
     let opening = ClientUpgrade::new(options, route, random, deadline)?;
     let driver = Driver::new(transport, opening, start, Duration::MAX);
     let opened = driver.drive(

@@ -13,7 +13,7 @@ use crate::compression;
 use crate::connector::Route;
 use crate::error::{ConnectError, OpenPhase};
 use crate::maybe_tls::MaybeTls;
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyScheme, ProxyStep, Tunnel};
 use crate::tls::{TlsConnector, TlsFailure};
 use crate::trace::Phases;
@@ -64,7 +64,7 @@ impl ClientUpgrade {
     ///
     /// What was set for TLS or for the proxy cannot be used.
     pub fn new(
-        options: &ConnectOptions,
+        options: &CheckedOptions,
         route: &Route,
         random: Random,
         deadline: Instant,

@@ -8,7 +8,7 @@ use ws_core::Instant;
 
 use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
 use crate::redirect::PublicStep;
 use crate::target::{Host, TargetError, is_private, is_unspecified};
@@ -120,13 +120,13 @@ enum NameQuery {
 
 impl Route {
     /// Directly to the server.
-    pub fn direct(options: &ConnectOptions) -> Self {
+    pub fn direct(options: &CheckedOptions) -> Self {
         let target = options.target();
         Self { proxy: None, server: None, host: target.host().clone(), port: target.port(), is_secure: false }
     }
 
     /// To the server, by a transport of the user's connector.
-    pub(crate) fn supplied(options: &ConnectOptions, facts: &SuppliedTransport) -> Self {
+    pub(crate) fn supplied(options: &CheckedOptions, facts: &SuppliedTransport) -> Self {
         Self { server: facts.peer, is_secure: facts.is_secure, ..Self::direct(options) }
     }
 
@@ -158,9 +158,9 @@ impl Route {
 
 impl<T> Connector<T> {
     /// A way to the target of these options, which must be found within their time to open, from `now` on.
-    pub fn new(options: &ConnectOptions, now: Instant) -> Self {
+    pub fn new(options: &CheckedOptions, now: Instant) -> Self {
         let mut reach = Self {
-            deadline: now + options.open_timeout,
+            deadline: now + options.open_timeout(),
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
             public_step: options.public_step().cloned(),

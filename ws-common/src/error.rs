@@ -8,7 +8,6 @@ mod tests;
 mod tls;
 mod websocket;
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use std::{fmt, io};
@@ -310,13 +309,6 @@ impl From<TlsConfigError> for ConnectError {
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         Self::Local(error)
-    }
-}
-
-/// Options that were made before cannot fail to be options.
-impl From<Infallible> for ConnectError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

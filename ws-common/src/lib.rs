@@ -33,7 +33,7 @@ pub use error::{
     AcceptError, ConnectError, ConnectTimeout, ConnectorError, OpenPhase, PrepareError, WebSocketError,
 };
 pub use maybe_tls::MaybeTls;
-pub use options::{AcceptOptions, ConnectOptions};
+pub use options::{AcceptOptions, CheckedOptions, ConnectOptions};
 pub use reunite::ReuniteError;
 pub use server_upgrade::ServerUpgrade;
 pub use target::{Host, Target, TargetError};

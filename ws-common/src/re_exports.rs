@@ -10,6 +10,12 @@ pub use ws_core::{
     Request, Responder, Response, Role, SendError,
 };
 
+/// The options and the error of a connector, which supplies the transport of each attempt of a client.
+pub mod connector {
+    pub use crate::error::ConnectorError;
+    pub use crate::options::CheckedOptions;
+}
+
 /// permessage-deflate (RFC 7692).
 #[cfg(feature = "deflate")]
 pub mod deflate {
@@ -19,7 +25,7 @@ pub mod deflate {
 /// Errors, and their parts. `Error`, `ConnectError`, `AcceptError`, `SendError` and `WebSocketError` are at the root; errors of a topic are in its module.
 pub mod error {
     pub use crate::ReuniteError;
-    pub use crate::error::{ConnectTimeout, ConnectorError, OpenPhase, PrepareError};
+    pub use crate::error::{ConnectTimeout, OpenPhase, PrepareError};
     pub use crate::session::{ClientError, ConfirmError};
     pub use crate::target::TargetError;
     #[cfg(feature = "serde")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ws_core::redacted;
 
 use crate::error::ConnectError;
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::target::Target;
 
 /// A step of a redirect, before it is made. A hook decides about it
@@ -80,7 +80,7 @@ impl std::error::Error for RedirectRefused {}
 
 type DecideRedirect = dyn Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync;
 
-/// A hook of [`ConnectOptions::on_redirect`].
+/// A hook of [`on_redirect`](crate::ConnectOptions::on_redirect).
 #[derive(Clone)]
 pub(crate) struct RedirectHook(pub(crate) Arc<DecideRedirect>);
 
@@ -114,12 +114,12 @@ pub(crate) struct Redirect {
     /// The server that redirects has a public address, or came behind one.
     pub(crate) is_public: bool,
     /// The options of the step.
-    pub(crate) options: ConnectOptions,
+    pub(crate) options: CheckedOptions,
 }
 
 impl Redirect {
     /// The next options, or the reason why there are none. It runs the hook, if there is one: the caller holds no lock.
-    pub(crate) fn decide(self) -> Result<ConnectOptions, ConnectError> {
+    pub(crate) fn decide(self) -> Result<CheckedOptions, ConnectError> {
         let Self { from, status, is_public, options } = self;
         let to = options.target().clone();
         let decision = match options.redirect_hook() {

@@ -37,7 +37,7 @@ use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Outbound, Random};
 
 use crate::client_upgrade::ClientUpgrade;
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::reconnect::{Attempts, Cause, GiveUp};
 use addresses::{Candidate, FailedAddresses};
 use backlog::Backlog;
@@ -72,6 +72,7 @@ use proofs::Position;
 /// time. The next attempts [try them last](crate::happy_eyeballs::HappyEyeballs::try_last), until another address of the same host, or of the same proxy, has
 /// opened. No attempt has two requests on the wire.
 pub struct Session {
+    connect: CheckedOptions,
     settings: Settings,
     /// Nonces of proofs, and delays. Each transport replaces it, so that it is never older than the last one.
     random: Random,
@@ -113,8 +114,8 @@ pub struct Session {
 #[derive(Debug)]
 pub enum Action {
     /// Drop the transport, if there is one still, then resolve and connect ([`Connector`](crate::connector::Connector)), within
-    /// [`ConnectOptions::open_timeout`], and tell the session by [`Session::opened`] or [`Session::not_opened`].
-    Open(Box<ConnectOptions>),
+    /// [`open_timeout`](CheckedOptions::open_timeout), and tell the session by [`Session::opened`] or [`Session::not_opened`].
+    Open(Box<CheckedOptions>),
     /// Drop the transport in the ordinary way: what it still holds may reach the peer.
     Drop,
     /// Run a hook of the user: release every lock, call [`Question::ask`] or [`Question::start`], and give the answer to
@@ -139,7 +140,7 @@ enum SessionState {
         question: u64,
         deadline: Instant,
     },
-    /// A redirect is to be followed, and the hook of [`ConnectOptions::on_redirect`] is asked about it.
+    /// A redirect is to be followed, and the hook of [`on_redirect`](ClientBuilder::on_redirect) is asked about it.
     Redirecting {
         question: u64,
         deadline: Instant,
@@ -157,7 +158,7 @@ enum SessionState {
 
 /// An attempt to connect, the redirects that it follows included.
 struct Dialing {
-    options: ConnectOptions,
+    options: CheckedOptions,
     deadline: Instant,
     /// Whether the server has a private, loopback or link-local address. `false` if only the proxy knows the address.
     is_private: bool,
@@ -174,16 +175,17 @@ enum Wish {
 }
 
 impl Session {
-    fn new(settings: Settings, random: Random) -> Self {
+    fn new(connect: CheckedOptions, settings: Settings, random: Random) -> Self {
         Self {
             outbox: Outbox::new(
                 settings.delivery,
-                settings.connect.connection_config().max_send_buffer,
+                connect.connection_config().max_send_buffer,
                 settings.max_deliveries,
             ),
             attempts: settings.reconnect.attempts(),
             failed_addresses: FailedAddresses::default(),
-            shortest: settings.connect.connection_config().shortest_timeout(),
+            shortest: connect.connection_config().shortest_timeout(),
+            connect,
             settings,
             random,
             state: SessionState::New,

@@ -171,7 +171,7 @@ fn ours(spec: Spec) -> Passed {
         incoming.accept().await.expect("a handshake").0.serve().await;
     };
     two_ends_on_tokio(serve, async |stream| {
-        let options = ConnectOptions::new(&format!("wss://{NAME}/")).expect("a URL");
+        let options = ConnectOptions::new(format!("wss://{NAME}/"));
         let options = options.tls(identity.client()).config(config);
         let opened = WebSocket::connect_over(stream, options).await;
         ask(&mut opened.expect("a handshake").0, spec).await

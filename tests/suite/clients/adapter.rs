@@ -5,7 +5,7 @@ use std::time::Duration;
 use ws_common::session::{
     Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
 };
-use ws_common::{ConnectOptions, ConnectorError, PrepareError, WebSocketError};
+use ws_common::{CheckedOptions, ConnectOptions, ConnectorError, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::supplied::Supplied;
@@ -63,7 +63,7 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
     fn connector_after(
         builder: ClientBuilder<Self>,
         pause: impl Fn() -> Duration + Send + Sync + 'static,
-        connect: impl Fn(ConnectOptions) -> Result<Supplied, ConnectorError> + Clone + Send + Sync + 'static,
+        connect: impl Fn(CheckedOptions) -> Result<Supplied, ConnectorError> + Clone + Send + Sync + 'static,
     ) -> ClientBuilder<Self>;
 
     /// How many tasks there are on the runtime.

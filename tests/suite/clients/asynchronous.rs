@@ -12,7 +12,7 @@ use ws_common::session::{
     AsyncClient, Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError,
     ConnectorClient, Session, UserConnector,
 };
-use ws_common::{ConnectOptions, ConnectorError, PrepareError, WebSocketError};
+use ws_common::{CheckedOptions, ConnectOptions, ConnectorError, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::supplied::Supplied;
@@ -34,7 +34,7 @@ macro_rules! client {
             $adapter::Client: ConnectorClient<F>,
         {
             fn user_connector(
-                connector: impl Fn(ConnectOptions) -> F + Send + Sync + 'static,
+                connector: impl Fn(CheckedOptions) -> F + Send + Sync + 'static,
             ) -> UserConnector {
                 <$adapter::Client as ConnectorClient<F>>::user_connector(connector)
             }
@@ -180,7 +180,7 @@ macro_rules! client {
             fn connector_after(
                 builder: ClientBuilder<Self>,
                 pause: impl Fn() -> Duration + Send + Sync + 'static,
-                connect: impl Fn(ConnectOptions) -> Result<Supplied, ConnectorError>
+                connect: impl Fn(CheckedOptions) -> Result<Supplied, ConnectorError>
                 + Clone
                 + Send
                 + Sync

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ws_blocking::{Client, Connected, Handle, Transport};
 use ws_common::session::{Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError};
-use ws_common::{ConnectOptions, ConnectorError, PrepareError, WebSocketError};
+use ws_common::{CheckedOptions, ConnectOptions, ConnectorError, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
 use super::supplied::{Stream, Supplied};
@@ -140,7 +140,7 @@ impl ClientAdapter for Client {
     fn connector_after(
         builder: ClientBuilder<Self>,
         pause: impl Fn() -> Duration + Send + Sync + 'static,
-        connect: impl Fn(ConnectOptions) -> Result<Supplied, ConnectorError> + Clone + Send + Sync + 'static,
+        connect: impl Fn(CheckedOptions) -> Result<Supplied, ConnectorError> + Clone + Send + Sync + 'static,
     ) -> ClientBuilder<Self> {
         builder.connector(move |options| {
             std::thread::sleep(pause());

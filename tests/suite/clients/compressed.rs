@@ -127,7 +127,7 @@ pub fn the_memory_for_compressing_can_be_given_back<A: ClientAdapter>() {
 
 pub fn a_bomb_ends_the_connection_and_the_client_does_not_come_back_for_more<A: ClientAdapter>() {
     let server = Server::new();
-    let builder = ClientBuilder::<A>::new(&server.url()).reconnect(Reconnect::backoff().only_transient());
+    let builder = ClientBuilder::<A>::new(server.url()).reconnect(Reconnect::backoff().only_transient());
     let mut client = watched(builder.config(quiet().max_message_size(1 << 20)));
     thread::scope(|scope| {
         scope.spawn(|| {

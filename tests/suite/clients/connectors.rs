@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ws_common::reconnect::{GiveUp, Reconnect};
 use ws_common::session::{ClientBuilder, ClientEvent, Delivery};
-use ws_common::{ConnectError, ConnectOptions, ConnectorError};
+use ws_common::{CheckedOptions, ConnectError, ConnectOptions, ConnectorError};
 use ws_core::CloseCode;
 
 use super::supplied::{Supplied, Way};
@@ -44,7 +44,7 @@ pub fn a_connector_supplies_the_transport_of_each_attempt<A: ClientAdapter>() {
         let proxy = Proxy::new(witness.address(), []);
         let calls = Arc::new(AtomicU32::new(0));
         let (counted, address) = (calls.clone(), proxy.address());
-        let connect = move |options: ConnectOptions| {
+        let connect = move |options: CheckedOptions| {
             assert_eq!(options.target().host().to_string(), "feed.invalid");
             counted.fetch_add(1, SeqCst);
             Ok(way.to(address)?)
@@ -226,7 +226,7 @@ pub fn a_proxy_beside_a_connector_is_an_error<A: ClientAdapter>() {
     let builder = ClientBuilder::new(NOWHERE).proxy_from_environment();
     let error = A::connector_after(builder, || Duration::ZERO, unused).build().err();
     assert!(matches!(error, Some(ConnectError::ConnectorWithProxy)), "{error:?}");
-    let builder = persistent::<A>(NOWHERE).prepare(move |_, options| Ok(proxied(options)?));
+    let builder = persistent::<A>(NOWHERE).prepare(move |_, options| Ok(proxied(options)));
     let mut client = watched(A::connector_after(builder, || Duration::ZERO, unused));
     client.expect(&["error setup", "closed 1006", "over"]);
     assert!(client.error().starts_with("a proxy is set beside a connector"), "{}", client.error());
@@ -242,7 +242,7 @@ pub fn a_redirect_asks_the_connector_again<A: ClientAdapter>() {
     ] {
         let (server, asked) = (Server::new(), Arc::new(Mutex::new(Vec::new())));
         let (address, asking) = (server.address(), asked.clone());
-        let connect = move |options: ConnectOptions| {
+        let connect = move |options: CheckedOptions| {
             let target = options.target().to_string();
             let is_second = target.contains("other");
             asking.lock().unwrap().push(target);

@@ -30,7 +30,7 @@ pub fn each_attempt_gets_a_token_of_its_own<A: ClientAdapter>() {
         if attempt.cause.is_none() {
             Err("no token yet")?;
         }
-        Ok(options.header("Authorization", &format!("Bearer {tokens}"))?)
+        Ok(options.header("Authorization", format!("Bearer {tokens}")))
     });
     let mut client = watched(builder);
     thread::scope(|scope| {

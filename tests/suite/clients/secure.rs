@@ -61,7 +61,7 @@ pub fn a_certificate_error_ends_it<A: ClientAdapter>() {
     let stranger = Authority::new().issue(&["127.0.0.1"]);
     let witness = echoing();
     let address = terminate(&stranger, witness.address(), 1);
-    let builder = ClientBuilder::<A>::new(&format!("wss://{address}/"));
+    let builder = ClientBuilder::<A>::new(format!("wss://{address}/"));
     let mut client = watched(builder.tls(SITE.connector.clone()).reconnect(Reconnect::backoff()));
     client.expect(&["connected", "error tls", "closed 1006", "over"]);
     assert!(client.error().contains("of no authority that is trusted"), "{}", client.error());
@@ -106,7 +106,7 @@ pub fn it_comes_back_through_a_proxy<A: ClientAdapter>() {
         let relay = Relay::new(speech, false);
         let proxy = Proxy::new(relay.address(), []);
         let (builder, _behind) = secured::<A>(&witness, 2);
-        let mut client = watched(builder.proxy(&format!("{kind}://{}", proxy.address())));
+        let mut client = watched(builder.proxy(format!("{kind}://{}", proxy.address())));
         client.expect(&["connected", "open", "message hi"]);
         proxy.hang_up();
         client.expect(&[
@@ -129,14 +129,14 @@ pub fn a_proxy_that_refuses_ends_it_and_one_that_fails_does_not<A: ClientAdapter
     let through = |relay: &Relay| {
         let builder =
             ClientBuilder::<A>::new(url).tls(SITE.connector.clone()).reconnect(Reconnect::backoff());
-        watched(builder.proxy(&format!("http://{}", relay.address())))
+        watched(builder.proxy(format!("http://{}", relay.address())))
     };
     through(&guarded).expect(&["connected", "error proxy", "closed 1006", "over"]);
     // What it is asked for is not there: 502.
     let open = Relay::new(Speech::Http, false);
     let builder = ClientBuilder::<A>::new("wss://nowhere.example/").reconnect(Reconnect::backoff());
     let builder = builder.tls(SITE.connector.clone());
-    let mut client = watched(builder.proxy(&format!("http://{}", open.address())));
+    let mut client = watched(builder.proxy(format!("http://{}", open.address())));
     client.expect(&["connected", "error proxy", "closed 1006", "reconnecting 1"]);
     client.abort();
 }

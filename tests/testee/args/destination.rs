@@ -5,7 +5,6 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use ws_common::{
     AcceptOptions, ConnectError, ConnectOptions,
-    session::{ClientBuilder, Session},
     tls::{TlsAcceptor, TlsConfigError, TlsConnector, TlsOptions},
 };
 
@@ -67,32 +66,9 @@ impl Destination {
         if self.is_proxy_from_environment {
             options = options.proxy_from_environment();
         }
-        match &self.proxy {
-            Some(url) => options.proxy(url),
-            None => Ok(options),
-        }
-    }
-
-    /// The same for the client that stays connected.
-    pub(crate) fn apply_to_builder<C: From<Session>>(
-        &self,
-        mut builder: ClientBuilder<C>,
-    ) -> Result<ClientBuilder<C>, ConnectError> {
-        if let Some(timeout) = self.open_timeout {
-            builder = builder.open_timeout(timeout);
-        }
-        if let Some(tls) = self.tls()? {
-            builder = builder.tls(tls);
-        }
-        if let Some(tls) = self.proxy_tls()? {
-            builder = builder.proxy_tls(tls);
-        }
-        if self.is_proxy_from_environment {
-            builder = builder.proxy_from_environment();
-        }
         Ok(match &self.proxy {
-            Some(url) => builder.proxy(url),
-            None => builder,
+            Some(url) => options.proxy(url),
+            None => options,
         })
     }
 

@@ -59,7 +59,7 @@ async fn send_all(handle: Handle, times: usize) {
 }
 
 fn client(proxy: &Proxy, delivery: Delivery, open_timeout: Duration) -> Client {
-    Client::builder(&proxy.url())
+    Client::builder(proxy.url())
         .reconnect(Reconnect::after(Duration::from_millis(1)))
         .open_timeout(open_timeout)
         .max_send_buffer(1000)

@@ -162,7 +162,7 @@ fn a_connection_ends_with_an_error_within_its_deadlines() {
     bounded(|| {
         for case in CASES {
             let server = Server::new();
-            let options = ConnectOptions::new(&server.url()).unwrap();
+            let options = ConnectOptions::new(server.url());
             let peer = std::thread::spawn(move || server.open());
             let first = async move {
                 let config = pinging(Duration::from_millis(200), Duration::from_millis(300));
@@ -191,7 +191,7 @@ fn a_closing_handshake_that_the_move_cuts_off_ends_in_time() {
         for case in CASES {
             let server = Server::new();
             let config = Config::default().ping_interval(FAR).close_timeout(Duration::from_millis(400));
-            let options = ConnectOptions::new(&server.url()).unwrap().config(config);
+            let options = ConnectOptions::new(server.url()).config(config);
             let peer = std::thread::spawn(move || server.open());
             let first = async move {
                 let (mut socket, _) = WebSocket::connect(options).await.unwrap();

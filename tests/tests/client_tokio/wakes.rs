@@ -74,7 +74,7 @@ fn run(scenario: impl Future<Output = ()>) {
 }
 
 fn client(witness: &Witness, max_send_buffer: usize) -> Client {
-    Client::builder(&format!("ws://{}/", witness.address()))
+    Client::builder(format!("ws://{}/", witness.address()))
         .ping_interval(None)
         .open_timeout(FAR)
         .confirm_timeout(FAR)

@@ -12,10 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use ws_async_core::bytes::BytesMut;
-use ws_async_core::error::ConnectorError;
-use ws_async_core::{
-    AcceptOptions, BorrowedSocket, Config, ConnectOptions, Connected, Io, Resolve, Runtime, SocketOptions,
-};
+use ws_async_core::connector::{CheckedOptions, ConnectorError};
+use ws_async_core::{AcceptOptions, BorrowedSocket, Config, Connected, Io, Resolve, Runtime, SocketOptions};
 use ws_tokio::Tokio;
 
 use crate::peer::Peer;
@@ -198,7 +196,7 @@ pub(crate) fn server(peer: &Peer, script: &Script) -> String {
 }
 
 /// A transport to the target of these options, as the connector of a client supplies it.
-pub(crate) async fn connected(options: ConnectOptions) -> Result<Connected<Memory>, ConnectorError> {
+pub(crate) async fn connected(options: CheckedOptions) -> Result<Connected<Memory>, ConnectorError> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.target().port()));
     Ok(Connected::new(Memory::connect(address, options.socket_options()).await?))
 }

@@ -88,7 +88,7 @@ fn quiet() -> Config {
 
 fn connect(listener: &Listener) -> WebSocket {
     let url = format!("ws://{}/", listener.local_addr().unwrap());
-    WebSocket::connect(ConnectOptions::new(&url).unwrap().config(quiet())).unwrap().0
+    WebSocket::connect(ConnectOptions::new(&url).config(quiet())).unwrap().0
 }
 
 /// A client whose hooks follow the script. It has a connector for the point of that.

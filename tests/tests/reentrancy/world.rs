@@ -151,7 +151,7 @@ fn apply<H>(method: Method<H>, handle: &mut Option<H>, manner: Manner) -> Option
 }
 
 async fn connect(url: &str) -> Result<WebSocket, ws_async_core::ConnectError> {
-    let options = ConnectOptions::new(url)?;
+    let options = ConnectOptions::new(url);
     let options = options.open_timeout(NEVER).config(Config::default().ping_interval(None));
     Ok(WebSocket::connect(options).await?.0)
 }
@@ -228,7 +228,7 @@ impl Life {
     pub(crate) async fn open_by(script: &Script, connects: bool) -> Self {
         let peer = Peer::default();
         let (deciding, preparing) = (script.clone(), script.clone());
-        let mut builder = Client::builder(&server(&peer, script))
+        let mut builder = Client::builder(server(&peer, script))
             .ping_interval(None)
             .open_timeout(NEVER)
             .reconnect(Reconnect::after(Duration::from_millis(10)).decide(move |_| {

@@ -8,7 +8,8 @@ use ws_common::happy_eyeballs::HappyEyeballs;
 use ws_common::proxy::{Credentials, HttpProxy, Proxy, Socks5};
 use ws_common::tls::{TlsConnector, TlsOptions};
 use ws_common::{
-    AcceptOptions, Chunks, ClientUpgrade, ConnectOptions, Host, MaybeTls, Opened, ServerUpgrade, Target,
+    AcceptOptions, CheckedOptions, Chunks, ClientUpgrade, ConnectOptions, Host, MaybeTls, Opened,
+    ServerUpgrade, Target,
 };
 use ws_core::bytes::BytesMut;
 use ws_core::{Accept, Config, Connection, DataPoll, Machine, Role};
@@ -31,20 +32,16 @@ fn url(scheme: &str) -> String {
 
 /// Options with all secrets that they can hold.
 pub(crate) fn options(scheme: &str) -> ConnectOptions {
-    ConnectOptions::new(&url(scheme))
-        .unwrap()
-        .header("Cookie", &format!("session={COOKIE}"))
-        .unwrap()
+    ConnectOptions::new(url(scheme))
+        .header("Cookie", format!("session={COOKIE}"))
         .header("X-Token", HEADER)
-        .unwrap()
         .subprotocol(SUBPROTOCOL)
-        .unwrap()
         .address(address())
         .tls(connector())
 }
 
 pub(crate) fn proxied(scheme: &str) -> ConnectOptions {
-    options("ws").proxy(&format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@192.0.2.7")).unwrap()
+    options("ws").proxy(format!("{scheme}://{PROXY_USER}:{PROXY_PASSWORD}@192.0.2.7"))
 }
 
 /// A client's TLS with a certificate and its key.
@@ -57,7 +54,7 @@ pub(crate) fn accept_options() -> AcceptOptions {
 }
 
 /// A transport, and each step to it.
-pub(crate) fn route(exhibition: &mut Exhibition, options: &ConnectOptions) -> Route {
+pub(crate) fn route(exhibition: &mut Exhibition, options: &CheckedOptions) -> Route {
     let mut connector = Connector::new(options, NOW);
     loop {
         exhibition.debug(&connector);
@@ -84,9 +81,11 @@ pub(crate) fn route(exhibition: &mut Exhibition, options: &ConnectOptions) -> Ro
 /// A machine of the client for these options.
 pub(crate) fn upgrade(exhibition: &mut Exhibition, options: &ConnectOptions) -> ClientUpgrade {
     exhibition.debug(options);
+    let options = &options.clone().build().unwrap();
+    exhibition.debug(options);
     let route = route(exhibition, options);
     exhibition.debug(&route);
-    ClientUpgrade::new(options, &route, random(), NOW + options.open_timeout).unwrap()
+    ClientUpgrade::new(options, &route, random(), NOW + options.open_timeout()).unwrap()
 }
 
 /// Opens a connection, and shows all that it goes through. Gives both ends.
@@ -185,9 +184,9 @@ fn proxies(exhibition: &mut Exhibition) {
 pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&options("ws"));
     // The other URLs have a user name and a password.
-    let bearer = ConnectOptions::new("wss://localhost/").unwrap();
-    exhibition.debug(&bearer.header("Authorization", &format!("Bearer {AUTHORIZATION}")).unwrap());
-    exhibition.debug(options("ws").socket_options());
+    let bearer = ConnectOptions::new("wss://localhost/");
+    exhibition.debug(&bearer.header("Authorization", format!("Bearer {AUTHORIZATION}")));
+    exhibition.debug(options("ws").build().unwrap().socket_options());
     let target: Target = url("wss").parse().unwrap();
     exhibition.both(&target);
     assert_eq!(target.reveal().to_string(), format!("wss://localhost/feed?token={QUERY}"));

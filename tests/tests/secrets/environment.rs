@@ -34,7 +34,7 @@ fn a_proxy_of_the_environment_is_shown_without_user_and_password() {
 }
 
 fn show() {
-    let options = ConnectOptions::new("ws://server.test/").unwrap().proxy_from_environment();
+    let options = ConnectOptions::new("ws://server.test/").proxy_from_environment().build().unwrap();
     let mut connector = Connector::<()>::new(&options, NOW);
     println!("told: {options:?} {connector:?}");
     let step = connector.poll(NOW);

@@ -75,7 +75,9 @@ fn urls(exhibition: &mut Exhibition) {
         format!("ws://server.test/?{QUERY}#{QUERY}"),
     ] {
         exhibition.error::<TargetError>(&url.parse::<Target>().unwrap_err());
-        attempt(exhibition, ConnectOptions::new(&url).unwrap_err());
+        let options = ConnectOptions::new(&url);
+        exhibition.debug(&options);
+        attempt(exhibition, options.build().unwrap_err());
     }
     for url in [
         format!("{PROXY_USER}:{PROXY_PASSWORD}@proxy.test"),
@@ -88,7 +90,9 @@ fn urls(exhibition: &mut Exhibition) {
         let error = url.parse::<Proxy>().unwrap_err();
         exhibition.error::<ProxyUrlError>(&error);
         attempt(exhibition, ConnectError::from(error));
-        attempt(exhibition, options("ws").proxy(&url).unwrap_err());
+        let options = options("ws").proxy(&url);
+        exhibition.debug(&options);
+        attempt(exhibition, options.build().unwrap_err());
         let target: Target = "ws://server.test".parse().unwrap();
         let variables = |name: &str| (name == "http_proxy").then(|| url.clone());
         if let Err(error) = Proxy::from_environment(&target, variables) {
@@ -185,6 +189,7 @@ fn redirects(exhibition: &mut Exhibition) {
         let location = format!("ws://{LOCATION}:{PASSWORD}@10.0.0.9/login?{LOCATION}");
         let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
         let failed = refused(exhibition, &options, &[answer.as_bytes()]);
+        let options = options.build().unwrap();
         let error = options.follow(failed, &Route::direct(&options), address()).unwrap_err();
         let ConnectError::Redirect(refused) = &error else { panic!("{error}") };
         exhibition.error::<RedirectRefused>(refused);
@@ -198,6 +203,7 @@ fn redirects(exhibition: &mut Exhibition) {
         RedirectDecision::FollowAnywhere
     });
     let failed = refused(exhibition, &seen, &[&redirect()]);
+    let seen = seen.build().unwrap();
     exhibition.debug(&seen.follow(failed, &Route::direct(&seen), address()).unwrap());
     exhibition.debug(&RedirectDecision::Follow);
     // The hook above has printed it.
@@ -252,9 +258,10 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     let failures = vec![(address(), io::Error::from(io::ErrorKind::ConnectionRefused))];
     attempt(exhibition, ConnectError::Connect(failures));
     exhibition.error(&TransportError::read(io::Error::from(io::ErrorKind::ConnectionReset)));
-    let mut race = ws_common::connector::Connector::<()>::new(&options("ws"), NOW);
+    let options = options("ws").build().unwrap();
+    let mut race = ws_common::connector::Connector::<()>::new(&options, NOW);
     race.poll(NOW);
-    let late = NOW + options("ws").open_timeout;
+    let late = NOW + options.open_timeout();
     let ws_common::connector::ConnectorStep::Done(Err(error)) = race.poll(late) else { panic!("it is late") };
     let ConnectError::ConnectTimeout(timeout) = &error else { panic!("{error}") };
     exhibition.error::<ConnectTimeout>(timeout);

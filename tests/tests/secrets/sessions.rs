@@ -140,7 +140,7 @@ pub(crate) fn open(exhibition: &mut Exhibition) {
 pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     answered(exhibition, &redirect());
     open(exhibition);
-    exhibition.debug(&Action::Open(Box::new(options("wss"))));
+    exhibition.debug(&Action::Open(Box::new(options("wss").build().unwrap())));
     exhibition.both(&ClientEvent::Ping(PING.into()));
     exhibition.both(&ClientEvent::Pong { payload: PING.into(), round_trip: None });
 }

@@ -153,7 +153,7 @@ impl Server {
     /// A client, whose request has come.
     pub(crate) fn client(&self, connect: fn(ConnectOptions)) -> Accepted {
         let url = format!("ws://{}/", self.0.local_addr().unwrap());
-        connect(ConnectOptions::new(&url).unwrap().config(config()));
+        connect(ConnectOptions::new(&url).config(config()));
         let mut stream = self.0.accept().unwrap().0;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut head = Vec::new();

@@ -226,7 +226,7 @@ async fn an_accept_that_is_dropped_lets_go_of_the_transport() {
 async fn a_connect_that_is_dropped_lets_go_of_the_transport() {
     at_every_poll(async |polls| {
         let (client, server) = tokio::io::duplex(16);
-        let options = ConnectOptions::new("ws://in.memory/").unwrap();
+        let options = ConnectOptions::new("ws://in.memory/");
         let connect = async {
             let connected = polls.cut(WebSocket::connect_over(client, options)).await;
             connected.map(Result::unwrap)

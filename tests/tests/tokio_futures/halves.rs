@@ -15,7 +15,7 @@ use crate::transport::Transport;
 async fn a_receiver_that_is_dropped_does_not_hold_up_the_sender() {
     at_every_poll(async |polls| {
         let (client, server) = duplex(32);
-        let options = ConnectOptions::new("ws://in.memory/").unwrap();
+        let options = ConnectOptions::new("ws://in.memory/");
         let (client, server) =
             tokio::join!(WebSocket::connect_over(client, options), WebSocket::accept(server));
         let (mut sender, mut receiver) = client.unwrap().0.split();

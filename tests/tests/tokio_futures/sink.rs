@@ -12,7 +12,7 @@ use crate::transport::Transport;
 
 async fn pair() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (client, server) = duplex(256);
-    let options = ConnectOptions::new("ws://in.memory/").unwrap();
+    let options = ConnectOptions::new("ws://in.memory/");
     let (client, server) = tokio::join!(WebSocket::connect_over(client, options), WebSocket::accept(server));
     (client.unwrap().0, server.unwrap().0)
 }

@@ -75,7 +75,7 @@ async fn a_transport_of_the_users_own_is_reset_with_the_error_of_a_dead_peer() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_stays_for_an_hour() {
     let (client, server) = duplex(4096);
-    let options = ConnectOptions::new("ws://in.memory/").unwrap();
+    let options = ConnectOptions::new("ws://in.memory/");
     let (client, server) = tokio::join!(WebSocket::connect_over(client, options), WebSocket::accept(server));
     let ((mut client, _), (mut server, _)) = (client.unwrap(), server.unwrap());
     let serving = tokio::spawn(async move {
@@ -155,7 +155,7 @@ async fn a_deadline_that_comes_nearer_wakes_the_other_half() {
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_opened_in_silence_costs_open_timeout() {
     let begin = Instant::now();
-    let options = ConnectOptions::new("ws://in.memory/").unwrap();
+    let options = ConnectOptions::new("ws://in.memory/");
     assert!(WebSocket::connect_over(Transport::new(), options).await.is_err());
     about(begin, 10);
     // A client that is told so takes the answer at once.

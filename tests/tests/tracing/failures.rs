@@ -30,14 +30,19 @@ fn lines_for<M: Machine>(machine: impl FnOnce() -> M, said: &[u8]) -> Vec<String
     .0
 }
 
-fn opening(options: &ConnectOptions, route: &Route) -> ClientUpgrade {
-    ClientUpgrade::new(options, route, Random::from_seed([1; 32]), Instant::since_epoch(options.open_timeout))
-        .unwrap()
+fn opening(options: &CheckedOptions, route: &Route) -> ClientUpgrade {
+    ClientUpgrade::new(
+        options,
+        route,
+        Random::from_seed([1; 32]),
+        Instant::since_epoch(options.open_timeout()),
+    )
+    .unwrap()
 }
 
 #[test]
 fn a_response_that_refuses_is_told_by_its_status_alone() {
-    let options = ConnectOptions::new("ws://example.com/feed?token=1").unwrap();
+    let options = ConnectOptions::new("ws://example.com/feed?token=1").build().unwrap();
     let response = b"HTTP/1.1 302 token\r\nLocation: /login?token=1\r\nContent-Length: 5\r\n\r\ntoken";
     let lines = lines_for(|| opening(&options, &Route::direct(&options)), response);
     let expected = [
@@ -52,7 +57,7 @@ fn a_response_that_refuses_is_told_by_its_status_alone() {
 
 #[test]
 fn a_response_that_is_no_handshake_is_not_quoted() {
-    let options = ConnectOptions::new("ws://example.com/").unwrap();
+    let options = ConnectOptions::new("ws://example.com/").build().unwrap();
     let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: token\r\nConnection: token\r\n\r\n";
     let lines = lines_for(|| opening(&options, &Route::direct(&options)), response);
     let failed = "handshake{uri=ws://example.com/}: debug: failed error=it is no WebSocket handshake";
@@ -90,7 +95,7 @@ fn a_page_that_is_refused_is_told_with_both_values_and_the_remedies() {
 }
 
 /// A transport to the proxy, as a driver would find one.
-fn reached(options: &ConnectOptions) -> Dialed<()> {
+fn reached(options: &CheckedOptions) -> Dialed<()> {
     let mut connector = Connector::new(options, NOW);
     loop {
         match connector.poll(NOW) {
@@ -104,9 +109,9 @@ fn reached(options: &ConnectOptions) -> Dialed<()> {
     }
 }
 
-fn proxied() -> ConnectOptions {
-    let options = ConnectOptions::new("ws://example.com/feed?token=1").unwrap();
-    options.proxy("http://user:password@proxy.example:8080").unwrap()
+fn proxied() -> CheckedOptions {
+    let options = ConnectOptions::new("ws://example.com/feed?token=1");
+    options.proxy("http://user:password@proxy.example:8080").build().unwrap()
 }
 
 #[test]
@@ -144,7 +149,7 @@ fn a_proxy_that_refuses_is_told_by_its_status_alone() {
 
 #[test]
 fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
-    let options = ConnectOptions::new("ws://example.com/").unwrap();
+    let options = ConnectOptions::new("ws://example.com/").build().unwrap();
     let (lines, ()) = lines_of(|| {
         let mut connector = Connector::<()>::new(&options, NOW);
         let ConnectorStep::Resolve { .. } = connector.poll(NOW) else { panic!("a name is to be resolved") };

@@ -23,7 +23,7 @@ fn listener() -> (TcpListener, SocketAddr) {
 
 fn options(scheme: &str, address: SocketAddr) -> ConnectOptions {
     let url = format!("{scheme}://user:password@localhost:{}/feed?token=1", address.port());
-    let options = ConnectOptions::new(&url).unwrap().header("Cookie", "cookie=1").unwrap();
+    let options = ConnectOptions::new(&url).header("Cookie", "cookie=1");
     options.config(quiet())
 }
 

@@ -92,9 +92,11 @@ macro_rules! define_client {
         impl $crate::ws_common::session::AsyncClient for Client {}
 
         impl Client {
-            /// Sets up a client of the server at `url`.
-            pub fn builder(url: &str) -> $crate::ws_common::session::ClientBuilder<Self> {
-                $crate::ws_common::session::ClientBuilder::new(url)
+            /// Sets up a client of a server: `Client::builder("ws://127.0.0.1:8080/feed")`, or with [`ConnectOptions`].
+            pub fn builder(
+                options: impl Into<$crate::ws_common::ConnectOptions>,
+            ) -> $crate::ws_common::session::ClientBuilder<Self> {
+                $crate::ws_common::session::ClientBuilder::new(options)
             }
 
             /// The next event; `None` when the client is over, after [`ClientEvent::GaveUp`] has told the reason.

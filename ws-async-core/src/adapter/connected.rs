@@ -77,7 +77,7 @@ macro_rules! define_connected {
             T: Into<Connected>,
         {
             fn user_connector(
-                connector: impl Fn($crate::ws_common::ConnectOptions) -> F + Send + Sync + 'static,
+                connector: impl Fn($crate::ws_common::CheckedOptions) -> F + Send + Sync + 'static,
             ) -> $crate::ws_common::session::UserConnector {
                 $crate::user_connector::<$runtime, Connected, F, T>(connector)
             }

@@ -47,8 +47,7 @@ macro_rules! define_websocket {
                 options: O,
             ) -> impl Future<Output = Result<(Self, $crate::ws_core::Response), $crate::ws_common::ConnectError>>
             where
-                O: TryInto<$crate::ws_common::ConnectOptions>,
-                $crate::ws_common::ConnectError: From<O::Error>,
+                O: Into<$crate::ws_common::ConnectOptions>,
             {
                 $crate::opened($crate::WebSocket::connect(options), Self)
             }
@@ -62,8 +61,7 @@ macro_rules! define_websocket {
                 options: O,
             ) -> impl Future<Output = Result<(Self, $crate::ws_core::Response), $crate::ws_common::ConnectError>>
             where
-                O: TryInto<$crate::ws_common::ConnectOptions>,
-                $crate::ws_common::ConnectError: From<O::Error>,
+                O: Into<$crate::ws_common::ConnectOptions>,
             {
                 $crate::opened($crate::WebSocket::connect_over(transport, options), Self)
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ws_common::sync::mutant;
 use ws_common::{
-    ConnectError, ConnectOptions,
+    CheckedOptions, ConnectError,
     connector::Dialed,
     session::{Action, ClientEvent, ClientStatus, Question, Session},
     system::random,
@@ -309,7 +309,7 @@ impl<R: Runtime> SessionDriver<R> {
     }
 
     /// Begins to open a transport.
-    fn open(&mut self, options: Box<ConnectOptions>) {
+    fn open(&mut self, options: Box<CheckedOptions>) {
         if let Some(supplier) = &self.supplier {
             self.future = Some(UserFuture::connect(supplier.start(self.attempt, *options)));
         } else {

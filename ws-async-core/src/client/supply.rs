@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use ws_common::connector::SuppliedTransport;
 use ws_common::session::{ConnectorClient, UserConnector};
 use ws_common::system::socket::addresses;
-use ws_common::{ConnectOptions, ConnectorError};
+use ws_common::{CheckedOptions, ConnectorError};
 
 use super::Client;
 use super::transport::{BoxedStream, boxed};
@@ -75,7 +75,7 @@ impl<R> fmt::Debug for Connected<R> {
 type SupplyFuture<R> = Pin<Box<dyn Future<Output = Result<Connected<R>, ConnectorError>> + Send>>;
 
 /// Begins to call the connector of the user. Its first poll runs code of the user, and the call of this function does not.
-pub(super) struct Supplier<R>(Box<dyn Fn(ConnectOptions) -> SupplyFuture<R> + Send + Sync>);
+pub(super) struct Supplier<R>(Box<dyn Fn(CheckedOptions) -> SupplyFuture<R> + Send + Sync>);
 
 /// A future of the user that opens the transport of one attempt.
 pub(crate) struct Supply<R> {
@@ -92,7 +92,7 @@ pub(crate) struct Supplied<R> {
 }
 
 impl<R: Runtime> Supplier<R> {
-    pub(super) fn start(&self, attempt: u64, options: ConnectOptions) -> Supply<R> {
+    pub(super) fn start(&self, attempt: u64, options: CheckedOptions) -> Supply<R> {
         Supply { attempt, future: (self.0)(options) }
     }
 }
@@ -120,7 +120,7 @@ impl<R> Future for Supply<R> {
 
 /// A connector of any client of this runtime. Its future yields a stream that becomes a `C`, the adapter's own type around [`Connected`].
 pub fn user_connector<R, C, F, T>(
-    connector: impl Fn(ConnectOptions) -> F + Send + Sync + 'static,
+    connector: impl Fn(CheckedOptions) -> F + Send + Sync + 'static,
 ) -> UserConnector
 where
     R: Runtime,
@@ -144,7 +144,7 @@ where
     R: Runtime,
     F: Future<Output = Result<Connected<R>, ConnectorError>> + Send + 'static,
 {
-    fn user_connector(connector: impl Fn(ConnectOptions) -> F + Send + Sync + 'static) -> UserConnector {
+    fn user_connector(connector: impl Fn(CheckedOptions) -> F + Send + Sync + 'static) -> UserConnector {
         user_connector::<R, Connected<R>, F, Connected<R>>(connector)
     }
 }

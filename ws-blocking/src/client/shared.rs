@@ -12,7 +12,7 @@ use std::time::Duration;
 use ws_common::sync::atomic::{AtomicBool, Ordering};
 use ws_common::sync::{Mutex, Unwinding, lock};
 use ws_common::{
-    ConnectError, ConnectOptions, ConnectorError,
+    CheckedOptions, ConnectError, ConnectorError,
     connector::Dialed,
     session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
     system::random,
@@ -491,7 +491,7 @@ impl WriteInBackground for SharedClient {
 }
 
 /// Runs in a thread of its own, which nothing waits for.
-fn open(options: &ConnectOptions, shared: &Weak<SharedClient>, attempt: u64) {
+fn open(options: &CheckedOptions, shared: &Weak<SharedClient>, attempt: u64) {
     let opened = connect_transport(options, clock::now());
     if let Some(shared) = shared.upgrade() {
         shared.opened(attempt, opened);
@@ -501,7 +501,7 @@ fn open(options: &ConnectOptions, shared: &Weak<SharedClient>, attempt: u64) {
 /// The same with the connector of the user. It runs without a lock.
 fn supply(
     supplier: &ConnectorHook,
-    options: ConnectOptions,
+    options: CheckedOptions,
     endings: Vec<StreamEnd>,
     shared: &Weak<SharedClient>,
     attempt: u64,

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use ws_common::connector::SuppliedTransport;
 use ws_common::session::{ConnectorClient, UserConnector};
 use ws_common::system::socket::addresses;
-use ws_common::{ConnectOptions, ConnectorError};
+use ws_common::{CheckedOptions, ConnectorError};
 
 use super::Client;
 use super::stream::ClientStream;
@@ -84,17 +84,17 @@ impl fmt::Debug for Connected {
 /// Calls the connector of the user.
 pub(super) struct ConnectorHook(Box<CallConnector>);
 
-type CallConnector = dyn Fn(ConnectOptions) -> Result<Connected, ConnectorError> + Send + Sync;
+type CallConnector = dyn Fn(CheckedOptions) -> Result<Connected, ConnectorError> + Send + Sync;
 
 impl ConnectorHook {
-    pub(super) fn call(&self, options: ConnectOptions) -> Result<Connected, ConnectorError> {
+    pub(super) fn call(&self, options: CheckedOptions) -> Result<Connected, ConnectorError> {
         (self.0)(options)
     }
 }
 
 impl<T: Into<Connected>> ConnectorClient<Result<T, ConnectorError>> for Client {
     fn user_connector(
-        connector: impl Fn(ConnectOptions) -> Result<T, ConnectorError> + Send + Sync + 'static,
+        connector: impl Fn(CheckedOptions) -> Result<T, ConnectorError> + Send + Sync + 'static,
     ) -> UserConnector {
         UserConnector::new(ConnectorHook(Box::new(move |options| connector(options).map(Into::into))))
     }

@@ -64,7 +64,7 @@ fn no_lock_is_held_while_the_system_writes() {
         let (near, far) = streams();
         let gate = Arc::new(Gate::default());
         let server = thread::spawn(move || WebSocket::accept(far).unwrap().0);
-        let options = ConnectOptions::new("ws://127.0.0.1/").unwrap();
+        let options = ConnectOptions::new("ws://127.0.0.1/");
         let (client, _) = WebSocket::connect_over(Gated(near, gate.clone()), options).unwrap();
         let mut server = server.join().unwrap();
         let (mut sender, mut receiver) = client.split();

@@ -40,8 +40,7 @@ fn an_opening_may_take_for_ever() {
             options.open_timeout = Duration::MAX;
             Incoming::new(listener.accept().unwrap().0, options).accept().unwrap().0
         });
-        let mut options = ConnectOptions::new(&url).unwrap();
-        options.open_timeout = Duration::MAX;
+        let options = ConnectOptions::new(&url).open_timeout(Duration::MAX);
         let (mut client, _) = WebSocket::connect(options).unwrap();
         let mut server = accepting.join().unwrap();
         client.send("hello").unwrap();
@@ -136,8 +135,7 @@ fn a_server_that_says_nothing_costs_open_timeout() {
     bounded(|| {
         let (url, server) = server(b"");
         let start = Instant::now();
-        let error =
-            WebSocket::connect(ConnectOptions::new(&url).unwrap().open_timeout(DEADLINE)).err().unwrap();
+        let error = WebSocket::connect(ConnectOptions::new(&url).open_timeout(DEADLINE)).err().unwrap();
         assert!(matches!(error, ConnectError::Handshake { source: HandshakeError::Timeout, .. }), "{error}");
         assert!(
             start.elapsed() >= DEADLINE && start.elapsed() < DEADLINE + TOLERANCE,
@@ -202,7 +200,7 @@ fn nobody_listens() {
 
 #[test]
 fn no_time_is_no_time() {
-    let options = ConnectOptions::new("ws://localhost:1/").unwrap().open_timeout(Duration::ZERO);
+    let options = ConnectOptions::new("ws://localhost:1/").open_timeout(Duration::ZERO);
     let error = bounded(move || WebSocket::connect(options).err().unwrap());
     assert!(matches!(error, ConnectError::Timeout(OpenPhase::Resolve)), "{error}");
 }
@@ -218,8 +216,8 @@ fn a_name_is_resolved_and_the_local_address_is_bound() {
             assert_eq!(socket.recv().unwrap(), None);
             (from, request.host().to_owned())
         });
-        let options = ConnectOptions::new(&format!("ws://localhost:{}/", address.port())).unwrap();
-        let options = options.bind("127.0.0.1:0".parse().unwrap());
+        let options = ConnectOptions::new(format!("ws://localhost:{}/", address.port()));
+        let options = options.bind(([127, 0, 0, 1], 0));
         // The name may have an IPv6 address, which cannot be bound to an IPv4 one: the next is tried.
         let (mut socket, _) = WebSocket::connect(options).unwrap();
         let local = socket.transport().local_addr().unwrap();
@@ -241,8 +239,8 @@ fn over_a_unix_socket_with_a_subprotocol() {
             socket.send("hello").unwrap();
             socket.close(CloseCode::NORMAL)
         });
-        let options = ConnectOptions::new("ws://localhost/").unwrap();
-        let options = options.subprotocol("chat.v1").unwrap().subprotocol("chat.v2").unwrap();
+        let options = ConnectOptions::new("ws://localhost/");
+        let options = options.subprotocol("chat.v1").subprotocol("chat.v2");
         let (mut socket, response) = WebSocket::connect_over(near, options).unwrap();
         assert_eq!(response.subprotocol(), Some("chat.v2"));
         assert_eq!(socket.recv().unwrap().unwrap().as_text(), Some("hello"));

@@ -55,7 +55,7 @@ fn panicking(close_timeout: Duration) -> (WebSocket<Panicking>, WebSocket, Arc<P
     let server = thread::spawn(move || Incoming::new(far, AcceptOptions::default()).accept().unwrap().0);
     let panics = Arc::new(Panics::default());
     let config = quiet().close_timeout(close_timeout);
-    let options = ConnectOptions::new("ws://127.0.0.1/").unwrap().config(config);
+    let options = ConnectOptions::new("ws://127.0.0.1/").config(config);
     let client = WebSocket::connect_over(Panicking(near, panics.clone()), options).unwrap().0;
     (client, server.join().unwrap(), panics)
 }

@@ -54,7 +54,7 @@ pub(crate) fn pair(config: &Config) -> (WebSocket, WebSocket) {
     let (near, far) = streams();
     let options = AcceptOptions::default().config(config.clone());
     let server = thread::spawn(move || Incoming::new(far, options).accept().unwrap().0);
-    let options = ConnectOptions::new("ws://127.0.0.1/").unwrap().config(config.clone());
+    let options = ConnectOptions::new("ws://127.0.0.1/").config(config.clone());
     let client = WebSocket::connect_over(near, options).unwrap().0;
     (client, server.join().unwrap())
 }

@@ -49,7 +49,7 @@ fn sixty_four_feeds_while_another_thread_reads_leave_in_one_write_or_very_few() 
             let options = AcceptOptions::default().config(quiet());
             Incoming::new(far, options).accept().unwrap().0
         });
-        let options = ConnectOptions::new("ws://127.0.0.1/").unwrap().config(quiet());
+        let options = ConnectOptions::new("ws://127.0.0.1/").config(quiet());
         let client = WebSocket::connect_over(Counted(near, writes.clone()), options).unwrap().0;
         let mut server = accepting.join().unwrap();
         let (mut sender, mut receiver) = client.split();

@@ -9,6 +9,7 @@ use ws_core::bytes::Bytes;
 use ws_core::redacted::Subprotocols;
 use ws_core::{Config, InvalidHeader, Origins};
 
+use super::connection::NamedConfig;
 use super::{FOR_EVER, OPEN_TIMEOUT};
 use crate::refusal::too_many;
 use crate::system::shutdown::{Admission, Guard, Limits};
@@ -19,7 +20,7 @@ use crate::trusted_proxy::TrustedProxy;
 /// How a server accepts.
 #[derive(Clone)]
 pub struct AcceptOptions {
-    config: Config,
+    pub(super) config: NamedConfig,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
     pub open_timeout: Duration,
     /// Longest time for the program's decision. A driver reads it; the [method](Self::decide_timeout) of this name sets it.
@@ -67,7 +68,7 @@ fn network_of(ip: IpAddr) -> IpAddr {
 impl Default for AcceptOptions {
     fn default() -> Self {
         Self {
-            config: Config::default(),
+            config: NamedConfig::default(),
             open_timeout: OPEN_TIMEOUT,
             decide_timeout: DECIDE_TIMEOUT,
             subprotocols: Vec::new(),
@@ -83,10 +84,11 @@ impl Default for AcceptOptions {
 }
 
 impl AcceptOptions {
-    /// Limits and deadlines of the connection.
+    /// Sets all limits and deadlines of the connection at once, except for those that are set by their names
+    /// ([`ping_interval`](Self::ping_interval) and the others): a name wins, whichever call comes first.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.config.set(config);
         self
     }
 
@@ -261,7 +263,7 @@ impl AcceptOptions {
 
     /// Limits and deadlines of the connection.
     pub fn connection_config(&self) -> &Config {
-        &self.config
+        self.config.as_config()
     }
 
     /// The options of each socket that is accepted.
@@ -289,7 +291,7 @@ impl AcceptOptions {
 impl fmt::Debug for AcceptOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AcceptOptions")
-            .field("config", &self.config)
+            .field("config", self.connection_config())
             .field("open_timeout", &self.open_timeout)
             .field("decide_timeout", &self.decide_timeout)
             .field("subprotocols", &Subprotocols(&self.subprotocols))

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use ws_core::HandshakeError;
 
-use super::ConnectOptions;
+use super::CheckedOptions;
+use super::setters::setters;
 use crate::connector::Route;
 use crate::error::ConnectError;
 use crate::redirect::{PublicStep, Redirect, RedirectDecision, RedirectHook, RedirectStep};
 use crate::target::{Host, TargetError, is_private};
 use crate::tls;
 
-/// Redirects.
-impl ConnectOptions {
+setters! {
+    //! Redirects.
+
     /// Largest number of redirects in a row that a client follows (301, 302, 303, 307, 308), within the one `open_timeout`. Default: 0; a
     /// redirect is then an error like any other status. No redirect leads from `wss` to `ws`. A connection over a transport of the user
-    /// follows none.
+    /// follows none. Each attempt of a client that reconnects begins at the original URL.
     ///
     /// To another origin (scheme, host and port), only the header fields `User-Agent` and `Origin` go along. Other header fields,
     /// subprotocols, the addresses and the TLS name that were set, the client's certificate and the permission to accept any certificate
@@ -27,11 +29,7 @@ impl ConnectOptions {
     /// A redirect from a public address does not lead to a private, loopback or link-local one, unless the program
     /// [has set it](Self::address) or [a hook](Self::on_redirect) says so. An address that only a proxy knows counts as public, and a name
     /// that only a proxy resolves is not checked.
-    #[must_use]
-    pub fn max_redirects(mut self, redirects: u32) -> Self {
-        self.max_redirects = redirects;
-        self
-    }
+    fn max_redirects(redirects: u32) = set(|options| options.max_redirects = redirects);
 
     /// Asks `hook` about each redirect that [`max_redirects`](Self::max_redirects) allows, before the step is made. The default is
     /// [`RedirectDecision::Follow`]. A refusal is the error [`ConnectError::Redirect`].
@@ -46,21 +44,17 @@ impl ConnectOptions {
     /// ```
     /// use ws_common::{ConnectOptions, Host, redirect::RedirectDecision};
     ///
-    /// let options = ConnectOptions::new("ws://example.com/feed")?.max_redirects(3).on_redirect(|step| match step.to.host() {
+    /// let options = ConnectOptions::new("ws://example.com/feed").max_redirects(3).on_redirect(|step| match step.to.host() {
     ///     Host::Name(name) if name.ends_with(".example.com") => RedirectDecision::Follow,
     ///     _ => RedirectDecision::Refuse("it leaves example.com".into()),
     /// });
-    /// # Ok::<(), ws_common::ConnectError>(())
     /// ```
-    #[must_use]
-    pub fn on_redirect(
-        mut self,
-        hook: impl Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync + 'static,
-    ) -> Self {
-        self.redirect_hook = Some(RedirectHook(Arc::new(hook)));
-        self
-    }
+    fn on_redirect(hook: impl Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync + 'static) =
+        set(|options| options.redirect_hook = Some(RedirectHook(Arc::new(hook))));
+}
 
+/// Redirects.
+impl CheckedOptions {
     /// For drivers of one attempt: the options of the next step after this failure of a handshake over a transport to `peer`. It runs
     /// the hook. Without a redirect, and after one that is refused, the error that is to be reported.
     pub fn follow(

@@ -10,7 +10,7 @@ use super::options::Settings;
 use super::{ClientBuilder, Session, SessionState};
 use crate::connector::{Route, SuppliedTransport};
 use crate::error::ConnectError;
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::target::is_private;
 
 /// A connector, as the driver of one client has made it ([`ConnectorClient`]). A session only keeps it.
@@ -30,12 +30,12 @@ impl UserConnector {
 /// The adapters implement it.
 pub trait ConnectorClient<O>: From<Session> {
     /// The connector as the driver of this client calls it.
-    fn user_connector(connector: impl Fn(ConnectOptions) -> O + Send + Sync + 'static) -> UserConnector;
+    fn user_connector(connector: impl Fn(CheckedOptions) -> O + Send + Sync + 'static) -> UserConnector;
 }
 
 impl Settings {
     /// An error if a proxy is set beside a connector: the client must not go past its proxy by mistake.
-    pub(super) fn check_connector(&self, options: &ConnectOptions) -> Result<(), ConnectError> {
+    pub(super) fn check_connector(&self, options: &CheckedOptions) -> Result<(), ConnectError> {
         if self.connector.is_some() && options.sets_proxy() {
             return Err(ConnectError::ConnectorWithProxy);
         }
@@ -47,18 +47,18 @@ impl Settings {
 impl<C: From<Session>> ClientBuilder<C> {
     /// Takes the transport of each attempt from `connector`: a Unix socket, a pipe in memory, TCP to an address of another resolver, a
     /// stream with other TLS. The connector is called in place of resolving the host and connecting. It gets the options of the attempt.
-    /// [`Target`](crate::Target) ([`options.target()`](ConnectOptions::target)) names the host and the port.
+    /// [`Target`](crate::Target) ([`options.target()`](CheckedOptions::target)) names the host and the port.
     ///
     /// With tokio, where a stream is any `AsyncRead + AsyncWrite`:
     ///
     /// ```
     /// # // Stands for an adapter: the page of `Client` in each adapter has an example that runs.
-    /// # use ws_common::{ConnectOptions, ConnectorError, session::*};
+    /// # use ws_common::{CheckedOptions, ConnectorError, session::*};
     /// # struct Client;
     /// # impl From<Session> for Client { fn from(_: Session) -> Self { Self } }
     /// # impl Client { fn builder(url: &str) -> ClientBuilder<Self> { ClientBuilder::new(url) } }
     /// # impl<F: Future<Output = Result<UnixStream, ConnectorError>>> ConnectorClient<F> for Client {
-    /// #     fn user_connector(_: impl Fn(ConnectOptions) -> F + Send + Sync + 'static) -> UserConnector { UserConnector::new(()) }
+    /// #     fn user_connector(_: impl Fn(CheckedOptions) -> F + Send + Sync + 'static) -> UserConnector { UserConnector::new(()) }
     /// # }
     /// # struct UnixStream;
     /// # impl UnixStream { async fn connect(_: &str) -> std::io::Result<Self> { Ok(Self) } }
@@ -78,7 +78,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     ///   final ([`ConnectorError`](crate::ConnectorError)).
     /// - **Time**: the time of the connector counts toward [`open_timeout`](Self::open_timeout). When that has passed, and when `close`,
     ///   `abort` or a drop ends the attempt, the future is dropped. With threads, the connector runs in a thread of its
-    ///   own, which nothing waits for: a connector should not block for longer than [`ConnectOptions::open_timeout`], and a stream that
+    ///   own, which nothing waits for: a connector should not block for longer than [`CheckedOptions::open_timeout`], and a stream that
     ///   comes too late is dropped.
     /// - **Locks**: the client holds no lock while the connector runs. From within, every method of the client and of its handles may be
     ///   called. A connector that panics ends the client ([`ClientError::HookPanicked`](super::ClientError::HookPanicked)), and the panic
@@ -93,7 +93,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// - **Reset**: after a missed deadline and a failed attempt, the client resets its transport. A TCP stream of the runtime is reset, and
     ///   so is a transport with a `reset` of its own. Any other stream is dropped: bytes that the system holds for it may still arrive.
     #[must_use]
-    pub fn connector<O>(self, connector: impl Fn(ConnectOptions) -> O + Send + Sync + 'static) -> Self
+    pub fn connector<O>(self, connector: impl Fn(CheckedOptions) -> O + Send + Sync + 'static) -> Self
     where
         C: ConnectorClient<O>,
     {

@@ -57,7 +57,7 @@ impl Session {
             return false;
         };
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
-        let options = attempt.options.clone().max_send_buffer(usize::MAX);
+        let options = attempt.options.clone().without_send_limit();
         match ClientUpgrade::new(&options, route, random, attempt.deadline) {
             Ok(opening) => {
                 self.state = SessionState::Handshaking(attempt, Box::new(opening));

@@ -1,11 +1,10 @@
 //! What can be set on a client that stays connected.
 
 use std::marker::PhantomData;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Config, Message, Random, Response};
+use ws_core::{Message, Random, Response};
 
 use super::connector::UserConnector;
 use super::prepare::Prepare;
@@ -13,8 +12,6 @@ use super::{Delivery, OutboxPolicy, Session};
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::reconnect::Reconnect;
-use crate::redirect::{RedirectDecision, RedirectStep};
-use crate::tls::TlsConnector;
 
 /// Shortest time of a setting: a shorter one would never let the session come to rest.
 pub(super) const SHORTEST: Duration = Duration::from_millis(1);
@@ -22,10 +19,9 @@ pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 /// Gives the messages that a connection begins with.
 pub(super) type OnOpen = Arc<dyn Fn(&Response) -> Vec<Message> + Send + Sync>;
 
-/// The settings of a [`Session`].
+/// The settings of a [`Session`], except for those of each connection.
 #[derive(Clone)]
 pub(super) struct Settings {
-    pub(super) connect: ConnectOptions,
     pub(super) reconnect: Reconnect,
     pub(super) delivery: Delivery,
     pub(super) max_deliveries: u32,
@@ -42,18 +38,25 @@ pub(super) struct Settings {
 
 /// Sets up a client that stays connected. Invalid settings are reported by [`build`](Self::build).
 ///
-/// Of two calls of one method, the last wins. The exceptions add one more: [`header`](Self::header),
-/// [`subprotocol`](Self::subprotocol) and [`address`](Self::address).
+/// It has all settings of [`ConnectOptions`], and the settings of a client besides. Of two calls of one method, the last wins. The
+/// exceptions add one more: [`header`](Self::header), [`subprotocol`](Self::subprotocol) and [`address`](Self::address).
+///
+/// # The outbox
+///
+/// [`max_send_buffer`](Self::max_send_buffer) is also the number of bytes that may wait to be sent (or confirmed), over all connections,
+/// counted as on the wire without compression. One message may go beyond it. Of messages shorter than 128 bytes, at most one for each
+/// 128 bytes of it waits, and at least 256. So the outbox holds at most four times this memory, 128 KiB and one message.
+/// [`prepare`](Self::prepare) does not change this bound.
 pub struct ClientBuilder<C> {
-    settings: Result<Settings, ConnectError>,
+    pub(crate) connect: ConnectOptions,
+    settings: Settings,
     client: PhantomData<fn() -> C>,
 }
 
 impl<C: From<Session>> ClientBuilder<C> {
-    /// A client of the server at `url`: `ws://host:port/path?query`, or `wss://`.
-    pub fn new(url: &str) -> Self {
-        let settings = ConnectOptions::new(url).map(|connect| Settings {
-            connect,
+    /// A client of the server at a URL (`ws://host:port/path?query`, or `wss://`), or with these options.
+    pub fn new(options: impl Into<ConnectOptions>) -> Self {
+        let settings = Settings {
             reconnect: Reconnect::backoff(),
             delivery: Delivery::default(),
             max_deliveries: 5,
@@ -66,137 +69,8 @@ impl<C: From<Session>> ClientBuilder<C> {
             when_lost: OutboxPolicy::default(),
             idle_timeout: None,
             heartbeat: None,
-        });
-        Self { settings, client: PhantomData }
-    }
-
-    /// Adds a header field to each opening handshake, in order; `Host` may be set. What is refused: see
-    /// [`ClientRequest::header`](ws_core::ClientRequest::header).
-    #[must_use]
-    pub fn header(self, name: &str, value: &str) -> Self {
-        self.connect(|options| Ok(options.header(name, value)?))
-    }
-
-    /// Sets `Origin`. The last call wins.
-    #[must_use]
-    pub fn origin(self, origin: &str) -> Self {
-        self.connect(|options| Ok(options.origin(origin)?))
-    }
-
-    /// Offers a subprotocol, in order of preference.
-    #[must_use]
-    pub fn subprotocol(self, name: &str) -> Self {
-        self.connect(|options| Ok(options.subprotocol(name)?))
-    }
-
-    /// Whether a response that chooses none of the subprotocols is an error. Default: no.
-    #[must_use]
-    pub fn require_subprotocol(self, required: bool) -> Self {
-        self.connect(|options| Ok(options.require_subprotocol(required)))
-    }
-
-    /// The longest time for an attempt, from resolving the name to the open connection. Default: 10 s.
-    #[must_use]
-    pub fn open_timeout(self, timeout: Duration) -> Self {
-        self.connect(|options| Ok(options.open_timeout(timeout)))
-    }
-
-    /// The local address to connect from. Default: the system chooses. See [`ConnectOptions::bind`].
-    #[must_use]
-    pub fn bind(self, address: SocketAddr) -> Self {
-        self.connect(|options| Ok(options.bind(address)))
-    }
-
-    /// Connects to this address instead of resolving the URL's host. Several calls give several, between which there is a race.
-    #[must_use]
-    pub fn address(self, address: SocketAddr) -> Self {
-        self.connect(|options| Ok(options.address(address)))
-    }
-
-    /// The TLS of `wss`; see [`ConnectOptions::tls`].
-    #[must_use]
-    pub fn tls(self, tls: impl Into<TlsConnector>) -> Self {
-        self.connect(|options| Ok(options.tls(tls)))
-    }
-
-    /// Goes through this proxy; see [`ConnectOptions::proxy`].
-    #[must_use]
-    pub fn proxy(self, url: &str) -> Self {
-        self.connect(|options| options.proxy(url))
-    }
-
-    /// Goes through the proxy that the environment names now, if it names one; see [`ConnectOptions::proxy_from_environment`].
-    #[must_use]
-    pub fn proxy_from_environment(self) -> Self {
-        self.connect(|options| Ok(options.proxy_from_environment()))
-    }
-
-    /// The TLS that is spoken with an `https` proxy itself; see [`ConnectOptions::proxy_tls`].
-    #[must_use]
-    pub fn proxy_tls(self, tls: impl Into<TlsConnector>) -> Self {
-        self.connect(|options| Ok(options.proxy_tls(tls)))
-    }
-
-    /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes.
-    #[must_use]
-    pub fn nodelay(self, nodelay: bool) -> Self {
-        self.connect(|options| Ok(options.nodelay(nodelay)))
-    }
-
-    /// Number of unsent bytes at which the system stops taking more. Default: 64 KiB. `None` leaves it to the system. See
-    /// [`ConnectOptions::notsent_lowat`].
-    #[must_use]
-    pub fn notsent_lowat(self, bytes: impl Into<Option<u32>>) -> Self {
-        self.connect(|options| Ok(options.notsent_lowat(bytes)))
-    }
-
-    /// Time without traffic after which the system asks whether the peer is there. Default: 60 s. `None` turns it off. See
-    /// [`ConnectOptions::tcp_keepalive`].
-    #[must_use]
-    pub fn tcp_keepalive(self, time: impl Into<Option<Duration>>) -> Self {
-        self.connect(|options| Ok(options.tcp_keepalive(time)))
-    }
-
-    /// Calls `hook` with each socket before it connects. See [`ConnectOptions::on_socket`].
-    #[must_use]
-    pub fn on_socket(self, hook: impl Fn(&TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
-        self.connect(|options| Ok(options.on_socket(hook)))
-    }
-
-    /// Limits and deadlines of each connection. A setting made by name ([`ping_interval`](Self::ping_interval),
-    /// [`pong_timeout`](Self::pong_timeout), [`max_send_buffer`](Self::max_send_buffer)) wins over the same setting in here, whichever
-    /// is made first. The hook of [`prepare`](Self::prepare) changes it by the method of that name of [`ConnectOptions`].
-    #[must_use]
-    pub fn config(self, config: Config) -> Self {
-        self.connect(|options| Ok(options.config(config)))
-    }
-
-    /// How often a ping is sent, whatever the traffic. Default: 20 s. `None` sends none. See
-    /// [`Config::ping_interval`](ws_core::Config::ping_interval).
-    #[must_use]
-    pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
-        self.connect(|options| Ok(options.ping_interval(interval)))
-    }
-
-    /// How long a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
-    /// [`Config::pong_timeout`](ws_core::Config::pong_timeout).
-    #[must_use]
-    pub fn pong_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.connect(|options| Ok(options.pong_timeout(timeout)))
-    }
-
-    /// Length of the windows in which a transport that refuses bytes has to take 60 KiB, or all that waited. Default: 60 s. `None` waits
-    /// for ever. See [`Config::write_timeout`](ws_core::Config::write_timeout). A missed window is a transient end.
-    #[must_use]
-    pub fn write_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.connect(|options| Ok(options.write_timeout(timeout)))
-    }
-
-    /// Length of the windows in which the server has to send 60 KiB of an incomplete message, or its end. Default: 60 s. `None` waits
-    /// for ever. See [`Config::message_timeout`](ws_core::Config::message_timeout). A missed window is a transient end.
-    #[must_use]
-    pub fn message_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.connect(|options| Ok(options.message_timeout(timeout)))
+        };
+        Self { connect: options.into(), settings, client: PhantomData }
     }
 
     /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
@@ -210,16 +84,6 @@ impl<C: From<Session>> ClientBuilder<C> {
     #[must_use]
     pub fn delivery(self, delivery: Delivery) -> Self {
         self.set(|settings| settings.delivery = delivery)
-    }
-
-    /// How many bytes may wait to be sent (or confirmed), over all connections, counted as on the wire without compression.
-    /// Default: [`Config::max_send_buffer`], 1 MiB. One message may go beyond it. Of messages shorter than 128 bytes, at most one for
-    /// each 128 bytes of it waits, and at least 256.
-    ///
-    /// So the outbox holds at most four times this memory, 128 KiB and one message.
-    #[must_use]
-    pub fn max_send_buffer(self, bytes: usize) -> Self {
-        self.connect(|options| Ok(options.max_send_buffer(bytes)))
     }
 
     /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
@@ -236,23 +100,6 @@ impl<C: From<Session>> ClientBuilder<C> {
     #[must_use]
     pub fn confirm_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.confirm_timeout = timeout)
-    }
-
-    /// Maximum number of redirects in a row that an attempt follows, within its one `open_timeout`. Default: none. Each attempt begins at
-    /// the original URL. [`ConnectOptions::max_redirects`] names the parts of the request that another origin receives.
-    #[must_use]
-    pub fn max_redirects(self, redirects: u32) -> Self {
-        self.connect(|options| Ok(options.max_redirects(redirects)))
-    }
-
-    /// Asks `hook` about each redirect, before the step is made; see [`ConnectOptions::on_redirect`]. The client holds no lock while the
-    /// hook runs, as with [`prepare`](Self::prepare).
-    #[must_use]
-    pub fn on_redirect(
-        self,
-        hook: impl Fn(&RedirectStep<'_>) -> RedirectDecision + Send + Sync + 'static,
-    ) -> Self {
-        self.connect(|options| Ok(options.on_redirect(hook)))
     }
 
     /// Calls `hook` each time that a connection opens, before [`ClientEvent::Open`](super::ClientEvent::Open) is reported. Its messages
@@ -326,7 +173,9 @@ impl<C: From<Session>> ClientBuilder<C> {
 
     /// The client. It begins to connect when somebody waits for its next event.
     ///
-    /// An error for a URL or a header that cannot be used.
+    /// # Errors
+    ///
+    /// The first setting that cannot be used, as [`ConnectOptions::build`] says. [`ConnectError::Local`] if the system has no random numbers.
     pub fn build(self) -> Result<C, ConnectError> {
         let random = crate::system::random().map_err(ConnectError::Local)?;
         Ok(self.session(random)?.into())
@@ -335,23 +184,13 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// The machine alone: for drivers and simulations. `random` serves until the first transport is up, for the delays between
     /// attempts. Each transport brings a source of its own ([`Session::opened`]).
     pub fn session(self, random: Random) -> Result<Session, ConnectError> {
-        let settings = self.settings?;
-        settings.check_connector(&settings.connect)?;
-        Ok(Session::new(settings, random))
+        let connect = self.connect.build()?;
+        self.settings.check_connector(&connect)?;
+        Ok(Session::new(connect, self.settings, random))
     }
 
     pub(super) fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
-        if let Ok(settings) = &mut self.settings {
-            set(settings);
-        }
-        self
-    }
-
-    fn connect(mut self, set: impl FnOnce(ConnectOptions) -> Result<ConnectOptions, ConnectError>) -> Self {
-        self.settings = self.settings.and_then(|mut settings| {
-            settings.connect = set(settings.connect)?;
-            Ok(settings)
-        });
+        set(&mut self.settings);
         self
     }
 }

@@ -15,7 +15,7 @@ use super::question::{Ended, Question};
 use super::{Action, Dialing, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
 use crate::error::{ConnectError, PrepareError};
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::reconnect::{Cause, GiveUp};
 use crate::trace;
 
@@ -32,7 +32,7 @@ impl Session {
             SessionState::Waiting { cause, .. } => Some(cause),
             _ => None,
         };
-        let options = self.settings.connect.clone();
+        let options = self.connect.clone();
         let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
         let attempt = Attempt { number: self.attempts.count(), cause };
         let question = self.ask(|id| Question::prepare(id, hook, attempt, options));
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// The hook has given the options of the attempt, or an error. Options that come late may hold a token that has expired.
-    pub(super) fn prepared(&mut self, prepared: Result<ConnectOptions, PrepareError>) {
+    pub(super) fn prepared(&mut self, prepared: Result<CheckedOptions, PrepareError>) {
         let SessionState::Preparing { deadline, .. } = self.state else { return };
         match prepared {
             Ok(_) if self.now >= deadline => self.prepare_timed_out(),
@@ -57,8 +57,8 @@ impl Session {
     }
 
     /// Opens the first transport of an attempt; redirects may lead to others.
-    pub(super) fn dial_first(&mut self, options: ConnectOptions) {
-        let deadline = self.now + options.open_timeout;
+    pub(super) fn dial_first(&mut self, options: CheckedOptions) {
+        let deadline = self.now + options.open_timeout();
         self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// The hook has decided about a redirect.
-    pub(super) fn redirect_decided(&mut self, decided: Result<Box<ConnectOptions>, ConnectError>) {
+    pub(super) fn redirect_decided(&mut self, decided: Result<Box<CheckedOptions>, ConnectError>) {
         let SessionState::Redirecting { deadline, addresses, .. } =
             std::mem::replace(&mut self.state, SessionState::Over)
         else {
@@ -115,8 +115,8 @@ impl Session {
     }
 
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
-    fn dial_next(&mut self, options: ConnectOptions, deadline: Instant) {
-        let options = options.open_timeout(deadline - self.now);
+    fn dial_next(&mut self, mut options: CheckedOptions, deadline: Instant) {
+        options.set_open_timeout(deadline - self.now);
         self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 

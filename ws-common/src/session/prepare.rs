@@ -53,8 +53,10 @@ impl Prepare {
     }
 }
 
+/// An error of a setter that the hook has called is an error of the hook.
 fn said(prepared: Prepared) -> Said {
-    Said::Prepared(prepared.map(Box::new))
+    let checked = prepared.and_then(|options| Ok(options.build()?));
+    Said::Prepared(checked.map(Box::new))
 }
 
 /// A hook that a driver has called.
@@ -131,8 +133,8 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// let client = ClientBuilder::new("wss://broker.example/orders")
     ///     .prepare(|attempt, options| {
     ///         let token = fetch_token()?;
-    ///         let options = options.header("Attempt", &attempt.number.to_string())?;
-    ///         Ok(options.header("Authorization", &format!("Bearer {token}"))?)
+    ///         let options = options.header("Attempt", attempt.number.to_string());
+    ///         Ok(options.header("Authorization", format!("Bearer {token}")))
     ///     })
     ///     .build()?;
     /// # Ok(client)
@@ -140,7 +142,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// ```
     ///
     /// - An error ends the attempt with [`ConnectError::Prepare`](crate::ConnectError::Prepare). The client reconnects by its policy,
-    ///   unless the error is final ([`PrepareError`]).
+    ///   unless the error is final ([`PrepareError`]). A value that a setter of [`ConnectOptions`] cannot use is a final error.
     /// - With threads, the hook may block: it runs in the thread that waits for the client. On an asynchronous runtime, it must not:
     ///   use [`prepare_async`](Self::prepare_async).
     /// - The client holds no lock while the hook runs. From within, every method of the client and of its handles may be called that
@@ -167,7 +169,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// let client = ClientBuilder::new("wss://broker.example/orders")
     ///     .prepare_async(async |_attempt, options| {
     ///         let token = fetch_token().await?;
-    ///         Ok(options.header("Authorization", &format!("Bearer {token}"))?)
+    ///         Ok(options.header("Authorization", format!("Bearer {token}")))
     ///     })
     ///     .build()?;
     /// # Ok(client)

@@ -11,7 +11,7 @@ use super::event::ClientError;
 use super::options::OnOpen;
 use super::prepare::{Asked, Attempt, PendingAnswer, Prepare};
 use crate::error::{ConnectError, PrepareError};
-use crate::options::ConnectOptions;
+use crate::options::CheckedOptions;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
 use crate::redirect::Redirect;
 
@@ -26,7 +26,7 @@ pub struct Question {
 }
 
 enum QuestionKind {
-    Prepare { hook: Prepare, attempt: Attempt, options: Box<ConnectOptions> },
+    Prepare { hook: Prepare, attempt: Attempt, options: Box<CheckedOptions> },
     Decide { hook: DecideHook, ended: Arc<Ended> },
     Redirect(Box<Redirect>),
     OnOpen { hook: OnOpen, response: Box<Response> },
@@ -39,14 +39,14 @@ pub struct Answer {
 }
 
 pub(super) enum Said {
-    Prepared(Result<Box<ConnectOptions>, PrepareError>),
+    Prepared(Result<Box<CheckedOptions>, PrepareError>),
     Decided(Option<RetryDecision>),
-    Redirected(Result<Box<ConnectOptions>, ConnectError>),
+    Redirected(Result<Box<CheckedOptions>, ConnectError>),
     Opened(Vec<Message>),
 }
 
 impl Question {
-    pub(super) fn prepare(id: u64, hook: Prepare, attempt: Attempt, options: ConnectOptions) -> Self {
+    pub(super) fn prepare(id: u64, hook: Prepare, attempt: Attempt, options: CheckedOptions) -> Self {
         Self { id, kind: QuestionKind::Prepare { hook, attempt, options: Box::new(options) } }
     }
 
@@ -79,7 +79,7 @@ impl Question {
         // The session is not touched by the hook through anything that a panic could leave half-changed. `kind` is gone
         // afterwards, so that the end belongs to the session alone again.
         let said = catch_unwind(AssertUnwindSafe(move || match kind {
-            QuestionKind::Prepare { hook, attempt, options } => hook.call(attempt, *options),
+            QuestionKind::Prepare { hook, attempt, options } => hook.call(attempt, (*options).into()),
             QuestionKind::Decide { hook, ended } => Ok(Said::Decided(hook.ask(&ended.end()))),
             QuestionKind::Redirect(redirect) => Ok(Said::Redirected(redirect.decide().map(Box::new))),
             QuestionKind::OnOpen { hook, response } => Ok(Said::Opened(hook(&response))),

@@ -8,14 +8,14 @@ use ws_common::{
     connector::{Connector, ConnectorStep},
 };
 
-use crate::support::{address, at, check_text, child_url, options, run_child, tell_parent};
+use crate::support::{address, at, check_text, checked, child_url, options, run_child, tell_parent};
 
 const NAMES: [(&str, &[&str]); 3] =
     [("server.test", &["2001:db8::1", "192.0.2.1"]), ("proxy.test", &["192.0.2.9"]), ("empty.test", &[])];
 
 /// A driver whose resolver knows [`NAMES`], and of whose dials all are refused that `refuses` names.
 fn walk(options: &ConnectOptions, refuses: &[&str]) -> (Vec<String>, Result<String, ConnectError>) {
-    let mut connector = Connector::new(options, at(0));
+    let mut connector = Connector::new(&checked(options), at(0));
     let (mut trace, mut now) = (Vec::new(), at(0));
     loop {
         match connector.poll(now) {
@@ -139,7 +139,7 @@ fn of_a_proxy_and_a_target_those_names_are_resolved_that_must_be() {
             "192.0.2.9:1080 for 192.0.2.7:80",
         ),
     ] {
-        let options = options(url).proxy(proxy).unwrap();
+        let options = options(url).proxy(proxy);
         let (trace, result) = walk(&options, &[]);
         assert_eq!(trace, expected, "{url} {proxy}");
         assert_eq!(result.unwrap(), reached, "{url} {proxy}");
@@ -204,7 +204,7 @@ fn what_is_not_resolved_or_not_reached_says_so_in_its_phase() {
     ] {
         let options = options(url);
         let options = match proxy {
-            Some(proxy) => options.proxy(proxy).unwrap(),
+            Some(proxy) => options.proxy(proxy),
             None => options,
         };
         let error = walk(&options, refuses).1.unwrap_err();
@@ -287,9 +287,9 @@ fn a_build_without_tls_says_so_before_anything_is_sent() {
     if let Some(url) = child_url() {
         return walk_through_the_environment(&url);
     }
-    assert!(matches!(ConnectOptions::new("wss://server.test"), Err(ConnectError::TlsUnsupported)));
+    assert!(matches!(ConnectOptions::new("wss://server.test").build(), Err(ConnectError::TlsUnsupported)));
     let proxied = options("ws://server.test").proxy("https://proxy.test");
-    assert!(matches!(proxied, Err(ConnectError::TlsUnsupported)));
+    assert!(matches!(proxied.build(), Err(ConnectError::TlsUnsupported)));
     let way = run_child("ws://server.test", &[("ALL_PROXY", "https://proxy.test")]);
     assert_eq!(way, "; other error TlsUnsupported");
 }

@@ -12,7 +12,7 @@ use ws_common::{
 use ws_core::Instant;
 
 use crate::connector::asked;
-use crate::support::{address, at, check_text, options};
+use crate::support::{address, at, check_text, checked, options};
 
 fn resolve(step: ConnectorStep<u32>) -> String {
     match step {
@@ -58,28 +58,28 @@ fn times_out_at_proxy(step: ConnectorStep<u32>, phase: OpenPhase, waited_for: Pr
 fn the_time_to_open_passes_in_the_phase_in_which_it_is() {
     let target = options("ws://server.test").open_timeout(Duration::from_secs(3));
     let just_before = Instant::since_epoch(Duration::from_nanos(3_999_999_999));
-    let mut connector = Connector::new(&target, at(1));
+    let mut connector = Connector::new(&checked(&target), at(1));
     assert_eq!(connector.deadline(), at(4));
     assert_eq!(resolve(connector.poll(at(1))), "server.test");
     waits(connector.poll(just_before), at(4));
     times_out(connector.poll(at(4)), OpenPhase::Resolve);
 
-    let proxied = target.clone().proxy("socks5://user:secret@proxy.test").unwrap();
-    let mut connector = Connector::new(&proxied, at(1));
+    let proxied = target.clone().proxy("socks5://user:secret@proxy.test");
+    let mut connector = Connector::new(&checked(&proxied), at(1));
     assert_eq!(resolve(connector.poll(at(1))), "server.test");
     connector.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
     assert_eq!(resolve(connector.poll(at(2))), "proxy.test");
     waits(connector.poll(just_before), at(4));
     times_out_at_proxy(connector.poll(at(4)), OpenPhase::Resolve, ProxyStep::Resolve);
 
-    let mut connector = Connector::new(&proxied.address(address("192.0.2.1:80")), at(1));
+    let mut connector = Connector::new(&checked(&proxied.address(address("192.0.2.1:80"))), at(1));
     assert_eq!(resolve(connector.poll(at(1))), "proxy.test");
     connector.handle_addresses(Ok(vec![address("192.0.2.9:1080")]));
     dial(connector.poll(at(2)));
     waits(connector.poll(just_before), at(4));
     times_out_at_proxy(connector.poll(at(4)), OpenPhase::Connect, ProxyStep::Connect);
 
-    let mut connector = Connector::new(&target.address(address("192.0.2.1:80")), at(1));
+    let mut connector = Connector::new(&checked(&target.address(address("192.0.2.1:80"))), at(1));
     dial(connector.poll(at(1)));
     waits(connector.poll(just_before), at(4));
     times_out(connector.poll(at(4)), OpenPhase::Connect);
@@ -88,11 +88,11 @@ fn the_time_to_open_passes_in_the_phase_in_which_it_is() {
 #[test]
 fn a_transport_that_is_there_at_the_deadline_counts_and_so_does_why_there_is_none() {
     let options = options("ws://192.0.2.1");
-    let mut connector = Connector::new(&options, at(0));
+    let mut connector = Connector::new(&checked(&options), at(0));
     let attempt = dial(connector.poll(at(0)));
     connector.handle_result(attempt, Ok(7));
     assert!(matches!(connector.poll(at(11)), ConnectorStep::Done(Ok(reached)) if reached.transport == 7));
-    let mut connector = Connector::new(&options, at(0));
+    let mut connector = Connector::new(&checked(&options), at(0));
     let attempt = dial(connector.poll(at(0)));
     connector.handle_result(attempt, Err(io::Error::other("refused")));
     assert!(matches!(connector.poll(at(11)), ConnectorStep::Done(Err(ConnectError::Connect(_)))));
@@ -100,8 +100,8 @@ fn a_transport_that_is_there_at_the_deadline_counts_and_so_does_why_there_is_non
 
 #[test]
 fn what_is_handed_in_late_twice_or_unasked_changes_nothing() {
-    let options = options("ws://server.test").proxy("socks5://proxy.test").unwrap();
-    let mut connector = Connector::new(&options, at(0));
+    let options = options("ws://server.test").proxy("socks5://proxy.test");
+    let mut connector = Connector::new(&checked(&options), at(0));
     connector.handle_addresses(Ok(vec![address("192.0.2.66:80")]));
     assert_eq!(resolve(connector.poll(at(0))), "server.test");
     connector.handle_addresses(Ok(vec![address("192.0.2.1:80")]));
@@ -122,7 +122,7 @@ fn what_is_handed_in_late_twice_or_unasked_changes_nothing() {
     waits(connector.poll(at(11)), at(10));
 
     // After a failure, too.
-    let mut connector = Connector::new(&options, at(0));
+    let mut connector = Connector::new(&checked(&options), at(0));
     resolve(connector.poll(at(0)));
     times_out(connector.poll(at(10)), OpenPhase::Resolve);
     connector.handle_addresses(Ok(vec![address("192.0.2.1:80")]));

@@ -29,7 +29,7 @@ fn nothing_happens_after_a_failure_whatever_is_reported() {
         ("http://proxy.test", Far::plain().behind(Proxy::new(Script::End))),
     ] {
         let mut far = far;
-        let mut opening = opening(&options("ws://server.test").proxy(proxy).unwrap());
+        let mut opening = opening(&options("ws://server.test").proxy(proxy));
         open(&mut opening, &mut far, WHOLE).unwrap().unwrap_err();
         for _ in 0..2 {
             everything(&mut opening);
@@ -52,7 +52,7 @@ fn nothing_happens_after_the_connection_was_handed_out() {
 #[test]
 fn calls_at_any_time_do_not_panic() {
     for stop in 0..6 {
-        let mut opening = opening(&options("ws://server.test").proxy("http://proxy.test").unwrap());
+        let mut opening = opening(&options("ws://server.test").proxy("http://proxy.test"));
         let mut far = Far::plain().behind(Proxy::new(http(200)));
         for _ in 0..stop {
             crate::support::turn(&mut opening, &mut far, crate::support::CUTS[4], at(1));

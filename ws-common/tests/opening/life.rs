@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ws_common::{
-    ConnectOptions,
+    CheckedOptions,
     connector::{Connector, ConnectorStep, Route},
     session::{Action, ClientBuilder, ClientEvent, Session},
 };
@@ -156,7 +156,7 @@ impl Life {
         true
     }
 
-    fn open(&mut self, options: &ConnectOptions) {
+    fn open(&mut self, options: &CheckedOptions) {
         let reached = self.reach(options);
         self.attempts += 1;
         match reached {
@@ -174,7 +174,7 @@ impl Life {
         Random::from_seed([self.attempts as u8; 32])
     }
 
-    fn reach(&mut self, options: &ConnectOptions) -> Result<(Route, Far), ws_common::ConnectError> {
+    fn reach(&mut self, options: &CheckedOptions) -> Result<(Route, Far), ws_common::ConnectError> {
         let mut connector = Connector::new(options, self.now);
         loop {
             match connector.poll(self.now) {

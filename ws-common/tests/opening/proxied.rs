@@ -13,8 +13,8 @@ use crate::far::{Far, Limit, Server};
 use crate::life::{Life, client};
 use crate::proxy::{Proxy, Script, guarded_socks, http, socks};
 use crate::support::{
-    CUTS, DEADLINE, WHOLE, assert_over, at, check_text, failed, feed, open, opened, opening, options, route,
-    settle, turn, write_some,
+    CUTS, DEADLINE, WHOLE, assert_over, at, check_text, checked, failed, feed, open, opened, opening,
+    options, route, settle, turn, write_some,
 };
 
 /// Each kind of proxy that is spoken to in the clear: its URL, and what it says.
@@ -37,7 +37,7 @@ fn a_connection_opens_however_its_bytes_are_cut_and_a_frame_behind_the_response_
             let mut options = options("ws://server.test/feed");
             let mut far = Far::plain().greeting("early");
             if let Some(proxy) = proxy {
-                options = options.proxy(proxy).unwrap();
+                options = options.proxy(proxy);
                 far = far.behind(Proxy::new(script));
             }
             let opened = opened(&options, &mut far, cut);
@@ -55,7 +55,7 @@ fn a_connection_opens_however_its_bytes_are_cut_and_a_frame_behind_the_response_
 #[test]
 fn everything_may_come_in_one_segment_even_before_the_proxy_was_told_anything() {
     for (url, script) in kinds() {
-        let options = options("ws://server.test/feed").proxy(url).unwrap();
+        let options = options("ws://server.test/feed").proxy(url);
         let mut far = Far::plain().greeting("early").behind(Proxy::new(script));
         opened(&options, &mut far, WHOLE);
         // The same seed makes the same key, so that the answer is right again.
@@ -75,7 +75,7 @@ fn everything_may_come_in_one_segment_even_before_the_proxy_was_told_anything() 
 #[test]
 fn an_end_of_the_stream_right_behind_the_response_is_not_lost() {
     let mut far = Far::plain().greeting("early").behind(Proxy::new(http(200)));
-    let options = options("ws://server.test").proxy("http://proxy.test").unwrap();
+    let options = options("ws://server.test").proxy("http://proxy.test");
     let mut opening = opening(&options);
     while turn(&mut opening, &mut far, WHOLE, at(1)) && far.server.request.is_none() {
         assert!(matches!(opening.poll_event(), Ok(None)));
@@ -165,7 +165,7 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
     for (url, script, check, is_passing) in cases {
         for cut in CUTS {
             let mut far = Far::plain().behind(Proxy::new(script.clone()));
-            let options = options("ws://server.test").proxy(url).unwrap();
+            let options = options("ws://server.test").proxy(url);
             let error = failed(&mut opening(&options), &mut far, cut);
             assert_eq!(error.phase(), OpenPhase::Proxy);
             let end = ws_common::reconnect::DisconnectReason::Failed(&error);
@@ -185,7 +185,7 @@ fn a_proxy_that_refuses_is_a_typed_error_and_only_some_pass() {
 #[test]
 fn a_proxy_or_a_server_that_dies_says_in_which_phase_at_every_byte() {
     for (url, script) in kinds() {
-        let options = options("ws://server.test/feed").proxy(url).unwrap();
+        let options = options("ws://server.test/feed").proxy(url);
         let mut whole = Far::plain().behind(Proxy::new(script.clone()));
         opened(&options, &mut whole, WHOLE);
         let by_proxy =
@@ -216,7 +216,7 @@ fn waited_for(url: &str, bytes: usize) -> ProxyStep {
 #[test]
 fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
     for (url, script) in kinds() {
-        let options = options("ws://server.test/feed").proxy(url).unwrap();
+        let options = options("ws://server.test/feed").proxy(url);
         let mut whole = Far::plain().behind(Proxy::new(script.clone()));
         opened(&options, &mut whole, WHOLE);
         for n in 0..whole.said.len() {
@@ -248,7 +248,7 @@ fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
 
 #[test]
 fn what_broke_the_transport_is_the_reason_in_its_phase() {
-    let options = options("ws://server.test").proxy("http://proxy.test").unwrap();
+    let options = options("ws://server.test").proxy("http://proxy.test");
     for broken in [TransportError::read("reset"), TransportError::write("reset")] {
         let is_write = broken.direction() == ws_core::Direction::Write;
         let mut opening = opening(&options);
@@ -277,7 +277,7 @@ fn a_proxy_that_keeps_silent_is_named_with_what_was_waited_for_and_a_hint() {
              is it a SOCKS proxy?",
         ),
     ] {
-        let options = options("ws://server.test").proxy(url).unwrap();
+        let options = options("ws://server.test").proxy(url);
         let mut opening = opening(&options);
         assert!(open(&mut opening, &mut Far::plain().behind(Proxy::new(Script::Silence)), WHOLE).is_none());
         opening.handle_timeout(DEADLINE);
@@ -290,7 +290,7 @@ fn a_proxy_that_keeps_silent_is_named_with_what_was_waited_for_and_a_hint() {
 #[test]
 fn a_server_that_speaks_something_else_behind_a_proxy_is_the_handshakes_matter() {
     let mut far = Far::new(Server::raw("SSH-2.0-x\r\n", false)).behind(Proxy::new(http(200)));
-    let options = options("ws://server.test").proxy("http://proxy.test").unwrap();
+    let options = options("ws://server.test").proxy("http://proxy.test");
     let error = failed(&mut opening(&options), &mut far, WHOLE);
     assert!(matches!(
         error,
@@ -301,8 +301,8 @@ fn a_server_that_speaks_something_else_behind_a_proxy_is_the_handshakes_matter()
 #[test]
 fn a_name_that_no_proxy_can_be_given_is_an_error_before_anything_is_sent() {
     let name = format!("ws://{}.test", ["a"; 130].join("."));
-    let options = options(&name).proxy("socks5h://proxy.test").unwrap();
-    let error =
-        ClientUpgrade::new(&options, &route(&options), Random::from_seed([1; 32]), at(10)).unwrap_err();
+    let options = options(&name).proxy("socks5h://proxy.test");
+    let error = ClientUpgrade::new(&checked(&options), &route(&options), Random::from_seed([1; 32]), at(10))
+        .unwrap_err();
     assert!(matches!(error, ConnectError::Proxy { source: ProxyError::NameTooLong(_), .. }), "{error:?}");
 }

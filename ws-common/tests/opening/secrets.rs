@@ -24,7 +24,7 @@ fn a_proxy_is_told_where_to_and_its_own_credentials_and_nothing_else() {
         ("socks5://proxy.test", socks(0), "\x05\x01\0\x05\x01\0\x01\u{c0}\0\x02\x01\x1f\u{90}".into()),
     ] {
         for cut in CUTS {
-            let options = options(target).header("Cookie", "cookie-secret").unwrap().proxy(url).unwrap();
+            let options = options(target).header("Cookie", "cookie-secret").proxy(url);
             let mut far = Far::plain().behind(Proxy::new(script.clone()));
             opened(&options, &mut far, cut);
             let asked: String =
@@ -45,9 +45,9 @@ fn a_proxy_is_told_where_to_and_its_own_credentials_and_nothing_else() {
 
 #[test]
 fn a_server_may_be_told_another_host_than_the_proxy_is() {
-    let options = options("ws://server.test").header("Host", "other.test").unwrap();
+    let options = options("ws://server.test").header("Host", "other.test");
     let mut far = Far::plain().behind(Proxy::new(http(200)));
-    let mut client = opened(&options.proxy("http://proxy.test").unwrap(), &mut far, WHOLE).connection;
+    let mut client = opened(&options.proxy("http://proxy.test"), &mut far, WHOLE).connection;
     far.server.connection().send("hello").unwrap();
     assert_eq!(settle(&mut client, &mut far, WHOLE), ["hello"]);
     assert_eq!(far.server.header("Host"), Some("other.test"));

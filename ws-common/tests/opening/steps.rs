@@ -8,7 +8,7 @@ use ws_common::{ConnectError, ConnectOptions, connector::Route};
 
 use crate::far::Far;
 use crate::life::{Life, client};
-use crate::support::{WHOLE, address, failed, opening, options};
+use crate::support::{WHOLE, address, checked, failed, opening, options};
 
 const REFUSED: [&str; 3] = ["connected", "error handshake", "closed 1006 broken us"];
 
@@ -138,7 +138,8 @@ fn a_client_that_is_closed_while_the_hook_decides_does_not_go_on() {
 fn one_shot(options: &ConnectOptions, location: &str) -> Result<ConnectOptions, ConnectError> {
     let mut far = Far::plain().redirect(location);
     let error = failed(&mut opening(options), &mut far, WHOLE);
-    options.follow(error, &Route::direct(options), address("192.0.2.1:80"))
+    let options = checked(options);
+    options.follow(error, &Route::direct(&options), address("192.0.2.1:80")).map(ConnectOptions::from)
 }
 
 #[test]

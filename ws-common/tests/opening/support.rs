@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ws_common::{
-    ClientUpgrade, ConnectError, ConnectOptions, MaybeTls, Opened,
+    CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions, MaybeTls, Opened,
     connector::{Connector, ConnectorStep, Route},
 };
 use ws_core::bytes::Buf;
@@ -27,16 +27,20 @@ pub(crate) fn quiet() -> Config {
 }
 
 pub(crate) fn options(url: &str) -> ConnectOptions {
-    ConnectOptions::new(url).unwrap().config(quiet())
+    ConnectOptions::new(url).config(quiet())
 }
 
 pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+pub(crate) fn checked(options: &ConnectOptions) -> CheckedOptions {
+    options.clone().build().unwrap()
+}
+
 /// The way that these options lead, where every name is 192.0.2.1.
 pub(crate) fn route(options: &ConnectOptions) -> Route {
-    let mut connector = Connector::new(options, at(0));
+    let mut connector = Connector::new(&checked(options), at(0));
     loop {
         match connector.poll(at(0)) {
             ConnectorStep::Resolve { port, .. } => {
@@ -50,7 +54,7 @@ pub(crate) fn route(options: &ConnectOptions) -> Route {
 }
 
 pub(crate) fn opening(options: &ConnectOptions) -> ClientUpgrade {
-    ClientUpgrade::new(options, &route(options), Random::from_seed([3; 32]), DEADLINE).unwrap()
+    ClientUpgrade::new(&checked(options), &route(options), Random::from_seed([3; 32]), DEADLINE).unwrap()
 }
 
 /// The transport brings `bytes`.

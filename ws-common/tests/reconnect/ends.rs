@@ -36,7 +36,7 @@ fn failures() -> Vec<(ConnectError, bool)> {
         (handshake(HandshakeError::TooManyHeaders), false),
         (answered("SSH-2.0-OpenSSH\r\n"), false),
         (answered("HTTP/1.1 101 Switching Protocols\r\n\r\n"), false),
-        (ConnectOptions::new("ftp://server.test").expect_err("no WebSocket"), false),
+        (ConnectOptions::new("ftp://server.test").build().expect_err("no WebSocket"), false),
         (ClientRequest::new("server.test", "/#top").expect_err("a fragment").into(), false),
     ]
 }
@@ -57,12 +57,9 @@ fn losses() -> Vec<ClientError> {
 /// What an attempt ends with that can never succeed with the same settings.
 fn final_failures() -> Vec<ConnectError> {
     vec![
-        ConnectOptions::new("ftp://server.test").expect_err("no WebSocket"),
+        ConnectOptions::new("ftp://server.test").build().expect_err("no WebSocket"),
         ClientRequest::new("server.test", "/#top").expect_err("a fragment").into(),
-        ConnectOptions::new("ws://server.test")
-            .expect("a URL")
-            .proxy("ftp://proxy.test")
-            .expect_err("no proxy"),
+        ConnectOptions::new("ws://server.test").proxy("ftp://proxy.test").build().expect_err("no proxy"),
         ConnectError::Proxy {
             proxy: None,
             source: ProxyError::NoAcceptableMethod { had_credentials: false },

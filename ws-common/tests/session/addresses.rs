@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ws_common::{
-    ConnectOptions,
+    CheckedOptions,
     connector::{Connector, ConnectorStep},
     reconnect::Reconnect,
 };
@@ -12,7 +12,7 @@ use ws_core::Instant;
 use crate::support::{Plan, Serve, Sim, client, ms, refuse, secs, serve};
 
 /// The address that an attempt with these options dials first, where the server's name has these.
-pub(crate) fn dialed(options: &ConnectOptions, places: &[(SocketAddr, Plan)]) -> Option<(SocketAddr, Plan)> {
+pub(crate) fn dialed(options: &CheckedOptions, places: &[(SocketAddr, Plan)]) -> Option<(SocketAddr, Plan)> {
     places.first()?;
     let mut connector = Connector::<()>::new(options, Instant::EPOCH);
     loop {

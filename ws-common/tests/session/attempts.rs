@@ -26,8 +26,8 @@ fn the_hook_is_asked_before_each_attempt() {
         move |attempt, options| {
             seen.fetch_add(1, Ordering::Relaxed);
             let n = attempt.number;
-            let options = if n == 2 { ConnectOptions::new("ws://spare.test/")? } else { options };
-            Ok(options.header("Attempt", &n.to_string())?)
+            let options = if n == 2 { ConnectOptions::new("ws://spare.test/") } else { options };
+            Ok(options.header("Attempt", n.to_string()))
         }
     });
     let mut sim = Sim::new(builder, [refuse(503, ""), refuse(503, "")]);

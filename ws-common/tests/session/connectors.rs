@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_common::connector::SuppliedTransport;
 use ws_common::reconnect::{GiveUp, Reconnect};
 use ws_common::session::{Action, ClientBuilder, ClientEvent, ConnectorClient, Session, UserConnector};
-use ws_common::{ConnectError, ConnectOptions, ConnectorError, OpenPhase};
+use ws_common::{CheckedOptions, ConnectError, ConnectOptions, ConnectorError, OpenPhase};
 #[cfg(feature = "tls")]
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine, Random};
@@ -23,8 +23,8 @@ impl From<Session> for Driven {
 }
 
 impl ConnectorClient<u8> for Driven {
-    fn user_connector(connector: impl Fn(ConnectOptions) -> u8 + Send + Sync + 'static) -> UserConnector {
-        UserConnector::new(connector(ConnectOptions::new("ws://localhost/").unwrap()))
+    fn user_connector(connector: impl Fn(CheckedOptions) -> u8 + Send + Sync + 'static) -> UserConnector {
+        UserConnector::new(connector(ConnectOptions::new("ws://localhost/").build().expect("options")))
     }
 }
 
@@ -40,7 +40,7 @@ fn at(time: Duration) -> Instant {
 fn connecting(url: &str) -> Session {
     let builder =
         ClientBuilder::<Driven>::new(url).open_timeout(secs(3)).reconnect(Reconnect::after(secs(1)));
-    let mut session = builder.connector(|_| 9).session(random()).unwrap();
+    let mut session = builder.connector(|_| 9).session(random()).expect("options");
     session.handle_timeout(Instant::EPOCH);
     assert!(matches!(session.poll_action(), Some(Action::Open(_))));
     session
@@ -55,7 +55,7 @@ fn a_driver_gets_the_connector_of_its_own_type() {
     let session = connecting("ws://localhost/");
     assert_eq!(session.connector::<u8>().as_deref(), Some(&9));
     assert_eq!(session.connector::<u16>(), None);
-    let without = ClientBuilder::<Driven>::new("ws://localhost/").session(random()).unwrap();
+    let without = ClientBuilder::<Driven>::new("ws://localhost/").session(random()).expect("options");
     assert_eq!(without.connector::<u8>(), None);
 }
 

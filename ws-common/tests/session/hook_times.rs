@@ -71,7 +71,7 @@ fn an_answer_that_is_out_of_date_is_ignored_and_its_panic_handed_back() {
             if panics && attempt.number == 0 {
                 panic_any("in a hook");
             }
-            Ok(options.header("Attempt", &attempt.number.to_string())?)
+            Ok(options.header("Attempt", attempt.number.to_string()))
         };
         let mut sim = asked(preparing(&inside).prepare(hook), []);
         sim.session.abort(sim.now);

@@ -54,12 +54,20 @@ fn an_error_is_transient_unless_it_is_final() {
         (|| "no token".into(), false),
         (|| io::Error::from(io::ErrorKind::TimedOut).into(), false),
         (|| PrepareError::final_error("the account is closed"), true),
-        (|| ws_common::ConnectOptions::new("ftp://server.test").expect_err("another scheme").into(), true),
+        (
+            || {
+                ws_common::ConnectOptions::new("ftp://server.test")
+                    .build()
+                    .expect_err("another scheme")
+                    .into()
+            },
+            true,
+        ),
         (
             || {
                 ws_common::ConnectOptions::new("ws://server.test")
-                    .unwrap()
                     .header("a b", "")
+                    .build()
                     .unwrap_err()
                     .into()
             },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_common::{
-    ConnectOptions,
+    CheckedOptions,
     reconnect::Reconnect,
     session::{ClientBuilder, Delivery, Session},
 };
@@ -37,7 +37,7 @@ fn builder() -> ClientBuilder<Session> {
 }
 
 /// The options of the first attempt.
-fn options(builder: ClientBuilder<Session>) -> ConnectOptions {
+fn options(builder: ClientBuilder<Session>) -> CheckedOptions {
     let mut sim = Sim::new(builder, [Plan::BlackHole]);
     sim.settle();
     sim.options.take().expect("an attempt")

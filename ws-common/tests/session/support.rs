@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ws_common::{
-    ConnectError, ConnectOptions, OpenPhase,
+    CheckedOptions, ConnectError, OpenPhase,
     reconnect::{Cause, GiveUp},
     session::{ClientBuilder, ConfirmError, Question, Session, Ticket},
 };
@@ -81,7 +81,7 @@ pub(crate) struct Sim {
     pub(crate) requests: Vec<String>,
     /// The payloads of pings that servers got.
     pub(crate) pings: Vec<Vec<u8>>,
-    pub(crate) options: Option<ConnectOptions>,
+    pub(crate) options: Option<CheckedOptions>,
     connections: u64,
     /// Hooks are not run, but kept.
     pub(crate) is_hesitating: bool,

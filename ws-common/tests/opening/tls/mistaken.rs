@@ -42,7 +42,7 @@ fn a_client_of_ws_is_told_that_a_server_speaks_tls() {
             let mut far = Far::new(Server::new(AcceptOptions::default().tls(place.acceptor.clone())));
             let mut options = options("ws://server.test:443/feed");
             if let Some(proxy) = proxy {
-                options = options.proxy(proxy).unwrap();
+                options = options.proxy(proxy);
                 far = far.behind(Proxy::new(http(200)));
             }
             let error = failed(&mut opening(&options), &mut far, cut);
@@ -97,7 +97,7 @@ fn a_proxy_of_the_wrong_scheme_says_so() {
         }),
     ];
     for (url, proxy, check) in cases {
-        let options = options("ws://server.test").proxy(url).unwrap();
+        let options = options("ws://server.test").proxy(url);
         let options = options.proxy_tls(place.proxys.options().build().unwrap());
         let mut far = Far::plain().behind(proxy);
         let error = failed(&mut opening(&options), &mut far, CUTS[0]);

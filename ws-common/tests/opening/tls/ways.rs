@@ -55,7 +55,7 @@ impl Place {
         let url = if way.is_secure { "wss://server.test/feed" } else { "ws://server.test/feed" };
         let options = options(url).tls(tls).proxy_tls(self.proxys.options().build().unwrap());
         match way.proxy {
-            Some(proxy) => options.proxy(proxy).unwrap(),
+            Some(proxy) => options.proxy(proxy),
             None => options,
         }
     }

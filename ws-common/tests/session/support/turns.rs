@@ -51,7 +51,7 @@ impl Sim {
                     }
                     None => self.plans.pop_front().unwrap_or_else(|| self.then.clone()),
                 };
-                (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout)));
+                (self.link, self.opening) = (None, Some((plan, self.now + options.open_timeout())));
                 self.dials.push(options.target().reveal().to_string());
                 self.options = Some(*options);
             }
