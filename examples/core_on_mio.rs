@@ -54,8 +54,14 @@ impl Driver {
     ) -> Outcome<M::Event> {
         loop {
             self.write(machine);
-            if let Some(event) = machine.poll_event().map_err(Into::into)? {
-                return Ok(event);
+            match machine.poll_event() {
+                Ok(Some(event)) => return Ok(event),
+                Ok(None) => {}
+                Err(failure) => {
+                    // The answer to a failure: the refusal of a handshake, or a Close frame.
+                    self.write(machine);
+                    return Err(failure.into());
+                }
             }
             // mio reports a change of readiness once. So the loop waits only after the socket has refused to read, and to write if
             // there is something to write, such as the pong that `poll_event` has just queued.

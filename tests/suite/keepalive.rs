@@ -60,7 +60,7 @@ pub fn a_missing_pong_ends_the_connection<A: Adapter>() {
         let (error, closed) = failure(&mut socket);
         (error, closed, peer, socket)
     });
-    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
+    assert!(matches!(error, Error::Timeout(Timeout::Pong(timeout)) if timeout == millis(400)), "{error}");
     assert_eq!((closed.code, closed.clean), (1006, false));
     // The peer learns of it without the socket's being dropped.
     while let Some(frame) = peer.receive_or_end() {

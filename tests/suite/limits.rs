@@ -143,7 +143,7 @@ pub fn behind_a_trusted_proxy_the_client_counts_and_not_the_proxy<A: Adapter>() 
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         let error = accepted.err().unwrap();
         let one = IpAddr::from([192, 0, 2, 1]);
-        assert!(matches!(error, AcceptError::ClientLimit(client) if client == one), "{error}");
+        assert!(matches!(error, AcceptError::ClientLimit { client, limit: 2 } if client == one), "{error}");
         assert!(ask("2").0.is_ok());
         drop(open.remove(0));
         assert!(ask("1").0.is_ok());
@@ -210,6 +210,9 @@ pub fn a_client_that_does_not_take_the_answer_costs_open_timeout<A: Adapter>() {
         A::accept_with(transport, options, |_| Ok(Accept::new().header("X-Large", &large).unwrap()))
     });
     let error = accepted.err().expect("an error, not a connection");
-    assert!(matches!(error, AcceptError::Timeout(OpenPhase::Handshake)), "{error}");
+    assert!(
+        matches!(error, AcceptError::Timeout { phase: OpenPhase::Handshake, open_timeout } if open_timeout == timeout),
+        "{error}"
+    );
     drop(peer);
 }

@@ -255,7 +255,10 @@ pub fn a_silent_server_costs_open_timeout<A: Adapter>() {
     let timeout = Duration::from_millis(300);
     let error =
         takes(timeout, || connect_to::<A>(script, |options| options.open_timeout(timeout)).err().unwrap());
-    assert!(matches!(error, ConnectError::Handshake { source: HandshakeError::Timeout, .. }), "{error}");
+    assert!(
+        matches!(error, ConnectError::Timeout { phase: OpenPhase::Handshake, open_timeout, peer: Some(_) } if open_timeout == timeout),
+        "{error}"
+    );
 }
 
 pub fn a_refused_connection_says_to_which_address<A: Adapter>() {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use ws_common::{AcceptError, AcceptOptions, ConnectOptions};
+use ws_common::{AcceptError, AcceptOptions, ConnectOptions, OpenPhase};
 use ws_core::{Accept, CloseCode, HandshakeError, Reject, Request};
 
 use crate::adapter::{Adapter, Receiving, Sending};
@@ -139,7 +139,7 @@ pub fn a_silent_client_is_told_408<A: Adapter>() {
             accept_from::<A, _>(answer_to(&sent), AcceptOptions::default().open_timeout(timeout))
         });
         let error = error::<A>(accepted);
-        assert!(matches!(error, AcceptError::Handshake(HandshakeError::Timeout)), "{error}");
+        assert!(matches!(error, AcceptError::Timeout { phase: OpenPhase::Handshake, .. }), "{error}");
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     }
 }

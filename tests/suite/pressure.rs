@@ -76,7 +76,10 @@ pub fn over_the_mark_a_message_is_handed_back<A: Adapter>() {
         assert!(accepted < 1000, "the transport takes everything");
     }
     let refused = Message::from("refused");
-    assert_eq!(socket.try_send(refused.clone()), Err(SendError::Full(refused.clone())));
+    assert_eq!(
+        socket.try_send(refused.clone()),
+        Err(SendError::Full { message: refused.clone(), max_send_buffer: 1000 })
+    );
     thread::scope(|scope| {
         scope.spawn(move || {
             for _ in 0..accepted {

@@ -195,7 +195,9 @@ pub fn a_silent_proxy_costs_open_timeout<A: Adapter>() {
         let proxy = format!("{kind}://{}", silent.local_addr().unwrap());
         let error = takes(SOON, || failing::<A>(&proxy, to("wss://target.test/").open_timeout(SOON)));
         assert!(error.to_string().starts_with(&format!("through {proxy}: ")), "{error}");
-        let ConnectError::Proxy { source: ProxyError::Timeout(step), .. } = error else { panic!("{error}") };
-        assert_eq!(step, waited_for);
+        let ConnectError::Proxy { source: ProxyError::Timeout { step, open_timeout }, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!((step, open_timeout), (waited_for, Some(SOON)));
     }
 }

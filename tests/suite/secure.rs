@@ -215,7 +215,10 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
     let url = format!("wss://{}/", listener.local_addr().unwrap());
     let options = ConnectOptions::new(&url).tls(site_connector()).open_timeout(OPEN);
     let error = takes(OPEN, || A::connect(options).err().unwrap());
-    assert!(matches!(error, ConnectError::Timeout(OpenPhase::Tls)), "{error}");
+    assert!(
+        matches!(error, ConnectError::Timeout { phase: OpenPhase::Tls, open_timeout: OPEN, peer: Some(_) }),
+        "{error}"
+    );
 
     let options = AcceptOptions::default().tls(SITE.acceptor.clone()).open_timeout(OPEN);
     // That of the client above.
@@ -226,7 +229,10 @@ pub fn a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout<A: Adapter>() 
         // It says nothing, and leaves when it is left.
         scope.spawn(move || while client.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {});
         let error = takes(OPEN, || A::accept(transport, options).err().unwrap());
-        assert!(matches!(error, AcceptError::Timeout(OpenPhase::Tls)), "{error}");
+        assert!(
+            matches!(error, AcceptError::Timeout { phase: OpenPhase::Tls, open_timeout: OPEN }),
+            "{error}"
+        );
     });
 }
 

@@ -57,7 +57,7 @@ pub fn a_visitor_of_a_half_hears_that_there_is_no_room<A: Adapter>() {
     receiver
         .for_each_borrowed(|message, reply| {
             assert_eq!(message, MessageRef::Text("hello"));
-            assert_eq!(reply.send(message), Err(StreamError::Full));
+            assert_eq!(reply.send(message), Err(StreamError::Full(1000)));
             ControlFlow::Break(())
         })
         .unwrap();
@@ -177,7 +177,7 @@ pub fn room_after_a_part_of_a_write_is_told_to_those_who_wait<A: Adapter>() {
     let (mut sender, mut receiver) = socket.split();
     // More than the system holds, and a mark above which nothing is taken.
     sender.try_send(vec![1; 16 << 20]).unwrap();
-    assert!(matches!(sender.try_send("full"), Err(SendError::Full(_))));
+    assert!(matches!(sender.try_send("full"), Err(SendError::Full { .. })));
     thread::scope(|scope| {
         scope.spawn(move || {
             assert_eq!(receiver.recv().unwrap(), Some("end".into()));

@@ -126,7 +126,10 @@ impl<R: Runtime + Io<T>, T> Incoming<R, T> {
             // Whether the client still waits for the response shows when the connection is used.
             Some(Ok(())) => Ok((WebSocket::new(socket), request)),
             Some(Err(error)) => Err(error),
-            None => Err(AcceptError::Timeout(OpenPhase::Handshake)),
+            None => Err(AcceptError::Timeout {
+                phase: OpenPhase::Handshake,
+                open_timeout: self.options.open_timeout,
+            }),
         }
     }
 }

@@ -132,13 +132,13 @@ pub(crate) fn send<A: Access>(
     })
 }
 
-/// `Full` also if a transport, or a waker, sends on the very connection that calls it.
+/// `Busy` if a transport, or a waker, sends on the very connection that calls it.
 pub(crate) fn try_send<A: Access>(access: &mut A, message: Message) -> Result<(), SendError> {
     let mut message = Some(message);
     let sent = access.run(|socket, cx| message.take().map_or(Ok(()), |message| socket.try_send(message, cx)));
     match (sent, message) {
         (Some(result), _) => result,
-        (None, Some(message)) => Err(SendError::Full(message)),
+        (None, Some(message)) => Err(SendError::Busy(message)),
         (None, None) => Ok(()),
     }
 }
@@ -168,7 +168,7 @@ pub(crate) fn start_close<A: Access>(access: &mut A, frame: CloseFrame) {
 }
 
 pub(crate) fn start_message<A: Access>(access: &mut A, kind: MessageKind) -> Result<(), StreamError> {
-    access.run(|socket, _| socket.connection().start_message(kind)).unwrap_or(Err(StreamError::Full))
+    access.run(|socket, _| socket.connection().start_message(kind)).unwrap_or(Err(StreamError::Busy))
 }
 
 pub(crate) fn abort_message<A: Access>(access: &mut A) {

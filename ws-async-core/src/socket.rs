@@ -174,7 +174,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         if !mutant("what is tried waits for a driver") {
             self.write_at_once(cx);
         }
-        if let Err(SendError::Full(message)) = result {
+        if let Err(SendError::Full { message, .. }) = result {
             // What the transport has just taken may have made room.
             result = self.connection().send(message);
             self.write_at_once(cx);

@@ -183,7 +183,7 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
         while let Some(message) = operations::recv(&mut leaving.0.0).await? {
             let handle = &leaving.0.0.0;
             let mut answer = |answer: MessageRef<'_>| {
-                handle.look(|socket| socket.answer(answer)).unwrap_or(Err(StreamError::Full))
+                handle.look(|socket| socket.answer(answer)).unwrap_or(Err(StreamError::Busy))
             };
             // Nothing is locked here: the visitor is the user's code.
             if visitor(message.as_ref(), &mut Responder::through(&mut answer)).is_break() {
@@ -248,7 +248,7 @@ impl<R: Runtime + Io<T>, T> Sink<Message> for Sender<R, T> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), WebSocketError> {
         let mut message = Some(message);
         let sent = self.get_mut().0.run(|socket, _| message.take().map_or(Ok(()), |m| socket.start_send(m)));
-        let sent = sent.unwrap_or_else(|| message.map_or(Ok(()), |message| Err(SendError::Full(message))));
+        let sent = sent.unwrap_or_else(|| message.map_or(Ok(()), |message| Err(SendError::Busy(message))));
         sent.map_err(WebSocketError::from)
     }
 

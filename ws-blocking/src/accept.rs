@@ -119,7 +119,10 @@ impl<S: Transport> Incoming<S> {
         // Whether the client still waits for the response shows when the connection is used. The time of the decision does not count.
         let left = self.options.open_timeout.saturating_sub(asked_after);
         if !shared.driver.write_within(decided_at, left) {
-            return Err(AcceptError::Timeout(OpenPhase::Handshake));
+            return Err(AcceptError::Timeout {
+                phase: OpenPhase::Handshake,
+                open_timeout: self.options.open_timeout,
+            });
         }
         Ok((WebSocket::new(shared), request))
     }

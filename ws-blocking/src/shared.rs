@@ -203,7 +203,7 @@ impl<S: Transport> SharedConnection<S> {
     pub(crate) fn try_send(&self, message: Message) -> Result<(), SendError> {
         match self.driver.with_urgent(|duplex| duplex.connection().send(message)) {
             // The write may have made room.
-            Err(SendError::Full(message)) => {
+            Err(SendError::Full { message, .. }) => {
                 self.driver.with_urgent(|duplex| duplex.connection().send(message))
             }
             result => result,
@@ -224,7 +224,8 @@ impl<S: Transport> SharedConnection<S> {
             |state, next| patience.limit(next, state.writes_next()).map_break(|Elapsed| Ok(())),
         );
         match waiting {
-            Some(message) if sent.is_ok() => Err(SendError::Full(message)),
+            // The refusal names the limit.
+            Some(message) if sent.is_ok() => self.try_send(message),
             _ => sent,
         }
     }

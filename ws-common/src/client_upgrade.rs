@@ -1,6 +1,7 @@
 //! From a connected transport to an open connection, on the client's side.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 use std::{fmt, mem};
 
 use ws_core::bytes::BytesMut;
@@ -29,6 +30,7 @@ pub struct ClientUpgrade {
     proxy: Option<Box<Proxy>>,
     /// For errors.
     server: Option<SocketAddr>,
+    open_timeout: Duration,
     trace: Phases,
     /// What the driver said last.
     now: Instant,
@@ -99,6 +101,7 @@ impl ClientUpgrade {
             stage,
             proxy,
             server,
+            open_timeout: options.whole_open_timeout(),
             trace: Phases::client(options.target(), route.proxy.as_ref().map(|proxy| proxy as _), server),
             now: Instant::EPOCH,
         };
@@ -140,10 +143,11 @@ impl ClientUpgrade {
                 Ok(None) => return Ok(None),
                 Ok(Some(_)) => self.enter_tunnel()?,
                 Err(TlsFailure::Tls(error)) => return Err(ProxyError::Tls(error).into()),
-                Err(TlsFailure::Inner(ProxyError::Timeout(_))) if proxy.0.is_securing() => {
-                    return Err(ProxyError::Timeout(ProxyStep::Tls).into());
+                Err(TlsFailure::Inner(ProxyError::Timeout { .. })) if proxy.0.is_securing() => {
+                    let open_timeout = Some(self.open_timeout);
+                    return Err(ProxyError::Timeout { step: ProxyStep::Tls, open_timeout }.into());
                 }
-                Err(TlsFailure::Inner(error)) => return Err(error.into()),
+                Err(TlsFailure::Inner(error)) => return Err(error.within(self.open_timeout).into()),
             }
         }
         let UpgradeStage::Handshake(machine) = &mut self.stage else { return Ok(None) };
@@ -151,8 +155,9 @@ impl ClientUpgrade {
             Ok(None) => Ok(None),
             Ok(Some(response)) => Ok(self.open(response)),
             Err(TlsFailure::Tls(error)) => Err(error.into()),
-            Err(TlsFailure::Inner(HandshakeError::Timeout)) if machine.phase() == OpenPhase::Tls => {
-                Err(ConnectError::Timeout(OpenPhase::Tls))
+            Err(TlsFailure::Inner(HandshakeError::Timeout)) => {
+                let (phase, open_timeout) = (machine.phase(), self.open_timeout);
+                Err(ConnectError::Timeout { phase, open_timeout, peer: self.server })
             }
             Err(TlsFailure::Inner(error)) => Err(error.into()),
         }

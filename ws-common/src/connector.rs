@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_core::Instant;
 
@@ -23,6 +24,8 @@ use crate::trace::ConnectSpans;
 #[derive(Debug)]
 pub struct Connector<T> {
     deadline: Instant,
+    /// For errors.
+    open_timeout: Duration,
     route: Route,
     /// The addresses to dial after all others.
     last: Vec<SocketAddr>,
@@ -161,6 +164,7 @@ impl<T> Connector<T> {
     pub fn new(options: &CheckedOptions, now: Instant) -> Self {
         let mut reach = Self {
             deadline: now + options.open_timeout(),
+            open_timeout: options.whole_open_timeout(),
             route: Route::direct(options),
             last: options.last_addresses().to_vec(),
             public_step: options.public_step().cloned(),
@@ -224,8 +228,14 @@ impl<T> Connector<T> {
             ConnectStage::Over => ConnectorStep::Wait(self.deadline),
             ConnectStage::Resolving(whose, _) if now >= self.deadline => {
                 ConnectorStep::Done(Err(match self.proxy(whose) {
-                    Some(proxy) => ProxyError::Timeout(ProxyStep::Resolve).of(proxy),
-                    None => ConnectError::Timeout(OpenPhase::Resolve),
+                    Some(proxy) => {
+                        let open_timeout = Some(self.open_timeout);
+                        ProxyError::Timeout { step: ProxyStep::Resolve, open_timeout }.of(proxy)
+                    }
+                    None => {
+                        let (phase, open_timeout) = (OpenPhase::Resolve, self.open_timeout);
+                        ConnectError::Timeout { phase, open_timeout, peer: None }
+                    }
                 }))
             }
             ConnectStage::Resolving(whose, asked) => {
@@ -259,7 +269,11 @@ impl<T> Connector<T> {
             }
             _ if now >= self.deadline => {
                 let pending = dial.running().map(|(_, address)| address).collect();
-                let timeout = ConnectTimeout { pending, failures: dial.into_failures() };
+                let timeout = ConnectTimeout {
+                    open_timeout: self.open_timeout,
+                    pending,
+                    failures: dial.into_failures(),
+                };
                 return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {
                     Some(proxy) => ProxyError::ConnectTimeout(timeout).of(proxy),
                     None => ConnectError::ConnectTimeout(timeout),

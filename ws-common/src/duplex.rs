@@ -317,6 +317,10 @@ impl Machine for Duplex {
         self.machine.handle_progress(taken, now);
     }
 
+    fn handle_sign_of_life(&mut self, now: Instant) {
+        self.machine.handle_sign_of_life(now);
+    }
+
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.machine.handle_error(error, now);
     }

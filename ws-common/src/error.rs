@@ -80,7 +80,14 @@ pub enum ConnectError {
     /// A proxy is set beside a [connector](crate::session::ClientBuilder::connector), which would go past it.
     ConnectorWithProxy,
     /// It took longer than `open_timeout`.
-    Timeout(OpenPhase),
+    Timeout {
+        /// The phase in which the time passed.
+        phase: OpenPhase,
+        /// The value of `open_timeout`.
+        open_timeout: Duration,
+        /// The address of the server. `None` if it is not known yet, behind a proxy, and over a transport that the user opened.
+        peer: Option<SocketAddr>,
+    },
     /// `open_timeout` passed while addresses were tried.
     ConnectTimeout(ConnectTimeout),
 }
@@ -99,7 +106,7 @@ impl ConnectError {
             Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => OpenPhase::Tls,
             Self::Handshake { .. } | Self::Redirect(_) => OpenPhase::Handshake,
-            Self::Timeout(phase) => *phase,
+            Self::Timeout { phase, .. } => *phase,
             Self::ConnectTimeout(_) => OpenPhase::Connect,
         }
     }
@@ -116,7 +123,7 @@ impl ConnectError {
             }
             Self::Prepare(_) | Self::PrepareTimeout(_) => true,
             Self::Connector(_) | Self::ConnectorWithProxy => true,
-            Self::Resolve { .. } | Self::Timeout(_) | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
+            Self::Resolve { .. } | Self::Timeout { .. } | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
             Self::Connect(failures) => are_ours(failures),
             Self::Tls(error) => error.is_ours(),
             Self::Proxy { source, .. } => source.is_ours(),
@@ -131,10 +138,11 @@ impl ConnectError {
         if is_ours { Initiator::Local } else { Initiator::Remote }
     }
 
-    /// Says with which server the handshake failed, if it was that.
+    /// Tells a failed handshake, or a time-out, the server.
     pub(crate) fn with_peer(self, peer: Option<SocketAddr>) -> Self {
         match self {
             Self::Handshake { source, .. } => Self::Handshake { peer, source },
+            Self::Timeout { phase, open_timeout, .. } => Self::Timeout { phase, open_timeout, peer },
             error => error,
         }
     }
@@ -188,8 +196,12 @@ impl fmt::Display for ConnectError {
             Self::PrepareTimeout(timeout) => {
                 write!(f, "prepare took longer than {timeout:?} (prepare_timeout)")
             }
-            Self::Timeout(phase) => {
-                write!(f, "the connection was not open within open_timeout; it got as far as: {phase}")
+            Self::Timeout { phase, open_timeout, peer } => {
+                f.write_str("the connection ")?;
+                if let Some(peer) = peer {
+                    write!(f, "to {peer} ")?;
+                }
+                write!(f, "was not open in {open_timeout:?} (open_timeout); it got as far as: {phase}")
             }
             Self::ConnectTimeout(timeout) => timeout.fmt(f),
         }
@@ -245,7 +257,7 @@ impl std::error::Error for ConnectError {
             | Self::Redirect(_)
             | Self::ConnectorWithProxy
             | Self::PrepareTimeout(_)
-            | Self::Timeout(_) => None,
+            | Self::Timeout { .. } => None,
         }
     }
 }
@@ -325,14 +337,24 @@ pub enum AcceptError {
     Tls(TlsError),
     /// The opening handshake failed; the client was answered as fits.
     Handshake(HandshakeError),
-    /// The client did not come so far in `open_timeout`, or did not take the answer.
-    Timeout(OpenPhase),
+    /// The client did not get so far in `open_timeout`, or did not take the answer.
+    Timeout {
+        /// The phase in which the time passed.
+        phase: OpenPhase,
+        /// The value of `open_timeout`.
+        open_timeout: Duration,
+    },
     /// The connection does not come from the proxy that
     /// [`trusted_proxy`](crate::AcceptOptions::trusted_proxy) announces. The client was answered with 400, unless it awaits TLS.
     TrustedProxy(TrustedProxyError),
-    /// The client behind a trusted proxy, which has this address, is at
+    /// The client behind a trusted proxy is at
     /// [`max_connections_per_client`](crate::AcceptOptions::max_connections_per_client). It was answered with 503, unless it awaits TLS.
-    ClientLimit(IpAddr),
+    ClientLimit {
+        /// The client.
+        client: IpAddr,
+        /// The value of `max_connections_per_client`.
+        limit: usize,
+    },
     /// The program took longer for its decision than this `decide_timeout`. The client was answered with 503.
     DecideTimeout(Duration),
     /// The server refused the request with this status.
@@ -351,9 +373,17 @@ impl fmt::Display for AcceptError {
                 f.write_str("the client ended the stream without a request")
             }
             Self::Handshake(error) => error.fmt(f),
-            Self::Timeout(phase) => write!(f, "the client was not done within open_timeout with: {phase}"),
+            Self::Timeout { phase, open_timeout } => {
+                write!(f, "the client was not done in {open_timeout:?} (open_timeout) with: {phase}")
+            }
             Self::TrustedProxy(error) => error.fmt(f),
-            Self::ClientLimit(client) => write!(f, "the client {client} is at max_connections_per_client"),
+            Self::ClientLimit { client, limit } => {
+                let s = if *limit == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "the client {client} has {limit} connection{s} (max_connections_per_client) already"
+                )
+            }
             Self::DecideTimeout(limit) => {
                 write!(f, "the program took longer for its decision than decide_timeout ({limit:?})")
             }
@@ -371,7 +401,7 @@ impl std::error::Error for AcceptError {
             Self::Tls(error) => std::error::Error::source(error),
             Self::Handshake(error) => std::error::Error::source(error),
             Self::TrustedProxy(error) => std::error::Error::source(error),
-            Self::Timeout(_) | Self::ClientLimit(_) | Self::DecideTimeout(_) => None,
+            Self::Timeout { .. } | Self::ClientLimit { .. } | Self::DecideTimeout(_) => None,
             Self::Rejected(_) | Self::Shutdown => None,
         }
     }

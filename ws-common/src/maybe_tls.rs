@@ -191,6 +191,14 @@ impl<M: Machine> Machine for MaybeTls<M> {
         }
     }
 
+    fn handle_sign_of_life(&mut self, now: Instant) {
+        match &mut self.0 {
+            Layers::Plain(machine) => machine.handle_sign_of_life(now),
+            Layers::Tls(tls) => tls.handle_sign_of_life(now),
+            Layers::Nested(outer) => outer.handle_sign_of_life(now),
+        }
+    }
+
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         match &mut self.0 {
             Layers::Plain(machine) => machine.handle_error(error, now),

@@ -1,6 +1,7 @@
 //! The phases of a connection, and the addresses that were tried when the time for one was up.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 use std::{fmt, io};
 
 use ws_core::Error;
@@ -63,6 +64,8 @@ impl fmt::Display for OpenPhase {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectTimeout {
+    /// The value of `open_timeout`.
+    pub open_timeout: Duration,
     /// Addresses that had not answered.
     pub pending: Vec<SocketAddr>,
     /// Addresses that had failed before, each with its error, in the order in which they failed.
@@ -87,7 +90,7 @@ pub(crate) fn write_timeout(
     whose: &str,
     timeout: &ConnectTimeout,
 ) -> fmt::Result {
-    f.write_str("open_timeout passed while connecting to ")?;
+    write!(f, "{:?} (open_timeout) passed while connecting to ", timeout.open_timeout)?;
     for (n, address) in timeout.pending.iter().enumerate() {
         let separator = if n == 0 { whose } else { " and " };
         write!(f, "{separator}{address}")?;

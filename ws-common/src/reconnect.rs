@@ -177,6 +177,10 @@ impl Reconnect {
     /// Asks `hook` after each end, before the policy. `None` leaves it to the policy. The limits hold for the decision of the
     /// hook, too.
     ///
+    /// The hook is asked when the connection has ended. So a client with a hook may still come back when the peer's Close frame arrives:
+    /// its outbox waits for the next connection, and is not sent to the peer that closes. It is, if the policy has no hook and surely
+    /// ends the client.
+    ///
     /// A client holds no lock while the hook runs. From within, every method of the client and of its handles may be called
     /// that does not wait; `close`, `abort`, `reconnect_after` and `cancel_reconnect` overrule the hook. A hook that panics
     /// ends the client ([`ClientError::HookPanicked`](crate::session::ClientError::HookPanicked)), and the panic goes on to the caller

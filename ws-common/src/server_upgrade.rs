@@ -35,6 +35,8 @@ pub struct ServerUpgrade {
     /// Of a server behind a trusted proxy.
     front: Option<Box<Front>>,
     client_addr: Option<SocketAddr>,
+    /// For errors.
+    open_timeout: Duration,
     trace: Phases,
 }
 
@@ -52,7 +54,7 @@ impl ServerUpgrade {
         let mut trace = Phases::server();
         trace.go_on(machine.phase());
         let front = options.proxy_in_front().map(|proxy| Box::new(Front::new(proxy, options)));
-        Ok(Self { machine, front, client_addr: None, trace })
+        Ok(Self { machine, front, client_addr: None, open_timeout: options.open_timeout, trace })
     }
 
     /// Tells the address of the transport, and the limit to which a client behind a trusted proxy counts once it is known.
@@ -69,7 +71,8 @@ impl ServerUpgrade {
     /// Accepts: the connection is the next machine on the transport. An error if the request was not reported.
     pub fn accept(mut self, accept: &Accept, now: Instant) -> Result<MaybeTls<Connection>, AcceptError> {
         let connection = self.machine.try_map(|handshake| handshake.accept(accept, now).ok());
-        let mut connection = connection.ok_or(AcceptError::Handshake(HandshakeError::Timeout))?;
+        let (phase, open_timeout) = (OpenPhase::Handshake, self.open_timeout);
+        let mut connection = connection.ok_or(AcceptError::Timeout { phase, open_timeout })?;
         self.trace.opened(connection.inner_mut());
         Ok(connection)
     }
@@ -144,7 +147,7 @@ impl ServerUpgrade {
             match front.client_of(request) {
                 Ok(client) => self.client_addr = client.or(self.client_addr),
                 Err(error) => {
-                    let status = if matches!(error, AcceptError::ClientLimit(_)) { 503 } else { 400 };
+                    let status = if matches!(error, AcceptError::ClientLimit { .. }) { 503 } else { 400 };
                     self.refuse(status, format!("{error}\n"));
                     return Err(error);
                 }
@@ -202,8 +205,8 @@ impl Machine for ServerUpgrade {
                 }
                 AcceptError::Tls(error)
             }
-            TlsFailure::Inner(HandshakeError::Timeout) if self.machine.phase() == OpenPhase::Tls => {
-                AcceptError::Timeout(OpenPhase::Tls)
+            TlsFailure::Inner(HandshakeError::Timeout) => {
+                AcceptError::Timeout { phase: self.machine.phase(), open_timeout: self.open_timeout }
             }
             TlsFailure::Inner(error) => AcceptError::Handshake(error),
         });

@@ -356,6 +356,11 @@ impl Machine for Connection {
         _ = self.closing.wrote(false, &mut self.deadlines, now);
     }
 
+    fn handle_sign_of_life(&mut self, now: Instant) {
+        self.now = now;
+        self.keepalive.heard(&mut self.deadlines);
+    }
+
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {
@@ -394,7 +399,9 @@ impl Machine for Connection {
         match self.deadlines.passed(now) {
             None => {}
             Some(Deadline::Close) => self.close_overdue(now),
-            Some(Deadline::Pong) => self.missed(Timeout::Pong),
+            Some(Deadline::Pong) => {
+                self.missed(Timeout::Pong(self.deadlines.after(Deadline::Pong).duration()));
+            }
             Some(Deadline::Write) => self.write_overdue(now),
             Some(Deadline::Message) => self.message_window_over(now),
             Some(Deadline::Ping) => self.ping_due(now),

@@ -54,9 +54,12 @@ impl core::error::Error for Error {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// No byte came from the peer within `pong_timeout` after a ping had left, and the transport took none that it had refused before.
-    /// The time stands still while reading is paused.
-    Pong,
+    /// No byte came from the peer within `pong_timeout`, which is this long, after a ping had left, and the transport took none that it
+    /// had refused before. The time stands still while reading is paused.
+    Pong(Duration),
+    /// No byte came from the peer within the time of `check_now`, which is this long, after its ping had left. Only clients that stay
+    /// connected have `check_now`.
+    Check(Duration),
     /// The transport refused bytes, and then took less than [60 KiB](crate::Config::LEAST_PROGRESS) of them within `write_timeout`, which
     /// is this long.
     Write(Duration),
@@ -65,8 +68,8 @@ pub enum Timeout {
     Message(Duration),
     /// The same of a message that is received in chunks, with `chunk_timeout`.
     Chunk(Duration),
-    /// The peer did not finish the closing handshake within `close_timeout`.
-    Close,
+    /// The peer did not finish the closing handshake within `close_timeout`, which is this long.
+    Close(Duration),
 }
 
 impl Timeout {
@@ -75,7 +78,7 @@ impl Timeout {
         let (timeout, setting) = match self {
             Self::Message(timeout) => (timeout, "message_timeout"),
             Self::Chunk(timeout) => (timeout, "chunk_timeout"),
-            Self::Pong | Self::Write(_) | Self::Close => return String::new(),
+            Self::Pong(_) | Self::Check(_) | Self::Write(_) | Self::Close(_) => return String::new(),
         };
         format!("less than {} KiB of a message in {timeout:?} ({setting})", Config::LEAST_PROGRESS / 1024)
     }
@@ -85,14 +88,22 @@ impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kib = Config::LEAST_PROGRESS / 1024;
         match self {
-            Self::Pong => f.write_str(
-                "the peer did not answer a ping in time (pong_timeout or check_now), nor send anything else",
-            ),
+            Self::Pong(timeout) => {
+                write!(
+                    f,
+                    "the peer did not answer a ping in {timeout:?} (pong_timeout), nor send anything else"
+                )
+            }
+            Self::Check(timeout) => {
+                write!(f, "the peer did not answer a ping in {timeout:?} (check_now), nor send anything else")
+            }
             Self::Write(timeout) => {
                 write!(f, "the peer has taken less than {kib} KiB in {timeout:?} (write_timeout)")
             }
             Self::Message(_) | Self::Chunk(_) => write!(f, "the peer sent {}", self.reason()),
-            Self::Close => f.write_str("the peer did not finish the closing handshake within close_timeout"),
+            Self::Close(timeout) => {
+                write!(f, "the peer did not finish the closing handshake in {timeout:?} (close_timeout)")
+            }
         }
     }
 }

@@ -55,6 +55,13 @@ pub trait Machine {
     #[doc(hidden)]
     fn handle_progress(&mut self, _taken: usize, _now: Instant) {}
 
+    /// The peer sent something that is worth nothing yet: a part of a TLS record, or a message of TLS itself. It is a sign of life all
+    /// the same.
+    ///
+    /// Called by a machine around this one, never by a driver. A layer around another machine hands it on.
+    #[doc(hidden)]
+    fn handle_sign_of_life(&mut self, _now: Instant) {}
+
     /// The transport failed. After a failure to write, the driver reads on until the end of the stream: what the
     /// peer said last is worth more than a broken pipe. A failure to read is the end of the stream.
     fn handle_error(&mut self, error: TransportError, now: Instant);

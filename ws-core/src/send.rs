@@ -120,7 +120,8 @@ impl Lead {
 
 /// The reason to refuse data.
 pub(crate) enum Refusal {
-    Full,
+    /// The value of `max_send_buffer`.
+    Full(usize),
     Streaming,
     NotStreaming,
     InvalidUtf8,

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::message::Message;
+use crate::redacted::Size;
 
 const TOO_LATE: &str =
     "the peer has closed, and close_timeout for replies has passed; receive to learn why it has closed";
@@ -10,12 +11,28 @@ const TOO_LATE: &str =
 const WITHIN_HOOK: &str =
     "a hook of the client cannot wait for the same client; use a call that does not wait";
 
+const BUSY: &str =
+    "the call came from within another call of the same connection; send when that has returned";
+
+fn write_full(f: &mut fmt::Formatter<'_>, max_send_buffer: usize) -> fmt::Result {
+    let limit = Size(max_send_buffer as u64);
+    write!(f, "the send buffer is full: max_send_buffer ({limit}) is reached; wait until there is room")
+}
+
 /// Why a message was not sent. It hands the message back if it was not accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
-    Full(Message),
+    /// So much waits already that the mark is reached. Wait for room, and try again.
+    Full {
+        /// The message.
+        message: Message,
+        /// The value of `max_send_buffer`, in bytes.
+        max_send_buffer: usize,
+    },
+    /// The call came from within another call that uses the same connection or client, such as from its transport or from a waker. Send
+    /// after that call has returned.
+    Busy(Message),
     /// The connection is closing or closed. `None` if the message was accepted, and lost with the connection.
     Closed(Option<Message>),
     /// A streamed message has begun and not ended; no other may come between (RFC 6455 §5.4).
@@ -37,7 +54,8 @@ impl SendError {
     /// The message, if it was not accepted.
     pub fn into_message(self) -> Option<Message> {
         match self {
-            Self::Full(message) | Self::Streaming(message) | Self::NotConnected(message) => Some(message),
+            Self::Full { message, .. } | Self::Busy(message) => Some(message),
+            Self::Streaming(message) | Self::NotConnected(message) => Some(message),
             Self::Closed(message) | Self::TooLate(message) | Self::WithinHook(message) => message,
             Self::Undelivered => None,
         }
@@ -47,7 +65,8 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full(_) => "the send buffer is full; wait until there is room",
+            Self::Full { max_send_buffer, .. } => return write_full(f, *max_send_buffer),
+            Self::Busy(_) => BUSY,
             Self::Closed(_) => "the connection is closed; receive to learn why",
             Self::TooLate(_) => TOO_LATE,
             Self::Streaming(_) => "a streamed message has not ended; finish it first",
@@ -64,8 +83,10 @@ impl core::error::Error for SendError {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
-    Full,
+    /// So much waits already that the mark is reached, which is the value of `max_send_buffer` in bytes. Wait for room, and try again.
+    Full(usize),
+    /// The call came from within another call that uses the same connection. Send after that call has returned.
+    Busy,
     /// The connection is closing or closed.
     Closed,
     /// Another streamed message has begun and not ended.
@@ -81,7 +102,8 @@ pub enum StreamError {
 impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "the send buffer is full; wait until there is room",
+            Self::Full(max_send_buffer) => return write_full(f, *max_send_buffer),
+            Self::Busy => BUSY,
             Self::Closed => "the connection is closed; receive to learn why",
             Self::TooLate => TOO_LATE,
             Self::Streaming => "a streamed message has not ended; finish it first",

@@ -79,7 +79,7 @@ impl Sender for Owned {
     async fn feed(&mut self, payload: &Bytes) {
         let mut message = Message::binary(payload.clone());
         while let Err(error) = self.0.connection.send(message) {
-            let SendError::Full(refused) = error else { panic!("unexpected {error}") };
+            let SendError::Full { message: refused, .. } = error else { panic!("unexpected {error}") };
             message = refused;
             self.0.write();
         }

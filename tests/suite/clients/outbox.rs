@@ -199,7 +199,7 @@ pub fn senders_wait_while_the_peer_takes_nothing<A: ClientAdapter>() {
             client.within(millis(500));
         }
         assert!(senders.iter().any(|sender| !sender.is_finished()), "nobody waits for room");
-        assert!(matches!(client.try_send("no room"), Err(SendError::Full(_))));
+        assert!(matches!(client.try_send("no room"), Err(SendError::Full { .. })));
         proxy.release();
         client.until("drained");
         // The outbox may be full and empty again many times until all is sent.

@@ -114,7 +114,7 @@ pub fn a_feed_without_data_costs_idle_timeout<A: ClientAdapter>() {
     let builder = persistent::<A>(&witness.url()).config(config).idle_timeout(millis(300));
     let mut client = watched(builder);
     client.until("message tick");
-    takes(millis(250), || client.expect(&["error timeout", "closed 1006", "reconnecting 1"]));
+    takes(millis(250), || client.expect(&["closing 1001", "error timeout", "closed 1001", "reconnecting 1"]));
     assert_eq!(client.error(), "no byte of a data message came in 300ms (idle_timeout)");
     client.until("message tick");
     client.abort();

@@ -80,6 +80,11 @@ fn a_client_reconnects_after_faults_that_pass() {
             let mut peer = server.open();
             let first: u64 = peer.receive_text().trim_start_matches('n').parse().unwrap();
             assert_eq!(peer.receive_text(), format!("n{}", first + 1));
+            // The first message of all.
+            drop((testee, peer));
+            let _testee = Testee::connect(runtime, &server.url(), &["--send-every", "0.05:n{n}"]);
+            let mut peer = server.open();
+            assert_eq!((peer.receive_text(), peer.receive_text()), ("n0".into(), "n1".into()));
         });
     });
 }

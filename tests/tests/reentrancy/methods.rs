@@ -76,7 +76,7 @@ fn once<F: Future>(future: F) -> Option<F::Output> {
 fn sent(result: Option<Result<(), SendError>>, manner: Manner) -> Outcome {
     match result {
         Some(Ok(())) => Outcome::Done,
-        Some(Err(SendError::Full(message))) if manner.is_within => {
+        Some(Err(SendError::Full { message, .. } | SendError::Busy(message))) if manner.is_within => {
             assert_eq!(message.as_text(), Some(INSIDE));
             Outcome::Refused
         }

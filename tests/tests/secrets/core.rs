@@ -262,7 +262,7 @@ fn connections(exhibition: &mut Exhibition) {
         exhibition.both(&message.as_ref());
         exhibition.debug(&DataPoll::Message(message.clone()));
         exhibition.both(&Event::Message(message.clone()));
-        exhibition.error(&SendError::Full(message.clone()));
+        exhibition.error(&SendError::Full { message: message.clone(), max_send_buffer: 1 });
         exhibition.error(&NotText(message.clone()));
         exhibition.error(&message.as_json::<u32>().unwrap_err());
         exhibition.error(&SendError::Closed(Some(message)));

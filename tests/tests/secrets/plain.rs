@@ -29,8 +29,8 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.error(&PingError::Full);
     exhibition.debug(&random());
     exhibition.debug(&Role::Client);
-    exhibition.error(&StreamError::Full);
-    exhibition.both(&Timeout::Pong);
+    exhibition.error(&StreamError::Full(1));
+    exhibition.both(&Timeout::Pong(Duration::from_secs(1)));
     exhibition.debug(&Traffic::default());
     exhibition.debug(&ws_core::Stats::default());
     exhibition.debug(&ws_core::frame::Opcode::Text);

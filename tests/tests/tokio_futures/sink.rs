@@ -42,7 +42,10 @@ async fn after_a_ready_poll_ready_there_is_room_whatever_the_stream_does_meanwhi
     poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();
     assert!(matches!(receiver.next_event().await, Ok(Some(Event::Ping(_)))), "its pong waits");
     sender.start_send_unpin("promised".into()).unwrap();
-    assert!(matches!(sender.start_send_unpin("more".into()), Err(WebSocketError::Send(SendError::Full(_)))));
+    assert!(matches!(
+        sender.start_send_unpin("more".into()),
+        Err(WebSocketError::Send(SendError::Full { .. }))
+    ));
     SinkExt::flush(&mut sender).await.unwrap();
 
     poll_fn(|cx| sender.poll_ready_unpin(cx)).await.unwrap();

@@ -28,7 +28,7 @@ async fn a_silent_peer_is_found_out_after_interval_and_timeout() {
     let transport = Transport::new();
     let mut socket = transport.connection(Role::Client, &Config::default());
     let error = socket.next_event().await.unwrap_err();
-    assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
+    assert!(matches!(error, Error::Timeout(Timeout::Pong(_))), "{error}");
     // The first ping leaves after half an interval to a whole one.
     between(begin, 30, 40);
 }
@@ -63,7 +63,7 @@ async fn was_reset(config: Config, end: impl AsyncFnOnce(&mut WebSocket<Resettab
 async fn a_transport_of_the_users_own_is_reset_with_the_error_of_a_dead_peer() {
     let dead = was_reset(Config::default(), async |socket| {
         let error = socket.next_event().await.unwrap_err();
-        assert!(matches!(error, Error::Timeout(Timeout::Pong)), "{error}");
+        assert!(matches!(error, Error::Timeout(Timeout::Pong(_))), "{error}");
     });
     assert!(dead.await);
     let unfinished = was_reset(Config::default().ping_interval(None), async |socket| {
@@ -149,7 +149,7 @@ async fn a_deadline_that_comes_nearer_wakes_the_other_half() {
     sender.start_close(CloseCode::NORMAL);
     let error = waiting.await.unwrap().unwrap_err();
     about(begin, 5);
-    assert!(matches!(error, Error::Timeout(Timeout::Close)), "{error}");
+    assert!(matches!(error, Error::Timeout(Timeout::Close(_))), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

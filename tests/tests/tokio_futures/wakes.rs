@@ -326,7 +326,7 @@ async fn a_visitor_of_a_half_may_use_the_other_and_never_waits_for_room() {
         assert!(task.poll(&mut visit).is_pending());
     }
     assert_eq!(answers[0], (Ok(()), false));
-    assert_eq!(answers[1..], [(Err(StreamError::Full), false); 3]);
+    assert_eq!(answers[1..], [(Err(StreamError::Full(10)), false); 3]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,7 +164,7 @@ macro_rules! define_handle {
             }
 
             /// Looks whether the peer is there: sends a ping, and ends the connection as after a missed pong
-            /// ([`Timeout::Pong`](ws_async_core::ws_core::Timeout::Pong)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
+            /// ([`Timeout::Check`](ws_async_core::ws_core::Timeout::Check)) if no byte comes within `timeout`. Bytes that come before the ping has left do not count.
             /// The time stands still while nothing is read.
             ///
             /// It has no effect if no connection is open. While a ping waits for its answer, another call can only shorten the time.

@@ -83,7 +83,7 @@ impl<R: Runtime> ClientAccess<R> {
     ) -> Poll<Result<(), SendError>> {
         let ready = |driver: &mut SessionDriver<R>, cx: &mut Context<'_>| match kept.take() {
             Some(message) => match driver.queue(cx, |session| session.send_marked(message, mark)) {
-                Err(SendError::Full(message)) => {
+                Err(SendError::Full { message, .. }) => {
                     *kept = Some(message);
                     None
                 }
@@ -126,7 +126,7 @@ impl<R: Runtime> ClientAccess<R> {
             let now = driver.now();
             expires = expires.or(ttl.map(|ttl| now + ttl));
             match driver.queue(cx, |session| send(session, message, expires, mark, now)) {
-                Err(SendError::Full(message)) => {
+                Err(SendError::Full { message, .. }) => {
                     waiting = Some(message);
                     None
                 }
@@ -139,7 +139,7 @@ impl<R: Runtime> ClientAccess<R> {
         .await
     }
 
-    /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
+    /// `Busy` if a transport, or a waker, sends with a handle of the very client that calls it.
     pub(crate) fn try_send(
         &self,
         message: Message,
@@ -150,7 +150,7 @@ impl<R: Runtime> ClientAccess<R> {
             let now = driver.now();
             let expires = ttl.map(|ttl| now + ttl);
             match driver.queue(cx, |session| send(session, message, expires, mark, now)) {
-                Err(SendError::Full(message)) => {
+                Err(SendError::Full { message, .. }) => {
                     // What the transport takes now may make room.
                     driver.write(cx);
                     driver.queue(cx, |session| send(session, message, expires, mark, now))
@@ -160,7 +160,7 @@ impl<R: Runtime> ClientAccess<R> {
         })
     }
 
-    /// `Full` also if a transport, or a waker, sends with a handle of the very client that calls it.
+    /// `Busy` if a transport, or a waker, sends with a handle of the very client that calls it.
     pub(crate) fn send_now(&self, message: Message, mark: Option<&Mark>) -> Result<(), SendError> {
         self.send_at_once(message, |driver, cx, message| {
             driver.queue(cx, |session| match mark {
@@ -179,7 +179,7 @@ impl<R: Runtime> ClientAccess<R> {
         let sent = run(&self.handle, |driver, cx| message.take().map(|message| send(driver, cx, message)));
         match (sent.flatten(), message) {
             (Some(result), _) => result,
-            (None, Some(message)) => Err(SendError::Full(message)),
+            (None, Some(message)) => Err(SendError::Busy(message)),
             (None, None) => Ok(()),
         }
     }

@@ -31,7 +31,7 @@ impl<R: Runtime> Sink<Message> for Handle<R> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), WebSocketError> {
         let Self { access, mark, kept } = self.get_mut();
         match access.try_send(message, None, Some(mark)) {
-            Err(SendError::Full(message)) if kept.is_none() => {
+            Err(SendError::Full { message, .. } | SendError::Busy(message)) if kept.is_none() => {
                 *kept = Some(message);
                 Ok(())
             }

@@ -31,7 +31,7 @@ impl SharedClient {
     ) -> Result<(), SendError> {
         let (expires, patience) = (self.expires(ttl), timeout.map(Patience::new));
         let mut waiting = match self.try_send_until(message, expires, mark) {
-            Err(SendError::Full(message)) => Some(message),
+            Err(SendError::Full { message, .. }) => Some(message),
             result => {
                 self.drive_at_once();
                 return result;
@@ -41,7 +41,7 @@ impl SharedClient {
         let sent = self.wait_within(patience, until, |session| {
             // A session that waits knows the time.
             match send(session, waiting.take()?, expires, mark, self.now()) {
-                Err(SendError::Full(message)) => {
+                Err(SendError::Full { message, .. }) => {
                     waiting = Some(message);
                     None
                 }
@@ -51,7 +51,8 @@ impl SharedClient {
         self.change(|_, _| ());
         match (sent, waiting) {
             (Ok(result), _) => result,
-            (Err(Unmet::Elapsed), Some(message)) => Err(SendError::Full(message)),
+            // The refusal names the limit.
+            (Err(Unmet::Elapsed), Some(message)) => self.try_send_until(message, expires, mark),
             (Err(_), waiting) => Err(SendError::WithinHook(waiting)),
         }
     }
@@ -72,7 +73,7 @@ impl SharedClient {
     ) -> Result<(), SendError> {
         match self.change(|session, now| send(session, message, expires, mark, now)) {
             // The write may have made room.
-            Err(SendError::Full(message)) => {
+            Err(SendError::Full { message, .. }) => {
                 self.change(|session, now| send(session, message, expires, mark, now))
             }
             result => result,

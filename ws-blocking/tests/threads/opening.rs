@@ -125,7 +125,7 @@ fn a_client_that_does_not_take_the_response_costs_open_timeout() {
         let start = Instant::now();
         let options = AcceptOptions::default().open_timeout(DEADLINE);
         let error = Incoming::new(full, options.config(quiet())).accept().err().unwrap();
-        assert!(matches!(error, AcceptError::Timeout(OpenPhase::Handshake)), "{error}");
+        assert!(matches!(error, AcceptError::Timeout { phase: OpenPhase::Handshake, .. }), "{error}");
         assert!(start.elapsed() >= DEADLINE && start.elapsed() < DEADLINE + TOLERANCE);
     });
 }
@@ -136,7 +136,13 @@ fn a_server_that_says_nothing_costs_open_timeout() {
         let (url, server) = server(b"");
         let start = Instant::now();
         let error = WebSocket::connect(ConnectOptions::new(&url).open_timeout(DEADLINE)).err().unwrap();
-        assert!(matches!(error, ConnectError::Handshake { source: HandshakeError::Timeout, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                ConnectError::Timeout { phase: OpenPhase::Handshake, open_timeout: DEADLINE, peer: Some(_) }
+            ),
+            "{error}"
+        );
         assert!(
             start.elapsed() >= DEADLINE && start.elapsed() < DEADLINE + TOLERANCE,
             "{:?}",
@@ -160,7 +166,7 @@ fn a_client_that_says_nothing_costs_open_timeout_and_is_answered_408() {
         assert!(read_head(&mut near).starts_with("HTTP/1.1 408 "));
         drop(near);
         let (error, elapsed) = accepting.join().unwrap();
-        assert!(matches!(error, Some(AcceptError::Handshake(HandshakeError::Timeout))));
+        assert!(matches!(error, Some(AcceptError::Timeout { phase: OpenPhase::Handshake, .. })));
         assert!(elapsed >= DEADLINE && elapsed < DEADLINE + TOLERANCE, "{elapsed:?}");
     });
 }
@@ -202,7 +208,7 @@ fn nobody_listens() {
 fn no_time_is_no_time() {
     let options = ConnectOptions::new("ws://localhost:1/").open_timeout(Duration::ZERO);
     let error = bounded(move || WebSocket::connect(options).err().unwrap());
-    assert!(matches!(error, ConnectError::Timeout(OpenPhase::Resolve)), "{error}");
+    assert!(matches!(error, ConnectError::Timeout { phase: OpenPhase::Resolve, .. }), "{error}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_message_without_room_is_handed_back_when_the_time_is_over() {
         // The peer takes nothing: this one is queued, and does not leave.
         takes(SHORT, || client.send_timeout(vec![0; 15 << 20], SHORT)).unwrap();
         let refused = takes(SHORT, || client.send_timeout("no room", SHORT));
-        assert_eq!(refused, Err(SendError::Full("no room".into())));
+        assert_eq!(refused, Err(SendError::Full { message: "no room".into(), max_send_buffer: 1 << 20 }));
         let receiving = thread::spawn(move || {
             assert_eq!(server.recv().unwrap().unwrap().len(), 15 << 20);
             server.recv().unwrap()
@@ -102,7 +102,7 @@ fn a_client_hands_a_message_back_when_its_outbox_has_no_room_in_time() {
         let handle = client.handle();
         assert_eq!(
             takes(SHORT, || handle.send_timeout("second", SHORT)),
-            Err(SendError::Full("second".into()))
+            Err(SendError::Full { message: "second".into(), max_send_buffer: 1 })
         );
         let over = takes(Duration::ZERO, || client.next_event_timeout(TOLERANCE));
         assert!(matches!(over, Ok(Some(ClientEvent::Error(_) | ClientEvent::BufferFull))), "{over:?}");

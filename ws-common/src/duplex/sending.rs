@@ -39,7 +39,7 @@ impl Duplex {
     pub fn feed(&mut self, message: &mut Option<Message>) -> Option<Result<(), SendError>> {
         let Some(untried) = message.take() else { return Some(Ok(())) };
         match self.connection().send(untried) {
-            Err(SendError::Full(refused)) => {
+            Err(SendError::Full { message: refused, .. }) => {
                 *message = Some(refused);
                 None
             }
@@ -58,7 +58,7 @@ impl Duplex {
             false => self.connection().continue_message(fragment),
             true => self.connection().finish_message(fragment),
         };
-        Some(result).filter(|result| *result != Err(StreamError::Full))
+        Some(result).filter(|result| !matches!(result, Err(StreamError::Full(_))))
     }
 
     /// The end of the connection.

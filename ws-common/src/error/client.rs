@@ -15,8 +15,8 @@ pub enum ClientError {
     Connect(ConnectError),
     /// The open connection broke.
     Connection(Error),
-    /// The peer did not confirm what was sent within `confirm_timeout`.
-    Unconfirmed,
+    /// The peer did not confirm what was sent within `confirm_timeout`, which is this long.
+    Unconfirmed(Duration),
     /// A hook of the user panicked. No attempt follows, unless the user wants one
     /// ([`reconnect_after`](crate::session::Session::reconnect_after)).
     HookPanicked {
@@ -52,7 +52,7 @@ impl ClientError {
         match self {
             Self::Connect(error) => error.phase(),
             Self::Connection(error) => OpenPhase::of(error),
-            Self::Unconfirmed | Self::Idle(_) => OpenPhase::Timeout,
+            Self::Unconfirmed(_) | Self::Idle(_) => OpenPhase::Timeout,
             Self::HookPanicked { .. } | Self::OpeningTooLarge { .. } => OpenPhase::Setup,
             Self::Unconfirmable => OpenPhase::Protocol,
         }
@@ -64,7 +64,9 @@ impl fmt::Display for ClientError {
         match self {
             Self::Connect(error) => error.fmt(f),
             Self::Connection(error) => error.fmt(f),
-            Self::Unconfirmed => f.write_str("the peer did not confirm within confirm_timeout what was sent"),
+            Self::Unconfirmed(timeout) => {
+                write!(f, "the peer did not confirm the sent messages in {timeout:?} (confirm_timeout)")
+            }
             Self::HookPanicked { hook, end: None } => write!(f, "the hook `{hook}` panicked"),
             Self::HookPanicked { hook, end: Some(end) } => {
                 write!(f, "the hook `{hook}` panicked when it was asked about this end: {end}")
@@ -87,7 +89,7 @@ impl std::error::Error for ClientError {
         match self {
             Self::Connect(error) => std::error::Error::source(error),
             Self::Connection(error) => std::error::Error::source(error),
-            Self::Unconfirmed | Self::Unconfirmable | Self::Idle(_) | Self::OpeningTooLarge { .. } => None,
+            Self::Unconfirmed(_) | Self::Unconfirmable | Self::Idle(_) | Self::OpeningTooLarge { .. } => None,
             // The end itself was told by `Display`.
             Self::HookPanicked { end, .. } => end.as_deref().and_then(std::error::Error::source),
         }

@@ -1,7 +1,9 @@
 mod chains;
+mod values;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ws_core::{
     ClientHandshake, ClientRequest, Config, FirstLine, HandshakeError, Initiator, Instant, Machine, Random,
@@ -13,6 +15,8 @@ use super::{ClientError, ConnectError, ConnectTimeout, OpenPhase};
 use crate::proxy::{ProxyError, ProxyRefusal, ProxyStep, ProxyUrlError, Socks5Reply};
 use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A failure of dialing that the network reports.
 fn refused() -> io::Error {
@@ -29,7 +33,7 @@ fn dialed(failures: impl IntoIterator<Item = io::Error>) -> Vec<(SocketAddr, io:
 }
 
 fn timeout() -> ConnectTimeout {
-    ConnectTimeout { pending: Vec::new(), failures: dialed([refused()]) }
+    ConnectTimeout { open_timeout: TIMEOUT, pending: Vec::new(), failures: dialed([refused()]) }
 }
 
 fn reset() -> TransportError {
@@ -81,7 +85,7 @@ fn an_attempt_that_cannot_begin_and_one_that_takes_too_long_are_ended_by_us() {
             ConnectError::Request(ClientRequest::new("a b", "/").unwrap_err()),
             ConnectError::Local(local()),
             ConnectError::Resolve { host: "example.com".into(), source: io::ErrorKind::NotFound.into() },
-            ConnectError::Timeout(OpenPhase::Resolve),
+            ConnectError::Timeout { phase: OpenPhase::Resolve, open_timeout: TIMEOUT, peer: None },
             ConnectError::ConnectTimeout(timeout()),
         ],
     );
@@ -162,7 +166,7 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
             ProxyError::Method(7),
             ProxyError::AddressType(9),
             ProxyError::Early,
-            ProxyError::Timeout(ProxyStep::Response),
+            ProxyError::Timeout { step: ProxyStep::Response, open_timeout: Some(TIMEOUT) },
             ProxyError::ConnectTimeout(timeout()),
         ]),
     );

@@ -25,6 +25,8 @@ pub struct CheckedOptions {
     pub(super) request: ClientRequest,
     pub(super) config: NamedConfig,
     pub(super) open_timeout: Duration,
+    /// The setting, for errors, if `open_timeout` is its rest after a redirect.
+    pub(super) set_open_timeout: Option<Duration>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) last: Vec<SocketAddr>,
     pub(super) socket: SocketOptions,
@@ -58,6 +60,7 @@ impl CheckedOptions {
             request,
             config: NamedConfig::default(),
             open_timeout: OPEN_TIMEOUT,
+            set_open_timeout: None,
             addresses: Vec::new(),
             last: Vec::new(),
             socket: SocketOptions::client(),
@@ -73,6 +76,7 @@ impl CheckedOptions {
     /// Sets [`open_timeout`](Self::open_timeout).
     pub(crate) fn set_open_timeout(&mut self, timeout: Duration) {
         self.open_timeout = timeout.min(FOR_EVER);
+        self.set_open_timeout = None;
     }
 
     /// Takes away the bound of what may wait to be sent.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_core::HandshakeError;
 
@@ -83,6 +84,18 @@ impl CheckedOptions {
         let is_public = !is_private || self.public_step.is_some();
         let options = Self { max_redirects, ..options };
         Some(Redirect { from: self.target.clone(), status, is_public, options })
+    }
+
+    /// The same options for the next step of an attempt, which has the rest of the time to open.
+    pub(crate) fn rest_of_open_timeout(mut self, rest: Duration) -> Self {
+        self.set_open_timeout = Some(self.whole_open_timeout());
+        self.open_timeout = rest;
+        self
+    }
+
+    /// The time to open as the program has set it.
+    pub(crate) fn whole_open_timeout(&self) -> Duration {
+        self.set_open_timeout.unwrap_or(self.open_timeout)
     }
 
     pub(crate) fn redirect_hook(&self) -> Option<&RedirectHook> {

@@ -4,6 +4,7 @@ mod refusal;
 mod url;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 use std::{fmt, io};
 
 use ws_core::redacted::Excerpt;
@@ -79,8 +80,13 @@ pub enum ProxyError {
     Early,
     /// The stream ended before the answer, after this many bytes of it.
     UnexpectedEof(usize),
-    /// The deadline passed before this was done.
-    Timeout(ProxyStep),
+    /// The deadline passed.
+    Timeout {
+        /// The step that was not done.
+        step: ProxyStep,
+        /// The value of `open_timeout`. `None` from a machine alone, which knows no setting.
+        open_timeout: Option<Duration>,
+    },
     /// The transport to the proxy failed.
     Transport(TransportError),
     /// TLS with an `https` proxy failed.
@@ -171,23 +177,29 @@ impl fmt::Display for ProxyError {
             Self::UnexpectedEof(n) => {
                 write!(f, "the proxy ended the stream after {n} bytes, within its answer")
             }
-            Self::Timeout(step) => f.write_str(match step {
-                ProxyStep::Resolve => "the proxy's name was not resolved in time",
-                ProxyStep::Connect => "the proxy took no connection in time; is it there?",
-                ProxyStep::Tls => "TLS with the proxy was not up in time; does it speak TLS at this port?",
-                ProxyStep::Response => {
-                    "the proxy did not answer CONNECT in time; is it an HTTP proxy, and does it reach the target?"
-                }
-                ProxyStep::Method => {
-                    "the proxy did not answer the greeting of SOCKS5 in time; is it a SOCKS proxy?"
-                }
-                ProxyStep::Credentials => "the proxy did not answer user name and password in time",
-                ProxyStep::Reply => "the proxy did not connect to the target in time",
-            }),
+            Self::Timeout { step, open_timeout } => write_step(f, *step, *open_timeout),
             Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
             Self::Tls(error) => write_tls(f, "TLS with the proxy", error, "http, not https"),
             Self::ConnectTimeout(timeout) => write_timeout(f, "the proxy at ", timeout),
         }
+    }
+}
+
+fn write_step(f: &mut fmt::Formatter<'_>, step: ProxyStep, timeout: Option<Duration>) -> fmt::Result {
+    let (failure, hint) = match step {
+        ProxyStep::Resolve => ("the proxy's name was not resolved", ""),
+        ProxyStep::Connect => ("the proxy took no connection", "; is it there?"),
+        ProxyStep::Tls => ("TLS with the proxy was not up", "; does it speak TLS at this port?"),
+        ProxyStep::Response => {
+            ("the proxy did not answer CONNECT", "; is it an HTTP proxy, and does it reach the target?")
+        }
+        ProxyStep::Method => ("the proxy did not answer the greeting of SOCKS5", "; is it a SOCKS proxy?"),
+        ProxyStep::Credentials => ("the proxy did not answer user name and password", ""),
+        ProxyStep::Reply => ("the proxy did not connect to the target", ""),
+    };
+    match timeout {
+        Some(timeout) => write!(f, "{failure} in {timeout:?} (open_timeout){hint}"),
+        None => write!(f, "{failure} in time{hint}"),
     }
 }
 
@@ -234,6 +246,14 @@ impl std::error::Error for ProxyError {
 }
 
 impl ProxyError {
+    /// Tells a machine's time-out the setting.
+    pub(crate) fn within(self, timeout: Duration) -> Self {
+        match self {
+            Self::Timeout { step, .. } => Self::Timeout { step, open_timeout: Some(timeout) },
+            error => error,
+        }
+    }
+
     /// The text for traces of an error that quotes the proxy.
     pub(crate) fn traced(&self) -> Option<&dyn fmt::Display> {
         match self {
@@ -247,8 +267,8 @@ impl ProxyError {
     /// In which phase of opening it happened.
     pub(crate) fn phase(&self) -> OpenPhase {
         match self {
-            Self::Resolve(_) | Self::Timeout(ProxyStep::Resolve) => OpenPhase::Resolve,
-            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout(ProxyStep::Connect) => {
+            Self::Resolve(_) | Self::Timeout { step: ProxyStep::Resolve, .. } => OpenPhase::Resolve,
+            Self::Connect(_) | Self::ConnectTimeout(_) | Self::Timeout { step: ProxyStep::Connect, .. } => {
                 OpenPhase::Connect
             }
             _ => OpenPhase::Proxy,
@@ -260,7 +280,7 @@ impl ProxyError {
         match self {
             Self::Url(_) | Self::Environment { .. } | Self::UnreadableVariable(_) => true,
             Self::NameTooLong(_) | Self::Name(_) | Self::Resolve(_) => true,
-            Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Timeout { .. } | Self::ConnectTimeout(_) => true,
             // Answers that we do not accept.
             Self::NotHttp(_) | Self::Malformed(_) | Self::HeadTooLong | Self::TooManyHeaders => true,
             Self::Version { .. } | Self::Method(_) | Self::AddressType(_) | Self::Early => true,
@@ -279,7 +299,7 @@ impl ProxyError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) => true,
-            Self::Timeout(_) | Self::ConnectTimeout(_) => true,
+            Self::Timeout { .. } | Self::ConnectTimeout(_) => true,
             // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
             Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
             Self::Refused(refusal) => is_transient_status(refusal.response.status()),

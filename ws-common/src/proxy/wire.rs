@@ -104,7 +104,7 @@ impl Wire {
     pub(super) fn check(&mut self, step: ProxyStep) -> Result<(), ProxyError> {
         match self.broken.take_if(|_| self.eof || self.timed_out) {
             Some(broken) => Err(ProxyError::Transport(broken)),
-            None if self.timed_out => Err(ProxyError::Timeout(step)),
+            None if self.timed_out => Err(ProxyError::Timeout { step, open_timeout: None }),
             None if self.eof => Err(ProxyError::UnexpectedEof(self.inbound.len())),
             None => Ok(()),
         }

@@ -90,7 +90,7 @@ fn is_passing(error: &ConnectError) -> bool {
         | ConnectError::Connect { .. }
         | ConnectError::Local(_)
         | ConnectError::PrepareTimeout(_)
-        | ConnectError::Timeout(_)
+        | ConnectError::Timeout { .. }
         | ConnectError::ConnectTimeout(_) => true,
         ConnectError::Url(_)
         | ConnectError::TlsUnsupported

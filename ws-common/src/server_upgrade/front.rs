@@ -105,7 +105,7 @@ impl Front {
         let FrontState::Failed(error, _) = &mut self.state else { return None };
         let error = error.take()?;
         let answer = self.is_plain.then(|| match &error {
-            AcceptError::ClientLimit(_) => too_many(),
+            AcceptError::ClientLimit { .. } => too_many(),
             error => refusal(400, format!("{error}\n")),
         });
         Some((error, answer))
@@ -124,7 +124,7 @@ impl Front {
     fn admit(&self) -> Result<(), AcceptError> {
         match (self.client, &self.key, &self.admission) {
             (Some(client), Some(key), Some(admission)) if !key.admit(admission, client.ip()) => {
-                Err(AcceptError::ClientLimit(client.ip()))
+                Err(AcceptError::ClientLimit { client: client.ip(), limit: admission.limit() })
             }
             _ => Ok(()),
         }

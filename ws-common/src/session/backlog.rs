@@ -251,7 +251,11 @@ mod tests {
             .collect();
         let entries = failures.capacity() * size_of::<(SocketAddr, io::Error)>();
         let error = match is_late {
-            true => ConnectError::ConnectTimeout(ConnectTimeout { pending: Vec::new(), failures }),
+            true => ConnectError::ConnectTimeout(ConnectTimeout {
+                open_timeout: Duration::ZERO,
+                pending: Vec::new(),
+                failures,
+            }),
             false => ConnectError::Connect(failures),
         };
         let cause = Cause::from(&DisconnectReason::Failed(&error));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Bytes;
-use ws_core::{Connection, Error, Instant, Timeout};
+use ws_core::{CloseCode, CloseFrame, Connection, Error, Instant, Timeout};
 
 use super::event::ClientError;
 use super::open::Open;
@@ -56,6 +56,8 @@ impl Idle {
 /// A ping of `check_now`.
 pub(super) struct Check {
     pub(super) by: Instant,
+    /// The time that the program gave.
+    timeout: Duration,
     /// The position behind it in the stream of this connection.
     end: u64,
 }
@@ -70,7 +72,8 @@ impl Open {
 }
 
 impl Session {
-    /// All that came was looked at. Says whether the connection fails, because something did not come in time.
+    /// All that came was looked at. Says whether something did not come in time, so that the connection ends: at once if the peer may be
+    /// dead, by the closing handshake if it lives.
     #[inline]
     pub(super) fn misses_deadline(&mut self) -> bool {
         let now = self.now;
@@ -80,12 +83,19 @@ impl Session {
         let failure = if is_missed(open.confirm_deadline()) {
             match self.outbox.proof_is_missing() {
                 true => ClientError::Unconfirmable,
-                false => ClientError::Unconfirmed,
+                false => ClientError::Unconfirmed(self.settings.confirm_timeout),
             }
-        } else if is_missed(open.check_deadline()) {
-            ClientError::Connection(Error::Timeout(Timeout::Pong))
+        } else if is_missed(open.check_deadline())
+            && let Some(check) = &open.check
+        {
+            ClientError::Connection(Error::Timeout(Timeout::Check(check.timeout)))
         } else if is_missed(open.idle_deadline()) {
-            ClientError::Idle(open.idle.timeout.unwrap_or_default())
+            // The peer lives, and learns the reason.
+            let failure = ClientError::Idle(open.idle.timeout.unwrap_or_default());
+            let frame = CloseFrame::from((CloseCode::GOING_AWAY, failure.to_string()));
+            open.failure = Some(failure);
+            open.connection().close(frame, now);
+            return true;
         } else {
             return false;
         };
@@ -117,7 +127,7 @@ impl Session {
     }
 
     /// Looks whether the peer is there, for a program that knows that the network has changed: sends a ping, and ends the connection as
-    /// after a missed pong ([`Timeout::Pong`]) if no byte comes within `timeout`. Bytes that come before the ping has left do not
+    /// after a missed pong ([`Timeout::Check`]) if no byte comes within `timeout`. Bytes that come before the ping has left do not
     /// count. The time stands still while nothing is read.
     ///
     /// It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case). While a ping waits for its
@@ -130,13 +140,15 @@ impl Session {
         }
         let by = now + timeout;
         if let Some(check) = &mut open.check {
-            check.by = check.by.min(by);
+            if by < check.by {
+                (check.by, check.timeout) = (by, timeout);
+            }
             return;
         }
         let nonce = Bytes::copy_from_slice(&self.random.next_u64().to_ne_bytes());
         if open.connection().ping(nonce).is_ok() {
             let end = self.outbox.end_of(open.connection());
-            open.check = Some(Check { by, end });
+            open.check = Some(Check { by, timeout, end });
         }
     }
 }

@@ -241,7 +241,7 @@ impl Ended {
                 closed,
                 error:
                     Some(ClientError::Connection(
-                        Error::Timeout(Timeout::Close) | Error::UnexpectedEof | Error::Transport(_),
+                        Error::Timeout(Timeout::Close(_)) | Error::UnexpectedEof | Error::Transport(_),
                     )),
             } if closed.initiator == Initiator::Local => LostBy::User,
             // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.

@@ -285,7 +285,10 @@ impl Machine for Session {
             _ if !is_due => {}
             SessionState::New | SessionState::Waiting { .. } => self.attempt(),
             SessionState::Preparing { .. } => self.prepare_timed_out(),
-            SessionState::Connecting(_) => self.failed(ConnectError::Timeout(OpenPhase::Connect)),
+            SessionState::Connecting(attempt) => {
+                let open_timeout = attempt.options.whole_open_timeout();
+                self.failed(ConnectError::Timeout { phase: OpenPhase::Connect, open_timeout, peer: None });
+            }
             SessionState::Handshaking(_, machine) => machine.handle_timeout(now),
             SessionState::Open(open) => {
                 open.machine.handle_timeout(now);

@@ -152,8 +152,8 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// Time without a byte of a data message after which the connection ends, because the feed is stale. Pings do not count. Default: `None`.
     /// Zero counts as 1 ms.
     ///
-    /// The time stands still while reading is paused. The error is [`ClientError::Idle`](super::ClientError::Idle), and the client
-    /// reconnects as after a missed pong.
+    /// The time stands still while reading is paused. The peer gets Close 1001 with the reason, and has `close_timeout` for its answer. The
+    /// error is [`ClientError::Idle`](super::ClientError::Idle), and the client reconnects as after a missed pong.
     #[must_use]
     pub fn idle_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         let timeout = timeout.into().map(|timeout| timeout.max(SHORTEST));

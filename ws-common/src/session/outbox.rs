@@ -7,7 +7,7 @@ mod present;
 
 use std::collections::VecDeque;
 
-use ws_core::{Instant, Message};
+use ws_core::{Instant, Message, SendError};
 
 use crate::compression::Compressed;
 
@@ -181,9 +181,9 @@ impl Outbox {
 
     /// Queues a message, or gives it back. Says whether the limit is reached with this, for the first time since the outbox was
     /// empty.
-    pub(super) fn push(&mut self, message: Message, expires: Option<Instant>) -> Result<bool, Message> {
+    pub(super) fn push(&mut self, message: Message, expires: Option<Instant>) -> Result<bool, SendError> {
         if !self.has_room() {
-            return Err(message);
+            return Err(SendError::Full { message, max_send_buffer: self.limit });
         }
         self.size += weight(&message);
         self.queue.push_back(OutboxEntry {

@@ -115,8 +115,8 @@ impl Session {
     }
 
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
-    fn dial_next(&mut self, mut options: CheckedOptions, deadline: Instant) {
-        options.set_open_timeout(deadline - self.now);
+    fn dial_next(&mut self, options: CheckedOptions, deadline: Instant) {
+        let options = options.rest_of_open_timeout(deadline - self.now);
         self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
@@ -206,7 +206,10 @@ impl Session {
             SessionState::Open(open) if open.is_asking() => return false,
             SessionState::Open(open) => match poll(open.connection()) {
                 Ok(Some(event)) => self.report(event),
-                Err(error) => open.failure = Some(ClientError::Connection(error)),
+                // The first failure is the reason for all that follows it.
+                Err(error) => {
+                    open.failure.get_or_insert(ClientError::Connection(error));
+                }
                 // Only now the clock: all that came was looked at, and the proof was not among it.
                 Ok(None) => return self.misses_deadline(),
             },
@@ -337,11 +340,13 @@ impl Session {
         let has_failed = match &open.failure {
             // A path that loses long packets may open, and be found out by a deadline long after.
             Some(
-                ClientError::Unconfirmed
-                | ClientError::Connection(Error::Timeout(Timeout::Pong | Timeout::Write(_))),
+                ClientError::Unconfirmed(_)
+                | ClientError::Connection(Error::Timeout(
+                    Timeout::Pong(_) | Timeout::Check(_) | Timeout::Write(_),
+                )),
             ) => true,
             // A server may be slow to end a stream.
-            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close))) => false,
+            None | Some(ClientError::Connection(Error::Timeout(Timeout::Close(_)))) => false,
             Some(_) => !was_stable,
         };
         if has_failed {

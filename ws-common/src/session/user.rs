@@ -61,7 +61,7 @@ impl Session {
                 false => SendError::NotConnected(message),
             });
         }
-        if self.outbox.push(message, expires).map_err(SendError::Full)? {
+        if self.outbox.push(message, expires)? {
             self.events.push(ClientEvent::BufferFull);
         }
         self.feed();

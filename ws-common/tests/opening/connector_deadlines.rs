@@ -34,7 +34,7 @@ fn waits(step: ConnectorStep<u32>, until: Instant) {
 
 fn times_out(step: ConnectorStep<u32>, phase: OpenPhase) {
     match step {
-        ConnectorStep::Done(Err(ConnectError::Timeout(at))) => assert_eq!(at, phase),
+        ConnectorStep::Done(Err(ConnectError::Timeout { phase: at, .. })) => assert_eq!(at, phase),
         ConnectorStep::Done(Err(ConnectError::ConnectTimeout(_))) => assert_eq!(OpenPhase::Connect, phase),
         other => panic!("{other:?}"),
     }
@@ -46,7 +46,7 @@ fn times_out_at_proxy(step: ConnectorStep<u32>, phase: OpenPhase, waited_for: Pr
     assert_eq!(error.phase(), phase);
     assert!(error.to_string().starts_with("through socks5://proxy.test:1080: "), "{error}");
     match error {
-        ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => assert_eq!(step, waited_for),
+        ConnectError::Proxy { source: ProxyError::Timeout { step, .. }, .. } => assert_eq!(step, waited_for),
         ConnectError::Proxy { source: ProxyError::ConnectTimeout(_), .. } => {
             assert_eq!(ProxyStep::Connect, waited_for);
         }

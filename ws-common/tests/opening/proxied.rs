@@ -231,12 +231,12 @@ fn a_proxy_or_a_server_that_stalls_costs_the_time_to_open_at_every_byte() {
             check_text(&error);
             assert!(ws_common::reconnect::DisconnectReason::Failed(&error).is_transient());
             match error {
-                ConnectError::Proxy { proxy, source: ProxyError::Timeout(step) } => {
+                ConnectError::Proxy { proxy, source: ProxyError::Timeout { step, .. } } => {
                     assert!(far.server.request.is_none());
                     assert_eq!(step, waited_for(url, n), "{url} {n}");
                     assert!(proxy.unwrap().credentials().is_none());
                 }
-                ConnectError::Handshake { source: HandshakeError::Timeout, .. } => {
+                ConnectError::Timeout { phase: OpenPhase::Handshake, .. } => {
                     assert!(far.server.request.is_some());
                 }
                 other => panic!("{other:?}"),

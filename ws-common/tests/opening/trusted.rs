@@ -1,6 +1,6 @@
 //! A server behind a trusted proxy.
 
-use ws_common::{AcceptError, AcceptOptions, ServerUpgrade, TrustedProxy, TrustedProxyError};
+use ws_common::{AcceptError, AcceptOptions, OpenPhase, ServerUpgrade, TrustedProxy, TrustedProxyError};
 use ws_core::{HandshakeError, Machine, Random, Request, RequestError};
 
 use crate::support::{address, at, check_text, feed, quiet, write_some};
@@ -157,7 +157,7 @@ fn a_client_that_sends_no_header_is_waited_for_no_longer_than_open_timeout() {
     assert!(upgrade.poll_event().unwrap().is_none());
     assert_eq!(upgrade.poll_timeout(), Some(at(10)));
     upgrade.handle_timeout(at(10));
-    assert!(matches!(upgrade.poll_event(), Err(AcceptError::Handshake(HandshakeError::Timeout))));
+    assert!(matches!(upgrade.poll_event(), Err(AcceptError::Timeout { phase: OpenPhase::Handshake, .. })));
     let mut upgrade = self::upgrade(Some(TrustedProxy::ProxyProtocol));
     feed(&mut upgrade, b"PROXY ", at(1));
     upgrade.handle_read(0, at(1));

@@ -132,7 +132,10 @@ fn before_the_end_of_the_head_it_waits_for_bytes_the_end_or_the_deadline() {
             "{n}: {error:?}"
         );
         let error = run(proxy(), &[cut], Then::Deadline).1;
-        assert!(matches!(error, Outcome::Failed(ProxyError::Timeout(ProxyStep::Response))), "{n}: {error:?}");
+        assert!(
+            matches!(error, Outcome::Failed(ProxyError::Timeout { step: ProxyStep::Response, .. })),
+            "{n}: {error:?}"
+        );
     }
 }
 
@@ -335,6 +338,6 @@ fn a_machine_that_has_settled_asks_for_no_time() {
     let mut proxy = proxy();
     assert_eq!(proxy.poll_timeout(), Some(DEADLINE));
     proxy.handle_timeout(DEADLINE);
-    assert!(matches!(proxy.poll_event(), Err(ProxyError::Timeout(ProxyStep::Response))));
+    assert!(matches!(proxy.poll_event(), Err(ProxyError::Timeout { step: ProxyStep::Response, .. })));
     assert_eq!(proxy.poll_timeout(), None);
 }

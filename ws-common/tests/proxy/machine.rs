@@ -63,7 +63,7 @@ fn the_deadline_holds_until_the_request_has_left() {
         machine.handle_read(answers.len(), Instant::EPOCH);
         assert_eq!(machine.poll_event().unwrap(), None);
         machine.handle_timeout(DEADLINE);
-        assert!(matches!(machine.poll_event(), Err(ProxyError::Timeout(late)) if late == step));
+        assert!(matches!(machine.poll_event(), Err(ProxyError::Timeout { step: late, .. }) if late == step));
         assert_eq!(machine.poll_timeout(), None);
     };
     late(&mut http(), HTTP_ANSWER, ProxyStep::Response);

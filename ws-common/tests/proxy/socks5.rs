@@ -216,7 +216,7 @@ fn before_the_end_of_the_answers_it_waits_for_bytes_the_end_or_the_deadline() {
             _ => ProxyStep::Reply,
         };
         assert!(
-            matches!(outcome, Outcome::Failed(ProxyError::Timeout(late)) if late == step),
+            matches!(outcome, Outcome::Failed(ProxyError::Timeout { step: late, .. }) if late == step),
             "{n}: {outcome:?}"
         );
     }

@@ -25,9 +25,9 @@ fn failures() -> Vec<(ConnectError, bool)> {
         (ConnectError::Resolve { host: "server.test".into(), source: io::ErrorKind::NotFound.into() }, true),
         (ConnectError::Connect(vec![(address, refusal())]), true),
         (ConnectError::Local(io::ErrorKind::OutOfMemory.into()), true),
-        (ConnectError::Timeout(OpenPhase::Resolve), true),
-        (ConnectError::Timeout(OpenPhase::Connect), true),
-        (ConnectError::Timeout(OpenPhase::Handshake), true),
+        (ConnectError::Timeout { phase: OpenPhase::Resolve, open_timeout: secs(10), peer: None }, true),
+        (ConnectError::Timeout { phase: OpenPhase::Connect, open_timeout: secs(10), peer: None }, true),
+        (ConnectError::Timeout { phase: OpenPhase::Handshake, open_timeout: secs(10), peer: None }, true),
         (handshake(HandshakeError::UnexpectedEof(0)), true),
         (handshake(HandshakeError::UnexpectedEof(17)), true),
         (handshake(HandshakeError::Timeout), true),
@@ -45,13 +45,13 @@ fn failures() -> Vec<(ConnectError, bool)> {
 fn losses() -> Vec<ClientError> {
     let errors = [
         Error::UnexpectedEof,
-        Error::Timeout(Timeout::Pong),
+        Error::Timeout(Timeout::Pong(secs(20))),
         Error::Timeout(Timeout::Write(secs(60))),
-        Error::Timeout(Timeout::Close),
+        Error::Timeout(Timeout::Close(secs(5))),
         Error::Transport(TransportError::read(refusal())),
         Error::Transport(TransportError::write(refusal())),
     ];
-    errors.into_iter().map(ClientError::Connection).chain([ClientError::Unconfirmed]).collect()
+    errors.into_iter().map(ClientError::Connection).chain([ClientError::Unconfirmed(secs(20))]).collect()
 }
 
 /// What an attempt ends with that can never succeed with the same settings.

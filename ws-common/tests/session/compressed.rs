@@ -160,7 +160,9 @@ fn the_outbox_counts_what_it_holds() {
     assert_eq!(accepted, 10);
     assert!(sim.session.outbound().len() < 1000);
     let refused = Message::from("refused");
-    assert!(matches!(sim.session.send(refused.clone()), Err(SendError::Full(message)) if message == refused));
+    assert!(
+        matches!(sim.session.send(refused.clone()), Err(SendError::Full { message, .. }) if message == refused)
+    );
     sim.is_blocked = false;
     sim.settle();
     assert!(sim.session.has_room());

@@ -149,6 +149,7 @@ fn a_peer_that_never_pongs_is_given_up_whatever_else_it_does() {
         let expected =
             ["connected", "open", "error timeout", "closed 1006 broken us", "reconnecting 1 in 1ms"];
         assert_eq!(trace[..5], expected, "case {case}");
+        assert!(sim.causes[0].to_string().contains("in 3s (confirm_timeout)"), "{}", sim.causes[0]);
     }
 }
 

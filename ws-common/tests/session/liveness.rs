@@ -4,7 +4,7 @@ use ws_common::{
     reconnect::Reconnect,
     session::{ClientStatus, Delivery},
 };
-use ws_core::{CloseCode, Machine};
+use ws_core::{CloseCode, Config, Machine};
 
 use crate::support::{Plan, Serve, Sim, client, frame, ms, secs};
 
@@ -25,9 +25,23 @@ fn a_feed_without_data_ends_whatever_pings_say() {
     sim.advance(ms(1));
     let trace = sim.trace();
     assert!(trace.contains(&"pong".into()));
-    assert_eq!(trace[trace.len() - 3..], ["error timeout", "closed 1006 broken us", "reconnecting 1 in 5s"]);
+    assert_eq!(trace[trace.len() - 3..], ["error timeout", "closed 1001 clean us", "reconnecting 1 in 5s"]);
     assert_eq!(sim.causes[0].to_string(), "no byte of a data message came in 30s (idle_timeout)");
-    assert_eq!(sim.partings, [true], "it is reset");
+    assert_eq!(sim.partings, [false], "the peer lives, and was told the reason");
+}
+
+#[test]
+fn a_peer_that_does_not_answer_the_close_of_a_feed_without_data_has_close_timeout() {
+    let config = Config::default().close_timeout(secs(3));
+    let builder = client().config(config).idle_timeout(secs(10)).reconnect(Reconnect::after(secs(5)));
+    let mut sim = Sim::new(builder, [mute()]);
+    sim.advance(secs(12));
+    assert_eq!(sim.session.status(), ClientStatus::Closing);
+    sim.advance(secs(2));
+    let trace = sim.trace();
+    assert_eq!(trace[trace.len() - 3..], ["error timeout", "closed 1001 broken us", "reconnecting 1 in 5s"]);
+    assert_eq!(sim.causes[0].to_string(), "no byte of a data message came in 10s (idle_timeout)");
+    assert_eq!(sim.partings, [true], "newer messages may follow on the next connection");
 }
 
 #[test]
@@ -114,7 +128,7 @@ fn a_check_that_is_not_answered_ends_the_connection_as_a_missed_pong() {
     assert_eq!(sim.session.status(), ClientStatus::Open);
     sim.advance(ms(1));
     assert_eq!(sim.session.status(), ClientStatus::Waiting);
-    assert!(sim.causes[0].to_string().contains("check_now"), "{}", sim.causes[0]);
+    assert!(sim.causes[0].to_string().contains("in 2s (check_now)"), "{}", sim.causes[0]);
     assert_eq!(sim.partings, [true]);
     // The next one answers.
     sim.session.reconnect_now(sim.now);

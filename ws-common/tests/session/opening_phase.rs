@@ -160,7 +160,7 @@ fn send_now_overtakes_the_outbox_and_has_a_limit_of_its_own() {
     for _ in 0..10 {
         sim.session.send_now("login").unwrap();
     }
-    assert!(matches!(sim.session.send_now("login"), Err(SendError::Full(_))));
+    assert!(matches!(sim.session.send_now("login"), Err(SendError::Full { .. })));
     sim.is_blocked = false;
     sim.session.release(sim.now);
     sim.settle();

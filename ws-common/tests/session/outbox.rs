@@ -128,7 +128,7 @@ fn the_outbox_is_bounded_and_says_once_that_it_is_full_and_that_it_is_empty() {
     // Of 16 bytes on the wire each.
     assert_eq!(accepted, 7);
     let refused = sim.session.send("refused");
-    assert!(matches!(refused, Err(SendError::Full(message)) if message.as_bytes() == b"refused"));
+    assert!(matches!(refused, Err(SendError::Full { message, .. }) if message.as_bytes() == b"refused"));
     assert!(sim.session.send("refused").is_err());
     sim.settle();
     sim.expect(&["full"]);

@@ -73,7 +73,10 @@ fn an_error_is_transient_unless_it_is_final() {
             },
             true,
         ),
-        (|| ConnectError::Timeout(OpenPhase::Resolve).into(), false),
+        (
+            || ConnectError::Timeout { phase: OpenPhase::Resolve, open_timeout: secs(10), peer: None }.into(),
+            false,
+        ),
     ];
     for (fail, is_final) in cases {
         for reconnect in [Reconnect::after(secs(1)), Reconnect::backoff().only_transient()] {

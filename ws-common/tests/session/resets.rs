@@ -107,7 +107,10 @@ fn what_follows_a_reset_does_not_hide_it() {
     let at = |seconds| Instant::since_epoch(secs(seconds));
     session.handle_timeout(at(0));
     assert!(matches!(session.poll_action(), Some(Action::Open(_))));
-    session.not_opened(ConnectError::Timeout(OpenPhase::Connect), at(1));
+    session.not_opened(
+        ConnectError::Timeout { phase: OpenPhase::Connect, open_timeout: secs(10), peer: None },
+        at(1),
+    );
     // The next attempt begins before the driver has asked.
     session.handle_timeout(at(2));
     assert!(matches!(session.poll_action(), Some(Action::Reset)));

@@ -215,7 +215,10 @@ impl Sim {
             self.now = self.now.max(due);
             if opening.is_some_and(|deadline| deadline <= self.now) {
                 self.opening = None;
-                self.session.not_opened(ConnectError::Timeout(OpenPhase::Connect), self.now);
+                self.session.not_opened(
+                    ConnectError::Timeout { phase: OpenPhase::Connect, open_timeout: secs(10), peer: None },
+                    self.now,
+                );
             }
             self.session.handle_timeout(self.now);
             if let Some(link) = &mut self.link {

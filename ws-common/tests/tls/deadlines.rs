@@ -1,6 +1,7 @@
 //! Deadlines count from when the ciphertext has left.
 
 use ws_common::tls::{Tls, TlsFailure};
+use ws_core::bytes::Buf;
 use ws_core::{CloseCode, Config, Connection, Error, Event, Machine, Role, Timeout};
 
 use crate::support::{Authority, Pair, VERSIONS, at, drain, open, seconds, write_some};
@@ -28,7 +29,7 @@ fn the_deadline_of_a_pong_starts_when_the_record_of_its_ping_has_left_whole() {
         client.handle_timeout(at(50));
         let seen = drain(client);
         assert!(seen[0].as_ref().unwrap_err().tls().is_none());
-        assert!(matches!(seen[0].as_ref().unwrap_err(), TlsFailure::Inner(Error::Timeout(Timeout::Pong))));
+        assert!(matches!(seen[0].as_ref().unwrap_err(), TlsFailure::Inner(Error::Timeout(Timeout::Pong(_)))));
         assert!(matches!(&seen[1], Ok(Event::Closed(closed)) if closed.code == 1006));
     }
 }
@@ -103,16 +104,21 @@ fn the_progress_of_a_write_is_counted_in_bytes_of_ciphertext() {
     }
 }
 
-#[test]
-fn progress_within_a_record_of_an_https_proxy_counts_inside_too() {
-    let config = every_20_s().ping_interval(None).write_timeout(seconds(30));
+/// As through an `https` proxy.
+fn nested(config: &Config) -> Pair<Tls<Tls<Connection>>, Tls<Tls<Connection>>> {
     let authority = Authority::new();
     let (connector, acceptor) =
         (authority.connector(VERSIONS[1]), authority.issue(&["localhost"]).acceptor());
-    let client = connector.start("localhost", open(Role::Client, &config)).unwrap();
+    let client = connector.start("localhost", open(Role::Client, config)).unwrap();
     let client = connector.start("localhost", client).unwrap();
-    let server = acceptor.start(acceptor.start(open(Role::Server, &config)).unwrap()).unwrap();
-    let mut pair: Pair<Tls<Tls<Connection>>, Tls<Tls<Connection>>> = Pair::new(client, server, usize::MAX);
+    let server = acceptor.start(acceptor.start(open(Role::Server, config)).unwrap()).unwrap();
+    Pair::new(client, server, usize::MAX)
+}
+
+#[test]
+fn progress_within_a_record_of_an_https_proxy_counts_inside_too() {
+    let config = every_20_s().ping_interval(None).write_timeout(seconds(30));
+    let mut pair = nested(&config);
     pair.settle();
     pair.client.inner_mut().inner_mut().send(vec![1; 300_000]).unwrap();
     assert!(trickle(&mut pair.client, 2080, 90).is_none());
@@ -136,4 +142,37 @@ fn a_pong_is_not_late_while_a_record_is_on_its_way() {
     client.handle_write(0, at(19));
     write_some(client, 1000, at(19));
     assert_eq!(client.poll_timeout(), None, "the peer has made room");
+}
+
+/// The server sends a message, of which the client gets one byte in answer to each of its pings.
+fn drips<M: Machine<Event = Event>>(
+    mut pair: Pair<M, M>,
+    connection: impl Fn(&mut M) -> &mut Connection,
+    config: &str,
+) {
+    connection(&mut pair.server).send(vec![1; 16_000]).unwrap();
+    let record = pair.server.outbound().chunk()[..60].to_vec();
+    for (byte, n) in record.iter().zip(0..) {
+        let (asked, answered) = (at(10 * n), at(10 * n + 4));
+        connection(&mut pair.client).ping("x").unwrap();
+        write_some(&mut pair.client, usize::MAX, asked);
+        assert_eq!(pair.client.poll_timeout(), Some(asked + seconds(5)), "{config}, byte {n}");
+        pair.client.inbound().extend_from_slice(&[*byte]);
+        pair.client.handle_read(1, answered);
+        assert!(drain(&mut pair.client).is_empty());
+        assert_eq!(pair.client.poll_timeout(), None, "{config}, byte {n}: the peer lives");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_record_that_is_not_whole_are_signs_of_life() {
+    let config = every_20_s().ping_interval(None).pong_timeout(seconds(5)).message_timeout(None);
+    for version in VERSIONS {
+        let mut pair = Pair::open(version, &config, usize::MAX);
+        pair.settle();
+        drips(pair, Tls::inner_mut, &format!("{version:?}"));
+    }
+    let mut pair = nested(&config);
+    pair.settle();
+    drips(pair, |outer| outer.inner_mut().inner_mut(), "TLS within TLS");
 }

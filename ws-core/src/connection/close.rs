@@ -185,7 +185,7 @@ impl Connection {
             }
             Overdue::Overtake(_) => {}
             Overdue::EndOfStream => self.drop_unsent(),
-            Overdue::Missed => self.missed(Timeout::Close),
+            Overdue::Missed => self.missed(Timeout::Close(self.deadlines.after(Deadline::Close).duration())),
         }
     }
 }

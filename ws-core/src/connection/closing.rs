@@ -216,7 +216,7 @@ impl Closing {
     #[inline]
     pub(super) fn resets(&self) -> bool {
         let over = self.0.as_deref().and_then(Ending::over);
-        over.is_some_and(|over| over != Over::Missed(Timeout::Close))
+        over.is_some_and(|over| !matches!(over, Over::Missed(Timeout::Close(_))))
     }
 
     /// Whether the end of the connection may be reported.

@@ -200,10 +200,12 @@ impl Closing {
             return None;
         };
         let (error, initiator) = match stream {
-            StreamState::Over(Over::Missed(Timeout::Close), write_error) => match write_error.take() {
-                Some(error) => (Error::Transport(error), Initiator::Remote),
-                None => (Error::Timeout(Timeout::Close), Initiator::Local),
-            },
+            StreamState::Over(Over::Missed(timeout @ Timeout::Close(_)), write_error) => {
+                match write_error.take() {
+                    Some(error) => (Error::Transport(error), Initiator::Remote),
+                    None => (Error::Timeout(*timeout), Initiator::Local),
+                }
+            }
             StreamState::Over(Over::Missed(timeout), _) => (Error::Timeout(*timeout), Initiator::Local),
             // The user knows.
             StreamState::Over(Over::Aborted, _) => return None,

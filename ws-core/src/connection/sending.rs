@@ -134,7 +134,7 @@ impl Connection {
 
 fn handed_back((refusal, message): (Refusal, Message)) -> SendError {
     match refusal {
-        Refusal::Full => SendError::Full(message),
+        Refusal::Full(max_send_buffer) => SendError::Full { message, max_send_buffer },
         _ => SendError::Streaming(message),
     }
 }
@@ -142,7 +142,7 @@ fn handed_back((refusal, message): (Refusal, Message)) -> SendError {
 impl From<Refusal> for StreamError {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Full => Self::Full,
+            Refusal::Full(max_send_buffer) => Self::Full(max_send_buffer),
             Refusal::Streaming => Self::Streaming,
             Refusal::NotStreaming => Self::NotStreaming,
             Refusal::InvalidUtf8 => Self::InvalidUtf8,

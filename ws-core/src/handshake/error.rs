@@ -53,7 +53,7 @@ impl fmt::Display for HandshakeError {
             Self::UnexpectedEof(n) => {
                 write!(f, "the peer ended the stream after {n} bytes, within the handshake")
             }
-            Self::Timeout => f.write_str("the peer did not finish the handshake within open_timeout"),
+            Self::Timeout => f.write_str("the peer did not finish the handshake in time"),
             Self::Transport(broken) => broken.fmt(f),
         }
     }

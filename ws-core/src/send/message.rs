@@ -14,7 +14,7 @@ impl Send {
     #[inline]
     fn check_room(&self, outbound: &Outbound) -> Result<(), Refusal> {
         self.check_stream()?;
-        if self.has_room(outbound) { Ok(()) } else { Err(Refusal::Full) }
+        if self.has_room(outbound) { Ok(()) } else { Err(Refusal::Full(self.max_send_buffer)) }
     }
 
     /// RFC 6455 §5.4: the fragments of one message must not be interleaved with another.

@@ -61,7 +61,7 @@ impl Send {
         // The end of a message that has begun is always taken: it is a few bytes, and lets the next one begin.
         let only_ends = fragment.is_empty() && stream.has_begun();
         if !only_ends && !has_room {
-            return Err(Refusal::Full);
+            return Err(Refusal::Full(self.max_send_buffer));
         }
         stream.check_utf8(fragment, last)?;
         let lead = stream.lead;

@@ -212,9 +212,9 @@ fn what_waits_is_counted_as_it_goes_over_the_wire() {
         }
         connection.send(crate::pairs::noise(1, 50_000)).unwrap();
         assert!(!connection.has_room());
-        assert!(matches!(connection.send("more"), Err(SendError::Full(_))));
+        assert!(matches!(connection.send("more"), Err(SendError::Full { .. })));
         connection.start_message(MessageKind::Text).unwrap();
-        assert_eq!(connection.continue_message(b"more"), Err(StreamError::Full));
+        assert_eq!(connection.continue_message(b"more"), Err(StreamError::Full(1000)));
         let mut bytes = write_some(&mut connection, 500, at(0));
         assert!(connection.unsent() < 11);
         bytes.extend(write(&mut connection, at(0)));

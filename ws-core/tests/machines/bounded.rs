@@ -14,17 +14,18 @@ use crate::support::*;
 
 #[test]
 fn over_the_mark_a_message_is_handed_back_and_one_larger_than_it_is_taken_when_nothing_waits() {
+    let full = || SendError::Full { message: "next".into(), max_send_buffer: 100 };
     for role in ROLES {
         let mut connection = open(role, &quiet().max_send_buffer(100));
         let large = Message::from(vec![7; 10_000]);
         assert_eq!(connection.send(large.clone()), Ok(()));
         assert!(!connection.has_room());
-        assert_eq!(connection.send("next"), Err(SendError::Full("next".into())));
-        assert_eq!(connection.send_ref(MessageRef::Text("next")), Err(StreamError::Full));
+        assert_eq!(connection.send("next"), Err(full()));
+        assert_eq!(connection.send_ref(MessageRef::Text("next")), Err(StreamError::Full(100)));
         assert_eq!(connection.ping("next"), Err(PingError::Full));
         let waiting = connection.outbound().len();
         write_some(&mut connection, waiting - 100, at(0));
-        assert_eq!(connection.send("next"), Err(SendError::Full("next".into())));
+        assert_eq!(connection.send("next"), Err(full()));
         write_some(&mut connection, 1, at(0));
         assert_eq!(connection.send("next"), Ok(()));
     }

@@ -19,7 +19,7 @@ fn a_silent_peer_has_the_close_timeout_from_when_our_close_has_left() {
         assert_eq!(drain(&mut connection), []);
         connection.handle_timeout(at(18));
         let seen = drain(&mut connection);
-        assert_eq!(seen[0], Seen::Timeout(Timeout::Close));
+        assert_eq!(seen[0], Seen::Timeout(Timeout::Close(seconds(5))));
         assert!(ends_once(&seen));
         assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 0));
         assert_eq!(connection.poll_timeout(), None);
@@ -35,7 +35,7 @@ fn a_close_that_cannot_leave_is_given_up_after_the_close_timeout() {
         connection.handle_write(0, at(10));
         connection.handle_timeout(at(15));
         let seen = drain(&mut connection);
-        assert_eq!(seen[0], Seen::Timeout(Timeout::Close));
+        assert_eq!(seen[0], Seen::Timeout(Timeout::Close(seconds(5))));
         assert!(ends_once(&seen));
         assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
         assert!(connection.outbound().is_empty() && connection.outbound().is_finished());

@@ -232,8 +232,8 @@ impl Run {
             }
             Error::UnexpectedEof => self.digest.number(21),
             Error::Timeout(timeout) => self.digest.number(match timeout {
-                Timeout::Close => 22,
-                Timeout::Pong => 23,
+                Timeout::Close(_) => 22,
+                Timeout::Pong(_) => 23,
                 Timeout::Write(_) => 24,
                 other => panic!("not expected: {other:?}"),
             }),

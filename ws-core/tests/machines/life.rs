@@ -31,7 +31,7 @@ fn the_deadline_of_a_pong_starts_when_the_ping_has_left_and_any_received_byte_an
         assert_eq!(drain(&mut connection), []);
         connection.handle_timeout(at(26));
         let seen = drain(&mut connection);
-        assert_eq!(seen[0], Seen::Timeout(Timeout::Pong));
+        assert_eq!(seen[0], Seen::Timeout(Timeout::Pong(seconds(20))));
         assert!(ends_once(&seen));
         assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 1));
         assert!(connection.outbound().is_empty() && connection.outbound().is_finished());
@@ -69,7 +69,7 @@ fn a_dead_peer_is_found_in_time_however_much_our_system_takes() {
             }
             write(connection, at(second));
         });
-        assert_eq!(end, Some(Seen::Timeout(Timeout::Pong)), "a message every {every} s");
+        assert_eq!(end, Some(Seen::Timeout(Timeout::Pong(seconds(20)))), "a message every {every} s");
         // One second more is a step of this test.
         assert!(found <= at(41), "found at {found:?}");
         assert_eq!(closed(&connection).2, Initiator::Local);
@@ -88,7 +88,7 @@ fn a_frozen_peer_is_found_though_a_message_leaves_every_half_second() {
                 write(&mut connection, now);
             }
             connection.handle_timeout(now);
-            if drain(&mut connection).contains(&Seen::Timeout(Timeout::Pong)) {
+            if drain(&mut connection).contains(&Seen::Timeout(Timeout::Pong(seconds(20)))) {
                 found = found.or(Some(now));
             }
         }
@@ -108,7 +108,7 @@ fn a_dead_peer_is_found_however_slowly_we_send() {
         }
         write(connection, at(second));
     });
-    assert_eq!(end, Some(Seen::Timeout(Timeout::Pong)));
+    assert_eq!(end, Some(Seen::Timeout(Timeout::Pong(seconds(20)))));
     assert!(found <= at(41), "found at {found:?}");
 }
 
@@ -122,7 +122,7 @@ fn a_peer_that_died_is_found_within_an_interval_and_a_timeout_from_its_last_byte
             }
             write(connection, at(second));
         });
-        assert_eq!(end, Some(Seen::Timeout(Timeout::Pong)));
+        assert_eq!(end, Some(Seen::Timeout(Timeout::Pong(seconds(20)))));
         assert!(found <= at(last + 41), "{last}: found at {found:?}");
     }
 }
@@ -241,7 +241,7 @@ fn pings_do_not_postpone_the_deadline_of_those_before_them() {
             write(&mut connection, now);
         }
         assert_eq!(now, first + seconds(20));
-        assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong));
+        assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong(seconds(20))));
     }
 }
 
@@ -268,7 +268,7 @@ fn while_reading_is_paused_the_deadline_of_a_pong_stands_still() {
     connection.resume(at(2000));
     assert_eq!(connection.poll_timeout(), Some(at(2005)), "what is left of it, and no more");
     connection.handle_timeout(at(2005));
-    assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong));
+    assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Pong(seconds(20))));
 }
 
 #[test]
@@ -295,6 +295,6 @@ fn pausing_again_and_again_does_not_hide_that_the_peer_is_dead() {
         }
         write(connection, at(second));
     });
-    assert_eq!(end, Some(Seen::Timeout(Timeout::Pong)));
+    assert_eq!(end, Some(Seen::Timeout(Timeout::Pong(seconds(20)))));
     assert!(found <= at(20 + 2 * 20 + 6), "half of the time reading was paused: {found:?}");
 }

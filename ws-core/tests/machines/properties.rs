@@ -391,7 +391,7 @@ proptest! {
             let had_room = connection.has_room();
             match connection.send(message.clone()) {
                 Ok(()) => prop_assert!(had_room),
-                Err(SendError::Full(back)) => {
+                Err(SendError::Full { message: back, .. }) => {
                     prop_assert!(!had_room);
                     prop_assert_eq!(back, message);
                 }

@@ -184,7 +184,7 @@ fn while_we_close_progress_of_the_write_starts_the_close_timeout_anew() {
         write(&mut connection, at(24));
         assert_eq!(connection.poll_timeout(), Some(at(29)));
         connection.handle_timeout(at(29));
-        assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Close));
+        assert_eq!(drain(&mut connection)[0], Seen::Timeout(Timeout::Close(seconds(5))));
         assert_eq!(closed(&connection), (1006, "", Initiator::Local, false, 0));
     }
 }

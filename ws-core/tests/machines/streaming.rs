@@ -93,8 +93,8 @@ fn over_the_mark_a_part_is_refused_but_the_end_is_taken() {
         let mut connection = open(role, &quiet().max_send_buffer(100));
         connection.start_message(MessageKind::Binary).unwrap();
         connection.continue_message(&[1; 200]).unwrap();
-        assert_eq!(connection.continue_message(b"x"), Err(StreamError::Full));
-        assert_eq!(connection.finish_message(b"x"), Err(StreamError::Full));
+        assert_eq!(connection.continue_message(b"x"), Err(StreamError::Full(100)));
+        assert_eq!(connection.finish_message(b"x"), Err(StreamError::Full(100)));
         assert_eq!(connection.finish_message(b""), Ok(()));
         let sent = frames(role, &write(&mut connection, at(0)));
         assert_eq!(sent, [(FIRST_BINARY, vec![1; 200]), (LAST, vec![])]);
@@ -110,7 +110,7 @@ fn empty_messages_sent_as_streams_do_not_pass_the_mark() {
         }
     }
     assert!(connection.outbound().len() <= 106, "{}", connection.outbound().len());
-    assert_eq!(connection.finish_message(b""), Err(StreamError::Full));
+    assert_eq!(connection.finish_message(b""), Err(StreamError::Full(100)));
 }
 
 #[test]

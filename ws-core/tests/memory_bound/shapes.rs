@@ -99,6 +99,16 @@ pub(super) fn all(sender: Role, limits: Limits) -> Vec<Shape> {
     plain.into()
 }
 
+/// A few of them for larger limits, which take more time.
+pub(super) fn few(sender: Role, limits: Limits) -> Vec<Shape> {
+    let shape = |name, bytes, largest| Shape { name, bytes, compressed: false, largest };
+    vec![
+        shape("a byte over the copy limit, before garbage", pinning(sender, 513, 64 * KIB), 513),
+        shape("a message of 16 KiB", frame(sender, BINARY, 16 * KIB), 16 * KIB),
+        shape("the largest message", frame(sender, BINARY, limits.message), limits.message),
+    ]
+}
+
 #[cfg(feature = "deflate")]
 pub(super) use compressed::agreed;
 

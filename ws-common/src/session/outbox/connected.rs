@@ -87,7 +87,7 @@ impl Outbox {
         source: PresentSource,
     ) -> Result<(), SendError> {
         if !self.present.has_room(self.limit) {
-            return Err(SendError::Full(message));
+            return Err(SendError::Full { message, max_send_buffer: self.limit });
         }
         let weight = weight(&message);
         let begin = self.end_of(connection);

@@ -66,6 +66,13 @@ impl Admission {
     }
 }
 
+impl Admission {
+    /// Maximum number of connections of one client.
+    pub(crate) fn limit(&self) -> usize {
+        self.register.state().limits.per_client
+    }
+}
+
 impl std::fmt::Debug for Admission {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Admission").field("member", &self.member).finish_non_exhaustive()

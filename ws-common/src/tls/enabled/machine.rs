@@ -261,6 +261,10 @@ impl<M: Machine> Machine for Tls<M> {
         self.inner.handle_progress(taken + self.records.partial(), now);
     }
 
+    fn handle_sign_of_life(&mut self, now: Instant) {
+        self.inner.handle_sign_of_life(now);
+    }
+
     fn handle_error(&mut self, error: TransportError, now: Instant) {
         self.now = now;
         match error.direction() {

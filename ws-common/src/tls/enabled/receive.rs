@@ -46,6 +46,8 @@ impl<M: Machine> Tls<M> {
         if plaintext > 0 {
             self.inner.handle_read(plaintext, now);
             buffer_pool::take_into_outbound(self.inner.outbound());
+        } else if self.phase == TlsPhase::Open {
+            self.inner.handle_sign_of_life(now);
         }
         match result {
             Err(error) => self.fail(self.explain(error), now),

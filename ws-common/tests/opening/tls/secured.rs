@@ -117,9 +117,8 @@ fn a_peer_that_stalls_costs_the_time_to_open_in_its_phase() {
             assert!(DisconnectReason::Failed(&error).is_transient());
             seen.push(error.phase());
             match error {
-                ConnectError::Proxy { source: ProxyError::Timeout(step), .. } => steps.push(step),
-                ConnectError::Timeout(OpenPhase::Tls)
-                | ConnectError::Handshake { source: HandshakeError::Timeout, .. } => {}
+                ConnectError::Proxy { source: ProxyError::Timeout { step, .. }, .. } => steps.push(step),
+                ConnectError::Timeout { phase: OpenPhase::Tls | OpenPhase::Handshake, .. } => {}
                 other => panic!("{other:?}"),
             }
             assert_over(&mut opening);
