@@ -12,7 +12,7 @@ use std::time::Duration;
 use smol::io::{AsyncRead, AsyncWrite};
 use ws_blocking::Transport;
 
-/// So long the end that leads to the server waits.
+/// The longest wait of the end that leads to the server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One end of a pipe. Dropped, it ends both directions.

@@ -25,8 +25,8 @@ macro_rules! define_connected {
         pub struct Connected($crate::Connected<$runtime>);
 
         impl Connected {
-            /// A stream over which the client speaks TLS for `wss`, and none for `ws`. The addresses of a TCP stream of the runtime are
-            /// known. Those of any other stream are not.
+            /// A stream over which the client speaks TLS for `wss`, and none for `ws`. The client knows the addresses of
+            /// a TCP stream of the runtime. It does not know the addresses of any other stream.
             pub fn new(stream: impl $($transport)+ + Send + 'static) -> Self {
                 Self($crate::Connected::new(stream))
             }

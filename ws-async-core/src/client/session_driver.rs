@@ -1,5 +1,7 @@
 //! A session and the transport that it uses at present.
 
+mod opening;
+
 use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,18 +10,16 @@ use std::time::Duration;
 
 use ws_common::sync::mutant;
 use ws_common::{
-    CheckedOptions, ConnectError,
+    ConnectError, ConnectorError,
     connector::Dialed,
     session::{Action, ClientEvent, ClientStatus, Question, Session},
-    system::random,
 };
 use ws_core::{Instant, Machine};
 
-use super::supply::{Supplied, Supplier};
+use super::supply::Supplier;
 use super::transport::{ByBox, ClientTransport};
 use super::user_future::{UserFuture, UserOutput};
 use crate::clock::RuntimeClock;
-use crate::connect::connect_transport;
 use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
 use crate::slots::{News, Wants};
@@ -76,6 +76,8 @@ pub(crate) enum Dropped<R: Runtime> {
     Dead(ClientTransport<R>),
     Connecting(#[expect(dead_code, reason = "it is only dropped")] Connecting<R>),
     Future(#[expect(dead_code, reason = "it is only dropped")] UserFuture<R>),
+    /// It comes too late.
+    Error(#[expect(dead_code, reason = "it is only dropped")] ConnectorError),
 }
 
 impl<R: Runtime> Dropped<R> {
@@ -83,7 +85,7 @@ impl<R: Runtime> Dropped<R> {
     pub(crate) fn drop(self) {
         match self {
             Self::Dead(transport) => transport.reset(),
-            Self::Transport(_) | Self::Connecting(_) | Self::Future(_) => {}
+            Self::Transport(_) | Self::Connecting(_) | Self::Future(_) | Self::Error(_) => {}
         }
     }
 }
@@ -308,16 +310,6 @@ impl<R: Runtime> SessionDriver<R> {
         self.drop_unwanted();
     }
 
-    /// Begins to open a transport.
-    fn open(&mut self, options: Box<CheckedOptions>) {
-        if let Some(supplier) = &self.supplier {
-            self.future = Some(UserFuture::connect(supplier.start(self.attempt, *options)));
-        } else {
-            let clock = RuntimeClock::start();
-            self.connecting = Some(Box::pin(async move { connect_transport::<R>(&options, clock).await }));
-        }
-    }
-
     /// A future of an attempt that has ended is to be dropped.
     fn drop_unwanted(&mut self) {
         let (session, attempt) = (&self.driver.machine, self.attempt);
@@ -365,62 +357,6 @@ impl<R: Runtime> SessionDriver<R> {
         self.act();
         self.needs_driver = !mutant("an answer is not acted on");
         panic
-    }
-
-    fn opened(&mut self, opened: ConnectResult<R>) {
-        let now = self.driver.now();
-        self.driver.progress = Progress::Disarmed;
-        let with_sources = |connected: Dialed<R::TcpStream>| {
-            let local = R::local_addr(&connected.transport).map_err(ConnectError::Local)?;
-            Ok((connected, local, random().map_err(ConnectError::Local)?))
-        };
-        match opened.and_then(with_sources) {
-            Ok((Dialed { transport, peer, route }, local, random)) => {
-                let is_wanted = self.driver.machine.opened(&route, peer, local, random, now);
-                self.take_transport(ClientTransport::Tcp(transport), is_wanted);
-            }
-            Err(error) => self.driver.machine.not_opened(error, now),
-        }
-    }
-
-    /// The connector of the user has supplied a transport, or has failed. Gives the payload of its panic.
-    fn supplied(&mut self, supplied: Supplied<R>) -> Option<Box<dyn Any + Send>> {
-        let now = self.driver.now();
-        let is_current = supplied.attempt == self.attempt;
-        self.driver.progress = Progress::Disarmed;
-        match supplied.result {
-            Ok(Ok(connected)) => {
-                let is_wanted = is_current
-                    && match random() {
-                        Ok(random) => self.driver.machine.supplied(&connected.facts, random, now),
-                        Err(error) => {
-                            self.driver.machine.not_opened(ConnectError::Local(error), now);
-                            false
-                        }
-                    };
-                self.take_transport(ClientTransport::Supplied(connected.stream), is_wanted);
-            }
-            Ok(Err(error)) if is_current => {
-                self.driver.machine.not_opened(ConnectError::Connector(error), now);
-            }
-            Ok(Err(_)) => {}
-            Err(panic) => {
-                if is_current {
-                    self.driver.machine.connector_panicked(now);
-                }
-                return Some(panic);
-            }
-        }
-        None
-    }
-
-    fn take_transport(&mut self, transport: ClientTransport<R>, is_wanted: bool) {
-        if is_wanted {
-            self.driver.renew();
-            self.transport = Some(transport);
-        } else {
-            self.dropped.push(Dropped::Dead(transport));
-        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum ClientTransport<R: Runtime> {
 }
 
 impl<R: Runtime> ClientTransport<R> {
-    /// Drops it, so that nothing of what it holds reaches the peer any more.
+    /// Drops it, so that the bytes that it holds do not reach the peer any more.
     pub(crate) fn reset(self) {
         match self {
             Self::Tcp(stream) => R::reset(stream),

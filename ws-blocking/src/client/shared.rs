@@ -1,10 +1,11 @@
 //! A client, as the operations that any of its handles can do, in any thread.
 
+mod opening;
+
 use std::any::Any;
 use std::cell::RefCell;
-use std::net::TcpStream;
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -12,22 +13,19 @@ use std::time::Duration;
 use ws_common::sync::atomic::{AtomicBool, Ordering};
 use ws_common::sync::{Mutex, Unwinding, lock};
 use ws_common::{
-    CheckedOptions, ConnectError, ConnectorError,
-    connector::Dialed,
+    ConnectError,
     session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
-    system::random,
 };
 use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, PingError, SendError};
 
 use super::socket::{ClientSocket, StreamEnd};
-use super::stream::ClientStream;
-use super::supply::{Connected, ConnectorHook};
+use super::supply::ConnectorHook;
 use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
-use crate::connect::connect_transport;
 use crate::driver::{Driven, Driver, DriverState, NextTurn, Until};
 use crate::elapsed::{Elapsed, Patience};
+use opening::{open, supply};
 
 /// A session and its socket, shared by the handles of the client.
 pub(crate) struct SharedClient {
@@ -415,64 +413,6 @@ impl SharedClient {
         }
         errand.is_due()
     }
-
-    fn opened(&self, attempt: u64, opened: Result<Dialed<TcpStream>, ConnectError>) {
-        // Before the lock, because it is a system call.
-        let random = random().map_err(ConnectError::Local);
-        self.change(|session, now| {
-            if lock(&self.errand).attempt != attempt {
-                return;
-            }
-            let taken = opened.and_then(|dialed| {
-                let local = dialed.transport.local_addr()?;
-                let is_wanted = session.opened(&dialed.route, dialed.peer, local, random?, now);
-                let stream = ClientStream::Tcp(dialed.transport);
-                if is_wanted {
-                    self.driver.transport.connect(stream);
-                } else {
-                    stream.reset();
-                }
-                Ok(())
-            });
-            if let Err(error) = taken {
-                session.not_opened(error, now);
-            }
-        });
-    }
-
-    /// The connector of the user has returned. A stream that is not wanted any more is reset without a lock.
-    fn supplied(&self, attempt: u64, supplied: thread::Result<Result<Connected, ConnectorError>>) {
-        let random = random().map_err(ConnectError::Local);
-        let unwanted = self.change(|session, now| {
-            let mut errand = lock(&self.errand);
-            let is_current = errand.attempt == attempt;
-            match supplied {
-                Ok(unwanted) if !is_current => return Some(unwanted),
-                Ok(Ok(connected)) => {
-                    let supplied = random.map(|random| session.supplied(&connected.facts, random, now));
-                    if let Ok(true) = supplied {
-                        self.driver.transport.connect(connected.stream);
-                        return None;
-                    }
-                    if let Err(error) = supplied {
-                        session.not_opened(error, now);
-                    }
-                    return Some(Ok(connected));
-                }
-                Ok(Err(error)) => session.not_opened(ConnectError::Connector(error), now),
-                Err(panic) => {
-                    if is_current {
-                        session.connector_panicked(now);
-                    }
-                    errand.panic = Some(panic);
-                }
-            }
-            None
-        });
-        if let Some(Ok(connected)) = unwanted {
-            connected.stream.reset();
-        }
-    }
 }
 
 impl Errand {
@@ -487,33 +427,5 @@ impl WriteInBackground for SharedClient {
         let remaining = self.driver.write_in_background(|state| self.act_for_others(state));
         self.end_streams();
         remaining
-    }
-}
-
-/// Runs in a thread of its own, which nothing waits for.
-fn open(options: &CheckedOptions, shared: &Weak<SharedClient>, attempt: u64) {
-    let opened = connect_transport(options, clock::now());
-    if let Some(shared) = shared.upgrade() {
-        shared.opened(attempt, opened);
-    }
-}
-
-/// The same with the connector of the user. It runs without a lock.
-fn supply(
-    supplier: &ConnectorHook,
-    options: CheckedOptions,
-    endings: Vec<StreamEnd>,
-    shared: &Weak<SharedClient>,
-    attempt: u64,
-) {
-    let supplied = catch_unwind(AssertUnwindSafe(|| {
-        endings.into_iter().for_each(StreamEnd::run);
-        supplier.call(options)
-    }));
-    match (shared.upgrade(), supplied) {
-        (Some(shared), supplied) => shared.supplied(attempt, supplied),
-        // The client is gone.
-        (None, Ok(Ok(connected))) => connected.stream.reset(),
-        (None, _) => {}
     }
 }

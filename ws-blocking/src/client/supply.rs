@@ -36,8 +36,8 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// A stream over which the client speaks TLS for `wss`, and none for `ws`. The addresses of a `TcpStream` are known. Those of any
-    /// other stream are not.
+    /// A stream over which the client speaks TLS for `wss`, and none for `ws`. The client knows the addresses of a `TcpStream`.
+    /// It does not know the addresses of any other stream.
     pub fn new(stream: impl Transport) -> Self {
         let any: &dyn Any = &stream;
         let (peer, local) = any.downcast_ref::<TcpStream>().map_or((None, None), addresses);
