@@ -70,7 +70,7 @@ macro_rules! define_connected {
             }
         }
 
-        #[doc(hidden)]
+        /// A connector is a function of the options of an attempt. Its future gives a stream, or a [`Connected`].
         impl<F, T> $crate::ws_common::session::ConnectorClient<F> for Client
         where
             F: Future<Output = Result<T, $crate::ws_common::ConnectorError>> + Send + 'static,

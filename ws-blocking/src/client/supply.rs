@@ -92,6 +92,7 @@ impl ConnectorHook {
     }
 }
 
+/// A connector is a function of the options of an attempt. It gives a stream, or a [`Connected`].
 impl<T: Into<Connected>> ConnectorClient<Result<T, ConnectorError>> for Client {
     fn user_connector(
         connector: impl Fn(CheckedOptions) -> Result<T, ConnectorError> + Send + Sync + 'static,
