@@ -221,6 +221,7 @@ macro_rules! scenarios {
                 a_certificate_for_an_address_is_one_for_no_other
                 a_certificate_that_is_wrong_is_an_error_that_says_how
                 a_certificate_that_is_given_as_ca_may_be_the_servers_own
+                a_certificate_given_as_client_ca_is_trusted_as_the_clients_own
                 a_client_certificate_is_shown_where_it_is_asked_for
                 plain_text_where_tls_was_expected_is_an_error_that_says_so
                 tls_where_plain_text_was_expected_is_an_error_that_says_so

@@ -11,7 +11,6 @@ use ws_common::{
     duplex::{Consumer, Duplex, Step},
     system::shutdown::{Guard, Stopping},
 };
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageRef,
     PingError, Responder, SendError, Stats, StreamError,
@@ -218,7 +217,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     /// Waits for room, and queues a ping.
-    pub(crate) fn poll_ping(&mut self, cx: &mut Context<'_>, payload: &Bytes) -> Poll<Result<(), PingError>> {
+    pub(crate) fn poll_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<Result<(), PingError>> {
         self.poll_wait(cx, Wants::ROOM, |duplex| duplex.ping(payload))
     }
 

@@ -16,7 +16,6 @@ use ws_common::ConnectOptions;
 use ws_common::session::{
     ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::elapsed::Elapsed;
@@ -201,8 +200,8 @@ impl Client {
     }
 
     /// As [`Handle::ping`].
-    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.shared.ping(&payload.into())
+    pub fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.shared.ping(payload.as_ref())
     }
 
     /// As [`Handle::close`].
@@ -366,7 +365,8 @@ impl Handle {
 
     /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
     /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`] counts it, and [`flush`](Self::flush) and
-    /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+    /// [`confirm`](Self::confirm) report it; the client has no event for it. A message that has begun to leave is finished. After
+    /// [`close`](Self::close), none expires.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -424,8 +424,8 @@ impl Handle {
 
     /// Sends a ping with a payload of at most 125 bytes on the open connection. Its pong comes as
     /// [`ClientEvent::Pong`], with the round-trip time. Waits while more than 128 KiB wait in the connection. An error if none is open.
-    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.shared.ping(&payload.into())
+    pub fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.shared.ping(payload.as_ref())
     }
 
     /// Ends the client for good: with the closing handshake if a connection is open; else at once. What waits in the outbox goes out

@@ -162,7 +162,7 @@ macro_rules! define_client {
             /// As [`Handle::ping`].
             pub fn ping(
                 &self,
-                payload: impl Into<$crate::ws_core::bytes::Bytes>,
+                payload: impl AsRef<[u8]>,
             ) -> impl Future<Output = Result<(), $crate::ws_core::PingError>> {
                 self.0.ping(payload)
             }

@@ -16,7 +16,6 @@ use ws_common::{
     ConnectError,
     session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
 };
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, PingError, SendError};
 
 use super::socket::{ClientSocket, StreamEnd};
@@ -163,8 +162,8 @@ impl SharedClient {
         confirmed.unwrap_or(Err(ConfirmError::WithinHook))
     }
 
-    pub(super) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
-        let queue = |session: &mut Session| match session.ping(payload.clone()) {
+    pub(super) fn ping(&self, payload: &[u8]) -> Result<(), PingError> {
+        let queue = |session: &mut Session| match session.ping(payload) {
             Err(PingError::Full) => None,
             result => Some(result),
         };

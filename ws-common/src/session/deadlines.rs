@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ws_core::bytes::Bytes;
 use ws_core::{CloseCode, CloseFrame, Connection, Error, Instant, Timeout};
 
 use super::event::ClientError;
@@ -145,7 +144,7 @@ impl Session {
             }
             return;
         }
-        let nonce = Bytes::copy_from_slice(&self.random.next_u64().to_ne_bytes());
+        let nonce = self.random.next_u64().to_ne_bytes();
         if open.connection().ping(nonce).is_ok() {
             let end = self.outbox.end_of(open.connection());
             open.check = Some(Check { by, timeout, end });
