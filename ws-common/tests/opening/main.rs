@@ -5,6 +5,7 @@
 mod bounded;
 mod connector;
 mod connector_deadlines;
+mod defaults;
 mod far;
 mod inward;
 mod late;
