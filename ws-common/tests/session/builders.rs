@@ -128,7 +128,7 @@ fn setters(owner: &str) -> Vec<&'static str> {
 fn a_client_has_all_setters_of_the_options_with_the_same_types() {
     let of_options = setters("ConnectOptions");
     assert!(of_options.len() > 30, "{of_options:?}");
-    let of_clients = setters("session::ClientBuilder<C>");
+    let of_clients = setters("session::ClientBuilder::<C>");
     for setter in &of_options {
         assert!(of_clients.contains(setter), "{setter}");
     }
@@ -147,7 +147,7 @@ fn each_setting_of_a_connection_has_a_setter_of_its_own() {
     let names = of_config.filter_map(|method| method.split_once("(self, ")).map(|(name, _)| name);
     let names: Vec<_> = names.filter(|name| *name != "deflate_unless_set").collect();
     assert!(names.len() > 12, "{names:?}");
-    for owner in ["ConnectOptions", "session::ClientBuilder<C>", "AcceptOptions"] {
+    for owner in ["ConnectOptions", "session::ClientBuilder::<C>", "AcceptOptions"] {
         let setters = setters(owner);
         for name in &names {
             let is_there = setters.iter().any(|setter| setter.split('(').next() == Some(name));
