@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use ws_common::{ClientUpgrade, ConnectError, ConnectOptions, proxy::ProxyError};
+use ws_common::{CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions, proxy::ProxyError};
 use ws_core::{Connection, HandshakeError, Machine, Random, ResponseError};
 use ws_fuzz::client::{agree, connect};
 use ws_fuzz::{Seen, at, cut, drain, feed, write};
@@ -19,13 +19,14 @@ const PROXIES: [&str; 6] = [
     "socks5://user:proxy-secret@proxy.example",
 ];
 
-fn options(proxy: &str) -> ConnectOptions {
+fn options(proxy: &str) -> CheckedOptions {
     let options = ConnectOptions::new("ws://target.example/x");
     let options = options.header("Cookie", "target-secret");
-    if proxy.is_empty() { options } else { options.proxy(proxy) }
+    let options = if proxy.is_empty() { options } else { options.proxy(proxy) };
+    options.build().expect("settings")
 }
 
-fn upgrade(options: &ConnectOptions) -> ClientUpgrade {
+fn upgrade(options: &CheckedOptions) -> ClientUpgrade {
     let connected = connect(options, at(0)).expect("a transport");
     ClientUpgrade::new(options, &connected.route, Random::from_seed([1; 32]), at(10)).expect("settings")
 }
@@ -48,7 +49,7 @@ fn agreed(proxy: usize) -> &'static [u8] {
 }
 
 /// The result, the events of the connection, and all that was written before.
-fn run<'a>(options: &ConnectOptions, mut parts: impl Iterator<Item = &'a [u8]>) -> (String, Seen, Vec<u8>) {
+fn run<'a>(options: &CheckedOptions, mut parts: impl Iterator<Item = &'a [u8]>) -> (String, Seen, Vec<u8>) {
     let mut upgrade = upgrade(options);
     let mut written = Vec::new();
     let mut is_over = false;

@@ -63,6 +63,7 @@ macro_rules! scenarios {
                 a_refused_connection_says_to_which_address
                 a_name_that_does_not_resolve_fails_while_resolving
                 the_local_address_is_the_one_that_was_asked_for
+                an_invalid_value_of_a_setter_is_an_error_of_connect
                 a_given_address_stands_in_for_the_name
             }
             open_server {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use ws_async_core::bytes::BytesMut;
 use ws_async_core::connector::{CheckedOptions, ConnectorError};
-use ws_async_core::{AcceptOptions, BorrowedSocket, Config, Connected, Io, Resolve, Runtime, SocketOptions};
+use ws_async_core::{AcceptOptions, BorrowedSocket, Connected, Io, Resolve, Runtime, SocketOptions};
 use ws_tokio::Tokio;
 
 use crate::peer::Peer;
@@ -187,7 +187,7 @@ fn url(address: SocketAddr) -> String {
 pub(crate) const NEVER: Duration = Duration::from_secs(100_000);
 
 pub(crate) fn accept_options() -> AcceptOptions {
-    AcceptOptions::default().open_timeout(NEVER).config(Config::default().ping_interval(None))
+    AcceptOptions::default().open_timeout(NEVER).ping_interval(None)
 }
 
 /// The URL of a server. The transports that lead to it follow the script.

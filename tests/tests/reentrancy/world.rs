@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ws_async_core::{
-    ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Incoming, Reconnect, error::ClientError,
+    ClientEvent, ClientStatus, CloseCode, ConnectOptions, Incoming, Reconnect, error::ClientError,
     reconnect::GiveUp,
 };
 
@@ -152,7 +152,7 @@ fn apply<H>(method: Method<H>, handle: &mut Option<H>, manner: Manner) -> Option
 
 async fn connect(url: &str) -> Result<WebSocket, ws_async_core::ConnectError> {
     let options = ConnectOptions::new(url);
-    let options = options.open_timeout(NEVER).config(Config::default().ping_interval(None));
+    let options = options.open_timeout(NEVER).ping_interval(None);
     Ok(WebSocket::connect(options).await?.0)
 }
 

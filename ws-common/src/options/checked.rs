@@ -79,7 +79,7 @@ impl CheckedOptions {
         self.set_open_timeout = None;
     }
 
-    /// Takes away the bound of what may wait to be sent.
+    /// Takes away the bound of the bytes that may wait to be sent.
     pub(crate) fn without_send_limit(mut self) -> Self {
         self.config.max_send_buffer(usize::MAX);
         self

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod attempts;
+mod builders;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compressed;
