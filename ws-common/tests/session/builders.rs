@@ -267,8 +267,8 @@ fn a_client_takes_options_with_all_their_settings() {
 
 #[test]
 fn a_name_wins_over_config_in_either_order_on_a_server_too() {
-    type Named = fn(AcceptOptions) -> AcceptOptions;
-    let sets: [(Named, fn(Config) -> Config); 4] = [
+    type Named = (fn(AcceptOptions) -> AcceptOptions, fn(Config) -> Config);
+    let sets: [Named; 4] = [
         (|o| o.ping_interval(None), |c| c.ping_interval(None)),
         (|o| o.max_message_size(7), |c| c.max_message_size(7)),
         (|o| o.close_timeout(Duration::ZERO), |c| c.close_timeout(Duration::ZERO)),
