@@ -6,6 +6,7 @@ use ws_core::{CloseCode, CloseFrame, Connection, Error, Instant, Timeout};
 
 use super::event::ClientError;
 use super::open::Open;
+use super::options::SHORTEST;
 use super::outbox::PresentSource;
 use super::{Session, SessionState};
 
@@ -129,7 +130,7 @@ impl Session {
     /// after a missed pong ([`Timeout::Check`]) if no byte comes within `timeout`. Bytes that come before the ping has left do not
     /// count. The time stands still while nothing is read.
     ///
-    /// It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case). While a ping waits for its
+    /// Zero counts as 1 ms. It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case). While a ping waits for its
     /// answer, another call can only shorten the time.
     pub fn check_now(&mut self, timeout: Duration, now: Instant) {
         self.now = now;
@@ -137,7 +138,7 @@ impl Session {
         if open.is_asking() || !open.machine.inner().is_open() {
             return;
         }
-        let by = now + timeout;
+        let by = now + timeout.max(SHORTEST);
         if let Some(check) = &mut open.check {
             if by < check.by {
                 (check.by, check.timeout) = (by, timeout);
