@@ -18,7 +18,7 @@ async fn main() -> Outcome {
         .build()?;
     while let Some(event) = client.next_event().await {
         match event {
-            ClientEvent::Connected { peer, .. } => println!("tcp connected to {peer}"),
+            ClientEvent::Connected { .. } => println!("tcp {event}"),
             ClientEvent::Open(response) => print!("{}", response.reveal()),
             ClientEvent::Message(message) if message == "bye" => client.start_close(CloseCode::NORMAL),
             ClientEvent::Message(message) => println!("recv: {:?}", message.as_text()),

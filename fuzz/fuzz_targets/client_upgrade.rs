@@ -1,14 +1,17 @@
-//! A client that opens a connection, directly or through a proxy: the same result wherever the answers are cut, no secret of the target
-//! to the proxy, none of the proxy to the target, and an end within the time to open.
+//! A client that opens a connection, directly or through a proxy, with TLS or without: the same result wherever the answers are cut, no
+//! secret of the target to the proxy, none of the proxy to the target, and an end within the time to open.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use ws_common::{ClientUpgrade, ConnectError, ConnectOptions, proxy::ProxyError};
+use ws_common::rustls::ServerConnection;
+use ws_common::{
+    CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions, proxy::ProxyError, tls::TlsError,
+};
 use ws_core::{Connection, HandshakeError, Machine, Random, ResponseError};
 use ws_fuzz::client::{agree, connect};
-use ws_fuzz::{Seen, at, cut, drain, feed, write};
+use ws_fuzz::{Seen, at, cut, drain, feed, tls::IDENTITY, write};
 
 const PROXIES: [&str; 6] = [
     "",
@@ -19,22 +22,37 @@ const PROXIES: [&str; 6] = [
     "socks5://user:proxy-secret@proxy.example",
 ];
 
-fn options(proxy: &str) -> ConnectOptions {
-    let options = ConnectOptions::new("ws://target.example/x");
-    let options = options.header("Cookie", "target-secret");
-    if proxy.is_empty() { options } else { options.proxy(proxy) }
+fn options(proxy: &str, is_secure: bool) -> CheckedOptions {
+    let url = if is_secure { "wss://target.example/x" } else { "ws://target.example/x" };
+    let options = ConnectOptions::new(url).tls(IDENTITY.connector.clone()).header("Cookie", "target-secret");
+    let options = if proxy.is_empty() { options } else { options.proxy(proxy) };
+    options.build().expect("settings")
 }
 
-fn upgrade(options: &ConnectOptions) -> ClientUpgrade {
+fn upgrade(options: &CheckedOptions) -> ClientUpgrade {
     let connected = connect(options, at(0)).expect("a transport");
     ClientUpgrade::new(options, &connected.route, Random::from_seed([1; 32]), at(10)).expect("settings")
 }
 
 /// The positive answer of a server, without its last empty line.
 static RIGHT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut answer = agree(&write(&mut upgrade(&options("")), usize::MAX, at(0))).expect("a right request");
+    let request = write(&mut upgrade(&options("", false)), usize::MAX, at(0));
+    let mut answer = agree(&request).expect("a right request");
     answer.truncate(answer.len() - 2);
     answer
+});
+
+/// The first bytes of a TLS server, for the ClientHello of another client.
+static FLIGHT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let hello = write(&mut upgrade(&options("", true)), usize::MAX, at(0));
+    let mut server = ServerConnection::new(IDENTITY.server.clone()).expect("a configuration");
+    server.read_tls(&mut &*hello).expect("it is read from memory");
+    server.process_new_packets().expect("a right ClientHello");
+    let mut flight = Vec::new();
+    while server.wants_write() {
+        server.write_tls(&mut flight).expect("it is written to memory");
+    }
+    flight
 });
 
 /// The positive answer of each proxy.
@@ -48,7 +66,7 @@ fn agreed(proxy: usize) -> &'static [u8] {
 }
 
 /// The result, the events of the connection, and all that was written before.
-fn run<'a>(options: &ConnectOptions, mut parts: impl Iterator<Item = &'a [u8]>) -> (String, Seen, Vec<u8>) {
+fn run<'a>(options: &CheckedOptions, mut parts: impl Iterator<Item = &'a [u8]>) -> (String, Seen, Vec<u8>) {
     let mut upgrade = upgrade(options);
     let mut written = Vec::new();
     let mut is_over = false;
@@ -108,6 +126,8 @@ fn describe(error: &ConnectError) -> String {
             assert!(rejected.body.len() <= 16 * 1024);
             format!("{} {:?}", rejected.response.reveal(), rejected.body)
         }
+        // The error has the bytes that have come.
+        ConnectError::Tls(TlsError::NotTls(_)) => String::from("not TLS"),
         error => format!("{error:?}"),
     }
 }
@@ -115,29 +135,42 @@ fn describe(error: &ConnectError) -> String {
 fuzz_target!(|input: (u8, Vec<u8>, &[u8])| {
     let (kind, lengths, bytes) = input;
     let proxy = usize::from(kind) % PROXIES.len();
-    let options = options(PROXIES[proxy]);
     let way = usize::from(kind) / PROXIES.len();
+    let is_secure = way / 4 % 2 == 1;
+    let options = options(PROXIES[proxy], is_secure);
     let begins = if way % 2 == 1 { agreed(proxy) } else { b"" };
-    let right: &[u8] = if way / 2 % 2 == 1 { &RIGHT } else { b"" };
+    let right: &[u8] = match way / 2 % 2 == 1 {
+        false => b"",
+        true if is_secure => &FLIGHT,
+        true => &RIGHT,
+    };
     let bytes = [begins, right, bytes].concat();
     let whole = run(&options, cut(&bytes, &[]));
     for lengths in [&lengths[..], &[1]] {
         let parts = run(&options, cut(&bytes, lengths));
         assert_eq!((&parts.0, &parts.1), (&whole.0, &whole.1), "cut");
+        // Keys of TLS are random.
+        if is_secure {
+            continue;
+        }
         // An answer that comes before its question ends it earlier or later.
         let is_beginning = parts.2.starts_with(&whole.2) || whole.2.starts_with(&parts.2);
         assert!(is_beginning, "{:?}, not {:?}", parts.2, whole.2);
     }
 
-    // The request to the server begins with GET, and with nothing else in it a tunnel begins.
     let written = &whole.2;
     assert!(written.len() < 1000);
     let finds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    // The peer may say it.
+    assert!(!whole.0.contains("secret") || finds(&bytes, "secret"));
+    if is_secure {
+        assert!(!finds(written, "target-secret") && !finds(written, "GET /x"));
+        return;
+    }
     let request = written.windows(6).position(|window| window == b"GET /x").unwrap_or(written.len());
+    // The request to the server begins with GET, and with nothing else in it a tunnel begins.
     let (to_proxy, to_server) = written.split_at(request);
     assert!(!finds(to_proxy, "target-secret") && !finds(to_server, "proxy-secret"));
     assert!(!finds(to_server, "Proxy-") && (to_server.is_empty() || finds(to_server, "target-secret")));
     assert_eq!(proxy == 0, to_proxy.is_empty());
-    // The peer may say it.
-    assert!(!whole.0.contains("secret") || finds(&bytes, "secret"));
 });

@@ -16,7 +16,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 struct Input {
     client: bool,
     ends: bool,
-    small_limits: bool,
+    limits: u8,
     lengths: Vec<u8>,
     /// Number of bytes that leave after each read.
     writes: Vec<u8>,
@@ -71,8 +71,11 @@ fn run(
 ) -> (Seen, Vec<u8>) {
     let role = if input.client { Role::Client } else { Role::Server };
     let mut config = Config::default().max_send_buffer(usize::MAX);
-    if input.small_limits {
+    if input.limits & 1 == 1 {
         config = config.max_message_size(200).max_fragments(5);
+    }
+    if input.limits & 2 == 2 {
+        config = config.max_message_rate(4);
     }
     let mut connection = open(role, &config);
     let mut sent = Vec::new();
@@ -114,7 +117,7 @@ fn check_memory(role: Role, bytes: &[u8]) {
     for echoes in [false, true] {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
-        exhaust(role, &config(), &bytes, echoes);
+        exhaust(open(role, &config()), &bytes, echoes);
         let held = MEMORY.peak_usage() - before;
         // Without replies, no reply shares a read buffer.
         let bound = config().max_memory(if echoes { role } else { Role::Client });

@@ -1,18 +1,23 @@
 //! With compression agreed, any bytes give the same events, the same error and the same answers wherever they are cut, owned, borrowed
-//! or in chunks, and never more than the limit.
+//! or in chunks, and never more than the limit. And a peer that sends them over and over gets no more memory than the settings give.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use peak_alloc::PeakAlloc;
 use ws_core::{Config, Connection, Deflate, Event, Machine, Message, MessageKind, Role};
+use ws_fuzz::memory::{config, exhaust};
 use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
     client: bool,
     takeover: bool,
     bits: u8,
-    small_limits: bool,
+    limits: u8,
     lengths: Vec<u8>,
     parts: Vec<Part<'a>>,
 }
@@ -99,7 +104,24 @@ impl Part<'_> {
 
 const LIMIT: usize = 3000;
 
-fn connection(input: &Input<'_>) -> Connection {
+/// The greatest ratio of a message to its compressed payload, where it is limited.
+const RATIO: u32 = 20;
+
+impl Input<'_> {
+    fn has_small_limits(&self) -> bool {
+        self.limits & 1 == 1
+    }
+
+    fn counts_memory(&self) -> bool {
+        self.limits & 2 == 2
+    }
+
+    fn limits_ratio(&self) -> bool {
+        self.limits & 4 == 4
+    }
+}
+
+fn connection(input: &Input<'_>, config: Config) -> Connection {
     let deflate = Deflate::default()
         .server_context_takeover(input.takeover)
         .client_context_takeover(input.takeover)
@@ -111,11 +133,24 @@ fn connection(input: &Input<'_>) -> Connection {
         Role::Server => accepted,
         Role::Client => deflate.confirm([&*accepted.to_string()]).unwrap().unwrap(),
     };
-    let mut config = Config::default().max_message_size(1 << 20);
-    if input.small_limits {
-        config = config.max_message_size(LIMIT).max_fragments(5);
+    let ratio = input.limits_ratio().then_some(RATIO);
+    open(role, &config.max_inflate_ratio(ratio)).with_deflate(agreed)
+}
+
+/// The heap of a connection never exceeds its bound, whether the program waits or answers.
+fn check_memory(input: &Input<'_>, bytes: &[u8]) {
+    // Few bytes at a time would take long.
+    let bytes = bytes.repeat(1 + 4096 / bytes.len());
+    let role = if input.client { Role::Client } else { Role::Server };
+    for echoes in [false, true] {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        exhaust(connection(input, config()), &bytes, echoes);
+        let held = MEMORY.peak_usage() - before;
+        // Without replies, no reply shares a read buffer.
+        let bound = config().deflate(Deflate::default()).max_memory(if echoes { role } else { Role::Client });
+        assert!(held <= bound, "{held} bytes held, over {bound}; echoes: {echoes}");
     }
-    open(role, &config).with_deflate(agreed)
 }
 
 fn run(
@@ -124,7 +159,11 @@ fn run(
     lengths: &[u8],
     mut take: impl FnMut(&mut Connection) -> Seen,
 ) -> (Seen, Vec<u8>) {
-    let mut connection = connection(input);
+    let mut config = Config::default().max_message_size(1 << 20);
+    if input.has_small_limits() {
+        config = config.max_message_size(LIMIT).max_fragments(5);
+    }
+    let mut connection = connection(input, config);
     let mut seen = arrive(&mut connection, bytes, lengths, &mut take);
     connection.handle_read(0, at(2));
     seen.extend(take(&mut connection));
@@ -165,13 +204,16 @@ fuzz_target!(|input: Input<'_>| {
     let sender = if input.client { Role::Server } else { Role::Client };
     let mut bytes = Vec::new();
     input.parts.iter().for_each(|part| part.append(sender, &mut bytes));
+    if input.counts_memory() && !bytes.is_empty() {
+        check_memory(&input, &bytes);
+    }
 
     let whole = run(&input, &bytes, &[], drain);
     let largest = whole.0.iter().map(|seen| match seen {
         Ok(Event::Message(message)) => message.len(),
         _ => 0,
     });
-    assert!(!input.small_limits || largest.max().unwrap_or(0) <= LIMIT);
+    assert!(!input.has_small_limits() || largest.max().unwrap_or(0) <= LIMIT);
     assert_eq!(run(&input, &bytes, &input.lengths, drain), whole, "cut");
     assert_eq!(run(&input, &bytes, &[1], drain), whole, "byte by byte");
 

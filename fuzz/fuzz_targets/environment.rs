@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use libfuzzer_sys::fuzz_target;
 use ws_common::proxy::{Proxy, ProxyError};
-use ws_common::{ConnectOptions, Target};
+use ws_common::{CheckedOptions, ConnectOptions, Target};
 use ws_core::{ClientHandshake, Config, Random};
 use ws_fuzz::{at, write};
 
@@ -60,11 +60,12 @@ fn check_exempt(target: &Target, one: &str, other: &str) {
 
 fn check_field(name: &str, value: &str) {
     let options = ConnectOptions::new("ws://a.example/");
-    let Ok(options) = options.header(name, value) else { return };
+    let Ok(options) = options.header(name, value).build() else { return };
     let request = options.request();
-    let describe = |options: &ConnectOptions| format!("{options:?} {:?}", options.request());
+    let describe = |options: &CheckedOptions| format!("{options:?} {:?}", options.request());
     let other = ConnectOptions::new("ws://a.example/")
-        .header(name, &"x".repeat(value.len()))
+        .header(name, "x".repeat(value.len()))
+        .build()
         .expect("a value");
     assert_eq!(describe(&options), describe(&other), "the value is shown");
     let mut handshake = ClientHandshake::new(request, Config::default(), Random::from_seed([1; 32]), at(10));
@@ -92,8 +93,9 @@ fuzz_target!(|input: (u8, &[u8])| {
     };
     check_exempt(&target, two, three);
     check_field(one, two);
-    if let Ok(options) = ConnectOptions::new("ws://a.example/").subprotocol(three) {
+    let options = ConnectOptions::new("ws://a.example/").subprotocol(three);
+    if options.clone().build().is_ok() {
         assert!(three.bytes().all(|byte| byte.is_ascii_graphic() && !b",;\"()".contains(&byte)));
-        assert!(!three.is_empty() && options.subprotocol(three).is_err(), "twice");
+        assert!(!three.is_empty() && options.subprotocol(three).build().is_err(), "twice");
     }
 });

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
 use ws_common::session::ClientBuilder;
-use ws_common::{ConnectOptions, Host, Target, TargetError, reconnect::Reconnect};
+use ws_common::{CheckedOptions, Host, Target, TargetError, reconnect::Reconnect};
 use ws_core::Machine;
 use ws_fuzz::at;
 use ws_fuzz::client::Client;
@@ -65,7 +65,7 @@ fn run(kind: u8, location: &[u8], lengths: &[u8]) -> Vec<String> {
     client.transports.iter().map(|options| options.target().reveal().to_string()).collect()
 }
 
-fn origin(options: &ConnectOptions) -> (bool, &Host, u16) {
+fn origin(options: &CheckedOptions) -> (bool, &Host, u16) {
     let target = options.target();
     (target.is_secure(), target.host(), target.port())
 }
@@ -87,7 +87,7 @@ fn must_lead(location: &[u8]) -> bool {
     matches!(absolute(location), Some(Ok(target)) if matches!(target.host(), Host::Name(_)))
 }
 
-fn leads(from: &ConnectOptions, to: &ConnectOptions, location: &[u8]) {
+fn leads(from: &CheckedOptions, to: &CheckedOptions, location: &[u8]) {
     if let Some(target) = absolute(location) {
         let target = target.expect("a URL");
         assert_eq!(to.target().reveal().to_string(), target.reveal().to_string());
@@ -115,7 +115,7 @@ fn is_private(host: &Host) -> bool {
 }
 
 /// The request has these fields and no others.
-fn shows(options: &ConnectOptions, written: &[u8], has_secrets: bool) {
+fn shows(options: &CheckedOptions, written: &[u8], has_secrets: bool) {
     let target = options.target();
     if target.is_secure() {
         // TLS hides the request, which describes itself.

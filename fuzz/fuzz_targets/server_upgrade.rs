@@ -1,17 +1,19 @@
-//! A server that opens a connection, with TLS or without: the same result wherever the bytes are cut, a small answer, and an end within
-//! the time to open, for clients that are accepted, refused or turned away.
+//! A server that opens a connection, with TLS or without, behind a trusted proxy or not: the same result wherever the bytes are cut, a small
+//! answer, and an end within the time to open, for clients that are accepted, refused or turned away.
 #![no_main]
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use ws_common::{AcceptError, AcceptOptions, ServerUpgrade, tls::TlsError};
+use ws_common::{AcceptError, AcceptOptions, ServerUpgrade, TrustedProxy, tls::TlsError};
 use ws_core::{Accept, Machine, Random, Reject};
 use ws_fuzz::{Seen, at, cut, drain, feed, tls::IDENTITY, write};
 
 const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+/// A header of the PROXY protocol.
+const PROXIED: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
 /// The greatest length of an answer: a head of the handshake, or a refusal.
 const MAX_ANSWER: usize = 1024;
 /// The greatest length of the handshake of TLS on the server's side, with one certificate.
@@ -31,11 +33,12 @@ static CLIENT_HELLO: LazyLock<Vec<u8>> = LazyLock::new(|| {
 struct Case {
     has_tls: bool,
     decision: u8,
+    trusted_proxy: Option<TrustedProxy>,
 }
 
 /// The request or the error, the answer, and the events of the connection.
 fn run(case: Case, bytes: &[u8], lengths: &[u8]) -> (String, Vec<u8>, Seen) {
-    let mut options = AcceptOptions::default();
+    let mut options = AcceptOptions::default().trusted_proxy(case.trusted_proxy);
     if case.has_tls {
         options = options.tls(IDENTITY.acceptor.clone());
     }
@@ -45,7 +48,7 @@ fn run(case: Case, bytes: &[u8], lengths: &[u8]) -> (String, Vec<u8>, Seen) {
     let told = loop {
         match upgrade.poll_event() {
             Ok(None) => {}
-            Ok(Some(request)) => break Ok(request.reveal().to_string()),
+            Ok(Some(request)) => break Ok(format!("{:?} {}", request.client_addr(), request.reveal())),
             Err(error) => break Err(describe(&error)),
         }
         answer.extend(write(&mut upgrade, usize::MAX, at(1)));
@@ -108,14 +111,21 @@ fn describe(error: &AcceptError) -> String {
 
 fuzz_target!(|input: (u8, Vec<u8>, &[u8])| {
     let (kind, lengths, bytes) = input;
-    let case = Case { has_tls: kind & 1 == 1, decision: kind >> 2 };
+    let trusted_proxy = match kind >> 6 {
+        0 => None,
+        1 => Some(TrustedProxy::ProxyProtocol),
+        2 => Some(TrustedProxy::Forwarded),
+        _ => Some(TrustedProxy::XForwardedFor),
+    };
+    let case = Case { has_tls: kind & 1 == 1, decision: kind >> 2 & 15, trusted_proxy };
     let begins_right = kind & 2 == 2;
     let begin: &[u8] = match (begins_right, case.has_tls) {
         (false, _) => b"",
         (true, false) => HEAD,
         (true, true) => &CLIENT_HELLO,
     };
-    let bytes = [begin, bytes].concat();
+    let proxied = begins_right && trusted_proxy == Some(TrustedProxy::ProxyProtocol);
+    let bytes = [if proxied { PROXIED } else { b"" }, begin, bytes].concat();
     let (told, answer, seen) = run(case, &bytes, &[]);
     assert!(answer.len() <= if case.has_tls { MAX_TLS } else { MAX_ANSWER }, "{} bytes", answer.len());
     for lengths in [&lengths[..], &[1]] {

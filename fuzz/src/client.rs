@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use ws_common::connector::{Connected, Connector, ConnectorStep};
+use ws_common::connector::{Connector, ConnectorStep, Dialed};
 use ws_common::session::{Action, ClientBuilder, ClientEvent, Session};
-use ws_common::{ConnectError, ConnectOptions};
+use ws_common::{CheckedOptions, ConnectError};
 use ws_core::{Accept, Config, Instant, Machine, Random, ServerHandshake};
 
 use crate::{at, cut, feed, write};
@@ -16,7 +16,7 @@ const ADDRESS: [u8; 4] = [192, 0, 2, 1];
 pub struct Client {
     pub session: Session,
     /// The options of each transport that was opened.
-    pub transports: Vec<ConnectOptions>,
+    pub transports: Vec<CheckedOptions>,
     /// Bytes that the latest transport has taken.
     pub written: Vec<u8>,
 }
@@ -74,7 +74,7 @@ impl Client {
 }
 
 /// The transport to the target of these options, or to its proxy.
-pub fn connect(options: &ConnectOptions, now: Instant) -> Result<Connected<()>, ConnectError> {
+pub fn connect(options: &CheckedOptions, now: Instant) -> Result<Dialed<()>, ConnectError> {
     let mut connector = Connector::new(options, now);
     loop {
         match connector.poll(now) {

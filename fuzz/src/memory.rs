@@ -1,8 +1,8 @@
 //! A peer that sends the same bytes over and over, to a connection whose heap is counted.
 
-use ws_core::{Config, Event, Machine, Role};
+use ws_core::{Config, Connection, Event, Machine};
 
-use crate::{at, open};
+use crate::at;
 
 /// The largest read of the drivers of the library.
 const READ: usize = 64 * 1024;
@@ -18,8 +18,7 @@ pub fn config() -> Config {
 
 /// Reads ahead until the limit is reached. Before that, sends messages back until there is no room, if `echoes`. The peer sends `bytes`
 /// over and over, which are not none.
-pub fn exhaust(role: Role, config: &Config, bytes: &[u8], mut echoes: bool) {
-    let mut connection = open(role, config);
+pub fn exhaust(mut connection: Connection, bytes: &[u8], mut echoes: bool) {
     let mut from = 0;
     for _ in 0..READS {
         let inbound = connection.inbound();

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
-use ws_core::bytes::Bytes;
 use ws_core::{
     Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
     Responder, Response, SendError, Stats, StreamError,
@@ -82,7 +81,7 @@ pub trait Sending: Counting + Send + 'static {
     fn ready(&mut self) -> Result<(), SendError>;
     fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError>;
     fn flush(&mut self) -> Result<(), SendError>;
-    fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError>;
+    fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError>;
     fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed;
     fn start_close(&mut self, frame: impl Into<CloseFrame>);
     fn compress(&mut self, wanted: bool);

@@ -1,10 +1,13 @@
 //! async-io, on either of its executors.
 
+use std::io;
 use std::net::{TcpListener, TcpStream};
 
 use ws_async_std::async_io::Async;
+use ws_async_std::{Connected, Other, Transport};
 
 use crate::asynchronous::{Executor, On};
+use crate::clients::supplied::{Stream, Supplied};
 
 /// The adapter on async-std's executor.
 pub type AsyncStd = On<AsyncStdTask, ws_async_std::AsyncIo>;
@@ -50,5 +53,28 @@ impl Executor for SmolTask {
 
     fn listener(listener: TcpListener) -> Async<TcpListener> {
         Async::new(listener).unwrap()
+    }
+}
+
+/// The stream of a connector, as async-io's own.
+pub fn connected(supplied: Supplied) -> io::Result<Connected> {
+    let own = Own { is_secure: supplied.is_secure };
+    let connected = match supplied.stream {
+        Stream::Tcp(stream) => own.stream(Async::new(stream)?),
+        #[cfg(unix)]
+        Stream::Unix(stream) => own.stream(Async::new(stream)?),
+        Stream::Memory(pipe) => own.stream(Other(pipe)),
+    };
+    Ok(supplied.peer.into_iter().fold(connected, Connected::peer))
+}
+
+struct Own {
+    is_secure: bool,
+}
+
+impl Own {
+    fn stream(&self, stream: impl Transport + Send + 'static) -> Connected {
+        // A stream alone becomes one, too.
+        if self.is_secure { Connected::secure(stream) } else { stream.into() }
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use socket2::SockRef;
 use ws_async_core::Runtime;
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
-use ws_core::bytes::Bytes;
 use ws_core::{
     Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
     Responder, Response, SendError, Stats, StreamError,
@@ -80,7 +79,7 @@ macro_rules! sending {
                 E::block_on(self.inner.flush())
             }
 
-            fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+            fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
                 E::block_on(self.inner.ping(payload))
             }
 

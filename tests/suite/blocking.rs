@@ -8,7 +8,6 @@ use std::time::Duration;
 use socket2::SockRef;
 use ws_blocking::{Incoming, Listener, Receiver, Sender, WebSocket};
 use ws_common::{AcceptError, AcceptOptions, ConnectError, ConnectOptions};
-use ws_core::bytes::Bytes;
 use ws_core::{
     Accept, CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Reject, Request,
     Responder, Response, SendError, Stats, StreamError,
@@ -122,7 +121,7 @@ macro_rules! sending {
                 self.flush()
             }
 
-            fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+            fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
                 self.ping(payload)
             }
 

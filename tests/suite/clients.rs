@@ -12,6 +12,7 @@ pub mod addresses;
 pub mod background;
 pub mod blame;
 pub mod compressed;
+pub mod connectors;
 pub mod cuts;
 pub mod ending;
 pub mod faults;
@@ -25,6 +26,7 @@ pub mod remains;
 pub mod resets;
 pub mod secure;
 pub mod seeds;
+pub mod supplied;
 
 pub use adapter::{ClientAdapter, ClientHandle};
 pub use watched::Watched;
@@ -127,6 +129,19 @@ macro_rules! client_scenarios {
                 a_server_is_reached_past_an_address_that_does_not_answer
                 a_server_on_ipv6
                 what_cannot_be_a_server_is_refused_when_it_is_built
+            }
+            connectors {
+                a_connector_supplies_the_transport_of_each_attempt
+                tls_is_spoken_over_a_connector_unless_its_stream_is_secure
+                an_error_of_a_connector_is_tried_again_unless_it_is_final
+                a_connector_that_hangs_costs_open_timeout
+                what_a_connector_waits_for_can_be_given_up
+                a_transport_that_comes_too_late_is_dropped
+                a_connector_may_use_the_client_and_its_panic_reaches_who_waits
+                a_proxy_beside_a_connector_is_an_error
+                a_redirect_asks_the_connector_again
+                a_transport_of_a_connector_is_dropped_after_a_missed_pong
+                a_client_in_the_background_connects_by_a_connector
             }
             redirects {
                 a_redirect_is_followed_as_the_hook_decides_which_may_use_the_client

@@ -10,6 +10,7 @@
 pub mod adapter;
 pub mod clients;
 pub mod ends;
+pub mod memory;
 pub mod nowhere;
 pub mod peer;
 pub mod relay;
@@ -61,6 +62,7 @@ macro_rules! scenarios {
                 a_refused_connection_says_to_which_address
                 a_name_that_does_not_resolve_fails_while_resolving
                 the_local_address_is_the_one_that_was_asked_for
+                an_invalid_value_of_a_setter_is_an_error_of_connect
                 a_given_address_stands_in_for_the_name
             }
             open_server {
@@ -219,6 +221,7 @@ macro_rules! scenarios {
                 a_certificate_for_an_address_is_one_for_no_other
                 a_certificate_that_is_wrong_is_an_error_that_says_how
                 a_certificate_that_is_given_as_ca_may_be_the_servers_own
+                a_certificate_given_as_client_ca_is_trusted_as_the_clients_own
                 a_client_certificate_is_shown_where_it_is_asked_for
                 plain_text_where_tls_was_expected_is_an_error_that_says_so
                 tls_where_plain_text_was_expected_is_an_error_that_says_so

@@ -1,5 +1,6 @@
 //! The opening handshake of our client, against a server by hand.
 
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -300,4 +301,27 @@ pub fn a_given_address_stands_in_for_the_name<A: Adapter>() {
         let _socket = A::connect(options).unwrap();
         assert_eq!(host.join().unwrap(), "no-such-host.invalid:8080");
     });
+}
+
+pub fn an_invalid_value_of_a_setter_is_an_error_of_connect<A: Adapter>() {
+    type Set = fn(ConnectOptions) -> ConnectOptions;
+    const CASES: [(Set, &str); 6] = [
+        (|o| o.header("X-Bad", "one\r\nX-Two: 2"), "X-Bad"),
+        (|o| o.origin("\n").header("X-Bad", "\n"), "Origin"),
+        (|o| o.subprotocol("two words").proxy("ftp://proxy.test"), "Sec-WebSocket-Protocol"),
+        (|o| o.proxy("ftp://proxy.test").subprotocol("two words"), "ftp"),
+        (|_| ConnectOptions::new("ftp://server.test").header("X-Bad", "\n"), "ftp"),
+        (|_| "ws://server.test/#there".into(), "fragment"),
+    ];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    for (set, words) in CASES {
+        let options = set(ConnectOptions::new(format!("ws://{}/", listener.local_addr().unwrap())));
+        let expected = options.clone().build().err().unwrap().to_string();
+        assert!(expected.contains(words), "{expected}");
+        // Options are sent elsewhere and set further, and the error stays.
+        let error = A::connect(options.header("X-Good", "1").nodelay(true)).err().unwrap();
+        assert_eq!(error.to_string(), expected);
+    }
+    assert!(listener.accept().is_err(), "nothing was sent");
 }

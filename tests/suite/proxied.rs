@@ -132,13 +132,13 @@ pub fn a_proxy_that_is_no_help_is_an_error_that_says_why<A: Adapter>() {
     for proxy in [format!("http://{}", http.address()), format!("http://eve:wrong@{}", http.address())] {
         let error = failing::<A>(&proxy, to("ws://target.test/"));
         let ConnectError::Proxy {
-            source: ProxyError::AuthenticationRequired { response, had_credentials },
+            source: ProxyError::AuthenticationRequired { refusal, had_credentials },
             ..
         } = error
         else {
             panic!("{error}")
         };
-        assert_eq!((response.status(), had_credentials), (407, proxy.contains('@')));
+        assert_eq!((refusal.response.status(), had_credentials), (407, proxy.contains('@')));
     }
     let error = failing::<A>(&format!("socks5h://{}", socks.address()), to("ws://target.test/"));
     assert!(matches!(

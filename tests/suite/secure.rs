@@ -122,6 +122,26 @@ pub fn a_certificate_that_is_given_as_ca_may_be_the_servers_own<A: Adapter>() {
     assert!(matches!(client.err().unwrap(), ConnectError::Tls(TlsError::PinMismatch { .. })));
 }
 
+/// As `openssl req -x509` makes them.
+pub fn a_certificate_given_as_client_ca_is_trusted_as_the_clients_own<A: Adapter>() {
+    let own = || {
+        let mut params = CertificateParams::new(vec!["a client".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Identity { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    };
+    let (given, other) = (own(), own());
+    let server = &SITE.identity;
+    let [chain, key, ca] = [&server.chain, &server.key, &given.chain].map(|pem| pem.as_bytes());
+    let acceptor = TlsAcceptor::with_client_ca(chain, key, ca).unwrap();
+    for (identity, is_trusted) in [(given, true), (other, false)] {
+        let options = SITE.authority.options();
+        let options = options.client_certificate(identity.chain.as_bytes(), identity.key.as_bytes()).unwrap();
+        let (_, accepted) = meet::<A>(options.build().unwrap(), acceptor.clone(), "localhost");
+        assert_eq!(accepted.is_ok(), is_trusted);
+    }
+}
+
 pub fn a_client_certificate_is_shown_where_it_is_asked_for<A: Adapter>() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = SITE.identity.chain.as_bytes();

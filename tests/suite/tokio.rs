@@ -1,11 +1,14 @@
 //! tokio, with two threads.
 
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::LazyLock;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::asynchronous::{Executor, On};
+use crate::clients::supplied::{Stream, Supplied};
 
 /// The adapter.
 pub type Tokio = On<TwoThreads, ws_tokio::Tokio>;
@@ -39,5 +42,34 @@ impl Executor for TwoThreads {
 
     fn tasks() -> usize {
         RUNTIME.metrics().num_alive_tasks()
+    }
+}
+
+/// The stream of a connector, as tokio's own. It is called in a task of the runtime.
+pub fn connected(supplied: Supplied) -> io::Result<ws_tokio::Connected> {
+    let own = Own { is_secure: supplied.is_secure };
+    let connected = match supplied.stream {
+        Stream::Tcp(stream) => {
+            stream.set_nonblocking(true)?;
+            own.stream(tokio::net::TcpStream::from_std(stream)?)
+        }
+        #[cfg(unix)]
+        Stream::Unix(stream) => {
+            stream.set_nonblocking(true)?;
+            own.stream(tokio::net::UnixStream::from_std(stream)?)
+        }
+        Stream::Memory(pipe) => own.stream(pipe),
+    };
+    Ok(supplied.peer.into_iter().fold(connected, ws_tokio::Connected::peer))
+}
+
+struct Own {
+    is_secure: bool,
+}
+
+impl Own {
+    fn stream(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> ws_tokio::Connected {
+        // A stream alone becomes one, too.
+        if self.is_secure { ws_tokio::Connected::secure(stream) } else { stream.into() }
     }
 }

@@ -90,8 +90,8 @@ impl Report {
         match event {
             ClientEvent::Connected { peer, local } => self.print(&json!({
                 "event": "connected",
-                "peer": peer.to_string(),
-                "local": local.to_string(),
+                "peer": peer.map(|peer| peer.to_string()),
+                "local": local.map(|local| local.to_string()),
             })),
             ClientEvent::Open(response) => self.open(response, None),
             ClientEvent::Message(message) => self.message(message),

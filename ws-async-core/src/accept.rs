@@ -162,7 +162,7 @@ fn poll_request<R: Runtime + Io<T>, T>(
     if wish == Some(Stopping::Abort) {
         return Poll::Ready(Err(AcceptError::Shutdown));
     }
-    match driver.poll_event(io, cx) {
+    match driver.poll_event::<R, _>(io, cx) {
         Poll::Pending if wish.is_some() => Poll::Ready(Err(AcceptError::Shutdown)),
         polled => polled,
     }
@@ -177,7 +177,7 @@ async fn finish<R: Runtime + Io<T>, T>(
 ) {
     let finished = poll_fn(|cx| match poll_wish(signal, cx) {
         Some(Stopping::Abort) => Poll::Ready(()),
-        _ => driver.poll_finish(io, cx, ServerUpgrade::discard),
+        _ => driver.poll_finish::<R, _>(io, cx, ServerUpgrade::discard),
     });
     let _ = clock.until(clock.now() + REFUSAL_TIMEOUT, finished).await;
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod compression;
+mod connected;
 mod crates;
 mod halves;
 mod handle;
@@ -32,7 +33,7 @@ where
 }
 
 /// Defines the types of an adapter: `WebSocket`, `Sender`, `Receiver`, `MessageReader`, `MessageWriter`, `Listener`, `Incoming`, `Client` and
-/// `Handle`. It is called once, at the root of the adapter's crate.
+/// `Handle`, `Connected`. It is called once, at the root of the adapter's crate.
 ///
 /// | Argument | Meaning |
 /// | --- | --- |
@@ -40,6 +41,7 @@ where
 /// | `runtime` | the type that implements [`Runtime`](crate::Runtime) and [`Spawn`](crate::Spawn) |
 /// | `stream`, `listener` | its [`TcpStream`](crate::Runtime::TcpStream) and [`TcpListener`](crate::Runtime::TcpListener) |
 /// | `transport` | the bounds of a transport, for each of which `runtime` implements [`Io`](crate::Io) |
+/// | `unix` | the function that connects to a Unix socket by its path, for an example |
 /// | `address` | the bounds of an address that `Listener::bind` takes, for each of which `runtime` implements [`Resolve`](crate::Resolve); attributes in front of it are added to `bind` |
 ///
 /// [How to write an adapter](crate::how_to_write_an_adapter) shows a call.
@@ -51,6 +53,7 @@ macro_rules! define_adapter {
         stream: $stream:ty,
         listener: $listener:ty,
         transport: [$($transport:tt)+],
+        unix: $unix:literal,
         $(#[$bind:meta])*
         address: [$($address:tt)+] $(,)?
     ) => {
@@ -63,7 +66,8 @@ macro_rules! define_adapter {
         $crate::define_messages! {}
         $crate::define_listener! { $runtime, $listener, [$($address)+], $(#[$bind])* }
         $crate::define_incoming! { $runtime, $stream, [$($transport)+] }
-        $crate::define_client! { $name, $runtime }
+        $crate::define_client! { $name, $runtime, $unix }
+        $crate::define_connected! { $name, $runtime, [$($transport)+], $unix }
         $crate::define_handle! { $name, $runtime }
         $crate::define_compression! { [$($transport)+] }
     };

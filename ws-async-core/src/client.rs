@@ -3,9 +3,11 @@
 mod access;
 mod background;
 mod polled;
-mod preparation;
 mod session_driver;
+mod supply;
+mod transport;
 mod unlocked;
+mod user_future;
 
 use std::time::Duration;
 
@@ -13,11 +15,11 @@ use ws_common::ConnectOptions;
 use ws_common::session::{
     AsyncClient, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::runtime::Runtime;
 use access::ClientAccess;
+pub use supply::{Connected, user_connector};
 
 /// A client that stays connected, whose methods an adapter documents.
 pub struct Client<R: Runtime> {
@@ -98,8 +100,8 @@ impl<R: Runtime> Client<R> {
     }
 
     /// As [`Handle::ping`].
-    pub async fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.access.ping(payload.into()).await
+    pub async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.access.ping(payload).await
     }
 
     /// As [`Handle::flush`], for the messages of all handles.
@@ -218,8 +220,8 @@ impl<R: Runtime> Handle<R> {
     }
 
     /// Sends a ping on the present connection, with a payload of at most 125 bytes.
-    pub async fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.access.ping(payload.into()).await
+    pub async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.access.ping(payload).await
     }
 
     /// Waits until the outbox is empty: everything was taken by a transport or, with confirmed delivery, is proven.

@@ -9,7 +9,7 @@ use std::task::{Poll, ready};
 
 use ws_common::{
     CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions,
-    connector::{Connected, Connector, ConnectorStep, Route},
+    connector::{Connector, ConnectorStep, Dialed, Route},
     happy_eyeballs::AttemptId,
     system::{random, socket},
 };
@@ -57,7 +57,7 @@ async fn connect<R: Runtime>(options: &CheckedOptions) -> Result<(WebSocket<R>, 
     loop {
         // All steps of a redirect share the time to open, because they share the clock.
         let options = redirected.as_ref().unwrap_or(options);
-        let Connected { transport, peer, route } = connect_transport::<R>(options, clock).await?;
+        let Dialed { transport, peer, route } = connect_transport::<R>(options, clock).await?;
         match open(transport, options, &route, clock).await {
             Ok(opened) => return Ok(opened),
             Err(error) => redirected = Some(options.follow(error, &route, peer)?),
@@ -69,7 +69,7 @@ async fn connect<R: Runtime>(options: &CheckedOptions) -> Result<(WebSocket<R>, 
 pub(crate) async fn connect_transport<R: Runtime>(
     options: &CheckedOptions,
     clock: RuntimeClock<R>,
-) -> Result<Connected<R::TcpStream>, ConnectError> {
+) -> Result<Dialed<R::TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
     let mut attempts: Vec<(AttemptId, Pin<Box<_>>)> = Vec::new();
     loop {
@@ -109,7 +109,7 @@ async fn dial<R: Runtime>(options: &CheckedOptions, address: SocketAddr) -> io::
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used<R: Runtime>(connected: Connected<R::TcpStream>) -> Connected<R::TcpStream> {
+fn used<R: Runtime>(connected: Dialed<R::TcpStream>) -> Dialed<R::TcpStream> {
     if let Some(socket) = R::socket(&connected.transport) {
         let _ = socket::reset_on_close(&socket, false);
     }
@@ -127,10 +127,10 @@ async fn open<R: Runtime + Io<T>, T>(
     let deadline = Instant::EPOCH + options.open_timeout();
     let mut driver = Driver::new(ClientUpgrade::new(options, route, random, deadline)?, clock);
     let opened = poll_fn(|cx| {
-        let opened = ready!(driver.poll_event(&mut transport, cx));
+        let opened = ready!(driver.poll_event::<R, T>(&mut transport, cx));
         if opened.is_err() {
             // For example, a TLS alert tells the peer why. It is lost if the transport does not take it at once.
-            driver.write_through(&mut transport, cx);
+            driver.write_through::<R, T>(&mut transport, cx);
         }
         Poll::Ready(opened)
     });

@@ -120,45 +120,45 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     /// The machine's next event.
-    pub(crate) fn poll_event<T>(
+    pub(crate) fn poll_event<I, T>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<Result<M::Event, M::Error>>
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         loop {
             if let Some(event) = self.machine.poll_event()? {
                 return Poll::Ready(Ok(event));
             }
-            ready!(self.poll_io(io, cx, true));
+            ready!(self.poll_io::<I, T>(io, cx, true));
         }
     }
 
     /// Writes what waits, if the transport takes it all at once. It does without a read, which would cost a system call for
     /// each message of a user who only sends, unless a deadline has passed: then what came must be looked at.
     #[inline]
-    pub(crate) fn write_through<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
+    pub(crate) fn write_through<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> bool
     where
-        R: Io<T>,
+        I: Io<T>,
     {
-        let wrote = self.poll_write(io, cx);
+        let wrote = self.poll_write::<I, T>(io, cx);
         wrote.is_flushed && self.machine.poll_timeout().is_none_or(|deadline| deadline > self.seen)
     }
 
     /// Writes what waits, reads if `reading`, and keeps time; no events. Ready when the machine may have some.
     // With the write, the read and the timer in one function, a live feed costs 4 % less (`bench`, small-reads).
     #[inline(always)]
-    pub(crate) fn poll_io<T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> Poll<()>
+    pub(crate) fn poll_io<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> Poll<()>
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         if reading {
             ready!(self.poll_turn(cx));
         }
-        let wrote = self.poll_write(io, cx);
-        if reading && !self.read_ended && self.poll_read(io, cx).is_ready() {
+        let wrote = self.poll_write::<I, T>(io, cx);
+        if reading && !self.read_ended && self.poll_read::<I, T>(io, cx).is_ready() {
             if self.reads_in_a_row == READS_IN_A_ROW {
                 self.keep_time(cx);
             }
@@ -170,11 +170,11 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     /// Asks the transport and the timer once more to wake, after their readiness was used. Says whether they will: there is
     /// nothing to look at before.
-    pub(crate) fn rearm<T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> bool
+    pub(crate) fn rearm<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>, reading: bool) -> bool
     where
-        R: Io<T>,
+        I: Io<T>,
     {
-        let is_quiet = !reading || self.read_ended || self.poll_read(io, cx).is_pending();
+        let is_quiet = !reading || self.read_ended || self.poll_read::<I, T>(io, cx).is_pending();
         is_quiet && self.poll_timer(cx).is_pending()
     }
 
@@ -205,9 +205,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
     }
 
     #[inline(always)]
-    fn poll_write<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
+    fn poll_write<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         if self.write_ended {
             if self.has_panicked {
@@ -216,24 +216,24 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             return Wrote { has_emptied: false, is_flushed: true };
         }
         let calling = Calling(self);
-        let wrote = calling.0.poll_write_calling(io, cx);
+        let wrote = calling.0.poll_write_calling::<I, T>(io, cx);
         std::mem::forget(calling);
         wrote
     }
 
     #[inline(always)]
-    fn poll_write_calling<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
+    fn poll_write_calling<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Wrote
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         let outbound = self.machine.outbound();
         let has_emptied = outbound.has_remaining();
         if has_emptied {
-            let mut written = write::<R, T>(io, cx, outbound);
+            let mut written = write::<I, T>(io, cx, outbound);
             if let Poll::Ready(Ok(n)) = written {
                 self.wrote(n);
                 if self.machine.outbound().has_remaining() {
-                    written = self.write_more(io, cx);
+                    written = self.write_more::<I, T>(io, cx);
                 }
             }
             match written {
@@ -247,13 +247,13 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             }
         }
         if self.needs_flush {
-            match R::poll_flush(io, cx) {
+            match I::poll_flush(io, cx) {
                 Poll::Ready(Ok(())) => self.needs_flush = false,
                 Poll::Ready(Err(error)) => return self.write_failed(error),
                 Poll::Pending => return Wrote { has_emptied, is_flushed: false },
             }
         }
-        if self.machine.outbound().is_finished() && R::poll_shutdown(io, cx).is_ready() {
+        if self.machine.outbound().is_finished() && I::poll_shutdown(io, cx).is_ready() {
             // A peer that is gone needs no shutdown.
             self.write_ended = true;
         }
@@ -262,12 +262,12 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     /// Writes what one write has left. Mostly nothing is, so it stays out of the way.
     #[cold]
-    fn write_more<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
+    fn write_more<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<usize>>
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         loop {
-            let n = ready!(write::<R, T>(io, cx, self.machine.outbound()))?;
+            let n = ready!(write::<I, T>(io, cx, self.machine.outbound()))?;
             self.wrote(n);
             if !self.machine.outbound().has_remaining() {
                 return Poll::Ready(Ok(n));
@@ -293,9 +293,9 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         Wrote { has_emptied: true, is_flushed: true }
     }
 
-    fn poll_read<T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()>
+    fn poll_read<I, T>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()>
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         self.reads_in_a_row += 1;
         let size = usize::from(self.read_kib) * 1024;
@@ -303,7 +303,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
         let inbound = calling.0.machine.inbound();
         buffer_pool::take_into(inbound, size);
         let room = inbound.capacity() - inbound.len();
-        let read = R::poll_read(io, cx, inbound);
+        let read = I::poll_read(io, cx, inbound);
         std::mem::forget(calling);
         match read {
             Poll::Ready(Ok(n)) => {
@@ -369,18 +369,18 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
 
     /// Writes what waits, shuts down, and reads to the end what `discard` drops, so that what was written reaches the peer: a socket that is
     /// closed with bytes unread resets the connection.
-    pub(crate) fn poll_finish<T>(
+    pub(crate) fn poll_finish<I, T>(
         &mut self,
         io: &mut T,
         cx: &mut Context<'_>,
         discard: impl Fn(&mut M),
     ) -> Poll<()>
     where
-        R: Io<T>,
+        I: Io<T>,
     {
         loop {
             ready!(self.poll_turn(cx));
-            self.poll_write(io, cx);
+            self.poll_write::<I, T>(io, cx);
             let is_over = self.read_ended || (self.write_ended && self.machine.outbound().has_lost());
             if is_over && !self.machine.outbound().has_remaining() {
                 return Poll::Ready(());
@@ -388,7 +388,7 @@ impl<R: Runtime, M: Machine> Driver<R, M> {
             if self.read_ended {
                 return Poll::Pending;
             }
-            ready!(self.poll_read(io, cx));
+            ready!(self.poll_read::<I, T>(io, cx));
             discard(&mut self.machine);
         }
     }

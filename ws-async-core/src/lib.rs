@@ -28,7 +28,9 @@ mod websocket;
 pub use accept::Incoming;
 #[doc(hidden)]
 pub use adapter::{Streaming, opened};
-pub use client::{Client, Handle};
+#[doc(hidden)]
+pub use client::user_connector;
+pub use client::{Client, Connected, Handle};
 pub use listener::Listener;
 pub use runtime::{Io, Resolve, Runtime, Spawn};
 pub use split::{HalfConnection, Receiver, Sender};

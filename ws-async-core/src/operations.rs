@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, DataPoll, Error, Event, Message, MessageKind, MessageRef, PingError, Responder,
     SendError, StreamError,
@@ -147,8 +146,8 @@ pub(crate) fn flush<A: Access>(access: &mut A) -> impl Future<Output = Result<()
     wait(access, Socket::poll_flush)
 }
 
-pub(crate) async fn ping<A: Access>(access: &mut A, payload: Bytes) -> Result<(), PingError> {
-    wait(access, |socket, cx| socket.poll_ping(cx, &payload)).await?;
+pub(crate) async fn ping<A: Access>(access: &mut A, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+    wait(access, |socket, cx| socket.poll_ping(cx, payload.as_ref())).await?;
     flush(access).await.map_err(|_| PingError::Closed)
 }
 

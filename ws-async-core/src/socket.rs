@@ -11,7 +11,6 @@ use ws_common::{
     duplex::{Consumer, Duplex, Step},
     system::shutdown::{Guard, Stopping},
 };
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseCode, CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageRef,
     PingError, Responder, SendError, Stats, StreamError,
@@ -218,7 +217,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     }
 
     /// Waits for room, and queues a ping.
-    pub(crate) fn poll_ping(&mut self, cx: &mut Context<'_>, payload: &Bytes) -> Poll<Result<(), PingError>> {
+    pub(crate) fn poll_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<Result<(), PingError>> {
         self.poll_wait(cx, Wants::ROOM, |duplex| duplex.ping(payload))
     }
 
@@ -347,7 +346,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     /// Writes what waits, if the transport takes it all at once.
     #[inline(always)]
     fn write_at_once(&mut self, cx: &mut Context<'_>) -> bool {
-        self.io.as_mut().is_none_or(|io| self.driver.write_through(io, cx))
+        self.io.as_mut().is_none_or(|io| self.driver.write_through::<R, T>(io, cx))
     }
 
     fn poll_io(&mut self, cx: &mut Context<'_>, wants: Wants, reading: bool) -> Poll<()> {
@@ -357,7 +356,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         }
         self.is_reading = reading;
         let Some(io) = &mut self.io else { return Poll::Ready(()) };
-        let result = self.driver.poll_io(io, cx, reading);
+        let result = self.driver.poll_io::<R, T>(io, cx, reading);
         match result {
             Poll::Pending => self.wants = wants,
             Poll::Ready(()) => self.reset_if_dead(),
@@ -399,7 +398,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
     fn ended(&mut self, cx: &mut Context<'_>) {
         self.reset_if_dead();
         if let Some(io) = &mut self.io {
-            let _ = self.driver.poll_io(io, cx, false);
+            let _ = self.driver.poll_io::<R, T>(io, cx, false);
         }
         self.listener = None;
     }
@@ -440,7 +439,7 @@ impl<R: Runtime + Io<T>, T> Waited for Socket<R, T> {
 
     fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(io) = &mut self.io else { return false };
-        let will_wake = self.driver.rearm(io, cx, self.is_reading);
+        let will_wake = self.driver.rearm::<R, T>(io, cx, self.is_reading);
         if !will_wake {
             self.reset_if_dead();
         }

@@ -8,7 +8,6 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use ws_common::duplex::Consumer;
 use ws_common::{ReuniteError, WebSocketError};
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
     Stats, StreamError,
@@ -106,8 +105,8 @@ impl<R: Runtime + Io<T>, T> Sender<R, T> {
     }
 
     /// As [`WebSocket::ping`](crate::WebSocket::ping).
-    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        operations::ping(&mut self.0, payload.into()).await
+    pub async fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        operations::ping(&mut self.0, payload).await
     }
 
     /// As [`WebSocket::close`](crate::WebSocket::close).

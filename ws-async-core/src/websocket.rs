@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use futures_core::Stream;
 use futures_sink::Sink;
 use ws_common::{MaybeTls, WebSocketError};
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, Error, Event, Message, MessageKind, MessageRef, PingError, Responder,
     SendError, Stats, StreamError,
@@ -112,8 +111,8 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     }
 
     /// Sends a ping with a payload of at most 125 bytes.
-    pub async fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        operations::ping(self, payload.into()).await
+    pub async fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        operations::ping(self, payload).await
     }
 
     /// Begins a message that is sent in parts, of any total size, without ever being whole in memory.

@@ -19,6 +19,7 @@ ws_async_core::define_adapter! {
     stream: TcpStream,
     listener: async_io::Async<std::net::TcpListener>,
     transport: [Transport],
+    unix: "ws_async_std::async_io::Async::<std::os::unix::net::UnixStream>::connect",
     ///
     /// A thread resolves the address, as the standard library does. A text that is borrowed must be made one's own before.
     ///

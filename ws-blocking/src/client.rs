@@ -4,6 +4,8 @@ mod owners;
 mod sending;
 mod shared;
 mod socket;
+mod stream;
+mod supply;
 
 use std::io;
 use std::sync::Arc;
@@ -14,12 +16,12 @@ use ws_common::ConnectOptions;
 use ws_common::session::{
     ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Mark, Session,
 };
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Message, PingError, SendError};
 
 use crate::elapsed::Elapsed;
 use owners::Ownership;
 pub(crate) use shared::SharedClient;
+pub use supply::Connected;
 
 /// A client that stays connected: it reports each phase, sends what is queued as soon as there is a connection, and reconnects
 /// when the connection is lost.
@@ -71,6 +73,23 @@ pub(crate) use shared::SharedClient;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// **A connector** supplies the transport of each attempt in place of the library's own TCP, such as a Unix socket:
+///
+/// ```no_run
+/// # #[cfg(unix)]
+/// # fn build() -> Result<ws_blocking::Client, ws_blocking::ConnectError> {
+/// use std::os::unix::net::UnixStream;
+/// use ws_blocking::Client;
+///
+/// let client = Client::builder("ws://localhost/feed")
+///     .connector(|_options| Ok(UnixStream::connect("/run/feed.sock")?))
+///     .build()?;
+/// # Ok(client)
+/// # }
+/// ```
+///
+/// [`connector`](ClientBuilder::connector) gives the rules of TLS, errors, time and redirects. [`Connected`] tells the client about a stream.
 ///
 /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
 /// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens. A
@@ -181,8 +200,8 @@ impl Client {
     }
 
     /// As [`Handle::ping`].
-    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.shared.ping(&payload.into())
+    pub fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.shared.ping(payload.as_ref())
     }
 
     /// As [`Handle::close`].
@@ -346,7 +365,8 @@ impl Handle {
 
     /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
     /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`] counts it, and [`flush`](Self::flush) and
-    /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+    /// [`confirm`](Self::confirm) report it; the client has no event for it. A message that has begun to leave is finished. After
+    /// [`close`](Self::close), none expires.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -404,8 +424,8 @@ impl Handle {
 
     /// Sends a ping with a payload of at most 125 bytes on the open connection. Its pong comes as
     /// [`ClientEvent::Pong`], with the round-trip time. Waits while more than 128 KiB wait in the connection. An error if none is open.
-    pub fn ping(&self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.shared.ping(&payload.into())
+    pub fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.shared.ping(payload.as_ref())
     }
 
     /// Ends the client for good: with the closing handshake if a connection is open; else at once. What waits in the outbox goes out

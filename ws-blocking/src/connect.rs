@@ -11,7 +11,7 @@ use socket2::Socket;
 use ws_common::system::socket::{SocketOptions, reset_on_close};
 use ws_common::{
     CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions, Opened,
-    connector::{Connected, Connector, ConnectorStep, Route},
+    connector::{Connector, ConnectorStep, Dialed, Route},
     duplex::Duplex,
     happy_eyeballs::AttemptId,
     system::random,
@@ -58,7 +58,7 @@ fn connect(options: &CheckedOptions) -> Result<(WebSocket, Response), ConnectErr
     loop {
         // All steps of a redirect share the time to open, because they share the clock.
         let options = redirected.as_ref().unwrap_or(options);
-        let Connected { transport, peer, route } = connect_transport(options, start)?;
+        let Dialed { transport, peer, route } = connect_transport(options, start)?;
         match open(transport, options, &route, start) {
             Ok(opened) => return Ok(opened),
             Err(error) => redirected = Some(options.follow(error, &route, peer)?),
@@ -71,7 +71,7 @@ fn connect(options: &CheckedOptions) -> Result<(WebSocket, Response), ConnectErr
 pub(crate) fn connect_transport(
     options: &CheckedOptions,
     start: Clock,
-) -> Result<Connected<TcpStream>, ConnectError> {
+) -> Result<Dialed<TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
     let socket_options = options.socket_options();
     let (tell, told) = mpsc::channel();
@@ -146,7 +146,7 @@ fn connect_within(socket: TcpStream, address: SocketAddr, patience: Duration) ->
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used(connected: Connected<TcpStream>) -> Connected<TcpStream> {
+fn used(connected: Dialed<TcpStream>) -> Dialed<TcpStream> {
     let _ = reset_on_close(&connected.transport, false);
     connected
 }

@@ -20,7 +20,7 @@ mod transport;
 mod websocket;
 
 pub use accept::Incoming;
-pub use client::{Client, Handle};
+pub use client::{Client, Connected, Handle};
 pub use elapsed::Elapsed;
 pub use listener::Listener;
 pub use messages::Messages;

@@ -13,7 +13,6 @@ use ws_common::{
     duplex::{Consumer, Duplex, Step},
     system::shutdown::Guard,
 };
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageKind, MessageRef,
     PingError, Responder, SendError, Stats, StreamError,
@@ -235,7 +234,7 @@ impl<S: Transport> SharedConnection<S> {
         self.queue_and_flush(|_| Some(Ok(())))
     }
 
-    pub(crate) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
+    pub(crate) fn ping(&self, payload: &[u8]) -> Result<(), PingError> {
         let mut refused = None;
         let result = self.queue_and_flush(|duplex| match duplex.ping(payload)? {
             Ok(()) => Some(Ok(())),

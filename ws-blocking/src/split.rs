@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_common::{ReuniteError, duplex::Consumer};
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Error, Event, Message, MessageKind, MessageRef, PingError, Responder, SendError,
     Stats, StreamError,
@@ -75,8 +74,8 @@ impl<S: Transport> Sender<S> {
     }
 
     /// As [`WebSocket::ping`](crate::WebSocket::ping).
-    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.0.ping(&payload.into())
+    pub fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.0.ping(payload.as_ref())
     }
 
     /// As [`WebSocket::close`](crate::WebSocket::close). The receiving half goes on to its end, too.

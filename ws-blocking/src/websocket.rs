@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_common::{MaybeTls, duplex::Duplex};
-use ws_core::bytes::Bytes;
 use ws_core::{
     CloseFrame, Closed, Config, Connection, Error, Event, Message, MessageKind, MessageRef, PingError,
     Responder, SendError, Stats, StreamError,
@@ -131,8 +130,8 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Sends a ping with a payload of at most 125 bytes. Its pong comes as [`Event::Pong`], with the round-trip time.
-    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        self.shared.ping(&payload.into())
+    pub fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        self.shared.ping(payload.as_ref())
     }
 
     /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is

@@ -72,9 +72,10 @@ impl ClientUpgrade {
         deadline: Instant,
     ) -> Result<Self, ConnectError> {
         let config = compression::offered(options.connection_config().clone());
+        let tls = if route.is_secure { None } else { options.connector()? };
         let rest = BehindTunnel {
             handshake: ClientHandshake::new(options.request(), config, random, deadline),
-            tls: options.connector()?.map(|tls| tls.through(route.proxy.as_ref())),
+            tls: tls.map(|tls| tls.through(route.proxy.as_ref())),
             host: options.target().host().to_string(),
         };
         let stage = match &route.proxy {

@@ -57,12 +57,12 @@ pub enum ConnectorStep<T> {
     /// Wait for a result, and no longer than until this instant.
     Wait(Instant),
     /// There is a transport, or there is none. Whatever was begun and is under way still is to be called off.
-    Done(Result<Connected<T>, ConnectError>),
+    Done(Result<Dialed<T>, ConnectError>),
 }
 
 /// A transport that is connected.
 #[derive(Debug)]
-pub struct Connected<T> {
+pub struct Dialed<T> {
     /// What dialing yielded.
     pub transport: T,
     /// The address that was dialed. A socket that was reset meanwhile does not know it any more.
@@ -80,6 +80,20 @@ pub struct Route {
     /// What the proxy is to be asked for.
     pub(crate) host: Host,
     pub(crate) port: u16,
+    /// TLS with the server is spoken below the transport.
+    pub(crate) is_secure: bool,
+}
+
+/// The facts about a transport that a connector of the user has supplied
+/// ([`ClientBuilder::connector`](crate::session::ClientBuilder::connector)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SuppliedTransport {
+    /// The address of the server. `None` if the transport has no such address, or the connector has not told it.
+    pub peer: Option<SocketAddr>,
+    /// The local address, in the same way.
+    pub local: Option<SocketAddr>,
+    /// Whether the transport speaks TLS with the server already.
+    pub is_secure: bool,
 }
 
 #[derive(Debug)]
@@ -111,7 +125,12 @@ impl Route {
     /// Directly to the server.
     pub fn direct(options: &CheckedOptions) -> Self {
         let target = options.target();
-        Self { proxy: None, server: None, host: target.host().clone(), port: target.port() }
+        Self { proxy: None, server: None, host: target.host().clone(), port: target.port(), is_secure: false }
+    }
+
+    /// To the server, by a transport of the user's connector.
+    pub(crate) fn supplied(options: &CheckedOptions, facts: &SuppliedTransport) -> Self {
+        Self { server: facts.peer, is_secure: facts.is_secure, ..Self::direct(options) }
     }
 
     /// The address of the server that a transport to `peer` leads to. `None` if only the proxy knows it.
@@ -240,7 +259,7 @@ impl<T> Connector<T> {
             HappyEyeballsStep::Won { transport, address, .. } => {
                 let mut route = self.route.clone();
                 route.server = Some(address).filter(|_| route.proxy.is_none());
-                return ConnectorStep::Done(Ok(Connected { transport, peer: address, route }));
+                return ConnectorStep::Done(Ok(Dialed { transport, peer: address, route }));
             }
             HappyEyeballsStep::Failed(failures) => {
                 return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {

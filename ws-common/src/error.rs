@@ -1,6 +1,7 @@
 //! How opening a connection fails.
 
 mod client;
+mod connector;
 mod prepare;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::target::TargetError;
 use crate::tls::{TlsConfigError, TlsError, write_tls};
 use crate::trusted_proxy::TrustedProxyError;
 pub use client::ClientError;
+pub use connector::ConnectorError;
 pub use prepare::PrepareError;
 use tls::of_transport;
 pub use websocket::WebSocketError;
@@ -73,6 +75,10 @@ pub enum ConnectError {
     /// The hook [`prepare`](crate::session::ClientBuilder::prepare) took longer than this
     /// [`prepare_timeout`](crate::session::ClientBuilder::prepare_timeout). Nothing was sent.
     PrepareTimeout(Duration),
+    /// The [connector](crate::session::ClientBuilder::connector) of the program has supplied no transport.
+    Connector(ConnectorError),
+    /// A proxy is set beside a [connector](crate::session::ClientBuilder::connector), which would go past it.
+    ConnectorWithProxy,
     /// It took longer than `open_timeout`.
     Timeout {
         /// The phase in which the time passed.
@@ -93,9 +99,10 @@ impl ConnectError {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 OpenPhase::Setup
             }
+            Self::ConnectorWithProxy => OpenPhase::Setup,
             Self::Prepare(_) | Self::PrepareTimeout(_) => OpenPhase::Prepare,
             Self::Resolve { .. } => OpenPhase::Resolve,
-            Self::Connect(_) => OpenPhase::Connect,
+            Self::Connect(_) | Self::Connector(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
             Self::Tls(_) => OpenPhase::Tls,
             Self::Handshake { .. } | Self::Redirect(_) => OpenPhase::Handshake,
@@ -115,6 +122,7 @@ impl ConnectError {
                 true
             }
             Self::Prepare(_) | Self::PrepareTimeout(_) => true,
+            Self::Connector(_) | Self::ConnectorWithProxy => true,
             Self::Resolve { .. } | Self::Timeout { .. } | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
             Self::Connect(failures) => are_ours(failures),
             Self::Tls(error) => error.is_ours(),
@@ -181,6 +189,10 @@ impl fmt::Display for ConnectError {
             }
             Self::Redirect(refused) => refused.fmt(f),
             Self::Prepare(error) => error.fmt(f),
+            Self::Connector(error) => error.fmt(f),
+            Self::ConnectorWithProxy => f.write_str(
+                "a proxy is set beside a connector; the connector has to go through the proxy itself",
+            ),
             Self::PrepareTimeout(timeout) => {
                 write!(f, "prepare took longer than {timeout:?} (prepare_timeout)")
             }
@@ -239,9 +251,11 @@ impl std::error::Error for ConnectError {
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
             // The error of the program itself was told by `Display`.
             Self::Prepare(error) => error.error().source(),
+            Self::Connector(error) => error.error().source(),
             Self::Request(_)
             | Self::TlsUnsupported
             | Self::Redirect(_)
+            | Self::ConnectorWithProxy
             | Self::PrepareTimeout(_)
             | Self::Timeout { .. } => None,
         }

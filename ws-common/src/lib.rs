@@ -29,7 +29,9 @@ mod trusted_proxy;
 
 pub use chunks::Chunks;
 pub use client_upgrade::{ClientUpgrade, Opened};
-pub use error::{AcceptError, ConnectError, ConnectTimeout, OpenPhase, PrepareError, WebSocketError};
+pub use error::{
+    AcceptError, ConnectError, ConnectTimeout, ConnectorError, OpenPhase, PrepareError, WebSocketError,
+};
 pub use maybe_tls::MaybeTls;
 pub use options::{AcceptOptions, CheckedOptions, ConnectOptions};
 pub use reunite::ReuniteError;

@@ -10,6 +10,12 @@ pub use ws_core::{
     Request, Responder, Response, Role, SendError,
 };
 
+/// The options and the error of a connector, which supplies the transport of each attempt of a client.
+pub mod connector {
+    pub use crate::error::ConnectorError;
+    pub use crate::options::CheckedOptions;
+}
+
 /// permessage-deflate (RFC 7692).
 #[cfg(feature = "deflate")]
 pub mod deflate {
@@ -33,6 +39,7 @@ pub mod error {
 
 /// The answer of a server to a request, and the parts of a handshake.
 pub mod handshake {
+    pub use crate::options::CheckedOptions;
     pub use crate::target::Target;
     pub use ws_core::{Accept, Headers, Reject, Rejected};
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backlog;
+mod connector;
 mod deadlines;
 mod ends;
 mod event;
@@ -19,6 +20,7 @@ mod record;
 mod stats;
 mod user;
 
+pub use connector::{ConnectorClient, UserConnector};
 pub use event::{ClientError, ClientEvent, ClientStatus};
 pub use gauge::Gauge;
 pub use options::ClientBuilder;
@@ -113,6 +115,7 @@ pub struct Session {
 pub enum Action {
     /// Drop the transport, if there is one still, then resolve and connect ([`Connector`](crate::connector::Connector)), within
     /// [`open_timeout`](CheckedOptions::open_timeout), and tell the session by [`Session::opened`] or [`Session::not_opened`].
+    /// If the user has set a connector, call that instead ([`Session::connector`]).
     Open(Box<CheckedOptions>),
     /// Drop the transport in the ordinary way: what it still holds may reach the peer.
     Drop,

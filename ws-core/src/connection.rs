@@ -409,6 +409,16 @@ impl Machine for Connection {
     }
 }
 
+/// Each connection has one end in its trace, also if nobody sees it.
+#[cfg(feature = "tracing")]
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.send.scope().is_some() && self.closing.closed().is_none() {
+            self.send.scope().dropped(&self.stats(), self.now);
+        }
+    }
+}
+
 impl core::fmt::Debug for Connection {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Connection")

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, debug, field};
 
-use crate::close::{Closed, Initiator};
+use crate::close::{ABNORMAL, Closed, Initiator};
 use crate::error::Error;
 use crate::frame::{Header, Role};
 use crate::stats::Stats;
@@ -78,6 +78,18 @@ impl TraceScope {
             bytes_received = stats.received.bytes,
             "closed"
         );
+    }
+
+    /// The connection is dropped before its end was reported.
+    #[cold]
+    pub(crate) fn dropped(&self, stats: &Stats, now: Instant) {
+        let dropped = ErrorText(Some("dropped".to_string()));
+        self.closed(&Closed::abrupt(ABNORMAL, Initiator::Local), &dropped, stats, now);
+    }
+
+    /// Whether the end of the connection is to be told.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
     }
 
     fn within(&self, tell: impl FnOnce()) {

@@ -156,7 +156,8 @@ impl VirtualClient {
     /// A client that has not begun to connect, with the settings of any adapter's client, for example those of `ws_tokio::Client::builder`. Each
     /// attempt meets a server that accepts it, unless there is a [plan](Self::plan).
     ///
-    /// A future of `prepare_async` is polled once, and its attempt fails if it is not ready.
+    /// A future of `prepare_async` is polled once, and its attempt fails if it is not ready. A
+    /// [connector](ClientBuilder::connector) is not called: the plans stand for its transports.
     ///
     /// # Errors
     ///

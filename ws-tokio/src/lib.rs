@@ -17,5 +17,6 @@ ws_async_core::define_adapter! {
     stream: TcpStream,
     listener: TcpListener,
     transport: [AsyncRead + AsyncWrite + Unpin + 'static],
+    unix: "tokio::net::UnixStream::connect",
     address: [ToSocketAddrs + Send],
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use ws_common::session::{
     Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
 };
-use ws_common::{ConnectOptions, PrepareError, WebSocketError};
+use ws_common::{CheckedOptions, ConnectOptions, ConnectorError, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
+
+use super::supplied::Supplied;
 
 /// The client of one runtime, which a builder makes. An asynchronous one blocks on every operation.
 pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
@@ -54,6 +56,14 @@ pub trait ClientAdapter: From<Session> + Sized + Send + 'static {
         + Send
         + Sync
         + 'static,
+    ) -> ClientBuilder<Self>;
+
+    /// Takes the transport of each attempt from this connector, after it has waited as the function before says. It awaits that time,
+    /// where it can.
+    fn connector_after(
+        builder: ClientBuilder<Self>,
+        pause: impl Fn() -> Duration + Send + Sync + 'static,
+        connect: impl Fn(CheckedOptions) -> Result<Supplied, ConnectorError> + Clone + Send + Sync + 'static,
     ) -> ClientBuilder<Self>;
 
     /// How many tasks there are on the runtime.

@@ -9,16 +9,18 @@ use ws_async_core::Runtime;
 use ws_async_core::futures_core::Stream;
 use ws_async_core::futures_sink::Sink;
 use ws_common::session::{
-    AsyncClient, Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError, Session,
+    AsyncClient, Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError,
+    ConnectorClient, Session, UserConnector,
 };
-use ws_common::{ConnectOptions, PrepareError, WebSocketError};
+use ws_common::{CheckedOptions, ConnectOptions, ConnectorError, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
+use super::supplied::Supplied;
 use super::{ClientAdapter, ClientHandle};
 use crate::asynchronous::{Executor, On};
 
 macro_rules! client {
-    ($adapter:ident) => {
+    ($adapter:ident, $own:path) => {
         impl<E: Executor> From<Session> for On<E, $adapter::Client> {
             fn from(session: Session) -> Self {
                 Self::new(session.into())
@@ -26,6 +28,17 @@ macro_rules! client {
         }
 
         impl<E: Executor> AsyncClient for On<E, $adapter::Client> {}
+
+        impl<E: Executor, F> ConnectorClient<F> for On<E, $adapter::Client>
+        where
+            $adapter::Client: ConnectorClient<F>,
+        {
+            fn user_connector(
+                connector: impl Fn(CheckedOptions) -> F + Send + Sync + 'static,
+            ) -> UserConnector {
+                <$adapter::Client as ConnectorClient<F>>::user_connector(connector)
+            }
+        }
 
         impl<E: Executor> ClientAdapter for On<E, $adapter::Client> {
             type Handle = On<E, $adapter::Handle>;
@@ -164,6 +177,24 @@ macro_rules! client {
                 })
             }
 
+            fn connector_after(
+                builder: ClientBuilder<Self>,
+                pause: impl Fn() -> Duration + Send + Sync + 'static,
+                connect: impl Fn(CheckedOptions) -> Result<Supplied, ConnectorError>
+                + Clone
+                + Send
+                + Sync
+                + 'static,
+            ) -> ClientBuilder<Self> {
+                builder.connector(move |options| {
+                    let (pause, connect) = (pause(), connect.clone());
+                    async move {
+                        E::Runtime::sleep_until(E::Runtime::now() + pause).await;
+                        Ok($own(connect(options)?)?)
+                    }
+                })
+            }
+
             fn spawn(self) -> (Self::Handle, Self) {
                 let (handle, client) = E::block_on(async { self.inner.spawn() });
                 (On::new(handle), On::new(client))
@@ -273,5 +304,5 @@ macro_rules! client {
     };
 }
 
-client!(ws_tokio);
-client!(ws_async_std);
+client!(ws_tokio, crate::tokio::connected);
+client!(ws_async_std, crate::async_io::connected);

@@ -1,12 +1,14 @@
 //! The client on threads.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use ws_blocking::{Client, Handle};
+use ws_blocking::{Client, Connected, Handle, Transport};
 use ws_common::session::{Attempt, ClientBuilder, ClientEvent, ClientStats, ClientStatus, ConfirmError};
-use ws_common::{ConnectOptions, PrepareError, WebSocketError};
+use ws_common::{CheckedOptions, ConnectOptions, ConnectorError, PrepareError, WebSocketError};
 use ws_core::{CloseFrame, Message, SendError};
 
+use super::supplied::{Stream, Supplied};
 use super::{ClientAdapter, ClientHandle};
 
 impl ClientAdapter for Client {
@@ -135,6 +137,23 @@ impl ClientAdapter for Client {
         })
     }
 
+    fn connector_after(
+        builder: ClientBuilder<Self>,
+        pause: impl Fn() -> Duration + Send + Sync + 'static,
+        connect: impl Fn(CheckedOptions) -> Result<Supplied, ConnectorError> + Clone + Send + Sync + 'static,
+    ) -> ClientBuilder<Self> {
+        builder.connector(move |options| {
+            std::thread::sleep(pause());
+            let supplied = connect(options)?;
+            Ok(match supplied.stream {
+                Stream::Tcp(stream) => own(stream, supplied.is_secure, supplied.peer),
+                #[cfg(unix)]
+                Stream::Unix(stream) => own(stream, supplied.is_secure, supplied.peer),
+                Stream::Memory(pipe) => own(pipe, supplied.is_secure, supplied.peer),
+            })
+        })
+    }
+
     fn spawn(self) -> (Handle, Self) {
         self.spawn().unwrap()
     }
@@ -217,4 +236,9 @@ impl ClientHandle for Handle {
     fn status(&self) -> ClientStatus {
         self.status()
     }
+}
+
+fn own(stream: impl Transport, is_secure: bool, peer: Option<SocketAddr>) -> Connected {
+    let connected = if is_secure { Connected::secure(stream) } else { Connected::new(stream) };
+    peer.into_iter().fold(connected, Connected::peer)
 }

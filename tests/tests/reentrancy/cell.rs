@@ -74,7 +74,7 @@ impl Cell {
 
     /// Opens everything, lets the callback run, and sees to its effects.
     pub(crate) async fn run(self) {
-        let scripts = Scripts::default();
+        let scripts = Scripts { connects: self.point == Point::Connect, ..Scripts::default() };
         let (mut world, raw) = World::open(&scripts).await;
         let Raw { socket, incoming } = raw;
         let mut socket = Some(socket);
@@ -180,6 +180,7 @@ impl Cell {
         match self.point {
             Point::Decide if self.panics => own_client.settle_panic("decide").await,
             Point::Prepare if self.panics => own_client.settle_panic("prepare").await,
+            Point::Connect if self.panics => own_client.settle_panic("connector").await,
             _ => own_client.settle(of_client, client_after).await,
         }
         other_client.settle(of_client, After::Usable).await;
@@ -253,7 +254,7 @@ impl Inside {
                 peer.say("hello");
             }
             Point::Shutdown => peer.close(),
-            Point::Drop | Point::Decide | Point::Prepare => peer.cut(),
+            Point::Drop | Point::Decide | Point::Prepare | Point::Connect => peer.cut(),
             _ => peer.say("hello"),
         }
     }

@@ -15,8 +15,8 @@ mod world;
 
 use cell::{Cell, Driver};
 use memory::Point::{
-    self, AcceptWith, Decide, Drop, Feed, Flush, Prepare, Read, ReadPending, Send, Shutdown, TrySend, Visit,
-    Wake, WakeByCall, WakerDrop, Write,
+    self, AcceptWith, Connect, Decide, Drop, Feed, Flush, Prepare, Read, ReadPending, Send, Shutdown,
+    TrySend, Visit, Wake, WakeByCall, WakerDrop, Write,
 };
 use methods::Call;
 use watch::{BLOCKED, watched};
@@ -26,7 +26,7 @@ const SENDER: &[Point] = &[Send, TrySend, Feed, Read, ReadPending, Write, Flush,
 const WHOLE: &[Point] =
     &[Visit, Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Drop, Wake, WakerDrop];
 const CLIENT: &[Point] =
-    &[Decide, Prepare, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
+    &[Decide, Prepare, Connect, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
 const HANDLE: &[Point] = &[Send, TrySend, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
 const INCOMING: &[Point] = &[AcceptWith, Read, Write, Flush, Drop];
 

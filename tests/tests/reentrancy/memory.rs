@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use ws_async_core::bytes::BytesMut;
-use ws_async_core::{AcceptOptions, BorrowedSocket, Config, Io, Resolve, Runtime, SocketOptions};
+use ws_async_core::connector::{CheckedOptions, ConnectorError};
+use ws_async_core::{AcceptOptions, BorrowedSocket, Connected, Io, Resolve, Runtime, SocketOptions};
 use ws_tokio::Tokio;
 
 use crate::peer::Peer;
@@ -30,6 +31,7 @@ pub(crate) enum Point {
     Visit,
     Decide,
     Prepare,
+    Connect,
     AcceptWith,
     Send,
     TrySend,
@@ -185,12 +187,18 @@ fn url(address: SocketAddr) -> String {
 pub(crate) const NEVER: Duration = Duration::from_secs(100_000);
 
 pub(crate) fn accept_options() -> AcceptOptions {
-    AcceptOptions::default().open_timeout(NEVER).config(Config::default().ping_interval(None))
+    AcceptOptions::default().open_timeout(NEVER).ping_interval(None)
 }
 
 /// The URL of a server. The transports that lead to it follow the script.
 pub(crate) fn server(peer: &Peer, script: &Script) -> String {
     url(settle(Place::Peer(peer.clone(), script.clone())))
+}
+
+/// A transport to the target of these options, as the connector of a client supplies it.
+pub(crate) async fn connected(options: CheckedOptions) -> Result<Connected<Memory>, ConnectorError> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.target().port()));
+    Ok(Connected::new(Memory::connect(address, options.socket_options()).await?))
 }
 
 /// Connections that wait to be accepted.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use suite::nowhere::Nobody;
-use suite::watch::bounded;
+use suite::watch::{bounded, eventually};
 use suite::witness::{Manner, Witness};
 use ws_blocking::{
     AcceptOptions, Client, ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Handle, Listener,
@@ -68,6 +68,7 @@ const CALLBACKS: &[Point] = &[
     Point::Feed,
     Point::AcceptWith,
     Point::Prepare,
+    Point::Connect,
     Point::Decide,
 ];
 
@@ -90,22 +91,26 @@ fn connect(listener: &Listener) -> WebSocket {
     WebSocket::connect(ConnectOptions::new(&url).config(quiet())).unwrap().0
 }
 
-/// A client whose hooks follow the script.
-fn client(url: &str, script: &Script) -> Client {
+/// A client whose hooks follow the script. It has a connector for the point of that.
+fn client(url: &str, script: &Script, point: Point) -> Client {
     let (deciding, preparing) = (script.clone(), script.clone());
     let policy = Reconnect::after(FAR).decide(move |_| {
         deciding.reach(Point::Decide);
         None
     });
-    Client::builder(url)
-        .ping_interval(None)
-        .reconnect(policy)
-        .prepare(move |_, options| {
+    let mut builder =
+        Client::builder(url).ping_interval(None).reconnect(policy).prepare(move |_, options| {
             preparing.reach(Point::Prepare);
             Ok(options)
-        })
-        .build()
-        .unwrap()
+        });
+    if point == Point::Connect {
+        let connecting = script.clone();
+        builder = builder.connector(move |options| {
+            connecting.reach(Point::Connect);
+            Ok(TcpStream::connect((options.target().host().to_string(), options.target().port()))?)
+        });
+    }
+    builder.build().unwrap()
 }
 
 fn cell(point: Point, method: Method, by_thread: bool) {
@@ -130,8 +135,8 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     // An attempt that fails is one to decide about.
     let nobody = Nobody::default();
     let url = if point == Point::Decide { format!("ws://{}/", nobody.address()) } else { witness.url() };
-    let mut client = client(&url, &script);
-    if !matches!(point, Point::Prepare | Point::Decide) {
+    let mut client = client(&url, &script, point);
+    if !matches!(point, Point::Prepare | Point::Connect | Point::Decide) {
         while client.status() != ClientStatus::Open && client.next_event().is_some() {}
     }
     let handles =
@@ -175,6 +180,8 @@ fn cell(point: Point, method: Method, by_thread: bool) {
         _ => while script.is_set() && client.next_event().is_some() {},
     }
     assert!(!script.is_set(), "the callback has not run");
+    // A connector runs in a thread of its own.
+    eventually("that the callback has returned", || Arc::strong_count(&handles) == 1);
     let Handles { sender, receiver, .. } = Arc::into_inner(handles).unwrap().into_inner().unwrap();
     settle_connection(own_sender, own_receiver.or(receiver).unwrap(), peer, on_connection);
     drop(sender);

@@ -6,13 +6,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ws_async_core::{
-    ClientEvent, ClientStatus, CloseCode, Config, ConnectOptions, Incoming, Reconnect, error::ClientError,
+    ClientEvent, ClientStatus, CloseCode, ConnectOptions, Incoming, Reconnect, error::ClientError,
     reconnect::GiveUp,
 };
 
 use crate::memory::{
-    Client, Handle, Listener, Memory, NEVER, Point, Receiver, Script, Sender, Transport, WebSocket, listener,
-    server,
+    Client, Handle, Listener, Memory, NEVER, Point, Receiver, Script, Sender, Transport, WebSocket,
+    connected, listener, server,
 };
 use crate::methods::{Call, Effect, INSIDE, Manner, Method, Outcome};
 use crate::peer::Peer;
@@ -57,6 +57,8 @@ pub(crate) struct Life {
 pub(crate) struct Scripts {
     pub(crate) connection: Script,
     pub(crate) client: Script,
+    /// The first client has a connector.
+    pub(crate) connects: bool,
 }
 
 /// The first connection before it is split, and one whose handshake is to be made.
@@ -78,7 +80,7 @@ impl World {
         let world = Self {
             own,
             other,
-            own_client: Life::open(&scripts.client).await,
+            own_client: Life::open_by(&scripts.client, scripts.connects).await,
             other_client: Life::open(&quiet).await,
             listener: Some(listener),
             waiting: Vec::new(),
@@ -150,7 +152,7 @@ fn apply<H>(method: Method<H>, handle: &mut Option<H>, manner: Manner) -> Option
 
 async fn connect(url: &str) -> Result<WebSocket, ws_async_core::ConnectError> {
     let options = ConnectOptions::new(url);
-    let options = options.open_timeout(NEVER).config(Config::default().ping_interval(None));
+    let options = options.open_timeout(NEVER).ping_interval(None);
     Ok(WebSocket::connect(options).await?.0)
 }
 
@@ -220,9 +222,13 @@ impl Connection {
 
 impl Life {
     pub(crate) async fn open(script: &Script) -> Self {
+        Self::open_by(script, false).await
+    }
+
+    pub(crate) async fn open_by(script: &Script, connects: bool) -> Self {
         let peer = Peer::default();
         let (deciding, preparing) = (script.clone(), script.clone());
-        let mut client = Client::builder(server(&peer, script))
+        let mut builder = Client::builder(server(&peer, script))
             .ping_interval(None)
             .open_timeout(NEVER)
             .reconnect(Reconnect::after(Duration::from_millis(10)).decide(move |_| {
@@ -232,9 +238,15 @@ impl Life {
             .prepare(move |_, options| {
                 preparing.reach(Point::Prepare);
                 Ok(options)
-            })
-            .build()
-            .unwrap();
+            });
+        if connects {
+            let connecting = script.clone();
+            builder = builder.connector(move |options| {
+                connecting.reach(Point::Connect);
+                connected(options)
+            });
+        }
+        let mut client = builder.build().unwrap();
         while !matches!(client.next_event().await, Some(ClientEvent::Open(_))) {}
         let handle = Some(client.handle());
         Self { client: Some(client), handle, peer, outcome: None }

@@ -19,6 +19,7 @@ impl Stop for Nobody {
 
 pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     let options = || accept_options().tls(suite::tls::SITE.acceptor.clone());
+    let peer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let socket = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     exhibition.debug(&ws_blocking::Listener::from_listener(socket(), options()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -28,6 +29,8 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
         let generic = ws_async_core::Listener::<ws_tokio::Tokio>::from_listener(listener().await, options());
         exhibition.debug(&generic);
         exhibition.debug(&ws_tokio::Resettable::new(tokio::io::empty(), drop));
+        exhibition.debug(&ws_tokio::Connected::secure(tokio::io::empty()));
+        exhibition.debug(&ws_async_core::Connected::<ws_tokio::Tokio>::new(tokio::io::empty()));
     });
     let listener = ws_async_std::async_io::Async::new(socket()).unwrap();
     exhibition.debug(&ws_async_std::Listener::from_listener(listener, options()));
@@ -35,6 +38,9 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.seen::<ws_tokio::Tokio>();
     exhibition.seen::<ws_async_std::AsyncIo>();
     exhibition.debug(&ws_async_std::Other(()));
+    let stream = || std::net::TcpStream::connect(peer.local_addr().unwrap()).unwrap();
+    exhibition.debug(&ws_async_std::Connected::new(ws_async_std::async_io::Async::new(stream()).unwrap()));
+    exhibition.debug(&ws_blocking::Connected::new(stream()));
     exhibition.debug(&AcceptRetry::default());
     let limits: Limits = options().limits();
     exhibition.debug(&limits);

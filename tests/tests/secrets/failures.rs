@@ -136,7 +136,9 @@ fn configurations(exhibition: &mut Exhibition) {
 fn proxies(exhibition: &mut Exhibition) {
     let words = ".".repeat(WORDS);
     for answer in [
-        format!("HTTP/1.1 407 Authentication\r\nProxy-Authenticate: {FIELD} realm=\"{FIELD}\"\r\n\r\n"),
+        format!(
+            "HTTP/1.1 407 Authentication\r\nProxy-Authenticate: {FIELD} realm=\"{FIELD}\"\r\nContent-Length: 0\r\n\r\n"
+        ),
         format!("HTTP/1.1 502 {words} {FIELD}\r\nX-Token: {FIELD}\r\nContent-Length: 0\r\n\r\n"),
         format!(
             "HTTP/1.1 302 Found\r\nLocation: http://me:{FIELD}@portal.test/?{FIELD}\r\n\
@@ -150,7 +152,8 @@ fn proxies(exhibition: &mut Exhibition) {
         let error = refused(exhibition, &proxied("http"), &[answer.as_bytes()]);
         if let ConnectError::Proxy { source, .. } = &error {
             exhibition.error::<ProxyError>(source);
-            if let ProxyError::Refused(refusal) = source {
+            if let ProxyError::Refused(refusal) | ProxyError::AuthenticationRequired { refusal, .. } = source
+            {
                 exhibition.both::<ProxyRefusal>(refusal);
             }
         }

@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_common::PrepareError;
 use ws_common::connector::Route;
+use ws_common::connector::SuppliedTransport;
 use ws_common::reconnect::{Reconnect, RetryDecision};
 use ws_common::session::{
     Action, Asked, Attempt, ClientBuilder, ClientEvent, ConfirmError, Mark, Question, Session,
 };
+use ws_common::{ConnectorError, PrepareError};
 use ws_core::bytes::Buf;
 use ws_core::{Accept, Config, Machine, ServerHandshake};
 
@@ -121,6 +122,8 @@ pub(crate) fn open(exhibition: &mut Exhibition) {
     }
     exhibition.error(&ConfirmError::Lost);
     exhibition.both(&PrepareError::final_error("the account is closed"));
+    exhibition.both(&ConnectorError::final_error("there is no feed"));
+    exhibition.debug(&SuppliedTransport::default());
     exhibition.debug(&session.stats());
     exhibition.debug(&session.status());
     exhibition.debug(&*session.gauge());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_common::system::accept::AcceptRetry;
 use ws_common::{
     AcceptOptions, ClientUpgrade, ConnectOptions, ServerUpgrade,
-    connector::{Connected, Connector, ConnectorStep, Route},
+    connector::{Connector, ConnectorStep, Dialed, Route},
 };
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine, Random};
@@ -95,7 +95,7 @@ fn a_page_that_is_refused_is_told_with_both_values_and_the_remedies() {
 }
 
 /// A transport to the proxy, as a driver would find one.
-fn reached(options: &CheckedOptions) -> Connected<()> {
+fn reached(options: &CheckedOptions) -> Dialed<()> {
     let mut connector = Connector::new(options, NOW);
     loop {
         match connector.poll(NOW) {

@@ -166,7 +166,9 @@ fn the_end_of_a_connection_is_told_with_its_error_and_without_words_of_the_peer(
         });
         lines.into_iter().filter(|line| line.contains("debug: closed")).collect::<Vec<_>>()
     };
-    assert_eq!(told(b"\x81\x02hi", false), [""; 0], "it is open");
+    let dropped = "code=1006 side=local clean=false error=dropped duration=T messages_sent=0 messages_received=1 \
+        bytes_sent=0 bytes_received=4";
+    assert_eq!(told(b"\x81\x02hi", false), [format!("connection: debug: closed {dropped}")], "it was open");
     let counts = "bytes_sent=8 bytes_received";
     for (bytes, expected) in [
         // A Close frame with the illegal code 1005, and one with 1000.

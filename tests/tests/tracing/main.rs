@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
+mod dropped;
 mod failures;
 mod frames;
 mod opening;

@@ -2,7 +2,7 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! define_client {
-    ($name:literal, $runtime:ty) => {
+    ($name:literal, $runtime:ty, $unix:literal) => {
         /// A client that stays connected: it reports each phase, sends queued messages as soon as there is a connection, and reconnects
         /// when the connection is lost.
         ///
@@ -54,6 +54,23 @@ macro_rules! define_client {
         /// # Ok(())
         /// # }
         /// ```
+        ///
+        /// **A connector** supplies the transport of each attempt in place of the library's own TCP, such as a Unix socket:
+        ///
+        /// ```no_run
+        #[doc = concat!("use ", $name, "::Client;")]
+        ///
+        /// # #[cfg(unix)]
+        #[doc = concat!("# fn build() -> Result<Client, ", $name, "::ConnectError> {")]
+        /// let client = Client::builder("ws://localhost/feed")
+        #[doc = concat!("    .connector(async |_options| Ok(", $unix, "(\"/run/feed.sock\").await?))")]
+        ///     .build()?;
+        /// # Ok(client)
+        /// # }
+        /// ```
+        ///
+        /// [`connector`](ws_async_core::ws_common::session::ClientBuilder::connector) gives the rules of TLS, errors, time and redirects.
+        /// [`Connected`] tells the client about a stream.
         ///
         /// **Somebody must wait.** Connecting, heartbeat and reconnecting go on while any waiting method of the client or of one of its
         /// [`handle`](Self::handle)s is under way: usually [`next_event`](Self::next_event), in a loop. While none is, nothing happens.
@@ -145,7 +162,7 @@ macro_rules! define_client {
             /// As [`Handle::ping`].
             pub fn ping(
                 &self,
-                payload: impl Into<$crate::ws_core::bytes::Bytes>,
+                payload: impl AsRef<[u8]>,
             ) -> impl Future<Output = Result<(), $crate::ws_core::PingError>> {
                 self.0.ping(payload)
             }

@@ -56,7 +56,7 @@ macro_rules! define_halves {
             /// As [`WebSocket::ping`].
             pub fn ping(
                 &mut self,
-                payload: impl Into<$crate::ws_core::bytes::Bytes>,
+                payload: impl AsRef<[u8]>,
             ) -> impl Future<Output = Result<(), $crate::ws_core::PingError>> {
                 self.0.ping(payload)
             }

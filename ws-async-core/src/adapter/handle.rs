@@ -36,7 +36,7 @@ macro_rules! define_handle {
 
             /// As [`send`](Self::send), for a message that is worthless after `ttl`, such as a price. If it has not begun to leave within this
             /// time, counted from the call, it is dropped: [`ClientStats::messages_expired`](ws_async_core::ws_common::session::ClientStats::messages_expired) counts it, and [`flush`](Self::flush) and
-            /// [`confirm`](Self::confirm) report it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
+            /// [`confirm`](Self::confirm) report it; the client has no event for it. A message that has begun to leave is finished. After [`close`](Self::close), none expires.
             ///
             /// ```no_run
             /// # use std::time::Duration;
@@ -92,7 +92,7 @@ macro_rules! define_handle {
             /// Cancel safety: dropped before it is ready, no ping was sent.
             pub fn ping(
                 &self,
-                payload: impl Into<$crate::ws_core::bytes::Bytes>,
+                payload: impl AsRef<[u8]>,
             ) -> impl Future<Output = Result<(), $crate::ws_core::PingError>> {
                 self.0.ping(payload)
             }

@@ -178,7 +178,7 @@ macro_rules! define_websocket {
             /// Cancel safety as for [`send`](Self::send).
             pub fn ping(
                 &mut self,
-                payload: impl Into<$crate::ws_core::bytes::Bytes>,
+                payload: impl AsRef<[u8]>,
             ) -> impl Future<Output = Result<(), $crate::ws_core::PingError>> {
                 self.0.ping(payload)
             }

@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ws_common::session::{ClientEvent, ClientStats, ClientStatus, ConfirmError, Gauge, Mark, Session};
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Message, PingError, SendError};
 
 use super::session_driver::SessionDriver;
@@ -188,9 +187,9 @@ impl<R: Runtime> ClientAccess<R> {
         run(&self.handle, |driver, cx| driver.change(cx, Session::release)).unwrap_or_default()
     }
 
-    pub(crate) async fn ping(&self, payload: Bytes) -> Result<(), PingError> {
+    pub(crate) async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
         self.wait(Wants::PING, |driver, cx| {
-            let result = driver.queue(cx, |session| session.ping(payload.clone()));
+            let result = driver.queue(cx, |session| session.ping(payload.as_ref()));
             Some(result).filter(|result| *result != Err(PingError::Full))
         })
         .await

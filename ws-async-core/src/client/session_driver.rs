@@ -1,21 +1,25 @@
 //! A session and the transport that it uses at present.
 
+mod opening;
+
+use std::any::Any;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use ws_common::sync::mutant;
 use ws_common::{
-    ConnectError,
-    connector::Connected,
-    session::{Action, Answer, ClientEvent, ClientStatus, Question, Session},
-    system::random,
+    ConnectError, ConnectorError,
+    connector::Dialed,
+    session::{Action, ClientEvent, ClientStatus, Question, Session},
 };
 use ws_core::{Instant, Machine};
 
-use super::preparation::Preparation;
+use super::supply::Supplier;
+use super::transport::{ByBox, ClientTransport};
+use super::user_future::{UserFuture, UserOutput};
 use crate::clock::RuntimeClock;
-use crate::connect::connect_transport;
 use crate::driver::{Driver, Progress};
 use crate::runtime::Runtime;
 use crate::slots::{News, Wants};
@@ -30,12 +34,16 @@ const POLLS_AT_ONCE: u32 = 8;
 pub(crate) struct SessionDriver<R: Runtime> {
     driver: Driver<R, Session>,
     /// Nothing, for most of the time that a client waits to reconnect.
-    transport: Option<R::TcpStream>,
+    transport: Option<ClientTransport<R>>,
     connecting: Option<Connecting<R>>,
+    /// Opens the transports in place of `connecting`, if the user has set a connector.
+    supplier: Option<Arc<Supplier<R>>>,
+    /// Number of the action that opens or drops a transport.
+    attempt: u64,
     /// A hook of the user is to be run, which needs the lock to be released.
     question: Option<Question>,
-    /// A future of the user that prepares an attempt. It is not here while a task polls it, which needs the lock to be released.
-    preparation: Option<Preparation>,
+    /// A future of the user that an attempt waits for. It is not here while a task polls it, which needs the lock to be released.
+    future: Option<UserFuture<R>>,
     /// The user's transports to be dropped, which needs the same.
     dropped: Vec<Dropped<R>>,
     /// The conditions that the last poll waits for.
@@ -58,39 +66,43 @@ pub(crate) struct Left<R: Runtime> {
     pub(crate) dropped: Vec<Dropped<R>>,
     pub(crate) question: Option<Question>,
     /// To be polled.
-    pub(crate) preparation: Option<Preparation>,
+    pub(crate) future: Option<UserFuture<R>>,
 }
 
 /// A transport that is of no more use.
 pub(crate) enum Dropped<R: Runtime> {
-    Transport(R::TcpStream),
+    Transport(ClientTransport<R>),
     /// It is reset.
-    Dead(R::TcpStream),
+    Dead(ClientTransport<R>),
     Connecting(#[expect(dead_code, reason = "it is only dropped")] Connecting<R>),
-    Preparation(#[expect(dead_code, reason = "it is only dropped")] Preparation),
+    Future(#[expect(dead_code, reason = "it is only dropped")] UserFuture<R>),
+    /// It comes too late.
+    Error(#[expect(dead_code, reason = "it is only dropped")] ConnectorError),
 }
 
 impl<R: Runtime> Dropped<R> {
     /// Runs code of the user.
     pub(crate) fn drop(self) {
         match self {
-            Self::Dead(transport) => R::reset(transport),
-            Self::Transport(_) | Self::Connecting(_) | Self::Preparation(_) => {}
+            Self::Dead(transport) => transport.reset(),
+            Self::Transport(_) | Self::Connecting(_) | Self::Future(_) | Self::Error(_) => {}
         }
     }
 }
 
 type Connecting<R> = Pin<Box<dyn Future<Output = ConnectResult<R>> + Send>>;
-type ConnectResult<R> = Result<Connected<<R as Runtime>::TcpStream>, ConnectError>;
+type ConnectResult<R> = Result<Dialed<<R as Runtime>::TcpStream>, ConnectError>;
 
 impl<R: Runtime> SessionDriver<R> {
     pub(crate) fn new(session: Session) -> Self {
         Self {
+            supplier: session.connector(),
             driver: Driver::new(session, RuntimeClock::start()),
             transport: None,
             connecting: None,
+            attempt: 0,
             question: None,
-            preparation: None,
+            future: None,
             dropped: Vec::new(),
             wants: Wants::NOTHING,
             needs_driver: false,
@@ -248,25 +260,29 @@ impl<R: Runtime> SessionDriver<R> {
         }
         let reading = reading && self.driver.machine.is_reading();
         match &mut self.transport {
-            Some(transport) => self.driver.poll_io(transport, cx, reading),
+            Some(ClientTransport::Tcp(stream)) => self.driver.poll_io::<R, _>(stream, cx, reading),
+            Some(ClientTransport::Supplied(stream)) => self.driver.poll_io::<ByBox, _>(stream, cx, reading),
             None => self.driver.poll_timer(cx),
         }
     }
 
     fn write_at_once(&mut self, cx: &mut Context<'_>) {
-        if let Some(transport) = &mut self.transport {
-            let is_stuck = !self.driver.write_through(transport, cx);
-            // Once told, one who waits writes on by itself.
-            self.needs_driver |= is_stuck && !self.is_stuck;
-            self.is_stuck = is_stuck;
-        }
+        let is_through = match &mut self.transport {
+            None => return,
+            Some(ClientTransport::Tcp(stream)) => self.driver.write_through::<R, _>(stream, cx),
+            Some(ClientTransport::Supplied(stream)) => self.driver.write_through::<ByBox, _>(stream, cx),
+        };
+        let is_stuck = !is_through;
+        // Once told, one who waits writes on by itself.
+        self.needs_driver |= is_stuck && !self.is_stuck;
+        self.is_stuck = is_stuck;
     }
 
     /// Does what the session asks for, but for what runs code of the user.
     fn act(&mut self) {
         while let Some(action) = self.driver.machine.poll_action() {
             let resets = matches!(action, Action::Reset);
-            let connecting = match action {
+            let options = match action {
                 Action::Ask(question) if mutant("a hook runs under the lock") => {
                     let now = self.driver.now();
                     drop(self.driver.machine.answer(question.ask(), now));
@@ -277,77 +293,70 @@ impl<R: Runtime> SessionDriver<R> {
                     continue;
                 }
                 Action::Drop | Action::Reset => None,
-                Action::Open(options) => {
-                    let clock = RuntimeClock::start();
-                    Some(Box::pin(async move { connect_transport::<R>(&options, clock).await }) as _)
-                }
+                Action::Open(options) => Some(options),
             };
             // What may tell the peer why, as far as it leaves without waiting.
             self.write_at_once(&mut Context::from_waker(Waker::noop()));
             let dropped = if resets { Dropped::Dead } else { Dropped::Transport };
             self.dropped.extend(self.transport.take().map(dropped));
-            self.dropped.extend(std::mem::replace(&mut self.connecting, connecting).map(Dropped::Connecting));
+            self.dropped.extend(self.connecting.take().map(Dropped::Connecting));
             self.is_stuck = false;
+            self.attempt += 1;
+            self.drop_unwanted();
+            if let Some(options) = options {
+                self.open(options);
+            }
         }
-        let session = &self.driver.machine;
-        let ended = self.preparation.take_if(|preparation| !session.awaits(&preparation.pending));
-        self.dropped.extend(ended.map(Dropped::Preparation));
+        self.drop_unwanted();
     }
 
-    /// Keeps the future that prepares an attempt, which a task has polled.
-    pub(crate) fn keep(&mut self, preparation: Preparation) {
-        if self.driver.machine.awaits(&preparation.pending) {
-            self.preparation = Some(preparation);
+    /// A future of an attempt that has ended is to be dropped.
+    fn drop_unwanted(&mut self) {
+        let (session, attempt) = (&self.driver.machine, self.attempt);
+        let ended = self.future.take_if(|future| !future.is_wanted(session, attempt));
+        self.dropped.extend(ended.map(Dropped::Future));
+    }
+
+    /// Keeps the future of the user, which a task has polled.
+    pub(crate) fn keep(&mut self, future: UserFuture<R>) {
+        if future.is_wanted(&self.driver.machine, self.attempt) {
+            self.future = Some(future);
         } else {
-            self.dropped.push(Dropped::Preparation(preparation));
+            self.dropped.push(Dropped::Future(future));
         }
     }
 
     /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user. A caller that `polls`
-    /// gets the future that prepares an attempt, if that was woken: one that wakes itself each time does not keep a task for ever.
+    /// gets the future of the user, if that was woken: one that wakes itself each time does not keep a task for ever. Any caller gets a
+    /// future that was never polled.
     pub(crate) fn leave(&mut self, polls: bool) -> Option<Left<R>> {
         self.session().publish();
-        let preparation = self.preparation.take_if(|preparation| preparation.is_woken() && polls);
-        if let Some(preparation) = &self.preparation
-            && preparation.is_woken()
+        let future = self.future.take_if(|future| future.is_new() || (future.is_woken() && polls));
+        if let Some(future) = &self.future
+            && future.is_woken()
         {
-            preparation.pass_on();
+            future.pass_on();
         }
-        let is_idle = self.question.is_none() && self.dropped.is_empty() && preparation.is_none();
+        let is_idle = self.question.is_none() && self.dropped.is_empty() && future.is_none();
         (!is_idle).then(|| Left {
             dropped: std::mem::take(&mut self.dropped),
             question: self.question.take(),
-            preparation,
+            future,
         })
     }
 
-    /// Takes the answer of a hook. A panic of the hook is for the caller to resume, without the lock.
-    pub(crate) fn answer(&mut self, answer: Answer) -> Option<Box<dyn std::any::Any + Send>> {
-        let now = self.driver.now();
-        let panic = self.driver.machine.answer(answer, now);
+    /// Takes what code of the user has given. A panic of it is for the caller to resume, without the lock.
+    pub(crate) fn accept(&mut self, output: UserOutput<R>) -> Option<Box<dyn Any + Send>> {
+        let panic = match output {
+            UserOutput::Prepared(answer) => {
+                let now = self.driver.now();
+                self.driver.machine.answer(answer, now)
+            }
+            UserOutput::Connected(supplied) => self.supplied(supplied),
+        };
         self.act();
         self.needs_driver = !mutant("an answer is not acted on");
         panic
-    }
-
-    fn opened(&mut self, opened: ConnectResult<R>) {
-        let now = self.driver.now();
-        self.driver.progress = Progress::Disarmed;
-        let with_sources = |connected: Connected<R::TcpStream>| {
-            let local = R::local_addr(&connected.transport).map_err(ConnectError::Local)?;
-            Ok((connected, local, random().map_err(ConnectError::Local)?))
-        };
-        match opened.and_then(with_sources) {
-            Ok((Connected { transport, peer, route }, local, random)) => {
-                if self.driver.machine.opened(&route, peer, local, random, now) {
-                    self.driver.renew();
-                    self.transport = Some(transport);
-                } else {
-                    self.dropped.push(Dropped::Dead(transport));
-                }
-            }
-            Err(error) => self.driver.machine.not_opened(error, now),
-        }
     }
 }
 
@@ -387,10 +396,11 @@ impl<R: Runtime> Waited for SessionDriver<R> {
     }
 
     fn rearm(&mut self, cx: &mut Context<'_>) -> bool {
+        let reading = self.driver.machine.is_reading();
         match (&mut self.transport, &self.connecting) {
-            (Some(transport), _) => {
-                let reading = self.driver.machine.is_reading();
-                self.driver.rearm(transport, cx, reading)
+            (Some(ClientTransport::Tcp(stream)), _) => self.driver.rearm::<R, _>(stream, cx, reading),
+            (Some(ClientTransport::Supplied(stream)), _) => {
+                self.driver.rearm::<ByBox, _>(stream, cx, reading)
             }
             (None, None) => self.driver.poll_timer(cx).is_pending(),
             // It was not polled yet.

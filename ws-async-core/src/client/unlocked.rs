@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use ws_common::session::{Asked, Question};
 use ws_common::sync::{Unwinding, mutant};
 
-use super::preparation::Preparation;
 use super::session_driver::{Left, SessionDriver};
+use super::user_future::{UserFuture, UserOutput};
 use crate::runtime::Runtime;
 use crate::shared::SharedHandle;
 
@@ -70,22 +70,22 @@ pub(super) fn run<R: Runtime, O>(
 fn follow<R: Runtime>(handle: &SharedHandle<SessionDriver<R>>, mut left: Option<Left<R>>) -> bool {
     let has_left = left.is_some();
     let mut unwinding = Unwinding::default();
-    while let Some(Left { dropped, question, preparation }) = left.take() {
+    while let Some(Left { dropped, question, future }) = left.take() {
         dropped.into_iter().for_each(|dropped| unwinding.run(|| dropped.drop()));
-        let preparation = match (question.map(Question::start), preparation) {
-            (Some(Asked::Answered(answer)), _) => Ok(answer),
-            (Some(Asked::Pending(pending)), _) => Preparation::new(pending, handle.waker()).poll(),
-            (None, Some(preparation)) => preparation.poll(),
+        let output = match (question.map(Question::start), future) {
+            (Some(Asked::Answered(answer)), _) => Ok(UserOutput::Prepared(answer)),
+            (Some(Asked::Pending(pending)), _) => UserFuture::prepare(pending).poll(handle.waker()),
+            (None, Some(future)) => future.poll(handle.waker()),
             (None, None) => break,
         };
-        let answer = match preparation {
-            Ok(answer) => answer,
-            Err(preparation) => {
-                handle.run_then(|driver, _| driver.keep(preparation), |driver| left = driver.leave(false));
+        let output = match output {
+            Ok(output) => output,
+            Err(future) => {
+                handle.run_then(|driver, _| driver.keep(future), |driver| left = driver.leave(false));
                 continue;
             }
         };
-        let panic = handle.run_then(|driver, _| driver.answer(answer), |driver| left = driver.leave(false));
+        let panic = handle.run_then(|driver, _| driver.accept(output), |driver| left = driver.leave(false));
         if let Some(Some(payload)) = panic {
             unwinding.run(|| resume_unwind(payload));
         }

@@ -1,7 +1,9 @@
 //! A client, as the operations that any of its handles can do, in any thread.
 
+mod opening;
+
+use std::any::Any;
 use std::cell::RefCell;
-use std::net::TcpStream;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Weak};
@@ -9,23 +11,20 @@ use std::thread;
 use std::time::Duration;
 
 use ws_common::sync::atomic::{AtomicBool, Ordering};
-use ws_common::sync::{Mutex, lock};
+use ws_common::sync::{Mutex, Unwinding, lock};
 use ws_common::{
-    CheckedOptions, ConnectError,
-    connector::Connected,
+    ConnectError,
     session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
-    system::random,
 };
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, PingError, SendError};
 
-use super::socket::ClientSocket;
+use super::socket::{ClientSocket, StreamEnd};
+use super::supply::ConnectorHook;
 use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
-use crate::connect::connect_transport;
 use crate::driver::{Driven, Driver, DriverState, NextTurn, Until};
 use crate::elapsed::{Elapsed, Patience};
-use crate::transport::Transport;
+use opening::{open, supply};
 
 /// A session and its socket, shared by the handles of the client.
 pub(crate) struct SharedClient {
@@ -35,6 +34,8 @@ pub(crate) struct SharedClient {
     /// A thread was brought back from a read for events that were not asked for since. Changed under the lock of the driver.
     is_told: AtomicBool,
     pub(super) gauge: Arc<Gauge>,
+    /// Opens the transports, if the user has set a connector.
+    supplier: Option<Arc<ConnectorHook>>,
 }
 
 /// The tasks that the session has given, and that are not begun.
@@ -47,6 +48,12 @@ struct Errand {
     attempt: u64,
     /// To be asked by the next thread that waits.
     question: Option<Question>,
+    /// The connector has panicked with this payload, for the next thread that waits.
+    panic: Option<Box<dyn Any + Send>>,
+    /// Streams of the user that are to be ended by the next thread that holds no lock.
+    endings: Vec<StreamEnd>,
+    /// The reads and writes under way are ended, for the action that waits for them.
+    has_hung_up: bool,
 }
 
 /// Maximum number of turns of a thread that does not wait.
@@ -70,11 +77,19 @@ impl Driven for Session {
 impl SharedClient {
     pub(super) fn new(session: Session) -> Arc<Self> {
         let gauge = session.gauge();
+        let supplier = session.connector();
         let driver = Driver::new(ClientSocket::new(), session, clock::now(), Duration::MAX);
         Arc::new_cyclic(|me: &Weak<Self>| {
             let background: Weak<dyn WriteInBackground> = me.clone();
             let (me, errand) = (me.clone(), Mutex::default());
-            Self { driver: driver.shared(background), me, errand, is_told: AtomicBool::new(false), gauge }
+            Self {
+                driver: driver.shared(background),
+                me,
+                errand,
+                is_told: AtomicBool::new(false),
+                gauge,
+                supplier,
+            }
         })
     }
 
@@ -147,8 +162,8 @@ impl SharedClient {
         confirmed.unwrap_or(Err(ConfirmError::WithinHook))
     }
 
-    pub(super) fn ping(&self, payload: &Bytes) -> Result<(), PingError> {
-        let queue = |session: &mut Session| match session.ping(payload.clone()) {
+    pub(super) fn ping(&self, payload: &[u8]) -> Result<(), PingError> {
+        let queue = |session: &mut Session| match session.ping(payload) {
             Err(PingError::Full) => None,
             result => Some(result),
         };
@@ -207,7 +222,19 @@ impl SharedClient {
         self.driver.leave(state);
         // A thread that waits for a socket decides anew.
         self.driver.transport.wake();
+        self.end_streams();
         result
+    }
+
+    /// Ends streams of the user, and so runs code of the user. The caller holds no lock.
+    fn end_streams(&self) {
+        if self.supplier.is_none() {
+            return;
+        }
+        let endings = std::mem::take(&mut lock(&self.errand).endings);
+        let mut unwinding = Unwinding::default();
+        endings.into_iter().for_each(|ending| unwinding.run(|| ending.run()));
+        unwinding.resume();
     }
 
     /// Waits for something else than events.
@@ -274,14 +301,22 @@ impl SharedClient {
                 }
             });
             match result {
-                Some(result) => return result,
+                Some(result) => {
+                    self.end_streams();
+                    return result;
+                }
                 None => self.ask(),
             }
         }
     }
 
-    /// Runs the hook of the user that the session wants to be asked.
+    /// Runs the code of the user that is due: the end of a stream, or the hook that the session wants to be asked.
     fn ask(&self) {
+        self.end_streams();
+        let panic = lock(&self.errand).panic.take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
         let Some(question) = lock(&self.errand).question.take() else { return };
         ASKING.with_borrow_mut(|asking| asking.push(self.address()));
         // It catches a panic.
@@ -329,7 +364,7 @@ impl SharedClient {
         }
     }
 
-    /// Does what the session asks for, as soon as nobody reads or writes. Says whether there is a question to ask.
+    /// Does what the session asks for, as soon as nobody reads or writes. Says whether there is code of the user to run.
     fn act(&self, state: &mut DriverState<Session>) -> bool {
         let mut errand = lock(&self.errand);
         while let Some(action) = state.machine.poll_action() {
@@ -339,67 +374,57 @@ impl SharedClient {
                     errand.resets |= matches!(action, Action::Reset);
                     errand.action = Some(action);
                     errand.attempt += 1;
+                    errand.has_hung_up = false;
                 }
             }
         }
-        let has_question = errand.question.is_some();
         if errand.action.is_none() {
-            return has_question;
+            return errand.is_due();
         }
         let is_busy = state.is_writing() || (state.is_reading() && self.driver.transport.is_connected());
         if is_busy {
             // They come back at once, and see to the rest.
-            self.driver.transport.hang_up(errand.resets);
-            return has_question;
+            if !std::mem::replace(&mut errand.has_hung_up, true) {
+                let ending = self.driver.transport.hang_up(errand.resets);
+                errand.endings.extend(ending);
+            }
+            return errand.is_due();
         }
         let resets = std::mem::take(&mut errand.resets);
-        self.driver.transport.disconnect(&state.machine.outbound().take_out(usize::MAX), resets);
+        let last = state.machine.outbound().take_out(usize::MAX);
+        let ending = self.driver.transport.disconnect(last, resets);
+        errand.endings.extend(ending);
         state.begin_anew();
         if let Some(Action::Open(options)) = errand.action.take() {
             let (shared, attempt) = (self.me.clone(), errand.attempt);
-            let opening =
-                thread::Builder::new().name("ws-open".into()).spawn(move || open(&options, &shared, attempt));
+            let opening = thread::Builder::new().name("ws-open".into());
+            let opening = match self.supplier.clone() {
+                None => opening.spawn(move || open(&options, &shared, attempt)),
+                Some(supplier) => {
+                    // The end of the last stream comes before the next.
+                    let endings = std::mem::take(&mut errand.endings);
+                    opening.spawn(move || supply(&supplier, *options, endings, &shared, attempt))
+                }
+            };
             if let Err(error) = opening {
                 state.machine.not_opened(ConnectError::Local(error), self.driver.now());
             }
         }
-        has_question
+        errand.is_due()
     }
+}
 
-    fn opened(&self, attempt: u64, opened: Result<Connected<TcpStream>, ConnectError>) {
-        // Before the lock, because it is a system call.
-        let random = random().map_err(ConnectError::Local);
-        self.change(|session, now| {
-            if lock(&self.errand).attempt != attempt {
-                return;
-            }
-            let taken = opened.and_then(|connected| {
-                let local = connected.transport.local_addr()?;
-                let random = random?;
-                if session.opened(&connected.route, connected.peer, local, random, now) {
-                    self.driver.transport.connect(connected.transport);
-                } else {
-                    Transport::reset(&connected.transport);
-                }
-                Ok(())
-            });
-            if let Err(error) = taken {
-                session.not_opened(error, now);
-            }
-        });
+impl Errand {
+    /// Whether there is code of the user to run, for a thread that holds no lock.
+    fn is_due(&self) -> bool {
+        self.question.is_some() || self.panic.is_some() || !self.endings.is_empty()
     }
 }
 
 impl WriteInBackground for SharedClient {
     fn write_in_background(&self) -> Remaining {
-        self.driver.write_in_background(|state| self.act_for_others(state))
-    }
-}
-
-/// Runs in a thread of its own, which nothing waits for.
-fn open(options: &CheckedOptions, shared: &Weak<SharedClient>, attempt: u64) {
-    let opened = connect_transport(options, clock::now());
-    if let Some(shared) = shared.upgrade() {
-        shared.opened(attempt, opened);
+        let remaining = self.driver.write_in_background(|state| self.act_for_others(state));
+        self.end_streams();
+        remaining
     }
 }

@@ -5,7 +5,7 @@ mod waker;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 #[cfg(unix)]
 use std::sync::OnceLock;
 use std::sync::{Arc, PoisonError};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use ws_common::sync::{Condvar, Mutex, MutexGuard, lock};
 use ws_core::bytes::Bytes;
 
-use crate::call::write;
+use super::stream::ClientStream;
 use crate::transport::Transport;
 #[cfg(unix)]
 use waker::ReadWaker;
@@ -30,12 +30,43 @@ pub(crate) struct ClientSocket {
 }
 
 struct SocketState {
-    socket: Option<Arc<TcpStream>>,
+    socket: Option<Arc<ClientStream>>,
     read_timeout: Duration,
     write_timeout: Duration,
     /// Another thread has called [`ClientSocket::wake`], perhaps between the decision to read and the read. Then the read returns at
     /// once, and the decision is made again.
     is_wanted: bool,
+}
+
+/// The end of a stream of the user, or of its reads and writes.
+pub(super) struct StreamEnd {
+    socket: Arc<ClientStream>,
+    last: VecDeque<Bytes>,
+    resets: bool,
+    /// The stream is of no more use.
+    is_last: bool,
+}
+
+impl StreamEnd {
+    /// Ends it now, unless that runs code of the user.
+    fn unless_foreign(self) -> Option<Self> {
+        if self.socket.is_foreign() {
+            return Some(self);
+        }
+        self.run();
+        None
+    }
+
+    /// Runs code of the user.
+    pub(super) fn run(self) {
+        self.socket.write_last(&self.last);
+        if self.resets {
+            self.socket.reset();
+        } else if !self.is_last {
+            // A peer that is gone needs no shutdown.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 impl ClientSocket {
@@ -52,11 +83,11 @@ impl ClientSocket {
     }
 
     /// Uses this socket from now on.
-    pub(crate) fn connect(&self, socket: TcpStream) {
+    pub(super) fn connect(&self, socket: ClientStream) {
         let mut state = self.lock();
         // Some systems refuse that for a socket that the peer has reset. The next read gives the error of the socket.
-        let _ = socket.set_read_timeout(Some(state.read_timeout));
-        let _ = socket.set_write_timeout(Some(state.write_timeout));
+        let _ = socket.set_read_timeout(state.read_timeout);
+        let _ = socket.set_write_timeout(state.write_timeout);
         state.socket = Some(Arc::new(socket));
         // The thread that waits has something to write first.
         state.is_wanted = true;
@@ -65,31 +96,22 @@ impl ClientSocket {
     }
 
     /// Uses no socket any more. The last socket takes as much of `last` as it can without waiting, and is closed or reset. No
-    /// thread reads from it or writes to it.
-    pub(crate) fn disconnect(&self, last: &VecDeque<Bytes>, resets: bool) {
-        if let Some(socket) = self.lock().socket.take() {
-            if !last.is_empty() && socket.set_nonblocking(true).is_ok() {
-                // A peer that is gone need not be told.
-                let _ = write(last, |slices| Transport::write_vectored(&*socket, slices));
-            }
-            if resets {
-                Transport::reset(&*socket);
-            }
-        }
+    /// thread reads from it or writes to it. A stream of the user is for the caller to end, without a lock.
+    pub(super) fn disconnect(&self, last: VecDeque<Bytes>, resets: bool) -> Option<StreamEnd> {
+        let socket = self.lock().socket.take();
+        let ending =
+            socket.and_then(|socket| StreamEnd { socket, last, resets, is_last: true }.unless_foreign());
         self.wake();
+        ending
     }
 
-    /// Ends the reads and writes that are under way.
-    pub(crate) fn hang_up(&self, resets: bool) {
-        match self.socket() {
-            Some(socket) if resets => Transport::reset(&*socket),
-            Some(socket) => {
-                // A peer that is gone needs no shutdown.
-                let _ = socket.shutdown(Shutdown::Both);
-            }
-            None => {}
-        }
+    /// Ends the reads and writes that are under way. With a stream of the user, that is for the caller, without a lock.
+    pub(super) fn hang_up(&self, resets: bool) -> Option<StreamEnd> {
+        let end =
+            |socket| StreamEnd { socket, last: VecDeque::new(), resets, is_last: false }.unless_foreign();
+        let ending = self.socket().and_then(end);
         self.wake();
+        ending
     }
 
     /// Brings back the thread that waits for a socket. A read of a socket goes on.
@@ -133,7 +155,7 @@ impl ClientSocket {
         self.lock().socket.is_some()
     }
 
-    fn socket(&self) -> Option<Arc<TcpStream>> {
+    fn socket(&self) -> Option<Arc<ClientStream>> {
         self.lock().socket.clone()
     }
 
@@ -142,7 +164,7 @@ impl ClientSocket {
     }
 
     /// The socket to read from. An error if there is none in time, or if the caller is wanted elsewhere.
-    fn wait(&self, longest: impl FnOnce(&SocketState) -> Duration) -> io::Result<Arc<TcpStream>> {
+    fn wait(&self, longest: impl FnOnce(&SocketState) -> Duration) -> io::Result<Arc<ClientStream>> {
         let state = self.lock();
         let waits = |state: &mut SocketState| state.socket.is_none() && !state.is_wanted;
         let timeout = longest(&state);
@@ -163,15 +185,19 @@ impl Transport for ClientSocket {
             timeout
         })?;
         #[cfg(unix)]
-        if let Some(waker) = self.waker.get() {
-            return waker.read(&socket, buffer, timeout);
+        if let (Some(waker), Some(fd)) = (self.waker.get(), socket.socket()) {
+            return waker.read(fd, |buffer| socket.try_read(buffer), buffer, timeout);
         }
-        Transport::read(&*socket, buffer)
+        socket.read(buffer, timeout)
     }
 
     fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self.socket() {
-            Some(socket) => Transport::write_vectored(&*socket, buffers),
+        let (socket, timeout) = {
+            let state = self.lock();
+            (state.socket.clone(), state.write_timeout)
+        };
+        match socket {
+            Some(socket) => socket.write_vectored(buffers, timeout),
             None => Err(ErrorKind::WouldBlock.into()),
         }
     }
@@ -190,16 +216,16 @@ impl Transport for ClientSocket {
     fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
         let mut state = self.lock();
         state.read_timeout = timeout;
-        state.socket.as_ref().map_or(Ok(()), |socket| socket.set_read_timeout(Some(timeout)))
+        state.socket.as_ref().map_or(Ok(()), |socket| socket.set_read_timeout(timeout))
     }
 
     fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
         let mut state = self.lock();
         state.write_timeout = timeout;
-        state.socket.as_ref().map_or(Ok(()), |socket| socket.set_write_timeout(Some(timeout)))
+        state.socket.as_ref().map_or(Ok(()), |socket| socket.set_write_timeout(timeout))
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket().map_or(Ok(()), |socket| Transport::shutdown(&*socket, how))
+        self.socket().map_or(Ok(()), |socket| socket.shutdown(how))
     }
 }

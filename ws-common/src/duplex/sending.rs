@@ -1,6 +1,5 @@
 //! Sending and closing: the conditions that an operation waits for, and the steps that need no waiting.
 
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Closed, Instant, Machine, Message, PingError, SendError, StreamError};
 
 use super::Duplex;
@@ -48,8 +47,8 @@ impl Duplex {
     }
 
     /// Queues a ping if there is room.
-    pub fn ping(&mut self, payload: &Bytes) -> Option<Result<(), PingError>> {
-        Some(self.connection().ping(payload.clone())).filter(|result| *result != Err(PingError::Full))
+    pub fn ping(&mut self, payload: &[u8]) -> Option<Result<(), PingError>> {
+        Some(self.connection().ping(payload)).filter(|result| *result != Err(PingError::Full))
     }
 
     /// Queues a part of a streamed message if there is room.

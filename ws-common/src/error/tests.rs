@@ -1,6 +1,7 @@
 mod chains;
 mod values;
 
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -172,7 +173,10 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
     );
     let mut theirs = vec![
         ProxyError::Connect(dialed([local(), refused()])),
-        ProxyError::AuthenticationRequired { response: response(), had_credentials: false },
+        ProxyError::AuthenticationRequired {
+            refusal: ProxyRefusal::new(*response(), Default::default()),
+            had_credentials: false,
+        },
         ProxyError::Refused(ProxyRefusal::new(*response(), Default::default())),
         // RFC 1928 §3: the client has to close then, because the server takes no method.
         ProxyError::NoAcceptableMethod { had_credentials: true },
@@ -187,7 +191,11 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 #[test]
 fn tls_is_ended_by_us_unless_the_peer_sends_an_alert_or_goes() {
-    use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
+    use std::sync::Arc;
+
+    use rustls::{
+        AlertDescription, CertificateError, InvalidMessage, OtherError, PeerIncompatible, PeerMisbehaved,
+    };
 
     use crate::tls::{TlsConfigError, TlsError};
 
@@ -209,6 +217,14 @@ fn tls_is_ended_by_us_unless_the_peer_sends_an_alert_or_goes() {
             TlsError::Certificate(CertificateError::Revoked),
             TlsError::Incompatible(rustls::Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon)),
             TlsError::Protocol(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)),
+            TlsError::Incompatible(rustls::Error::NoApplicationProtocol),
+            TlsError::Incompatible(rustls::Error::PeerIncompatible(
+                PeerIncompatible::EcPointsExtensionRequired,
+            )),
+            TlsError::Protocol(rustls::Error::DecryptError),
+            TlsError::Protocol(rustls::Error::General("of the provider".into())),
+            TlsError::Protocol(rustls::Error::Other(OtherError(Arc::new(local())))),
+            TlsError::Protocol(rustls::Error::PeerMisbehaved(PeerMisbehaved::BadCertChainExtensions)),
             TlsError::KeysExhausted,
             // With the server, within TLS with a proxy whose certificate we refuse.
             TlsError::Transport(TransportError::read(ProxyError::Tls(TlsError::UnknownIssuer))),
@@ -224,5 +240,26 @@ fn tls_is_ended_by_us_unless_the_peer_sends_an_alert_or_goes() {
             TlsError::Truncated,
         ]
     });
-    assert_sides(Initiator::Local, vec![ConnectError::TlsConfig(TlsConfigError::NoKey)]);
+    let configs = vec![
+        TlsConfigError::NoKey,
+        TlsConfigError::Rustls(rustls::Error::General("of the provider".into())),
+        TlsConfigError::Rustls(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)),
+        TlsConfigError::Platform(rustls::Error::Other(OtherError(Arc::new(local())))),
+        TlsConfigError::Verifier(rustls::server::VerifierBuilderError::NoRootAnchors),
+    ];
+    for error in &configs {
+        assert!(error.source().is_none(), "{error}");
+    }
+    assert_sides(Initiator::Local, configs.into_iter().map(ConnectError::TlsConfig).collect());
+    for (error, has_more) in [
+        (rustls::Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon), false),
+        (rustls::Error::PeerIncompatible(PeerIncompatible::EcPointsExtensionRequired), true),
+        (rustls::Error::NoApplicationProtocol, false),
+        (rustls::Error::DecryptError, false),
+        (rustls::Error::General("of the provider".into()), false),
+        (rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType), true),
+        (rustls::Error::PeerMisbehaved(PeerMisbehaved::BadCertChainExtensions), true),
+    ] {
+        assert_eq!(TlsError::Protocol(error.clone()).source().is_some(), has_more, "{error}");
+    }
 }

@@ -84,8 +84,8 @@ impl Default for AcceptOptions {
 }
 
 impl AcceptOptions {
-    /// Sets all limits and deadlines of the connection at once, except for those that are set by their names
-    /// ([`ping_interval`](Self::ping_interval) and the others): a name wins, whichever call comes first.
+    /// Sets all limits and deadlines of the connection at once. A setting made by its name, such as
+    /// [`ping_interval`](Self::ping_interval), wins, whichever call comes first.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config.set(config);

@@ -79,7 +79,7 @@ impl CheckedOptions {
         self.set_open_timeout = None;
     }
 
-    /// Takes away the bound of what may wait to be sent.
+    /// Takes away the bound of the bytes that may wait to be sent.
     pub(crate) fn without_send_limit(mut self) -> Self {
         self.config.max_send_buffer(usize::MAX);
         self
@@ -139,6 +139,11 @@ impl CheckedOptions {
     /// The TLS of an `https` proxy.
     pub(crate) fn proxy_connector(&self) -> Result<TlsConnector, ConnectError> {
         connector(self.proxy_tls.as_ref())
+    }
+
+    /// Whether a proxy was set, or is to be taken from the environment.
+    pub(crate) fn sets_proxy(&self) -> bool {
+        !matches!(self.proxy, ProxyChoice::None)
     }
 
     /// The proxy for this target, if there is to be one.

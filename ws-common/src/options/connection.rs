@@ -101,7 +101,7 @@ connection_settings! {
     /// [`Config::max_read_ahead`].
     fn max_read_ahead(bytes: usize) -> usize;
 
-    /// Time between two pings, whatever the traffic. Default: 20 s. `None` sends none. See [`Config::ping_interval`].
+    /// Time between two pings, also while messages come. Default: 20 s. `None` sends none. See [`Config::ping_interval`].
     fn ping_interval(interval: impl Into<Option<Duration>>) -> Option<Duration>;
 
     /// Longest time that a ping may stay unanswered. Default: 20 s. `None` waits for ever. Any byte that comes answers it; see
@@ -132,8 +132,8 @@ connection_settings! {
 }
 
 setters! {
-    /// Sets all limits and deadlines of the connection at once, except for those that are set by their names
-    /// ([`ping_interval`](Self::ping_interval) and the others): a name wins, whichever call comes first.
+    /// Sets all limits and deadlines of the connection at once. A setting made by its name, such as
+    /// [`ping_interval`](Self::ping_interval), wins, whichever call comes first.
     fn config(config: Config) = set(|options| options.config.set(config));
 }
 

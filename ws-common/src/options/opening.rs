@@ -16,7 +16,7 @@ use crate::tls::{self, TlsConnector};
 setters! {
     //! The request.
 
-    /// Adds a header field to the request, in order; `Host` may be set. See [`ClientRequest::header`] for what is refused. User name and
+    /// Adds a header field to the request, in order; `Host` may be set. [`ClientRequest::header`] tells which fields are refused. User name and
     /// password in the URL are an `Authorization` as well, beside which there is no second one.
     fn header(name: impl AsRef<str>, value: impl AsRef<str>) =
         try_set_request(|request| request.header(name.as_ref(), value.as_ref()));
@@ -91,7 +91,7 @@ setters! {
     //! TLS and proxies.
 
     /// The TLS of `wss`: own authorities, a certificate of the client, another name, from
-    /// `TlsOptions`, or a `rustls::ClientConfig` of one's own, in an `Arc`. Default: what the platform trusts.
+    /// `TlsOptions`, or a `rustls::ClientConfig` of one's own, in an `Arc`. Default: the root certificates of the platform.
     fn tls(tls: impl Into<TlsConnector>) = set(|options| options.tls = Some(tls.into()));
 
     /// Goes through this proxy: `http://`, `https://`, `socks5://` or `socks5h://` (`socks://` is the same), with `user:password@` if it
@@ -106,7 +106,7 @@ setters! {
     /// A variable that counts and is not UTF-8 fails the attempt ([`ProxyError::UnreadableVariable`](crate::proxy::ProxyError)).
     fn proxy_from_environment() = set(|options| options.proxy = ProxyChoice::Environment(Environment::now()));
 
-    /// The TLS that is spoken with an `https` proxy itself. Default: what the platform trusts. What was set by
+    /// The TLS that is spoken with an `https` proxy itself. Default: the root certificates of the platform. A TLS that was set by
     /// [`tls`](Self::tls) is meant for the target, and is not used there.
     fn proxy_tls(tls: impl Into<TlsConnector>) = set(|options| options.proxy_tls = Some(tls.into()));
 }

@@ -42,7 +42,7 @@ pub enum ProxyError {
     /// The proxy asks for authentication (407).
     AuthenticationRequired {
         /// Its answer.
-        response: Box<Response>,
+        refusal: Box<ProxyRefusal>,
         /// Whether it was told user name and password.
         had_credentials: bool,
     },
@@ -129,8 +129,9 @@ impl fmt::Display for ProxyError {
                 write!(f, "a host name of {n} bytes is over the limit of 255 that a proxy can be given")
             }
             Self::Name(name) => write!(f, "{name:?} is not a host name that a proxy can be given"),
-            Self::AuthenticationRequired { response, had_credentials } => {
-                write_authentication(f, response, *had_credentials)
+            Self::AuthenticationRequired { refusal, had_credentials } => {
+                write_authentication(f, &refusal.response, *had_credentials)?;
+                refusal.write_body(f)
             }
             Self::Refused(refusal) => refusal.fmt(f),
             Self::NotHttp(start) => {

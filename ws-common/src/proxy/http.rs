@@ -113,12 +113,8 @@ impl HttpProxy {
         };
         match response.status() {
             200..=299 => self.poll_agreed(),
-            407 => {
-                let (response, had_credentials) = (Box::new(response), self.had_credentials);
-                Err(ProxyError::AuthenticationRequired { response, had_credentials })
-            }
             // RFC 9110 §6.4.1: a response 1xx has no body.
-            101 => Err(ProxyError::Refused(ProxyRefusal::new(response, Bytes::new()))),
+            101 => Err(self.refused(response, Bytes::new())),
             _ => {
                 let body = ResponseBody::of(&response);
                 self.wire.deadline = self.wire.deadline.min(self.now + BODY_PATIENCE);
@@ -133,10 +129,18 @@ impl HttpProxy {
         mut body: ResponseBody,
     ) -> Result<Option<ProxyConnected>, ProxyError> {
         if body.feed(&mut self.wire.inbound) || self.wire.is_over() {
-            return Err(ProxyError::Refused(ProxyRefusal::new(response, body.into_bytes())));
+            return Err(self.refused(response, body.into_bytes()));
         }
         self.state = HttpProxyState::Body(response, body);
         Ok(None)
+    }
+
+    fn refused(&self, response: Response, body: Bytes) -> ProxyError {
+        let (status, refusal) = (response.status(), ProxyRefusal::new(response, body));
+        match status {
+            407 => ProxyError::AuthenticationRequired { refusal, had_credentials: self.had_credentials },
+            _ => ProxyError::Refused(refusal),
+        }
     }
 
     fn poll_agreed(&mut self) -> Result<Option<ProxyConnected>, ProxyError> {

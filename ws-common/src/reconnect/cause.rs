@@ -59,7 +59,7 @@ pub enum GiveUp {
     Aborted,
     /// The program called `cancel_reconnect`.
     Cancelled,
-    /// A hook of the program panicked: the one that was set by this method, `prepare`, `decide` or `on_redirect`.
+    /// A hook of the program panicked: the one that was set by this method, `prepare`, `connector`, `decide` or `on_redirect`.
     HookPanicked(&'static str),
 }
 

@@ -27,7 +27,7 @@ pub enum DisconnectReason<'a> {
 
 impl DisconnectReason<'_> {
     /// Whether the end is of a kind that passes by itself: failures of the name service, of TCP and of TLS, a proxy that did not
-    /// reach the server, errors and time-outs of `prepare`, time-outs (also [`Timeout::Message`](ws_core::Timeout::Message), which is told with 1008), the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
+    /// reach the server, errors of a connector, errors and time-outs of `prepare`, time-outs (also [`Timeout::Message`](ws_core::Timeout::Message), which is told with 1008), the end of the stream, a certificate that has expired or is not valid yet, the statuses 408,
     /// 425, 429 and 5xx except 501 and 505, and the close codes 1001, 1005, 1006 and 1011 to 1014. Not transient are another
     /// failure that is about a certificate, another status, a wrong response, a violation of the protocol, and other close codes. No final end ([`is_final`](Self::is_final)) is transient.
     pub fn is_transient(&self) -> bool {
@@ -50,8 +50,8 @@ impl DisconnectReason<'_> {
     }
 
     /// Whether no attempt can succeed with the same settings: a URL, a request or a TLS setting that cannot be used, a proxy
-    /// that wants other credentials (407, and the same of SOCKS5), an error of `prepare` that says so
-    /// ([`PrepareError::final_error`](crate::PrepareError::final_error)), a peer that cannot be used with confirmed delivery
+    /// that wants other credentials (407, and the same of SOCKS5), an error of `prepare` or of a connector that says so
+    /// ([`PrepareError::final_error`](crate::PrepareError::final_error)), a proxy beside a connector, a peer that cannot be used with confirmed delivery
     /// ([`ClientError::Unconfirmable`]), and messages of `on_open` over the limit ([`ClientError::OpeningTooLarge`]).
     pub fn is_final(&self) -> bool {
         match self {
@@ -59,8 +59,10 @@ impl DisconnectReason<'_> {
                 ConnectError::Url(_)
                 | ConnectError::TlsUnsupported
                 | ConnectError::TlsConfig(_)
+                | ConnectError::ConnectorWithProxy
                 | ConnectError::Request(_) => true,
                 ConnectError::Prepare(error) => error.is_final(),
+                ConnectError::Connector(error) => error.is_final(),
                 ConnectError::Proxy { source, .. } => source.is_final(),
                 _ => false,
             },
@@ -94,8 +96,10 @@ fn is_passing(error: &ConnectError) -> bool {
         | ConnectError::TlsUnsupported
         | ConnectError::TlsConfig(_)
         | ConnectError::Redirect(_)
+        | ConnectError::ConnectorWithProxy
         | ConnectError::Request(_) => false,
         ConnectError::Prepare(error) => !error.is_final(),
+        ConnectError::Connector(error) => !error.is_final(),
         ConnectError::Proxy { source, .. } => source.is_passing(),
         ConnectError::Tls(error) => error.is_passing(),
         ConnectError::Handshake { source, .. } => is_passing_in_handshake(source),

@@ -223,8 +223,7 @@ fn held_by_attempt(error: &ConnectError) -> usize {
         ConnectError::Proxy { source, .. } => match source {
             ProxyError::Connect(failed) => failures(failed),
             ProxyError::ConnectTimeout(passed) => timeout(passed),
-            ProxyError::AuthenticationRequired { response, .. } => 2 * response.head().len(),
-            ProxyError::Refused(refusal) => {
+            ProxyError::AuthenticationRequired { refusal, .. } | ProxyError::Refused(refusal) => {
                 size_of::<ProxyRefusal>() + 2 * refusal.response.head().len() + refusal.body.len()
             }
             ProxyError::NotHttp(start) => start.len(),

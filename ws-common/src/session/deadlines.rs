@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ws_core::bytes::Bytes;
 use ws_core::{CloseCode, CloseFrame, Connection, Error, Instant, Timeout};
 
 use super::event::ClientError;
 use super::open::Open;
+use super::options::SHORTEST;
 use super::outbox::PresentSource;
 use super::{Session, SessionState};
 
@@ -130,7 +130,7 @@ impl Session {
     /// after a missed pong ([`Timeout::Check`]) if no byte comes within `timeout`. Bytes that come before the ping has left do not
     /// count. The time stands still while nothing is read.
     ///
-    /// It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case). While a ping waits for its
+    /// Zero counts as 1 ms. It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case). While a ping waits for its
     /// answer, another call can only shorten the time.
     pub fn check_now(&mut self, timeout: Duration, now: Instant) {
         self.now = now;
@@ -138,14 +138,14 @@ impl Session {
         if open.is_asking() || !open.machine.inner().is_open() {
             return;
         }
-        let by = now + timeout;
+        let by = now + timeout.max(SHORTEST);
         if let Some(check) = &mut open.check {
             if by < check.by {
                 (check.by, check.timeout) = (by, timeout);
             }
             return;
         }
-        let nonce = Bytes::copy_from_slice(&self.random.next_u64().to_ne_bytes());
+        let nonce = self.random.next_u64().to_ne_bytes();
         if open.connection().ping(nonce).is_ok() {
             let end = self.outbox.end_of(open.connection());
             open.check = Some(Check { by, timeout, end });

@@ -87,7 +87,7 @@ impl Session {
         self.questions
     }
 
-    fn hook_panicked(&mut self) {
+    pub(super) fn hook_panicked(&mut self) {
         if let SessionState::Deciding(_) = self.state {
             self.conclude(HookAnswer::Panicked);
         } else if let SessionState::Open(_) = self.state {
@@ -95,6 +95,7 @@ impl Session {
         } else {
             let hook = match self.state {
                 SessionState::Redirecting { .. } => "on_redirect",
+                SessionState::Connecting(_) => "connector",
                 _ => "prepare",
             };
             let error = ClientError::HookPanicked { hook, end: None };

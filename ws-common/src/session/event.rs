@@ -37,12 +37,16 @@ use crate::reconnect::{Cause, GiveUp};
 /// fields.
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// TCP is up; the opening handshake begins.
+    /// The transport is up; the opening handshake begins.
+    ///
+    /// Over TCP that the library has opened, both addresses are there. Over a transport of a
+    /// [connector](super::ClientBuilder::connector), they are there if the connector has told them, or has supplied a TCP stream of the
+    /// runtime. For example, a Unix socket has none.
     Connected {
-        /// The address of the server, or of what stands between.
-        peer: SocketAddr,
-        /// Our own address.
-        local: SocketAddr,
+        /// The address of the server, or of a proxy or another host between.
+        peer: Option<SocketAddr>,
+        /// The local address.
+        local: Option<SocketAddr>,
     },
     /// The WebSocket connection is open, and the hook of [`on_open`](super::ClientBuilder::on_open) has given its messages. The outbox
     /// follows them, unless it is [held](super::ClientBuilder::hold).

@@ -39,21 +39,23 @@ impl Session {
         route: &Route,
         peer: SocketAddr,
         local: SocketAddr,
-        mut random: Random,
+        random: Random,
         now: Instant,
     ) -> bool {
         self.now = now;
-        if !matches!(self.state, SessionState::Connecting(_)) {
-            return false;
-        }
-        self.events.push(ClientEvent::Connected { peer, local });
-        self.random = split(&mut random);
-        let SessionState::Connecting(mut attempt) = std::mem::replace(&mut self.state, SessionState::Over)
-        else {
-            return false;
-        };
+        let SessionState::Connecting(attempt) = &mut self.state else { return false };
         attempt.is_private = route.server_address(peer).is_some_and(is_private);
         attempt.addresses = Candidate::all(route, attempt.options.target(), peer);
+        self.events.push(ClientEvent::Connected { peer: Some(peer), local: Some(local) });
+        self.shake_hands(route, random)
+    }
+
+    /// Begins the opening handshake on a transport. Says whether the transport is of use.
+    pub(super) fn shake_hands(&mut self, route: &Route, mut random: Random) -> bool {
+        self.random = split(&mut random);
+        let SessionState::Connecting(attempt) = std::mem::replace(&mut self.state, SessionState::Over) else {
+            return false;
+        };
         // The outbox is the bound on what waits. The connection gets a window of it, and all that is left to close.
         let options = attempt.options.clone().without_send_limit();
         match ClientUpgrade::new(&options, route, random, attempt.deadline) {
@@ -314,7 +316,11 @@ impl Session {
             SessionState::New => Some(Instant::EPOCH),
             SessionState::Waiting { until, .. } => Some(*until),
             SessionState::Preparing { deadline, .. } => Some(*deadline),
-            SessionState::Connecting(attempt) => Some(attempt.deadline + GRACE),
+            SessionState::Connecting(attempt) => {
+                // With a connector of the user, nobody else keeps this time.
+                let grace = if self.settings.connector.is_some() { Duration::ZERO } else { GRACE };
+                Some(attempt.deadline + grace)
+            }
             SessionState::Handshaking(_, machine) => machine.poll_timeout(),
             SessionState::Open(open) => {
                 let own = [open.confirm_deadline(), open.check_deadline(), open.idle_deadline()];

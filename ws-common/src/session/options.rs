@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ws_core::{Message, Random, Response};
 
+use super::connector::UserConnector;
 use super::prepare::Prepare;
 use super::{Delivery, OutboxPolicy, Session};
 use crate::error::ConnectError;
@@ -25,6 +26,7 @@ pub(super) struct Settings {
     pub(super) delivery: Delivery,
     pub(super) max_deliveries: u32,
     pub(super) confirm_timeout: Duration,
+    pub(super) connector: Option<UserConnector>,
     pub(super) prepare: Option<Prepare>,
     pub(super) prepare_timeout: Duration,
     pub(super) on_open: Option<OnOpen>,
@@ -59,6 +61,7 @@ impl<C: From<Session>> ClientBuilder<C> {
             delivery: Delivery::default(),
             max_deliveries: 5,
             confirm_timeout: Duration::from_secs(20),
+            connector: None,
             prepare: None,
             prepare_timeout: Duration::from_secs(30),
             on_open: None,
@@ -181,7 +184,9 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// The machine alone: for drivers and simulations. `random` serves until the first transport is up, for the delays between
     /// attempts. Each transport brings a source of its own ([`Session::opened`]).
     pub fn session(self, random: Random) -> Result<Session, ConnectError> {
-        Ok(Session::new(self.connect.build()?, self.settings, random))
+        let connect = self.connect.build()?;
+        self.settings.check_connector(&connect)?;
+        Ok(Session::new(connect, self.settings, random))
     }
 
     pub(super) fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {

@@ -63,6 +63,10 @@ impl Session {
     }
 
     fn dial(&mut self, attempt: Dialing) {
+        // The hook of `prepare` may have set a proxy.
+        if let Err(error) = self.settings.check_connector(&attempt.options) {
+            return self.failed(error);
+        }
         self.absent.1 = Outbound::default();
         self.shortest = attempt.options.connection_config().shortest_timeout();
         let failed = self.failed_addresses.oldest_first();

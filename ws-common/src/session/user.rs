@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::bytes::Bytes;
 use ws_core::{CloseFrame, Instant, Machine, Message, PingError, SendError};
 
 use super::event::{ClientEvent, ClientStatus};
@@ -332,12 +331,12 @@ impl Session {
     ///
     /// [`PingError::Closed`] if no connection is open; [`PingError::Full`] while more than 128 KiB wait in the connection, so
     /// that pings to a peer that takes nothing are bounded.
-    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
+    pub fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
         if !self.has_room_for_ping() {
             return Err(PingError::Full);
         }
         let SessionState::Open(open) = &mut self.state else { return Err(PingError::Closed) };
-        self.outbox.ping(open.connection(), payload.into())
+        self.outbox.ping(open.connection(), payload.as_ref())
     }
 
     /// Whether [`ping`](Self::ping) would not find the connection full.

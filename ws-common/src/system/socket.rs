@@ -11,7 +11,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 #[cfg(any(unix, windows))]
-pub use calls::{AsSocket, BorrowedSocket, refuse, reset_on_close};
+pub use calls::{AsSocket, BorrowedSocket, addresses, refuse, reset_on_close};
 pub(crate) use failure::LocalFailure;
 
 /// Number of unsent bytes at which the system stops taking more. It may hold 64 KiB more than that (see

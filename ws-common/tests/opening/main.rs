@@ -1,8 +1,11 @@
 //! From options to an open connection, through proxies and TLS, as machines: no sockets, and a clock that is turned by hand.
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
+#[cfg(unix)]
+mod bounded;
 mod connector;
 mod connector_deadlines;
+mod defaults;
 mod far;
 mod inward;
 mod late;

@@ -268,12 +268,12 @@ fn a_proxy_that_keeps_silent_is_named_with_what_was_waited_for_and_a_hint() {
     for (url, text) in [
         (
             "http://user:secret@proxy.test:3128",
-            "through http://proxy.test:3128: the proxy did not answer CONNECT in time; \
+            "through http://proxy.test:3128: the proxy did not answer CONNECT in 10s (open_timeout); \
              is it an HTTP proxy, and does it reach the target?",
         ),
         (
             "socks5h://user:secret@192.0.2.9",
-            "through socks5h://192.0.2.9:1080: the proxy did not answer the greeting of SOCKS5 in time; \
+            "through socks5h://192.0.2.9:1080: the proxy did not answer the greeting of SOCKS5 in 10s (open_timeout); \
              is it a SOCKS proxy?",
         ),
     ] {

@@ -252,12 +252,24 @@ fn status_407_says_what_to_do_about_it() {
         let proxy = HttpProxy::new(credentials.as_ref(), &name("h"), 443, DEADLINE).unwrap();
         let error = run_to_error(proxy, &head(lines));
         assert!(check_text(&error).contains(text), "{error}");
-        let ProxyError::AuthenticationRequired { response, had_credentials } = error else {
+        let ProxyError::AuthenticationRequired { refusal, had_credentials } = error else {
             panic!("{error:?}")
         };
-        assert_eq!((response.status(), response.reason()), (407, "Auth"));
+        assert_eq!((refusal.response.status(), refusal.response.reason()), (407, "Auth"));
         assert_eq!(had_credentials, credentials.is_some());
     }
+}
+
+#[test]
+fn status_407_shows_the_words_of_the_proxy() {
+    let answer = b"HTTP/1.1 407 Auth\r\nContent-Length: 16\r\n\r\nAsk the IT desk\n";
+    let error = run_to_error(HttpProxy::new(None, &name("h"), 443, DEADLINE).unwrap(), answer);
+    assert!(
+        check_text(&error).ends_with("as in http://user:password@host; it says: Ask the IT desk"),
+        "{error}"
+    );
+    let ProxyError::AuthenticationRequired { refusal, .. } = error else { panic!("{error:?}") };
+    assert_eq!(refusal.body.len(), 16);
 }
 
 #[test]

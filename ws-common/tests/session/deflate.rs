@@ -10,7 +10,7 @@ use crate::support::client;
 /// A client that compresses everything, if the server wants it.
 pub(crate) fn compressing() -> ClientBuilder<Session> {
     #[cfg(feature = "deflate")]
-    return client().config(Config::default().ping_interval(None).deflate(Deflate::default().min_size(0)));
+    return client().deflate(Deflate::default().min_size(0));
     #[cfg(not(feature = "deflate"))]
     client()
 }

@@ -172,7 +172,7 @@ fn reconnecting_tells_its_cause() {
         [
             "the name \"server.test\" was not resolved: as planned",
             "connecting to 192.0.2.1:80 failed: as planned",
-            "the connection was not open within open_timeout; it got as far as: connect",
+            "the connection was not open in 10s (open_timeout); it got as far as: connect",
             "the server answered 503 No instead of 101",
             "closed by the peer with code 1001 (\"back soon\")",
             "the peer ended the stream without a Close frame",

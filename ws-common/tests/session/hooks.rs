@@ -219,7 +219,7 @@ fn each_kind_of_end_is_reported_in_order_after_the_answer() {
             &[
                 "error timeout",
                 "closed 1006 broken us",
-                "stuck waits after 1: the peer did not confirm within confirm_timeout what was sent",
+                "stuck waits after 1: the peer did not confirm the sent messages in 1s (confirm_timeout)",
             ],
         ),
         (

@@ -39,7 +39,7 @@ fn a_peer_that_does_not_answer_the_close_of_a_feed_without_data_has_close_timeou
     assert_eq!(sim.session.status(), ClientStatus::Closing);
     sim.advance(secs(2));
     let trace = sim.lines();
-    assert_eq!(trace[trace.len() - 3..], ["error timeout", "closed 1001 broken us", "reconnecting 1 in 5s"]);
+    assert_eq!(trace[trace.len() - 3..], ["error timeout", "closed 1006 broken us", "reconnecting 1 in 5s"]);
     assert_eq!(sim.seen.causes[0].to_string(), "no byte of a data message came in 10s (idle_timeout)");
     assert_eq!(sim.seen.partings, [true], "newer messages may follow on the next connection");
 }

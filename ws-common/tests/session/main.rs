@@ -2,10 +2,12 @@
 
 mod addresses;
 mod attempts;
+mod builders;
 mod closing;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod confirmed;
+mod connectors;
 mod deflate;
 mod evidence;
 mod failures;

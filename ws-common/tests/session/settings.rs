@@ -16,7 +16,7 @@ type Set = fn(ClientBuilder<Session>) -> ClientBuilder<Session>;
 /// A setting made by name, and the same inside a `Config`.
 type Named = (&'static str, Set, fn(Config) -> Config);
 
-const NAMED: [Named; 8] = [
+const NAMED: [Named; 18] = [
     ("ping_interval", |client| client.ping_interval(secs(5)), |config| config.ping_interval(secs(5))),
     ("no ping_interval", |client| client.ping_interval(None), |config| config.ping_interval(None)),
     ("pong_timeout", |client| client.pong_timeout(secs(6)), |config| config.pong_timeout(secs(6))),
@@ -25,11 +25,30 @@ const NAMED: [Named; 8] = [
     ("message_timeout", |client| client.message_timeout(secs(8)), |config| config.message_timeout(secs(8))),
     ("no message_timeout", |client| client.message_timeout(None), |config| config.message_timeout(None)),
     ("max_send_buffer", |client| client.max_send_buffer(7000), |config| config.max_send_buffer(7000)),
+    ("max_message_size", |client| client.max_message_size(9), |config| config.max_message_size(9)),
+    ("max_fragments", |client| client.max_fragments(9), |config| config.max_fragments(9)),
+    ("max_frame_size", |client| client.max_frame_size(9), |config| config.max_frame_size(9)),
+    ("max_read_ahead", |client| client.max_read_ahead(9), |config| config.max_read_ahead(9)),
+    ("chunk_timeout", |client| client.chunk_timeout(secs(9)), |config| config.chunk_timeout(secs(9))),
+    ("max_message_rate", |client| client.max_message_rate(9), |config| config.max_message_rate(9)),
+    ("max_inflate_ratio", |client| client.max_inflate_ratio(9), |config| config.max_inflate_ratio(9)),
+    (
+        "no max_inflate_ratio",
+        |client| client.max_inflate_ratio(None),
+        |config| config.max_inflate_ratio(None),
+    ),
+    ("close_timeout", |client| client.close_timeout(secs(9)), |config| config.close_timeout(secs(9))),
+    ("no max_message_rate", |client| client.max_message_rate(None), |config| config.max_message_rate(None)),
 ];
 
 fn other() -> Config {
     let config = Config::default().ping_interval(secs(1)).pong_timeout(secs(2)).max_send_buffer(3);
-    config.close_timeout(secs(4)).write_timeout(secs(9)).message_timeout(secs(10)).max_message_size(5)
+    config
+        .close_timeout(secs(4))
+        .write_timeout(secs(9))
+        .message_timeout(secs(10))
+        .max_message_size(5)
+        .max_message_rate(3)
 }
 
 fn builder() -> ClientBuilder<Session> {

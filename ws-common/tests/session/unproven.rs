@@ -47,7 +47,7 @@ fn a_hook_sees_that_a_proof_is_missing() {
     let mut sim = simulate(confirmed().confirm_timeout(secs(5)).reconnect(policy), [plan]);
     sim.send("x");
     sim.advance(secs(10));
-    let told = "true true the peer did not confirm within confirm_timeout what was sent";
+    let told = "true true the peer did not confirm the sent messages in 5s (confirm_timeout)";
     assert_eq!(*ends.lock().expect("no panic under a lock"), [told]);
     assert_eq!(sim.session.flushed(None), Some(Ok(())));
 }

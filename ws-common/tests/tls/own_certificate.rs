@@ -125,3 +125,64 @@ fn only_the_certificate_itself_is_trusted() {
     let TlsError::Certificate(error) = error.tls().unwrap() else { panic!("{error:?}") };
     assert_eq!(*error, CertificateError::BadSignature);
 }
+
+/// The end of the server that is given the certificate of its client, or the failure there.
+fn served(identity: &Identity) -> Result<(), TlsError> {
+    let (authority, clients) = (Authority::new(), own(&["another client"], |_| {}));
+    let server = authority.issue(&["localhost"]);
+    let ca = format!("{}{}", clients.chain, identity.chain);
+    let [chain, key] = [&server.chain, &server.key].map(|pem| pem.as_bytes());
+    let acceptor = TlsAcceptor::with_client_ca(chain, key, ca.as_bytes()).unwrap();
+    let options = authority.options();
+    let options = options.client_certificate(identity.chain.as_bytes(), identity.key.as_bytes()).unwrap();
+    let pair = meet(&options.build().unwrap(), "localhost", &acceptor);
+    if is_up(&pair) {
+        return Ok(());
+    }
+    match failure(pair.server_seen) {
+        TlsFailure::Tls(error) => Err(error),
+        error => panic!("not before TLS was up: {error:?}"),
+    }
+}
+
+#[test]
+fn a_certificate_given_as_ca_is_trusted_as_the_clients_own_after_its_dates_were_checked() {
+    // The last one's authority is not given.
+    for identity in [
+        own(&["a client"], |_| {}),
+        own(&[], |_| {}),
+        own(&["a client"], |params| params.is_ca = IsCa::NoCa),
+        Authority::new().issue(&["a client"]),
+    ] {
+        served(&identity).unwrap();
+    }
+    for is_ca in [IsCa::Ca(BasicConstraints::Unconstrained), IsCa::NoCa] {
+        let of = |from, to| {
+            own(&["a client"], |params| {
+                params.is_ca = is_ca;
+                dated(params, from, to);
+            })
+        };
+        let error = served(&of(2001, 2002)).unwrap_err();
+        assert!(matches!(error, TlsError::Expired(_)), "{error:?}");
+        let error = served(&of(4000, 4001)).unwrap_err();
+        assert!(matches!(error, TlsError::NotYetValid(_)), "{error:?}");
+    }
+    let issued = Authority::new().issue_with(&["a client"], |params| dated(params, 2001, 2002));
+    let error = served(&issued).unwrap_err();
+    assert!(matches!(error, TlsError::Expired(_)), "{error:?}");
+}
+
+#[test]
+fn a_client_with_the_name_of_a_given_certificate_and_another_key_is_refused() {
+    let [given, other] = [own(&["a client"], |_| {}), own(&["a client"], |_| {})];
+    let authority = Authority::new();
+    let server = authority.issue(&["localhost"]);
+    let [chain, key, ca] = [&server.chain, &server.key, &given.chain].map(|pem| pem.as_bytes());
+    let acceptor = TlsAcceptor::with_client_ca(chain, key, ca).unwrap();
+    let options = authority.options();
+    let options = options.client_certificate(other.chain.as_bytes(), other.key.as_bytes()).unwrap();
+    let pair = meet(&options.build().unwrap(), "localhost", &acceptor);
+    let error = failure(pair.server_seen);
+    assert!(error.tls().is_some_and(TlsError::is_certificate), "{error:?}");
+}

@@ -57,11 +57,11 @@ impl Connection {
         Ok(self.send.queue_borrowed(&mut self.outbound, message)?)
     }
 
-    /// Queues a ping with a payload of at most 125 bytes. Its pong is reported with the round-trip time.
+    /// Queues a ping with a copy of the payload, at most 125 bytes. Its pong is reported with the round-trip time.
     ///
     /// The pings of `ping_interval` carry nonces of eight random bytes, and are not to be confused with this one.
-    pub fn ping(&mut self, payload: impl Into<Bytes>) -> Result<(), PingError> {
-        let payload = payload.into();
+    pub fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
+        let payload = payload.as_ref();
         if payload.len() > Header::MAX_CONTROL {
             return Err(PingError::TooLong(payload.len()));
         }
@@ -71,7 +71,7 @@ impl Connection {
         if !self.has_room() {
             return Err(PingError::Full);
         }
-        self.queue_ping(payload);
+        self.queue_ping(Bytes::copy_from_slice(payload));
         Ok(())
     }
 

@@ -223,6 +223,52 @@ fn a_head_that_comes_byte_by_byte_costs_linear_time() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_request_that_comes_byte_by_byte_costs_linear_time() {
+    assert_linear([4 << 10, 16 << 10], |len| {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {}", "x".repeat(len - 100));
+        let mut handshake = ServerHandshake::new(Config::default(), Random::from_seed([1; 32]), at(10));
+        byte_by_byte(head.as_bytes(), |byte| {
+            feed(&mut handshake, byte, at(0));
+            assert!(handshake.poll_event().unwrap().is_none());
+        })
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_message_in_fragments_of_one_byte_costs_linear_time() {
+    for first in [FIRST_TEXT, FIRST_BINARY] {
+        assert_linear([8 << 10, 32 << 10], |fragments| {
+            let mut connection = open(Role::Server, &quiet());
+            let mut bytes = frame(Role::Client, first, b"x");
+            bytes.extend(frame(Role::Client, CONTINUATION, b"x").repeat(fragments));
+            byte_by_byte(&bytes, |byte| {
+                feed(&mut connection, byte, at(0));
+                assert!(connection.poll_event().unwrap().is_none());
+            })
+        });
+    }
+}
+
+/// The body of a refusal, each byte of it in a chunk of its own.
+#[cfg(unix)]
+#[test]
+fn a_chunked_body_that_comes_byte_by_byte_costs_linear_time() {
+    assert_linear([4000, 16_000], |chunks| {
+        let body = "1\r\nx\r\n".repeat(chunks);
+        let answer = format!("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+        let request = ClientRequest::new("example.com", "/").unwrap();
+        let random = Random::from_seed([1; 32]);
+        let mut handshake = ClientHandshake::new(&request, Config::default(), random, at(10));
+        byte_by_byte(answer.as_bytes(), |byte| {
+            feed(&mut handshake, byte, at(0));
+            assert!(handshake.poll_event().unwrap().is_none());
+        })
+    });
+}
+
 /// 7500 offers in the largest head, and a server that supports many.
 #[cfg(unix)]
 #[test]

@@ -1,14 +1,13 @@
 //! A read of a socket that another thread can end.
 
 use std::io::{self, ErrorKind};
-use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::clock;
-use crate::transport::Transport;
 
 /// Two sockets, joined: a byte in the one ends the wait at the other.
 pub(super) struct ReadWaker {
@@ -30,17 +29,26 @@ impl ReadWaker {
         let _ = io::Write::write(&mut &self.near, &[0]);
     }
 
-    /// Reads, for no longer than `timeout`. An error of kind `Interrupted` if it was ended.
-    pub(super) fn read(&self, socket: &TcpStream, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+    /// Reads from `socket` by `try_read`, for no longer than `timeout`. An error of kind `Interrupted` if it was ended.
+    pub(super) fn read(
+        &self,
+        socket: &dyn AsFd,
+        try_read: impl Fn(&mut [u8]) -> io::Result<usize>,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> io::Result<usize> {
         let start = clock::now();
         loop {
-            match socket.try_read(buffer) {
+            match try_read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 result => return result,
             }
             let left = timeout.saturating_sub(clock::since(start));
             let left = Timespec::try_from(left).map_err(io::Error::other)?;
-            let mut ready = [PollFd::new(socket, PollFlags::IN), PollFd::new(&self.far, PollFlags::IN)];
+            let mut ready = [
+                PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN),
+                PollFd::new(&self.far, PollFlags::IN),
+            ];
             if poll(&mut ready, Some(&left))? == 0 {
                 return Err(ErrorKind::WouldBlock.into());
             }

@@ -13,7 +13,6 @@ use crate::error::{AcceptError, ClientError, ConnectError, WebSocketError};
 use crate::proxy::ProxyError;
 use crate::session::ConfirmError;
 use crate::system::socket::LocalFailure;
-use crate::tls::TlsError;
 
 /// An error with a source that its text does not show.
 #[derive(Debug)]
@@ -47,10 +46,6 @@ fn texts(error: &(dyn Error + 'static)) -> Vec<String> {
 
 /// The texts of an error and of its sources are single lines without a full stop, and none is a part of another.
 pub(super) fn assert_says_nothing_twice(error: &(dyn Error + 'static)) {
-    // The text of rustls is shown, and is a source as well.
-    if TlsError::find(error).is_some_and(|error| error.source().is_some()) {
-        return;
-    }
     let texts = texts(error);
     for (n, text) in texts.iter().enumerate() {
         assert!(!text.is_empty() && !text.contains('\n') && !text.ends_with('.'), "{text:?}");

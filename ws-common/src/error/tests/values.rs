@@ -138,7 +138,7 @@ fn the_error_of_a_deadline_or_a_limit_names_the_setting_and_its_value() {
 #[test]
 fn the_error_of_a_later_step_of_an_attempt_names_the_time_of_the_whole() {
     let rest = Duration::from_millis(100);
-    let options = ConnectOptions::new("ws://server.test").unwrap().open_timeout(VALUE);
+    let options = ConnectOptions::new("ws://server.test").open_timeout(VALUE).build().unwrap();
     let mut connector = Connector::<()>::new(&options.rest_of_open_timeout(rest), Instant::EPOCH);
     assert_eq!(connector.deadline(), Instant::since_epoch(rest));
     let ConnectorStep::Done(Err(error)) = connector.poll(Instant::since_epoch(rest)) else {

@@ -24,11 +24,17 @@ impl ProxyRefusal {
     pub(crate) fn new(response: Response, body: Bytes) -> Box<Self> {
         Box::new(Self { response, body })
     }
+
+    /// The proxy's words to the reader.
+    pub(super) fn write_body(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = body_words(&self.body);
+        if said.is_empty() { Ok(()) } else { write!(f, "; it says: {said}") }
+    }
 }
 
 impl fmt::Display for ProxyRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { response, body } = self;
+        let response = &self.response;
         write!(f, "the proxy did not connect, but answered {}", response.status())?;
         let reason = words(response.reason());
         if !reason.is_empty() {
@@ -45,8 +51,7 @@ impl fmt::Display for ProxyRefusal {
             502..=504 => "; it could not reach the target",
             _ => "",
         })?;
-        let said = body_words(body);
-        if said.is_empty() { Ok(()) } else { write!(f, "; it says: {said}") }
+        self.write_body(f)
     }
 }
 

@@ -9,7 +9,11 @@ use super::ClientEvent;
 impl fmt::Display for ClientEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected { peer, local } => write!(f, "connected to {peer} from {local}"),
+            Self::Connected { peer, local } => {
+                f.write_str("connected")?;
+                peer.map_or(Ok(()), |peer| write!(f, " to {peer}"))?;
+                local.map_or(Ok(()), |local| write!(f, " from {local}"))
+            }
             Self::Open(response) => write!(f, "open with status {}", response.status()),
             Self::Message(message) => write!(f, "message {message}"),
             Self::Ping(payload) => write!(f, "ping of {}", Length(payload.len())),
@@ -36,6 +40,7 @@ impl fmt::Display for ClientEvent {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::time::Duration;
 
     use ws_core::{Closed, Initiator};
@@ -46,13 +51,14 @@ mod tests {
 
     #[test]
     fn an_event_is_one_short_line() {
-        let address = ([192, 0, 2, 1], 80).into();
+        let address = SocketAddr::from(([192, 0, 2, 1], 80));
         let after = Duration::from_millis(500);
         for (event, line) in [
             (
-                ClientEvent::Connected { peer: address, local: address },
+                ClientEvent::Connected { peer: Some(address), local: Some(address) },
                 "connected to 192.0.2.1:80 from 192.0.2.1:80",
             ),
+            (ClientEvent::Connected { peer: None, local: None }, "connected"),
             (ClientEvent::Message("a secret password".into()), "message \"a secret\"… of 17 bytes"),
             (ClientEvent::Ping("secret".into()), "ping of 6 bytes"),
             (

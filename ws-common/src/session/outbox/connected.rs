@@ -161,9 +161,8 @@ impl Outbox {
     }
 
     fn probe(&mut self, connection: &mut Connection, nonce: [u8; 8]) {
-        let payload = Bytes::copy_from_slice(&nonce);
-        if connection.ping(payload.clone()).is_ok() {
-            self.remember(connection, payload, false);
+        if connection.ping(nonce).is_ok() {
+            self.remember(connection, Bytes::copy_from_slice(&nonce), false);
         }
     }
 
@@ -171,11 +170,11 @@ impl Outbox {
     pub(in crate::session) fn ping(
         &mut self,
         connection: &mut Connection,
-        payload: Bytes,
+        payload: &[u8],
     ) -> Result<(), PingError> {
-        connection.ping(payload.clone())?;
+        connection.ping(payload)?;
         if self.probes.len() < MAX_PINGS {
-            self.remember(connection, payload, true);
+            self.remember(connection, Bytes::copy_from_slice(payload), true);
         } else {
             self.is_ambiguous = true;
         }

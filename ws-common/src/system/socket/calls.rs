@@ -103,6 +103,13 @@ pub fn reset_on_close(socket: &impl AsSocket, reset: bool) -> io::Result<()> {
     SockRef::from(socket).set_linger(reset.then_some(Duration::ZERO))
 }
 
+/// The address of the peer and the local address of a TCP socket, as far as it has them.
+pub fn addresses(socket: &impl AsSocket) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    let socket = SockRef::from(socket);
+    let known = |address: io::Result<socket2::SockAddr>| address.ok().and_then(|address| address.as_socket());
+    (known(socket.peer_addr()), known(socket.local_addr()))
+}
+
 /// Answers a client that is not admitted, in four calls that do not wait. The caller closes the socket.
 ///
 /// A request that has come is read, because closing a socket with unread bytes resets it, and the client might lose the answer.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -12,6 +12,7 @@ use rustls::{Connection, RootCertStore, ServerConfig, ServerConnection};
 use super::connector::max_record;
 use super::error::TlsConfigError;
 use super::machine::Tls;
+use super::verifier::ClientVerifier;
 use super::{ALPN, pem, provider};
 use crate::sync::{Mutex, lock};
 
@@ -38,7 +39,12 @@ struct ReplaceableConfig {
 struct Current {
     config: Arc<ServerConfig>,
     /// The authorities of clients' certificates, if this acceptor was made with some.
-    client_roots: Option<Arc<RootCertStore>>,
+    client_ca: Option<Arc<ClientCa>>,
+}
+
+struct ClientCa {
+    roots: Arc<RootCertStore>,
+    given: Arc<[CertificateDer<'static>]>,
 }
 
 impl TlsAcceptor {
@@ -50,20 +56,24 @@ impl TlsAcceptor {
 
     /// As [`new`](Self::new), and takes only clients that show a certificate of one of the authorities in `ca`: one or more in
     /// PEM or one in DER.
+    ///
+    /// One of them may be a client's own certificate, as `openssl req -x509` makes them. It is trusted itself, after its dates were
+    /// checked.
     pub fn with_client_ca(chain: &[u8], key: &[u8], ca: &[u8]) -> Result<Self, TlsConfigError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in pem::certificates(ca)? {
-            roots.add(certificate).map_err(TlsConfigError::Rustls)?;
+        let (mut roots, given) = (RootCertStore::empty(), pem::certificates(ca)?);
+        for certificate in &given {
+            roots.add(certificate.clone()).map_err(TlsConfigError::Rustls)?;
         }
-        Self::build(identity(chain, key)?, Some(Arc::new(roots)))
+        let client_ca = ClientCa { roots: Arc::new(roots), given: given.into() };
+        Self::build(identity(chain, key)?, Some(Arc::new(client_ca)))
     }
 
     fn build(
         identity: Arc<dyn ResolvesServerCert>,
-        client_roots: Option<Arc<RootCertStore>>,
+        client_ca: Option<Arc<ClientCa>>,
     ) -> Result<Self, TlsConfigError> {
-        let verifier = client_roots.as_ref().map(|roots| client_verifier(roots, &[])).transpose()?;
-        Ok(Self::of(Current { config: Arc::new(config(identity, verifier)?), client_roots }))
+        let verifier = client_ca.as_ref().map(|ca| client_verifier(ca, &[])).transpose()?;
+        Ok(Self::of(Current { config: Arc::new(config(identity, verifier)?), client_ca }))
     }
 
     fn of(current: Current) -> Self {
@@ -105,9 +115,9 @@ impl TlsAcceptor {
     pub fn replace_client_crls(&self, crls: &[u8]) -> Result<(), TlsConfigError> {
         let crls = pem::crls(crls)?;
         self.change(|current| {
-            let roots = current.client_roots.as_ref().ok_or(TlsConfigError::CrlsWithoutRoots)?;
+            let ca = current.client_ca.as_ref().ok_or(TlsConfigError::CrlsWithoutRoots)?;
             let identity = current.config.cert_resolver.clone();
-            let config = config(identity, Some(client_verifier(roots, &crls)?))?;
+            let config = config(identity, Some(client_verifier(ca, &crls)?))?;
             Ok(Current { config: Arc::new(config), ..current })
         })
     }
@@ -143,11 +153,12 @@ fn identity(chain: &[u8], key: &[u8]) -> Result<Arc<dyn ResolvesServerCert>, Tls
 }
 
 fn client_verifier(
-    roots: &Arc<RootCertStore>,
+    ca: &ClientCa,
     crls: &[CertificateRevocationListDer<'static>],
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsConfigError> {
-    let builder = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider());
-    builder.with_crls(crls.iter().cloned()).build().map_err(TlsConfigError::Verifier)
+    let builder = WebPkiClientVerifier::builder_with_provider(ca.roots.clone(), provider());
+    let inner = builder.with_crls(crls.iter().cloned()).build().map_err(TlsConfigError::Verifier)?;
+    Ok(Arc::new(ClientVerifier { inner, given: ca.given.clone() }))
 }
 
 fn config(
@@ -168,7 +179,7 @@ fn config(
 
 impl From<Arc<ServerConfig>> for TlsAcceptor {
     fn from(config: Arc<ServerConfig>) -> Self {
-        Self::of(Current { config, client_roots: None })
+        Self::of(Current { config, client_ca: None })
     }
 }
 

@@ -14,6 +14,7 @@ use rustls::{AlertDescription, CertificateError};
 use ws_core::{FirstLine, TransportError};
 
 use self::certificate::bare_name;
+use self::text::is_told;
 use super::pins::SeenHashes;
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
@@ -59,10 +60,8 @@ impl Error for TlsConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             // The text shows all of it.
-            Self::Pem(_) => None,
-            Self::Platform(rustls::Error::General(_) | rustls::Error::Other(_)) => None,
-            Self::Rustls(rustls::Error::General(_) | rustls::Error::Other(_)) => None,
-            Self::Platform(source) | Self::Rustls(source) => Some(source),
+            Self::Pem(_) | Self::Verifier(VerifierBuilderError::NoRootAnchors) => None,
+            Self::Platform(source) | Self::Rustls(source) => untold(source),
             Self::Verifier(source) => Some(source),
             Self::NoCertificate | Self::NoKey | Self::NoCrl | Self::CrlsWithoutRoots | Self::Name(_) => None,
             Self::EncryptedKey | Self::Passphrase | Self::KeyEncryption => None,
@@ -259,11 +258,16 @@ impl TlsError {
 impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Incompatible(source) | Self::Protocol(source) => Some(source),
+            Self::Incompatible(source) | Self::Protocol(source) => untold(source),
             Self::Transport(broken) => broken.source(),
             _ => None,
         }
     }
+}
+
+/// The source of an error whose text names the kind of this one alone.
+fn untold(error: &rustls::Error) -> Option<&(dyn Error + 'static)> {
+    (!is_told(error)).then_some(error)
 }
 
 /// Whether an authority's certificate is used as a server's or a client's own.

@@ -1,9 +1,10 @@
 //! Sessions of TLS stay on the route on which they began.
 
+use ws_common::rustls::SupportedProtocolVersion;
 use ws_common::tls::TlsConnector;
 
 use super::authority::VERSIONS;
-use super::secrets::curious;
+use super::secrets::{curious, resumes};
 use super::ways::{DIRECT, Place, Way};
 use crate::support::{WHOLE, opened};
 
@@ -12,13 +13,17 @@ fn via(url: &'static str) -> Way {
 }
 
 /// Opens a connection over each of these routes. Says for each whether the session was resumed.
-fn resumed(place: &Place, tls: &TlsConnector, ways: &[Way]) -> Vec<bool> {
-    let acceptor = curious(&place.authority, "server.test");
+fn resumed(
+    version: &'static SupportedProtocolVersion,
+    place: &Place,
+    tls: &TlsConnector,
+    ways: &[Way],
+) -> Vec<bool> {
+    let acceptor = curious(&place.authority, "server.test", version);
     let over = |way: &Way| {
         let mut far = place.far_with(*way, acceptor.clone());
         opened(&place.options_with(*way, tls.clone()), &mut far, WHOLE);
-        // In TLS 1.2, the certificate can be seen. A server that resumes a session shows none.
-        !far.said.windows(11).any(|window| window == b"server.test")
+        resumes(version, &far.said)
     };
     ways.iter().map(over).collect()
 }
@@ -26,18 +31,20 @@ fn resumed(place: &Place, tls: &TlsConnector, ways: &[Way]) -> Vec<bool> {
 #[test]
 fn a_session_is_resumed_on_its_own_route_alone() {
     let place = Place::new();
-    let tls = place.authority.options().build().unwrap();
     let (first, second) = (via("http://proxy.test"), via("http://other.test"));
     let (user, scheme) = (via("http://user:secret@proxy.test"), via("socks5h://proxy.test"));
     let ways = [DIRECT, first, second, user, scheme];
-    assert_eq!(resumed(&place, &tls, &ways), [false; 5]);
-    for way in ways {
-        // The server of each call has a memory of its own, so that a session of the call before is of no use.
-        let both = [way, DIRECT, first, second, user, scheme, way];
+    for version in VERSIONS {
         let tls = place.authority.options().build().unwrap();
-        let seen = resumed(&place, &tls, &both);
-        for (n, other) in both.iter().enumerate().skip(1) {
-            assert_eq!(seen[n], other.proxy == way.proxy, "{way:?} {other:?}");
+        assert_eq!(resumed(version, &place, &tls, &ways), [false; 5], "{version:?}");
+        for way in ways {
+            // The server of each call has a memory of its own, so that a session of the call before is of no use.
+            let both = [way, DIRECT, first, second, user, scheme, way];
+            let tls = place.authority.options().build().unwrap();
+            let seen = resumed(version, &place, &tls, &both);
+            for (n, other) in both.iter().enumerate().skip(1) {
+                assert_eq!(seen[n], other.proxy == way.proxy, "{version:?} {way:?} {other:?}");
+            }
         }
     }
 }
@@ -45,22 +52,27 @@ fn a_session_is_resumed_on_its_own_route_alone() {
 #[test]
 fn the_routes_that_are_kept_are_bounded() {
     let place = Place::new();
-    let tls = place.authority.options().build().unwrap();
     let proxies = (0..9).map(|n| &*format!("http://p{n}.test").leak());
     let mut ways: Vec<Way> = proxies.map(via).collect();
     ways.extend([ways[8], ways[1], ways[0]]);
-    let seen = resumed(&place, &tls, &ways);
-    assert_eq!(seen[9..], [true, true, false], "the oldest is forgotten");
+    for version in VERSIONS {
+        let tls = place.authority.options().build().unwrap();
+        let seen = resumed(version, &place, &tls, &ways);
+        assert_eq!(seen[9..], [true, true, false], "the oldest is forgotten: {version:?}");
+    }
 }
 
 /// The program decides about the store of its own configuration, which may have none.
 #[test]
 fn a_configuration_of_the_program_resumes_nothing_through_a_proxy() {
     let place = Place::new();
-    let tls = place.authority.connector(VERSIONS[0]);
     let proxy = via("http://proxy.test");
-    assert_eq!(
-        resumed(&place, &tls, &[DIRECT, DIRECT, proxy, proxy, DIRECT]),
-        [false, true, false, false, true]
-    );
+    for version in VERSIONS {
+        let tls = place.authority.connector(version);
+        assert_eq!(
+            resumed(version, &place, &tls, &[DIRECT, DIRECT, proxy, proxy, DIRECT]),
+            [false, true, false, false, true],
+            "{version:?}"
+        );
+    }
 }

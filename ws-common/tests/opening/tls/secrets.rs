@@ -8,9 +8,10 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::version::TLS12;
 use ws_common::{ConnectOptions, rustls, tls::TlsOptions};
 
-use super::authority::Authority;
+use super::authority::{Authority, VERSIONS};
 use super::ways::{NESTED, Place, WAYS};
 use crate::far::{Far, Server};
 use crate::life::{Life, client};
@@ -81,7 +82,11 @@ fn from_wss_to_ws_is_refused_and_from_ws_to_wss_is_not() {
 }
 
 /// A server that takes certificates of clients, and wants none, so that it can be seen who shows one.
-pub(super) fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsAcceptor {
+pub(super) fn curious(
+    authority: &Authority,
+    name: &str,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> ws_common::tls::TlsAcceptor {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(authority.der.clone().into()).unwrap();
     let provider = super::authority::provider();
@@ -90,7 +95,7 @@ pub(super) fn curious(authority: &Authority, name: &str) -> ws_common::tls::TlsA
     let identity = authority.issue(&[name]);
     let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).map(Result::unwrap).collect();
     let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS12])
+        .with_protocol_versions(&[version])
         .unwrap()
         .with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
         .with_single_cert(chain, PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap())
@@ -105,7 +110,8 @@ fn a_certificate_and_a_name_of_tls_are_for_the_first_origin_only() {
         params.distinguished_name.push(rcgen::DnType::CommonName, "who-I-am");
     });
     // The certificates of the servers: the first is not for its own name, but for the one that was set.
-    let (first, other) = (curious(&authority, "inner.test"), curious(&authority, "other.test"));
+    let (first, other) =
+        (curious(&authority, "inner.test", &TLS12), curious(&authority, "other.test", &TLS12));
     let tls = TlsOptions::new()
         .ca(authority.pem.as_bytes())
         .unwrap()
@@ -142,11 +148,25 @@ fn a_certificate_and_a_name_of_tls_are_for_the_first_origin_only() {
     }
 }
 
-/// A store of sessions that counts how often a session is looked for.
+/// Whether a server of `server.test` has resumed a session in its answer.
+pub(super) fn resumes(version: &rustls::SupportedProtocolVersion, said: &[u8]) -> bool {
+    if *version == TLS12 {
+        // A server that resumes a session shows no certificate.
+        !holds(said, "server.test")
+    } else {
+        // RFC 8446 §4.2.11: the extension pre_shared_key of a ServerHello names the first ticket that was offered.
+        said.windows(6).any(|window| window == [0, 41, 0, 2, 0, 0])
+    }
+}
+
+/// A store of sessions that counts how often a session is looked for, in each version of TLS.
 #[derive(Debug, Default)]
 struct Store {
-    sessions: Mutex<Option<Tls12ClientSessionValue>>,
-    searches: AtomicUsize,
+    session: Mutex<Option<Tls12ClientSessionValue>>,
+    ticket: Mutex<Option<Tls13ClientSessionValue>>,
+    /// Number of searches for a session of TLS 1.2, and for a ticket of TLS 1.3.
+    sessions: AtomicUsize,
+    tickets: AtomicUsize,
 }
 
 impl ClientSessionStore for Store {
@@ -157,21 +177,32 @@ impl ClientSessionStore for Store {
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
-        *self.sessions.lock().unwrap() = Some(value);
+        *self.session.lock().unwrap() = Some(value);
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        self.searches.fetch_add(1, Ordering::Relaxed);
-        self.sessions.lock().unwrap().clone()
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.session.lock().unwrap().clone()
     }
 
     fn remove_tls12_session(&self, _: &ServerName<'static>) {}
 
-    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
+    fn insert_tls13_ticket(&self, _: ServerName<'static>, value: Tls13ClientSessionValue) {
+        *self.ticket.lock().unwrap() = Some(value);
+    }
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        None
+        self.tickets.fetch_add(1, Ordering::Relaxed);
+        self.ticket.lock().unwrap().take()
     }
+}
+
+/// Redirects to the same origin and to another one, in each version of TLS.
+fn versions_and_locations() -> impl Iterator<Item = (&'static rustls::SupportedProtocolVersion, &'static str)>
+{
+    VERSIONS
+        .into_iter()
+        .flat_map(|version| ["/b", "wss://server.test:444/b"].map(|location| (version, location)))
 }
 
 /// rustls resumes no session with another certificate of the client. The sessions of the first origin are not even looked at.
@@ -179,14 +210,14 @@ impl ClientSessionStore for Store {
 fn sessions_that_began_with_a_certificate_are_not_looked_at_for_another_origin() {
     let authority = Authority::new();
     let identity = authority.issue(&["client"]);
-    for location in ["/b", "wss://server.test:444/b"] {
-        let acceptor = curious(&authority, "server.test");
+    for (version, location) in versions_and_locations() {
+        let acceptor = curious(&authority, "server.test", version);
         let store = Arc::new(Store::default());
         let mut roots = rustls::RootCertStore::empty();
         roots.add(authority.der.clone().into()).unwrap();
         let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).map(Result::unwrap).collect();
         let mut config = rustls::ClientConfig::builder_with_provider(super::authority::provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&[version])
             .unwrap()
             .with_root_certificates(roots)
             .with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap())
@@ -200,7 +231,10 @@ fn sessions_that_began_with_a_certificate_are_not_looked_at_for_another_origin()
         life.settle();
         assert_eq!(life.trace(), ["connected", "connected", "open"], "{location}");
         let searches = if location == "/b" { 2 } else { 1 };
-        assert_eq!(store.searches.load(Ordering::Relaxed), searches, "{location}");
+        assert_eq!(store.tickets.load(Ordering::Relaxed), searches, "{version:?} {location}");
+        // A session of TLS 1.2 is looked for if there is no ticket.
+        let sessions = if *version == TLS12 { searches } else { 1 };
+        assert_eq!(store.sessions.load(Ordering::Relaxed), sessions, "{version:?} {location}");
     }
 }
 
@@ -210,8 +244,8 @@ fn sessions_that_began_with_a_certificate_are_not_looked_at_for_another_origin()
 fn a_session_that_began_with_a_certificate_is_not_resumed_towards_another_origin() {
     let authority = Authority::new();
     let identity = authority.issue(&["client"]);
-    for location in ["/b", "wss://server.test:444/b"] {
-        let acceptor = curious(&authority, "server.test");
+    for (version, location) in versions_and_locations() {
+        let acceptor = curious(&authority, "server.test", version);
         let tls = TlsOptions::new().ca(authority.pem.as_bytes()).unwrap();
         let tls = tls.client_certificate(identity.chain.as_bytes(), identity.key.as_bytes()).unwrap();
         let builder = client("wss://server.test/a").tls(tls.build().unwrap()).max_redirects(1);
@@ -221,9 +255,8 @@ fn a_session_that_began_with_a_certificate_is_not_resumed_towards_another_origin
         });
         life.settle();
         assert_eq!(life.trace(), ["connected", "connected", "open"], "{location}");
-        // A server that resumes a session shows no certificate.
-        assert!(holds(&life.fars[0].said, "server.test"));
-        assert_eq!(holds(&life.fars[1].said, "server.test"), location != "/b", "{location}");
+        let resumed = [0, 1].map(|n| resumes(version, &life.fars[n].said));
+        assert_eq!(resumed, [false, location == "/b"], "{version:?} {location}");
     }
 }
 
@@ -304,7 +337,8 @@ fn what_is_set_for_the_target_is_not_used_with_the_proxy() {
         .build()
         .unwrap();
     let options = place.options_with(NESTED, tls);
-    let mut far = place.far(NESTED).behind(Proxy::secure(&curious(&place.proxys, "proxy.test"), http(200)));
+    let mut far =
+        place.far(NESTED).behind(Proxy::secure(&curious(&place.proxys, "proxy.test", &TLS12), http(200)));
     opened(&options, &mut far, WHOLE);
     assert!(!holds(&far.heard, "who-I-am"));
     assert!(!holds(&far.heard, "server.test"), "the name of the target is within the TLS of the proxy");

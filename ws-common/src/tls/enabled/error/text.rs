@@ -109,14 +109,19 @@ fn write_alert(f: &mut fmt::Formatter<'_>, alert: AlertDescription) -> fmt::Resu
 }
 
 fn write_incompatible(f: &mut fmt::Formatter<'_>, error: &Error) -> fmt::Result {
-    use PeerIncompatible::*;
     let Error::PeerIncompatible(lack) = error else {
         return f.write_str(
             "the peer offers other protocols than HTTP/1.1 (ALPN http/1.1), such as HTTP/2 alone",
         );
     };
-    f.write_str("the peer has no TLS in common with us: ")?;
-    f.write_str(match lack {
+    let lack = lack_words(lack).unwrap_or("it lacks a part of TLS that is required");
+    write!(f, "the peer has no TLS in common with us: {lack}")
+}
+
+/// The part of TLS that a peer lacks. `None` if there are no words for it.
+fn lack_words(lack: &PeerIncompatible) -> Option<&'static str> {
+    use PeerIncompatible::*;
+    Some(match lack {
         ServerDoesNotSupportTls12Or13 | ServerTlsVersionIsDisabledByOurConfig => {
             "it speaks neither TLS 1.2 nor TLS 1.3, as far as they are allowed here"
         }
@@ -129,8 +134,23 @@ fn write_incompatible(f: &mut fmt::Formatter<'_>, error: &Error) -> fmt::Result 
         | SignatureAlgorithmsExtensionRequired
         | NoCertificateRequestSignatureSchemesInCommon => "no signature scheme for the certificates",
         ExtendedMasterSecretExtensionRequired => "it lacks extended_master_secret (RFC 7627)",
-        _ => "it lacks a part of TLS that is required",
+        _ => return None,
     })
+}
+
+/// Whether the text of an error tells all that the error of rustls does. Then that one is not told once more, as its source.
+pub(super) fn is_told(error: &Error) -> bool {
+    match error {
+        Error::PeerIncompatible(lack) => lack_words(lack).is_some(),
+        // A text of its own.
+        Error::InvalidCertificate(_) | Error::NoApplicationProtocol | Error::General(_) | Error::Other(_) => {
+            true
+        }
+        // The kind of a fault, which has a name in rustls.
+        Error::InvalidCertRevocationList(_) | Error::InvalidMessage(_) | Error::PeerMisbehaved(_) => false,
+        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => false,
+        error => cause_words(error).is_some(),
+    }
 }
 
 /// The cause of a failure in words.
@@ -138,32 +158,38 @@ struct RustlsCause<'a>(&'a Error);
 
 impl fmt::Display for RustlsCause<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        match self.0 {
             Error::InvalidCertificate(error) => {
-                return write!(f, "a certificate is not accepted: {}", CertificateCause(error));
+                write!(f, "a certificate is not accepted: {}", CertificateCause(error))
             }
-            Error::InvalidCertRevocationList(_) => "a certificate revocation list is not valid",
-            Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                "the private key does not belong to the certificate"
-            }
-            Error::InconsistentKeys(_) => "it is not certain that the private key belongs to the certificate",
-            Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-                "a message came out of order"
-            }
-            Error::InvalidMessage(_) => "a message is malformed",
-            Error::PeerMisbehaved(_) => "a message breaks a rule",
-            Error::DecryptError => "a record cannot be decrypted",
-            Error::EncryptError => "a record cannot be encrypted",
-            Error::PeerSentOversizedRecord => "a record is over 16 KiB",
-            Error::NoCertificatesPresented => "there is no certificate",
-            Error::UnsupportedNameType => "the name of the server is of a kind that is not supported",
-            Error::FailedToGetCurrentTime => "the system has no clock",
-            Error::FailedToGetRandomBytes => "the system has no random numbers",
-            Error::BadMaxFragmentSize => "max_fragment_size is too small or too large",
             // A text of the platform, or of the provider.
-            Error::General(text) => return f.write_str(&words(text)),
-            Error::Other(other) => return f.write_str(&words(&other.0.to_string())),
-            _ => "a rule of TLS is broken",
-        })
+            Error::General(text) => f.write_str(&words(text)),
+            Error::Other(other) => f.write_str(&words(&other.0.to_string())),
+            error => f.write_str(cause_words(error).unwrap_or("a rule of TLS is broken")),
+        }
     }
+}
+
+fn cause_words(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::InvalidCertRevocationList(_) => "a certificate revocation list is not valid",
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "the private key does not belong to the certificate"
+        }
+        Error::InconsistentKeys(_) => "it is not certain that the private key belongs to the certificate",
+        Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+            "a message came out of order"
+        }
+        Error::InvalidMessage(_) => "a message is malformed",
+        Error::PeerMisbehaved(_) => "a message breaks a rule",
+        Error::DecryptError => "a record cannot be decrypted",
+        Error::EncryptError => "a record cannot be encrypted",
+        Error::PeerSentOversizedRecord => "a record is over 16 KiB",
+        Error::NoCertificatesPresented => "there is no certificate",
+        Error::UnsupportedNameType => "the name of the server is of a kind that is not supported",
+        Error::FailedToGetCurrentTime => "the system has no clock",
+        Error::FailedToGetRandomBytes => "the system has no random numbers",
+        Error::BadMaxFragmentSize => "max_fragment_size is too small or too large",
+        _ => return None,
+    })
 }
