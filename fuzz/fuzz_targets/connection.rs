@@ -117,7 +117,7 @@ fn check_memory(role: Role, bytes: &[u8]) {
     for echoes in [false, true] {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
-        exhaust(open(role, &config()), &bytes, echoes);
+        exhaust(open(role, &config()), &bytes, 16, echoes);
         let held = MEMORY.peak_usage() - before;
         // Without replies, no reply shares a read buffer.
         let bound = config().max_memory(if echoes { role } else { Role::Client });

@@ -7,20 +7,17 @@ use crate::at;
 /// The largest read of the drivers of the library.
 const READ: usize = 64 * 1024;
 
-/// Number of reads after which the peer gives up.
-const READS: usize = 16;
-
-/// Settings that a peer can exhaust in these reads.
+/// Settings that a peer can exhaust in 16 reads.
 pub fn config() -> Config {
     let config = Config::default().ping_interval(None);
     config.max_message_size(48 << 10).max_read_ahead(16 << 10).max_send_buffer(16 << 10)
 }
 
 /// Reads ahead until the limit is reached. Before that, sends messages back until there is no room, if `echoes`. The peer sends `bytes`
-/// over and over, which are not none.
-pub fn exhaust(mut connection: Connection, bytes: &[u8], mut echoes: bool) {
+/// over and over, which are not none, and gives up after so many `reads`.
+pub fn exhaust(mut connection: Connection, bytes: &[u8], reads: usize, mut echoes: bool) {
     let mut from = 0;
-    for _ in 0..READS {
+    for _ in 0..reads {
         let inbound = connection.inbound();
         inbound.reserve(READ);
         let mut left = READ;

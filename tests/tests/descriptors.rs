@@ -16,6 +16,9 @@ const LIMIT: usize = 40;
 const CLIENTS: usize = 60;
 /// Long enough for several failed attempts to accept.
 const EXHAUSTED: Duration = Duration::from_millis(400);
+/// Time after which the server has accepted as many clients as it can.
+#[cfg(target_os = "linux")]
+const SETTLED: Duration = Duration::from_millis(200);
 
 /// A server process with few file descriptors. Dropped, it is killed.
 struct Server {
@@ -38,6 +41,34 @@ impl Server {
         Self { child, address }
     }
 
+    /// Processor time of all its threads. The system counts it in hundredths of a second.
+    #[cfg(target_os = "linux")]
+    fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // The name of the program, in parentheses, may hold spaces.
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let ticks: u64 = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+
+    /// Waits while the server has no descriptor left. It must not be busy meanwhile.
+    fn be_exhausted(&self, runtime: &str) {
+        #[cfg(target_os = "linux")]
+        {
+            thread::sleep(SETTLED);
+            let before = self.processor_time();
+            thread::sleep(EXHAUSTED);
+            let used = self.processor_time() - before;
+            println!("{runtime}: {used:?} of processor time in {EXHAUSTED:?}");
+            assert!(used < EXHAUSTED / 4, "{runtime}: {used:?} of processor time in {EXHAUSTED:?}");
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = runtime;
+            thread::sleep(EXHAUSTED);
+        }
+    }
+
     fn echo(&self) {
         let (mut ws, _) = WebSocket::connect(format!("ws://{}/", self.address)).unwrap();
         ws.send("hello").unwrap();
@@ -57,7 +88,7 @@ fn idle_clients_use_up_the_descriptors_and_leave(runtime: &str) {
     let mut server = Server::start(runtime);
     server.echo();
     let idle: Vec<TcpStream> = (0..CLIENTS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
-    thread::sleep(EXHAUSTED);
+    server.be_exhausted(runtime);
     assert_eq!(server.child.try_wait().unwrap(), None, "{runtime}: the server has ended");
     drop(idle);
     server.echo();

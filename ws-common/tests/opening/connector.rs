@@ -50,8 +50,8 @@ fn walk(options: &ConnectOptions, refuses: &[&str]) -> (Vec<String>, Result<Stri
 pub(crate) fn asked(route: &ws_common::connector::Route) -> String {
     let shown = format!("{route:?}");
     let (_, host) = shown.split_once("host: ").unwrap();
-    host.trim_end_matches(" }")
-        .replace(", port: ", ":")
+    let (host, _) = host.split_once(", is_secure: ").unwrap();
+    host.replace(", port: ", ":")
         .replace("Name(\"", "")
         .replace("Address(", "")
         .replace("\")", "")
