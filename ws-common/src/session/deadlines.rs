@@ -130,12 +130,12 @@ impl Session {
     /// after a missed pong ([`Timeout::Check`]) if no byte comes within `timeout`. Bytes that come before the ping has left do not
     /// count. The time stands still while nothing is read.
     ///
-    /// Zero counts as 1 ms. It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case). While a ping waits for its
-    /// answer, another call can only shorten the time.
+    /// Zero counts as 1 ms. It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case), or if
+    /// the peer has sent its Close frame. While a ping waits for its answer, another call can only shorten the time.
     pub fn check_now(&mut self, timeout: Duration, now: Instant) {
         self.now = now;
         let SessionState::Open(open) = &mut self.state else { return };
-        if open.is_asking() || !open.machine.inner().is_open() {
+        if open.is_asking() || !open.expects_data() {
             return;
         }
         let by = now + timeout.max(SHORTEST);

@@ -99,11 +99,16 @@ impl Open {
     /// So does that of `check_now`.
     pub(super) fn check_deadline(&self) -> Option<Instant> {
         let by = self.check.as_ref().map(|check| check.by);
-        by.filter(|_| self.stopped.is_none() && self.machine.inner().is_open())
+        by.filter(|_| self.stopped.is_none() && self.expects_data())
     }
 
     pub(super) fn idle_deadline(&self) -> Option<Instant> {
-        self.idle.deadline().filter(|_| self.machine.inner().is_open())
+        self.idle.deadline().filter(|_| self.expects_data())
+    }
+
+    /// Nothing follows the peer's Close frame (RFC 6455 §5.5.1), even while its answer waits for the user.
+    pub(super) fn expects_data(&self) -> bool {
+        self.until.is_none() && self.machine.inner().is_open()
     }
 
     pub(super) fn heartbeat_deadline(&self) -> Option<Instant> {

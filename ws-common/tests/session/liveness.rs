@@ -177,3 +177,20 @@ fn reconnect_now_skips_the_delay_and_has_no_other_effect() {
     assert!(sim.session.is_over());
     assert_eq!(sim.session.poll_timeout(), None);
 }
+
+#[test]
+fn the_close_frame_of_the_peer_ends_checks_and_the_wait_for_data() {
+    let mut sim = simulate(client().idle_timeout(secs(1)), []);
+    sim.settle();
+    // The Close frame is answered when somebody takes it.
+    sim.session.cancel_reconnect();
+    sim.switches.is_taking = false;
+    let now = sim.now;
+    sim.server().close(frame(1000), now);
+    sim.settle();
+    sim.session.check_now(secs(1), sim.now);
+    sim.advance(secs(2));
+    sim.switches.is_taking = true;
+    sim.settle();
+    sim.expect(&["connected", "open", "closing 1000", "closed 1000 clean peer"]);
+}
