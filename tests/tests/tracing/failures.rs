@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ws_common::system::accept::AcceptRetry;
 use ws_common::{
-    AcceptOptions, ClientUpgrade, ConnectOptions, ServerUpgrade,
+    AcceptOptions, CheckedOptions, ClientUpgrade, ConnectOptions, ServerUpgrade,
     connector::{Connector, ConnectorStep, Dialed, Route},
 };
 use ws_core::bytes::Buf;
