@@ -1,7 +1,6 @@
 mod chains;
 mod values;
 
-use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -191,6 +190,7 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 #[test]
 fn tls_is_ended_by_us_unless_the_peer_sends_an_alert_or_goes() {
+    use std::error::Error as _;
     use std::sync::Arc;
 
     use rustls::{
