@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let other = ConnectOptions::new(format!("wss://{address}/")).tls(tls);
     let Err(error) = WebSocket::connect(other).await else { return Err("a wrong name was accepted".into()) };
     println!("wss://{address}/ is refused: {error}");
-    assert!(matches!(error, ConnectError::Tls(_)));
+    assert!(matches!(error, ConnectError::Tls { .. }));
     Ok(())
 }
 

@@ -127,7 +127,7 @@ fn describe(error: &ConnectError) -> String {
             format!("{} {:?}", rejected.response.reveal(), rejected.body)
         }
         // The error has the bytes that have come.
-        ConnectError::Tls(TlsError::NotTls(_)) => String::from("not TLS"),
+        ConnectError::Tls { source: TlsError::NotTls(_), .. } => String::from("not TLS"),
         error => format!("{error:?}"),
     }
 }

@@ -225,6 +225,7 @@ macro_rules! scenarios {
                 a_client_certificate_is_shown_where_it_is_asked_for
                 plain_text_where_tls_was_expected_is_an_error_that_says_so
                 tls_where_plain_text_was_expected_is_an_error_that_says_so
+                a_failure_of_tls_names_the_server
                 a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout
                 a_stream_that_is_cut_is_an_error_in_every_phase
                 a_listener_speaks_tls_and_stops

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use socket2::SockRef;
 use ws_common::{
     AcceptError, AcceptOptions, ConnectError, ConnectOptions, OpenPhase,
     tls::{TlsAcceptor, TlsConnector, TlsError, TlsOptions},
@@ -62,7 +63,7 @@ pub fn a_certificate_for_an_address_is_one_for_no_other<A: Adapter>() {
     let (client, server) = meet::<A>(site_connector(), acceptor.clone(), "127.0.0.1");
     assert!(client.is_ok() && server.is_ok());
     let (client, _) = meet::<A>(site_connector(), acceptor.clone(), "127.0.0.2");
-    assert!(matches!(client.err().unwrap(), ConnectError::Tls(TlsError::WrongName { .. })));
+    assert!(matches!(client.err().unwrap(), ConnectError::Tls { source: TlsError::WrongName { .. }, .. }));
     let set_apart = site_connector().with_server_name("other.test").unwrap();
     let (client, server) = meet::<A>(set_apart, acceptor, "127.0.0.2");
     assert!(client.is_ok() && server.is_ok());
@@ -84,7 +85,7 @@ pub fn a_certificate_that_is_wrong_is_an_error_that_says_how<A: Adapter>() {
         assert_eq!(error.phase(), OpenPhase::Tls, "{error}");
         let text = error.to_string();
         assert!(text.contains(says), "{text:?} does not say {says:?}");
-        let ConnectError::Tls(tls) = error else { panic!("{error}") };
+        let ConnectError::Tls { source: tls, .. } = error else { panic!("{error}") };
         let is_dated = ["expired", "not valid yet"].contains(&says);
         assert!(tls.is_certificate() && tls.is_passing() == is_dated);
         // The server is told why, by the alert.
@@ -114,12 +115,12 @@ pub fn a_certificate_that_is_given_as_ca_may_be_the_servers_own<A: Adapter>() {
 
     let (given, acceptor) = own("elsewhere.test");
     let (client, _) = meet::<A>(given.build().unwrap(), acceptor, "localhost");
-    assert!(matches!(client.err().unwrap(), ConnectError::Tls(TlsError::WrongName { .. })));
+    assert!(matches!(client.err().unwrap(), ConnectError::Tls { source: TlsError::WrongName { .. }, .. }));
 
     let (given, acceptor) = own("localhost");
     let pinned = given.pin_certificate_sha256(&"ab".repeat(32)).unwrap().build().unwrap();
     let (client, _) = meet::<A>(pinned, acceptor, "localhost");
-    assert!(matches!(client.err().unwrap(), ConnectError::Tls(TlsError::PinMismatch { .. })));
+    assert!(matches!(client.err().unwrap(), ConnectError::Tls { source: TlsError::PinMismatch { .. }, .. }));
 }
 
 /// As `openssl req -x509` makes them.
@@ -207,6 +208,37 @@ pub fn plain_text_where_tls_was_expected_is_an_error_that_says_so<A: Adapter>() 
     });
 }
 
+pub fn a_failure_of_tls_names_the_server<A: Adapter>() {
+    const HINT: &str = "is this the right port and scheme (ws or wss)?";
+    const ABSENT: &str = "absent";
+    for (answer, remedy) in
+        [(None, HINT), (Some(&b"220 mail.test ready\r\n"[..]), "ws, not wss"), (Some(b""), ABSENT)]
+    {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let (mut stream, _) = server.accept().unwrap();
+                // All of the ClientHello: the end of a stream with unread bytes is a reset.
+                let mut hello = [0; 5];
+                stream.read_exact(&mut hello).unwrap();
+                let mut rest = vec![0; usize::from(u16::from_be_bytes([hello[3], hello[4]]))];
+                stream.read_exact(&mut rest).unwrap();
+                match answer {
+                    Some(answer) => stream.write_all(answer).unwrap(),
+                    None => SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap(),
+                }
+            });
+            let options = ConnectOptions::new(format!("wss://{address}/")).tls(site_connector());
+            let error = A::connect(options).err().unwrap();
+            assert!(matches!(error, ConnectError::Tls { peer: Some(_), .. }), "{error:?}");
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("TLS with {address} failed: ")), "{text}");
+            assert!(remedy == ABSENT || text.contains(remedy), "{text}");
+        });
+    }
+}
+
 pub fn tls_where_plain_text_was_expected_is_an_error_that_says_so<A: Adapter>() {
     let listener = A::listen(AcceptOptions::default());
     let url = format!("wss://{}/", listener.address());
@@ -214,7 +246,7 @@ pub fn tls_where_plain_text_was_expected_is_an_error_that_says_so<A: Adapter>() 
         let accepting = scope.spawn(move || listener.accept().err().unwrap());
         let options = ConnectOptions::new(&url).tls(site_connector());
         let error = A::connect(options).err().unwrap();
-        assert!(matches!(error, ConnectError::Tls(TlsError::NotTls(_))), "{error}");
+        assert!(matches!(error, ConnectError::Tls { source: TlsError::NotTls(_), .. }), "{error}");
         let error = accepting.join().unwrap();
         assert!(error.to_string().contains("TLS"), "{error}");
     });
@@ -293,11 +325,13 @@ pub fn a_stream_that_is_cut_is_an_error_in_every_phase<A: Adapter>() {
             Err(error) => {
                 println!("after {bytes} bytes: {error}");
                 assert!(
-                    matches!(error, ConnectError::Tls(TlsError::UnexpectedEof | TlsError::Transport(_)))
-                        || matches!(
-                            error,
-                            ConnectError::Handshake { source: HandshakeError::Transport(_), .. }
-                        ),
+                    matches!(
+                        error,
+                        ConnectError::Tls { source: TlsError::UnexpectedEof | TlsError::Transport(_), .. }
+                    ) || matches!(
+                        error,
+                        ConnectError::Handshake { source: HandshakeError::Transport(_), .. }
+                    ),
                     "{error:?}"
                 );
                 error.phase()
@@ -391,7 +425,7 @@ pub fn a_running_listener_shows_a_replaced_certificate_to_new_connections<A: Ada
     acceptor.replace(second.chain.as_bytes(), second.key.as_bytes()).unwrap();
     assert!(connect(&other).0.is_ok());
     let error = connect(&SITE.authority).0.err().expect("a certificate of another authority");
-    assert!(matches!(error, ConnectError::Tls(TlsError::UnknownIssuer)), "{error}");
+    assert!(matches!(error, ConnectError::Tls { source: TlsError::UnknownIssuer, .. }), "{error}");
     // The first connection goes on.
     before.send("still here").unwrap();
     assert_eq!(server.recv().unwrap(), Some("still here".into()));

@@ -59,7 +59,12 @@ pub enum ConnectError {
         source: ProxyError,
     },
     /// TLS with the server failed.
-    Tls(TlsError),
+    Tls {
+        /// The address of the server. `None` behind a proxy, and over a transport that the user opened.
+        peer: Option<SocketAddr>,
+        /// Why.
+        source: TlsError,
+    },
     /// The opening handshake failed.
     Handshake {
         /// The address of the server. `None` behind a proxy, and over a transport that the user opened.
@@ -104,7 +109,7 @@ impl ConnectError {
             Self::Resolve { .. } => OpenPhase::Resolve,
             Self::Connect(_) | Self::Connector(_) => OpenPhase::Connect,
             Self::Proxy { source, .. } => source.phase(),
-            Self::Tls(_) => OpenPhase::Tls,
+            Self::Tls { .. } => OpenPhase::Tls,
             Self::Handshake { .. } | Self::Redirect(_) => OpenPhase::Handshake,
             Self::Timeout { phase, .. } => *phase,
             Self::ConnectTimeout(_) => OpenPhase::Connect,
@@ -125,7 +130,7 @@ impl ConnectError {
             Self::Connector(_) | Self::ConnectorWithProxy => true,
             Self::Resolve { .. } | Self::Timeout { .. } | Self::ConnectTimeout(_) | Self::Redirect(_) => true,
             Self::Connect(failures) => are_ours(failures),
-            Self::Tls(error) => error.is_ours(),
+            Self::Tls { source, .. } => source.is_ours(),
             Self::Proxy { source, .. } => source.is_ours(),
             Self::Handshake { source: HandshakeError::Transport(broken), .. } => is_tls_of_ours(broken),
             Self::Handshake {
@@ -138,9 +143,10 @@ impl ConnectError {
         if is_ours { Initiator::Local } else { Initiator::Remote }
     }
 
-    /// Tells a failed handshake, or a time-out, the server.
+    /// Tells a failure of TLS or of the handshake, or a time-out, the server.
     pub(crate) fn with_peer(self, peer: Option<SocketAddr>) -> Self {
         match self {
+            Self::Tls { source, .. } => Self::Tls { peer, source },
             Self::Handshake { source, .. } => Self::Handshake { peer, source },
             Self::Timeout { phase, open_timeout, .. } => Self::Timeout { phase, open_timeout, peer },
             error => error,
@@ -180,7 +186,14 @@ impl fmt::Display for ConnectError {
             Self::Local(source) => write!(f, "the connection could not be begun: {source}"),
             Self::Proxy { proxy: Some(proxy), source } => write!(f, "through {proxy}: {source}"),
             Self::Proxy { proxy: None, source } => source.fmt(f),
-            Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
+            Self::Tls { peer: Some(peer), source } => {
+                write!(f, "TLS with {peer} failed: ")?;
+                write_tls_of_server(f, source)
+            }
+            Self::Tls { peer: None, source } => {
+                f.write_str("TLS failed: ")?;
+                write_tls_of_server(f, source)
+            }
             Self::Handshake { peer, source } => {
                 if let Some(peer) = peer {
                     write!(f, "the handshake with {peer} failed: ")?;
@@ -215,14 +228,21 @@ fn write_handshake(f: &mut fmt::Formatter<'_>, error: &HandshakeError) -> fmt::R
         }
         // So do servers that speak something else.
         HandshakeError::Transport(broken) if is_reset(broken) => {
-            write!(f, "{error}; is this the right port and scheme (ws or wss)?")
+            write!(f, "{error}{WRONG_PORT}")
         }
         error => write!(f, "{error}"),
     }
 }
 
+fn write_tls_of_server(f: &mut fmt::Formatter<'_>, error: &TlsError) -> fmt::Result {
+    if error.is_reset() { write!(f, "{error}{WRONG_PORT}") } else { write_tls(f, error, "ws, not wss") }
+}
+
+/// The remedy for a server that breaks off the connection in place of an answer.
+const WRONG_PORT: &str = "; is this the right port and scheme (ws or wss)?";
+
 /// Whether the peer has broken off the connection.
-fn is_reset(broken: &TransportError) -> bool {
+pub(crate) fn is_reset(broken: &TransportError) -> bool {
     broken.reason().downcast_ref::<io::Error>().is_some_and(|source| {
         matches!(
             source.kind(),
@@ -246,7 +266,7 @@ impl std::error::Error for ConnectError {
             }
             Self::TlsConfig(error) => std::error::Error::source(error),
             Self::Proxy { source, .. } => std::error::Error::source(source),
-            Self::Tls(error) => std::error::Error::source(error),
+            Self::Tls { source, .. } => std::error::Error::source(source),
             Self::Handshake { source, .. } => std::error::Error::source(source),
             Self::ConnectTimeout(timeout) => std::error::Error::source(timeout),
             // The error of the program itself was told by `Display`.
@@ -368,7 +388,10 @@ impl fmt::Display for AcceptError {
         match self {
             Self::Io(source) => write!(f, "accepting a connection failed: {source}"),
             Self::TlsConfig(error) => error.fmt(f),
-            Self::Tls(error) => write_tls(f, "TLS failed", error, "ws, not wss"),
+            Self::Tls(error) => {
+                f.write_str("TLS failed: ")?;
+                write_tls(f, error, "ws, not wss")
+            }
             Self::Handshake(HandshakeError::UnexpectedEof(0)) => {
                 f.write_str("the client ended the stream without a request")
             }
@@ -440,7 +463,7 @@ impl ConnectError {
     pub(crate) fn traced(&self) -> &dyn fmt::Display {
         match self {
             Self::Handshake { source, .. } => traced(source),
-            Self::Tls(error) if error.is_not_tls() => NOT_TLS,
+            Self::Tls { source, .. } if source.is_not_tls() => NOT_TLS,
             Self::Proxy { source, .. } => source.traced().unwrap_or(self),
             Self::Redirect(_) => &"the redirect is refused",
             error => error,

@@ -177,7 +177,7 @@ fn servers(exhibition: &mut Exhibition) {
     }
     let plain = format!("HTTP/1.1 400 {}{FIELD}\r\n\r\n", ".".repeat(WORDS));
     let error = refused(exhibition, &options("wss"), &[plain.as_bytes()]);
-    let ConnectError::Tls(tls) = &error else { panic!("{error}") };
+    let ConnectError::Tls { source: tls, .. } = &error else { panic!("{error}") };
     exhibition.error::<TlsError>(tls);
     attempt(exhibition, error);
 }

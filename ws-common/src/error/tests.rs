@@ -200,7 +200,10 @@ fn tls_is_ended_by_us_unless_the_peer_sends_an_alert_or_goes() {
     use crate::tls::{TlsConfigError, TlsError};
 
     let every_way = |side, make: fn() -> Vec<TlsError>| {
-        assert_sides(side, make().into_iter().map(ConnectError::Tls).collect());
+        assert_sides(
+            side,
+            make().into_iter().map(|source| ConnectError::Tls { peer: None, source }).collect(),
+        );
         assert_sides(side, proxies(make().into_iter().map(ProxyError::Tls).collect()));
         let within = |error| ProxyError::Transport(TransportError::read(error));
         assert_sides(side, proxies(make().into_iter().map(within).collect()));

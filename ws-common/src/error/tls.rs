@@ -65,7 +65,7 @@ fn shown_by_opening<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Err
         return match error {
             ConnectError::Handshake { source, .. } => Some(source),
             ConnectError::Proxy { source, .. } => Some(source),
-            ConnectError::Tls(error) => Some(error),
+            ConnectError::Tls { source: error, .. } => Some(error),
             _ => None,
         };
     }
@@ -103,7 +103,7 @@ fn shown_by_tls<'a, E: Error + 'static>(
 /// Within TLS with an `https` proxy, that is the transport.
 impl From<TlsError> for ConnectError {
     fn from(error: TlsError) -> Self {
-        error.try_transport(of_transport).unwrap_or_else(Self::Tls)
+        error.try_transport(of_transport).unwrap_or_else(|source| Self::Tls { peer: None, source })
     }
 }
 
@@ -112,7 +112,7 @@ impl From<TlsError> for ConnectError {
 pub(super) fn of_transport(broken: TransportError) -> Result<ConnectError, TransportError> {
     let direction = broken.direction();
     let source = match broken.into_source().downcast::<TlsError>() {
-        Ok(error) if !error.is_end() => return Ok(ConnectError::Tls(*error)),
+        Ok(error) if !error.is_end() => return Ok(ConnectError::Tls { peer: None, source: *error }),
         Ok(error) => error as _,
         Err(source) => match source.downcast::<ProxyError>() {
             Ok(error) if !error.is_end() => return Ok(ConnectError::from(*error)),

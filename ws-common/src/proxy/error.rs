@@ -180,7 +180,10 @@ impl fmt::Display for ProxyError {
             }
             Self::Timeout { step, open_timeout } => write_step(f, *step, *open_timeout),
             Self::Transport(broken) => write!(f, "to the proxy, {broken}"),
-            Self::Tls(error) => write_tls(f, "TLS with the proxy", error, "http, not https"),
+            Self::Tls(error) => {
+                f.write_str("TLS with the proxy: ")?;
+                write_tls(f, error, "http, not https")
+            }
             Self::ConnectTimeout(timeout) => write_timeout(f, "the proxy at ", timeout),
         }
     }

@@ -101,7 +101,7 @@ fn is_passing(error: &ConnectError) -> bool {
         ConnectError::Prepare(error) => !error.is_final(),
         ConnectError::Connector(error) => !error.is_final(),
         ConnectError::Proxy { source, .. } => source.is_passing(),
-        ConnectError::Tls(error) => error.is_passing(),
+        ConnectError::Tls { source: error, .. } => error.is_passing(),
         ConnectError::Handshake { source, .. } => is_passing_in_handshake(source),
     }
 }

@@ -70,6 +70,10 @@ impl TlsError {
         match self.0 {}
     }
 
+    pub(crate) fn is_reset(&self) -> bool {
+        match self.0 {}
+    }
+
     pub(crate) fn is_plain_http(&self) -> bool {
         match self.0 {}
     }

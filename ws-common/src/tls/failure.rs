@@ -34,12 +34,7 @@ impl<E: Error> Error for TlsFailure<E> {
 }
 
 /// A failure of TLS; `meant` are the scheme that a peer without TLS has, and the one that was taken for it.
-pub(crate) fn write_tls(
-    f: &mut fmt::Formatter<'_>,
-    what: &str,
-    error: &TlsError,
-    meant: &str,
-) -> fmt::Result {
-    write!(f, "{what}: {error}")?;
+pub(crate) fn write_tls(f: &mut fmt::Formatter<'_>, error: &TlsError, meant: &str) -> fmt::Result {
+    write!(f, "{error}")?;
     if error.is_not_tls() { write!(f, "; is it meant to be {meant}?") } else { Ok(()) }
 }

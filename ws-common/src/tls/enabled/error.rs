@@ -231,6 +231,11 @@ impl TlsError {
         matches!(self, Self::NotTls(_))
     }
 
+    /// Whether the peer has broken off the connection.
+    pub(crate) fn is_reset(&self) -> bool {
+        matches!(self, Self::Transport(broken) if crate::error::is_reset(broken))
+    }
+
     /// Whether the peer has sent an HTTP request in the clear, as far as that can be seen.
     pub(crate) fn is_plain_http(&self) -> bool {
         const GET: &[u8] = b"GET ";

@@ -18,7 +18,7 @@ fn a_client_of_wss_is_told_that_a_server_does_not_speak_tls() {
             let far = Far::plain();
             let mut far = if way.proxy.is_some() { far.behind(Proxy::new(socks(0))) } else { far };
             let error = failed(&mut opening(&place.options(way)), &mut far, cut);
-            assert!(matches!(error, ConnectError::Tls(TlsError::NotTls(_))), "{error:?}");
+            assert!(matches!(error, ConnectError::Tls { source: TlsError::NotTls(_), .. }), "{error:?}");
             assert!(error.to_string().contains("does not speak TLS"), "{error}");
             assert!(error.to_string().contains("is it meant to be ws, not wss?"), "{error}");
             assert!(!DisconnectReason::Failed(&error).is_transient());

@@ -81,13 +81,13 @@ fn a_transport_that_ends_without_close_notify_says_so_in_its_phase() {
                         | ProxyError::Transport(_),
                     ..
                 }
-                | ConnectError::Tls(TlsError::UnexpectedEof)
+                | ConnectError::Tls { source: TlsError::UnexpectedEof, .. }
                 | ConnectError::Handshake {
                     source: HandshakeError::UnexpectedEof(_) | HandshakeError::Transport(_),
                     ..
                 } => {}
                 // The proxy's TLS was cut, within which that of the server was not up.
-                ConnectError::Tls(TlsError::Transport(broken)) => {
+                ConnectError::Tls { source: TlsError::Transport(broken), .. } => {
                     assert!(matches!(TlsError::find(broken), Some(TlsError::Truncated)), "{error:?}");
                 }
                 other => panic!("{other:?}"),
@@ -178,7 +178,7 @@ fn of_two_layers_each_says_which_it_is() {
     let strange = Place::new();
     let mut far = place.far_with(NESTED, strange.acceptor.clone());
     let error = failed(&mut opening(&place.options(NESTED)), &mut far, WHOLE);
-    assert!(matches!(error, ConnectError::Tls(TlsError::UnknownIssuer)), "{error:?}");
+    assert!(matches!(error, ConnectError::Tls { source: TlsError::UnknownIssuer, .. }), "{error:?}");
     assert!(far.server.error.is_some(), "its alert came through both");
     assert!(far.asked().starts_with("CONNECT server.test:443 "));
     let mut far = strange.far_with(NESTED, place.acceptor.clone());
@@ -229,7 +229,7 @@ fn a_pipe_that_broke_before_tls_was_up_is_why_the_time_to_open_has_passed() {
         assert!(
             matches!(
                 error,
-                ConnectError::Tls(TlsError::Transport(_))
+                ConnectError::Tls { source: TlsError::Transport(_), .. }
                     | ConnectError::Proxy { source: ProxyError::Tls(TlsError::Transport(_)), .. }
             ),
             "{error:?}"

@@ -53,7 +53,7 @@ fn a_certificate_that_is_wrong_says_what_is_wrong_and_only_its_dates_pass() {
                 || check(&TlsError::NotYetValid(CertificateError::NotValidYet));
             assert_eq!(DisconnectReason::Failed(&error).is_transient(), is_dated, "{error}");
             assert!(!DisconnectReason::Failed(&error).is_final());
-            let ConnectError::Tls(error) = error else { panic!("{error:?}") };
+            let ConnectError::Tls { source: error, .. } = error else { panic!("{error:?}") };
             assert!(check(&error), "{error:?}");
             // The alert that says why has come.
             assert!(
@@ -146,7 +146,7 @@ fn a_certificate_of_the_client_that_is_missing_or_refused_is_said_in_every_versi
                 let error = failed(&mut opening(&place.options_with(way, tls)), &mut far, WHOLE);
                 assert_eq!(error.phase(), OpenPhase::Tls, "{error:?}");
                 assert!(!DisconnectReason::Failed(&error).is_transient(), "{error:?}");
-                let ConnectError::Tls(error) = error else { panic!("{error:?}") };
+                let ConnectError::Tls { source: error, .. } = error else { panic!("{error:?}") };
                 assert!(error.is_certificate(), "{error:?}");
                 assert!(matches!(far.server.error, Some(AcceptError::Tls(_))), "{:?}", far.server.error);
                 assert!(far.server.request.is_none());
@@ -199,5 +199,8 @@ fn the_alert_of_a_server_is_worth_more_than_the_broken_pipe_before_it() {
     feed(&mut opening, &alert, at(2));
     let error = opening.poll_event().unwrap_err();
     check_text(&error);
-    assert!(matches!(error, ConnectError::Tls(TlsError::ClientCertificateRequired)), "{error:?}");
+    assert!(
+        matches!(error, ConnectError::Tls { source: TlsError::ClientCertificateRequired, .. }),
+        "{error:?}"
+    );
 }
