@@ -11,7 +11,7 @@ use std::{fmt, io};
 use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
-    shutdown::{Place, Shutdown, ShutdownWait},
+    shutdown::{Permit, Shutdown, ShutdownWait},
     socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
@@ -64,7 +64,7 @@ impl<R: Runtime> Listener<R> {
                 continue;
             }
             // Before a client is taken from the backlog: over a limit, it waits there.
-            let Some(place) = self.shutdown.take_place() else {
+            let Some(permit) = self.shutdown.try_acquire() else {
                 self.shutdown.room().await;
                 if self.shutdown.is_stopping() {
                     return Err(AcceptError::Shutdown);
@@ -77,7 +77,7 @@ impl<R: Runtime> Listener<R> {
                 Ok((transport, address)) => match self.set_options(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        if let Some(incoming) = self.enter(place, transport, address)? {
+                        if let Some(incoming) = self.enter(permit, transport, address)? {
                             return Ok((incoming, address));
                         }
                         lock(&self.retry).handle_refused(now);
@@ -116,12 +116,12 @@ impl<R: Runtime> Listener<R> {
     /// `None` if the client is at its limit.
     fn enter(
         &self,
-        place: Place,
+        permit: Permit,
         transport: R::TcpStream,
         address: SocketAddr,
     ) -> Result<Option<Incoming<R>>, AcceptError> {
         let signal = Arc::new(Signal::default());
-        let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        let guard = permit.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         if !self.options.admit(&guard, address) {
             if let (Some(socket), Some(answer)) = (R::socket(&transport), self.options.refusal()) {
                 refuse(&socket, &answer);

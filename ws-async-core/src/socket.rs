@@ -221,7 +221,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         self.poll_wait(cx, Wants::ROOM, |duplex| duplex.ping(payload))
     }
 
-    /// Waits for room, and queues a part of a streamed message.
+    /// Waits for room, and queues a fragment of a streamed message.
     pub(crate) fn poll_fragment(
         &mut self,
         cx: &mut Context<'_>,

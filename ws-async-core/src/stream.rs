@@ -4,14 +4,14 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use ws_common::Chunks;
-use ws_common::chunks::{MAX_PART, read_error, write_error};
+use ws_common::chunks::{MAX_FRAGMENT, read_error, write_error};
 use ws_core::bytes::Bytes;
 use ws_core::{Error, MessageKind, StreamError};
 
 use crate::operations::{self, Access};
 use crate::socket::Socket;
 
-/// A message that is being sent in parts; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
+/// A message that is being sent in fragments; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
 pub struct MessageWriter<'a, A: Access> {
     access: &'a mut A,
     is_finished: bool,
@@ -47,9 +47,9 @@ impl<'a, A: Access> MessageWriter<'a, A> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let part = &bytes[..bytes.len().min(MAX_PART)];
-        let written = self.access.poll_unguarded(cx, |socket, cx| socket.poll_fragment(cx, part, false));
-        written.map(|result| result.map(|()| part.len()).map_err(write_error))
+        let fragment = &bytes[..bytes.len().min(MAX_FRAGMENT)];
+        let written = self.access.poll_unguarded(cx, |socket, cx| socket.poll_fragment(cx, fragment, false));
+        written.map(|result| result.map(|()| fragment.len()).map_err(write_error))
     }
 
     /// Waits until the transport has taken all fragments, for a trait of a runtime.

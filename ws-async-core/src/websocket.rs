@@ -115,7 +115,7 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         operations::ping(self, payload).await
     }
 
-    /// Begins a message that is sent in parts, of any total size, without ever being whole in memory.
+    /// Begins a message that is sent in fragments, of any total size, without ever being whole in memory.
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, Self>, StreamError> {
         MessageWriter::new(self, kind)
     }

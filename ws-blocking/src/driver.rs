@@ -79,7 +79,7 @@
 //! ([`Driver::with_urgent`]). If another thread is writing, that thread is urged: it writes these bytes, too, before it
 //! leaves.
 //!
-//! `feed` and the parts of a streamed message only queue, and an urgent write may leave bytes behind. While all other
+//! `feed` and the fragments of a streamed message only queue, and an urgent write may leave bytes behind. While all other
 //! threads are in a read, nobody would write those bytes. There are two kinds of reads:
 //!
 //! - A *brief* read began while bytes waited. It takes at most 64 ms, and its thread writes afterwards.

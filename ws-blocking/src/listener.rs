@@ -9,7 +9,7 @@ use ws_common::sync::atomic::{AtomicUsize, Ordering};
 use ws_common::sync::{Mutex, lock};
 use ws_common::system::{
     accept::AcceptRetry,
-    shutdown::{Place, Shutdown},
+    shutdown::{Permit, Shutdown},
     socket::refuse,
 };
 use ws_common::{AcceptError, AcceptOptions};
@@ -21,7 +21,7 @@ use crate::signal::Signal;
 
 /// How long a connection to ourselves may take.
 const WAKE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest single wait for a place. Another one follows.
+/// Longest single wait for a permit. Another one follows.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Accepts clients on a TCP port.
@@ -80,7 +80,7 @@ impl Listener {
                 continue;
             }
             // Before a client is taken from the backlog: over a limit, it waits there.
-            let Some(place) = self.shutdown.take_place() else {
+            let Some(permit) = self.shutdown.try_acquire() else {
                 self.shutdown.wait_room(LONGEST_WAIT);
                 if self.shutdown.is_stopping() {
                     return Err(AcceptError::Shutdown);
@@ -93,7 +93,7 @@ impl Listener {
                 Ok((transport, address)) => match self.options.socket_options().accepted(&transport) {
                     Ok(()) => {
                         lock(&self.retry).handle_client();
-                        if let Some(incoming) = self.enter(place, transport, address)? {
+                        if let Some(incoming) = self.enter(permit, transport, address)? {
                             return Ok((incoming, address));
                         }
                         lock(&self.retry).handle_refused(now);
@@ -112,12 +112,12 @@ impl Listener {
     /// `None` if the client is at its limit.
     fn enter(
         &self,
-        place: Place,
+        permit: Permit,
         transport: TcpStream,
         address: SocketAddr,
     ) -> Result<Option<Incoming>, AcceptError> {
         let signal = Arc::new(Signal::default());
-        let guard = place.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
+        let guard = permit.enter(signal.clone()).ok_or(AcceptError::Shutdown)?;
         if !self.options.admit(&guard, address) {
             if let Some(answer) = self.options.refusal() {
                 refuse(&transport, &answer);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_over_the_limit_waits_for_a_place_or_the_shutdown() {
+    fn a_client_over_the_limit_waits_for_a_permit_or_the_shutdown() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let options = AcceptOptions::default().max_handshakes(1);
         let listener = Arc::new(Listener::from_listener(socket, options));
@@ -217,11 +217,11 @@ mod tests {
         };
         let first = accept().join().unwrap().unwrap();
         let second = accept();
-        assert!(!second.is_finished(), "it waits for a place");
+        assert!(!second.is_finished(), "it waits for a permit");
         drop(first);
         let _second = second.join().unwrap().unwrap();
         let third = accept();
-        assert!(!third.is_finished(), "it waits for a place");
+        assert!(!third.is_finished(), "it waits for a permit");
         listener.shutdown(Duration::ZERO);
         assert!(matches!(third.join().unwrap().err(), Some(AcceptError::Shutdown)));
     }

@@ -250,7 +250,7 @@ impl<S: Transport> SharedConnection<S> {
         self.with(|connection| connection.start_message(kind))
     }
 
-    /// Waits for room, and queues a part of a streamed message.
+    /// Waits for room, and queues a fragment of a streamed message.
     pub(crate) fn send_fragment(&self, fragment: &[u8]) -> Result<(), StreamError> {
         self.wait_for(until_room, |state| state.machine.fragment(fragment, false))
     }

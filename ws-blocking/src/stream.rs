@@ -3,14 +3,14 @@
 use std::io::{self, Read, Write};
 
 use ws_common::Chunks;
-use ws_common::chunks::{MAX_PART, read_error, write_error};
+use ws_common::chunks::{MAX_FRAGMENT, read_error, write_error};
 use ws_core::bytes::Bytes;
 use ws_core::{DataPoll, Error, MessageKind, StreamError};
 
 use crate::shared::SharedConnection;
 use crate::transport::Transport;
 
-/// A message that is being sent in parts; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
+/// A message that is being sent in fragments; see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
 ///
 /// Dropped before [`finish`](Self::finish), it closes the connection with 1011: a cut message must not look whole.
 pub struct MessageWriter<'a, S: Transport> {
@@ -48,9 +48,9 @@ impl<S: Transport> Write for MessageWriter<'_, S> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        let part = &bytes[..bytes.len().min(MAX_PART)];
-        self.shared.send_fragment(part).map_err(write_error)?;
-        Ok(part.len())
+        let fragment = &bytes[..bytes.len().min(MAX_FRAGMENT)];
+        self.shared.send_fragment(fragment).map_err(write_error)?;
+        Ok(fragment.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

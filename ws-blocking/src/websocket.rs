@@ -134,7 +134,7 @@ impl<S: Transport> WebSocket<S> {
         self.shared.ping(payload.as_ref())
     }
 
-    /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is
+    /// Begins a message that is sent in fragments, of any total size, without ever being whole in memory. Until it is
     /// finished, no other message can be sent.
     pub fn send_stream(&mut self, kind: MessageKind) -> Result<MessageWriter<'_, S>, StreamError> {
         MessageWriter::new(&self.shared, kind)

@@ -6,8 +6,8 @@ use ws_core::bytes::Bytes;
 use ws_core::redacted::PayloadExcerpt;
 use ws_core::{DataPoll, Error, MessageKind, StreamError};
 
-/// Largest part of a message that one call of a writer takes, in bytes.
-pub const MAX_PART: usize = 64 * 1024;
+/// Largest fragment that one call of a writer takes, in bytes.
+pub const MAX_FRAGMENT: usize = 64 * 1024;
 
 /// How far a message is that is received in chunks: what an adapter's reader keeps, apart from its way to the connection.
 pub struct Chunks {

@@ -46,7 +46,7 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&limits);
     exhibition.debug(&Shutdown::new(limits));
     exhibition.debug(&Stopping::Close);
-    let guard = Shutdown::new(limits).take_place().unwrap().enter(Arc::new(Nobody)).unwrap();
+    let guard = Shutdown::new(limits).try_acquire().unwrap().enter(Arc::new(Nobody)).unwrap();
     exhibition.debug(&guard.admission());
     exhibition.debug(&ws_common::TrustedProxy::ProxyProtocol);
     exhibition.error(&ws_common::TrustedProxyError::NoField("Forwarded"));

@@ -3,7 +3,7 @@
 #[macro_export]
 macro_rules! define_messages {
     () => {
-        /// A message that is being sent in parts; see [`WebSocket::send_stream`]. `C` is the connection or the half that it borrows.
+        /// A message that is being sent in fragments; see [`WebSocket::send_stream`]. `C` is the connection or the half that it borrows.
         ///
         /// It is also a writer of bytes by the traits of the runtime, whose `poll_close` or `poll_shutdown` finishes the message. Each write
         /// is a fragment, of at most 64 KiB: small writes want a buffer before them.

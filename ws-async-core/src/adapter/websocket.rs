@@ -183,7 +183,7 @@ macro_rules! define_websocket {
                 self.0.ping(payload)
             }
 
-            /// Begins a message that is sent in parts, of any total size, without ever being whole in memory. Until it is
+            /// Begins a message that is sent in fragments, of any total size, without ever being whole in memory. Until it is
             /// finished, no other message can be sent.
             pub fn send_stream(
                 &mut self,

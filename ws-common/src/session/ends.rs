@@ -7,7 +7,7 @@ use std::time::Duration;
 use ws_core::{Closed, Error, Initiator, Instant, Timeout};
 
 use super::event::{ClientError, ClientEvent};
-use super::open::Opening;
+use super::open::OpeningPhase;
 use super::outbox::{Lost, LostBy, OutboxPolicy};
 use super::question::{Answer, Ended, Question, Said};
 use super::{Session, SessionState, Wish};
@@ -58,7 +58,7 @@ impl Session {
             }
             SessionState::Deciding(ending) => ending.question == answer.id,
             SessionState::Open(open) => {
-                matches!(open.opening, Opening::Asking { question, .. } if question == answer.id)
+                matches!(open.opening, OpeningPhase::Asking { question, .. } if question == answer.id)
             }
             _ => false,
         };

@@ -9,7 +9,7 @@ use crate::maybe_tls::MaybeTls;
 
 pub(super) struct Open {
     pub(super) machine: MaybeTls<Connection>,
-    pub(super) opening: Opening,
+    pub(super) opening: OpeningPhase,
     pub(super) since: Instant,
     /// The addresses that the transport leads to.
     pub(super) addresses: Vec<Candidate>,
@@ -41,7 +41,7 @@ pub(super) struct Open {
 ///   handshake ─┬─ on_open ─▶ Asking ─┬─ hold ─▶ Held ── release ─▶ Over
 ///              └─────────────────────┴──────────────────────────────▲
 /// ```
-pub(super) enum Opening {
+pub(super) enum OpeningPhase {
     /// The hook `on_open` is asked. `Open` is not reported yet, nothing is read, and nobody may send.
     Asking { question: u64, response: Box<Response> },
     /// Messages of `on_open` and `send_now` leave.
@@ -61,7 +61,7 @@ impl Open {
         machine.inner_mut().withhold_from_a_closing_peer();
         Self {
             machine,
-            opening: Opening::Over,
+            opening: OpeningPhase::Over,
             since: now,
             addresses,
             failure: None,
@@ -83,12 +83,12 @@ impl Open {
 
     /// Whether the hook `on_open` is asked.
     pub(super) fn is_asking(&self) -> bool {
-        matches!(self.opening, Opening::Asking { .. })
+        matches!(self.opening, OpeningPhase::Asking { .. })
     }
 
     /// Whether messages of the outbox wait for the end of the opening phase.
     pub(super) fn is_shut(&self) -> bool {
-        !matches!(self.opening, Opening::Over)
+        !matches!(self.opening, OpeningPhase::Over)
     }
 
     /// The deadline of a proof stands still while nothing is read. Once the connection closes, that has its own.

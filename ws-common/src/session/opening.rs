@@ -3,7 +3,7 @@
 use ws_core::{Instant, Message, SendError};
 
 use super::event::{ClientError, ClientEvent, ClientStatus};
-use super::open::Opening;
+use super::open::OpeningPhase;
 use super::outbox::PresentSource;
 use super::proofs::Mark;
 use super::{Session, SessionState, Wish};
@@ -38,7 +38,9 @@ impl Session {
         if !open.is_asking() {
             return;
         }
-        if let Opening::Asking { response, .. } = std::mem::replace(&mut open.opening, Opening::Held) {
+        if let OpeningPhase::Asking { response, .. } =
+            std::mem::replace(&mut open.opening, OpeningPhase::Held)
+        {
             self.events.push(ClientEvent::Open(*response));
         }
         self.question = None;
@@ -49,7 +51,7 @@ impl Session {
     /// The messages of `on_open` have their place. The outbox follows, unless the user holds it.
     pub(super) fn begin_opening(&mut self) {
         if let SessionState::Open(open) = &mut self.state {
-            open.opening = if self.settings.hold { Opening::Held } else { Opening::Over };
+            open.opening = if self.settings.hold { OpeningPhase::Held } else { OpeningPhase::Over };
         }
         if !self.settings.hold {
             self.start_heartbeat();
@@ -96,10 +98,10 @@ impl Session {
         self.now = now;
         let is_known = !self.events.has_open();
         let SessionState::Open(open) = &mut self.state else { return false };
-        if let Opening::Held = open.opening
+        if let OpeningPhase::Held = open.opening
             && is_known
         {
-            open.opening = Opening::Over;
+            open.opening = OpeningPhase::Over;
             self.start_heartbeat();
             self.feed();
         }

@@ -9,7 +9,7 @@ use super::addresses::Candidate;
 use super::deadlines::Idle;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
-use super::open::{Open, Opening};
+use super::open::{Open, OpeningPhase};
 use super::prepare::Attempt;
 use super::question::{Ended, Question};
 use super::{Action, Dialing, Session, SessionState, Wish};
@@ -227,7 +227,7 @@ impl Session {
         let hook = self.settings.on_open.clone();
         if let Some(hook) = hook {
             let question = self.ask(|id| Question::on_open(id, hook, response.clone()));
-            open.opening = Opening::Asking { question, response };
+            open.opening = OpeningPhase::Asking { question, response };
             self.state = SessionState::Open(open);
             self.check_reading();
         } else {

@@ -97,7 +97,7 @@ struct ShutdownState {
 }
 
 /// A place for the next client. Dropped before a client [enters](Self::enter), it is free again.
-pub struct Place(Option<Shutdown>);
+pub struct Permit(Option<Shutdown>);
 
 /// A client in the register, until it is dropped.
 pub struct Guard {
@@ -136,14 +136,14 @@ impl Shutdown {
     }
 
     /// Takes a place for the next client. `None` if a limit is reached: wait for [room](Self::room).
-    pub fn take_place(&self) -> Option<Place> {
+    pub fn try_acquire(&self) -> Option<Permit> {
         let mut state = self.state();
         if !state.has_room() {
             return None;
         }
         state.handshakes += 1;
         state.connections += 1;
-        Some(Place(Some(self.clone())))
+        Some(Permit(Some(self.clone())))
     }
 
     /// Ready once a place is free, or the listener is stopping.
@@ -308,7 +308,7 @@ impl Drop for ShutdownWait<'_> {
     }
 }
 
-impl Place {
+impl Permit {
     /// Enters a client, which is within its handshake. `None` if the listener is stopping already.
     pub fn enter(mut self, member: Arc<dyn Stop>) -> Option<Guard> {
         let guard = self.0.as_ref()?.enter(member)?;
@@ -318,7 +318,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(register) = self.0.take() {
             register.release(true, true);

@@ -61,14 +61,14 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(1);
 /// there are such phases.
 #[derive(Debug)]
 pub(crate) struct Phases {
-    end: End,
+    role: TracedRole,
     connection: Span,
     phase: Option<OpenPhase>,
     span: Span,
 }
 
 #[derive(Debug)]
-enum End {
+enum TracedRole {
     Client { proxy: Option<String>, host: String, uri: String },
     Server,
 }
@@ -81,17 +81,21 @@ impl Phases {
         let proxy = proxy.map(ToString::to_string);
         let host = target.host().to_string();
         let peer = server.map_or_else(|| format!("{host}:{}", target.port()), |address| address.to_string());
-        Self::new(End::Client { proxy, host, uri }, "client", Some(peer))
+        Self::new(TracedRole::Client { proxy, host, uri }, Some(peer))
     }
 
     pub(crate) fn server() -> Self {
-        Self::new(End::Server, "server", None)
+        Self::new(TracedRole::Server, None)
     }
 
-    fn new(end: End, role: &'static str, peer: Option<String>) -> Self {
+    fn new(side: TracedRole, peer: Option<String>) -> Self {
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        let role = match side {
+            TracedRole::Client { .. } => "client",
+            TracedRole::Server => "server",
+        };
         let connection = debug_span!(target: "ws_common", "connection", role, number, peer);
-        Self { end, connection, phase: None, span: Span::none() }
+        Self { role: side, connection, phase: None, span: Span::none() }
     }
 
     /// The address of the peer is known.
@@ -111,18 +115,20 @@ impl Phases {
         // It ends before the next one begins.
         self.span = Span::none();
         let within = &self.connection;
-        self.span = match (phase, &self.end) {
-            (OpenPhase::Proxy, End::Client { proxy, .. }) => {
+        self.span = match (phase, &self.role) {
+            (OpenPhase::Proxy, TracedRole::Client { proxy, .. }) => {
                 debug_span!(target: "ws_common", parent: within, "proxy", uri = proxy.as_ref().map(field::display))
             }
-            (OpenPhase::Tls, End::Client { host, .. }) => {
+            (OpenPhase::Tls, TracedRole::Client { host, .. }) => {
                 debug_span!(target: "ws_common", parent: within, "tls", host)
             }
-            (OpenPhase::Tls, End::Server) => debug_span!(target: "ws_common", parent: within, "tls"),
-            (_, End::Client { uri, .. }) => {
+            (OpenPhase::Tls, TracedRole::Server) => debug_span!(target: "ws_common", parent: within, "tls"),
+            (_, TracedRole::Client { uri, .. }) => {
                 debug_span!(target: "ws_common", parent: within, "handshake", %uri)
             }
-            (_, End::Server) => debug_span!(target: "ws_common", parent: within, "handshake", path = Empty),
+            (_, TracedRole::Server) => {
+                debug_span!(target: "ws_common", parent: within, "handshake", path = Empty)
+            }
         };
     }
 

@@ -22,7 +22,7 @@ impl Nosy {
         if let Some(register) = self.register.upgrade() {
             let register = Shutdown(register);
             register.is_stopping();
-            drop(register.take_place().expect("no limit").enter(Recorder::new()));
+            drop(register.try_acquire().expect("no limit").enter(Recorder::new()));
         }
     }
 }
@@ -79,7 +79,7 @@ fn a_departed_client_leaves_nothing_behind() {
         let mut accepting = register.stopping();
         assert_eq!(poll(&mut accepting, &task), Poll::Pending);
         assert_eq!(poll(&mut listening, &task), Poll::Pending);
-        let guard = register.take_place().expect("no limit").enter(Recorder::new());
+        let guard = register.try_acquire().expect("no limit").enter(Recorder::new());
         let mut emptying = register.empty();
         assert_eq!(poll(&mut emptying, &task), Poll::Pending);
         drop((emptying, guard, accepting));
@@ -92,7 +92,7 @@ fn a_departed_client_leaves_nothing_behind() {
 #[test]
 fn a_waker_may_call_the_register_when_it_is_woken_replaced_or_dropped() {
     let register = Shutdown::default();
-    let guard = register.take_place().expect("no limit").enter(Recorder::new());
+    let guard = register.try_acquire().expect("no limit").enter(Recorder::new());
     for mut waiting in [register.stopping(), register.empty()] {
         for _ in 0..3 {
             assert_eq!(poll(&mut waiting, &Nosy::new(&register, false).into()), Poll::Pending);
@@ -118,7 +118,7 @@ fn a_waker_that_panics_keeps_no_other_from_being_woken() {
     let recorders = [Recorder::new(), Recorder::new()];
     let mut guards: Vec<_> = recorders
         .iter()
-        .map(|recorder| register.take_place().expect("no limit").enter(recorder.clone()))
+        .map(|recorder| register.try_acquire().expect("no limit").enter(recorder.clone()))
         .collect();
     let nosy: Vec<_> = (0..6).map(|i| Nosy::new(&register, i % 3 == 0)).collect();
     let mut waiting: Vec<_> =
@@ -151,12 +151,12 @@ fn every_connection_has_the_wish_before_the_first_is_nudged_and_abort_reaches_al
     let recorders: Vec<_> = (0..10).map(|_| Recorder::new()).collect();
     let guards: Vec<_> = (0..11)
         .map(|i| match recorders.get(i) {
-            Some(recorder) => register.take_place().expect("no limit").enter(recorder.clone()),
-            None => register.take_place().expect("no limit").enter(Arc::new(Judge(recorders.clone()))),
+            Some(recorder) => register.try_acquire().expect("no limit").enter(recorder.clone()),
+            None => register.try_acquire().expect("no limit").enter(Arc::new(Judge(recorders.clone()))),
         })
         .collect();
     assert!(catch_unwind(AssertUnwindSafe(|| register.begin())).is_err());
-    assert!(register.take_place().expect("no limit").enter(Recorder::new()).is_none());
+    assert!(register.try_acquire().expect("no limit").enter(Recorder::new()).is_none());
     assert!(catch_unwind(AssertUnwindSafe(|| register.abort())).is_err());
     for recorder in recorders {
         assert_eq!(recorder.seen(), [Some(Stopping::Close), None, Some(Stopping::Abort), None]);
@@ -171,9 +171,9 @@ fn a_place_is_taken_until_its_client_has_opened_or_gone() {
     let register = Shutdown::new(Limits { handshakes: 2, connections: 3, ..Limits::default() });
     let task = Nosy::new(&Shutdown::default(), false);
     let waker = Waker::from(task.clone());
-    let enter = || register.take_place().expect("room").enter(Recorder::new()).expect("not stopping");
-    let is_full = || register.take_place().is_none();
-    let (mut first, second) = (enter(), register.take_place().expect("room"));
+    let enter = || register.try_acquire().expect("room").enter(Recorder::new()).expect("not stopping");
+    let is_full = || register.try_acquire().is_none();
+    let (mut first, second) = (enter(), register.try_acquire().expect("room"));
     assert!(is_full(), "two handshakes");
     let mut room = register.room();
     assert_eq!(poll(&mut room, &waker), Poll::Pending);
@@ -191,7 +191,7 @@ fn a_place_is_taken_until_its_client_has_opened_or_gone() {
     assert!(is_full());
     drop((second, fourth));
     assert_eq!(poll(&mut room, &waker), Poll::Ready(()));
-    let (_fifth, sixth) = (enter(), register.take_place().expect("room"));
+    let (_fifth, sixth) = (enter(), register.try_acquire().expect("room"));
     assert_eq!(poll(&mut room, &waker), Poll::Pending);
     register.begin();
     assert_eq!(task.woken.load(SeqCst), 3, "there will be no room");
@@ -202,7 +202,7 @@ fn a_place_is_taken_until_its_client_has_opened_or_gone() {
 #[test]
 fn members_count_under_the_key_of_their_client_until_they_leave() {
     let register = Shutdown::new(Limits { per_client: 2, ..Limits::default() });
-    let enter = || register.take_place().unwrap().enter(Recorder::new()).unwrap();
+    let enter = || register.try_acquire().unwrap().enter(Recorder::new()).unwrap();
     let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
     let members = [enter(), enter(), enter(), enter()];
     let admissions = members.each_ref().map(Guard::admission);
