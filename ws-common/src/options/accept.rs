@@ -20,7 +20,8 @@ use crate::trusted_proxy::TrustedProxy;
 /// How a server accepts.
 #[derive(Clone)]
 pub struct AcceptOptions {
-    pub(super) config: NamedConfig,
+    /// Shared by the copies of the options, of which a server has one for each connection.
+    pub(super) config: Arc<NamedConfig>,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
     pub open_timeout: Duration,
     /// Longest time for the program's decision. A driver reads it; the [method](Self::decide_timeout) of this name sets it.
@@ -68,7 +69,7 @@ fn network_of(ip: IpAddr) -> IpAddr {
 impl Default for AcceptOptions {
     fn default() -> Self {
         Self {
-            config: NamedConfig::default(),
+            config: Arc::default(),
             open_timeout: OPEN_TIMEOUT,
             decide_timeout: DECIDE_TIMEOUT,
             subprotocols: Vec::new(),
@@ -88,7 +89,7 @@ impl AcceptOptions {
     /// [`ping_interval`](Self::ping_interval), wins, whichever call comes first.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config.set(config);
+        Arc::make_mut(&mut self.config).set(config);
         self
     }
 

@@ -23,7 +23,7 @@ use crate::tls::{self, TlsConnector};
 pub struct CheckedOptions {
     pub(super) target: Target,
     pub(super) request: ClientRequest,
-    pub(super) config: NamedConfig,
+    pub(super) config: Arc<NamedConfig>,
     pub(super) open_timeout: Duration,
     /// The setting, for errors, if `open_timeout` is its rest after a redirect.
     pub(super) set_open_timeout: Option<Duration>,
@@ -58,7 +58,7 @@ impl CheckedOptions {
         Ok(Self {
             target,
             request,
-            config: NamedConfig::default(),
+            config: Arc::default(),
             open_timeout: OPEN_TIMEOUT,
             set_open_timeout: None,
             addresses: Vec::new(),
@@ -81,7 +81,7 @@ impl CheckedOptions {
 
     /// Takes away the bound of the bytes that may wait to be sent.
     pub(crate) fn without_send_limit(mut self) -> Self {
-        self.config.max_send_buffer(usize::MAX);
+        Arc::make_mut(&mut self.config).max_send_buffer(usize::MAX);
         self
     }
 

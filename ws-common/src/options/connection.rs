@@ -1,6 +1,7 @@
 //! The settings of a connection, each by its name.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ws_core::Config;
@@ -57,7 +58,7 @@ macro_rules! connection_settings {
             $(
                 $(#[doc = $doc])*
                 $(#[cfg($cfg)])?
-                fn $name($argument: $type) = set(|options| options.config.$name($argument.into()));
+                fn $name($argument: $type) = set(|options| Arc::make_mut(&mut options.config).$name($argument.into()));
             )*
         }
 
@@ -69,7 +70,7 @@ macro_rules! connection_settings {
                 $(#[cfg($cfg)])?
                 #[must_use]
                 pub fn $name(mut self, $argument: $type) -> Self {
-                    self.config.$name($argument.into());
+                    Arc::make_mut(&mut self.config).$name($argument.into());
                     self
                 }
             )*
@@ -134,7 +135,7 @@ connection_settings! {
 setters! {
     /// Sets all limits and deadlines of the connection at once. A setting made by its name, such as
     /// [`ping_interval`](Self::ping_interval), wins, whichever call comes first.
-    fn config(config: Config) = set(|options| options.config.set(config));
+    fn config(config: Config) = set(|options| Arc::make_mut(&mut options.config).set(config));
 }
 
 impl NamedConfig {
