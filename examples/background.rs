@@ -40,6 +40,8 @@ async fn main() -> Outcome {
                 for number in 0..EACH {
                     feed.send(format!("reading {number} of sensor {sender}")).await?;
                 }
+                // `send` waits for room. The client may still be connecting, and `close` does not wait for that.
+                feed.flush().await?;
                 Ok(()) as Outcome
             })
         })
