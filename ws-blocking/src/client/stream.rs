@@ -19,15 +19,15 @@ pub(super) enum ClientStream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
-    Other(OtherStream),
+    Other(Box<OtherStream<dyn Transport>>),
 }
 
 /// A stream of the user, which is called while no lock is held that another call needs.
-pub(super) struct OtherStream {
-    stream: Box<dyn Transport>,
+pub(super) struct OtherStream<T: ?Sized> {
     /// The time-outs that the stream has. Each is locked only by the thread that reads, or writes.
     read_timeout: Mutex<Duration>,
     write_timeout: Mutex<Duration>,
+    stream: T,
 }
 
 impl ClientStream {
@@ -43,11 +43,8 @@ impl ClientStream {
         }
         // It was not taken: it is neither of these.
         let stream = stream.expect("a stream");
-        Self::Other(OtherStream {
-            stream: Box::new(stream),
-            read_timeout: Mutex::default(),
-            write_timeout: Mutex::default(),
-        })
+        let (read_timeout, write_timeout) = Default::default();
+        Self::Other(Box::new(OtherStream { read_timeout, write_timeout, stream }))
     }
 
     /// Whether its calls run code of the user.
@@ -145,7 +142,7 @@ impl ClientStream {
             Self::Tcp(stream) => stream,
             #[cfg(unix)]
             Self::Unix(stream) => stream,
-            Self::Other(other) => &*other.stream,
+            Self::Other(other) => &other.stream,
         }
     }
 }
