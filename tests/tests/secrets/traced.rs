@@ -52,9 +52,11 @@ fn no_span_and_no_event_shows_a_secret() {
     // The subscriber of the first thread that reaches an event decides for all threads whether it is told.
     tracing::subscriber::set_global_default(text.clone()).unwrap();
     let mut exhibition = Exhibition::default();
+    crate::core::exhibit(&mut exhibition);
     crate::common::exhibit(&mut exhibition);
     crate::failures::exhibit(&mut exhibition);
     crate::sessions::exhibit(&mut exhibition);
+    crate::adapters::exhibit(&mut exhibition);
     let told = text.0.lock().unwrap().clone();
     for expected in ["TRACE", "DEBUG", "rejected", "gave up", "TLS is up", "failed"] {
         assert!(told.contains(expected), "{expected}");
