@@ -2,6 +2,7 @@
 
 mod client;
 mod connector;
+mod hook;
 mod prepare;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! The failure of a connector of the program.
 
 use std::error::Error;
-use std::fmt;
+
+use super::hook::hook_error;
 
 /// An error of a [connector](crate::session::ClientBuilder::connector): the program has no transport for the attempt.
 ///
@@ -30,46 +31,10 @@ pub struct ConnectorError {
     is_final: bool,
 }
 
-impl ConnectorError {
-    /// An error after which no attempt follows, unless a hook ([`decide`](crate::reconnect::Reconnect::decide)) or the user
-    /// ([`reconnect_after`](crate::session::Session::reconnect_after)) wants one.
-    pub fn final_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), is_final: true }
-    }
-
-    /// Whether no attempt can succeed.
-    pub fn is_final(&self) -> bool {
-        self.is_final
-    }
-
-    /// The error of the program.
-    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.error
-    }
-
-    /// The error of the program, to take it apart.
-    pub fn into_error(self) -> Box<dyn Error + Send + Sync> {
-        self.error
-    }
-}
+hook_error!(ConnectorError, "the connector failed");
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for ConnectorError {
     fn from(error: E) -> Self {
         Self { error: error.into(), is_final: false }
-    }
-}
-
-impl fmt::Display for ConnectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the connector failed: {}", self.error)
-    }
-}
-
-impl fmt::Debug for ConnectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectorError")
-            .field("error", &self.error)
-            .field("is_final", &self.is_final)
-            .finish()
     }
 }

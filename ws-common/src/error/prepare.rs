@@ -1,11 +1,11 @@
 //! The failure of the hook that prepares an attempt.
 
 use std::error::Error;
-use std::fmt;
 
 use ws_core::InvalidHeader;
 
 use super::ConnectError;
+use super::hook::hook_error;
 use crate::reconnect::DisconnectReason;
 
 /// An error of the hook [`prepare`](crate::session::ClientBuilder::prepare): the program has no options for the attempt.
@@ -36,28 +36,7 @@ pub struct PrepareError {
     is_final: bool,
 }
 
-impl PrepareError {
-    /// An error after which no attempt follows, unless a hook ([`decide`](crate::reconnect::Reconnect::decide)) or the user
-    /// ([`reconnect_after`](crate::session::Session::reconnect_after)) wants one.
-    pub fn final_error(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { error: error.into(), is_final: true }
-    }
-
-    /// Whether no attempt can succeed.
-    pub fn is_final(&self) -> bool {
-        self.is_final
-    }
-
-    /// The error of the program.
-    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
-        &*self.error
-    }
-
-    /// The error of the program, to take it apart.
-    pub fn into_error(self) -> Box<dyn Error + Send + Sync> {
-        self.error
-    }
-}
+hook_error!(PrepareError, "prepare failed");
 
 impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for PrepareError {
     fn from(error: E) -> Self {
@@ -67,17 +46,5 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> From<E> for PrepareError {
                 .downcast_ref::<ConnectError>()
                 .is_some_and(|error| DisconnectReason::Failed(error).is_final());
         Self { error, is_final }
-    }
-}
-
-impl fmt::Display for PrepareError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "prepare failed: {}", self.error)
-    }
-}
-
-impl fmt::Debug for PrepareError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrepareError").field("error", &self.error).field("is_final", &self.is_final).finish()
     }
 }
