@@ -296,7 +296,7 @@ async def stalled(testee: Testee, certificates: Certificates) -> None:
             outcome = await testee.connect(testee.url(port))
         finally:
             pipe.child.kill(signal.SIGCONT)
-    failed_in_tls(outcome, "not open in 1s (open_timeout)")
+    failed_in_tls(outcome, r"not open in 1s \(open_timeout\)")
 
 
 def failed_in_tls(outcome: Outcome, telling: str) -> None:

@@ -116,9 +116,9 @@ def checks(testee: Testee, stage: Stage) -> Iterator[Check]:
     squid, secure = stage.ways["squid"].door, stage.ways["squid over TLS"].door
     strange = [
         # They wait for the end of a line, which does not come.
-        ("socks5 to tinyproxy", http.speaking("socks5h"), "the greeting of SOCKS5 in 1s (open_timeout); is it a SOCKS proxy"),
-        ("socks5 to squid", squid.speaking("socks5h"), "the greeting of SOCKS5 in 1s (open_timeout); is it a SOCKS proxy"),
-        ("https to tinyproxy", http.speaking("https"), "TLS with the proxy was not up in 1s (open_timeout); does it speak TLS"),
+        ("socks5 to tinyproxy", http.speaking("socks5h"), r"the greeting of SOCKS5 in 1s \(open_timeout\); is it a SOCKS proxy"),
+        ("socks5 to squid", squid.speaking("socks5h"), r"the greeting of SOCKS5 in 1s \(open_timeout\); is it a SOCKS proxy"),
+        ("https to tinyproxy", http.speaking("https"), r"TLS with the proxy was not up in 1s \(open_timeout\); does it speak TLS"),
         ("https to squid without TLS", squid.speaking("https"), "TLS with the proxy: .*does not speak TLS.* http, not https"),
         ("http to squid over TLS", secure.speaking("http"), "reset|without an answer"),
         ("http to microsocks", socks.speaking("http"), "reset|without an answer|is it a SOCKS proxy"),
@@ -386,7 +386,7 @@ async def own_proxy(testee: Testee, stage: Stage, function: Callable[..., Any], 
 async def stopped(testee: Testee, stage: Stage, proxy: Proxy, door: Door) -> None:
     proxy.child.kill(signal.SIGSTOP)
     testee = through(testee, stage, "wss", door.right(), "--open-timeout", "1")
-    failed_at_proxy(await testee.connect(testee.url(free_port())), "in 1s (open_timeout)")
+    failed_at_proxy(await testee.connect(testee.url(free_port())), r"in 1s \(open_timeout\)")
 
 
 async def dies_early(testee: Testee, stage: Stage, proxy: Proxy, door: Door) -> None:
@@ -444,4 +444,4 @@ async def silent(testee: Testee, stage: Stage, door: Door, scheme: str, phase: s
         outcome = await testee.connect(testee.url(listener.getsockname()[1]))
     in_order(outcome)
     failed(outcome, phase, 1006)
-    telling_is(outcome, "in 5s (open_timeout)")
+    telling_is(outcome, r"in 5s \(open_timeout\)")
