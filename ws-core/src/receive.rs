@@ -186,16 +186,16 @@ impl Receive {
 
     /// A data frame begins.
     fn begin_frame(&mut self, header: &Header) -> Result<Option<Box<Excess>>, Violation> {
-        let (message, load) = match self.message_of(header) {
-            Ok(message) => {
-                let load = message.load();
-                (Some(message), Ok(load))
+        let message = match self.message_of(header) {
+            Ok(message) => message,
+            Err(kind) => {
+                _ = self.admit_frame(header, Err(kind));
+                return Err(self.violation(kind));
             }
-            Err(kind) => (None, Err(kind)),
         };
-        let excess = message.as_ref().and_then(|message| self.excess_by(message, header));
-        self.admit_frame(header, load).map_err(|kind| self.violation(kind))?;
-        self.message = message;
+        let excess = self.excess_by(&message, header);
+        self.admit_frame(header, Ok(message.load())).map_err(|kind| self.violation(kind))?;
+        self.message = Some(message);
         self.frame = Some(Frame::new(header, self.position));
         Ok(excess)
     }

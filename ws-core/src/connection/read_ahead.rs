@@ -157,13 +157,7 @@ impl Item {
 impl Connection {
     /// The next event, of those that were read ahead first.
     pub(super) fn poll_ahead(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
-        if self.ahead.begins_with_chunk() && !self.ahead.is_within_chunks && !self.receive.is_in_chunks() {
-            self.reassemble();
-        }
-        let event = match self.ahead.pop() {
-            Ok(None) => self.step_uncut(fate),
-            event => event,
-        };
+        let event = if self.ahead.is_empty() { self.step_uncut(fate) } else { self.poll_waiting(fate) };
         match &event {
             Ok(Some(Event::Chunk(chunk))) => self.ahead.is_within_chunks = !chunk.last,
             Ok(Some(Event::Closing(_))) if matches!(self.ahead.answering, Answering::WhenTaken) => {
@@ -175,6 +169,18 @@ impl Connection {
             _ => {}
         }
         event
+    }
+
+    /// The next event, where some may have been read ahead.
+    #[inline(never)]
+    fn poll_waiting(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
+        if self.ahead.begins_with_chunk() && !self.ahead.is_within_chunks && !self.receive.is_in_chunks() {
+            self.reassemble();
+        }
+        match self.ahead.pop() {
+            Ok(None) => self.step_uncut(fate),
+            event => event,
+        }
     }
 
     /// The next event, of those that were not yet read ahead: no chunk behind one that was dropped.

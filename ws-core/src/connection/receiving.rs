@@ -37,23 +37,19 @@ impl Connection {
     #[inline(never)]
     fn poll_other_data(&mut self) -> Result<DataPoll, Error> {
         loop {
-            match self.poll_to_end()? {
+            match self.poll_all_to_end()? {
                 Some(Event::Message(message)) => return Ok(DataPoll::Message(message)),
                 Some(Event::Chunk(chunk)) => return Ok(DataPoll::Chunk(chunk)),
                 Some(Event::Closed(_)) => return Ok(DataPoll::Ended),
                 None if self.closed().is_some() => return Ok(DataPoll::Ended),
                 None => return Ok(DataPoll::Pending),
+                Some(_) if self.is_at_rest() => return Ok(DataPoll::Pending),
                 Some(_) => {}
             }
         }
     }
 
     /// The next event, where an error comes at the very end, in place of [`Event::Closed`].
-    #[inline]
-    pub(super) fn poll_to_end(&mut self) -> Result<Option<Event>, Error> {
-        if self.is_at_rest() { Ok(None) } else { self.poll_all_to_end() }
-    }
-
     pub(super) fn poll_all_to_end(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.poll_ahead(Fate::HandedOut) {
