@@ -39,14 +39,14 @@ pub fn take_into(buffer: &mut BytesMut, size: usize) {
     if has_room {
         return;
     }
-    if len > FEW {
-        return buffer.reserve(room);
-    }
     // A thread that ends has none.
-    let pooled = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
+    let kept = || READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
+    let pooled = if len > FEW { None } else { kept() };
     let mut larger = pooled.filter(|pooled| pooled.capacity() <= 2 * size).unwrap_or_default();
-    if larger.capacity() < len + room {
-        larger.reserve(len + room);
+    // Many bytes double their buffer, so that they are seldom moved. A buffer that grew by itself would double that of its parts, too.
+    let capacity = len + if len > FEW { room.max(len) } else { room };
+    if larger.capacity() < capacity {
+        larger.reserve(capacity);
     }
     if len > 0 {
         larger.extend_from_slice(buffer);

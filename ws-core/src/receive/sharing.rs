@@ -42,6 +42,26 @@ fn end(buffer: &BytesMut) -> u32 {
     (buffer.as_ptr() as usize).wrapping_add(buffer.capacity()) as u32
 }
 
+/// Makes room for `additional` bytes behind those of a buffer.
+pub(super) fn make_small_room(inbound: &mut BytesMut, additional: usize) {
+    if !inbound.try_reclaim(additional) {
+        move_to_larger(inbound, additional);
+    }
+}
+
+/// A buffer that grows by itself would double its size, and keep the messages that lay before its bytes.
+fn move_to_larger(inbound: &mut BytesMut, additional: usize) {
+    let mut larger = BytesMut::with_capacity(inbound.len().saturating_add(additional));
+    larger.extend_from_slice(inbound);
+    *inbound = larger;
+}
+
+fn copy_out(inbound: &mut BytesMut, n: usize) -> Bytes {
+    let payload = Bytes::copy_from_slice(&inbound[..n]);
+    inbound.advance(n);
+    payload
+}
+
 impl Receive {
     /// Makes room for `left` more bytes of a large message that begins the buffer.
     pub(super) fn make_room(&mut self, inbound: &mut BytesMut, left: usize) {
@@ -49,34 +69,35 @@ impl Receive {
         if inbound.try_reclaim(additional) {
             return;
         }
-        // A growing buffer would double its size, and keep the messages that lay before this one.
-        let mut large = BytesMut::with_capacity(inbound.len().saturating_add(additional));
-        large.extend_from_slice(inbound);
-        self.large = LargeBuffer::new(&large);
-        *inbound = large;
+        move_to_larger(inbound, additional);
+        self.large = LargeBuffer::new(inbound);
     }
 
     /// Takes the first `n` bytes out of the buffer for a payload that is handed out.
     #[inline(always)]
     pub(super) fn split(&mut self, inbound: &mut BytesMut, n: usize) -> Bytes {
-        if self.large.kib > 0 {
-            self.leave_large_buffer(inbound, n);
+        if self.large.kib > 0
+            && let Some(payload) = self.leave_large_buffer(inbound, n)
+        {
+            return payload;
         }
         inbound.split_to(n).freeze()
     }
 
     /// Moves what is in the large buffer to another one, if a payload of `n` bytes is too short to keep it alive. All of it is moved,
-    /// since nobody can tell how many short messages follow.
+    /// since nobody can tell how many short messages follow. As long as that is more than a read buffer holds, the payload alone is copied.
     #[cold]
     #[inline(never)]
-    fn leave_large_buffer(&mut self, inbound: &mut BytesMut, n: usize) {
+    fn leave_large_buffer(&mut self, inbound: &mut BytesMut, n: usize) -> Option<Bytes> {
         match self.large.size(inbound) {
-            Some(size) if size <= n.saturating_mul(2) => return,
+            Some(size) if size <= n.saturating_mul(2) => return None,
+            Some(_) if inbound.len() > READ => return Some(copy_out(inbound, n)),
             Some(_) => *inbound = BytesMut::from(&inbound[..]),
             // The driver has left it.
             None => {}
         }
         self.large = LargeBuffer::default();
+        None
     }
 
     /// Takes the first `n` bytes out of the buffer for a payload that waits in a queue.
@@ -84,8 +105,6 @@ impl Receive {
         if self.large.size(inbound).is_some_and(|size| size <= n.saturating_mul(2)) {
             return inbound.split_to(n).freeze();
         }
-        let payload = Bytes::copy_from_slice(&inbound[..n]);
-        inbound.advance(n);
-        payload
+        copy_out(inbound, n)
     }
 }

@@ -14,7 +14,7 @@ use crate::message::{Message, MessageKind, MessageRef};
 use crate::utf8::Utf8;
 
 use super::gate::Load;
-use super::sharing::{LARGE, READ};
+use super::sharing::{LARGE, READ, make_small_room};
 use super::{Receive, room_for};
 
 /// A payload up to this length is copied out of the read buffer instead of being split off, so that a message that is kept
@@ -159,7 +159,7 @@ impl Receive {
                     self.make_room(inbound, room_for(left, come));
                 }
             } else if room < ROOM {
-                inbound.reserve(left as usize + 2 * ROOM);
+                make_small_room(inbound, left as usize + 2 * ROOM);
             }
         }
         left > 0
