@@ -87,6 +87,35 @@ pub fn trickling_bytes_answer_pings<A: Adapter>() {
     });
 }
 
+/// A pong need not repeat the ping's payload. It says that the peer lives, and nothing about the round trip.
+pub fn empty_pongs_answer_pings<A: Adapter>() {
+    let config = quiet().ping_interval(millis(100)).pong_timeout(millis(400));
+    let (mut socket, mut peer) = client::<A>(config);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // Longer than interval and time-out together.
+            for _ in 0..8 {
+                assert_eq!(peer.receive().opcode, PING);
+                peer.frame(FIN | PONG, "");
+            }
+            peer.text("still here");
+        });
+        let mut pongs = 0;
+        loop {
+            match socket.next_event().unwrap() {
+                Some(Event::Pong { payload, round_trip }) => {
+                    assert_eq!((payload.len(), round_trip), (0, None));
+                    pongs += 1;
+                }
+                Some(Event::Message(message)) => break assert_eq!(message.as_text(), Some("still here")),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(pongs, 8);
+        drop(socket);
+    });
+}
+
 pub fn a_busy_application_does_not_kill_a_healthy_peer<A: Adapter>() {
     let (mut socket, mut peer) = client::<A>(quiet().pong_timeout(millis(200)));
     socket.ping("are you there").unwrap();

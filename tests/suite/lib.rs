@@ -116,6 +116,7 @@ macro_rules! scenarios {
                 pings_leave_on_schedule
                 a_missing_pong_ends_the_connection
                 trickling_bytes_answer_pings
+                empty_pongs_answer_pings
                 a_busy_application_does_not_kill_a_healthy_peer
                 a_peer_that_takes_nothing_costs_write_timeout
                 a_peer_that_takes_too_little_costs_write_timeout

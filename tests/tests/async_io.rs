@@ -4,6 +4,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,8 @@ use smol::io::{AsyncRead, AsyncWrite};
 use suite::watch::bounded;
 use suite::wire::{BINARY, FIN, frame};
 use ws_async_std::bytes::BytesMut;
-use ws_async_std::{CloseCode, Config, ConnectOptions, Other, Role, Transport, WebSocket};
+use ws_async_std::error::Timeout;
+use ws_async_std::{CloseCode, Config, ConnectOptions, Error, Other, Role, Transport, WebSocket};
 use ws_core::{Connection, Random};
 
 /// One end says something, the other echoes it, and both end in order.
@@ -64,6 +67,69 @@ fn a_unix_socket_is_a_transport() {
         echo(smol::Async::new(client).unwrap(), async_std::os::unix::net::UnixStream::from(server));
         let (client, server) = smol::net::unix::UnixStream::pair().unwrap();
         echo(client, Other(server));
+    });
+}
+
+/// A stream of the user's own that knows a way to be reset.
+#[cfg(unix)]
+struct Resettable(smol::net::unix::UnixStream, Arc<AtomicBool>);
+
+#[cfg(unix)]
+impl AsyncRead for Resettable {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+#[cfg(unix)]
+impl AsyncWrite for Resettable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_close(cx)
+    }
+}
+
+#[cfg(unix)]
+impl Transport for Resettable {
+    fn reset(self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether such a stream was reset when its connection to a silent peer had ended, which is still held.
+#[cfg(unix)]
+fn was_reset(config: Config, end: impl AsyncFnOnce(&mut WebSocket<Resettable>)) -> bool {
+    let (near, _far) = smol::net::unix::UnixStream::pair().unwrap();
+    let was_reset = Arc::new(AtomicBool::new(false));
+    let random = Random::from_seed([7; 32]);
+    let connection =
+        Connection::after_handshake(Role::Client, &config, random, BytesMut::new(), ws_core::Instant::EPOCH);
+    let near = Resettable(near, was_reset.clone());
+    let mut ws = WebSocket::from_connection(near, connection, Instant::now());
+    smol::block_on(end(&mut ws));
+    assert!(ws.closed().is_some());
+    was_reset.load(Ordering::Relaxed)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_transport_of_the_users_own_is_reset_with_the_error_of_a_dead_peer() {
+    bounded(|| {
+        let millis = Duration::from_millis;
+        let pings = Config::default().ping_interval(millis(20)).pong_timeout(millis(50));
+        assert!(was_reset(pings, async |ws| {
+            let error = ws.recv().await.unwrap_err();
+            assert!(matches!(error, Error::Timeout(Timeout::Pong(_))), "{error}");
+        }));
+        let quiet = Config::default().ping_interval(None).close_timeout(millis(50));
+        assert!(!was_reset(quiet, async |ws| assert!(!ws.close(CloseCode::NORMAL).await.clean)));
     });
 }
 

@@ -10,6 +10,7 @@ mod listening;
 mod opening;
 mod panics;
 mod reentrant;
+mod resets;
 mod support;
 mod timeouts;
 mod waking;
