@@ -39,7 +39,7 @@ impl Deflate {
         match *self {}
     }
 
-    pub(crate) fn wishes(&self) -> Option<&'static str> {
+    pub(crate) fn wishes(&self) -> Option<[&'static str; 2]> {
         match *self {}
     }
 

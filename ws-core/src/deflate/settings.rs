@@ -136,13 +136,17 @@ impl Deflate {
         self
     }
 
-    /// The parameters of the offer that ask something of the server, if there are any. Some servers answer them with 400.
-    pub(crate) fn wishes(&self) -> Option<&'static str> {
+    /// The parameters of the offer that ask something of the server, and the settings that bring them, if there are any. Some servers
+    /// answer them with 400.
+    pub(crate) fn wishes(&self) -> Option<[&'static str; 2]> {
         match (!self.server_context_takeover, self.server_max_window_bits < MAX_BITS) {
             (false, false) => None,
-            (true, false) => Some("server_no_context_takeover"),
-            (false, true) => Some("server_max_window_bits"),
-            (true, true) => Some("server_no_context_takeover and server_max_window_bits"),
+            (true, false) => Some(["server_no_context_takeover", "`server_context_takeover(false)`"]),
+            (false, true) => Some(["server_max_window_bits", "`server_max_window_bits`"]),
+            (true, true) => Some([
+                "server_no_context_takeover and server_max_window_bits",
+                "`server_context_takeover(false)` and `server_max_window_bits`",
+            ]),
         }
     }
 

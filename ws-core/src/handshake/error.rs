@@ -91,8 +91,8 @@ pub struct Rejected {
     pub response: Response,
     /// The beginning of the response's body, up to 16 KiB of it.
     pub body: Bytes,
-    /// The parameters of the extension that were offered and that some servers refuse by this status.
-    pub(crate) refusable: Option<&'static str>,
+    /// The parameters of the extension that were offered and that some servers refuse by this status, and their settings.
+    pub(crate) refusable: Option<[&'static str; 2]>,
 }
 
 impl fmt::Display for Rejected {
@@ -113,10 +113,10 @@ impl fmt::Display for Rejected {
         }
         match self.refusable {
             None => Ok(()),
-            Some(parameters) => write!(
+            Some([parameters, settings]) => write!(
                 f,
                 "; some servers answer so to {parameters} in the offer of permessage-deflate: \
-                 try without it (`Config::deflate`)"
+                 try without the setting {settings} of `Deflate`"
             ),
         }
     }

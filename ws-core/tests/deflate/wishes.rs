@@ -56,7 +56,7 @@ fn a_message_that_does_not_inflate_is_blamed_on_the_wish_only_if_that_was_not_me
 
 /// Such as nhooyr: it refuses the whole handshake.
 #[test]
-fn a_refusal_with_400_names_the_parameters_that_were_offered() {
+fn a_refusal_with_400_names_the_parameters_that_were_offered_and_their_settings() {
     let refused = |config: Config, status: &str| {
         let request = ClientRequest::new("a", "/").unwrap();
         let mut client = ClientHandshake::new(&request, config, Random::from_seed([1; 32]), at(10));
@@ -64,12 +64,19 @@ fn a_refusal_with_400_names_the_parameters_that_were_offered() {
         client.poll_event().unwrap_err().to_string()
     };
     let bits = Deflate::default().server_max_window_bits(9);
-    for (config, status, parameters) in [
-        (quiet().deflate(bits), "400 Bad Request", Some("server_max_window_bits")),
+    for (config, status, wishes) in [
+        (
+            quiet().deflate(bits),
+            "400 Bad Request",
+            Some(["server_max_window_bits", "setting `server_max_window_bits`"]),
+        ),
         (
             quiet().deflate(wish()),
             "400 Bad Request",
-            Some("server_no_context_takeover and server_max_window_bits"),
+            Some([
+                "server_no_context_takeover and server_max_window_bits",
+                "setting `server_context_takeover(false)` and `server_max_window_bits`",
+            ]),
         ),
         (quiet().deflate(bits), "403 Forbidden", None),
         (quiet().deflate(Deflate::default()), "400 Bad Request", None),
@@ -77,8 +84,11 @@ fn a_refusal_with_400_names_the_parameters_that_were_offered() {
     ] {
         let error = refused(config, status);
         assert!(error.starts_with(&format!("the server answered {status} instead of 101: no")), "{error}");
-        match parameters {
-            Some(parameters) => assert!(error.contains(&format!(" to {parameters} in the offer")), "{error}"),
+        match wishes {
+            Some([parameters, settings]) => {
+                assert!(error.contains(&format!(" to {parameters} in the offer")), "{error}");
+                assert!(error.contains(&format!("without the {settings} of `Deflate`")), "{error}");
+            }
             None => assert!(!error.contains("offer"), "{error}"),
         }
     }
