@@ -42,7 +42,7 @@ fn end(buffer: &BytesMut) -> u32 {
     (buffer.as_ptr() as usize).wrapping_add(buffer.capacity()) as u32
 }
 
-/// Makes room for `additional` bytes behind those of a buffer.
+/// Makes room for `additional` bytes at the end of a buffer.
 pub(super) fn make_small_room(inbound: &mut BytesMut, additional: usize) {
     if !inbound.try_reclaim(additional) {
         move_to_larger(inbound, additional);
@@ -84,7 +84,7 @@ impl Receive {
         inbound.split_to(n).freeze()
     }
 
-    /// Moves what is in the large buffer to another one, if a payload of `n` bytes is too short to keep it alive. All of it is moved,
+    /// Moves the content of the large buffer to another one, if a payload of `n` bytes is too short to keep it alive. All of it is moved,
     /// since nobody can tell how many short messages follow. As long as that is more than a read buffer holds, the payload alone is copied.
     #[cold]
     #[inline(never)]
