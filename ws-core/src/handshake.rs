@@ -26,7 +26,8 @@ pub use server::{Accept, ServerHandshake};
 use alloc::string::String;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD as BASE64};
 use sha1::{Digest, Sha1};
 
 /// The largest head of a request or a response, in bytes.
@@ -47,9 +48,13 @@ fn new_key(random: &mut crate::random::Random) -> String {
     BASE64.encode(random.array::<16>())
 }
 
+/// A decoder that does not look at the bits beyond the last byte. Some clients do not set them to zero.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
+
 /// RFC 6455 §4.2.1: the key is 16 bytes in base64.
 fn is_key(key: &str) -> bool {
-    key.len() == 24 && BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16)
+    key.len() == 24 && LENIENT.decode(key).is_ok_and(|bytes| bytes.len() == 16)
 }
 
 #[cfg(test)]
@@ -65,6 +70,7 @@ mod tests {
     fn a_key_is_16_bytes() {
         for (key, expected) in [
             ("dGhlIHNhbXBsZSBub25jZQ==", true),
+            ("dGhlIHNhbXBsZSBub25jZR==", true),
             ("dGhlIHNhbXBsZSBub25jZQ", false),
             ("dGhlIHNhbXBsZSBub25j", false),
             ("dGhlIHNhbXBsZSBub25jZTE=", false),

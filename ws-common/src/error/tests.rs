@@ -130,6 +130,8 @@ fn a_response_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_the_server_
         answered(&format!("HTTP/1.1 101 S\r\nX: {}\r\n\r\n", "x".repeat(17_000))),
         answered(&format!("HTTP/1.1 101 S\r\n{}\r\n", "X: x\r\n".repeat(101))),
         HandshakeError::Request(RequestError::NotHttp),
+        HandshakeError::Request(RequestError::Http10),
+        HandshakeError::Request(RequestError::Target("*".into())),
         HandshakeError::Timeout,
     ]);
     assert!(ours.iter().any(|error| matches!(error, HandshakeError::HeadTooLong)));

@@ -207,10 +207,14 @@ impl fmt::Debug for ResponseError {
 pub enum RequestError {
     /// It is not HTTP/1.1.
     NotHttp,
+    /// It is HTTP/1.0, which has no upgrade. This is the default of nginx in front of a server.
+    Http10,
     /// Its head is malformed.
     Malformed(&'static str),
     /// The method is not GET.
     Method(String),
+    /// The target is no path that begins with `/`, and no whole URI of HTTP; or it has a fragment (RFC 9112 §3.2).
+    Target(String),
     /// There is not exactly one `Host`.
     Host,
     /// The `Host`, the host of the target or that of a trusted `X-Forwarded-Host` is no host with an optional port.
@@ -240,7 +244,14 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotHttp => f.write_str("it is not HTTP/1.1"),
-            Self::Malformed(what) => write!(f, "its head is malformed ({what})"),
+            Self::Http10 => f.write_str(
+                "it needs HTTP/1.1, but the request is HTTP/1.0 (nginx: proxy_http_version 1.1, \
+                 proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection \"upgrade\")",
+            ),
+            Self::Malformed(what) => write!(f, "the head of the request is malformed ({what})"),
+            Self::Target(target) => {
+                write!(f, "the target {:?} is no path and no URI of HTTP without a fragment", Uri(target))
+            }
             Self::Method(method) => write!(f, "the method is {}, not GET", Excerpt::new(method)),
             Self::Host => f.write_str("there is not exactly one Host"),
             Self::InvalidHost(host) => write!(f, "{:?} is not a host with an optional port", Uri(host)),
@@ -268,6 +279,8 @@ impl fmt::Debug for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, value) = match self {
             Self::NotHttp => return f.write_str("NotHttp"),
+            Self::Http10 => return f.write_str("Http10"),
+            Self::Target(target) => return f.debug_tuple("Target").field(&Uri(target)).finish(),
             Self::Malformed(what) => return f.debug_tuple("Malformed").field(what).finish(),
             Self::Host => return f.write_str("Host"),
             Self::Body => return f.write_str("Body"),

@@ -17,6 +17,8 @@ use crate::token::{is_tchar, is_token};
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
+    pub(super) const EMPTY: Self = Self(Vec::new());
+
     /// Takes out all fields of that name.
     pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|(other, _)| !other.eq_ignore_ascii_case(name));

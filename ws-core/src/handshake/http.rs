@@ -100,11 +100,20 @@ impl Request {
         self.uri().map_or(&self.target, |(_, resource)| resource)
     }
 
-    /// The authority and the rest of a target that is a whole URI.
+    /// The authority and the rest of a target that is a whole URI. Its scheme is one of HTTP or of WebSockets.
     fn uri(&self) -> Option<(&str, &str)> {
         let (scheme, rest) = self.target.split_once("://")?;
-        let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let is_scheme = ["http", "https", "ws", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
         is_scheme.then(|| rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())))
+    }
+
+    /// RFC 9112 §3.2: a path, or a whole URI; RFC 6455 §3: without a fragment.
+    pub(super) fn has_legal_target(&self) -> bool {
+        let has_resource = match self.uri() {
+            Some((authority, _)) => !authority.is_empty(),
+            None => self.target.starts_with('/'),
+        };
+        has_resource && !self.target.contains('#')
     }
 }
 
@@ -229,7 +238,7 @@ impl ResponseHead {
         match response(&head) {
             Ok(response) => Ok(Some(response)),
             Err(BadHead::TooManyHeaders) => Err(HeadError::TooManyHeaders),
-            Err(BadHead::Version) => Err(HeadError::NotHttp(FirstLine::of(&head))),
+            Err(BadHead::OldVersion | BadHead::Version) => Err(HeadError::NotHttp(FirstLine::of(&head))),
             Err(BadHead::Syntax(what)) => Err(HeadError::Malformed(located(what, &head))),
         }
     }
@@ -269,6 +278,8 @@ impl HeadEnd {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum BadHead {
     TooManyHeaders,
+    /// HTTP/1.0 in a request.
+    OldVersion,
     /// Not HTTP/1.1.
     Version,
     Syntax(httparse::Error),
@@ -290,9 +301,7 @@ fn response(head: &Bytes) -> Result<Response, BadHead> {
     let mut config = httparse::ParserConfig::default();
     // RFC 9112 §5.2: a user agent must understand a folded line. The fold becomes a space (`Headers::from_parsed`).
     config.allow_obsolete_multiline_headers_in_responses(true);
-    // RFC 9110 §2.5: a higher minor version is understood as the highest one that is known.
-    let minor_version = head.strip_prefix(b"HTTP/1.").and_then(|rest| rest.first()).copied();
-    let known = minor_version.filter(|minor| (b'2'..=b'9').contains(minor)).map(|_| as_1_1(head));
+    let known = as_known(head, 0);
     let bytes = known.as_deref().unwrap_or(head);
     match (config.parse_response(&mut parsed, bytes)?, parsed.version, parsed.code) {
         (httparse::Status::Complete(_), Some(minor_version), Some(status)) => {
@@ -306,13 +315,24 @@ fn response(head: &Bytes) -> Result<Response, BadHead> {
     }
 }
 
-/// The same head with the version HTTP/1.1.
-fn as_1_1(head: &[u8]) -> Vec<u8> {
-    let mut head = head.to_vec();
-    if let Some(minor) = head.get_mut(b"HTTP/1.".len()) {
-        *minor = b'1';
-    }
-    head
+/// The same head with the version HTTP/1.1, if a higher minor version stands at `start`. RFC 9110 §2.5: it is understood as the highest
+/// one that is known.
+fn as_known(head: &[u8], start: usize) -> Option<Vec<u8>> {
+    let minor = head.get(start..)?.strip_prefix(b"HTTP/1.")?.first()?;
+    (b'2'..=b'9').contains(minor).then(|| {
+        let mut head = head.to_vec();
+        if let Some(minor) = head.get_mut(start + b"HTTP/1.".len()) {
+            *minor = b'1';
+        }
+        head
+    })
+}
+
+/// The position of the version in the head of a request, which is the last word of its first line (RFC 9112 §3).
+fn version_of_request(head: &[u8]) -> usize {
+    let start = head.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(head.len());
+    let line = head[start..].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.iter().rposition(|&byte| byte == b' ').map_or(head.len(), |space| start + space + 1)
 }
 
 /// Splits a request head of `len` bytes off the buffer. Gives the method, too.
@@ -320,12 +340,14 @@ pub(super) fn request(buffer: &mut BytesMut, len: usize) -> Result<(String, Requ
     let head = buffer.split_to(len);
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut parsed = httparse::Request::new(&mut headers);
-    match (parsed.parse(&head)?, parsed.version, parsed.method, parsed.path) {
+    let known = as_known(&head, version_of_request(&head));
+    match (parsed.parse(known.as_deref().unwrap_or(&head))?, parsed.version, parsed.method, parsed.path) {
         (httparse::Status::Complete(_), Some(1), Some(method), Some(target)) => {
             let headers = Headers::from_parsed(parsed.headers);
             let request = Request { target: target.into(), headers, client_addr: None };
             Ok((method.into(), request))
         }
+        (httparse::Status::Complete(_), Some(0), _, _) => Err(BadHead::OldVersion),
         (httparse::Status::Complete(_), _, _, _) => Err(BadHead::Version),
         (httparse::Status::Partial, _, _, _) => Err(BadHead::Syntax(httparse::Error::Token)),
     }

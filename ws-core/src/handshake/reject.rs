@@ -7,7 +7,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::error::{InvalidHeader, RequestError};
+use super::error::{HandshakeError, InvalidHeader, RequestError};
 use super::headers::{Headers, write_field};
 use crate::redacted::Length;
 
@@ -17,15 +17,34 @@ pub struct Reject {
     status: u16,
     headers: Headers,
     body: Bytes,
+    /// An answer to HEAD has the fields of an answer to GET, and no body (RFC 9110 §9.3.2).
+    answers_head: bool,
 }
 
 impl Reject {
+    /// 400: the request is wrong in the eyes of the program.
+    pub const BAD_REQUEST: Self = Self::bare(400);
+    /// 401: the request has no valid credentials. RFC 9110 §15.5.2: add `WWW-Authenticate`.
+    pub const UNAUTHORIZED: Self = Self::bare(401);
+    /// 403: this client may not connect.
+    pub const FORBIDDEN: Self = Self::bare(403);
+    /// 404: there is nothing at this path.
+    pub const NOT_FOUND: Self = Self::bare(404);
+    /// 429: the client connects too often. A `Retry-After` tells it when to come back.
+    pub const TOO_MANY_REQUESTS: Self = Self::bare(429);
+    /// 503: the server takes no clients now. A `Retry-After` tells it when to come back.
+    pub const SERVICE_UNAVAILABLE: Self = Self::bare(503);
+
+    const fn bare(status: u16) -> Self {
+        Self { status, headers: Headers::EMPTY, body: Bytes::new(), answers_head: false }
+    }
+
     /// Refuses with a status from 300 to 599, such as 401 or 403.
     pub fn new(status: u16) -> Result<Self, InvalidHeader> {
         if !(300..=599).contains(&status) {
             return Err(InvalidHeader { name: "status".into(), reason: "a refusal is from 300 to 599" });
         }
-        Ok(Self { status, headers: Headers::default(), body: Bytes::new() })
+        Ok(Self::bare(status))
     }
 
     /// Adds a header field, such as `WWW-Authenticate` or `Retry-After`.
@@ -51,7 +70,7 @@ impl Reject {
         for (name, value) in headers {
             own.set(name, value);
         }
-        Self { status, headers: own, body: body.into() }
+        Self { headers: own, ..Self::bare(status) }.body(body)
     }
 
     /// The answer as bytes, for a driver that refuses a client before it has read the request.
@@ -73,7 +92,9 @@ impl Reject {
         }
         self.headers.write(head);
         head.extend_from_slice(b"\r\n");
-        head.extend_from_slice(&self.body);
+        if !self.answers_head {
+            head.extend_from_slice(&self.body);
+        }
     }
 }
 
@@ -98,7 +119,17 @@ pub(super) fn refusal(error: &RequestError) -> Reject {
         }
         _ => &[],
     };
-    Reject::of(error.status(), headers, format!("This is a WebSocket server, and {error}.\n"))
+    let answers_head = matches!(error, RequestError::Method(method) if method == "HEAD");
+    Reject { answers_head, ..Reject::of(error.status(), headers, said(error)) }
+}
+
+/// The answer to a head that is longer than the limits.
+pub(super) fn refusal_of_head(error: &HandshakeError) -> Reject {
+    Reject::of(431, &[], said(error))
+}
+
+fn said(error: &impl fmt::Display) -> String {
+    format!("This is a WebSocket server, and {error}.\n")
 }
 
 /// The usual reason phrases (RFC 9110 §15); a client ignores them.

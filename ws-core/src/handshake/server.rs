@@ -11,7 +11,7 @@ use super::error::{HandshakeError, InvalidHeader, RequestError};
 use super::headers::{Headers, write_field};
 use super::http::{self, BadHead, HeadEnd, Request};
 use super::origin::Origins;
-use super::reject::{Reject, refusal};
+use super::reject::{Reject, refusal, refusal_of_head};
 use super::{accept_key, is_key};
 use crate::config::Config;
 use crate::connection::Connection;
@@ -193,33 +193,30 @@ impl ServerHandshake {
     }
 
     fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Request>, HandshakeError> {
-        let bad_head = |status, error| (Reject::of(status, &[], String::new()), error);
+        let wrong = |error: RequestError| (refusal(&error), HandshakeError::Request(error));
+        let too_large = |error: HandshakeError| (refusal_of_head(&error), error);
         let found = match end.find(&self.inbound) {
-            _ if self.is_binary() => {
-                Err(bad_head(400, HandshakeError::Request(RequestError::Malformed(BINARY))))
-            }
+            _ if self.is_binary() => Err(wrong(RequestError::Malformed(BINARY))),
             _ if self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY) => {
-                let error = RequestError::Malformed(PROXIED);
-                Err((refusal(&error), HandshakeError::Request(error)))
+                Err(wrong(RequestError::Malformed(PROXIED)))
             }
             Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
-                BadHead::TooManyHeaders => bad_head(431, HandshakeError::TooManyHeaders),
-                BadHead::Version => bad_head(400, HandshakeError::Request(RequestError::NotHttp)),
-                BadHead::Syntax(what) => {
-                    bad_head(400, HandshakeError::Request(RequestError::Malformed(http::describe(what))))
-                }
+                BadHead::TooManyHeaders => too_large(HandshakeError::TooManyHeaders),
+                BadHead::OldVersion => wrong(RequestError::Http10),
+                BadHead::Version => wrong(RequestError::NotHttp),
+                BadHead::Syntax(what) => wrong(RequestError::Malformed(http::describe(what))),
             }),
             Ok(None) => {
                 self.state = ServerState::Head(end);
                 return self.poll_failure();
             }
-            Err(http::TooLong) => Err(bad_head(431, HandshakeError::HeadTooLong)),
+            Err(http::TooLong) => Err(too_large(HandshakeError::HeadTooLong)),
         };
         let deflate = self.config.deflate.get();
         let checked =
             found.and_then(|(method, request)| match check(&method, &request, &self.origins, deflate) {
                 Ok((key, deflate)) => Ok((key, deflate, request)),
-                Err(error) => Err((refusal(&error), HandshakeError::Request(error))),
+                Err(error) => Err(wrong(error)),
             });
         match checked {
             Ok((key, deflate, request)) => {
@@ -273,6 +270,9 @@ fn check(
     let headers = request.headers();
     if method != "GET" {
         return Err(RequestError::Method(method.into()));
+    }
+    if !request.has_legal_target() {
+        return Err(RequestError::Target(request.target().into()));
     }
     if headers.only("Host").is_none() {
         return Err(RequestError::Host);

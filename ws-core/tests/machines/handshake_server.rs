@@ -81,6 +81,11 @@ fn requests_that_other_clients_send_are_right_too() {
         instead("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
         instead("Connection: Upgrade", "Connection: keep-alive\r\nconnection: upgrade"),
         instead("Origin: ", "Content-Length: 0\r\nOrigin: "),
+        // The last two bits of a byte that base64 fills up with.
+        instead("25jZQ==", "25jZR=="),
+        // RFC 9110 §2.5: a higher minor version is understood as the highest one that is known.
+        instead("HTTP/1.1", "HTTP/1.2"),
+        instead("HTTP/1.1", "HTTP/1.9"),
         instead("Origin: ", "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: "),
         format!("\r\n{RIGHT}"),
     ] {
@@ -121,14 +126,24 @@ fn wrong_requests() -> Vec<(String, u16, IsExpected)> {
     let version: IsExpected = |error| matches!(error, Request(RequestError::Version(_)));
     let malformed: IsExpected = |error| matches!(error, Request(RequestError::Malformed(_)));
     let not_http: IsExpected = |error| matches!(error, Request(RequestError::NotHttp));
+    let http_1_0: IsExpected = |error| matches!(error, Request(RequestError::Http10));
+    let target: IsExpected = |error| matches!(error, Request(RequestError::Target(_)));
     let instead = |of: &str, new: &str| RIGHT.replacen(of, new, 1);
     let also = |line: &str| instead("Origin: ", &format!("{line}\r\nOrigin: "));
     vec![
         (instead("GET", "POST"), 405, method),
         (instead("GET", "HEAD"), 405, method),
         (instead("GET", "get"), 405, method),
-        (instead("HTTP/1.1", "HTTP/1.0"), 400, not_http),
+        (instead("HTTP/1.1", "HTTP/1.0"), 400, http_1_0),
         (instead("HTTP/1.1", "HTTP/2.0"), 400, not_http),
+        (instead("/chat?room=1", "*"), 400, target),
+        (instead("/chat?room=1", "chat"), 400, target),
+        (instead("/chat?room=1", "server.example.com:80"), 400, target),
+        (instead("/chat?room=1", "/chat#room"), 400, target),
+        (instead("/chat?room=1", "http://other/chat#room"), 400, target),
+        (instead("/chat?room=1", "ftp://other/chat"), 400, target),
+        (instead("/chat?room=1", "http:///chat"), 400, target),
+        (instead("/chat?room=1", "://other/"), 400, target),
         (instead("Host: server.example.com\r\n", ""), 400, host),
         (also("Host: other.example.com"), 400, host),
         (also("Content-Length: 5"), 400, body),
@@ -189,7 +204,11 @@ fn a_request_that_is_no_handshake_is_answered_and_the_stream_ended_wherever_it_i
         // RFC 9110 §7.8: who sends Upgrade must name it in Connection.
         let connection = if status == 426 { "Connection: close, Upgrade" } else { "Connection: close" };
         assert!(lines.contains(&connection), "{head}");
-        assert!(lines.contains(&&*format!("Content-Length: {}", body.len())));
+        let fault = error.trim_start_matches("the client's request is not a WebSocket handshake: ");
+        let said = format!("This is a WebSocket server, and {fault}.\n");
+        // RFC 9110 §9.3.2: an answer to HEAD has the fields of an answer to GET, and no body.
+        assert_eq!(body, if request.starts_with("HEAD") { "" } else { &*said });
+        assert!(lines.contains(&&*format!("Content-Length: {}", said.len())), "{head} for {said}");
         assert_eq!(lines.contains(&"Allow: GET"), status == 405);
         assert_eq!(lines.contains(&"Sec-WebSocket-Version: 13"), status == 426);
         assert_eq!(lines.contains(&"Upgrade: websocket"), status == 426);
