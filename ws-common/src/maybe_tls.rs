@@ -5,7 +5,7 @@ use std::fmt;
 use ws_core::bytes::BytesMut;
 use ws_core::{Instant, Machine, Outbound, TransportError};
 
-use crate::error::OpenPhase;
+use crate::phase::OpenPhase;
 use crate::proxy::{Leftover, ProxyError};
 use crate::tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsFailure};
 

@@ -7,6 +7,7 @@ mod deadlines;
 mod ends;
 mod event;
 mod gauge;
+mod liveness;
 mod machine;
 mod open;
 mod opening;

@@ -20,7 +20,7 @@ pub(crate) use enabled::{IS_SUPPORTED, default_connector};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use enabled::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsOptions};
 pub use failure::TlsFailure;
-pub(crate) use failure::write_tls;
+pub(crate) use failure::{is_reset, write_tls};
 
 /// Makes the error that a machine within TLS is told when TLS fails.
 pub(crate) type Reason = fn(TlsError) -> Box<dyn std::error::Error + Send + Sync>;

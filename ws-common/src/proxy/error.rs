@@ -1,6 +1,7 @@
 //! How a proxy is no help.
 
 mod refusal;
+mod reply;
 mod url;
 
 use std::net::SocketAddr;
@@ -10,11 +11,10 @@ use std::{fmt, io};
 use ws_core::redacted::Excerpt;
 use ws_core::{FirstLine, Response, TransportError};
 
-use crate::error::{are_ours, is_tls_of_ours};
-use crate::http_status::is_transient_status;
 use crate::phase::{ConnectTimeout, OpenPhase, write_failures, write_timeout};
 use crate::tls::{TlsError, write_tls};
 pub use refusal::ProxyRefusal;
+pub use reply::Socks5Reply;
 pub use url::ProxyUrlError;
 
 /// Why there is no tunnel through a proxy. No text of it shows user name or password.
@@ -279,62 +279,6 @@ impl ProxyError {
         }
     }
 
-    /// Whether we ended the attempt, as [`ConnectError::side`](crate::ConnectError) tells.
-    pub(crate) fn is_ours(&self) -> bool {
-        match self {
-            Self::Url(_) | Self::Environment { .. } | Self::UnreadableVariable(_) => true,
-            Self::NameTooLong(_) | Self::Name(_) | Self::Resolve(_) => true,
-            Self::Timeout { .. } | Self::ConnectTimeout(_) => true,
-            // Answers that we do not accept.
-            Self::NotHttp(_) | Self::Malformed(_) | Self::HeadTooLong | Self::TooManyHeaders => true,
-            Self::Version { .. } | Self::Method(_) | Self::AddressType(_) | Self::Early => true,
-            // Refusals. RFC 1928 §3: a proxy that takes no method leaves it to the client to close.
-            Self::AuthenticationRequired { .. } | Self::Refused(_) | Self::NoAcceptableMethod { .. } => false,
-            Self::CredentialsRefused(_) | Self::Reply(_) | Self::UnexpectedEof(_) => false,
-            Self::Connect(failures) => are_ours(failures),
-            Self::Transport(broken) => is_tls_of_ours(broken),
-            Self::Tls(error) => error.is_ours(),
-        }
-    }
-
-    /// Whether things may be different next time: after it was not reached, failures of the transport, time-outs, the statuses 408,
-    /// 425, 429 and 5xx except 501 and 505, as for a server, and the replies of a SOCKS5 proxy that say so. Not so where it refuses,
-    /// or wants other credentials.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Resolve(_) | Self::Connect(_) | Self::UnexpectedEof(_) => true,
-            Self::Timeout { .. } | Self::ConnectTimeout(_) => true,
-            // In TLS 1.3 a proxy refuses a client's certificate when TLS is up for the client.
-            Self::Transport(broken) => TlsError::find(broken).is_none_or(TlsError::is_passing),
-            Self::Refused(refusal) => is_transient_status(refusal.response.status()),
-            Self::Reply(reply) => matches!(
-                reply,
-                Socks5Reply::GeneralFailure
-                    | Socks5Reply::NetworkUnreachable
-                    | Socks5Reply::HostUnreachable
-                    | Socks5Reply::ConnectionRefused
-                    | Socks5Reply::TtlExpired
-            ),
-            Self::Tls(error) => error.is_passing(),
-            _ => false,
-        }
-    }
-
-    /// Whether no attempt can succeed with the same settings: they cannot be used, or the proxy wants other credentials.
-    pub(crate) fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Url(_)
-                | Self::Environment { .. }
-                | Self::UnreadableVariable(_)
-                | Self::NameTooLong(_)
-                | Self::Name(_)
-                | Self::AuthenticationRequired { .. }
-                | Self::NoAcceptableMethod { .. }
-                | Self::CredentialsRefused(_)
-        )
-    }
-
     /// Whether it is the transport below TLS with the proxy that has ended or failed.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self, Self::Tls(error) if error.is_end())
@@ -344,64 +288,5 @@ impl ProxyError {
 impl From<ProxyUrlError> for ProxyError {
     fn from(error: ProxyUrlError) -> Self {
         Self::Url(error)
-    }
-}
-
-/// Why a SOCKS5 proxy did not connect (RFC 1928 §6).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum Socks5Reply {
-    /// 1: general SOCKS server failure.
-    GeneralFailure,
-    /// 2: connection not allowed by ruleset.
-    NotAllowed,
-    /// 3: network unreachable.
-    NetworkUnreachable,
-    /// 4: host unreachable.
-    HostUnreachable,
-    /// 5: connection refused.
-    ConnectionRefused,
-    /// 6: TTL expired.
-    TtlExpired,
-    /// 7: command not supported.
-    CommandNotSupported,
-    /// 8: address type not supported.
-    AddressTypeNotSupported,
-    /// A number without a meaning.
-    Unknown(u8),
-}
-
-impl From<u8> for Socks5Reply {
-    fn from(reply: u8) -> Self {
-        match reply {
-            1 => Self::GeneralFailure,
-            2 => Self::NotAllowed,
-            3 => Self::NetworkUnreachable,
-            4 => Self::HostUnreachable,
-            5 => Self::ConnectionRefused,
-            6 => Self::TtlExpired,
-            7 => Self::CommandNotSupported,
-            8 => Self::AddressTypeNotSupported,
-            other => Self::Unknown(other),
-        }
-    }
-}
-
-impl fmt::Display for Socks5Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::GeneralFailure => "it failed without saying why (1)",
-            Self::NotAllowed => "its rules do not allow this target (2)",
-            Self::NetworkUnreachable => "it does not reach the target's network (3)",
-            Self::HostUnreachable => "it does not reach the target, or cannot resolve its name (4)",
-            Self::ConnectionRefused => "the target refused the connection (5)",
-            Self::TtlExpired => "the way to the target is too long, or it took too much time (6)",
-            Self::CommandNotSupported => "it does not support CONNECT (7)",
-            Self::AddressTypeNotSupported => {
-                "it does not support this type of address (8); \
-                 socks5h:// gives it the name, socks5:// an address"
-            }
-            Self::Unknown(reply) => return write!(f, "it answered {reply}, which has no meaning"),
-        })
     }
 }

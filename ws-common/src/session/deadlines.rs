@@ -1,77 +1,163 @@
-//! Deadlines of an open connection that only a client has, and its heartbeat.
+//! The deadlines of a session, in one table.
+//!
+//! A deadline is a slot of the table. Each question about deadlines asks every slot, so a new slot needs all answers before the crate
+//! compiles: when it passes, whether the connection then ends, and how long a thread may wait in a read without missing it.
+//!
+//! | Slot | It runs | When it passes |
+//! | --- | --- | --- |
+//! | [`Confirm`](SessionDeadline::Confirm) | from when a probe has left until its pong comes; not while nothing is read | the connection ends |
+//! | [`Check`](SessionDeadline::Check) | from `check_now` until a byte comes; not while nothing is read | the connection ends |
+//! | [`Idle`](SessionDeadline::Idle) | from the opening, and anew with each data frame; not while nothing is read or the user has paused | the session closes the connection |
+//! | [`Heartbeat`](SessionDeadline::Heartbeat) | from the end of the opening phase, and anew with each heartbeat | a heartbeat is sent |
+//! | [`Phase`](SessionDeadline::Phase) | in every phase that has a deadline of its own | see [`Session`]'s `handle_timeout` |
+//! | [`Expiry`](SessionDeadline::Expiry) | while a message waits that expires | the message is dropped |
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use ws_core::{CloseCode, CloseFrame, Connection, Error, Instant, Timeout};
+use ws_core::{CloseCode, CloseFrame, Error, Instant, Machine, Timeout};
 
 use super::event::ClientError;
 use super::open::Open;
-use super::options::SHORTEST;
-use super::outbox::PresentSource;
 use super::{Session, SessionState};
 
-/// The time without data messages.
-pub(super) struct Idle {
-    timeout: Option<Duration>,
-    deadline: Instant,
-    /// Since when it stands still, because reading is paused.
-    still: Option<Instant>,
-    /// The measure of the data that came.
-    seen: u64,
+/// A driver keeps the time to open, and knows in which phase it passes. A session waits for a driver that is late by this time.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A slot of the table. If several have passed, the first one in this order counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum SessionDeadline {
+    Confirm,
+    Check,
+    Idle,
+    Heartbeat,
+    Phase,
+    Expiry,
 }
 
-impl Idle {
-    pub(super) fn new(timeout: Option<Duration>, now: Instant) -> Self {
-        Self { timeout, deadline: now + timeout.unwrap_or_default(), still: None, seen: 0 }
+const _: () = {
+    let mut i = 0;
+    while i < SessionDeadline::ALL.len() {
+        assert!(SessionDeadline::ALL[i] as usize == i);
+        i += 1;
     }
+    assert!(SessionDeadline::Expiry as usize + 1 == SessionDeadline::ALL.len());
+};
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.timeout.and(Some(self.deadline)).filter(|_| self.still.is_none())
-    }
+impl SessionDeadline {
+    /// Every slot, in the order of the enum.
+    const ALL: [Self; 6] =
+        [Self::Confirm, Self::Check, Self::Idle, Self::Heartbeat, Self::Phase, Self::Expiry];
 
-    pub(super) fn set_still(&mut self, is_still: bool, now: Instant) {
-        match (is_still, self.still) {
-            (true, None) => self.still = Some(now),
-            (false, Some(since)) => {
-                self.still = None;
-                self.deadline = self.deadline + (now - since);
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-    }
-
-    /// Looks whether data came with the last read.
-    fn look(&mut self, connection: &Connection, now: Instant) {
-        let Some(timeout) = self.timeout else { return };
-        let received = connection.stats().received;
-        // Every header of a data frame counts, so that an empty message does.
-        let seen = received.payload_bytes + received.frames - received.pings - received.pongs;
-        if std::mem::replace(&mut self.seen, seen) != seen {
-            self.deadline = now + timeout;
-            self.still = self.still.and(Some(now));
+    /// Whether the session ends the connection when the slot passes: [`Session::failure`] gives the reason.
+    const fn ends_connection(self) -> bool {
+        match self {
+            Self::Confirm | Self::Check | Self::Idle => true,
+            Self::Heartbeat | Self::Phase | Self::Expiry => false,
         }
     }
 }
 
-/// A ping of `check_now`.
-pub(super) struct Check {
-    pub(super) by: Instant,
-    /// The time that the program gave.
-    timeout: Duration,
-    /// The position behind it in the stream of this connection.
-    end: u64,
-}
-
-impl Open {
-    /// Bytes came from the peer. They answer a check if its ping has left.
-    pub(super) fn heard(&mut self, written: u64) {
-        if self.check.as_ref().is_some_and(|check| check.end <= written) {
-            self.check = None;
-        }
-    }
-}
-
+/// The answers of the slots.
 impl Session {
+    /// When the slot passes. `None` if it does not run.
+    #[inline]
+    fn deadline(&self, slot: SessionDeadline) -> Option<Instant> {
+        match slot {
+            SessionDeadline::Confirm => self.connected().and_then(Open::confirm_deadline),
+            SessionDeadline::Check => self.connected().and_then(Open::check_deadline),
+            SessionDeadline::Idle => self.connected().and_then(Open::idle_deadline),
+            SessionDeadline::Heartbeat => self.connected().and_then(Open::heartbeat_deadline),
+            SessionDeadline::Phase => self.phase_deadline(),
+            SessionDeadline::Expiry => self.outbox.next_expiry().filter(|_| self.may_expire()),
+        }
+    }
+
+    /// Shortest time between an input and the deadline that it gives the slot. `None` if no input of another thread brings the
+    /// deadline nearer unnoticed.
+    fn shortest_time_of(&self, slot: SessionDeadline) -> Option<Duration> {
+        match slot {
+            SessionDeadline::Confirm => Some(self.settings.confirm_timeout),
+            SessionDeadline::Idle => self.settings.idle_timeout,
+            SessionDeadline::Heartbeat => self.settings.heartbeat.as_ref().map(|(every, _)| *every),
+            SessionDeadline::Phase => Some(self.shortest),
+            // The time comes with a call, and not from a setting. The thread that makes the call ends the read.
+            SessionDeadline::Check | SessionDeadline::Expiry => None,
+        }
+    }
+
+    /// The failure of the connection when the slot passes. `None` if it is no failure, or one that the machine reports itself.
+    fn failure(&mut self, slot: SessionDeadline) -> Option<ClientError> {
+        match slot {
+            SessionDeadline::Confirm if self.outbox.proof_is_missing() => Some(ClientError::Unconfirmable),
+            SessionDeadline::Confirm => Some(ClientError::Unconfirmed(self.settings.confirm_timeout)),
+            SessionDeadline::Check => {
+                let check = self.connected()?.check.as_ref()?;
+                Some(ClientError::Connection(Error::Timeout(Timeout::Check(check.timeout))))
+            }
+            SessionDeadline::Idle => self.settings.idle_timeout.map(ClientError::Idle),
+            SessionDeadline::Heartbeat | SessionDeadline::Phase | SessionDeadline::Expiry => None,
+        }
+    }
+
+    #[inline]
+    fn connected(&self) -> Option<&Open> {
+        match &self.state {
+            SessionState::Open(open) => Some(open),
+            _ => None,
+        }
+    }
+
+    /// The deadline of the attempt, or of the machine that drives the transport.
+    fn phase_deadline(&self) -> Option<Instant> {
+        match &self.state {
+            SessionState::New => Some(Instant::EPOCH),
+            SessionState::Waiting { until, .. } => Some(*until),
+            SessionState::Preparing { deadline, .. } => Some(*deadline),
+            SessionState::Connecting(attempt) => {
+                // With a connector of the user, nobody else keeps this time.
+                let grace = if self.settings.connector.is_some() { Duration::ZERO } else { GRACE };
+                Some(attempt.deadline + grace)
+            }
+            SessionState::Handshaking(_, machine) => machine.poll_timeout(),
+            SessionState::Open(open) => open.machine.poll_timeout(),
+            // A hook is asked, or nothing follows.
+            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => None,
+        }
+    }
+
+    /// Whether messages expire: not while a hook other than `prepare` is asked, and not when the client is over.
+    pub(super) fn may_expire(&self) -> bool {
+        match &self.state {
+            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => false,
+            SessionState::Open(open) => !open.is_asking(),
+            _ => true,
+        }
+    }
+}
+
+/// The questions about all slots.
+impl Session {
+    /// The earliest slot.
+    #[inline]
+    pub(super) fn earliest_deadline(&self) -> Option<Instant> {
+        SessionDeadline::ALL.into_iter().filter_map(|slot| self.deadline(slot)).min()
+    }
+
+    /// Whether a slot has passed.
+    pub(super) fn has_deadline_passed(&self, now: Instant) -> bool {
+        self.earliest_deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    /// The shortest time between anything that happens to the attempt or the connection under way and a deadline that comes of it; see
+    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout). Another attempt may have another.
+    pub fn shortest_timeout(&self) -> Duration {
+        let times = SessionDeadline::ALL.into_iter().filter_map(|slot| self.shortest_time_of(slot));
+        times.min().unwrap_or(Duration::MAX)
+    }
+
     /// All that came was looked at. Says whether something did not come in time, so that the connection ends: at once if the peer may be
     /// dead, by the closing handshake if it lives.
     #[inline]
@@ -79,76 +165,18 @@ impl Session {
         let now = self.now;
         let SessionState::Open(open) = &mut self.state else { return false };
         open.idle.look(open.machine.inner(), now);
-        let is_missed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        let failure = if is_missed(open.confirm_deadline()) {
-            match self.outbox.proof_is_missing() {
-                true => ClientError::Unconfirmable,
-                false => ClientError::Unconfirmed(self.settings.confirm_timeout),
-            }
-        } else if is_missed(open.check_deadline())
-            && let Some(check) = &open.check
-        {
-            ClientError::Connection(Error::Timeout(Timeout::Check(check.timeout)))
-        } else if is_missed(open.idle_deadline()) {
+        let mut slots = SessionDeadline::ALL.into_iter().filter(|slot| slot.ends_connection());
+        let is_missed = |slot: &_| self.deadline(*slot).is_some_and(|deadline| deadline <= now);
+        let Some(failure) = slots.find(is_missed).and_then(|slot| self.failure(slot)) else { return false };
+        let SessionState::Open(open) = &mut self.state else { return false };
+        if let ClientError::Idle(_) = failure {
             // The peer lives, and learns the reason.
-            let failure = ClientError::Idle(open.idle.timeout.unwrap_or_default());
             let frame = CloseFrame::from((CloseCode::GOING_AWAY, failure.to_string()));
-            open.failure = Some(failure);
             open.connection().close(frame, now);
-            return true;
         } else {
-            return false;
-        };
+            open.connection().abort();
+        }
         open.failure = Some(failure);
-        open.connection().abort();
         true
-    }
-
-    /// Schedules the first heartbeat of the connection.
-    pub(super) fn start_heartbeat(&mut self) {
-        if let SessionState::Open(open) = &mut self.state
-            && let Some((every, _)) = &self.settings.heartbeat
-        {
-            open.heartbeat_at = Some(self.now + *every);
-        }
-    }
-
-    /// Sends a heartbeat if one is due. A heartbeat that has not even left says all that another could.
-    pub(super) fn beat(&mut self) {
-        let SessionState::Open(open) = &mut self.state else { return };
-        let Some((every, message)) = &self.settings.heartbeat else { return };
-        let Some(due) = open.heartbeat_deadline().filter(|due| *due <= self.now) else { return };
-        let next = due + *every;
-        open.heartbeat_at = Some(if next > self.now { next } else { self.now + *every });
-        if !self.outbox.has_heartbeat() {
-            // If messages of `send_now` fill the buffer, the peer has enough to read.
-            let _ = self.outbox.give_now(open.connection(), message.clone(), PresentSource::Heartbeat);
-        }
-    }
-
-    /// Looks whether the peer is there, for a program that knows that the network has changed: sends a ping, and ends the connection as
-    /// after a missed pong ([`Timeout::Check`]) if no byte comes within `timeout`. Bytes that come before the ping has left do not
-    /// count. The time stands still while nothing is read.
-    ///
-    /// Zero counts as 1 ms. It has no effect if no connection is open ([`reconnect_now`](Self::reconnect_now) is for that case), or if
-    /// the peer has sent its Close frame. While a ping waits for its answer, another call can only shorten the time.
-    pub fn check_now(&mut self, timeout: Duration, now: Instant) {
-        self.now = now;
-        let SessionState::Open(open) = &mut self.state else { return };
-        if open.is_asking() || !open.expects_data() {
-            return;
-        }
-        let by = now + timeout.max(SHORTEST);
-        if let Some(check) = &mut open.check {
-            if by < check.by {
-                (check.by, check.timeout) = (by, timeout);
-            }
-            return;
-        }
-        let nonce = self.random.next_u64().to_ne_bytes();
-        if open.connection().ping(nonce).is_ok() {
-            let end = self.outbox.end_of(open.connection());
-            open.check = Some(Check { by, timeout, end });
-        }
     }
 }

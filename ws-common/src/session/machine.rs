@@ -15,9 +15,6 @@ use crate::connector::Route;
 use crate::error::{ConnectError, OpenPhase};
 use crate::target::is_private;
 
-/// A driver keeps the time to open, and knows in which phase it passes. So much later the session does without it.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// For drivers: transports.
 impl Session {
     /// The next task of the driver, if there is one. To be asked until there is none, whenever something happened: an event, a
@@ -173,14 +170,6 @@ impl Session {
         self.check_reading();
         self.is_reading()
     }
-
-    /// The shortest time between anything that happens to the attempt or the connection under way and a deadline that comes of it; see
-    /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout). Another attempt may have another.
-    pub fn shortest_timeout(&self) -> Duration {
-        let heartbeat = self.settings.heartbeat.as_ref().map(|(every, _)| *every);
-        let own = [Some(self.settings.confirm_timeout), self.settings.idle_timeout, heartbeat];
-        own.into_iter().flatten().fold(self.shortest, Duration::min)
-    }
 }
 
 impl Machine for Session {
@@ -267,10 +256,8 @@ impl Machine for Session {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let expiry = self.outbox.next_expiry().filter(|_| self.may_expire());
-        let deadline = [self.deadline(), expiry].into_iter().flatten().min();
         // The end of time never comes, and a driver's clock does not reach so far.
-        deadline.filter(|deadline| deadline.elapsed() < Duration::MAX)
+        self.earliest_deadline().filter(|deadline| deadline.elapsed() < Duration::MAX)
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -280,7 +267,7 @@ impl Machine for Session {
             self.outbox.expire(now);
             self.check_drained();
         }
-        let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
+        let is_due = self.has_deadline_passed(now);
         match &mut self.state {
             _ if !is_due => {}
             SessionState::New | SessionState::Waiting { .. } => self.attempt(),
@@ -295,40 +282,6 @@ impl Machine for Session {
                 self.beat();
             }
             SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => {}
-        }
-    }
-}
-
-/// Deadlines.
-impl Session {
-    /// Whether messages expire: not while a hook other than `prepare` is asked, and not when the client is over.
-    fn may_expire(&self) -> bool {
-        match &self.state {
-            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => false,
-            SessionState::Open(open) => !open.is_asking(),
-            _ => true,
-        }
-    }
-
-    /// The deadline of the attempt or the connection under way.
-    fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            SessionState::New => Some(Instant::EPOCH),
-            SessionState::Waiting { until, .. } => Some(*until),
-            SessionState::Preparing { deadline, .. } => Some(*deadline),
-            SessionState::Connecting(attempt) => {
-                // With a connector of the user, nobody else keeps this time.
-                let grace = if self.settings.connector.is_some() { Duration::ZERO } else { GRACE };
-                Some(attempt.deadline + grace)
-            }
-            SessionState::Handshaking(_, machine) => machine.poll_timeout(),
-            SessionState::Open(open) => {
-                let own = [open.confirm_deadline(), open.check_deadline(), open.idle_deadline()];
-                let machine = [open.machine.poll_timeout(), open.heartbeat_deadline()];
-                own.into_iter().chain(machine).flatten().min()
-            }
-            // A hook is asked, or nothing follows.
-            SessionState::Redirecting { .. } | SessionState::Deciding(_) | SessionState::Over => None,
         }
     }
 }

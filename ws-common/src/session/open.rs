@@ -3,8 +3,8 @@
 use ws_core::{Connection, Instant, Response};
 
 use super::addresses::Candidate;
-use super::deadlines::{Check, Idle};
 use super::event::ClientError;
+use super::liveness::{Check, Idle};
 use crate::maybe_tls::MaybeTls;
 
 pub(super) struct Open {

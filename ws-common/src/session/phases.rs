@@ -6,9 +6,9 @@ use ws_core::bytes::Buf;
 use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
-use super::deadlines::Idle;
 use super::ends::ABNORMAL;
 use super::event::{ClientError, ClientEvent};
+use super::liveness::Idle;
 use super::open::{Open, OpeningPhase};
 use super::prepare::Attempt;
 use super::question::{Ended, Question};

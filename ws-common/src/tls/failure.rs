@@ -1,7 +1,9 @@
 //! How a machine within TLS fails.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
+
+use ws_core::TransportError;
 
 use super::TlsError;
 
@@ -37,4 +39,14 @@ impl<E: Error> Error for TlsFailure<E> {
 pub(crate) fn write_tls(f: &mut fmt::Formatter<'_>, error: &TlsError, meant: &str) -> fmt::Result {
     write!(f, "{error}")?;
     if error.is_not_tls() { write!(f, "; is it meant to be {meant}?") } else { Ok(()) }
+}
+
+/// Whether the peer has broken off the connection.
+pub(crate) fn is_reset(broken: &TransportError) -> bool {
+    broken.reason().downcast_ref::<io::Error>().is_some_and(|source| {
+        matches!(
+            source.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+        )
+    })
 }

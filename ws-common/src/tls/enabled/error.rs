@@ -16,6 +16,7 @@ use ws_core::{FirstLine, TransportError};
 use self::certificate::bare_name;
 use self::text::is_told;
 use super::pins::SeenHashes;
+use crate::tls::is_reset;
 
 /// Why a TLS configuration cannot be used. Nothing was sent.
 #[derive(Debug)]
@@ -233,7 +234,7 @@ impl TlsError {
 
     /// Whether the peer has broken off the connection.
     pub(crate) fn is_reset(&self) -> bool {
-        matches!(self, Self::Transport(broken) if crate::error::is_reset(broken))
+        matches!(self, Self::Transport(broken) if is_reset(broken))
     }
 
     /// Whether the peer has sent an HTTP request in the clear, as far as that can be seen.
