@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use ws_common::sync::mutant;
 use ws_common::{
-    MaybeTls,
+    MaybeTls, Parts,
     duplex::{Consumer, Duplex, Step},
     system::shutdown::{Guard, Stopping},
 };
@@ -76,6 +76,13 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
 
     pub(crate) fn stats(&self) -> Stats {
         self.driver.machine.as_connection().stats()
+    }
+
+    /// The transport, unless it was reset, and the bytes that the connection holds.
+    pub(crate) fn into_parts(mut self) -> Option<Parts<T>> {
+        self.reset_if_dead();
+        let transport = self.io?;
+        Some(Parts::new(transport, self.driver.machine.into_buffers()))
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {

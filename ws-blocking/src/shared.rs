@@ -1,5 +1,6 @@
 //! One connection, as the operations that any of its handles can do, in any thread.
 
+mod parts;
 mod stopping;
 
 use std::cell::Cell;
