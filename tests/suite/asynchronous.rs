@@ -258,6 +258,14 @@ macro_rules! adapter {
                 [sender, receiver].map(|address| address.unwrap().unwrap())
             }
 
+            fn into_parts(self) -> Option<(TcpStream, Vec<u8>, Vec<u8>)> {
+                let parts = self.inner.into_parts()?;
+                let socket = E::Runtime::socket(&parts.transport).expect("a socket of the system");
+                let socket = SockRef::from(&socket).try_clone().unwrap();
+                socket.set_nonblocking(false).unwrap();
+                Some((socket.into(), parts.read.to_vec(), parts.unsent.to_vec()))
+            }
+
             fn deflate(&self) -> Option<String> {
                 self.inner.deflate().map(|deflate| deflate.to_string())
             }

@@ -82,6 +82,12 @@ impl Socket for WebSocket {
         [sender.transport(), receiver.transport()].map(|transport| transport.local_addr().unwrap())
     }
 
+    fn into_parts(self) -> Option<(TcpStream, Vec<u8>, Vec<u8>)> {
+        let parts = self.into_parts()?;
+        parts.transport.set_read_timeout(None).unwrap();
+        Some((parts.transport, parts.read.to_vec(), parts.unsent.to_vec()))
+    }
+
     fn deflate(&self) -> Option<String> {
         self.deflate().map(|deflate| deflate.to_string())
     }

@@ -34,6 +34,7 @@ pub mod limits;
 pub mod messages;
 pub mod open_client;
 pub mod open_server;
+pub mod parts;
 pub mod pressure;
 pub mod proxied;
 pub mod secure;
@@ -153,6 +154,15 @@ macro_rules! scenarios {
                 a_sender_that_is_stuck_and_a_receiver_that_waits_end_together
                 the_receiver_visits
                 halves_are_reunited
+            }
+            parts {
+                frames_behind_the_last_message_are_handed_out
+                a_frame_that_has_come_in_part_is_handed_out_as_it_came
+                messages_that_are_not_written_are_handed_out_as_frames
+                bytes_behind_the_close_frame_are_not_handed_out
+                a_transport_that_was_reset_is_not_handed_out
+                over_tls_no_bytes_are_handed_out
+                a_connection_is_taken_apart_while_its_bytes_leave_in_the_background
             }
             sharing {
                 a_visitor_receives_while_the_other_half_feeds

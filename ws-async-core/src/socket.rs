@@ -1,29 +1,25 @@
 //! One connection over a transport, as the operations that any of its handles can poll. Every decision is made by [`Duplex`]; this
 //! moves bytes as its steps say.
 
-use std::ops::ControlFlow;
+mod receiving;
+mod sending;
+
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ws_common::sync::mutant;
 use ws_common::{
-    MaybeTls,
-    duplex::{Consumer, Duplex, Step},
+    MaybeTls, Parts,
+    duplex::{Duplex, Step},
     system::shutdown::{Guard, Stopping},
 };
-use ws_core::{
-    CloseCode, CloseFrame, Closed, Connection, DataPoll, Error, Event, Machine, Message, MessageRef,
-    PingError, Responder, SendError, Stats, StreamError,
-};
+use ws_core::{CloseCode, CloseFrame, Closed, Connection, Machine, SendError, Stats};
 
 use crate::driver::{Driver, Progress};
 use crate::runtime::{Io, Runtime};
 use crate::signal::Signal;
 use crate::slots::{News, Wants};
 use crate::wakers::Waited;
-
-/// A shorter message is copied from where it lies, so that it need not be moved through the layers before.
-const SMALL: usize = 1024;
 
 /// A connection and its transport.
 pub struct Socket<R: Runtime, T> {
@@ -78,183 +74,20 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         self.driver.machine.as_connection().stats()
     }
 
+    /// The transport, unless it was reset, and the bytes that the connection holds.
+    pub(crate) fn into_parts(mut self) -> Option<Parts<T>> {
+        self.reset_if_dead();
+        let transport = self.io?;
+        Some(Parts::new(transport, self.driver.machine.into_buffers()))
+    }
+
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.driver.machine.closed()
     }
 }
 
-/// Receiving.
+/// Closing.
 impl<R: Runtime + Io<T>, T> Socket<R, T> {
-    /// The next event; `None` after the last.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Error>> {
-        let clock = self.driver.clock();
-        let step = |socket: &mut Self| socket.driver.machine.next_event(|| clock.now());
-        let event = ready!(self.poll_steps(cx, Wants::EVENTS, step));
-        if let Ok(Some(Event::Closed(_))) = event {
-            self.ended(cx);
-        }
-        Poll::Ready(event)
-    }
-
-    /// The next message, whole or the next chunk of it: [`DataPoll::Ended`] at the end.
-    // As `Duplex::data`, but a message is not moved through a `Step`: that costs a fifth of a small message (`bench`, receive).
-    #[inline]
-    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<DataPoll, Error>> {
-        loop {
-            match self.connection().poll_data() {
-                Ok(DataPoll::Pending) => ready!(self.poll_for_data(cx)),
-                Ok(data @ (DataPoll::Message(_) | DataPoll::Chunk(_))) => {
-                    self.duplex().taken();
-                    return Poll::Ready(Ok(data));
-                }
-                ended => {
-                    self.ended(cx);
-                    return Poll::Ready(ended);
-                }
-            }
-        }
-    }
-
-    fn poll_for_data(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let clock = self.driver.clock();
-        self.duplex().resume(|| clock.now());
-        self.poll_io(cx, Wants::EVENTS, true)
-    }
-
-    /// The next whole message. What is left of one that was begun in chunks is passed over.
-    #[inline]
-    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.connection().receive_chunks(false);
-        loop {
-            match ready!(self.poll_data(cx))? {
-                DataPoll::Message(message) => return Poll::Ready(Ok(Some(message))),
-                DataPoll::Chunk(_) => {}
-                _ => return Poll::Ready(Ok(None)),
-            }
-        }
-    }
-
-    /// Shows messages to `visitor` until it breaks off or the connection ends.
-    pub(crate) fn poll_for_each(
-        &mut self,
-        cx: &mut Context<'_>,
-        visitor: &mut impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
-    ) -> Poll<Result<(), Error>> {
-        let clock = self.driver.clock();
-        let step = |socket: &mut Self| socket.driver.machine.for_each_borrowed(&mut *visitor, || clock.now());
-        let result = ready!(self.poll_steps(cx, Wants::EVENTS, step));
-        if result.is_err() || self.closed().is_some() {
-            self.ended(cx);
-        }
-        Poll::Ready(result)
-    }
-}
-
-/// Sending.
-impl<R: Runtime + Io<T>, T> Socket<R, T> {
-    /// Waits until a message would be accepted.
-    #[inline]
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_wait(cx, Wants::ROOM, Duplex::ready)
-    }
-
-    /// The same for a sink, and keeps the room for it.
-    pub(crate) fn poll_reserve(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_wait(cx, Wants::ROOM, Duplex::reserve)
-    }
-
-    pub(crate) fn start_send(&mut self, message: Message) -> Result<(), SendError> {
-        self.duplex().start_send(message)
-    }
-
-    /// Queues a message if there is room, and lets the transport take what it takes at once.
-    pub(crate) fn try_send(&mut self, message: Message, cx: &mut Context<'_>) -> Result<(), SendError> {
-        let mut result = self.connection().send(message);
-        if !mutant("what is tried waits for a driver") {
-            self.write_at_once(cx);
-        }
-        if let Err(SendError::Full { message, .. }) = result {
-            // What the transport has just taken may have made room.
-            result = self.connection().send(message);
-            self.write_at_once(cx);
-        }
-        result
-    }
-
-    /// Queues the answer of a visitor. The task that receives writes it at its next wait.
-    pub(crate) fn answer(&mut self, answer: MessageRef<'_>) -> Result<(), StreamError> {
-        self.connection().send_ref(answer)
-    }
-
-    /// Nobody receives any more.
-    pub(crate) fn discard(&mut self) {
-        self.duplex().set_consumer(Consumer::Nobody);
-        self.needs_driver = true;
-    }
-
-    /// Waits until there is room, and queues the message; does nothing if that is done.
-    #[inline]
-    pub(crate) fn poll_feed(
-        &mut self,
-        cx: &mut Context<'_>,
-        message: &mut Option<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        let small = message.as_ref().filter(|message| message.len() <= SMALL);
-        if small.is_some_and(|message| self.connection().send_ref(message.as_ref()).is_ok()) {
-            *message = None;
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_feed_owned(cx, message)
-    }
-
-    #[inline(never)]
-    fn poll_feed_owned(
-        &mut self,
-        cx: &mut Context<'_>,
-        message: &mut Option<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        self.poll_wait(cx, Wants::ROOM, |duplex| duplex.feed(message))
-    }
-
-    /// Waits for room, and queues a ping.
-    pub(crate) fn poll_ping(&mut self, cx: &mut Context<'_>, payload: &[u8]) -> Poll<Result<(), PingError>> {
-        self.poll_wait(cx, Wants::ROOM, |duplex| duplex.ping(payload))
-    }
-
-    /// Waits for room, and queues a fragment of a streamed message.
-    pub(crate) fn poll_fragment(
-        &mut self,
-        cx: &mut Context<'_>,
-        fragment: &[u8],
-        is_last: bool,
-    ) -> Poll<Result<(), StreamError>> {
-        self.poll_wait(cx, Wants::ROOM, |duplex| duplex.fragment(fragment, is_last))
-    }
-
-    /// Waits until the transport has taken everything.
-    #[inline]
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if self.write_at_once(cx) || self.closed().is_some() {
-            return Poll::Ready(self.duplex().flushed());
-        }
-        self.poll_rest_flushed(cx)
-    }
-
-    #[inline(never)]
-    fn poll_rest_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let clock = self.driver.clock();
-        loop {
-            let step = self.duplex().look_ahead::<()>(|| clock.now());
-            // What was just seen may be the end.
-            if self.closed().is_none() {
-                ready!(self.poll_io(cx, Wants::FLUSHED, step == Step::Read));
-            }
-            if self.write_at_once(cx) || self.closed().is_some() {
-                return Poll::Ready(self.duplex().flushed());
-            }
-        }
-    }
-
     /// Begins the closing handshake, and lets the transport take what it takes at once.
     pub(crate) fn start_close(&mut self, frame: CloseFrame, cx: &mut Context<'_>) {
         let now = self.driver.now();
@@ -263,14 +96,6 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
             self.write_at_once(cx);
         }
         self.needs_driver = !mutant("closing wakes nobody");
-    }
-
-    /// Gives up a streamed message that was begun and not finished.
-    pub(crate) fn abort_message(&mut self, cx: &mut Context<'_>) {
-        let now = self.driver.now();
-        self.connection().abort_message(now);
-        self.write_at_once(cx);
-        self.needs_driver = !mutant("a message that is given up wakes nobody");
     }
 
     /// Waits for the end of the connection.

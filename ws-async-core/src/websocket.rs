@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use ws_common::{MaybeTls, WebSocketError};
+use ws_common::{MaybeTls, Parts, WebSocketError};
 use ws_core::{
     CloseFrame, Closed, Connection, Error, Event, Message, MessageKind, MessageRef, PingError, Responder,
     SendError, Stats, StreamError,
@@ -143,6 +143,11 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// Two halves, to send in one task and receive in another.
     pub fn split(self) -> (Sender<R, T>, Receiver<R, T>) {
         split::split(self.socket)
+    }
+
+    /// The transport, and the bytes that were read or queued; `None` if the transport was reset.
+    pub fn into_parts(self) -> Option<Parts<T>> {
+        self.socket.into_parts()
     }
 
     /// Polls for one of two tasks, neither of which knows of the other.

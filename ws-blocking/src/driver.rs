@@ -243,6 +243,12 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         Ok(Driver::over(self.transport, state, self.epoch, longest_read))
     }
 
+    /// The transport and the machine. Their caller alone uses the driver.
+    pub(crate) fn into_parts(self) -> (Arc<S>, M) {
+        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (self.transport, state.machine)
+    }
+
     /// A connection of a client may have other deadlines than the one before.
     #[inline]
     pub(crate) fn longest_read(&self, state: &DriverState<M>) -> Duration {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_common::{MaybeTls, duplex::Duplex};
+use ws_common::{MaybeTls, Parts, duplex::Duplex};
 use ws_core::{
     CloseFrame, Closed, Config, Connection, Error, Event, Message, MessageKind, MessageRef, PingError,
     Responder, SendError, Stats, StreamError,
@@ -167,6 +167,34 @@ impl<S: Transport> WebSocket<S> {
     /// Two halves, to send in some threads and receive in another.
     pub fn split(self) -> (Sender<S>, Receiver<S>) {
         split::split(self.shared)
+    }
+
+    /// Takes the connection apart: its transport, the bytes that were read and not yet taken, and queued bytes that were not written.
+    /// `None` if the transport was reset, as after a deadline of a pong or of a write.
+    ///
+    /// The transport stays open, and no Close frame is sent. For example, another program or library goes on with the connection:
+    ///
+    /// ```no_run
+    /// # fn hand_over(mut ws: ws_blocking::WebSocket) -> Result<(), Box<dyn std::error::Error>> {
+    /// ws.flush()?;
+    /// if let Some(parts) = ws.into_parts() {
+    ///     let (transport, read) = (parts.transport, parts.read);
+    ///     // The next reader takes `read` before it reads from `transport`.
+    ///     println!("{transport:?} and {} bytes", read.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// - Receive all messages before: [`Parts`] lists the missing bytes. A reader of these bytes does not know the state of a compressor.
+    /// - After the closing handshake, the transport is shut down for writing (RFC 6455 §7.1.1). Bytes behind the peer's Close frame were
+    ///   dropped.
+    /// - Over TLS, the session ends here. Both buffers are empty, and the transport is the stream below TLS. To keep the session, open
+    ///   `ws://` over a stream that does TLS itself ([`connect_over`](Self::connect_over)).
+    /// - Two halves have to be [reunited](Sender::reunite) before.
+    /// - The time-outs of the transport are those of its last call.
+    pub fn into_parts(self) -> Option<Parts<S>> {
+        SharedConnection::into_parts(self.shared)
     }
 
     /// The transport. Reading from it, writing to it or changing its time-outs breaks the connection.

@@ -8,7 +8,7 @@ mod sending;
 
 use std::ops::ControlFlow;
 
-use ws_core::bytes::BytesMut;
+use ws_core::bytes::{Bytes, BytesMut};
 use ws_core::{
     Closed, Config, Connection, DataPoll, Error, Event, ForEachEnd, Instant, Machine, Message, MessageRef,
     Outbound, Random, Responder, Role, TransportError,
@@ -89,6 +89,12 @@ impl Duplex {
     #[inline]
     pub fn closed(&self) -> Option<&Closed> {
         self.machine.inner().closed()
+    }
+
+    /// The bytes that were read and not yet taken, and those that were queued and not yet written. There are none over TLS: its session
+    /// ends here, and bytes in clear must not go over the transport below it.
+    pub fn into_buffers(self) -> (Bytes, Bytes) {
+        self.machine.into_plain().map(Connection::into_buffers).unwrap_or_default()
     }
 
     /// Whether the transport is to be reset; see [`Connection::must_reset`].

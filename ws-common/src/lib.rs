@@ -10,6 +10,7 @@ pub mod happy_eyeballs;
 mod http_status;
 mod maybe_tls;
 mod options;
+mod parts;
 mod phase;
 pub mod proxy;
 pub mod re_exports;
@@ -34,6 +35,7 @@ pub use error::{
 };
 pub use maybe_tls::MaybeTls;
 pub use options::{AcceptOptions, CheckedOptions, ConnectOptions};
+pub use parts::Parts;
 pub use reunite::ReuniteError;
 pub use server_upgrade::ServerUpgrade;
 pub use target::{Host, Target, TargetError};

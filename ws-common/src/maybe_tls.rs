@@ -86,6 +86,14 @@ impl<M> MaybeTls<M> {
         }
     }
 
+    /// The machine inside, if there are no layers.
+    pub fn into_plain(self) -> Option<M> {
+        match self.0 {
+            Layers::Plain(machine) => Some(machine),
+            Layers::Tls(_) | Layers::Nested(_) => None,
+        }
+    }
+
     /// The machine of the next phase below the same layers, if there is one.
     pub fn try_map<N>(self, change: impl FnOnce(M) -> Option<N>) -> Option<MaybeTls<N>> {
         fn within<M, N>(tls: Tls<M>, change: impl FnOnce(M) -> Option<N>) -> Option<Tls<N>> {

@@ -3,6 +3,7 @@
 
 pub use crate::error::{AcceptError, ConnectError, WebSocketError};
 pub use crate::options::{AcceptOptions, ConnectOptions};
+pub use crate::parts::Parts;
 pub use crate::reconnect::Reconnect;
 pub use crate::session::{ClientBuilder, ClientEvent, ClientStatus, Delivery, OutboxPolicy};
 pub use ws_core::{

@@ -1,6 +1,7 @@
 //! An open connection: one end of it, from the opening handshake to the end of the stream.
 
 mod borrowed;
+mod buffers;
 mod close;
 mod closing;
 #[cfg(feature = "deflate")]

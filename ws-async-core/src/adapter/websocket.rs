@@ -26,6 +26,7 @@ macro_rules! define_websocket {
         /// | send | [`send`](Self::send); [`feed`](Self::feed) and [`flush`](Self::flush); [`ready`](Self::ready) and [`try_send`](Self::try_send); [`send_stream`](Self::send_stream); [`ping`](Self::ping); it is a `Sink` |
         /// | end it | [`close`](Self::close), or [`start_close`](Self::start_close) and go on receiving |
         /// | do both at once | [`split`](Self::split) |
+        /// | hand it over | [`into_parts`](Self::into_parts) |
         /// | observe it | [`stats`](Self::stats): frames, messages, bytes, round-trip times; [`closed`](Self::closed) |
         ///
         /// **Somebody must wait.** Every waiting method writes the queue, reads, answers pings, sends those of
@@ -224,6 +225,34 @@ macro_rules! define_websocket {
             pub fn split(self) -> (Sender<T>, Receiver<T>) {
                 let (sender, receiver) = self.0.split();
                 (Sender(sender), Receiver(receiver))
+            }
+
+            /// Takes the connection apart: its transport, the bytes that were read and not yet taken, and queued bytes that were not written.
+            /// `None` if the transport was reset, as after a deadline of a pong or of a write.
+            ///
+            /// The transport stays open, and no Close frame is sent. For example, another program or library goes on with the connection:
+            ///
+            /// ```no_run
+            #[doc = concat!("# use ", $name, "::WebSocket;")]
+            /// # async fn hand_over(mut ws: WebSocket) -> Result<(), Box<dyn std::error::Error>> {
+            /// ws.flush().await?;
+            /// if let Some(parts) = ws.into_parts() {
+            ///     let (transport, read) = (parts.transport, parts.read);
+            ///     // The next reader takes `read` before it reads from `transport`.
+            ///     println!("{transport:?} and {} bytes", read.len());
+            /// }
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// - Receive all messages before: [`Parts`] lists the missing bytes. A reader of these bytes does not know the state of a compressor.
+            /// - After the closing handshake, the transport is shut down for writing (RFC 6455 §7.1.1). Bytes behind the peer's Close frame were
+            ///   dropped.
+            /// - Over TLS, the session ends here. Both buffers are empty, and the transport is the stream below TLS. To keep the session, open
+            ///   `ws://` over a stream that does TLS itself ([`connect_over`](Self::connect_over)).
+            /// - Two halves have to be [reunited](Sender::reunite) before.
+            pub fn into_parts(self) -> Option<$crate::ws_common::Parts<T>> {
+                self.0.into_parts()
             }
 
             /// The transport. Reading from it or writing to it breaks the connection. `None` once it was reset, because the peer had

@@ -1,30 +1,24 @@
 //! A client, as the operations that any of its handles can do, in any thread.
 
+mod errand;
 mod opening;
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::panic::resume_unwind;
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::Duration;
 
+use ws_common::session::{ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Session};
+use ws_common::sync::Mutex;
 use ws_common::sync::atomic::{AtomicBool, Ordering};
-use ws_common::sync::{Mutex, Unwinding, lock};
-use ws_common::{
-    ConnectError,
-    session::{Action, ClientEvent, ClientStatus, ConfirmError, Gauge, Mark, Question, Session},
-};
 use ws_core::{CloseFrame, Instant, Machine, PingError, SendError};
 
-use super::socket::{ClientSocket, StreamEnd};
+use super::socket::ClientSocket;
 use super::supply::ConnectorHook;
 use crate::background::{Remaining, WriteInBackground};
 use crate::clock;
 use crate::driver::{Driven, Driver, DriverState, NextTurn, Until};
 use crate::elapsed::{Elapsed, Patience};
-use opening::{open, supply};
+use errand::Errand;
 
 /// A session and its socket, shared by the handles of the client.
 pub(crate) struct SharedClient {
@@ -38,31 +32,8 @@ pub(crate) struct SharedClient {
     supplier: Option<Arc<ConnectorHook>>,
 }
 
-/// The tasks that the session has given, and that are not begun.
-#[derive(Default)]
-struct Errand {
-    action: Option<Action>,
-    /// The transport is to be reset, not only dropped. An action that follows does not change that.
-    resets: bool,
-    /// Number of the attempt under way: a thread whose attempt was given up finds another number here.
-    attempt: u64,
-    /// To be asked by the next thread that waits.
-    question: Option<Question>,
-    /// The connector has panicked with this payload, for the next thread that waits.
-    panic: Option<Box<dyn Any + Send>>,
-    /// Streams of the user that are to be ended by the next thread that holds no lock.
-    endings: Vec<StreamEnd>,
-    /// The reads and writes under way are ended, for the action that waits for them.
-    has_hung_up: bool,
-}
-
 /// Maximum number of turns of a thread that does not wait.
 const TURNS_AT_ONCE: u32 = 4;
-
-thread_local! {
-    /// The clients of which this thread runs a hook, by their addresses.
-    static ASKING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
 
 impl Driven for Session {
     fn show(&self) {
@@ -226,17 +197,6 @@ impl SharedClient {
         result
     }
 
-    /// Ends streams of the user, and so runs code of the user. The caller holds no lock.
-    fn end_streams(&self) {
-        if self.supplier.is_none() {
-            return;
-        }
-        let endings = std::mem::take(&mut lock(&self.errand).endings);
-        let mut unwinding = Unwinding::default();
-        endings.into_iter().for_each(|ending| unwinding.run(|| ending.run()));
-        unwinding.resume();
-    }
-
     /// Waits for something else than events.
     pub(super) fn wait_for<R>(
         &self,
@@ -310,40 +270,6 @@ impl SharedClient {
         }
     }
 
-    /// Runs the code of the user that is due: the end of a stream, or the hook that the session wants to be asked.
-    fn ask(&self) {
-        self.end_streams();
-        let panic = lock(&self.errand).panic.take();
-        if let Some(panic) = panic {
-            resume_unwind(panic);
-        }
-        let Some(question) = lock(&self.errand).question.take() else { return };
-        ASKING.with_borrow_mut(|asking| asking.push(self.address()));
-        // It catches a panic.
-        let answer = question.ask();
-        ASKING.with_borrow_mut(|asking| asking.pop());
-        if let Some(panic) = self.change(|session, now| session.answer(answer, now)) {
-            resume_unwind(panic);
-        }
-    }
-
-    /// Whether this thread runs a hook of this client.
-    fn is_asking(&self) -> bool {
-        ASKING.with_borrow(|asking| asking.contains(&self.address()))
-    }
-
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
-
-    /// As [`act`](Self::act), for a thread that does not wait. A question is left to one that does, and an event to the client.
-    fn act_for_others(&self, state: &mut DriverState<Session>) {
-        if self.act(state) {
-            state.wake_one();
-        }
-        self.tell(state);
-    }
-
     /// Brings back the thread in a read, if there are events, or if a deadline is nearer than the end of the read: some come of
     /// calls and writes, not of bytes from the peer. Once for events, until they were asked for.
     fn tell(&self, state: &mut DriverState<Session>) {
@@ -362,62 +288,6 @@ impl SharedClient {
         if is_wanted {
             self.driver.transport.end_read();
         }
-    }
-
-    /// Does what the session asks for, as soon as nobody reads or writes. Says whether there is code of the user to run.
-    fn act(&self, state: &mut DriverState<Session>) -> bool {
-        let mut errand = lock(&self.errand);
-        while let Some(action) = state.machine.poll_action() {
-            match action {
-                Action::Ask(question) => errand.question = Some(question),
-                action => {
-                    errand.resets |= matches!(action, Action::Reset);
-                    errand.action = Some(action);
-                    errand.attempt += 1;
-                    errand.has_hung_up = false;
-                }
-            }
-        }
-        if errand.action.is_none() {
-            return errand.is_due();
-        }
-        let is_busy = state.is_writing() || (state.is_reading() && self.driver.transport.is_connected());
-        if is_busy {
-            // They come back at once, and see to the rest.
-            if !std::mem::replace(&mut errand.has_hung_up, true) {
-                let ending = self.driver.transport.hang_up(errand.resets);
-                errand.endings.extend(ending);
-            }
-            return errand.is_due();
-        }
-        let resets = std::mem::take(&mut errand.resets);
-        let last = state.machine.outbound().take_out(usize::MAX);
-        let ending = self.driver.transport.disconnect(last, resets);
-        errand.endings.extend(ending);
-        state.begin_anew();
-        if let Some(Action::Open(options)) = errand.action.take() {
-            let (shared, attempt) = (self.me.clone(), errand.attempt);
-            let opening = thread::Builder::new().name("ws-open".into());
-            let opening = match self.supplier.clone() {
-                None => opening.spawn(move || open(&options, &shared, attempt)),
-                Some(supplier) => {
-                    // The end of the last stream comes before the next.
-                    let endings = std::mem::take(&mut errand.endings);
-                    opening.spawn(move || supply(&supplier, *options, endings, &shared, attempt))
-                }
-            };
-            if let Err(error) = opening {
-                state.machine.not_opened(ConnectError::Local(error), self.driver.now());
-            }
-        }
-        errand.is_due()
-    }
-}
-
-impl Errand {
-    /// Whether there is code of the user to run, for a thread that holds no lock.
-    fn is_due(&self) -> bool {
-        self.question.is_some() || self.panic.is_some() || !self.endings.is_empty()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::transport::Transport;
 
 impl<S: Transport> SharedConnection<S> {
     #[inline]
-    fn wish(&self) -> Option<Stopping> {
+    pub(super) fn wish(&self) -> Option<Stopping> {
         self.signal.as_ref().and_then(|signal| signal.wish())
     }
 
