@@ -40,7 +40,6 @@ pub mod error {
 
 /// The answer of a server to a request, and the parts of a handshake.
 pub mod handshake {
-    pub use crate::options::CheckedOptions;
     pub use crate::target::Target;
     pub use ws_core::{Accept, Headers, Reject, Rejected};
 }
