@@ -17,6 +17,7 @@ pub mod relay;
 pub mod tls;
 pub mod watch;
 pub mod witness;
+pub mod work;
 pub mod zlib;
 
 pub mod async_io;
@@ -203,6 +204,10 @@ macro_rules! scenarios {
                 a_handshake_counts_for_its_client_until_it_is_over
                 a_decision_has_a_time_of_its_own
                 a_client_that_does_not_take_the_answer_costs_open_timeout
+            }
+            work {
+                a_peer_that_sends_more_than_max_message_rate_gets_1008
+                a_message_beyond_max_inflate_ratio_is_ended_with_1008
             }
             statistics {
                 both_ends_and_both_halves_count_the_same
