@@ -39,6 +39,7 @@ pub mod parts;
 pub mod pressure;
 pub mod proxied;
 pub mod secure;
+pub mod secure_failures;
 pub mod sharing;
 pub mod shutdown;
 pub mod sockets;
@@ -239,14 +240,16 @@ macro_rules! scenarios {
                 a_certificate_that_is_given_as_ca_may_be_the_servers_own
                 a_certificate_given_as_client_ca_is_trusted_as_the_clients_own
                 a_client_certificate_is_shown_where_it_is_asked_for
+                a_listener_speaks_tls_and_stops
+                halves_are_full_duplex_over_tls
+                a_running_listener_shows_a_replaced_certificate_to_new_connections
+            }
+            secure_failures {
                 plain_text_where_tls_was_expected_is_an_error_that_says_so
                 tls_where_plain_text_was_expected_is_an_error_that_says_so
                 a_failure_of_tls_names_the_server
                 a_peer_that_stalls_in_the_tls_handshake_costs_open_timeout
                 a_stream_that_is_cut_is_an_error_in_every_phase
-                a_listener_speaks_tls_and_stops
-                halves_are_full_duplex_over_tls
-                a_running_listener_shows_a_replaced_certificate_to_new_connections
             }
             proxied {
                 ws_and_wss_pass_through_every_kind_of_proxy

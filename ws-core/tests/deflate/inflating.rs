@@ -1,4 +1,4 @@
-//! What is made of compressed messages (RFC 7692 §6.2 and §7.2.2): frames in, events out, at every cut.
+//! Compressed messages that are received (RFC 7692 §6.2 and §7.2.2): frames in, events out, at every cut.
 
 use std::ops::ControlFlow;
 
@@ -13,15 +13,15 @@ pub(crate) const FIRST_COMPRESSED: u8 = 0x41;
 /// RFC 7692 §7.2.3: "Hello" in one block, again with a reference to the first, without compression, and in a block that calls
 /// itself the last.
 pub(crate) const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-const AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
+pub(crate) const AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
 const STORED: &[u8] = &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00];
 const FINAL: &[u8] = &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
-fn takeover() -> Deflate {
+pub(crate) fn takeover() -> Deflate {
     Deflate::default()
 }
 
-fn forgetful() -> Deflate {
+pub(crate) fn forgetful() -> Deflate {
     takeover().server_context_takeover(false).client_context_takeover(false)
 }
 
@@ -109,7 +109,7 @@ fn texts(case: &Case, between: bool) -> Vec<Message> {
 }
 
 /// Opens a connection, brings it the parts, and asks for events with `take` after each.
-fn received<'a>(
+pub(crate) fn received<'a>(
     role: Role,
     deflate: &Deflate,
     parts: impl IntoIterator<Item = &'a [u8]>,
@@ -126,7 +126,7 @@ fn received<'a>(
 }
 
 /// Messages as events.
-fn owned(connection: &mut ws_core::Connection) -> Vec<Message> {
+pub(crate) fn owned(connection: &mut ws_core::Connection) -> Vec<Message> {
     let message = |seen| match seen {
         Seen::Event(Event::Message(message)) => Some(message),
         Seen::Event(Event::Ping(_)) => None,
@@ -150,7 +150,7 @@ fn borrowed(connection: &mut ws_core::Connection) -> Vec<Message> {
 }
 
 /// Messages put together from chunks.
-fn chunkd(begun: &mut Vec<u8>) -> impl FnMut(&mut ws_core::Connection) -> Vec<Message> {
+pub(crate) fn chunkd(begun: &mut Vec<u8>) -> impl FnMut(&mut ws_core::Connection) -> Vec<Message> {
     |connection| {
         connection.receive_chunks(true);
         let mut messages = Vec::new();
@@ -201,54 +201,6 @@ fn every_legal_payload_is_inflated_wherever_it_is_cut_and_whatever_comes_between
                         );
                     }
                 }
-            }
-        }
-    }
-}
-
-#[test]
-fn without_takeover_nothing_is_remembered() {
-    for role in ROLES {
-        let mut connection = open_deflate(role, &quiet(), &forgetful());
-        let bytes = [frame(role.peer(), COMPRESSED, HELLO), frame(role.peer(), COMPRESSED, AGAIN)].concat();
-        let seen = read(&mut connection, &bytes, at(0));
-        let kind = ViolationKind::InvalidDeflate;
-        let offset = frame(role.peer(), COMPRESSED, HELLO).len() as u64;
-        assert_eq!(seen, [message("Hello"), Seen::Violation(kind, offset)]);
-    }
-}
-
-#[test]
-fn a_message_larger_than_the_window_is_inflated_in_any_cut_after_a_final_block_too() {
-    let text: String =
-        crate::pairs::noise(11, 90_000).iter().map(|byte| char::from(b'a' + byte % 16)).collect();
-    let again = text[text.len() - 32_000..].to_owned();
-    for bits in [8, 9, 12, 15] {
-        let compressed = |peer: &mut zlib_rs::Deflate, text: &str, flush| {
-            let mut output = vec![0; text.len() + 100];
-            let before = peer.total_out();
-            peer.compress(text.as_bytes(), &mut output, flush).unwrap();
-            output.truncate((peer.total_out() - before) as usize);
-            output
-        };
-        let mut first = zlib_rs::Deflate::new(6, false, 15.min(bits.max(9)));
-        let mut payload = compressed(&mut first, &text, zlib_rs::DeflateFlush::Finish);
-        // A stream that knows the one before it, though that has ended.
-        let mut second = zlib_rs::Deflate::new(6, false, 15.min(bits.max(9)));
-        second.set_dictionary(text.as_bytes()).unwrap();
-        let mut next = compressed(&mut second, &again, zlib_rs::DeflateFlush::SyncFlush);
-        next.truncate(next.len() - 4);
-        assert!(bits < 15 || next.len() < 1000, "it refers to the first: {}", next.len());
-        payload.push(0);
-        let deflate = takeover().server_max_window_bits(bits).client_max_window_bits(bits);
-        for role in ROLES {
-            let bytes =
-                [frame(role.peer(), COMPRESSED, &payload), frame(role.peer(), COMPRESSED, &next)].concat();
-            for chunk in [1, 100, 4096, usize::MAX] {
-                let messages = received(role, &deflate, bytes.chunks(chunk), owned);
-                assert!(messages == [Message::from(text.clone()), Message::from(again.clone())], "{bits}");
-                let messages = received(role, &deflate, bytes.chunks(chunk), chunkd(&mut Vec::new()));
-                assert!(messages == [Message::from(text.clone()), Message::from(again.clone())], "{bits}");
             }
         }
     }
@@ -364,64 +316,5 @@ fn closing_is_as_ever() {
         write(&mut connection, at(0));
         assert!(ends_once(&drain(&mut connection)));
         assert_eq!(closed(&connection), (1000, "bye", Initiator::Remote, true, 1));
-    }
-}
-
-/// Bits of DEFLATE (RFC 1951 §3.1.1), the first one lowest.
-#[derive(Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    len: usize,
-}
-
-impl Bits {
-    fn bit(&mut self, bit: u32) {
-        if self.len.is_multiple_of(8) {
-            self.bytes.push(0);
-        }
-        *self.bytes.last_mut().unwrap() |= (bit as u8) << (self.len % 8);
-        self.len += 1;
-    }
-
-    /// A number, its lowest bit first.
-    fn number(&mut self, number: u32, n: u32) -> &mut Self {
-        (0..n).for_each(|i| self.bit(number >> i & 1));
-        self
-    }
-
-    /// A code, its highest bit first.
-    fn code(&mut self, code: u32, n: u32) -> &mut Self {
-        (0..n).rev().for_each(|i| self.bit(code >> i & 1));
-        self
-    }
-}
-
-/// zlib and its descendants refer 262 bytes less far back, but other compressors to the end of the window.
-#[test]
-fn the_oldest_byte_of_the_window_outlives_a_final_block() {
-    let noise = crate::pairs::noise(5, 32_768);
-    let text: String = noise.iter().map(|byte| char::from(b'a' + byte % 16)).collect();
-    // A block without compression that fills the window, and then a final one: 40 letters, and three of them again.
-    let mut first = vec![0x00, 0x00, 0x80, 0xFF, 0x7F];
-    first.extend_from_slice(text.as_bytes());
-    let mut bits = Bits::default();
-    bits.number(1, 1).number(1, 2);
-    for n in 0..40 {
-        bits.code(0x30 + u32::from(b'A') + n, 8);
-    }
-    bits.code(257 - 256, 7).code(10, 5).number(40 - 33, 4).code(0, 7);
-    first.extend(bits.bytes);
-    let letters: String = (0..40).map(|n| char::from(b'A' + n)).collect();
-    // 31 bytes from the window's beginning, and the empty block of which the tail is removed.
-    let mut bits = Bits::default();
-    bits.number(0, 1).number(1, 2).code(272 - 256, 7).number(0, 2).code(29, 5).number(8191, 13).code(0, 7);
-    bits.number(0, 3);
-    let expected = [text.clone() + &letters + "ABC", text[43..74].to_owned()].map(Message::from);
-    for role in ROLES {
-        let bytes =
-            [frame(role.peer(), COMPRESSED, &first), frame(role.peer(), COMPRESSED, &bits.bytes)].concat();
-        for chunk in [1, 100, usize::MAX] {
-            assert!(received(role, &takeover(), bytes.chunks(chunk), owned) == expected, "by {chunk} bytes");
-        }
     }
 }

@@ -13,5 +13,6 @@ mod sending;
 #[allow(dead_code, reason = "shared with other tests, which use the rest")]
 #[path = "../machines/support.rs"]
 mod support;
+mod window;
 mod wishes;
 mod wrong;

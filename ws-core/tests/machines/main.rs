@@ -4,9 +4,11 @@
 
 mod borrowing;
 mod bounded;
+mod broken_closes;
 mod chunks;
 mod closing;
 mod closing_deadlines;
+mod closing_ends;
 mod closing_orders;
 mod closing_run;
 mod data;

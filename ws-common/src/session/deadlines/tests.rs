@@ -1,3 +1,5 @@
+//! Each slot of the table, in virtual time.
+
 use std::net::SocketAddr;
 
 use ws_core::bytes::{Buf, Bytes};
