@@ -121,8 +121,11 @@ impl core::error::Error for StreamError {}
 pub enum PingError {
     /// The payload has this many bytes, over the 125 of a control frame (RFC 6455 §5.5).
     TooLong(usize),
-    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
-    Full,
+    /// So much waits already that the mark is reached, which is the value of `max_send_buffer` in bytes. Wait for room, and try again.
+    Full(usize),
+    /// So many bytes wait in the connection of a client that it takes no ping. The value is the limit in bytes, which is fixed. `ping` of
+    /// a client waits instead.
+    ConnectionFull(usize),
     /// The connection is closing or closed.
     Closed,
     /// The peer has closed, and `close_timeout` for replies has passed.
@@ -135,7 +138,14 @@ impl fmt::Display for PingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong(n) => write!(f, "a ping payload of {n} bytes is over the limit of 125"),
-            Self::Full => f.write_str("the send buffer is full; wait until there is room"),
+            Self::Full(max_send_buffer) => write_full(f, *max_send_buffer),
+            Self::ConnectionFull(limit) => {
+                let limit = Size(*limit as u64);
+                write!(
+                    f,
+                    "the connection is full: a ping needs less than {limit} before it; wait until there is room"
+                )
+            }
             Self::Closed => f.write_str("the connection is closed; receive to learn why"),
             Self::TooLate => f.write_str(TOO_LATE),
             Self::WithinHook => f.write_str(WITHIN_HOOK),
