@@ -23,7 +23,7 @@ fn write_full(f: &mut fmt::Formatter<'_>, max_send_buffer: usize) -> fmt::Result
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// So much waits already that the mark is reached. Wait for room, and try again.
+    /// The bytes that wait have reached the mark. Wait for room, and try again.
     Full {
         /// The message.
         message: Message,
@@ -83,7 +83,7 @@ impl core::error::Error for SendError {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// So much waits already that the mark is reached, which is the value of `max_send_buffer` in bytes. Wait for room, and try again.
+    /// The bytes that wait have reached the mark, the value of `max_send_buffer` in bytes. Wait for room, and try again.
     Full(usize),
     /// The call came from within another call that uses the same connection. Send after that call has returned.
     Busy,
@@ -121,10 +121,10 @@ impl core::error::Error for StreamError {}
 pub enum PingError {
     /// The payload has this many bytes, over the 125 of a control frame (RFC 6455 §5.5).
     TooLong(usize),
-    /// So much waits already that the mark is reached, which is the value of `max_send_buffer` in bytes. Wait for room, and try again.
+    /// The bytes that wait have reached the mark, the value of `max_send_buffer` in bytes. Wait for room, and try again.
     Full(usize),
-    /// So many bytes wait in the connection of a client that it takes no ping. The value is the limit in bytes, which is fixed. `ping` of
-    /// a client waits instead.
+    /// The bytes that wait in the connection of a client have reached the limit for a ping. The limit in bytes is fixed. `ping` of a client
+    /// waits instead.
     ConnectionFull(usize),
     /// The connection is closing or closed.
     Closed,

@@ -42,7 +42,7 @@ fn end(buffer: &BytesMut) -> u32 {
     (buffer.as_ptr() as usize).wrapping_add(buffer.capacity()) as u32
 }
 
-/// Makes room for `additional` bytes behind those of a buffer.
+/// Makes room for `additional` bytes at the end of a buffer.
 pub(super) fn make_small_room(inbound: &mut BytesMut, additional: usize) {
     if !inbound.try_reclaim(additional) {
         move_to_larger(inbound, additional);
