@@ -64,7 +64,7 @@ pub trait Socket: Sending + Receiving {
         Self: Sized;
     /// The local addresses that the transports of the halves tell.
     fn addresses_of(sender: &Self::Sender, receiver: &Self::Receiver) -> [SocketAddr; 2];
-    /// The socket of the system, the bytes that were read, and those that are unsent.
+    /// The socket of the system, the bytes that were read, and unsent bytes.
     fn into_parts(self) -> Option<(TcpStream, Vec<u8>, Vec<u8>)>;
     /// What was negotiated, as text.
     fn deflate(&self) -> Option<String>;

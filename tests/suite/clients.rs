@@ -17,6 +17,7 @@ pub mod cuts;
 pub mod ending;
 pub mod faults;
 pub mod hand;
+pub mod hooks;
 pub mod opening;
 pub mod outbox;
 pub mod policies;

@@ -162,7 +162,9 @@ pub fn redirects_are_followed_as_the_hook_decides<A: Adapter>() {
                 }
                 Err(error) => {
                     assert!(is_allowed && !is_followed, "{error}");
-                    assert!(error.to_string().contains("answered 307 Go instead of 101"), "{error}");
+                    let error = error.to_string();
+                    assert!(error.contains("answered 307 Go instead of 101"), "{error}");
+                    assert!(error.ends_with(&format!("; max_redirects ({steps}) is reached")), "{error}");
                 }
             }
         });

@@ -62,7 +62,7 @@ impl<S: Transport> Incoming<S> {
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<S>, Request), AcceptError> {
         let start = clock::now();
-        let longest_read = self.options.connection_config().shortest_timeout();
+        let longest_read = self.options.shortest_timeout();
         let random = random().map_err(AcceptError::Io)?;
         let mut machine = ServerUpgrade::new(&self.options, random, Instant::EPOCH)?;
         if let (Some(address), Some((_, guard))) = (self.address, &self.listener) {

@@ -176,7 +176,7 @@ fn open<S: Transport>(
         driver.transport.reset();
     });
     let Opened { response, connection } = opened?;
-    let longest_read = options.connection_config().shortest_timeout();
+    let longest_read = options.config().shortest_timeout();
     let driver = driver.change(longest_read, |_, _| Ok::<_, ConnectError>(Duplex::new(connection)))?;
     Ok((WebSocket::new(SharedConnection::new(driver, None)), response))
 }

@@ -48,7 +48,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// The next message; `None` once the connection has ended in order, or was broken off by this side. Control frames are dealt with on the way.
     ///
-    /// What waits to be sent goes out first. Messages that came in one read are handed out without a system call between
+    /// Queued messages go out first. Messages that came in one read are handed out without a system call between
     /// them. An error says why the connection broke off, once it has ended and the peer was told, within `close_timeout`; the
     /// next call gives `None`.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
@@ -192,7 +192,7 @@ impl<S: Transport> WebSocket<S> {
     /// - Over TLS, the session ends here. Both buffers are empty, and the transport is the stream below TLS. To keep the session, open
     ///   `ws://` over a stream that does TLS itself ([`connect_over`](Self::connect_over)).
     /// - Two halves have to be [reunited](Sender::reunite) before.
-    /// - The time-outs of the transport are those of its last call.
+    /// - The transport keeps the time-outs of its last call.
     pub fn into_parts(self) -> Option<Parts<S>> {
         SharedConnection::into_parts(self.shared)
     }

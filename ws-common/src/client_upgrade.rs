@@ -71,7 +71,7 @@ impl ClientUpgrade {
         random: Random,
         deadline: Instant,
     ) -> Result<Self, ConnectError> {
-        let config = compression::offered(options.connection_config().clone());
+        let config = compression::offered(options.config().clone());
         let tls = if route.is_secure { None } else { options.connector()? };
         let rest = BehindTunnel {
             handshake: ClientHandshake::new(options.request(), config, random, deadline),

@@ -173,7 +173,7 @@ impl<T> Connector<T> {
         };
         reach.stage = match options.chosen_proxy() {
             Err(error) => ConnectStage::Failed(error),
-            Ok(None) => match options.remote_addresses() {
+            Ok(None) => match options.addresses() {
                 [] => reach.dial_peer(),
                 addresses => match addresses.iter().find(|address| is_unspecified(address.ip())) {
                     Some(address) => {
@@ -186,7 +186,7 @@ impl<T> Connector<T> {
                 let resolves_names = proxy.resolves_names();
                 reach.route.proxy = Some(proxy);
                 // An address that was set stands in for the name towards the proxy, too.
-                match (options.remote_addresses().first(), &reach.route.host) {
+                match (options.addresses().first(), &reach.route.host) {
                     (Some(address), _) => {
                         reach.ask_for(*address);
                         reach.dial_peer()

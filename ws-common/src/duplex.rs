@@ -91,8 +91,8 @@ impl Duplex {
         self.machine.inner().closed()
     }
 
-    /// The bytes that were read and not yet taken, and those that were queued and not yet written. There are none over TLS: its session
-    /// ends here, and bytes in clear must not go over the transport below it.
+    /// The bytes that were read and not yet taken, and queued bytes that were not written. There are none over TLS: its session ends here,
+    /// and bytes in clear must not go over the transport below it.
     pub fn into_buffers(self) -> (Bytes, Bytes) {
         self.machine.into_plain().map(Connection::into_buffers).unwrap_or_default()
     }

@@ -47,7 +47,7 @@ impl ServerUpgrade {
     ///
     /// What was set for TLS cannot be used.
     pub fn new(options: &AcceptOptions, random: Random, now: Instant) -> Result<Self, AcceptError> {
-        let config = options.connection_config().clone();
+        let config = options.as_config().clone();
         let handshake = ServerHandshake::new(config, random, now + options.open_timeout)
             .origins(options.accepted_origins());
         let machine = MaybeTls::server(handshake, options.acceptor())?;

@@ -179,14 +179,10 @@ enum Wish {
 impl Session {
     fn new(connect: CheckedOptions, settings: Settings, random: Random) -> Self {
         Self {
-            outbox: Outbox::new(
-                settings.delivery,
-                connect.connection_config().max_send_buffer,
-                settings.max_deliveries,
-            ),
+            outbox: Outbox::new(settings.delivery, connect.config().max_send_buffer, settings.max_deliveries),
             attempts: settings.reconnect.attempts(),
             failed_addresses: FailedAddresses::default(),
-            shortest: connect.connection_config().shortest_timeout(),
+            shortest: connect.config().shortest_timeout(),
             connect,
             settings,
             random,

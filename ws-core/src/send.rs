@@ -154,6 +154,11 @@ impl Send {
         send
     }
 
+    /// The setting of this name, in bytes.
+    pub(crate) fn max_send_buffer(&self) -> usize {
+        self.max_send_buffer
+    }
+
     /// From now on, frames are told in this scope.
     #[cfg(feature = "tracing")]
     pub(crate) fn set_scope(&mut self, scope: TraceScope) {

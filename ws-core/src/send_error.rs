@@ -23,7 +23,7 @@ fn write_full(f: &mut fmt::Formatter<'_>, max_send_buffer: usize) -> fmt::Result
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// So much waits already that the mark is reached. Wait for room, and try again.
+    /// The bytes that wait have reached the mark. Wait for room, and try again.
     Full {
         /// The message.
         message: Message,
@@ -83,7 +83,7 @@ impl core::error::Error for SendError {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// So much waits already that the mark is reached, which is the value of `max_send_buffer` in bytes. Wait for room, and try again.
+    /// The bytes that wait have reached the mark, the value of `max_send_buffer` in bytes. Wait for room, and try again.
     Full(usize),
     /// The call came from within another call that uses the same connection. Send after that call has returned.
     Busy,
@@ -121,8 +121,11 @@ impl core::error::Error for StreamError {}
 pub enum PingError {
     /// The payload has this many bytes, over the 125 of a control frame (RFC 6455 §5.5).
     TooLong(usize),
-    /// So much waits already that the mark (`max_send_buffer`) is reached. Wait for room, and try again.
-    Full,
+    /// The bytes that wait have reached the mark, the value of `max_send_buffer` in bytes. Wait for room, and try again.
+    Full(usize),
+    /// The bytes that wait in the connection of a client have reached the limit for a ping. The limit in bytes is fixed. `ping` of a client
+    /// waits instead.
+    ConnectionFull(usize),
     /// The connection is closing or closed.
     Closed,
     /// The peer has closed, and `close_timeout` for replies has passed.
@@ -135,7 +138,14 @@ impl fmt::Display for PingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong(n) => write!(f, "a ping payload of {n} bytes is over the limit of 125"),
-            Self::Full => f.write_str("the send buffer is full; wait until there is room"),
+            Self::Full(max_send_buffer) => write_full(f, *max_send_buffer),
+            Self::ConnectionFull(limit) => {
+                let limit = Size(*limit as u64);
+                write!(
+                    f,
+                    "the connection is full: a ping needs less than {limit} before it; wait until there is room"
+                )
+            }
             Self::Closed => f.write_str("the connection is closed; receive to learn why"),
             Self::TooLate => f.write_str(TOO_LATE),
             Self::WithinHook => f.write_str(WITHIN_HOOK),

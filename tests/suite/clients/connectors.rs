@@ -12,6 +12,7 @@ use ws_common::session::{ClientBuilder, ClientEvent, Delivery};
 use ws_common::{CheckedOptions, ConnectError, ConnectOptions, ConnectorError};
 use ws_core::CloseCode;
 
+use super::hooks::{about_to_panic, expect_panic};
 use super::supplied::{Supplied, Way};
 use super::watched::{PATIENCE, persistent, watched};
 use super::{ClientAdapter, ClientHandle};
@@ -192,27 +193,14 @@ pub fn a_transport_that_comes_too_late_is_dropped<A: ClientAdapter>() {
 pub fn a_connector_may_use_the_client_and_its_panic_reaches_who_waits<A: ClientAdapter>() {
     let server = Server::new();
     let address = server.address();
-    let (handles, handle) = channel::<A::Handle>();
-    let handle = Arc::new(Mutex::new(handle));
-    let connect = move |_| {
-        let handle = handle.lock().unwrap().recv().unwrap();
-        handle.try_send("order").unwrap();
-        Ok(Way::Memory.to(address)?)
-    };
-    let mut client = watched(A::connector_after(persistent(NOWHERE), || PAUSE, connect));
-    handles.send(client.handle()).unwrap();
-    let mut peer = thread::scope(|scope| {
-        let opened = scope.spawn(|| server.open());
-        client.expect(&["connected", "open"]);
-        opened.join().unwrap()
+    let mut client = about_to_panic::<A>(&server, &["order"], |give_handle| {
+        let connect = move |_| {
+            give_handle().try_send("order").unwrap();
+            Ok(Way::Memory.to(address)?)
+        };
+        A::connector_after(persistent(NOWHERE), || PAUSE, connect)
     });
-    client.flush().unwrap();
-    assert_eq!(peer.receive_text(), "order");
-    // Now there is no handle for the connector: it panics.
-    drop(handles);
-    drop(peer);
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.until("open")));
-    assert!(panic.is_err());
+    expect_panic(&mut client);
     client.until("over");
     assert_eq!(client.gave_up, Some(GiveUp::HookPanicked("connector")));
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ws_common::session::{ConfirmError, Delivery};
 use ws_core::SendError;
 
+use super::hooks::{about_to_panic, expect_panic};
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle};
 use crate::peer::{Peer, Server};
@@ -108,30 +109,17 @@ pub fn the_outbox_waits_for_release_on_every_connection<A: ClientAdapter>() {
 /// It may use the client, but for `send_now`.
 pub fn on_open_runs_without_a_lock_and_its_panic_reaches_who_waits<A: ClientAdapter>() {
     let server = Server::new();
-    let (handles, handle) = channel::<A::Handle>();
-    let handle = std::sync::Mutex::new(handle);
-    let builder = persistent::<A>(&server.url()).on_open(move |_response| {
-        let handle = handle.lock().unwrap().recv().unwrap();
-        assert!(matches!(handle.send_now("early"), Err(SendError::NotConnected(_))));
-        handle.try_send("order").unwrap();
-        ["login"]
+    let mut client = about_to_panic::<A>(&server, &["login", "order"], |give_handle| {
+        persistent(&server.url()).on_open(move |_response| {
+            let handle = give_handle();
+            assert!(matches!(handle.send_now("early"), Err(SendError::NotConnected(_))));
+            handle.try_send("order").unwrap();
+            ["login"]
+        })
     });
-    let mut client = watched(builder);
-    handles.send(client.handle()).unwrap();
-    let mut peer = thread::scope(|scope| {
-        let opened = scope.spawn(|| server.open());
-        client.expect(&["connected", "open"]);
-        opened.join().unwrap()
-    });
-    client.flush().unwrap();
-    assert_eq!([peer.receive_text(), peer.receive_text()], ["login", "order"]);
-    // Now there is no handle for the hook: it panics.
-    drop(handles);
-    drop(peer);
     thread::scope(|scope| {
         scope.spawn(|| server.open().read_to_end());
-        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.until("open")));
-        assert!(panic.is_err());
+        expect_panic(&mut client);
         client.expect(&["open", "error setup", "closed 1006", "over"]);
     });
 }

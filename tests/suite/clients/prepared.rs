@@ -9,6 +9,7 @@ use ws_common::ConnectOptions;
 use ws_common::reconnect::GiveUp;
 use ws_common::session::Attempt;
 
+use super::hooks::{about_to_panic, expect_panic};
 use super::watched::{persistent, watched};
 use super::{ClientAdapter, ClientHandle};
 use crate::peer::{Server, field, response_to};
@@ -126,27 +127,13 @@ pub fn a_handle_that_waits_prepares_too<A: ClientAdapter>() {
 
 pub fn a_hook_that_waits_may_use_the_client_and_its_panic_reaches_who_waits<A: ClientAdapter>() {
     let server = Server::new();
-    let (handles, handle) = channel::<A::Handle>();
-    let handle = Arc::new(Mutex::new(handle));
-    let builder = A::prepare_after(persistent(&server.url()), pause, move |_, options| {
-        let handle = handle.lock().unwrap().recv().unwrap();
-        handle.try_send("order").unwrap();
-        Ok(options)
+    let mut client = about_to_panic::<A>(&server, &["order"], |give_handle| {
+        A::prepare_after(persistent(&server.url()), pause, move |_, options| {
+            give_handle().try_send("order").unwrap();
+            Ok(options)
+        })
     });
-    let mut client = watched(builder);
-    handles.send(client.handle()).unwrap();
-    let mut peer = thread::scope(|scope| {
-        let opened = scope.spawn(|| server.open());
-        client.expect(&["connected", "open"]);
-        opened.join().unwrap()
-    });
-    client.flush().unwrap();
-    assert_eq!(peer.receive_text(), "order");
-    // Now there is no handle for the hook: it panics.
-    drop(handles);
-    drop(peer);
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.until("open")));
-    assert!(panic.is_err());
+    expect_panic(&mut client);
     client.until("over");
     assert_eq!(client.gave_up, Some(GiveUp::HookPanicked("prepare")));
 }

@@ -26,7 +26,7 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
     exhibition.debug(&Instant::EPOCH);
     exhibition.error(&InvalidClose::Code(0));
     exhibition.debug(&Outbound::default());
-    exhibition.error(&PingError::Full);
+    exhibition.error(&PingError::Full(1));
     exhibition.debug(&random());
     exhibition.debug(&Role::Client);
     exhibition.error(&StreamError::Full(1));

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
+use suite::nowhere::Nobody;
 use suite::tls::SITE;
 use ws_common::{AcceptOptions, ConnectOptions};
 use ws_core::{CloseCode, Config, Deflate};
@@ -231,4 +232,23 @@ fn a_client_that_comes_back_says_so() {
     ];
     let rest_expected = expected(&[&ends[..], &again, &attempt, &opened, &closed, &over].concat(), address);
     assert_eq!(rest[1..], rest_expected);
+}
+
+#[test]
+fn a_client_that_gives_up_names_the_limit_and_its_value() {
+    let nobody = Nobody::default();
+    let address = nobody.address();
+    let (lines, ()) = lines_of(|| {
+        on_tokio(async {
+            let reconnect = Reconnect::after(Duration::from_millis(1)).max_attempts(2);
+            let mut client =
+                Client::builder(format!("ws://{address}/")).reconnect(reconnect).build().unwrap();
+            while client.next_event().await.is_some() {}
+        });
+    });
+    let last = lines.last().unwrap();
+    assert!(
+        last.ends_with("gave up reason=the limit of 2 attempts to reconnect (max_attempts) is reached"),
+        "{last}"
+    );
 }

@@ -190,7 +190,7 @@ impl<R: Runtime> ClientAccess<R> {
     pub(crate) async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
         self.wait(Wants::PING, |driver, cx| {
             let result = driver.queue(cx, |session| session.ping(payload.as_ref()));
-            Some(result).filter(|result| *result != Err(PingError::Full))
+            Some(result).filter(|result| !matches!(result, Err(PingError::ConnectionFull(_))))
         })
         .await
     }

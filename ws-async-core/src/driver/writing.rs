@@ -10,7 +10,7 @@ use super::{Calling, Driver, Progress};
 use crate::runtime::{Io, Runtime};
 use crate::transfer::write;
 
-/// How far writing has come.
+/// The outcome of a write.
 #[derive(Clone, Copy)]
 pub(super) struct Wrote {
     /// Whether the last byte that waited has left, or nothing leaves any more: that may be what the machine waits for.

@@ -47,7 +47,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         self.poll_io(cx, Wants::EVENTS, true)
     }
 
-    /// The next whole message. What is left of one that was begun in chunks is passed over.
+    /// The next whole message. The rest of a message that was begun in chunks is passed over.
     #[inline]
     pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.connection().receive_chunks(false);

@@ -36,7 +36,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
             self.write_at_once(cx);
         }
         if let Err(SendError::Full { message, .. }) = result {
-            // What the transport has just taken may have made room.
+            // The transport has perhaps made room just now.
             result = self.connection().send(message);
             self.write_at_once(cx);
         }
@@ -101,7 +101,7 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
         let clock = self.driver.clock();
         loop {
             let step = self.duplex().look_ahead::<()>(|| clock.now());
-            // What was just seen may be the end.
+            // The end may be among the bytes that were just looked at.
             if self.closed().is_none() {
                 ready!(self.poll_io(cx, Wants::FLUSHED, step == Step::Read));
             }

@@ -12,7 +12,7 @@ use super::owners::Ownership;
 use crate::{Client, ClientBuilder, ClientEvent};
 
 /// Another way to a [`Client`], for other threads: it does everything but take events. It may be cloned. A clone begins with a copy of
-/// what [`confirm`](Self::confirm) and [`flush`](Self::flush) cover.
+/// the messages that [`confirm`](Self::confirm) and [`flush`](Self::flush) cover.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<SharedClient>,
@@ -28,7 +28,7 @@ impl Handle {
     }
 
     /// Waits until there is room in the outbox, queues the message, and writes what the transport takes at once. A message is accepted
-    /// whether or not there is a connection; messages go out in order. What the transport does not take at once leaves while any
+    /// whether or not there is a connection; messages go out in order. The rest leaves while any
     /// thread waits.
     ///
     /// If nobody else drives the client, each `send` does the work that needs no waiting: it connects, and on an open connection it
@@ -43,7 +43,7 @@ impl Handle {
     }
 
     /// Queues the message if there is room, and writes what the transport takes at once, without waiting. If there is no room, the
-    /// error hands the message back. What the transport does not take at once leaves while any thread waits.
+    /// error hands the message back. The rest leaves while any thread waits.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.try_send(message.into(), None, Some(&self.mark))
     }
@@ -113,7 +113,7 @@ impl Handle {
         self.shared.ping(payload.as_ref())
     }
 
-    /// Ends the client for good: with the closing handshake if a connection is open; else at once. What waits in the outbox goes out
+    /// Ends the client for good: with the closing handshake if a connection is open; else at once. The messages of the outbox go out
     /// first. It ends within twice `close_timeout` after the transport has last taken bytes. The events to the end are still
     /// reported.
     pub fn close(&self, frame: impl Into<CloseFrame>) {
@@ -130,8 +130,8 @@ impl Handle {
         self.shared.change(Session::abort);
     }
 
-    /// Comes back after `delay`, whatever the policy says: now, if no connection is open or under way; else when that has
-    /// ended.
+    /// The client comes back after `delay`; the policy is not asked. The delay begins now if no connection is open or under way, and else
+    /// with its end.
     pub fn reconnect_after(&self, delay: Duration) {
         self.shared.change(|session, now| session.reconnect_after(delay, now));
     }

@@ -135,7 +135,7 @@ impl SharedClient {
 
     pub(super) fn ping(&self, payload: &[u8]) -> Result<(), PingError> {
         let queue = |session: &mut Session| match session.ping(payload) {
-            Err(PingError::Full) => None,
+            Err(PingError::ConnectionFull(_)) => None,
             result => Some(result),
         };
         if let Some(result) = self.change(|session, _| queue(session)) {

@@ -48,7 +48,7 @@ impl Duplex {
 
     /// Queues a ping if there is room.
     pub fn ping(&mut self, payload: &[u8]) -> Option<Result<(), PingError>> {
-        Some(self.connection().ping(payload)).filter(|result| *result != Err(PingError::Full))
+        Some(self.connection().ping(payload)).filter(|result| !matches!(result, Err(PingError::Full(_))))
     }
 
     /// Queues a part of a streamed message if there is room.

@@ -262,8 +262,13 @@ impl AcceptOptions {
         self.limits
     }
 
+    /// Shortest time between a cause and its deadline: see [`Config::shortest_timeout`].
+    pub fn shortest_timeout(&self) -> Duration {
+        self.as_config().shortest_timeout()
+    }
+
     /// Limits and deadlines of the connection.
-    pub fn connection_config(&self) -> &Config {
+    pub(crate) fn as_config(&self) -> &Config {
         self.config.as_config()
     }
 
@@ -292,7 +297,7 @@ impl AcceptOptions {
 impl fmt::Debug for AcceptOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AcceptOptions")
-            .field("config", self.connection_config())
+            .field("config", self.as_config())
             .field("open_timeout", &self.open_timeout)
             .field("decide_timeout", &self.decide_timeout)
             .field("subprotocols", &Subprotocols(&self.subprotocols))

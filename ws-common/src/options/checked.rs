@@ -34,6 +34,8 @@ pub struct CheckedOptions {
     pub(super) proxy: ProxyChoice,
     pub(super) proxy_tls: Option<TlsConnector>,
     pub(super) max_redirects: u32,
+    /// Number of redirects that led here. Invariant: at most `max_redirects`.
+    pub(super) redirects: u32,
     pub(super) redirect_hook: Option<RedirectHook>,
     /// A redirect came from a public address, so that private addresses of the target are passed over.
     pub(super) public_step: Option<Arc<PublicStep>>,
@@ -68,6 +70,7 @@ impl CheckedOptions {
             proxy: ProxyChoice::None,
             proxy_tls: None,
             max_redirects: 0,
+            redirects: 0,
             redirect_hook: None,
             public_step: None,
         })
@@ -105,7 +108,7 @@ impl CheckedOptions {
     }
 
     /// Limits and deadlines of the connection.
-    pub fn connection_config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         self.config.as_config()
     }
 
@@ -120,7 +123,7 @@ impl CheckedOptions {
     }
 
     /// The addresses that stand in for resolving the host, if there are any.
-    pub fn remote_addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 }

@@ -60,18 +60,19 @@ impl CheckedOptions {
     /// the hook. Without a redirect, and after one that is refused, the error that is to be reported.
     pub fn follow(
         &self,
-        failed: ConnectError,
+        mut failed: ConnectError,
         route: &Route,
         peer: SocketAddr,
     ) -> Result<Self, ConnectError> {
-        match self.redirect(&failed, route.server_address(peer).is_some_and(is_private)) {
+        match self.redirect(&mut failed, route.server_address(peer).is_some_and(is_private)) {
             Some(redirect) => redirect.decide(),
             None => Err(failed),
         }
     }
 
-    /// The step that a failed handshake leads to, if the settings allow one. `is_private` is a fact about the address of the server.
-    pub(crate) fn redirect(&self, failed: &ConnectError, is_private: bool) -> Option<Redirect> {
+    /// The step that a failed handshake leads to, if the settings allow one. Else the failure names the setting that does not. `is_private`
+    /// is a fact about the address of the server.
+    pub(crate) fn redirect(&self, failed: &mut ConnectError, is_private: bool) -> Option<Redirect> {
         let ConnectError::Handshake { source: HandshakeError::Rejected(rejected), .. } = failed else {
             return None;
         };
@@ -79,10 +80,13 @@ impl CheckedOptions {
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
             return None;
         }
-        let max_redirects = self.max_redirects.checked_sub(1)?;
         let options = self.redirected(rejected.response.headers().get("Location")?).ok()?;
+        if self.redirects >= self.max_redirects {
+            rejected.reaches_max_redirects(self.max_redirects);
+            return None;
+        }
         let is_public = !is_private || self.public_step.is_some();
-        let options = Self { max_redirects, ..options };
+        let options = Self { redirects: self.redirects + 1, ..options };
         Some(Redirect { from: self.target.clone(), status, is_public, options })
     }
 

@@ -1,5 +1,7 @@
 //! The reason for an attempt to reconnect, or for the lack of one.
 
+#[cfg(feature = "tracing")]
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,14 +68,15 @@ pub enum GiveUp {
 impl GiveUp {
     /// The kind of the reason. The reason itself may quote the peer.
     #[cfg(feature = "tracing")]
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
+    pub(crate) fn kind(&self) -> Cow<'static, str> {
+        let kind = match self {
             Self::NotRetried(_) => "the end is not retried",
             Self::Stopped(_) => "the hook said stop",
-            Self::Attempts(_) | Self::Elapsed(_) => "a limit is reached",
+            Self::Attempts(_) | Self::Elapsed(_) => return self.to_string().into(),
             Self::Closed | Self::Aborted | Self::Cancelled => "the program ended it",
             Self::HookPanicked(_) => "a hook panicked",
-        }
+        };
+        kind.into()
     }
 
     /// The end that is the reason, if one is.

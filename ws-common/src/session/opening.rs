@@ -16,7 +16,7 @@ impl Session {
         self.end_asking();
         let SessionState::Open(open) = &mut self.state else { return };
         if let Err(size) = self.outbox.give_opening(open.connection(), messages) {
-            let limit = self.connect.connection_config().max_send_buffer;
+            let limit = self.connect.config().max_send_buffer;
             open.failure = Some(ClientError::OpeningTooLarge { size, limit });
             open.connection().abort();
         }

@@ -68,7 +68,7 @@ impl Session {
             return self.failed(error);
         }
         self.absent.1 = Outbound::default();
-        self.shortest = attempt.options.connection_config().shortest_timeout();
+        self.shortest = attempt.options.config().shortest_timeout();
         let failed = self.failed_addresses.oldest_first();
         self.action = Some(Action::Open(Box::new(attempt.options.clone().try_last(&failed))));
         self.state = SessionState::Connecting(Box::new(attempt));
@@ -77,7 +77,7 @@ impl Session {
     /// The attempt has failed, unless it goes on elsewhere.
     pub(super) fn failed(&mut self, mut error: ConnectError) {
         if let SessionState::Handshaking(attempt, _) = &self.state
-            && let Some(redirect) = attempt.options.redirect(&error, attempt.is_private)
+            && let Some(redirect) = attempt.options.redirect(&mut error, attempt.is_private)
         {
             let (deadline, addresses) = (attempt.deadline, attempt.addresses.clone());
             if redirect.options.redirect_hook().is_some() {

@@ -329,11 +329,11 @@ impl Session {
 
     /// Sends a ping with a payload of at most 125 bytes. [`ClientEvent::Pong`] reports its answer, with the round-trip time.
     ///
-    /// [`PingError::Closed`] if no connection is open; [`PingError::Full`] while more than 128 KiB wait in the connection, so
+    /// [`PingError::Closed`] if no connection is open; [`PingError::ConnectionFull`] while more than 128 KiB wait in the connection, so
     /// that pings to a peer that takes nothing are bounded.
     pub fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), PingError> {
         if !self.has_room_for_ping() {
-            return Err(PingError::Full);
+            return Err(PingError::ConnectionFull(MAX_BEFORE_PING));
         }
         let SessionState::Open(open) = &mut self.state else { return Err(PingError::Closed) };
         self.outbox.ping(open.connection(), payload.as_ref())

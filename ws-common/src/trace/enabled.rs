@@ -180,7 +180,7 @@ pub(crate) fn reconnecting(attempt: u32, delay: Duration, cause: &Cause) {
 
 /// The client that stays connected does not reconnect.
 pub(crate) fn gave_up(reason: &GiveUp) {
-    debug!(target: "ws_common", reason = reason.kind(), cause = reason.cause().map(Cause::traced), "gave up");
+    debug!(target: "ws_common", reason = &*reason.kind(), cause = reason.cause().map(Cause::traced), "gave up");
 }
 
 /// A listener accepts no client during the pause.

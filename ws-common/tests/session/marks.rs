@@ -296,7 +296,9 @@ fn pings_to_a_peer_that_takes_nothing_are_bounded_and_those_without_a_connection
     let pings = (0..10_000).take_while(|_| sim.session.ping(vec![7; 125]).is_ok()).count();
     // Each is 131 bytes long.
     assert_eq!(pings, 128 * 1024 / 131 + 1);
-    assert_eq!(sim.session.ping("x"), Err(PingError::Full));
+    let refused = sim.session.ping("x").unwrap_err();
+    assert_eq!(refused, PingError::ConnectionFull(128 * 1024));
+    assert!(refused.to_string().contains("128 KiB"), "{refused}");
     sim.switches.is_blocked = false;
     sim.settle();
     assert_eq!(sim.session.ping("x"), Ok(()));

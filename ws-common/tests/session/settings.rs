@@ -78,7 +78,7 @@ fn a_setting_made_by_name_wins_over_the_same_inside_a_config_in_either_order() {
         ];
         for (n, config) in orders.into_iter().enumerate() {
             for builder in [set(config(builder())), config(set(builder()))] {
-                assert_eq!(inside(options(builder).connection_config()), expected, "{name}, {n}");
+                assert_eq!(inside(options(builder).config()), expected, "{name}, {n}");
             }
         }
     }
@@ -93,7 +93,7 @@ fn prepare_changes_a_setting_that_was_made_by_name() {
         Ok(options.config(other()).max_send_buffer(7000).config(other()))
     }));
     let expected = other().ping_interval(secs(5)).pong_timeout(None).max_send_buffer(7000);
-    assert_eq!(inside(options.connection_config()), inside(&expected));
+    assert_eq!(inside(options.config()), inside(&expected));
     // And the time-out that was made shorter is kept.
     let plan = Plan::Serve(crate::support::Serve { is_mute: true, ..Default::default() });
     let named = builder().ping_interval(secs(1)).pong_timeout(secs(20));
@@ -106,7 +106,7 @@ fn prepare_changes_a_setting_that_was_made_by_name() {
 fn without_a_setting_by_name_all_of_the_last_config_counts() {
     let first = Config::default().ping_interval(secs(9)).close_timeout(secs(9));
     let options = options(builder().config(first).config(other()));
-    assert_eq!(inside(options.connection_config()), inside(&other()));
+    assert_eq!(inside(options.config()), inside(&other()));
 }
 
 #[test]

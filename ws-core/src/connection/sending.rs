@@ -69,7 +69,7 @@ impl Connection {
             return Err(if self.closing.is_too_late() { PingError::TooLate } else { PingError::Closed });
         }
         if !self.has_room() {
-            return Err(PingError::Full);
+            return Err(PingError::Full(self.send.max_send_buffer()));
         }
         self.queue_ping(Bytes::copy_from_slice(payload));
         Ok(())

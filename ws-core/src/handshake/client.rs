@@ -146,7 +146,12 @@ impl ClientHandshake {
             let body = body.into_bytes();
             let refusable = self.expected.deflate.as_ref().and_then(Deflate::wishes);
             let refusable = refusable.filter(|_| response.status() == 400);
-            return Err(HandshakeError::Rejected(Box::new(Rejected { response, body, refusable })));
+            return Err(HandshakeError::Rejected(Box::new(Rejected {
+                response,
+                body,
+                refusable,
+                max_redirects: None,
+            })));
         }
         self.state = ClientState::Body(response, body);
         Ok(None)

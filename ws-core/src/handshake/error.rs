@@ -93,6 +93,16 @@ pub struct Rejected {
     pub body: Bytes,
     /// The parameters of the extension that were offered and that some servers refuse by this status, and their settings.
     pub(crate) refusable: Option<[&'static str; 2]>,
+    /// The value of the setting `max_redirects`, if it keeps the client from a redirect.
+    pub(crate) max_redirects: Option<u32>,
+}
+
+impl Rejected {
+    /// For a client that follows redirects: the setting keeps it from this one.
+    #[doc(hidden)]
+    pub fn reaches_max_redirects(&mut self, max_redirects: u32) {
+        self.max_redirects = Some(max_redirects);
+    }
 }
 
 impl fmt::Display for Rejected {
@@ -111,13 +121,16 @@ impl fmt::Display for Rejected {
         if !said.is_empty() {
             write!(f, ": {said}")?;
         }
-        match self.refusable {
-            None => Ok(()),
-            Some([parameters, settings]) => write!(
+        if let Some([parameters, settings]) = self.refusable {
+            write!(
                 f,
                 "; some servers answer so to {parameters} in the offer of permessage-deflate: \
                  try without the setting {settings} of `Deflate`"
-            ),
+            )?;
+        }
+        match self.max_redirects {
+            None => Ok(()),
+            Some(limit) => write!(f, "; max_redirects ({limit}) is reached"),
         }
     }
 }

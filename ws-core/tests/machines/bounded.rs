@@ -22,7 +22,10 @@ fn over_the_mark_a_message_is_handed_back_and_one_larger_than_it_is_taken_when_n
         assert!(!connection.has_room());
         assert_eq!(connection.send("next"), Err(full()));
         assert_eq!(connection.send_ref(MessageRef::Text("next")), Err(StreamError::Full(100)));
-        assert_eq!(connection.ping("next"), Err(PingError::Full));
+        let refused = connection.ping("next").unwrap_err();
+        assert_eq!(refused, PingError::Full(100));
+        assert_eq!(refused.to_string(), StreamError::Full(100).to_string());
+        assert!(refused.to_string().contains("max_send_buffer (100 bytes)"), "{refused}");
         let waiting = connection.outbound().len();
         write_some(&mut connection, waiting - 100, at(0));
         assert_eq!(connection.send("next"), Err(full()));

@@ -43,7 +43,7 @@ impl<R: Runtime> Dropped<R> {
 }
 
 impl<R: Runtime> SessionDriver<R> {
-    /// Does what the session asks for, but for what runs code of the user.
+    /// Does the actions of the session, without those that run code of the user.
     pub(super) fn act(&mut self) {
         while let Some(action) = self.driver.machine.poll_action() {
             let resets = matches!(action, Action::Reset);
@@ -60,7 +60,7 @@ impl<R: Runtime> SessionDriver<R> {
                 Action::Drop | Action::Reset => None,
                 Action::Open(options) => Some(options),
             };
-            // What may tell the peer why, as far as it leaves without waiting.
+            // A Close frame may tell the peer the reason, as far as it leaves without waiting.
             self.write_at_once(&mut Context::from_waker(Waker::noop()));
             let dropped = if resets { Dropped::Dead } else { Dropped::Transport };
             self.dropped.extend(self.transport.take().map(dropped));
@@ -91,7 +91,7 @@ impl<R: Runtime> SessionDriver<R> {
         }
     }
 
-    /// Publishes the state, before the lock is released. What the caller is to do after that runs code of the user. A caller that `polls`
+    /// Publishes the state, before the lock is released. The errands of the caller after that run code of the user. A caller that `polls`
     /// gets the future of the user, if that was woken: one that wakes itself each time does not keep a task for ever. Any caller gets a
     /// future that was never polled.
     pub(crate) fn leave(&mut self, polls: bool) -> Option<Left<R>> {
