@@ -7,8 +7,8 @@ use std::thread;
 
 use ws_common::session::ClientBuilder;
 
-use super::watched::{Watched, watched};
 use super::ClientAdapter;
+use super::watched::{Watched, watched};
 use crate::peer::Server;
 
 /// Gives a hook a handle to its client in the first call. Each other call panics.
