@@ -76,9 +76,12 @@ impl<R: Runtime + Io<T>, T> Socket<R, T> {
 
     /// The transport, unless it was reset, and the bytes that the connection holds.
     pub(crate) fn into_parts(mut self) -> Option<Parts<T>> {
+        if self.signal().and_then(Signal::wish) == Some(Stopping::Abort) {
+            self.connection().abort();
+        }
         self.reset_if_dead();
         let transport = self.io?;
-        Some(Parts::new(transport, self.driver.machine.into_buffers()))
+        Some(self.driver.machine.into_parts(transport, []))
     }
 
     pub(crate) fn closed(&self) -> Option<&Closed> {

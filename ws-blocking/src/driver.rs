@@ -150,11 +150,13 @@ mod moves;
 mod state;
 mod turns;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
 use ws_common::sync::{Mutex, MutexGuard, lock};
 use ws_common::{ClientUpgrade, ServerUpgrade, duplex::Duplex};
+use ws_core::bytes::Bytes;
 use ws_core::{Instant, Machine};
 
 use crate::background::WriteInBackground;
@@ -243,10 +245,11 @@ impl<S: Transport, M: Driven> Driver<S, M> {
         Ok(Driver::over(self.transport, state, self.epoch, longest_read))
     }
 
-    /// The transport and the machine. Their caller alone uses the driver.
-    pub(crate) fn into_parts(self) -> (Arc<S>, M) {
+    /// The transport, the machine, and bytes that were taken out of it and not written. Their caller alone uses the driver.
+    pub(crate) fn into_parts(self) -> (Arc<S>, M, VecDeque<Bytes>) {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (self.transport, state.machine)
+        let (machine, pending) = state.into_parts();
+        (self.transport, machine, pending)
     }
 
     /// A connection of a client may have other deadlines than the one before.

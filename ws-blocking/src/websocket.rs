@@ -170,7 +170,8 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Takes the connection apart: its transport, the bytes that were read and not yet taken, and queued bytes that were not written.
-    /// `None` if the transport was reset, as after a deadline of a pong or of a write.
+    /// `None` if the transport was reset: after a deadline of a pong or of a write, after an abort of the connection, or after one of its
+    /// listener. A listener no longer counts the connection, and does not stop it.
     ///
     /// The transport stays open, and no Close frame is sent. For example, another program or library goes on with the connection:
     ///

@@ -14,6 +14,7 @@ use ws_core::{
     Outbound, Random, Responder, Role, TransportError,
 };
 
+use crate::Parts;
 use crate::maybe_tls::MaybeTls;
 use crate::sync::mutant;
 use crate::tls::TlsFailure;
@@ -91,10 +92,14 @@ impl Duplex {
         self.machine.inner().closed()
     }
 
-    /// The bytes that were read and not yet taken, and queued bytes that were not written. There are none over TLS: its session ends here,
-    /// and bytes in clear must not go over the transport below it.
-    pub fn into_buffers(self) -> (Bytes, Bytes) {
-        self.machine.into_plain().map(Connection::into_buffers).unwrap_or_default()
+    /// The transport with the bytes that were read and not yet taken, and queued bytes that were not written. Before the queued bytes come
+    /// those of `pending`, which the driver has taken out. There are no bytes over TLS: its session ends here, and bytes in clear must not go
+    /// over the transport below it.
+    pub fn into_parts<T>(self, transport: T, pending: impl IntoIterator<Item = Bytes>) -> Parts<T> {
+        match self.machine.into_plain() {
+            Some(connection) => Parts::plain(transport, connection, pending),
+            None => Parts::bare(transport),
+        }
     }
 
     /// Whether the transport is to be reset; see [`Connection::must_reset`].

@@ -123,8 +123,8 @@ pub enum PingError {
     TooLong(usize),
     /// The bytes that wait have reached the mark, the value of `max_send_buffer` in bytes. Wait for room, and try again.
     Full(usize),
-    /// The bytes that wait in the connection of a client have reached the limit for a ping. The limit in bytes is fixed. `ping` of a client
-    /// waits instead.
+    /// The bytes that wait in the connection of a client have reached the limit for a ping: the value is this limit in bytes, 128 KiB.
+    /// `ping` of a client waits instead.
     ConnectionFull(usize),
     /// The connection is closing or closed.
     Closed,

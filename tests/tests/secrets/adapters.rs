@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use suite::wire::{BINARY, FIN, frame};
 use ws_common::system::accept::AcceptRetry;
 use ws_common::system::shutdown::{Limits, Shutdown, Stop, Stopping};
+use ws_core::{Config, Connection, Instant, Random, Role};
 
 use crate::common::accept_options;
 use crate::exhibition::Exhibition;
+use crate::planted;
 
 /// A connection that nobody stops.
 struct Nobody;
@@ -15,6 +18,18 @@ impl Stop for Nobody {
     fn nudge(&self) {}
 
     fn request(&self, _: Stopping) {}
+}
+
+/// A connection that was taken apart with a message in each direction.
+fn parts() -> ws_tokio::Parts<tokio::io::DuplexStream> {
+    let (config, random) = (Config::default(), Random::from_seed([1; 32]));
+    let message = frame(FIN | BINARY, false, planted::BINARY);
+    let mut connection =
+        Connection::after_handshake(Role::Client, &config, random, message[..].into(), Instant::EPOCH);
+    connection.send(planted::BINARY).unwrap();
+    let clock = std::time::Instant::now();
+    let parts = ws_tokio::WebSocket::from_connection(tokio::io::duplex(9).0, connection, clock).into_parts();
+    parts.filter(|parts| !parts.read.is_empty() && !parts.unsent.is_empty()).unwrap()
 }
 
 pub(crate) fn exhibit(exhibition: &mut Exhibition) {
@@ -28,6 +43,7 @@ pub(crate) fn exhibit(exhibition: &mut Exhibition) {
         exhibition.debug(&ws_tokio::Listener::from_listener(listener().await, options()));
         let generic = ws_async_core::Listener::<ws_tokio::Tokio>::from_listener(listener().await, options());
         exhibition.debug(&generic);
+        exhibition.debug(&parts());
         exhibition.debug(&ws_tokio::Resettable::new(tokio::io::empty(), drop));
         exhibition.debug(&ws_tokio::Connected::secure(tokio::io::empty()));
         exhibition.debug(&ws_async_core::Connected::<ws_tokio::Tokio>::new(tokio::io::empty()));

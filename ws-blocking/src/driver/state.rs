@@ -6,6 +6,7 @@ mod reading;
 mod waiters;
 mod writing;
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::mem::swap;
 use std::time::Duration;
@@ -74,6 +75,11 @@ impl<M: Machine> DriverState<M> {
         // It may be long until the first read.
         state.release();
         Ok(state)
+    }
+
+    /// The machine, and bytes that were taken out of it and not written.
+    pub(super) fn into_parts(self) -> (M, VecDeque<Bytes>) {
+        (self.machine, self.writing.into_pending())
     }
 
     fn over(machine: M, reading: Reading, writing: Writing, pace: Pace) -> Self {

@@ -10,16 +10,16 @@ use super::SharedConnection;
 use crate::transport::Transport;
 
 impl<S: Transport> SharedConnection<S> {
-    /// The transport, unless it was reset, and the bytes that the connection holds. The caller has the only handle.
+    /// The transport, unless it was reset, and the bytes that the connection holds. The caller has the only handle of the user.
     pub(crate) fn into_parts(connection: Arc<Self>) -> Option<Parts<S>> {
         let connection = alone(connection);
         let is_aborted = connection.wish() == Some(Stopping::Abort);
-        let (transport, duplex) = connection.driver.into_parts();
+        let (transport, duplex, pending) = connection.driver.into_parts();
         if is_aborted || duplex.must_reset() {
             transport.reset();
             return None;
         }
-        Some(Parts::new(alone(transport), duplex.into_buffers()))
+        Some(duplex.into_parts(alone(transport), pending))
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test may panic")]
 
+mod apart;
 mod blocked;
 mod clients;
 mod deadlines;

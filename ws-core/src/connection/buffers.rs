@@ -8,10 +8,11 @@ impl Connection {
     /// Ends this machine, and returns the bytes that it holds: the bytes that were read and not yet taken, and queued bytes that were not
     /// written.
     ///
-    /// - **Read** bytes begin with the frame behind the last message that was handed out. The bytes of a message that has come
-    ///   in part may be missing. Messages that were [read ahead](Self::read_ahead) are missing. Bytes behind the peer's Close frame or a
+    /// - **Read** bytes begin with the frame behind the last message that was handed out, unless the connection is
+    ///   [within a frame](Self::is_within_frame). The bytes of a message that has come in part may be missing. Messages that were [read ahead](Self::read_ahead) are missing. Bytes behind the peer's Close frame or a
     ///   violation were dropped (RFC 6455 §5.5.1 and §7.1.7).
-    /// - **Unsent** bytes are frames as they go over the wire. The first frame lacks the bytes that were written. Bytes that were
+    /// - **Unsent** bytes are frames as they go over the wire, behind the rest of the opening handshake. The first frame lacks the bytes
+    ///   that were written. Bytes that were
     ///   [taken out](crate::Outbound::take_out) are not among them.
     ///
     /// ```
@@ -29,5 +30,11 @@ impl Connection {
         let read = core::mem::take(self.inbound.buffer()).freeze();
         let unsent = self.outbound.copy_to_bytes(self.outbound.remaining());
         (read, unsent)
+    }
+
+    /// Whether the beginning of a frame was taken from the bytes that were read, and the rest of that frame was not. Then the next bytes
+    /// are payload, without their header and its key.
+    pub fn is_within_frame(&self) -> bool {
+        self.receive.is_within_frame()
     }
 }

@@ -30,9 +30,9 @@ impl Reject {
     pub const FORBIDDEN: Self = Self::bare(403);
     /// 404: there is nothing at this path.
     pub const NOT_FOUND: Self = Self::bare(404);
-    /// 429: the client connects too often. A `Retry-After` tells it when to come back.
+    /// 429: the client connects too often. A `Retry-After` tells it when to reconnect.
     pub const TOO_MANY_REQUESTS: Self = Self::bare(429);
-    /// 503: the server takes no clients now. A `Retry-After` tells it when to come back.
+    /// 503: the server takes no clients now. A `Retry-After` tells it when to reconnect.
     pub const SERVICE_UNAVAILABLE: Self = Self::bare(503);
 
     const fn bare(status: u16) -> Self {
@@ -81,6 +81,12 @@ impl Reject {
         bytes.into()
     }
 
+    /// The answer to HEAD, if it `is_head`.
+    pub(super) fn answering_head(mut self, is_head: bool) -> Self {
+        self.answers_head = is_head;
+        self
+    }
+
     pub(super) fn write(&self, head: &mut Vec<u8>) {
         head.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status)).as_bytes());
         // RFC 9110 §7.8: who sends Upgrade must name it in Connection.
@@ -119,13 +125,12 @@ pub(super) fn refusal(error: &RequestError) -> Reject {
         }
         _ => &[],
     };
-    let answers_head = matches!(error, RequestError::Method(method) if method == "HEAD");
-    Reject { answers_head, ..Reject::of(error.status(), headers, said(error)) }
+    Reject::of(error.status(), headers, said(error))
 }
 
-/// The answer to a head that is longer than the limits.
-pub(super) fn refusal_of_head(error: &HandshakeError) -> Reject {
-    Reject::of(431, &[], said(error))
+/// The answer to a head that is longer than the limits (431), or that has not come in time (408).
+pub(super) fn refusal_of_head(status: u16, error: &HandshakeError) -> Reject {
+    Reject::of(status, &[], said(error))
 }
 
 fn said(error: &impl fmt::Display) -> String {

@@ -194,7 +194,8 @@ impl ServerHandshake {
 
     fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Request>, HandshakeError> {
         let wrong = |error: RequestError| (refusal(&error), HandshakeError::Request(error));
-        let too_large = |error: HandshakeError| (refusal_of_head(&error), error);
+        let too_large = |error: HandshakeError| (refusal_of_head(431, &error), error);
+        let is_head = self.inbound.starts_with(b"HEAD ");
         let found = match end.find(&self.inbound) {
             _ if self.is_binary() => Err(wrong(RequestError::Malformed(BINARY))),
             _ if self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY) => {
@@ -224,7 +225,7 @@ impl ServerHandshake {
                 Ok(Some(request))
             }
             Err((reject, error)) => {
-                self.answer(&reject);
+                self.answer(&reject.answering_head(is_head));
                 Err(error)
             }
         }
@@ -248,7 +249,7 @@ impl ServerHandshake {
                 Err(HandshakeError::Transport(broken))
             }
             None if self.timed_out => {
-                self.answer(&Reject::of(408, &[], String::new()));
+                self.answer(&refusal_of_head(408, &HandshakeError::Timeout));
                 Err(HandshakeError::Timeout)
             }
             None => {

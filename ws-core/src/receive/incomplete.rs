@@ -14,6 +14,11 @@ impl Receive {
         self.message.is_some() || inbound.len() > 0
     }
 
+    /// Whether the beginning of a frame was taken, and its rest was not.
+    pub(crate) fn is_within_frame(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// The number of bytes that the incomplete message still wants, if it is under assembly.
     pub(crate) fn wanted(&mut self) -> Option<&mut Wanted> {
         self.message.as_mut().map(|message| &mut message.wanted)

@@ -85,13 +85,13 @@ impl Receive {
     }
 
     /// Moves the content of the large buffer to another one, if a payload of `n` bytes is too short to keep it alive. All of it is moved,
-    /// since nobody can tell how many short messages follow. As long as that is more than a read buffer holds, the payload alone is copied.
+    /// since many short messages may follow. As long as that is more than a read buffer holds, the payload alone is copied.
     #[cold]
     #[inline(never)]
     fn leave_large_buffer(&mut self, inbound: &mut BytesMut, n: usize) -> Option<Bytes> {
         match self.large.size(inbound) {
             Some(size) if size <= n.saturating_mul(2) => return None,
-            Some(_) if inbound.len() > READ => return Some(copy_out(inbound, n)),
+            Some(_) if inbound.len() > READ.max(n) => return Some(copy_out(inbound, n)),
             Some(_) => *inbound = BytesMut::from(&inbound[..]),
             // The driver has left it.
             None => {}

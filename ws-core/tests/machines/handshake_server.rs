@@ -134,6 +134,8 @@ fn wrong_requests() -> Vec<(String, u16, IsExpected)> {
         (instead("GET", "POST"), 405, method),
         (instead("GET", "HEAD"), 405, method),
         (instead("GET", "get"), 405, method),
+        ("HEAD / HTTP/1.0\r\nHost: a\r\n\r\n".into(), 400, http_1_0),
+        (format!("HEAD {RIGHT}"), 400, not_http),
         (instead("HTTP/1.1", "HTTP/1.0"), 400, http_1_0),
         (instead("HTTP/1.1", "HTTP/2.0"), 400, not_http),
         (instead("/chat?room=1", "*"), 400, target),
@@ -239,7 +241,9 @@ fn a_client_that_sends_no_request_is_answered_with_408() {
     assert!(matches!(silent.poll_event(), Err(HandshakeError::Timeout)));
     assert!(matches!(silent.poll_event(), Ok(None)));
     assert!(silent.outbound().is_finished());
-    assert!(written(&mut silent).starts_with("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"));
+    let answer = written(&mut silent);
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"), "{answer}");
+    assert!(answer.contains("\r\n\r\nThis is a WebSocket server, and the peer did not finish"), "{answer}");
 }
 
 #[test]

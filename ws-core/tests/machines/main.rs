@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
+mod apart;
 mod borrowing;
 mod bounded;
 mod broken_closes;

@@ -74,6 +74,11 @@ impl Writing {
         Self { state, pending: self.pending, timeout: self.timeout, ..Self::default() }
     }
 
+    /// The bytes that no thread writes any more. No thread writes.
+    pub(super) fn into_pending(self) -> VecDeque<Bytes> {
+        self.pending
+    }
+
     /// There is another transport, or none. No thread writes.
     pub(super) fn begin_anew(&mut self) {
         debug_assert!(!self.is_busy(), "a thread writes");
