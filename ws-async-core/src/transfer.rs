@@ -11,7 +11,7 @@ use crate::runtime::Io;
 pub(crate) const READ_SIZE: usize = 16 * 1024;
 
 /// Largest size of a read; it doubles while reads fill the buffer.
-const MAX_READ_SIZE: usize = 64 * 1024;
+const MAX_READ_SIZE: usize = 128 * 1024;
 
 /// Twice the room after a read that filled it, half of it after one that needed less than that by far: a stream is read in few
 /// system calls, while a message that is kept does not keep much more than itself alive.

@@ -142,7 +142,8 @@ impl<S: Transport> WebSocket<S> {
 
     /// Closes: begins the closing handshake, unless it has begun, and waits for its end, at most twice `close_timeout`.
     ///
-    /// `frame` is a [`CloseCode`](ws_core::CloseCode), or a [`CloseFrame`] with a reason. What is queued goes out first.
+    /// `frame` is a [`CloseCode`](ws_core::CloseCode), a [`CloseFrame`] with a reason, `1000`, `(1000, "why")`, or `None` for no code. Queued
+    /// messages go out first.
     /// Messages that come meanwhile can be received afterwards, as far as `max_read_ahead` holds them; to get all, call
     /// [`start_close`](Self::start_close) and go on receiving.
     pub fn close(&mut self, frame: impl Into<CloseFrame>) -> Closed {

@@ -16,7 +16,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const KIB: usize = 1024;
 
 /// The largest read of the drivers of this library.
-const READ: usize = 64 * KIB;
+const READ: usize = 128 * KIB;
 
 /// Mark of the events that wait.
 const LIMIT: usize = 1024 * KIB;

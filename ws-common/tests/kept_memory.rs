@@ -15,7 +15,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const KIB: usize = 1024;
 
 /// The reads of the drivers of this library.
-const READS: [usize; 3] = [16 * KIB, 32 * KIB, 64 * KIB];
+const READS: [usize; 4] = [16 * KIB, 32 * KIB, 64 * KIB, 128 * KIB];
 
 /// The documentation of `Message` promises this, or twice the length.
 const PROMISE: usize = 128 * KIB;
@@ -69,7 +69,7 @@ fn keep(number: usize, numbers: &mut Numbers) -> Option<Message> {
     let mut rest = &frames[..];
     let mut come = 0;
     while !rest.is_empty() {
-        let size = READS[numbers.below(3)];
+        let size = READS[numbers.below(4)];
         let inbound = connection.inbound();
         buffer_pool::take_into(inbound, size);
         let room = inbound.capacity() - inbound.len();

@@ -199,6 +199,9 @@ impl Config {
     /// them for a peer that is gone, too. Only if the transport has refused bytes and takes some later, that is a sign of life,
     /// because the peer has made the room. While reading is paused, the time stands still.
     ///
+    /// The ping may wait behind bytes that the system has taken. With the adapters, a live peer is not declared dead while
+    /// (`notsent_lowat` + 64 KiB + bytes in flight) ÷ rate is less than this time.
+    ///
     /// A peer that dies is noticed within `ping_interval` and `pong_timeout` together. The exception is a transport that takes nothing
     /// any more: then [`write_timeout`](Self::write_timeout) counts.
     #[must_use]
@@ -267,7 +270,7 @@ impl Config {
     /// If no bytes are read for more than a minute, the messages of that time are allowed in addition: they may have gathered while the
     /// program did not read. The addition ends when the peer has sent less than the limit for as long.
     ///
-    /// The frames of one read are counted with the next read. So the messages of up to one read (16 KiB to 64 KiB with the
+    /// The frames of one read are counted with the next read. So the messages of up to one read (16 KiB to 128 KiB with the
     /// drivers of the adapters) may be handed out beyond the limit.
     #[must_use]
     pub fn max_message_rate(mut self, messages: impl Into<Option<u32>>) -> Self {

@@ -195,7 +195,8 @@ macro_rules! define_websocket {
 
             /// Closes: begins the closing handshake, unless it has begun, and waits for its end, at most twice `close_timeout`.
             ///
-            /// `frame` is a [`CloseCode`], or a [`CloseFrame`] with a reason. The send queue goes out first.
+            /// `frame` is a [`CloseCode`], a [`CloseFrame`] with a reason, `1000`, `(1000, "why")`, or `None` for no code. The send queue goes
+            /// out first.
             /// Messages that come meanwhile can be received afterwards, as far as `max_read_ahead` holds them; to get all, call
             /// [`start_close`](Self::start_close) and go on receiving. Cancel safe: call it again, or go on receiving.
             pub fn close(

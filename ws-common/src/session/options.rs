@@ -76,8 +76,8 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// Whether and when to reconnect after a connection, or an attempt at one, has ended. Default:
     /// [`Reconnect::backoff`].
     #[must_use]
-    pub fn reconnect(self, reconnect: Reconnect) -> Self {
-        self.set(|settings| settings.reconnect = reconnect)
+    pub fn reconnect(self, reconnect: impl Into<Reconnect>) -> Self {
+        self.set(|settings| settings.reconnect = reconnect.into())
     }
 
     /// How surely messages arrive. Default: at most once.

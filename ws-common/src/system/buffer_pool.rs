@@ -32,26 +32,36 @@ thread_local! {
 /// becomes one of the thread's buffers, if that is not much larger than `size`: a message that is kept keeps the whole buffer that
 /// it was read to.
 pub fn take_into(buffer: &mut BytesMut, size: usize) {
-    let len = buffer.len();
-    let room = size.saturating_sub(len).max(size / 2);
-    // A buffer without memory has nothing to reclaim.
-    let has_room = buffer.capacity() > 0 && (buffer.capacity() - len >= room || buffer.try_reclaim(room));
-    if has_room {
+    // So it is between the messages of a live feed. Such a buffer has nothing to reclaim, and no bytes to move.
+    if buffer.capacity() == 0 {
+        *buffer = take_pooled(size, size).unwrap_or_else(|| BytesMut::with_capacity(size));
         return;
     }
-    // A thread that ends has none.
-    let kept = || READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten();
-    let pooled = if len > FEW { None } else { kept() };
-    let mut larger = pooled.filter(|pooled| pooled.capacity() <= 2 * size).unwrap_or_default();
+    let len = buffer.len();
+    let room = size.saturating_sub(len).max(size / 2);
+    if buffer.capacity() - len < room && !buffer.try_reclaim(room) {
+        move_to_larger(buffer, room, size);
+    }
+}
+
+/// Moves the bytes of a buffer to one with that room behind them.
+#[inline(never)]
+fn move_to_larger(buffer: &mut BytesMut, room: usize, size: usize) {
+    let len = buffer.len();
     // Many bytes double their buffer, so that they are seldom moved. A buffer that grew by itself would double that of its parts, too.
     let capacity = len + if len > FEW { room.max(len) } else { room };
-    if larger.capacity() < capacity {
-        larger.reserve(capacity);
-    }
-    if len > 0 {
-        larger.extend_from_slice(buffer);
-    }
+    let pooled = if len > FEW { None } else { take_pooled(capacity, size) };
+    let mut larger = pooled.unwrap_or_else(|| BytesMut::with_capacity(capacity));
+    larger.extend_from_slice(buffer);
     *buffer = larger;
+}
+
+/// One of the thread's buffers, if it has that capacity and is not much larger than `size`. A thread that ends has none.
+#[inline]
+fn take_pooled(capacity: usize, size: usize) -> Option<BytesMut> {
+    let mut pooled = READ.try_with(|kept| kept.borrow_mut().pop()).ok().flatten()?;
+    let is_large_enough = pooled.capacity() >= capacity || pooled.try_reclaim(capacity);
+    (is_large_enough && pooled.capacity() <= 2 * size).then_some(pooled)
 }
 
 /// Keeps the memory of a buffer for the next one that reads at least `size` bytes, unless messages still lie in it. A few bytes that

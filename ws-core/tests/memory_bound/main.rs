@@ -20,7 +20,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const KIB: usize = 1024;
 
 /// The largest read of the drivers of this library.
-const READ: usize = 64 * KIB;
+const READ: usize = 128 * KIB;
 
 fn open(role: Role, config: &Config, compressed: bool) -> Connection {
     let random = Random::from_seed([1; 32]);
