@@ -45,17 +45,7 @@ impl Transport for Gated {
         Transport::write_vectored(&self.0, buffers)
     }
 
-    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Transport::set_read_timeout(&self.0, timeout)
-    }
-
-    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Transport::set_write_timeout(&self.0, timeout)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        Transport::shutdown(&self.0, how)
-    }
+    crate::support::forward_the_rest!();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Code of the user that panics: the panic reaches its caller, and the others go on to a defined end.
 
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -37,17 +37,7 @@ impl Transport for Panicking {
         Transport::write_vectored(&self.0, buffers)
     }
 
-    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Transport::set_read_timeout(&self.0, timeout)
-    }
-
-    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Transport::set_write_timeout(&self.0, timeout)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        Transport::shutdown(&self.0, how)
-    }
+    crate::support::forward_the_rest!();
 }
 
 fn panicking(close_timeout: Duration) -> (WebSocket<Panicking>, WebSocket, Arc<Panics>) {

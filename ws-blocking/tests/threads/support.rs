@@ -39,6 +39,24 @@ pub(crate) fn bounded<R: Send + 'static>(test: impl FnOnce() -> R + Send + 'stat
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// The time-outs and the shutdown of a transport whose first field is a stream.
+macro_rules! forward_the_rest {
+    () => {
+        fn set_read_timeout(&self, timeout: std::time::Duration) -> std::io::Result<()> {
+            ws_blocking::Transport::set_read_timeout(&self.0, timeout)
+        }
+
+        fn set_write_timeout(&self, timeout: std::time::Duration) -> std::io::Result<()> {
+            ws_blocking::Transport::set_write_timeout(&self.0, timeout)
+        }
+
+        fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
+            ws_blocking::Transport::shutdown(&self.0, how)
+        }
+    };
+}
+pub(crate) use forward_the_rest;
+
 /// Two streams, joined.
 pub(crate) fn streams() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,7 +1,7 @@
 //! How often threads are woken, and how often something is written; and calls that do not wait.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -27,17 +27,7 @@ impl Transport for Counted {
         Transport::write_vectored(&self.0, buffers)
     }
 
-    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Transport::set_read_timeout(&self.0, timeout)
-    }
-
-    fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
-        Transport::set_write_timeout(&self.0, timeout)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        Transport::shutdown(&self.0, how)
-    }
+    crate::support::forward_the_rest!();
 }
 
 #[test]
