@@ -195,7 +195,7 @@ impl ServerHandshake {
     fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Request>, HandshakeError> {
         let wrong = |error: RequestError| (refusal(&error), HandshakeError::Request(error));
         let too_large = |error: HandshakeError| (refusal_of_head(431, &error), error);
-        let is_head = self.inbound.starts_with(b"HEAD ");
+        let is_head = self.inbound.trim_ascii_start().starts_with(b"HEAD ");
         let found = match end.find(&self.inbound) {
             _ if self.is_binary() => Err(wrong(RequestError::Malformed(BINARY))),
             _ if self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY) => {
