@@ -75,10 +75,10 @@ impl Windows {
         self.0.take_if(|state| state.is_empty());
     }
 
-    /// Whether there is any window or setting.
+    /// Whether there is a limit on the rate of messages.
     #[inline]
-    pub(crate) fn is_some(&self) -> bool {
-        self.0.is_some()
+    pub(crate) fn has_rate(&self) -> bool {
+        self.0.as_ref().is_some_and(|state| state.rate.is_some())
     }
 
     pub(crate) fn max_inflate_ratio(&self) -> Option<NonZero<u32>> {

@@ -184,7 +184,7 @@ impl Connection {
     /// A read brings bytes. The frames that came before it are counted now, so that a frame costs nothing more.
     #[inline]
     pub(super) fn check_rate(&mut self, now: Instant) {
-        if self.windows.is_some() {
+        if self.windows.has_rate() {
             self.count_frames(now);
         }
     }

@@ -141,11 +141,20 @@ impl Receive {
 
     /// Whether the next message is on this path, but has not come whole. A binary one stays in the buffer, so that it need not be
     /// copied, and makes room for its rest; text is checked as it comes, so that what is invalid is found in time.
+    #[inline]
     pub(crate) fn waits_in_place(&mut self, inbound: &mut BytesMut) -> bool {
-        let is_binary = inbound.first() == Some(&Whole::BINARY);
-        if !is_binary || self.message.is_some() || self.in_chunks || self.violation.is_some() {
-            return false;
-        }
+        self.may_wait_in_place(inbound) && self.waits_for_rest(inbound)
+    }
+
+    /// Whether what begins there may wait in place. Text never does, which is found out without a call.
+    #[inline(always)]
+    fn may_wait_in_place(&self, bytes: &[u8]) -> bool {
+        let is_binary = bytes.first() == Some(&Whole::BINARY);
+        is_binary && self.message.is_none() && !self.in_chunks && self.violation.is_none()
+    }
+
+    #[inline(never)]
+    fn waits_for_rest(&mut self, inbound: &mut BytesMut) -> bool {
         let Ok(Some((header, start))) = Header::decode(inbound, self.rules) else { return false };
         if header.payload_len() > self.max_message_size {
             return false;
