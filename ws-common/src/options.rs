@@ -63,8 +63,16 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// The error of the first setter that was given an invalid value. [`new`](Self::new) counts as a setter.
+    /// The error of the first setter that was given an invalid value, [`new`](Self::new) included. Or [`ConnectError::Request`] if a
+    /// subprotocol is [required](Self::require_subprotocol) and none is offered.
     pub fn build(self) -> Result<CheckedOptions, ConnectError> {
+        let checked = self.check_each()?;
+        checked.request.check()?;
+        Ok(checked)
+    }
+
+    /// Checks each setting by itself: settings that have to fit together are not complete yet.
+    pub(crate) fn check_each(self) -> Result<CheckedOptions, ConnectError> {
         Ok(self.checked?)
     }
 

@@ -27,7 +27,8 @@ setters! {
     /// Offers a subprotocol, in order of preference.
     fn subprotocol(name: impl AsRef<str>) = try_set_request(|request| request.subprotocol(name.as_ref()));
 
-    /// Whether a response that chooses none of the subprotocols is an error. Default: no.
+    /// Whether a response that chooses none of the subprotocols is an error. Default: no. It is an error of `build` and `connect` if none
+    /// is offered, since no response could meet that.
     fn require_subprotocol(required: bool) =
         try_set_request(|request| Ok(request.require_subprotocol(required)));
 }

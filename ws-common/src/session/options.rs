@@ -184,7 +184,12 @@ impl<C: From<Session>> ClientBuilder<C> {
     /// The machine alone: for drivers and simulations. `random` serves until the first transport is up, for the delays between
     /// attempts. Each transport brings a source of its own ([`Session::opened`]).
     pub fn session(self, random: Random) -> Result<Session, ConnectError> {
-        let connect = self.connect.build()?;
+        // The hook may still add an offer. The answer of the hook is checked in each attempt.
+        let connect = if self.settings.prepare.is_some() {
+            self.connect.check_each()?
+        } else {
+            self.connect.build()?
+        };
         self.settings.check_connector(&connect)?;
         Ok(Session::new(connect, self.settings, random))
     }

@@ -13,15 +13,16 @@ use ws_core::{Config, Random};
 
 use crate::support::{Steps, URL, secs, simulate};
 
-/// Calls the same setters of all three builders, for each type that an argument may have. Each setter is tried alone.
+/// Calls the same setters of all three builders, for each type that an argument may have. Each setter is tried alone, on options that
+/// offer a subprotocol, because a requirement needs an offer.
 macro_rules! everywhere {
     ($($name:ident($($argument:expr),*);)*) => {
         fn on_options() -> Vec<(&'static str, ConnectOptions)> {
-            vec![$((stringify!($name), ConnectOptions::new(URL).$name($($argument),*)),)*]
+            vec![$((stringify!($name), ConnectOptions::new(URL).subprotocol("first").$name($($argument),*)),)*]
         }
 
         fn on_a_builder() -> Vec<ClientBuilder<Session>> {
-            vec![$(ClientBuilder::new(URL).$name($($argument),*),)*]
+            vec![$(ClientBuilder::new(URL).subprotocol("first").$name($($argument),*),)*]
         }
 
         /// The names of the setters.
@@ -197,6 +198,26 @@ fn an_invalid_value_is_reported_by_build_of_the_options_and_of_a_client() {
         assert_eq!(built(ClientBuilder::new(url)).to_string(), error.to_string());
         assert_eq!(ConnectOptions::from(url.to_owned()).build().unwrap_err().to_string(), error.to_string());
     }
+}
+
+#[test]
+fn a_subprotocol_that_is_required_and_not_offered_is_reported_by_build() {
+    let strict = || ConnectOptions::new(URL).require_subprotocol(true);
+    let error = strict().build().expect_err("nothing is offered");
+    let ConnectError::Request(request) = &error else { panic!("{error:?}") };
+    assert_eq!(request.name, "Sec-WebSocket-Protocol");
+    assert_eq!(built(ClientBuilder::new(strict())).to_string(), error.to_string());
+    assert!(strict().subprotocol("chat").build().is_ok());
+    // The hook may offer one.
+    let prepared = ClientBuilder::new(strict()).prepare(|_, options| Ok(options.subprotocol("chat")));
+    assert_eq!(
+        first(prepared).request().clone(),
+        strict().subprotocol("chat").build().unwrap().request().clone()
+    );
+    let mut sim = simulate(ClientBuilder::new(URL).prepare(|_, o| Ok(o.require_subprotocol(true))), []);
+    sim.settle();
+    let gave_up = sim.seen.gave_up.expect("no attempt can succeed").to_string();
+    assert!(gave_up.contains(&error.to_string()), "{gave_up}");
 }
 
 #[test]

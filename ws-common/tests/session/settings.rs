@@ -16,7 +16,7 @@ type Set = fn(ClientBuilder<Session>) -> ClientBuilder<Session>;
 /// A setting made by name, and the same inside a `Config`.
 type Named = (&'static str, Set, fn(Config) -> Config);
 
-const NAMED: [Named; 18] = [
+const NAMED: [Named; 20] = [
     ("ping_interval", |client| client.ping_interval(secs(5)), |config| config.ping_interval(secs(5))),
     ("no ping_interval", |client| client.ping_interval(None), |config| config.ping_interval(None)),
     ("pong_timeout", |client| client.pong_timeout(secs(6)), |config| config.pong_timeout(secs(6))),
@@ -38,6 +38,8 @@ const NAMED: [Named; 18] = [
         |config| config.max_inflate_ratio(None),
     ),
     ("close_timeout", |client| client.close_timeout(secs(9)), |config| config.close_timeout(secs(9))),
+    ("no write_timeout", |client| client.write_timeout(None), |config| config.write_timeout(None)),
+    ("no chunk_timeout", |client| client.chunk_timeout(None), |config| config.chunk_timeout(None)),
     ("no max_message_rate", |client| client.max_message_rate(None), |config| config.max_message_rate(None)),
 ];
 
@@ -49,6 +51,7 @@ fn other() -> Config {
         .message_timeout(secs(10))
         .max_message_size(5)
         .max_message_rate(3)
+        .chunk_timeout(secs(12))
 }
 
 fn builder() -> ClientBuilder<Session> {
@@ -129,7 +132,7 @@ fn of_two_calls_of_one_setter_the_last_wins() {
     fn address(last: u8) -> std::net::SocketAddr {
         ([192, 0, 2, last], 0).into()
     }
-    let setters: [(&str, Set, Set); 15] = [
+    let setters: [(&str, Set, Set); 26] = [
         ("origin", |b| b.origin("http://a").origin("http://b"), |b| b.origin("http://b")),
         (
             "require_subprotocol",
@@ -153,6 +156,29 @@ fn of_two_calls_of_one_setter_the_last_wins() {
         ("notsent_lowat", |b| b.notsent_lowat(1).notsent_lowat(None), |b| b.notsent_lowat(None)),
         ("tcp_keepalive", |b| b.tcp_keepalive(None).tcp_keepalive(secs(1)), |b| b.tcp_keepalive(secs(1))),
         ("max_redirects", |b| b.max_redirects(3).max_redirects(0), |b| b),
+        ("close_timeout", |b| b.close_timeout(secs(1)).close_timeout(secs(2)), |b| b.close_timeout(secs(2))),
+        ("write_timeout", |b| b.write_timeout(secs(1)).write_timeout(None), |b| b.write_timeout(None)),
+        ("chunk_timeout", |b| b.chunk_timeout(secs(1)).chunk_timeout(None), |b| b.chunk_timeout(None)),
+        (
+            "message_timeout",
+            |b| b.message_timeout(None).message_timeout(secs(1)),
+            |b| b.message_timeout(secs(1)),
+        ),
+        ("max_message_size", |b| b.max_message_size(1).max_message_size(2), |b| b.max_message_size(2)),
+        ("max_fragments", |b| b.max_fragments(1).max_fragments(2), |b| b.max_fragments(2)),
+        ("max_frame_size", |b| b.max_frame_size(1).max_frame_size(2), |b| b.max_frame_size(2)),
+        ("max_read_ahead", |b| b.max_read_ahead(1).max_read_ahead(2), |b| b.max_read_ahead(2)),
+        ("max_message_rate", |b| b.max_message_rate(1).max_message_rate(None), |b| b.max_message_rate(None)),
+        (
+            "max_inflate_ratio",
+            |b| b.max_inflate_ratio(1).max_inflate_ratio(None),
+            |b| b.max_inflate_ratio(None),
+        ),
+        (
+            "proxy_from_environment",
+            |b| b.proxy("http://a").proxy_from_environment(),
+            |b| b.proxy_from_environment(),
+        ),
     ];
     for (name, twice, once) in setters {
         assert_eq!(
@@ -176,6 +202,16 @@ fn of_two_calls_of_one_setter_the_last_wins() {
     };
     let confirm = builder().confirm_timeout(Duration::ZERO).confirm_timeout(ms(9));
     assert_eq!(shortest(confirm), ms(9));
+    assert_eq!(shortest(builder().idle_timeout(ms(1)).idle_timeout(ms(9))), ms(9));
+    assert_eq!(shortest(builder().idle_timeout(ms(1)).idle_timeout(None)), shortest(builder()));
+    assert_eq!(shortest(builder().heartbeat(ms(1), "x").heartbeat(ms(9), "x")), ms(9));
+    let held = |builder: ClientBuilder<Session>| {
+        let mut sim = simulate(builder, []);
+        sim.send("x");
+        sim.settle();
+        sim.texts().is_empty()
+    };
+    assert!(held(builder().hold(true)) && !held(builder().hold(true).hold(false)));
     let deliveries = builder().max_deliveries(9).max_deliveries(1).delivery(Delivery::Confirmed);
     let mut sim = simulate(deliveries.reconnect(Reconnect::after(ms(1))), []);
     sim.then(Plan::Serve(crate::support::Serve { poison: Some("x"), ..Default::default() }));

@@ -73,12 +73,21 @@ impl ClientRequest {
         }
         if keep("Sec-WebSocket-Protocol") {
             request.subprotocols.clone_from(&self.subprotocols);
-        } else if self.require_subprotocol {
-            let (name, reason) = ("Sec-WebSocket-Protocol", "a subprotocol is required, but none goes along");
-            return Err(InvalidHeader { name: name.into(), reason });
         }
         request.require_subprotocol = self.require_subprotocol;
+        request.check()?;
         Ok(request)
+    }
+
+    /// Checks the settings together.
+    ///
+    /// An error if a subprotocol is [required](Self::require_subprotocol) and none is offered: no response could meet that.
+    pub fn check(&self) -> Result<(), InvalidHeader> {
+        if self.require_subprotocol && self.subprotocols.is_empty() {
+            let (name, reason) = ("Sec-WebSocket-Protocol", "a subprotocol is required, but none is offered");
+            return Err(InvalidHeader { name: name.into(), reason });
+        }
+        Ok(())
     }
 
     /// Sets `Origin`, as a browser does for the page that connects. It replaces an `Origin` that was set before.
@@ -101,7 +110,7 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// Whether a response that chooses none of the subprotocols is an error. Default: no.
+    /// Whether a response that chooses none of the subprotocols is an error. Default: no. [`check`](Self::check) fails if none is offered.
     #[must_use]
     pub fn require_subprotocol(mut self, required: bool) -> Self {
         self.require_subprotocol = required;

@@ -65,7 +65,14 @@ fn a_redirected_request_keeps_what_it_is_told_to() {
     assert!(field(&head, "Sec-WebSocket-Protocol").is_empty(), "{head}");
     assert_eq!(field(&head, "Cookie"), ["a=1"]);
     // Without an offer, no response could meet the requirement.
+    let nothing_offered = self::request().require_subprotocol(true);
+    assert_eq!(
+        nothing_offered.check().unwrap_err().to_string(),
+        "\"Sec-WebSocket-Protocol\" cannot be set: a subprotocol is required, but none is offered"
+    );
+    assert!(self::request().check().is_ok());
     let strict = request.require_subprotocol(true);
+    assert!(strict.check().is_ok());
     assert!(strict.redirected("other", "/", |_| true).is_ok());
     assert_eq!(strict.redirected("other", "/", without).unwrap_err().name, "Sec-WebSocket-Protocol");
 }
