@@ -62,20 +62,21 @@ class Stage:
         self.client = await self.stack.enter_async_context(start)
         return self.client
 
-    async def start_connected(self, load: Load, *options: str) -> Client:
-        """Starts the client, and checks the `notsent_lowat` of its first connection."""
-        client = await self.start_client(load, *options)
+    async def start_connected(self, load: Load, *options: str, lowat: int | None = None) -> Client:
+        """Starts the client, with this `notsent_lowat` or the default one, and checks that of its first connection."""
+        words = [] if lowat is None else ["--notsent-lowat", str(lowat)]
+        client = await self.start_client(load, *options, *words)
         await self.until(lambda: bool(self.record.opened()), 10, client)
-        await self.check_lowat(client)
+        await self.check_lowat(client, NOTSENT_LOWAT if lowat is None else lowat)
         return client
 
-    async def check_lowat(self, client: Client) -> None:
+    async def check_lowat(self, client: Client, expected: int = NOTSENT_LOWAT) -> None:
         """Waits for a connection of the client, and looks at its socket."""
         end = time.monotonic() + 5
         while (value := sockets.notsent_lowat(client.child.process.pid, PORT)) is None and time.monotonic() < end:
             client.check_life()
             await asyncio.sleep(POLL)
-        self.verdict.equal("notsent_lowat", value, NOTSENT_LOWAT)
+        self.verdict.equal("notsent_lowat", value, expected)
 
     async def until(self, is_true: Callable[[], bool], limit: float, client: Client) -> bool:
         """Whether it became true within `limit` seconds. The client has to live as long."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import sockets
 from arrivals import Load
 from direction import Faults
@@ -17,12 +19,14 @@ WINDOW = 64 * 1024
 # bytes and the ping when it has 226 KB of this message, which are 22.6 s.
 LOAD = Load(count=1, size=330_000)
 TIME = 50.0
+# With this one, what is unsent and in flight takes longer than the pong may.
+LARGER_LOWAT = 128 * 1024
 
 
-async def play(stage: Stage) -> None:
+async def play(stage: Stage, lowat: int | None) -> None:
     await stage.link.set(SLOW, Faults(delay=SLOW.delay))
     await stage.start_server(RECEIVE_BUFFER)
-    client = await stage.start_connected(LOAD, "--reconnect", "backoff", "--delivery", "confirmed")
+    client = await stage.start_connected(LOAD, "--reconnect", "backoff", "--delivery", "confirmed", lowat=lowat)
     most = sockets.Held(0, 0)
 
     def is_over() -> bool:
@@ -37,11 +41,17 @@ async def play(stage: Stage) -> None:
     verdict = stage.verdict
     verdict.note("held at most", f"{most.unsent} B unsent")
     verdict.between("in flight", most.in_flight / 1024, 0.9 * WINDOW / 1024, WINDOW / 1024, " KiB")
-    verdict.equal("declared dead", len(client.ends()), 0)
-    verdict.equal("messages", LOAD.count - len(LOAD.missing(stage.record.arrivals)), LOAD.count)
+    if lowat is None:
+        verdict.equal("declared dead", len(client.ends()), 0)
+        verdict.equal("messages", LOAD.count - len(LOAD.missing(stage.record.arrivals)), LOAD.count)
+    else:
+        verdict.equal("declared dead", len(client.ends()), 1)
     verdict.note("pings", sum(connection.pings for connection in stage.record.connections))
 
 
 SCENARIOS = [
-    Scenario("slow-ping", "a ping behind one message of 330 KB, over 10 KB/s with 64 KiB in flight", 70, play),
+    Scenario("slow-ping", "a ping behind one message of 330 KB, over 10 KB/s with 64 KiB in flight", 70, partial(play, lowat=None)),
+    # The same with a larger value shows that the default one is needed.
+    Scenario("slow-ping-larger-lowat", "the same with 128 KiB as `notsent_lowat`: the client declares its peer dead", 70,
+             partial(play, lowat=LARGER_LOWAT)),
 ]
