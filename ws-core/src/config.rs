@@ -48,7 +48,8 @@ const CONTEXTS: usize = 512 << 10;
 /// at most 128 KiB at once. It applies while the program sends no message longer than `max_message_size`.
 ///
 /// A driver adds memory of its own. The drivers of this library keep up to two read buffers and two write buffers of at most 128 KiB
-/// for all connections of a thread. TLS adds at most 64 KiB of ciphertext in each direction, and the state of rustls.
+/// for all connections of a thread. TLS adds at most 64 KiB of ciphertext in each direction, and the state of rustls. A client that
+/// reconnects adds an outbox of at most 4 `max_send_buffer`, 128 KiB and one message, and events of at most 2 MiB that wait for the program.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) max_message_size: usize,
@@ -161,6 +162,7 @@ impl Config {
     /// use ws_core::{Config, Role};
     ///
     /// assert_eq!(Config::default().max_memory(Role::Client), 45 << 20);
+    /// assert_eq!(Config::default().max_memory(Role::Server), 95 << 19);
     /// let small = Config::default().max_message_size(64 << 10).max_read_ahead(64 << 10).max_send_buffer(64 << 10);
     /// assert!(small.max_memory(Role::Client) < 1 << 20);
     /// ```

@@ -25,3 +25,10 @@ pub(crate) fn pair(config: &Config, client: &Deflate, server: &Deflate, chunk: u
     pair.server = open(Role::Server, config).with_deflate(accepted);
     pair
 }
+
+#[test]
+fn the_bound_of_memory_with_compression_is_that_of_the_documentation() {
+    let config = Config::default().deflate(Deflate::default());
+    assert_eq!(config.max_memory(Role::Client), 139 << 19);
+    assert_eq!(config.max_memory(Role::Server), 72 << 20);
+}

@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "what a test does not expect is to end it")]
 
 mod agreed;
+#[cfg(unix)]
+#[path = "../machines/linear/cost.rs"]
+mod cost;
 mod handshakes;
 mod inflating;
+#[cfg(unix)]
+mod linear;
 mod negotiation;
 mod oracle;
 mod pairs;

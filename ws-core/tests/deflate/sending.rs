@@ -6,8 +6,8 @@ use crate::agreed::*;
 use crate::oracle::Decoder;
 use crate::support::*;
 
-const COMPRESSED_TEXT: u8 = 0xC1;
-const COMPRESSED_BINARY: u8 = 0xC2;
+pub(crate) const COMPRESSED_TEXT: u8 = 0xC1;
+pub(crate) const COMPRESSED_BINARY: u8 = 0xC2;
 const FIRST_COMPRESSED_TEXT: u8 = 0x41;
 const FIRST_COMPRESSED_BINARY: u8 = 0x42;
 const TAIL: [u8; 4] = [0, 0, 0xFF, 0xFF];

@@ -1,13 +1,10 @@
-//! What waits is bounded, and a byte that comes is looked at once (memory itself: `tests/memory.rs`).
+//! What waits is bounded (memory itself: `tests/memory.rs`; time: `linear.rs`).
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
-#[cfg(unix)]
-use rustix::time::{ClockId, clock_gettime};
 use ws_core::{
-    Accept, ClientHandshake, ClientRequest, CloseCode, Config, Event, ForEachEnd, Initiator, Machine,
-    Message, MessageRef, PingError, Random, Role, SendError, ServerHandshake, StreamError,
+    CloseCode, Event, ForEachEnd, Initiator, Machine, Message, MessageRef, PingError, Role, SendError,
+    StreamError,
 };
 
 use crate::support::*;
@@ -168,133 +165,6 @@ fn an_idle_connection_gives_its_buffers_back() {
         let seen = read(&mut connection, &frame(role.peer(), TEXT, b"again"), at(0));
         assert_eq!(seen, [message("again")]);
     }
-}
-
-/// The time that this thread has had on a processor: what else runs there does not count.
-#[cfg(unix)]
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
-}
-
-/// The time that feeding `bytes` byte by byte takes.
-#[cfg(unix)]
-fn byte_by_byte(bytes: &[u8], mut take: impl FnMut(&[u8])) -> Duration {
-    let before = processor_time();
-    bytes.chunks(1).for_each(&mut take);
-    processor_time() - before
-}
-
-/// Four times the bytes may take four times as long; work that grows with the square takes sixteen times, in every
-/// try. What others leave in the caches disturbs some.
-#[cfg(unix)]
-fn assert_linear(lens: [usize; 2], time: impl Fn(usize) -> Duration) {
-    let mut tries = Vec::new();
-    let is_linear = (0..12).any(|_| {
-        let [short, long] = lens.map(&time);
-        tries.push((short, long));
-        long < 9 * short.max(Duration::from_millis(1))
-    });
-    assert!(is_linear, "{tries:?}");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_message_that_comes_byte_by_byte_costs_linear_time() {
-    for first in [TEXT, BINARY] {
-        assert_linear([64 << 10, 256 << 10], |len| {
-            let mut connection = open(Role::Server, &quiet());
-            byte_by_byte(&frame(Role::Client, first, &vec![b'x'; len]), |byte| {
-                feed(&mut connection, byte, at(0));
-                connection.poll_event().unwrap();
-            })
-        });
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_head_that_comes_byte_by_byte_costs_linear_time() {
-    assert_linear([4 << 10, 16 << 10], |len| {
-        let head = format!("HTTP/1.1 101 Switching Protocols\r\nX-Long: {}", "x".repeat(len - 100));
-        let request = ClientRequest::new("example.com", "/").unwrap();
-        let random = Random::from_seed([1; 32]);
-        let mut handshake = ClientHandshake::new(&request, Config::default(), random, at(10));
-        byte_by_byte(head.as_bytes(), |byte| {
-            feed(&mut handshake, byte, at(0));
-            assert!(handshake.poll_event().unwrap().is_none());
-        })
-    });
-}
-
-#[cfg(unix)]
-#[test]
-fn a_request_that_comes_byte_by_byte_costs_linear_time() {
-    assert_linear([4 << 10, 16 << 10], |len| {
-        let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Long: {}", "x".repeat(len - 100));
-        let mut handshake = ServerHandshake::new(Config::default(), Random::from_seed([1; 32]), at(10));
-        byte_by_byte(head.as_bytes(), |byte| {
-            feed(&mut handshake, byte, at(0));
-            assert!(handshake.poll_event().unwrap().is_none());
-        })
-    });
-}
-
-#[cfg(unix)]
-#[test]
-fn a_message_in_fragments_of_one_byte_costs_linear_time() {
-    for first in [FIRST_TEXT, FIRST_BINARY] {
-        assert_linear([8 << 10, 32 << 10], |fragments| {
-            let mut connection = open(Role::Server, &quiet());
-            let mut bytes = frame(Role::Client, first, b"x");
-            bytes.extend(frame(Role::Client, CONTINUATION, b"x").repeat(fragments));
-            byte_by_byte(&bytes, |byte| {
-                feed(&mut connection, byte, at(0));
-                assert!(connection.poll_event().unwrap().is_none());
-            })
-        });
-    }
-}
-
-/// The body of a refusal, each byte of it in a chunk of its own.
-#[cfg(unix)]
-#[test]
-fn a_chunked_body_that_comes_byte_by_byte_costs_linear_time() {
-    assert_linear([4000, 16_000], |chunks| {
-        let body = "1\r\nx\r\n".repeat(chunks);
-        let answer = format!("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
-        let request = ClientRequest::new("example.com", "/").unwrap();
-        let random = Random::from_seed([1; 32]);
-        let mut handshake = ClientHandshake::new(&request, Config::default(), random, at(10));
-        byte_by_byte(answer.as_bytes(), |byte| {
-            feed(&mut handshake, byte, at(0));
-            assert!(handshake.poll_event().unwrap().is_none());
-        })
-    });
-}
-
-/// 7500 offers in the largest head, and a server that supports many.
-#[cfg(unix)]
-#[test]
-fn the_list_of_offered_subprotocols_is_read_once_whatever_the_server_supports() {
-    const OFFERED: usize = 7500;
-    let offers = vec!["x"; OFFERED].join(",");
-    let head = format!(
-        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: {offers}\r\n\r\n"
-    );
-    let mut handshake = ServerHandshake::new(Config::default(), Random::from_seed([1; 32]), at(10));
-    feed(&mut handshake, head.as_bytes(), at(0));
-    let request = handshake.poll_event().unwrap().unwrap();
-    let names: Vec<_> = (0..200).map(|n| format!("protocol-{n}")).collect();
-    // The time with one supported subprotocol, and with 200.
-    assert_linear([1, 200], |supported| {
-        let before = processor_time();
-        for _ in 0..5 {
-            let supported = names[..supported].iter().map(|name| &**name);
-            assert_eq!(Accept::new().first_subprotocol(&request, supported), Accept::new());
-        }
-        processor_time() - before
-    });
 }
 
 #[test]

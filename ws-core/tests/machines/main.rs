@@ -21,6 +21,8 @@ mod handshake_request;
 mod handshake_server;
 mod keepalive;
 mod life;
+#[cfg(unix)]
+mod linear;
 mod progress;
 mod progress_exempt;
 mod progress_writes;
