@@ -106,6 +106,10 @@ fn the_error_is_one_line_that_shows_what_the_body_says() {
             rejected.to_string(),
             format!("the server answered 401 Unauthorized instead of 101{told}")
         );
+        // `Debug` shows its length alone.
+        let debug = format!("{rejected:?}");
+        assert!(body.len() < 8 || !debug.contains(body.trim_end()), "{debug}");
+        assert!(debug.contains(&format!("{} bytes", body.len())), "{debug}");
     }
 }
 
