@@ -144,6 +144,19 @@ impl<C: From<Session>> ClientBuilder<C> {
     }
 
     /// The outbox when the connection is lost. Default: [`OutboxPolicy::Keep`].
+    ///
+    /// An order that is late is worse than none, so this client drops those that wait when its connection is lost:
+    ///
+    /// ```
+    /// use ws_common::session::{ClientBuilder, OutboxPolicy, Session};
+    ///
+    /// # fn build() -> Result<Session, Box<dyn std::error::Error>> {
+    /// let client = ClientBuilder::new("wss://broker.example/orders")
+    ///     .when_lost(OutboxPolicy::Drop)
+    ///     .build()?;
+    /// # Ok(client)
+    /// # }
+    /// ```
     #[must_use]
     pub fn when_lost(self, policy: OutboxPolicy) -> Self {
         self.set(|settings| settings.when_lost = policy)
@@ -151,6 +164,18 @@ impl<C: From<Session>> ClientBuilder<C> {
 
     /// Time without a byte of a data message after which the connection ends, because the feed is stale. Pings do not count. Default: `None`.
     /// Zero counts as 1 ms.
+    ///
+    /// A feed that sends a price every second, and is dead without one for ten:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ws_common::session::{ClientBuilder, Session};
+    ///
+    /// # fn build() -> Result<Session, Box<dyn std::error::Error>> {
+    /// let client = ClientBuilder::new("wss://feed.example/ws").idle_timeout(Duration::from_secs(10)).build()?;
+    /// # Ok(client)
+    /// # }
+    /// ```
     ///
     /// The time stands still while reading is paused. The peer gets Close 1001 with the reason, and has `close_timeout` for its answer. The
     /// error is [`ClientError::Idle`](super::ClientError::Idle), and the client reconnects as after a missed pong.
@@ -162,6 +187,20 @@ impl<C: From<Session>> ClientBuilder<C> {
 
     /// Sends this message each time that so much time has passed on an open connection, for servers that want a ping of their own.
     /// Default: none. Zero counts as 1 ms.
+    ///
+    /// A server that closes a connection without `{"op":"ping"}` for a minute:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ws_common::session::{ClientBuilder, Session};
+    ///
+    /// # fn build() -> Result<Session, Box<dyn std::error::Error>> {
+    /// let client = ClientBuilder::new("wss://feed.example/ws")
+    ///     .heartbeat(Duration::from_secs(30), r#"{"op":"ping"}"#)
+    ///     .build()?;
+    /// # Ok(client)
+    /// # }
+    /// ```
     ///
     /// The first one follows `every` after [`ClientEvent::Open`](super::ClientEvent::Open), or after `release` with [`hold`](Self::hold).
     /// It does not wait in the outbox, and it is not sent again on a later connection. If one has not left yet, the next is left out.
