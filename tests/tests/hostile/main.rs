@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
 mod addresses;
+mod features;
 mod floods;
 mod handshakes;
 mod staying;
