@@ -1,5 +1,5 @@
-//! What `testee connect` can be told about a client that stays connected: an opening phase, a heartbeat, a feed that must not be silent,
-//! and a client in the background.
+//! Options of `testee connect` for a client that stays connected: an opening phase, a heartbeat, a limit on silence, and a client in the
+//! background.
 
 use serde_json::Value;
 use suite::peer::Server;

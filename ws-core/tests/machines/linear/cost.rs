@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The time that this thread has had on a processor: what else runs there does not count.
+/// The time that this thread has had on a processor. Other programs do not count.
 pub(crate) fn processor_time() -> Duration {
     clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
@@ -16,8 +16,8 @@ pub(crate) fn byte_by_byte(bytes: &[u8], mut take: impl FnMut(&[u8])) -> Duratio
     processor_time() - before
 }
 
-/// Four times the bytes may take four times as long; work that grows with the square takes sixteen times, in every
-/// try. What others leave in the caches disturbs some.
+/// Four times the bytes may take four times as long. Quadratic work takes sixteen times as long in every try. Other work of the processor
+/// disturbs some tries.
 pub(crate) fn assert_linear(lens: [usize; 2], time: impl Fn(usize) -> Duration) {
     let mut tries = Vec::new();
     let is_linear = (0..12).any(|_| {
