@@ -109,6 +109,7 @@ macro_rules! scenarios {
                 what_is_queued_goes_out_before_close
                 messages_that_come_while_we_close_are_delivered
                 what_is_queued_goes_out_before_the_answer_to_a_close
+                replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read
                 a_close_that_comes_while_we_write_wins_over_the_reset
                 an_end_without_close_is_an_error_and_1006
                 a_silent_peer_costs_close_timeout
