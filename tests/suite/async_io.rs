@@ -4,7 +4,7 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 
 use ws_async_std::async_io::Async;
-use ws_async_std::{Connected, Other, Transport};
+use ws_async_std::{Connected, Transport};
 
 use crate::asynchronous::{Executor, On};
 use crate::clients::supplied::{Stream, Supplied};
@@ -63,7 +63,7 @@ pub fn connected(supplied: Supplied) -> io::Result<Connected> {
         Stream::Tcp(stream) => own.stream(Async::new(stream)?),
         #[cfg(unix)]
         Stream::Unix(stream) => own.stream(Async::new(stream)?),
-        Stream::Memory(pipe) => own.stream(Other(pipe)),
+        Stream::Memory(pipe) => own.stream(pipe),
     };
     Ok(supplied.peer.into_iter().fold(connected, Connected::peer))
 }

@@ -47,6 +47,7 @@ macro_rules! client_scenarios {
                 bytes_one_by_one_and_late_are_no_fault
                 a_connection_that_is_reset_at_once
                 an_attempt_that_our_own_socket_fails_is_ended_by_us
+                a_port_that_is_set_is_had_again_by_each_connection_to_the_same_server
                 a_refused_connection_is_tried_again
                 it_comes_back_after_a_close_of_the_server_if_it_always_does
             }

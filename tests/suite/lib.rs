@@ -27,6 +27,7 @@ pub mod tokio;
 
 pub mod closing;
 pub mod compressed;
+pub mod faults;
 pub mod halves;
 pub mod inflated;
 pub mod keepalive;
@@ -109,6 +110,7 @@ macro_rules! scenarios {
                 what_is_queued_goes_out_before_close
                 messages_that_come_while_we_close_are_delivered
                 what_is_queued_goes_out_before_the_answer_to_a_close
+                replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read
                 a_close_that_comes_while_we_write_wins_over_the_reset
                 an_end_without_close_is_an_error_and_1006
                 a_silent_peer_costs_close_timeout
@@ -191,10 +193,14 @@ macro_rules! scenarios {
                 a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages
                 a_peer_that_misses_close_timeout_gets_what_was_sent
                 an_attempt_that_fails_is_reset
-                the_same_fault_gives_the_same_error
                 a_port_that_is_set_is_had_again
+                a_port_that_a_connection_to_the_same_server_has_is_named_by_the_error
                 each_socket_has_its_options_and_goes_through_the_hook
                 each_accepted_socket_has_its_options
+            }
+            faults {
+                the_same_fault_gives_the_same_error
+                the_same_fault_of_a_name_of_tls_or_of_a_proxy_gives_the_same_error
             }
             limits {
                 a_client_at_its_limit_gets_503_and_stands_in_nobodys_way
@@ -270,6 +276,10 @@ macro_rules! scenarios {
                 }
                 pressure {
                     both_ends_over_the_mark_at_once_do_not_lock_up
+                }
+                sockets {
+                    a_dead_peer_that_reads_late_gets_a_reset_and_no_old_messages
+                    a_peer_that_misses_close_timeout_gets_what_was_sent
                 }
                 streams {
                     a_message_of_64_mib_passes_in_chunks_with_flat_memory

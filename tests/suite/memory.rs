@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -20,6 +21,7 @@ pub struct Pipe {
     incoming: Arc<Flow>,
     outgoing: Arc<Flow>,
     read_timeout: Mutex<Duration>,
+    was_reset: Arc<AtomicBool>,
 }
 
 /// One direction. It takes any number of bytes.
@@ -86,6 +88,7 @@ impl Pipe {
             incoming: incoming.clone(),
             outgoing: outgoing.clone(),
             read_timeout: Mutex::new(PATIENCE),
+            was_reset: Arc::default(),
         };
         (end(&one, &other), end(&other, &one))
     }
@@ -115,6 +118,18 @@ impl Pipe {
             other_far.outgoing.end();
         });
         Ok(near)
+    }
+
+    /// Whether the library has reset it, also when it is gone.
+    pub fn was_reset(&self) -> Arc<AtomicBool> {
+        self.was_reset.clone()
+    }
+
+    /// The library resets it.
+    pub fn break_off(&self) {
+        self.was_reset.store(true, SeqCst);
+        self.incoming.end();
+        self.outgoing.end();
     }
 }
 
@@ -152,6 +167,17 @@ impl Transport for Pipe {
             self.outgoing.end();
         }
         Ok(())
+    }
+
+    fn reset(&self) {
+        self.break_off();
+    }
+}
+
+/// A transport of async-io.
+impl ws_async_std::Transport for Pipe {
+    fn reset(self) {
+        self.break_off();
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
+use ws_common::rustls::{self, ServerConfig, ServerConnection};
 
 pub use ws_testkit::wire::{accept_key, field};
 
@@ -51,6 +53,21 @@ impl Server {
     /// The next connection, after a plain handshake.
     pub fn open(&self) -> Peer {
         self.open_with("")
+    }
+
+    /// The next connection, after a handshake over TLS. From then on the peer sees the records as they are.
+    pub fn open_secure(&self, config: Arc<ServerConfig>) -> Peer {
+        let mut peer = self.accept();
+        let mut session = ServerConnection::new(config).unwrap();
+        let mut tls = rustls::Stream::new(&mut session, &mut peer.stream);
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            tls.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        tls.write_all(response_to(&String::from_utf8(head).unwrap(), "").as_bytes()).unwrap();
+        tls.flush().unwrap();
+        peer
     }
 
     /// The next connection, after a handshake whose response has more fields.

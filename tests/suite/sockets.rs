@@ -1,6 +1,6 @@
-//! The options of sockets, their errors, and the connections that are reset.
+//! The options of sockets, and the connections that are reset.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use ws_common::{AcceptOptions, ConnectError, ConnectOptions};
+use ws_common::{AcceptOptions, ConnectOptions};
 use ws_core::{CloseCode, Config, Error, Timeout};
 
 use crate::adapter::{Adapter, Listener, Receiving, Sending, Socket};
 use crate::ends::{FAR, quiet};
-use crate::nowhere::{BlackHole, Nobody};
+use crate::nowhere::BlackHole;
 use crate::peer::{Peer, Server};
 
 fn millis(millis: u64) -> Duration {
@@ -30,10 +30,19 @@ const OLD: usize = 48 * 1024;
 /// A client whose messages lie in the queue of its socket, because the peer does not read.
 fn stuck<A: Adapter>(config: Config, length: usize) -> (A::Socket, Peer) {
     let server = Server::with_small_window();
-    let options = options(server.address()).config(config);
+    let options = match A::site() {
+        None => options(server.address()),
+        Some(site) => {
+            let options = ConnectOptions::new(format!("wss://{}/", server.address()));
+            options.open_timeout(FAR).tls(site.connector.clone())
+        }
+    };
     thread::scope(|scope| {
-        let peer = scope.spawn(|| server.open());
-        let (mut socket, _) = A::connect(options).unwrap();
+        let peer = scope.spawn(|| match A::site() {
+            None => server.open(),
+            Some(site) => server.open_secure(site.identity.server_config()),
+        });
+        let (mut socket, _) = A::connect(options.config(config)).unwrap();
         for _ in 0..length / 1024 {
             socket.feed(vec![b'x'; 1024]).unwrap();
         }
@@ -85,129 +94,8 @@ pub fn an_attempt_that_fails_is_reset<A: Adapter>() {
     }
 }
 
-/// What a server does with a connection.
-type Script = fn(Peer);
-
-fn refused(nobody: SocketAddr) -> String {
-    format!("connecting to {nobody} failed: Connection refused (os error 111)")
-}
-
-pub fn the_same_fault_gives_the_same_error<A: Adapter>() {
-    const HINT: &str = "is this the right port and scheme (ws or wss)?";
-    let nobody = Nobody::default();
-    let nobody = nobody.address();
-    let hole = BlackHole::at(([127, 0, 0, 1], 0).into()).unwrap();
-    let hole = hole.address();
-    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let taken = taken.local_addr().unwrap();
-    let name = || ConnectOptions::new("ws://example.com/").open_timeout(FAR);
-    let mut table: Vec<(ConnectOptions, &str, String)> = vec![
-        (options(nobody), "Connect", refused(nobody)),
-        (
-            options(hole).open_timeout(millis(400)),
-            "ConnectTimeout",
-            format!("400ms (open_timeout) passed while connecting to {hole}"),
-        ),
-        (
-            name().address(nobody).address(hole).open_timeout(millis(400)),
-            "ConnectTimeout",
-            format!("400ms (open_timeout) passed while connecting to {hole}; {}", refused(nobody)),
-        ),
-        (
-            options(nobody).bind(([192, 0, 2, 1], 0)),
-            "Connect",
-            format!(
-                "connecting to {nobody} failed: the local address 192.0.2.1:0 cannot be used: \
-                 Cannot assign requested address (os error 99)"
-            ),
-        ),
-        (
-            options(nobody).bind(taken),
-            "Connect",
-            format!(
-                "connecting to {nobody} failed: the local address {taken} cannot be used: \
-                 Address already in use (os error 98)"
-            ),
-        ),
-        (
-            options(nobody).on_socket(|_| Err(io::Error::other("no such device"))),
-            "Connect",
-            format!("connecting to {nobody} failed: no such device"),
-        ),
-        (
-            options(nobody).on_socket(|_| Err(ErrorKind::TimedOut.into())),
-            "Connect",
-            format!("connecting to {nobody} failed: timed out"),
-        ),
-        (
-            name().address(([0, 0, 0, 0], 80)),
-            "Url",
-            "0.0.0.0 is not the address of a host, so one cannot connect to it; use 127.0.0.1 or [::1] for \
-             this machine, and a Listener to accept connections"
-                .into(),
-        ),
-    ];
-    let reset: Script = |mut peer| {
-        peer.read_head();
-        peer.reset();
-    };
-    let eof: Script = |mut peer| {
-        peer.read_head();
-        peer.end();
-        peer.read_to_break();
-    };
-    let silent: Script = |mut peer| {
-        peer.read_head();
-        peer.read_to_break();
-    };
-    let forbidden: Script = |mut peer| {
-        peer.read_head();
-        peer.send("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n");
-        peer.read_to_break();
-    };
-    let scripts: [(Script, Duration, String); 3] = [
-        (
-            reset,
-            FAR,
-            format!("reading from the transport failed: Connection reset by peer (os error 104); {HINT}"),
-        ),
-        (eof, FAR, format!("the peer ended the stream without an answer; {HINT}")),
-        (forbidden, FAR, "the server answered 403 No instead of 101".into()),
-    ];
-    for (script, patience, text) in scripts {
-        let server = Server::new();
-        let address = server.address();
-        thread::spawn(move || script(server.accept()));
-        let text = format!("the handshake with {address} failed: {text}");
-        table.push((options(address).open_timeout(patience), "Handshake", text));
-    }
-    let server = Server::new();
-    let address = server.address();
-    thread::spawn(move || silent(server.accept()));
-    table.push((
-        options(address).open_timeout(millis(400)),
-        "Timeout",
-        format!(
-            "the connection to {address} was not open in 400ms (open_timeout); it got as far as: handshake"
-        ),
-    ));
-    for (options, variant, text) in table {
-        let Err(error) = A::connect(options) else { panic!("{text}: connected") };
-        assert_eq!(error.to_string(), text);
-        let seen = match error {
-            ConnectError::Connect(_) => "Connect",
-            ConnectError::ConnectTimeout(_) => "ConnectTimeout",
-            ConnectError::Handshake { .. } => "Handshake",
-            ConnectError::Timeout { .. } => "Timeout",
-            ConnectError::Url(_) => "Url",
-            _ => "another",
-        };
-        assert_eq!(seen, variant, "{text}");
-    }
-}
-
 /// A port that no other test is given, as far as the system can tell.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
@@ -238,6 +126,27 @@ pub fn a_port_that_is_set_is_had_again<A: Adapter>() {
     let server = Server::new();
     opens(&server, name.address(hole.address()).address(server.address()).bind(local));
     assert!(begin.elapsed() >= millis(250), "{:?}", begin.elapsed());
+}
+
+/// A socket is bound to a port that another one has, because only the pair of both addresses must be unique. So connecting fails.
+pub fn a_port_that_a_connection_to_the_same_server_has_is_named_by_the_error<A: Adapter>() {
+    let (local, server) = (free_port(), Server::new());
+    let connect = || A::connect(options(server.address()).bind(local));
+    thread::scope(|scope| {
+        let peer = scope.spawn(|| server.open());
+        let first = connect().unwrap_or_else(|error| panic!("{error}"));
+        let peer = peer.join().unwrap();
+        let Err(error) = connect() else { panic!("two connections between the same addresses") };
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "connecting to {} failed: the local address {local} cannot be used: \
+                 Cannot assign requested address (os error 99)",
+                server.address()
+            )
+        );
+        drop((first, peer));
+    });
 }
 
 /// Number of unsent bytes that the system holds.

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
+use ws_tokio::Resettable;
 
 use crate::asynchronous::{Executor, On};
 use crate::clients::supplied::{Stream, Supplied};
@@ -58,7 +59,7 @@ pub fn connected(supplied: Supplied) -> io::Result<ws_tokio::Connected> {
             stream.set_nonblocking(true)?;
             own.stream(tokio::net::UnixStream::from_std(stream)?)
         }
-        Stream::Memory(pipe) => own.stream(pipe),
+        Stream::Memory(pipe) => own.stream(Resettable::new(pipe, |pipe| pipe.break_off())),
     };
     Ok(supplied.peer.into_iter().fold(connected, ws_tokio::Connected::peer))
 }

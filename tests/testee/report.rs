@@ -3,10 +3,9 @@
 use std::io::Write as _;
 
 use serde_json::{Value, json};
-use ws_common::{ConnectError, proxy::ProxyError, reconnect::GiveUp, session::ClientEvent};
+use ws_common::{ConnectError, reconnect::GiveUp, session::ClientEvent};
 use ws_core::{
-    Accept, Closed, Error, Event, HandshakeError, Initiator, Message, NegotiatedDeflate, Reject, Request,
-    Response,
+    Accept, Closed, Error, Event, Initiator, Message, NegotiatedDeflate, Reject, Request, Response,
 };
 
 /// The longest text that is printed, in bytes.
@@ -138,19 +137,7 @@ impl Report {
     /// There never was a connection.
     pub(crate) fn not_connected(&mut self, error: &ConnectError) {
         self.failed(&error.phase().to_string(), error.to_string());
-        let by_peer = matches!(
-            error,
-            ConnectError::Connect(_)
-                | ConnectError::Proxy { source: ProxyError::Connect(_), .. }
-                | ConnectError::Handshake {
-                    source: HandshakeError::Rejected(_)
-                        | HandshakeError::UnexpectedEof(_)
-                        | HandshakeError::Transport(_),
-                    ..
-                }
-        );
-        let by = if by_peer { "peer" } else { "us" };
-        self.print(&json!({"event": "closed", "code": 1006, "reason": "", "clean": false, "by": by}));
+        self.closed(&Closed::abrupt(1006, error.side()));
     }
 
     fn failed(&mut self, phase: &str, message: String) {

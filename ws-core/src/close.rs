@@ -29,9 +29,10 @@ pub struct Closed {
     pub code: u16,
     /// The reason in the peer's Close frame.
     pub reason: ByteString,
-    /// The side that began to close, or broke the connection. A deadline that the peer missed is ours, and so is an attempt to connect
-    /// that we gave up: a name that does not resolve, a local socket that fails, a response or a certificate that we refuse. A server
-    /// that refuses the connection or answers with another status than 101 has ended the attempt.
+    /// The side that began to close, or broke the connection. A deadline that the peer missed is ours, and so is an end by our TLS, which
+    /// refuses a record of the peer. An attempt to connect that we gave up is ours, too: a name that does not resolve, a local socket that
+    /// fails, a response or a certificate that we refuse. A server that refuses the connection or answers with another status than 101 has
+    /// ended the attempt.
     pub initiator: Initiator,
     /// Whether both Close frames were exchanged.
     pub clean: bool,

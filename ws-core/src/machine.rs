@@ -6,6 +6,7 @@ use core::fmt;
 
 use bytes::BytesMut;
 
+use crate::close::Initiator;
 use crate::outbound::Outbound;
 use crate::time::Instant;
 
@@ -90,18 +91,31 @@ pub enum Direction {
 #[derive(Debug)]
 pub struct TransportError {
     direction: Direction,
+    initiator: Initiator,
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl TransportError {
     /// A read failed with `source`.
     pub fn read(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { direction: Direction::Read, source: source.into() }
+        Self { direction: Direction::Read, initiator: Initiator::Remote, source: source.into() }
     }
 
     /// A write failed with `source`.
     pub fn write(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { direction: Direction::Write, source: source.into() }
+        Self { direction: Direction::Write, initiator: Initiator::Remote, source: source.into() }
+    }
+
+    /// The same, where this side has ended the stream. A layer around the machine, such as TLS, may have refused something of the peer's.
+    #[doc(hidden)]
+    pub fn by(self, initiator: Initiator) -> Self {
+        Self { initiator, ..self }
+    }
+
+    /// The side that has ended the stream: the peer's, unless such a layer says otherwise.
+    #[doc(hidden)]
+    pub fn initiator(&self) -> Initiator {
+        self.initiator
     }
 
     /// The direction that failed.

@@ -1,5 +1,6 @@
 //! Connectors of the user.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::channel;
@@ -13,7 +14,7 @@ use ws_common::{CheckedOptions, ConnectError, ConnectOptions, ConnectorError};
 use ws_core::CloseCode;
 
 use super::hooks::{about_to_panic, expect_panic};
-use super::supplied::{Supplied, Way};
+use super::supplied::{Stream, Supplied, Way};
 use super::watched::{PATIENCE, persistent, watched};
 use super::{ClientAdapter, ClientHandle};
 use crate::ends::quiet;
@@ -273,22 +274,37 @@ pub fn a_redirect_asks_the_connector_again<A: ClientAdapter>() {
     }
 }
 
-/// Dead is dead, as far as the user's stream allows it.
+/// Dead is dead, as far as the user's stream allows it: TCP is reset, a stream that has a way of its own takes it, and any other stream
+/// is dropped.
 pub fn a_transport_of_a_connector_is_dropped_after_a_missed_pong<A: ClientAdapter>() {
     for &way in Way::ALL {
         let server = Server::new();
         let config = quiet().ping_interval(PAUSE).pong_timeout(PAUSE);
-        let builder = client_over::<A>(NOWHERE, way, server.address()).config(config);
+        let (told, was_reset) = channel();
+        let address = server.address();
+        let connect = move |_| {
+            let supplied = way.to(address)?;
+            if let Stream::Memory(pipe) = &supplied.stream {
+                told.send(pipe.was_reset()).unwrap();
+            }
+            Ok(supplied)
+        };
+        let builder = A::connector_after(persistent(NOWHERE).config(config), || Duration::ZERO, connect);
         let mut client = watched(builder.reconnect(Reconnect::never()));
         let handle = client.handle();
         thread::scope(|scope| {
-            scope.spawn(|| {
+            let peer = scope.spawn(|| {
                 let mut peer = server.open();
-                // It does not answer the ping. Over TCP, the end is a reset.
-                peer.read_to_break();
+                // It does not answer the ping.
+                peer.read_to_break().1
             });
             client.expect(&["connected", "open", "error timeout", "closed 1006", "over"]);
+            let expected = if way == Way::Tcp { Some(ErrorKind::ConnectionReset) } else { None };
+            assert_eq!(peer.join().unwrap(), expected, "{way:?}");
         });
+        if way == Way::Memory {
+            assert!(was_reset.recv().unwrap().load(SeqCst), "it was only dropped");
+        }
         // The stream is gone, though the client is there.
         handle.abort();
     }

@@ -11,6 +11,8 @@ use super::watched::{persistent, watched};
 use super::{ClientAdapter, Watched};
 use crate::ends::{FAR, quiet};
 use crate::nowhere::Nobody;
+use crate::peer::Server;
+use crate::sockets::free_port;
 use crate::watch::takes;
 use crate::witness::{Manner, Witness};
 use ws_testkit::Fault::{Cut, Delay, HalfOpen, Reset, ResetAfter, Stall, Trickle};
@@ -181,6 +183,40 @@ pub fn an_attempt_that_our_own_socket_fails_is_ended_by_us<A: ClientAdapter>() {
     }
 }
 
+/// The server ends the connections, so that the system does not keep the port for a minute at our end.
+pub fn a_port_that_is_set_is_had_again_by_each_connection_to_the_same_server<A: ClientAdapter>() {
+    const CONNECTIONS: u32 = 8;
+    for is_reset in [true, false] {
+        let (local, server) = (free_port(), Server::new());
+        let mut client = watched(persistent::<A>(&server.url()).bind(local));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..CONNECTIONS {
+                    let mut peer = server.open();
+                    assert_eq!(peer.remote_address(), local);
+                    assert_eq!(peer.receive_text(), "here");
+                    if is_reset {
+                        peer.reset();
+                    } else {
+                        peer.end();
+                        peer.expect_end();
+                    }
+                }
+                server.open().answer_close();
+            });
+            for connection in 1..=CONNECTIONS {
+                client.expect(OPENED);
+                client.send("here").unwrap();
+                let again = format!("reconnecting {connection}");
+                client.expect(&["error transport", "closed 1006", &again]);
+            }
+            client.expect(OPENED);
+            client.close(ws_core::CloseCode::NORMAL);
+            client.expect(&["closing 1000", "closed 1000", "over"]);
+        });
+    }
+}
+
 pub fn a_refused_connection_is_tried_again<A: ClientAdapter>() {
     let witness = echoing();
     let mut proxy = FaultRelay::start(witness.address(), []).unwrap();
@@ -199,7 +235,7 @@ pub fn a_refused_connection_is_tried_again<A: ClientAdapter>() {
 }
 
 pub fn it_comes_back_after_a_close_of_the_server_if_it_always_does<A: ClientAdapter>() {
-    let server = crate::peer::Server::new();
+    let server = Server::new();
     let mut client: Watched<A> = watched(persistent(&server.url()));
     std::thread::scope(|scope| {
         scope.spawn(|| {

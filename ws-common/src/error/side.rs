@@ -14,7 +14,8 @@ impl ConnectError {
     /// The side that ended the attempt. The peer's, if the peer or the network did: a connection that was refused or reset, the end of the
     /// stream, an alert of TLS, a refusal by the server (a status other than 101) or by the proxy. Ours, if we gave up: before anything
     /// was sent, after a deadline, and after an answer or a certificate that we do not accept.
-    pub(crate) fn side(&self) -> Initiator {
+    #[doc(hidden)]
+    pub fn side(&self) -> Initiator {
         let is_ours = match self {
             Self::Url(_) | Self::TlsUnsupported | Self::TlsConfig(_) | Self::Request(_) | Self::Local(_) => {
                 true

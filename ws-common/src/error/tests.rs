@@ -11,8 +11,9 @@ use ws_core::{
 };
 
 use self::chains::assert_says_nothing_twice;
-use super::{ClientError, ConnectError, ConnectTimeout, OpenPhase};
+use super::{ClientError, ConnectError, ConnectTimeout, ConnectorError, OpenPhase, PrepareError};
 use crate::proxy::{ProxyError, ProxyRefusal, ProxyStep, ProxyUrlError, Socks5Reply};
+use crate::redirect::{RedirectRefusal, RedirectRefused};
 use crate::system::socket::LocalFailure;
 use crate::target::TargetError;
 
@@ -87,6 +88,30 @@ fn an_attempt_that_cannot_begin_and_one_that_takes_too_long_are_ended_by_us() {
             ConnectError::Resolve { host: "example.com".into(), source: io::ErrorKind::NotFound.into() },
             ConnectError::Timeout { phase: OpenPhase::Resolve, open_timeout: TIMEOUT, peer: None },
             ConnectError::ConnectTimeout(timeout()),
+        ],
+    );
+}
+
+/// The server has taken no part in these, or has only named another server.
+#[test]
+fn an_attempt_that_the_program_or_a_rule_of_ours_ends_is_ended_by_us() {
+    let redirect = |reason| {
+        let [from, to] = ["ws://a.test/", "ws://b.test/"].map(|url| url.parse().unwrap());
+        ConnectError::Redirect(Box::new(RedirectRefused { from, to, status: 302, reason }))
+    };
+    assert_sides(
+        Initiator::Local,
+        vec![
+            redirect(RedirectRefusal::Private([10, 0, 0, 1].into())),
+            redirect(RedirectRefusal::Hook("not there".into())),
+            ConnectError::Prepare(PrepareError::from("no token")),
+            ConnectError::Prepare(PrepareError::final_error("the account is closed")),
+            ConnectError::PrepareTimeout(TIMEOUT),
+            ConnectError::Connector(ConnectorError::from("no tunnel")),
+            ConnectError::Connector(ConnectorError::final_error("there is no feed")),
+            // The error of a connector is the program's word, though it may tell of a peer.
+            ConnectError::Connector(ConnectorError::from(refused())),
+            ConnectError::ConnectorWithProxy,
         ],
     );
 }

@@ -236,14 +236,11 @@ impl Ended {
     fn lost_by(&self) -> LostBy {
         match self {
             Self::Closed { closed, error: None } if closed.initiator == Initiator::Local => LostBy::User,
-            // The user has closed it, and the peer did not answer in time, or ended the stream in place of an answer.
-            Self::Closed {
-                closed,
-                error:
-                    Some(ClientError::Connection(
-                        Error::Timeout(Timeout::Close(_)) | Error::UnexpectedEof | Error::Transport(_),
-                    )),
-            } if closed.initiator == Initiator::Local => LostBy::User,
+            Self::Closed { closed, error: Some(ClientError::Connection(error)) }
+                if closed.initiator == Initiator::Local && may_follow_our_close(error) =>
+            {
+                LostBy::User
+            }
             // RFC 6455 §7.4.1: data that cannot be accepted, text that is none, a policy, a size.
             Self::Closed {
                 closed: Closed { code: 1003 | 1007..=1009, initiator: Initiator::Remote, .. },
@@ -251,5 +248,15 @@ impl Ended {
             } => LostBy::Refusal,
             _ => LostBy::UnprovenEnd,
         }
+    }
+}
+
+/// Whether a connection that the user has closed may fail so: the peer did not answer in time, or ended the stream in place of an answer.
+fn may_follow_our_close(error: &Error) -> bool {
+    match error {
+        Error::Timeout(Timeout::Close(_)) | Error::UnexpectedEof => true,
+        // Our TLS ends connections of its own accord.
+        Error::Transport(broken) => broken.initiator() == Initiator::Remote,
+        _ => false,
     }
 }

@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ws_common::{
     ConnectError, ConnectOptions, OpenPhase,
     connector::{Connector, ConnectorStep},
 };
 
+use crate::far::Far;
+use crate::life::{Life, client};
+use crate::proxy::{Proxy, http};
 use crate::support::{address, at, check_text, checked, child_url, options, run_child, tell_parent};
 
 const NAMES: [(&str, &[&str]); 3] =
@@ -292,4 +296,33 @@ fn a_build_without_tls_says_so_before_anything_is_sent() {
     assert!(matches!(proxied.build(), Err(ConnectError::TlsUnsupported)));
     let way = run_child("ws://server.test", &[("ALL_PROXY", "https://proxy.test")]);
     assert_eq!(way, "; other error TlsUnsupported");
+}
+
+/// A name may have another address by the time of the next attempt.
+#[test]
+fn each_attempt_of_a_client_resolves_its_name_again() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    for (proxy, name, port) in
+        [(None, "server.test", 80), (Some("http://proxy.test:8080"), "proxy.test", 8080)]
+    {
+        let builder = client("ws://server.test/");
+        let builder = proxy.into_iter().fold(builder, |builder, proxy| builder.proxy(proxy));
+        let far = move || match proxy {
+            None => Far::plain(),
+            Some(_) => Far::plain().behind(Proxy::new(http(200))),
+        };
+        // The first attempt is refused, and the next connection breaks.
+        let mut life = Life::new(builder, move |attempt| (attempt > 0).then(far));
+        life.rebinds = Some((name, vec![[192, 0, 2, 7].into()]));
+        life.advance(MINUTE);
+        let resolve = format!("resolve {name}:{port}");
+        let dial = |host: u8| format!("dial 192.0.2.{host}:{port}");
+        assert_eq!(life.steps, [resolve.clone(), dial(1), resolve.clone(), dial(7)]);
+        assert_eq!(life.trace().last().unwrap(), "open");
+        life.names = vec![(name, vec![[192, 0, 2, 8].into()])];
+        life.cut();
+        life.advance(MINUTE);
+        assert_eq!(life.steps[4..], [resolve, dial(8)]);
+        assert_eq!(life.trace().last().unwrap(), "open");
+    }
 }

@@ -3,15 +3,15 @@
 use rustls::{ContentType, SupportedProtocolVersion};
 use ws_common::{
     rustls,
-    tls::{Tls, TlsError},
+    tls::{Tls, TlsError, TlsFailure},
 };
-use ws_core::{Connection, Event, Machine, Role};
+use ws_core::{Connection, Error, Event, Initiator, Machine, Role, TransportError};
 
 use crate::authority::{Authority, VERSIONS};
 use crate::evil::{Evil, ticket};
 use crate::support::{at, closed, drain, failure, feed, open, quiet, write_some};
 
-type Seen = Vec<Result<Event, ws_common::tls::TlsFailure<ws_core::Error>>>;
+type Seen = Vec<Result<Event, TlsFailure<Error>>>;
 
 fn up(version: &'static SupportedProtocolVersion) -> (Tls<Connection>, Evil) {
     let authority = Authority::new();
@@ -37,9 +37,18 @@ fn flood(client: &mut Tls<Connection>, most: u32, mut next: impl FnMut(u32) -> V
 
 /// It was for TLS to end it.
 fn assert_cut_off(seen: Seen) {
-    assert_eq!(closed(&seen), (1006, false));
+    assert_eq!(ended_by(&seen), Initiator::Local);
     let error = failure(seen);
     assert!(matches!(error.tls(), Some(TlsError::Protocol(_))), "{error:?}");
+}
+
+/// The side that has ended the connection without a Close frame.
+fn ended_by(seen: &Seen) -> Initiator {
+    assert_eq!(closed(seen), (1006, false));
+    match seen.last() {
+        Some(Ok(Event::Closed(closed))) => closed.initiator,
+        _ => unreachable!("{seen:?}"),
+    }
 }
 
 fn assert_alive(client: &mut Tls<Connection>, evil: &mut Evil) {
@@ -160,5 +169,63 @@ fn pings_in_records_of_their_own_are_answered_in_bounds() {
         );
         while let Some(Ok(_)) = client.poll_event().transpose() {}
         assert!(client.outbound().len() < 64 * 1024 + 17_000, "{}", client.outbound().len());
+    }
+}
+
+/// A record whose bytes were changed on the way.
+fn spoiled(evil: &mut Evil) -> Vec<u8> {
+    let mut record = evil.record(ContentType::ApplicationData, &[0x81, 2, b'h', b'i']);
+    *record.last_mut().unwrap() ^= 1;
+    record
+}
+
+#[test]
+fn a_record_that_we_refuse_ends_the_connection_by_us() {
+    for version in VERSIONS {
+        for has_failed_to_write in [false, true] {
+            let (mut client, mut evil) = up(version);
+            if has_failed_to_write {
+                client.handle_error(TransportError::write("broken pipe"), at(1));
+            }
+            feed(&mut client, &spoiled(&mut evil), at(1));
+            let seen = drain(&mut client);
+            assert_eq!(ended_by(&seen), Initiator::Local);
+            let error = failure(seen);
+            assert!(matches!(error.tls(), Some(TlsError::Protocol(_))), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn an_alert_and_an_end_without_close_notify_end_the_connection_by_the_peer() {
+    type Act = fn(&mut Tls<Connection>, &mut Evil);
+    type Check = fn(&TlsError) -> bool;
+    let ends: [(Act, Check); 2] = [
+        // internal_error
+        (
+            |client, evil| feed(client, &evil.record(ContentType::Alert, &[2, 80]), at(1)),
+            |error| matches!(error, TlsError::Alert(_)),
+        ),
+        (|client, _| client.handle_read(0, at(1)), |error| matches!(error, TlsError::Truncated)),
+    ];
+    for version in VERSIONS {
+        for (act, is_expected) in ends {
+            let (mut client, mut evil) = up(version);
+            act(&mut client, &mut evil);
+            let seen = drain(&mut client);
+            assert_eq!(ended_by(&seen), Initiator::Remote);
+            let error = failure(seen);
+            assert!(error.tls().is_some_and(is_expected), "{error:?}");
+        }
+    }
+    for broken in ["reset", "broken pipe"] {
+        let (mut client, _) = up(VERSIONS[1]);
+        if broken == "broken pipe" {
+            client.handle_error(TransportError::write(broken), at(1));
+        }
+        client.handle_error(TransportError::read(broken), at(1));
+        let seen = drain(&mut client);
+        assert_eq!(ended_by(&seen), Initiator::Remote);
+        assert!(matches!(failure(seen), TlsFailure::Inner(Error::Transport(_))));
     }
 }

@@ -8,7 +8,7 @@ use rustls::{
     Tls12CipherSuite, Tls13CipherSuite,
 };
 use ws_common::tls::{Tls, TlsConnector, TlsError};
-use ws_core::{Connection, Machine, Role};
+use ws_core::{Connection, Initiator, Machine, Role};
 
 use crate::support::{
     Authority, TlsPair, VERSIONS, at, closed, drain, failure, feed, open, pair, provider, quiet,
@@ -108,7 +108,8 @@ fn with_used_up_keys_tls_1_2_ends_the_connection_and_loses_nothing_unsaid() {
     let received =
         pair.server_seen.iter().filter(|seen| matches!(seen, Ok(ws_core::Event::Message(_)))).count();
     assert_eq!(received as u64, sent - 1);
-    assert_eq!(pair.client.inner().closed().map(|closed| closed.unsent), Some(1));
+    let end = pair.client.inner().closed().map(|closed| (closed.unsent, closed.initiator));
+    assert_eq!(end, Some((1, Initiator::Local)));
 }
 
 #[test]

@@ -202,7 +202,7 @@ impl Closing {
         let (error, initiator) = match stream {
             StreamState::Over(Over::Missed(timeout @ Timeout::Close(_)), write_error) => {
                 match write_error.take() {
-                    Some(error) => (Error::Transport(error), Initiator::Remote),
+                    Some(error) => broken(error),
                     None => (Error::Timeout(*timeout), Initiator::Local),
                 }
             }
@@ -216,12 +216,12 @@ impl Closing {
             }
             StreamState::Up { read, write } => {
                 let error = match (mem::replace(read, Read::Eof), &mut *write) {
-                    (Read::Failed(error), _) => Error::Transport(error),
-                    (_, Write::Ended(error)) => error.take().map_or(Error::UnexpectedEof, Error::Transport),
-                    (_, Write::Open) => Error::UnexpectedEof,
+                    (Read::Failed(error), _) => Some(error),
+                    (_, Write::Ended(error)) => error.take(),
+                    (_, Write::Open) => None,
                 };
                 *write = Write::Ended(None);
-                (error, Initiator::Remote)
+                error.map_or((Error::UnexpectedEof, Initiator::Remote), broken)
             }
         };
         // RFC 6455 §7.1.5: 1006 without a Close frame of the peer.
@@ -266,6 +266,12 @@ impl Closing {
         self.end(closed.clone(), over);
         Some(closed)
     }
+}
+
+/// The error of a transport that has failed, and the side that ended it.
+fn broken(error: TransportError) -> (Error, Initiator) {
+    let initiator = error.initiator();
+    (Error::Transport(error), initiator)
 }
 
 impl Handshake {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use rustls::Connection;
 use ws_core::bytes::BytesMut;
-use ws_core::{Direction, Instant, Machine, Outbound, TransportError};
+use ws_core::{Direction, Initiator, Instant, Machine, Outbound, TransportError};
 
 use super::error::TlsError;
 use super::records::Records;
@@ -174,9 +174,14 @@ impl<M> Tls<M> {
 }
 
 impl<M: Machine> Tls<M> {
-    /// A failure, as the machine inside is told of it.
-    pub(super) fn reason(&self, error: TlsError) -> Box<dyn Error + Send + Sync> {
-        (self.reason)(error)
+    /// A failure of TLS, as the machine inside is told of it: `fails` makes it of its reason.
+    pub(super) fn failed(
+        &self,
+        error: TlsError,
+        fails: fn(Box<dyn Error + Send + Sync>) -> TransportError,
+    ) -> TransportError {
+        let initiator = if error.is_ours() { Initiator::Local } else { Initiator::Remote };
+        fails((self.reason)(error)).by(initiator)
     }
 
     /// TLS has failed. The alert that says so leaves, and nothing else.
@@ -197,8 +202,8 @@ impl<M: Machine> Tls<M> {
             TlsPhase::Refused | TlsPhase::Failed => {}
             TlsPhase::Open | TlsPhase::Mute | TlsPhase::Closed => {
                 if was_reading {
-                    let reason = self.reason(error);
-                    self.inner.handle_error(TransportError::read(reason), now);
+                    let broken = self.failed(error, TransportError::read);
+                    self.inner.handle_error(broken, now);
                 }
                 self.inner.handle_error(TransportError::write("TLS has failed"), now);
             }

@@ -79,8 +79,8 @@ impl<M: Machine> Tls<M> {
             let error = self.broken.take().map_or(TlsError::UnexpectedEof, TlsError::Transport);
             self.fail(error, now);
         } else {
-            let reason = self.reason(TlsError::Truncated);
-            self.inner.handle_error(TransportError::read(reason), now);
+            let broken = self.failed(TlsError::Truncated, TransportError::read);
+            self.inner.handle_error(broken, now);
         }
     }
 

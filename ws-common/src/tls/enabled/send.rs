@@ -120,8 +120,8 @@ impl<M: Machine> Tls<M> {
         // Without a close_notify: what the peer says may still be received, and must be answered by an alert if it is wrong.
         self.outbound.finish();
         self.phase = TlsPhase::Mute;
-        let reason = self.reason(TlsError::KeysExhausted);
-        self.inner.handle_error(TransportError::write(reason), self.now);
+        let broken = self.failed(TlsError::KeysExhausted, TransportError::write);
+        self.inner.handle_error(broken, self.now);
     }
 }
 

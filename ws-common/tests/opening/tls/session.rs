@@ -14,7 +14,7 @@ use super::ways::{DIRECT, NESTED, Place, WAYS, Way};
 use crate::far::{Far, Limit, Server};
 use crate::life::{Life, client};
 use crate::proxy::{Proxy, http, socks};
-use crate::support::CUTS;
+use crate::support::{CUTS, feed, write_some};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -262,6 +262,23 @@ fn confirmed_what_is_not_proven_is_sent_again_however_much_was_taken() {
             }
         }
     }
+}
+
+#[test]
+fn an_end_by_our_own_tls_is_a_failure_of_the_message_and_no_close_of_the_user() {
+    let place = Place::new();
+    let builder = builder(&place, DIRECT).delivery(Delivery::Confirmed).max_deliveries(1);
+    let mut life = meets(builder, vec![place.far(DIRECT), place.far(DIRECT)]);
+    life.settle();
+    life.trace();
+    life.session.send("one").unwrap();
+    assert!(!write_some(&mut life.session, usize::MAX, life.now).is_empty());
+    // A record that cannot be decrypted is the answer.
+    feed(&mut life.session, &[&[23, 3, 3, 0, 30][..], &[7; 30]].concat(), life.now);
+    life.settle();
+    let trace = life.trace();
+    assert_eq!(trace[..2], ["error transport", "closed 1006 broken us"]);
+    assert!(trace[2].starts_with("Stuck"), "{trace:?}");
 }
 
 #[test]
