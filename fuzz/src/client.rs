@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ws_common::connector::{Connector, ConnectorStep, Dialed};
+use ws_common::connector::{Connector, ConnectorStep, ConnectedTransport};
 use ws_common::session::{Action, ClientBuilder, ClientEvent, Session};
 use ws_common::{CheckedOptions, ConnectError};
 use ws_core::{Accept, Config, Instant, Machine, Random, ServerHandshake};
@@ -74,14 +74,14 @@ impl Client {
 }
 
 /// The transport to the target of these options, or to its proxy.
-pub fn connect(options: &CheckedOptions, now: Instant) -> Result<Dialed<()>, ConnectError> {
+pub fn connect(options: &CheckedOptions, now: Instant) -> Result<ConnectedTransport<()>, ConnectError> {
     let mut connector = Connector::new(options, now);
     loop {
         match connector.poll(now) {
             ConnectorStep::Resolve { port, .. } => {
                 connector.handle_addresses(Ok(vec![SocketAddr::from((ADDRESS, port))]));
             }
-            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
+            ConnectorStep::Connect { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Wait(_) => panic!("it waits for nothing"),
             ConnectorStep::Done(result) => return result,
         }

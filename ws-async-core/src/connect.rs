@@ -9,7 +9,7 @@ use std::task::{Poll, ready};
 
 use ws_common::{
     CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions,
-    connector::{Connector, ConnectorStep, Dialed, Route},
+    connector::{ConnectedTransport, Connector, ConnectorStep, Route},
     happy_eyeballs::AttemptId,
     system::{random, socket},
 };
@@ -46,7 +46,7 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
         let options = options.into().build().map(Box::new);
         Box::pin(async move {
             let options = options?;
-            open(transport, &options, &Route::direct(&options), RuntimeClock::start()).await
+            open(transport, &options, &Route::direct(options.target()), RuntimeClock::start()).await
         })
     }
 }
@@ -57,7 +57,7 @@ async fn connect<R: Runtime>(options: &CheckedOptions) -> Result<(WebSocket<R>, 
     loop {
         // All steps of a redirect share the time to open, because they share the clock.
         let options = redirected.as_ref().unwrap_or(options);
-        let Dialed { transport, peer, route } = connect_transport::<R>(options, clock).await?;
+        let ConnectedTransport { transport, peer, route } = connect_transport::<R>(options, clock).await?;
         match open(transport, options, &route, clock).await {
             Ok(opened) => return Ok(opened),
             Err(error) => redirected = Some(options.follow(error, &route, peer)?),
@@ -65,11 +65,11 @@ async fn connect<R: Runtime>(options: &CheckedOptions) -> Result<(WebSocket<R>, 
     }
 }
 
-/// Resolves and dials, as [`Connector`] says. Dropping the future drops all attempts that are under way.
+/// Resolves and connects, as [`Connector`] says. Dropping the future drops all attempts that are under way.
 pub(crate) async fn connect_transport<R: Runtime>(
     options: &CheckedOptions,
     clock: RuntimeClock<R>,
-) -> Result<Dialed<R::TcpStream>, ConnectError> {
+) -> Result<ConnectedTransport<R::TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
     let mut attempts: Vec<(AttemptId, Pin<Box<_>>)> = Vec::new();
     loop {
@@ -80,8 +80,8 @@ pub(crate) async fn connect_transport<R: Runtime>(
                 }
                 continue;
             }
-            ConnectorStep::Dial { attempt, address, .. } => {
-                attempts.push((attempt, Box::pin(dial::<R>(options, address))));
+            ConnectorStep::Connect { attempt, address, .. } => {
+                attempts.push((attempt, Box::pin(connect_socket::<R>(options, address))));
                 continue;
             }
             ConnectorStep::Wait(deadline) => deadline,
@@ -102,14 +102,17 @@ pub(crate) async fn connect_transport<R: Runtime>(
     }
 }
 
-async fn dial<R: Runtime>(options: &CheckedOptions, address: SocketAddr) -> io::Result<R::TcpStream> {
+async fn connect_socket<R: Runtime>(
+    options: &CheckedOptions,
+    address: SocketAddr,
+) -> io::Result<R::TcpStream> {
     let options = options.socket_options();
     R::connect(address, options).await.map_err(|error| options.explain(error))
 }
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used<R: Runtime>(connected: Dialed<R::TcpStream>) -> Dialed<R::TcpStream> {
+fn used<R: Runtime>(connected: ConnectedTransport<R::TcpStream>) -> ConnectedTransport<R::TcpStream> {
     if let Some(socket) = R::socket(&connected.transport) {
         let _ = socket::reset_on_close(&socket, false);
     }

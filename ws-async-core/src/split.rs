@@ -26,10 +26,13 @@ pub struct Sender<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(pub(crate) 
 /// The receiving half of a [`WebSocket`](crate::WebSocket), from [`split`](crate::WebSocket::split).
 pub struct Receiver<R: Runtime + Io<T>, T = <R as Runtime>::TcpStream>(HalfConnection<R, T>);
 
-pub(crate) fn split<R: Runtime + Io<T>, T>(mut socket: Socket<R, T>) -> (Sender<R, T>, Receiver<R, T>) {
-    socket.duplex().set_consumer(Consumer::OtherHalf);
-    let handle = SharedHandle::new(socket);
-    (Sender(HalfConnection(handle.clone())), Receiver(HalfConnection(handle)))
+impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
+    /// Two halves, to send in one task and receive in another.
+    pub fn split(mut self) -> (Sender<R, T>, Receiver<R, T>) {
+        self.socket.duplex().set_consumer(Consumer::OtherHalf);
+        let handle = SharedHandle::new(self.socket);
+        (Sender(HalfConnection(handle.clone())), Receiver(HalfConnection(handle)))
+    }
 }
 
 /// One half of a connection: the common part of both.

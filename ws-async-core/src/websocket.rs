@@ -18,7 +18,6 @@ use crate::operations::{self, Access};
 use crate::runtime::{Io, Runtime};
 use crate::slots::SlotId;
 use crate::socket::Socket;
-use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::wakers::{Tasks, WakerSlot};
 
@@ -138,11 +137,6 @@ impl<R: Runtime + Io<T>, T> WebSocket<R, T> {
     /// The counts of this connection so far: frames, messages and bytes in each direction, and round-trip times.
     pub fn stats(&self) -> Stats {
         self.socket.stats()
-    }
-
-    /// Two halves, to send in one task and receive in another.
-    pub fn split(self) -> (Sender<R, T>, Receiver<R, T>) {
-        split::split(self.socket)
     }
 
     /// The transport, and the bytes that were read or queued; `None` if the transport was reset.

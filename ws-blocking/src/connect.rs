@@ -11,7 +11,7 @@ use socket2::Socket;
 use ws_common::system::socket::{SocketOptions, reset_on_close};
 use ws_common::{
     CheckedOptions, ClientUpgrade, ConnectError, ConnectOptions, Opened,
-    connector::{Connector, ConnectorStep, Dialed, Route},
+    connector::{ConnectedTransport, Connector, ConnectorStep, Route},
     duplex::Duplex,
     happy_eyeballs::AttemptId,
     system::random,
@@ -48,7 +48,7 @@ impl<S: Transport> WebSocket<S> {
         O: Into<ConnectOptions>,
     {
         let options = options.into().build()?;
-        open(transport, &options, &Route::direct(&options), clock::now())
+        open(transport, &options, &Route::direct(options.target()), clock::now())
     }
 }
 
@@ -58,7 +58,7 @@ fn connect(options: &CheckedOptions) -> Result<(WebSocket, Response), ConnectErr
     loop {
         // All steps of a redirect share the time to open, because they share the clock.
         let options = redirected.as_ref().unwrap_or(options);
-        let Dialed { transport, peer, route } = connect_transport(options, start)?;
+        let ConnectedTransport { transport, peer, route } = connect_transport(options, start)?;
         match open(transport, options, &route, start) {
             Ok(opened) => return Ok(opened),
             Err(error) => redirected = Some(options.follow(error, &route, peer)?),
@@ -66,12 +66,12 @@ fn connect(options: &CheckedOptions) -> Result<(WebSocket, Response), ConnectErr
     }
 }
 
-/// Resolves and dials, each name in a thread of its own, and each address that is not the only one. The time to open counts
+/// Resolves and connects, each name in a thread of its own, and each address that is not the only one. The time to open counts
 /// from `start`.
 pub(crate) fn connect_transport(
     options: &CheckedOptions,
     start: Clock,
-) -> Result<Dialed<TcpStream>, ConnectError> {
+) -> Result<ConnectedTransport<TcpStream>, ConnectError> {
     let mut connector = Connector::new(options, Instant::EPOCH);
     let socket_options = options.socket_options();
     let (tell, told) = mpsc::channel();
@@ -84,24 +84,24 @@ pub(crate) fn connect_transport(
             ConnectorStep::Wait(until) => {
                 match told.recv_timeout(until - now) {
                     Ok(Told::Addresses(addresses)) => connector.handle_addresses(addresses),
-                    Ok(Told::Dialed(attempt, result)) => connector.handle_result(attempt, result),
+                    Ok(Told::ConnectedTransport(attempt, result)) => connector.handle_result(attempt, result),
                     // It is time for the next step.
                     Err(_) => {}
                 }
                 Ok(())
             }
-            ConnectorStep::Dial { attempt, address, is_only: true } => {
-                if let Some(result) = dial(address, socket_options, left) {
+            ConnectorStep::Connect { attempt, address, is_only: true } => {
+                if let Some(result) = connect_socket(address, socket_options, left) {
                     connector.handle_result(attempt, result);
                 }
                 Ok(())
             }
-            ConnectorStep::Dial { attempt, address, .. } => {
+            ConnectorStep::Connect { attempt, address, .. } => {
                 let socket_options = socket_options.clone();
-                in_background("ws-dial", move || {
-                    if let Some(result) = dial(address, &socket_options, left) {
+                in_background("ws-connect", move || {
+                    if let Some(result) = connect_socket(address, &socket_options, left) {
                         // A socket that connects after the race is dropped with the channel, and so reset.
-                        let _ = tell.send(Told::Dialed(attempt, result));
+                        let _ = tell.send(Told::ConnectedTransport(attempt, result));
                     }
                 })
             }
@@ -118,7 +118,7 @@ pub(crate) fn connect_transport(
 /// The report of a thread.
 enum Told {
     Addresses(io::Result<Vec<SocketAddr>>),
-    Dialed(AttemptId, io::Result<TcpStream>),
+    ConnectedTransport(AttemptId, io::Result<TcpStream>),
 }
 
 fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -126,7 +126,11 @@ fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result
 }
 
 /// Connects, for as long as `patience`. `None` if it took longer: the addresses that were tried are named by [`Connector`].
-fn dial(address: SocketAddr, options: &SocketOptions, patience: Duration) -> Option<io::Result<TcpStream>> {
+fn connect_socket(
+    address: SocketAddr,
+    options: &SocketOptions,
+    patience: Duration,
+) -> Option<io::Result<TcpStream>> {
     let socket = match options.open(address) {
         Ok(socket) => socket,
         Err(error) => return Some(Err(error)),
@@ -146,7 +150,7 @@ fn connect_within(socket: TcpStream, address: SocketAddr, patience: Duration) ->
 
 /// The attempt that has won is closed in the ordinary way from now on. Some systems refuse that for a socket that the peer has reset;
 /// the handshake tells of the reset.
-fn used(connected: Dialed<TcpStream>) -> Dialed<TcpStream> {
+fn used(connected: ConnectedTransport<TcpStream>) -> ConnectedTransport<TcpStream> {
     let _ = reset_on_close(&connected.transport, false);
     connected
 }

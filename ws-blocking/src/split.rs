@@ -33,9 +33,12 @@ pub struct Sender<S: Transport>(
 /// While it waits, it also writes what was queued before, if no other thread does.
 pub struct Receiver<S: Transport>(Arc<SharedConnection<S>>);
 
-pub(crate) fn split<S: Transport>(shared: Arc<SharedConnection<S>>) -> (Sender<S>, Receiver<S>) {
-    shared.set_consumer(Consumer::OtherHalf);
-    (Sender(shared.clone(), Arc::default()), Receiver(shared))
+impl<S: Transport> WebSocket<S> {
+    /// Two halves, to send in some threads and receive in another.
+    pub fn split(self) -> (Sender<S>, Receiver<S>) {
+        self.shared.set_consumer(Consumer::OtherHalf);
+        (Sender(self.shared.clone(), Arc::default()), Receiver(self.shared))
+    }
 }
 
 impl<S: Transport> Sender<S> {

@@ -16,7 +16,6 @@ use crate::driver::Driver;
 use crate::elapsed::Elapsed;
 use crate::messages::Messages;
 use crate::shared::SharedConnection;
-use crate::split::{self, Receiver, Sender};
 use crate::stream::{MessageReader, MessageWriter};
 use crate::transport::Transport;
 
@@ -163,11 +162,6 @@ impl<S: Transport> WebSocket<S> {
     /// The counts of this connection so far: frames, messages and bytes in each direction, and round-trip times.
     pub fn stats(&self) -> Stats {
         self.shared.stats()
-    }
-
-    /// Two halves, to send in some threads and receive in another.
-    pub fn split(self) -> (Sender<S>, Receiver<S>) {
-        split::split(self.shared)
     }
 
     /// Takes the connection apart: its transport, the bytes that were read and not yet taken, and queued bytes that were not written.

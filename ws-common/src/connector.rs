@@ -9,17 +9,17 @@ use ws_core::Instant;
 
 use crate::error::{ConnectError, ConnectTimeout, OpenPhase};
 use crate::happy_eyeballs::{AttemptId, HappyEyeballs, HappyEyeballsStep};
-use crate::options::CheckedOptions;
+use crate::options::{CheckedOptions, PublicStep};
 use crate::proxy::{Proxy, ProxyError, ProxyStep};
-use crate::redirect::PublicStep;
+pub use crate::route::{Route, SuppliedTransport};
 use crate::target::{Host, TargetError, is_private, is_unspecified};
 use crate::trace::ConnectSpans;
 
 /// Finds a way to a server, or to the proxy before it, within the time to open: a machine without sockets, resolver and
-/// clock. It says which names to resolve and which addresses to dial, in the order and at the pace of [`HappyEyeballs`].
+/// clock. It says which names to resolve and which addresses to connect to, in the order and at the pace of [`HappyEyeballs`].
 ///
 /// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the result by
-/// [`handle_addresses`](Self::handle_addresses) or [`handle_result`](Self::handle_result), and asks again. `T` is what dialing
+/// [`handle_addresses`](Self::handle_addresses) or [`handle_result`](Self::handle_result), and asks again. `T` is what an attempt
 /// yields, such as a socket.
 #[derive(Debug)]
 pub struct Connector<T> {
@@ -27,7 +27,7 @@ pub struct Connector<T> {
     /// For errors.
     open_timeout: Duration,
     route: Route,
-    /// The addresses to dial after all others.
+    /// The addresses to connect to after all others.
     last: Vec<SocketAddr>,
     /// A redirect came from a public address: private addresses of the target are passed over.
     public_step: Option<Arc<PublicStep>>,
@@ -46,7 +46,7 @@ pub enum ConnectorStep<T> {
         port: u16,
     },
     /// Begin to connect to this address.
-    Dial {
+    Connect {
         /// The name under which the result is to be handed in.
         attempt: AttemptId,
         /// Where to connect to.
@@ -57,43 +57,18 @@ pub enum ConnectorStep<T> {
     /// Wait for a result, and no longer than until this instant.
     Wait(Instant),
     /// There is a transport, or there is none. Whatever was begun and is under way still is to be called off.
-    Done(Result<Dialed<T>, ConnectError>),
+    Done(Result<ConnectedTransport<T>, ConnectError>),
 }
 
 /// A transport that is connected.
 #[derive(Debug)]
-pub struct Dialed<T> {
-    /// What dialing yielded.
+pub struct ConnectedTransport<T> {
+    /// What the attempt yielded.
     pub transport: T,
-    /// The address that was dialed. A socket that was reset meanwhile does not know it any more.
+    /// The address of the attempt. A socket that was reset meanwhile does not know it any more.
     pub peer: SocketAddr,
     /// Where the transport leads.
     pub route: Route,
-}
-
-/// Where a transport leads: to the server, or to a proxy that is still to be asked for the rest of the way.
-#[derive(Clone, Debug)]
-pub struct Route {
-    pub(crate) proxy: Option<Proxy>,
-    /// The address of the server, if the transport was connected to it.
-    pub(crate) server: Option<SocketAddr>,
-    /// What the proxy is to be asked for.
-    pub(crate) host: Host,
-    pub(crate) port: u16,
-    /// TLS with the server is spoken below the transport.
-    pub(crate) is_secure: bool,
-}
-
-/// The facts about a transport that a connector of the user has supplied
-/// ([`ClientBuilder::connector`](crate::session::ClientBuilder::connector)).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SuppliedTransport {
-    /// The address of the server. `None` if the transport has no such address, or the connector has not told it.
-    pub peer: Option<SocketAddr>,
-    /// The local address, in the same way.
-    pub local: Option<SocketAddr>,
-    /// Whether the transport speaks TLS with the server already.
-    pub is_secure: bool,
 }
 
 #[derive(Debug)]
@@ -101,7 +76,7 @@ enum ConnectStage<T> {
     /// The options are no good.
     Failed(ConnectError),
     Resolving(Whose, NameQuery),
-    Dialing(HappyEyeballs<T, io::Error>),
+    Racing(HappyEyeballs<T, io::Error>),
     Over,
 }
 
@@ -121,84 +96,46 @@ enum NameQuery {
     Sent,
 }
 
-impl Route {
-    /// Directly to the server.
-    pub fn direct(options: &CheckedOptions) -> Self {
-        let target = options.target();
-        Self { proxy: None, server: None, host: target.host().clone(), port: target.port(), is_secure: false }
-    }
-
-    /// To the server, by a transport of the user's connector.
-    pub(crate) fn supplied(options: &CheckedOptions, facts: &SuppliedTransport) -> Self {
-        Self { server: facts.peer, is_secure: facts.is_secure, ..Self::direct(options) }
-    }
-
-    /// The address of the server that a transport to `peer` leads to. `None` if only the proxy knows it.
-    pub(crate) fn server_address(&self, peer: SocketAddr) -> Option<IpAddr> {
-        match (&self.proxy, &self.host) {
-            (None, _) => Some(peer.ip()),
-            (Some(_), Host::Address(address)) => Some(*address),
-            (Some(_), Host::Name(_)) => None,
-        }
-    }
-
-    /// The addresses that decide whether a transport to `peer` is of use: its own, and the one that a proxy is asked for.
-    pub(crate) fn addresses(&self, peer: SocketAddr) -> Vec<SocketAddr> {
-        match (&self.proxy, &self.host) {
-            (Some(_), Host::Address(address)) => vec![peer, SocketAddr::new(*address, self.port)],
-            _ => vec![peer],
-        }
-    }
-
-    /// Whom we connect to.
-    pub(crate) fn peer(&self) -> (&Host, u16) {
-        match &self.proxy {
-            Some(proxy) => (proxy.host(), proxy.port()),
-            None => (&self.host, self.port),
-        }
-    }
-}
-
 impl<T> Connector<T> {
     /// A way to the target of these options, which must be found within their time to open, from `now` on.
     pub fn new(options: &CheckedOptions, now: Instant) -> Self {
-        let mut reach = Self {
+        let mut connector = Self {
             deadline: now + options.open_timeout(),
             open_timeout: options.whole_open_timeout(),
-            route: Route::direct(options),
+            route: Route::direct(options.target()),
             last: options.last_addresses().to_vec(),
             public_step: options.public_step().cloned(),
             stage: ConnectStage::Over,
             trace: ConnectSpans::new(),
         };
-        reach.stage = match options.chosen_proxy() {
+        connector.stage = match options.chosen_proxy() {
             Err(error) => ConnectStage::Failed(error),
             Ok(None) => match options.addresses() {
-                [] => reach.dial_peer(),
+                [] => connector.race_peer(),
                 addresses => match addresses.iter().find(|address| is_unspecified(address.ip())) {
                     Some(address) => {
                         ConnectStage::Failed(ConnectError::Url(TargetError::Unspecified(address.ip())))
                     }
-                    None => reach.dial(addresses.iter().copied()),
+                    None => connector.race(addresses.iter().copied()),
                 },
             },
             Ok(Some(proxy)) => {
                 let resolves_names = proxy.resolves_names();
-                reach.route.proxy = Some(proxy);
+                connector.route.proxy = Some(proxy);
                 // An address that was set stands in for the name towards the proxy, too.
-                match (options.addresses().first(), &reach.route.host) {
+                match (options.addresses().first(), &connector.route.host) {
                     (Some(address), _) => {
-                        reach.ask_for(*address);
-                        reach.dial_peer()
+                        connector.ask_for(*address);
+                        connector.race_peer()
                     }
                     (None, Host::Name(_)) if !resolves_names => {
                         ConnectStage::Resolving(Whose::Targets, NameQuery::Unsent)
                     }
-                    _ => reach.dial_peer(),
+                    _ => connector.race_peer(),
                 }
             }
         };
-        reach
+        connector
     }
 
     /// By when a connection must be open.
@@ -206,17 +143,17 @@ impl<T> Connector<T> {
         self.deadline
     }
 
-    fn dial(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> ConnectStage<T> {
-        ConnectStage::Dialing(HappyEyeballs::new(addresses).try_last(&self.last))
+    fn race(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> ConnectStage<T> {
+        ConnectStage::Racing(HappyEyeballs::new(addresses).try_last(&self.last))
     }
 
     fn ask_for(&mut self, address: SocketAddr) {
         (self.route.host, self.route.port) = (Host::Address(address.ip()), address.port());
     }
 
-    fn dial_peer(&self) -> ConnectStage<T> {
+    fn race_peer(&self) -> ConnectStage<T> {
         match self.route.peer() {
-            (Host::Address(address), port) => self.dial([SocketAddr::new(*address, port)]),
+            (Host::Address(address), port) => self.race([SocketAddr::new(*address, port)]),
             (Host::Name(_), _) => ConnectStage::Resolving(Whose::Peers, NameQuery::Unsent),
         }
     }
@@ -250,16 +187,16 @@ impl<T> Connector<T> {
                     NameQuery::Sent => ConnectorStep::Wait(self.deadline),
                 }
             }
-            ConnectStage::Dialing(dial) => self.poll_dial(dial, now),
+            ConnectStage::Racing(race) => self.poll_race(race, now),
         }
     }
 
-    fn poll_dial(&mut self, mut dial: HappyEyeballs<T, io::Error>, now: Instant) -> ConnectorStep<T> {
-        let step = match dial.poll(now) {
+    fn poll_race(&mut self, mut race: HappyEyeballs<T, io::Error>, now: Instant) -> ConnectorStep<T> {
+        let step = match race.poll(now) {
             HappyEyeballsStep::Won { transport, address, .. } => {
                 let mut route = self.route.clone();
                 route.server = Some(address).filter(|_| route.proxy.is_none());
-                return ConnectorStep::Done(Ok(Dialed { transport, peer: address, route }));
+                return ConnectorStep::Done(Ok(ConnectedTransport { transport, peer: address, route }));
             }
             HappyEyeballsStep::Failed(failures) => {
                 return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {
@@ -268,11 +205,11 @@ impl<T> Connector<T> {
                 }));
             }
             _ if now >= self.deadline => {
-                let pending = dial.running().map(|(_, address)| address).collect();
+                let pending = race.running().map(|(_, address)| address).collect();
                 let timeout = ConnectTimeout {
                     open_timeout: self.open_timeout,
                     pending,
-                    failures: dial.into_failures(),
+                    failures: race.into_failures(),
                 };
                 return ConnectorStep::Done(Err(match self.proxy(Whose::Peers) {
                     Some(proxy) => ProxyError::ConnectTimeout(timeout).of(proxy),
@@ -280,14 +217,14 @@ impl<T> Connector<T> {
                 }));
             }
             HappyEyeballsStep::Start { attempt, address } => {
-                self.trace.dialing(attempt, address);
-                ConnectorStep::Dial { attempt, address, is_only: dial.is_only() }
+                self.trace.attempting(attempt, address);
+                ConnectorStep::Connect { attempt, address, is_only: race.is_only() }
             }
             HappyEyeballsStep::Wait(due) => {
                 ConnectorStep::Wait(due.map_or(self.deadline, |due| due.min(self.deadline)))
             }
         };
-        self.stage = ConnectStage::Dialing(dial);
+        self.stage = ConnectStage::Racing(race);
         step
     }
 
@@ -316,20 +253,20 @@ impl<T> Connector<T> {
                 Some(proxy) => ProxyError::Resolve(source).of(proxy),
                 None => ConnectError::Resolve { host: self.name(whose).0.into(), source },
             }),
-            (Ok((_, addresses)), Whose::Peers) => self.dial(addresses),
+            (Ok((_, addresses)), Whose::Peers) => self.race(addresses),
             (Ok((first, _)), Whose::Targets) => {
                 // A proxy is asked once. The resolver's first address is the one that it holds to be the best, unless it has failed.
                 self.ask_for(first);
-                self.dial_peer()
+                self.race_peer()
             }
         };
     }
 
     /// What became of [`ConnectorStep::Dial`].
     pub fn handle_result(&mut self, attempt: AttemptId, result: io::Result<T>) {
-        if let ConnectStage::Dialing(dial) = &mut self.stage {
-            self.trace.dialed(attempt, &result);
-            dial.handle_result(attempt, result);
+        if let ConnectStage::Racing(race) = &mut self.stage {
+            self.trace.attempted(attempt, &result);
+            race.handle_result(attempt, result);
         }
     }
 

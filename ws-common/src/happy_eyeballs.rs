@@ -32,12 +32,12 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 /// use ws_core::Instant;
 ///
 /// let server = TcpListener::bind("127.0.0.1:0")?;
-/// let mut dial = HappyEyeballs::new([server.local_addr()?]);
+/// let mut race = HappyEyeballs::new([server.local_addr()?]);
 /// let (results, arrived) = mpsc::channel();
 /// let epoch = std::time::Instant::now();
 /// let stream = loop {
 ///     let now = Instant::since_epoch(epoch.elapsed());
-///     let deadline = match dial.poll(now) {
+///     let deadline = match race.poll(now) {
 ///         HappyEyeballsStep::Start { attempt, address } => {
 ///             let results = results.clone();
 ///             // What connects after the race is dropped with the channel.
@@ -50,7 +50,7 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 ///     };
 ///     let patience = deadline.map_or(Duration::MAX, |deadline| deadline - now);
 ///     if let Ok((attempt, result)) = arrived.recv_timeout(patience) {
-///         dial.handle_result(attempt, result);
+///         race.handle_result(attempt, result);
 ///     }
 /// };
 /// assert_eq!(stream.peer_addr()?, server.local_addr()?);

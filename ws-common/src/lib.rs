@@ -18,6 +18,7 @@ pub mod reconnect;
 pub mod redirect;
 mod refusal;
 mod reunite;
+mod route;
 mod server_upgrade;
 pub mod session;
 #[doc(hidden)]

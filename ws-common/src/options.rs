@@ -7,6 +7,7 @@ mod error;
 mod opening;
 mod redirect;
 mod setters;
+mod step;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use accept::AcceptOptions;
 pub(crate) use accept::ClientKey;
 pub use checked::CheckedOptions;
 use error::InvalidSetting;
+pub(crate) use step::{PublicStep, Redirect};
 
 /// The longest time for everything up to the open connection: resolving, connecting, the opening handshake.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);

@@ -41,7 +41,7 @@ fn client() -> Session {
             ConnectorStep::Resolve { port, .. } => {
                 connector.handle_addresses(Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
             }
-            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
+            ConnectorStep::Connect { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Wait(_) => panic!("it waits for nothing"),
             ConnectorStep::Done(connected) => break connected.unwrap(),
         }

@@ -374,7 +374,7 @@ fn dialed(
             ConnectorStep::Resolve { .. } => {
                 connector.handle_addresses(Ok(addresses.iter().map(|(address, _)| *address).collect()));
             }
-            ConnectorStep::Dial { address, .. } => {
+            ConnectorStep::Connect { address, .. } => {
                 return addresses.iter().find(|(other, _)| *other == address).cloned();
             }
             other => panic!("a step that neither resolves nor dials: {other:?}"),

@@ -64,7 +64,7 @@ pub(crate) fn route(exhibition: &mut Exhibition, options: &CheckedOptions) -> Ro
             ConnectorStep::Resolve { port, .. } => {
                 connector.handle_addresses(Ok(vec![([192, 0, 2, 1], port).into()]));
             }
-            ConnectorStep::Dial { attempt, .. } => {
+            ConnectorStep::Connect { attempt, .. } => {
                 exhibition.debug(&attempt);
                 connector.handle_result(attempt, Ok(()));
             }

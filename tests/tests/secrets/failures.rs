@@ -193,7 +193,7 @@ fn redirects(exhibition: &mut Exhibition) {
         let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
         let failed = refused(exhibition, &options, &[answer.as_bytes()]);
         let options = options.build().unwrap();
-        let error = options.follow(failed, &Route::direct(&options), address()).unwrap_err();
+        let error = options.follow(failed, &Route::direct(options.target()), address()).unwrap_err();
         let ConnectError::Redirect(refused) = &error else { panic!("{error}") };
         exhibition.error::<RedirectRefused>(refused);
         exhibition.debug(&refused.reason);
@@ -207,7 +207,7 @@ fn redirects(exhibition: &mut Exhibition) {
     });
     let failed = refused(exhibition, &seen, &[&redirect()]);
     let seen = seen.build().unwrap();
-    exhibition.debug(&seen.follow(failed, &Route::direct(&seen), address()).unwrap());
+    exhibition.debug(&seen.follow(failed, &Route::direct(seen.target()), address()).unwrap());
     exhibition.debug(&RedirectDecision::Follow);
     // The hook above has printed it.
     exhibition.seen::<RedirectStep<'_>>();

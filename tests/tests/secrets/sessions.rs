@@ -72,7 +72,7 @@ fn act(exhibition: &mut Exhibition, session: &mut Session) -> bool {
             Action::Ask(question) => ask(exhibition, session, question),
             Action::Open(options) => {
                 is_connecting = true;
-                let _ = session.opened(&Route::direct(&options), address(), address(), random(), NOW);
+                let _ = session.opened(&Route::direct(options.target()), address(), address(), random(), NOW);
             }
             Action::Drop | Action::Reset => {}
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ws_common::system::accept::AcceptRetry;
 use ws_common::{
     AcceptOptions, CheckedOptions, ClientUpgrade, ConnectOptions, ServerUpgrade,
-    connector::{Connector, ConnectorStep, Dialed, Route},
+    connector::{ConnectedTransport, Connector, ConnectorStep, Route},
 };
 use ws_core::bytes::Buf;
 use ws_core::{Instant, Machine, Random};
@@ -44,7 +44,7 @@ fn opening(options: &CheckedOptions, route: &Route) -> ClientUpgrade {
 fn a_response_that_refuses_is_told_by_its_status_alone() {
     let options = ConnectOptions::new("ws://example.com/feed?token=1").build().unwrap();
     let response = b"HTTP/1.1 302 token\r\nLocation: /login?token=1\r\nContent-Length: 5\r\n\r\ntoken";
-    let lines = lines_for(|| opening(&options, &Route::direct(&options)), response);
+    let lines = lines_for(|| opening(&options, &Route::direct(options.target())), response);
     let expected = [
         "connection{role=client number=N peer=example.com:80} begins",
         "handshake{uri=ws://example.com/feed} begins",
@@ -59,7 +59,7 @@ fn a_response_that_refuses_is_told_by_its_status_alone() {
 fn a_response_that_is_no_handshake_is_not_quoted() {
     let options = ConnectOptions::new("ws://example.com/").build().unwrap();
     let response = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: token\r\nConnection: token\r\n\r\n";
-    let lines = lines_for(|| opening(&options, &Route::direct(&options)), response);
+    let lines = lines_for(|| opening(&options, &Route::direct(options.target())), response);
     let failed = "handshake{uri=ws://example.com/}: debug: failed error=it is no WebSocket handshake";
     assert_eq!(lines[2], failed);
 }
@@ -95,14 +95,14 @@ fn a_page_that_is_refused_is_told_with_both_values_and_the_remedies() {
 }
 
 /// A transport to the proxy, as a driver would find one.
-fn reached(options: &CheckedOptions) -> Dialed<()> {
+fn reached(options: &CheckedOptions) -> ConnectedTransport<()> {
     let mut connector = Connector::new(options, NOW);
     loop {
         match connector.poll(NOW) {
             ConnectorStep::Resolve { port, .. } => {
                 connector.handle_addresses(Ok(vec![([127, 0, 0, 1], port).into()]));
             }
-            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
+            ConnectorStep::Connect { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Done(reached) => return reached.unwrap(),
             ConnectorStep::Wait(_) => unreachable!("every step was done"),
         }
@@ -154,11 +154,11 @@ fn a_name_without_addresses_and_an_address_where_nobody_listens_are_told() {
         let mut connector = Connector::<()>::new(&options, NOW);
         let ConnectorStep::Resolve { .. } = connector.poll(NOW) else { panic!("a name is to be resolved") };
         connector.handle_addresses(Ok(vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]));
-        let ConnectorStep::Dial { attempt, .. } = connector.poll(NOW) else {
+        let ConnectorStep::Connect { attempt, .. } = connector.poll(NOW) else {
             panic!("an address is to be dialed")
         };
         connector.handle_result(attempt, Err(io::ErrorKind::ConnectionRefused.into()));
-        let ConnectorStep::Dial { .. } = connector.poll(NOW) else {
+        let ConnectorStep::Connect { .. } = connector.poll(NOW) else {
             panic!("the next address is to be dialed")
         };
     });

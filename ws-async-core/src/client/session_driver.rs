@@ -11,7 +11,7 @@ use std::time::Duration;
 use ws_common::sync::mutant;
 use ws_common::{
     ConnectError,
-    connector::Dialed,
+    connector::ConnectedTransport,
     session::{ClientEvent, ClientStatus, Question, Session},
 };
 use ws_core::{Instant, Machine};
@@ -62,7 +62,7 @@ pub(crate) struct SessionDriver<R: Runtime> {
 }
 
 type Connecting<R> = Pin<Box<dyn Future<Output = ConnectResult<R>> + Send>>;
-type ConnectResult<R> = Result<Dialed<<R as Runtime>::TcpStream>, ConnectError>;
+type ConnectResult<R> = Result<ConnectedTransport<<R as Runtime>::TcpStream>, ConnectError>;
 
 impl<R: Runtime> SessionDriver<R> {
     pub(crate) fn new(session: Session) -> Self {

@@ -8,10 +8,11 @@ use ws_core::{ClientRequest, Config};
 
 use super::connection::NamedConfig;
 use super::error::InvalidSetting;
+use super::step::PublicStep;
 use super::{FOR_EVER, OPEN_TIMEOUT};
 use crate::error::ConnectError;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
-use crate::redirect::{PublicStep, RedirectHook};
+use crate::redirect::RedirectHook;
 use crate::system::socket::SocketOptions;
 use crate::target::Target;
 use crate::tls::{self, TlsConnector};

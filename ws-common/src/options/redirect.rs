@@ -8,9 +8,10 @@ use ws_core::HandshakeError;
 
 use super::CheckedOptions;
 use super::setters::setters;
-use crate::connector::Route;
+use super::step::{PublicStep, Redirect};
 use crate::error::ConnectError;
-use crate::redirect::{PublicStep, Redirect, RedirectDecision, RedirectHook, RedirectStep};
+use crate::redirect::{RedirectDecision, RedirectHook, RedirectStep};
+use crate::route::Route;
 use crate::target::{Host, TargetError, is_private};
 use crate::tls;
 

@@ -101,7 +101,7 @@ mod tests {
     fn addresses_of_a_proxy_and_of_a_target_behind_it_are_kept_apart() {
         let options = ConnectOptions::new("ws://a.test/").proxy("http://proxy.test:80");
         let options = options.build().expect("options");
-        let mut route = Route::direct(&options);
+        let mut route = Route::direct(options.target());
         assert_eq!(Candidate::all(&route, options.target(), address(1)), [a(1)]);
         route.proxy = options.chosen_proxy().expect("a proxy");
         assert_eq!(Candidate::all(&route, options.target(), address(1)), [of("proxy.test", 1)]);

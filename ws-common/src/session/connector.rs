@@ -124,7 +124,7 @@ impl Session {
             self.failed(refused);
             return false;
         }
-        let route = Route::supplied(&attempt.options, facts);
+        let route = Route::supplied(attempt.options.target(), facts);
         self.events.push(ClientEvent::Connected { peer: facts.peer, local: facts.local });
         self.shake_hands(&route, random)
     }

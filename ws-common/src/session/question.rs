@@ -12,8 +12,8 @@ use super::options::OnOpen;
 use super::prepare::{Asked, Attempt, PendingAnswer, Prepare};
 use crate::error::{ConnectError, PrepareError};
 use crate::options::CheckedOptions;
+use crate::options::Redirect;
 use crate::reconnect::{Cause, DecideHook, DisconnectReason, RetryDecision};
-use crate::redirect::Redirect;
 
 /// A hook of the user that a driver is to run ([`Action::Ask`](super::Action::Ask)), holding no lock: from within the hook,
 /// every method of the session must be callable.

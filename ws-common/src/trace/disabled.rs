@@ -24,9 +24,9 @@ impl ConnectSpans {
 
     pub(crate) fn resolved(&mut self, _result: &io::Result<Vec<SocketAddr>>) {}
 
-    pub(crate) fn dialing(&mut self, _attempt: AttemptId, _address: SocketAddr) {}
+    pub(crate) fn attempting(&mut self, _attempt: AttemptId, _address: SocketAddr) {}
 
-    pub(crate) fn dialed<T>(&mut self, _attempt: AttemptId, _result: &io::Result<T>) {}
+    pub(crate) fn attempted<T>(&mut self, _attempt: AttemptId, _result: &io::Result<T>) {}
 }
 
 #[derive(Debug)]

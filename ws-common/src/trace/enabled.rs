@@ -39,12 +39,12 @@ impl ConnectSpans {
         }
     }
 
-    pub(crate) fn dialing(&mut self, attempt: AttemptId, address: SocketAddr) {
+    pub(crate) fn attempting(&mut self, attempt: AttemptId, address: SocketAddr) {
         let span = debug_span!(target: "ws_common", "connect", %address);
         self.connects.push((attempt, span));
     }
 
-    pub(crate) fn dialed<T>(&mut self, attempt: AttemptId, result: &io::Result<T>) {
+    pub(crate) fn attempted<T>(&mut self, attempt: AttemptId, result: &io::Result<T>) {
         let Some(n) = self.connects.iter().position(|(running, _)| *running == attempt) else { return };
         let (_, span) = self.connects.swap_remove(n);
         match result {

@@ -31,7 +31,7 @@ fn walk(options: &ConnectOptions, refuses: &[&str]) -> (Vec<String>, Result<Stri
                 });
                 connector.handle_addresses(addresses.ok_or_else(|| io::Error::other("unknown")));
             }
-            ConnectorStep::Dial { attempt, address, is_only } => {
+            ConnectorStep::Connect { attempt, address, is_only } => {
                 trace.push(format!("dial {address}{}", if is_only { " only" } else { "" }));
                 let is_refused = refuses.contains(&&*address.ip().to_string());
                 let result = if is_refused { Err(io::Error::other("refused")) } else { Ok(()) };

@@ -23,7 +23,7 @@ fn resolve(step: ConnectorStep<u32>) -> String {
 
 fn dial(step: ConnectorStep<u32>) -> AttemptId {
     match step {
-        ConnectorStep::Dial { attempt, .. } => attempt,
+        ConnectorStep::Connect { attempt, .. } => attempt,
         other => panic!("{other:?}"),
     }
 }

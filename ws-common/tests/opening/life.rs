@@ -188,7 +188,7 @@ impl Life {
                     self.names.extend(self.rebinds.take_if(|(name, _)| *name == host));
                     connector.handle_addresses(Ok(all));
                 }
-                ConnectorStep::Dial { attempt, address, .. } => {
+                ConnectorStep::Connect { attempt, address, .. } => {
                     self.steps.push(format!("dial {address}"));
                     let far = (self.plan)(self.attempts).ok_or_else(|| io::Error::other("refused"));
                     connector.handle_result(attempt, far);

@@ -107,7 +107,7 @@ fn a_client_that_is_closed_while_the_hook_decides_does_not_go_on() {
             match session.poll_action() {
                 Some(Action::Ask(question)) => break question,
                 Some(Action::Open(options)) => {
-                    let (route, peer) = (Route::direct(&options), address("192.0.2.1:80"));
+                    let (route, peer) = (Route::direct(options.target()), address("192.0.2.1:80"));
                     assert!(session.opened(&route, peer, peer, seed(), Instant::EPOCH));
                     let response = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n";
                     session.inbound().extend_from_slice(response);
@@ -139,7 +139,7 @@ fn one_shot(options: &ConnectOptions, location: &str) -> Result<ConnectOptions, 
     let mut far = Far::plain().redirect(location);
     let error = failed(&mut opening(options), &mut far, WHOLE);
     let options = checked(options);
-    options.follow(error, &Route::direct(&options), address("192.0.2.1:80")).map(ConnectOptions::from)
+    options.follow(error, &Route::direct(options.target()), address("192.0.2.1:80")).map(ConnectOptions::from)
 }
 
 #[test]

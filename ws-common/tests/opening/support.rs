@@ -46,7 +46,7 @@ pub(crate) fn route(options: &ConnectOptions) -> Route {
             ConnectorStep::Resolve { port, .. } => {
                 connector.handle_addresses(Ok(vec![SocketAddr::new([192, 0, 2, 1].into(), port)]));
             }
-            ConnectorStep::Dial { attempt, .. } => connector.handle_result(attempt, Ok(())),
+            ConnectorStep::Connect { attempt, .. } => connector.handle_result(attempt, Ok(())),
             ConnectorStep::Wait(_) => panic!("there is nothing to wait for"),
             ConnectorStep::Done(reached) => return reached.unwrap().route,
         }

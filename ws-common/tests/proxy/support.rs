@@ -111,6 +111,11 @@ pub(crate) fn run<T: Tunnel>(mut machine: T, chunks: &[&[u8]], then: Then) -> (V
         } else {
             match then.take() {
                 Some(Then::Eof) => machine.handle_read(0, now),
+                // The body of a refusal is not waited for as long.
+                Some(Then::Deadline) | None if machine.poll_timeout().is_some_and(|at| at < DEADLINE) => {
+                    now = machine.poll_timeout().unwrap();
+                    machine.handle_timeout(now);
+                }
                 Some(Then::Deadline) => {
                     machine
                         .handle_timeout(Instant::since_epoch(DEADLINE.elapsed() - Duration::from_nanos(1)));
@@ -119,11 +124,6 @@ pub(crate) fn run<T: Tunnel>(mut machine: T, chunks: &[&[u8]], then: Then) -> (V
                     machine.handle_timeout(now);
                 }
                 Some(Then::Silence) => {}
-                // The body of a refusal is not waited for as long.
-                None if machine.poll_timeout().is_some_and(|at| at < DEADLINE) => {
-                    now = machine.poll_timeout().unwrap();
-                    machine.handle_timeout(now);
-                }
                 None => {
                     machine = machine.leftover().expect_err("it is not connected");
                     assert_eq!(machine.poll_timeout(), Some(DEADLINE));

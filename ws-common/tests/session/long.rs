@@ -186,7 +186,7 @@ fn a_driver_that_is_late_or_odd_breaks_nothing() {
     sim.settle();
     let (peer, local) = (([192, 0, 2, 1], 80).into(), ([192, 0, 2, 9], 4711).into());
     sim.session.abort(sim.now);
-    let route = Route::direct(&ws_common::ConnectOptions::new("ws://server.test").build().unwrap());
+    let route = Route::direct(&"ws://server.test".parse().unwrap());
     assert!(!sim.session.opened(&route, peer, local, ws_core::Random::from_seed([1; 32]), sim.now));
     sim.session.not_opened(ws_common::ConnectError::TlsUnsupported, sim.now);
     sim.inject(b"late bytes");

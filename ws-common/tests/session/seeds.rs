@@ -42,7 +42,13 @@ fn connect(session: &mut Session, seed: u8, now: Instant) -> Drawn {
     session.handle_timeout(now);
     let Some(Action::Open(options)) = session.poll_action() else { panic!("no attempt") };
     let (peer, local) = (([192, 0, 2, 1], 80).into(), ([192, 0, 2, 9], 4711).into());
-    assert!(session.opened(&Route::direct(&options), peer, local, Random::from_seed([seed; 32]), now));
+    assert!(session.opened(
+        &Route::direct(options.target()),
+        peer,
+        local,
+        Random::from_seed([seed; 32]),
+        now
+    ));
     let request = written(session, now);
     let mut server = ServerHandshake::new(Config::default(), Random::from_seed([8; 32]), now + secs(10));
     read(&mut server, &request, now);

@@ -115,7 +115,8 @@ impl VirtualClient {
             }
         };
         // The plan was made with the options.
-        let route = Route::direct(self.seen.options.as_ref().expect("the session has asked for a transport"));
+        let options = self.seen.options.as_ref().expect("the session has asked for a transport");
+        let route = Route::direct(options.target());
         let random = Random::from_seed([self.seen.connections as u8; 32]);
         if self.session.opened(&route, peer, local, random, self.now) {
             let (request, coming) = (Vec::new(), Vec::new());

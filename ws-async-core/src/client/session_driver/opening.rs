@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use ws_common::connector::Dialed;
+use ws_common::connector::ConnectedTransport;
 use ws_common::system::random;
 use ws_common::{CheckedOptions, ConnectError};
 
@@ -29,12 +29,12 @@ impl<R: Runtime> SessionDriver<R> {
     pub(super) fn opened(&mut self, opened: ConnectResult<R>) {
         let now = self.driver.now();
         self.driver.progress = Progress::Disarmed;
-        let with_sources = |connected: Dialed<R::TcpStream>| {
+        let with_sources = |connected: ConnectedTransport<R::TcpStream>| {
             let local = R::local_addr(&connected.transport).map_err(ConnectError::Local)?;
             Ok((connected, local, random().map_err(ConnectError::Local)?))
         };
         match opened.and_then(with_sources) {
-            Ok((Dialed { transport, peer, route }, local, random)) => {
+            Ok((ConnectedTransport { transport, peer, route }, local, random)) => {
                 let is_wanted = self.driver.machine.opened(&route, peer, local, random, now);
                 self.take_transport(ClientTransport::Tcp(transport), is_wanted);
             }

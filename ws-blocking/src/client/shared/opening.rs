@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 use std::thread;
 
-use ws_common::connector::Dialed;
+use ws_common::connector::ConnectedTransport;
 use ws_common::sync::lock;
 use ws_common::system::random;
 use ws_common::{CheckedOptions, ConnectError, ConnectorError};
@@ -46,7 +46,7 @@ pub(super) fn supply(
 }
 
 impl SharedClient {
-    fn opened(&self, attempt: u64, opened: Result<Dialed<TcpStream>, ConnectError>) {
+    fn opened(&self, attempt: u64, opened: Result<ConnectedTransport<TcpStream>, ConnectError>) {
         // Before the lock, because it is a system call.
         let random = random().map_err(ConnectError::Local);
         self.change(|session, now| {

@@ -40,7 +40,7 @@ fn opened(builder: ClientBuilder<Session>, now: Instant) -> Session {
     let mut session = builder.session(random(1)).expect("the settings are legal");
     session.handle_timeout(now);
     let Some(Action::Open(options)) = session.poll_action() else { panic!("it asks for a transport") };
-    assert!(session.opened(&Route::direct(&options), address, address, random(2), now));
+    assert!(session.opened(&Route::direct(options.target()), address, address, random(2), now));
     let request = write(&mut session, now);
     let mut server = ServerHandshake::new(Config::default(), random(3), now + LONG);
     server.inbound().extend_from_slice(&request);
