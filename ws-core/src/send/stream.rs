@@ -69,7 +69,7 @@ impl Send {
         if last {
             self.stream = None;
         }
-        self.counts.add_payload(fragment.len());
+        self.queued.payload(fragment.len());
         let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
         let compressed = compressor.map(|compressor| compressor.fragment(fragment, last));
         let len = self.queue_fragments(outbound, lead, last, compressed.as_deref().unwrap_or(fragment));
