@@ -201,14 +201,27 @@ pub fn what_is_queued_goes_out_before_the_answer_to_a_close<A: Adapter>() {
     });
 }
 
-const TEXTS: [&str; 3] = ["one", "two", "three"];
+/// The texts of a peer that closes behind them.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    /// Each of them is so many words long.
+    words: usize,
+    /// The second write of two begins with this byte of this frame.
+    cut: Option<(usize, usize)>,
+}
 
-/// Sends three texts, a ping and a Close frame in one write, or in two: the second begins with this byte of this frame.
-fn send_all_at_once(peer: &mut Peer, cut: Option<(usize, usize)>) {
-    let mut frames: Vec<_> = TEXTS.iter().map(|text| peer.encode(FIN | TEXT, text)).collect();
+impl Said {
+    fn texts(self) -> [String; 3] {
+        ["one", "two", "three"].map(|word| word.repeat(self.words))
+    }
+}
+
+/// Sends three texts, a ping and a Close frame, in one write or in two.
+fn send_all_at_once(peer: &mut Peer, said: Said) {
+    let mut frames: Vec<_> = said.texts().iter().map(|text| peer.encode(FIN | TEXT, text)).collect();
     frames.push(peer.encode(FIN | PING, "alive?"));
     frames.push(peer.encode(FIN | CLOSE, close_payload(3001, "enough")));
-    let Some((frame, byte)) = cut else { return peer.send(frames.concat()) };
+    let Some((frame, byte)) = said.cut else { return peer.send(frames.concat()) };
     let all = frames.concat();
     let (first, second) = all.split_at(frames[..frame].concat().len() + byte);
     peer.send(first);
@@ -217,7 +230,7 @@ fn send_all_at_once(peer: &mut Peer, cut: Option<(usize, usize)>) {
 }
 
 /// Each text has its echo and the ping its pong, and the answer to the Close frame is the last.
-fn receive_answers(peer: &mut Peer, is_server: bool) {
+fn receive_answers(peer: &mut Peer, said: Said, is_server: bool) {
     let (mut texts, mut pongs) = (Vec::new(), Vec::new());
     loop {
         let frame = peer.receive();
@@ -230,7 +243,7 @@ fn receive_answers(peer: &mut Peer, is_server: bool) {
             }
         }
     }
-    assert_eq!(texts, TEXTS);
+    assert!(texts == said.texts(), "{} echoes after {said:?}", texts.len());
     assert_eq!(pongs, [b"alive?"]);
     if is_server {
         peer.end();
@@ -307,23 +320,31 @@ pub fn replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read<A: 
         for way in [Echo::Whole, Echo::Visitor, Echo::Halves, Echo::HalvesInTwoThreads] {
             // The cuts are within the second text, before the Close frame, and within it.
             for cut in [None, Some((1, 3)), Some((4, 0)), Some((4, 3))] {
-                let (socket, mut peer) = ends(quiet());
-                thread::scope(|scope| {
-                    if cut.is_none() {
-                        // All of it waits in the socket when the first text is asked for.
-                        send_all_at_once(&mut peer, cut);
-                    }
-                    scope.spawn(move || {
-                        if cut.is_some() {
-                            send_all_at_once(&mut peer, cut);
-                        }
-                        receive_answers(&mut peer, is_client);
-                    });
-                    echo_all(socket, way);
-                });
+                answers_are_whole(ends(quiet()), way, Said { words: 1, cut }, is_client);
             }
         }
     }
+    // An echo of more bytes than the system takes. While it waits for room, all that the peer has sent is read, up to the Close frame.
+    let config = quiet().max_read_ahead(32 << 20);
+    for way in [Echo::Whole, Echo::Halves, Echo::HalvesInTwoThreads] {
+        let (socket, peer) = client::<A>(config.clone());
+        peer.hold_little();
+        answers_are_whole((socket, peer), way, Said { words: 150_000, cut: None }, true);
+    }
+}
+
+/// Sends all, and then takes the answers, while the other end echoes the texts this way.
+fn answers_are_whole<S: Socket>((socket, mut peer): (S, Peer), way: Echo, said: Said, is_client: bool) {
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            send_all_at_once(&mut peer, said);
+            if said.words > 1 {
+                thread::sleep(Duration::from_millis(200));
+            }
+            receive_answers(&mut peer, said, is_client);
+        });
+        echo_all(socket, way);
+    });
 }
 
 pub fn a_close_that_comes_while_we_write_wins_over_the_reset<A: Adapter>() {
