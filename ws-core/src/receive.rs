@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
+use crate::growth::growth;
 use crate::inbound::Inbound;
 use crate::mask;
 use crate::message::{Chunk, Message, MessageKind};
@@ -373,16 +374,4 @@ fn room_for(left: u64, come: usize) -> usize {
 fn append(buffer: &mut Vec<u8>, bytes: &[u8], max: u64) {
     buffer.reserve_exact(growth(buffer.capacity(), buffer.len(), bytes.len(), max));
     buffer.extend_from_slice(bytes);
-}
-
-/// The room that a buffer needs for `n` more bytes of a message, where `max` is the limit of its size. The buffer doubles its size; when
-/// that is more than half of the limit, it grows to the limit, since the smaller one exists meanwhile.
-pub(crate) fn growth(capacity: usize, len: usize, n: usize, max: u64) -> usize {
-    let needed = len + n;
-    if needed <= capacity {
-        return 0;
-    }
-    let max = usize::try_from(max).unwrap_or(usize::MAX).max(needed);
-    let size = needed.max(capacity.saturating_mul(2));
-    (if size > max / 2 { max } else { size }) - len
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use zlib_rs::DeflateFlush;
 
 use super::{Deflate, NegotiatedDeflate, TAIL};
-use crate::receive::growth;
+use crate::growth::growth;
 use cache::CachedCompressor;
 
 /// RFC 7692 §7.2.3.6: an empty message is the header of an empty block, of which the tail was removed.
