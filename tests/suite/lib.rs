@@ -26,6 +26,7 @@ pub mod blocking;
 pub mod tokio;
 
 pub mod closing;
+pub mod closing_replies;
 pub mod compressed;
 pub mod faults;
 pub mod halves;
@@ -110,12 +111,14 @@ macro_rules! scenarios {
                 what_is_queued_goes_out_before_close
                 messages_that_come_while_we_close_are_delivered
                 what_is_queued_goes_out_before_the_answer_to_a_close
-                replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read
                 a_close_that_comes_while_we_write_wins_over_the_reset
                 an_end_without_close_is_an_error_and_1006
                 a_silent_peer_costs_close_timeout
                 a_dropped_socket_shows_its_end_to_the_peer
                 a_message_for_a_closing_connection_is_handed_back
+            }
+            closing_replies {
+                replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read
             }
             keepalive {
                 pings_leave_on_schedule
