@@ -130,7 +130,7 @@ pub fn a_visitor_is_borrowed_messages_and_replies<A: Adapter>() {
     });
 }
 
-pub fn a_visit_that_ends_with_the_connection_says_so<A: Adapter>() {
+pub fn borrowing_that_ends_with_the_connection_says_so<A: Adapter>() {
     let (mut socket, mut peer) = client::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -77,7 +77,7 @@ impl Default for AcceptOptions {
             trusts_forwarded_host: false,
             tls: None,
             socket: SocketOptions::server(),
-            limits: Limits { handshakes: MAX_HANDSHAKES, ..Limits::default() },
+            limits: Limits { max_handshakes: MAX_HANDSHAKES, ..Limits::default() },
             client_key: ClientKey(Arc::new(|ip| Some(network_of(ip)))),
             trusted_proxy: None,
         }
@@ -187,7 +187,7 @@ impl AcceptOptions {
     /// as well. Default: 1024. `None` is no limit.
     #[must_use]
     pub fn max_handshakes(mut self, handshakes: impl Into<Option<usize>>) -> Self {
-        self.limits.handshakes = handshakes.into().unwrap_or(usize::MAX).max(1);
+        self.limits.max_handshakes = handshakes.into().unwrap_or(usize::MAX).max(1);
         self
     }
 
@@ -195,7 +195,7 @@ impl AcceptOptions {
     /// `accept` that waits for a client. Over the limit, clients wait in the backlog of the system. Default: `None`, no limit.
     #[must_use]
     pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
-        self.limits.connections = connections.into().unwrap_or(usize::MAX).max(1);
+        self.limits.max_connections = connections.into().unwrap_or(usize::MAX).max(1);
         self
     }
 
@@ -206,7 +206,7 @@ impl AcceptOptions {
     /// system takes the answer at once; then, and with TLS, it is closed. `Listener::accept` goes on to the next client.
     #[must_use]
     pub fn max_connections_per_client(mut self, connections: impl Into<Option<usize>>) -> Self {
-        self.limits.per_client = connections.into().unwrap_or(usize::MAX).max(1);
+        self.limits.max_connections_per_client = connections.into().unwrap_or(usize::MAX).max(1);
         self
     }
 
@@ -249,7 +249,7 @@ impl AcceptOptions {
 
     /// The hook of [`client_key`](Self::client_key), if it is of use.
     pub(crate) fn key(&self) -> Option<&ClientKey> {
-        Some(&self.client_key).filter(|_| self.limits.per_client < usize::MAX)
+        Some(&self.client_key).filter(|_| self.limits.max_connections_per_client < usize::MAX)
     }
 
     /// The answer to a client over its limit, before TLS and before its request.

@@ -12,11 +12,11 @@ const LONG: u64 = (1 << 14) - 1;
 /// The kind of a unit: bytes of the stream that are sent whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnitKind {
-    /// A data message, or the last part of a streamed one.
+    /// A data message, or the last fragment of a streamed one.
     Message,
     Ping,
     Pong,
-    /// A part of a streamed message, a Close frame, or the opening handshake.
+    /// Another fragment of a streamed message, a Close frame, or the opening handshake.
     Other,
 }
 

@@ -31,16 +31,16 @@ fn assembled(seen: Vec<Seen>) -> Vec<Seen> {
 }
 
 /// Shows the visitor what there is; gives what it was shown.
-fn visited(connection: &mut Connection) -> Vec<Seen> {
+fn borrowed_messages(connection: &mut Connection) -> Vec<Seen> {
     let mut shown = Vec::new();
-    let visit = connection.for_each_borrowed(|borrowed, _| {
+    let end = connection.for_each_borrowed(|borrowed, _| {
         shown.push(match borrowed {
             MessageRef::Text(text) => message(text.to_owned()),
             MessageRef::Binary(bytes) => message(bytes.to_vec()),
         });
         ControlFlow::Continue(())
     });
-    assert_eq!(visit.unwrap(), ForEachEnd::Drained);
+    assert_eq!(end.unwrap(), ForEachEnd::Drained);
     shown
 }
 
@@ -73,7 +73,7 @@ impl Way {
                 vec![]
             }
             // Whoever is shown messages is not shown the rest of one.
-            Way::Borrowed if !connection.is_within_chunks() => visited(connection),
+            Way::Borrowed if !connection.is_within_chunks() => borrowed_messages(connection),
             Way::SomeChunks(most) => {
                 (0..most).map_while(|_| connection.poll_event().unwrap().map(Seen::Event)).collect()
             }
@@ -100,7 +100,7 @@ proptest! {
             for chunk in chunks(&bytes, &lengths) {
                 feed(&mut connection, chunk, at(0));
                 match path {
-                    "borrowed" => seen.extend(visited(&mut connection)),
+                    "borrowed" => seen.extend(borrowed_messages(&mut connection)),
                     "ahead" => assert!(connection.read_ahead()),
                     _ => seen.extend(drain(&mut connection)),
                 }

@@ -10,7 +10,6 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::{ClientConfig, RootCertStore};
 
 use super::connector::{TlsConnector, server_name};
-#[cfg(feature = "dangerous-tls")]
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
 use super::pins::Pins;
@@ -39,8 +38,7 @@ pub struct TlsOptions {
     given: Vec<CertificateDer<'static>>,
     pins: Pins,
     crls: Vec<CertificateRevocationListDer<'static>>,
-    /// Without the feature `dangerous-tls`, nothing sets it.
-    accepts_any_certificate: bool,
+    any_certificate: Option<AnyCertificate>,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     server_name: Option<ServerName<'static>>,
 }
@@ -124,7 +122,7 @@ impl TlsOptions {
     /// Together with [`ca`](Self::ca) or `webpki_roots`, in either order, [`build`](Self::build) fails.
     #[cfg(feature = "dangerous-tls")]
     pub fn dangerous_accept_any_certificate(mut self) -> Self {
-        self.accepts_any_certificate = true;
+        self.any_certificate = Some(AnyCertificate);
         self
     }
 
@@ -132,7 +130,8 @@ impl TlsOptions {
     /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
         let provider = provider();
-        let mut verifier = verifier(self.roots, self.crls, self.accepts_any_certificate, &provider)?;
+        let accepts_any_certificate = self.any_certificate.is_some();
+        let mut verifier = verifier(self.roots, self.crls, self.any_certificate, &provider)?;
         let is_pinned = !self.pins.is_empty();
         if is_pinned || !self.given.is_empty() {
             verifier = Arc::new(Verifier { inner: verifier, given: self.given, pins: self.pins });
@@ -150,7 +149,7 @@ impl TlsOptions {
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
         // With a pin, a redirect to another origin keeps this connector, and so the pin.
-        Ok(TlsConnector::of_options(config, self.server_name, self.accepts_any_certificate && !is_pinned))
+        Ok(TlsConnector::of_options(config, self.server_name, accepts_any_certificate && !is_pinned))
     }
 
     /// The program's own roots, from now on.
@@ -162,25 +161,20 @@ impl TlsOptions {
 fn verifier(
     roots: Option<RootCertStore>,
     crls: Vec<CertificateRevocationListDer<'static>>,
-    accepts_any_certificate: bool,
+    any_certificate: Option<AnyCertificate>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
     if roots.is_none() && !crls.is_empty() {
         return Err(TlsConfigError::CrlsWithoutRoots);
     }
-    #[cfg(feature = "dangerous-tls")]
-    if accepts_any_certificate && roots.is_none() {
-        return Ok(Arc::new(AnyCertificate(provider.clone())));
-    }
-    if accepts_any_certificate {
-        return Err(TlsConfigError::RootsAndAnyCertificate);
-    }
-    Ok(match roots {
-        Some(roots) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
+    Ok(match (roots, any_certificate) {
+        (Some(_), Some(_)) => return Err(TlsConfigError::RootsAndAnyCertificate),
+        (None, Some(any_certificate)) => any_certificate.verifier(provider),
+        (Some(roots), None) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
             .with_crls(crls)
             .build()
             .map_err(TlsConfigError::Verifier)?,
-        None => {
+        (None, None) => {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
             Arc::new(verifier.map_err(TlsConfigError::Platform)?)
         }
@@ -193,7 +187,7 @@ impl fmt::Debug for TlsOptions {
         f.debug_struct("TlsOptions")
             .field("roots", &self.roots.as_ref().map(RootCertStore::len))
             .field("pins", &self.pins)
-            .field("accepts_any_certificate", &self.accepts_any_certificate)
+            .field("accepts_any_certificate", &self.any_certificate.is_some())
             .field("has_client_certificate", &self.identity.is_some())
             .field("server_name", &self.server_name)
             .finish()
