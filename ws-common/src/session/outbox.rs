@@ -80,7 +80,7 @@ struct OutboxEntry {
     record: Option<Box<FailureRecord>>,
     /// After this time, it does not begin to leave.
     expires: Option<Instant>,
-    /// The position of its first byte in the stream of this connection.
+    /// The position of its first byte in the stream of this connection, or [`BEHIND_CLOSE`](present::BEHIND_CLOSE).
     begin: u64,
     compressed: Compressed,
 }

@@ -16,7 +16,7 @@ use super::{Action, Dialing, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
 use crate::error::{ConnectError, PrepareError};
 use crate::options::CheckedOptions;
-use crate::reconnect::{Cause, GiveUp};
+use crate::reconnect::{Cause, DisconnectReason, GiveUp};
 use crate::trace;
 
 /// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
@@ -270,15 +270,15 @@ impl Session {
         self.feed();
     }
 
-    /// The peer's Close frame has come. A session that comes back keeps what has not begun to leave, and answers at once. One that
-    /// surely does not come back sends all, and replies, too: it answers when the user has taken the frame. A caller that waits for
-    /// a proof does not wait for that: no pong follows a Close frame.
+    /// The peer's Close frame has come. A session that comes back answers at once. It keeps what has not begun to leave, except for
+    /// messages of this connection alone. A session that surely does not come back sends all, and replies, too: it answers when the user
+    /// has taken the frame. A caller that waits for a proof does not wait for that: no pong follows a Close frame.
     fn peer_closes(&mut self, frame: CloseFrame) {
         let code = frame.status();
         if let SessionState::Open(open) = &mut self.state {
             open.until.get_or_insert(self.now);
         }
-        let is_last = self.is_last(code);
+        let is_last = self.is_last(&Closed::abrupt(code, Initiator::Remote));
         self.events.push(ClientEvent::Closing(frame));
         let SessionState::Open(open) = &mut self.state else { return };
         if is_last {
@@ -288,7 +288,7 @@ impl Session {
                 self.answer_peer();
             }
         } else {
-            open.connection().answer_closing_peer(true);
+            self.outbox.answer_closing_peer(open.connection());
         }
     }
 
@@ -296,25 +296,30 @@ impl Session {
     pub(super) fn answer_peer(&mut self) {
         let SessionState::Open(open) = &mut self.state else { return };
         let Some(code) = open.unanswered.take() else { return };
-        let is_last = self.is_last(code);
+        let is_last = self.is_last(&Closed::abrupt(code, Initiator::Remote));
         let SessionState::Open(open) = &mut self.state else { return };
-        if is_last && open.machine.inner().is_open() && !open.is_shut() {
-            let (random, now) = (&mut self.random, self.now);
-            self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
+        if !is_last {
+            self.outbox.answer_closing_peer(open.connection());
+        } else {
+            if open.machine.inner().is_open() && !open.is_shut() {
+                let (random, now) = (&mut self.random, self.now);
+                self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
+            }
+            open.connection().answer_closing_peer(false);
         }
-        open.connection().answer_closing_peer(!is_last);
         self.has_input = true;
     }
 
-    /// Whether it is known already that no attempt follows if the connection ends with this code. A hook may still decide so later.
-    fn is_last(&self, code: u16) -> bool {
-        match self.wish {
-            Some(Wish::Stop(_)) => true,
-            Some(Wish::Again { .. }) => false,
-            None => {
-                let open = self.open_for();
-                self.settings.reconnect.surely_stops_after(code, &self.attempts, open, self.now)
+    /// Whether it is known already that no attempt follows if the connection ends so, and with its failure so far. A hook may still
+    /// decide so later.
+    fn is_last(&self, closed: &Closed) -> bool {
+        match (&self.wish, &self.state) {
+            (Some(Wish::Stop(_)), _) => true,
+            (None, SessionState::Open(open)) => {
+                let end = DisconnectReason::Closed { closed, error: open.failure.as_ref() };
+                self.settings.reconnect.surely_stops_after(&end, &self.attempts, self.open_for(), self.now)
             }
+            (Some(Wish::Again { .. }) | None, _) => false,
         }
     }
 
@@ -327,7 +332,7 @@ impl Session {
     }
 
     fn connection_closed(&mut self, closed: Closed) {
-        let (open_for, is_last) = (self.open_for(), self.is_last(closed.code));
+        let (open_for, is_last) = (self.open_for(), self.is_last(&closed));
         let SessionState::Open(mut open) = std::mem::replace(&mut self.state, SessionState::Over) else {
             return;
         };

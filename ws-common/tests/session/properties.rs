@@ -36,6 +36,8 @@ enum Step {
     /// Only of a client with an opening phase.
     Release,
     SendNow,
+    /// The server closes before a message of `send_now` has left.
+    SendNowLate(u16),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -46,7 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => any::<bool>().prop_map(Step::Cut),
         1 => proptest::collection::vec(any::<u8>(), 1..20).prop_map(Step::Inject),
         2 => Just(Step::ServerSends),
-        1 => prop_oneof![Just(1000), Just(1001), Just(1011), Just(4000)].prop_map(Step::ServerCloses),
+        1 => codes().prop_map(Step::ServerCloses),
         1 => Just(Step::Close),
         1 => Just(Step::Abort),
         2 => (0..2000_u64).prop_map(Step::ReconnectAfter),
@@ -62,8 +64,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..3000_u64).prop_map(Step::CheckNow),
         3 => Just(Step::Release),
         2 => Just(Step::SendNow),
+        1 => codes().prop_map(Step::SendNowLate),
     ];
     proptest::collection::vec(step, 1..60)
+}
+
+fn codes() -> impl Strategy<Value = u16> {
+    prop_oneof![Just(1000), Just(1001), Just(1011), Just(4000)]
 }
 
 fn plans() -> impl Strategy<Value = Vec<Plan>> {
@@ -127,6 +134,10 @@ fn check_order(trace: &[String]) {
 struct Model {
     sim: Sim,
     sent: Vec<String>,
+    /// The messages of `send_now`, each with the number of its connection.
+    sent_now: Vec<(u64, String)>,
+    /// Connections that were cut, or on which time has passed while the transport took nothing.
+    troubled: Vec<u64>,
     taken_back: Vec<usize>,
     trace: Vec<String>,
     fulls: usize,
@@ -153,8 +164,14 @@ impl Model {
             Step::Confirm => {
                 sim.confirm();
             }
-            Step::Wait(time) => sim.advance(ms(*time)),
+            Step::Wait(time) => {
+                if sim.switches.is_blocked {
+                    self.troubled.push(sim.seen.connections);
+                }
+                sim.advance(ms(*time));
+            }
             Step::Cut(reset) if sim.is_connected() => {
+                self.troubled.push(sim.seen.connections);
                 if *reset {
                     sim.reset();
                 } else {
@@ -191,16 +208,28 @@ impl Model {
             Step::ReconnectNow => sim.session.reconnect_now(sim.now),
             Step::CheckNow(time) => sim.session.check_now(ms(*time), sim.now),
             Step::Release if self.has_opening => drop(sim.session.release(sim.now)),
-            Step::SendNow if self.has_opening => {
-                let is_open = sim.session.status() == ClientStatus::Open;
-                assert!(is_open || sim.session.send_now("now").is_err());
-                if is_open {
-                    sim.session.send_now("now").expect("room for a message");
-                }
+            Step::SendNow if self.has_opening => self.send_now(),
+            Step::SendNowLate(code) if self.has_opening && has_server => {
+                let was_blocked = std::mem::replace(&mut sim.switches.is_blocked, true);
+                let now = sim.now;
+                self.send_now();
+                self.sim.server().close(frame(*code), now);
+                self.sim.settle();
+                self.sim.switches.is_blocked = was_blocked;
             }
             _ => {}
         }
         self.look();
+    }
+
+    fn send_now(&mut self) {
+        let is_open = self.sim.session.status() == ClientStatus::Open;
+        let text = format!("now {}", self.sent_now.len());
+        let sent = self.sim.session.send_now(&*text);
+        assert_eq!(sent.is_ok(), is_open);
+        if is_open {
+            self.sent_now.push((self.sim.seen.connections, text));
+        }
     }
 
     fn take_unsent(&mut self) {
@@ -248,13 +277,38 @@ impl Model {
         self.look();
         assert_eq!(self.sim.session.status(), ClientStatus::Open);
         if self.sim.session.flushed(None) != Some(Ok(())) {
-            assert!(self.has_opening, "a message of `send_now` may be lost");
+            assert!(!self.sent_now.is_empty(), "a message of `send_now` is lost with its connection");
             assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
         }
+        self.check_present();
         assert_eq!(self.fulls, 0);
         // All but the one that is open.
         let ends = self.trace.iter().filter(|event| event.starts_with("closed")).count() as u64;
         assert_eq!(ends + 1, self.sim.session.stats().attempts);
+    }
+}
+
+impl Model {
+    /// Messages of `send_now` went out on their own connection alone, in order. All did, if it was closed by both ends, was not cut, and
+    /// close_timeout did not pass meanwhile.
+    fn check_present(&self) {
+        let received = |connection: u64| {
+            let received = self.sim.seen.received.iter().filter(move |(other, _)| *other == connection);
+            received.map(|(_, text)| text).filter(|text| text.starts_with("now")).collect::<Vec<_>>()
+        };
+        let mut connection = 0;
+        for event in &self.trace {
+            connection += u64::from(event == "connected");
+            if !event.starts_with("closed") {
+                continue;
+            }
+            let sent = self.sent_now.iter().filter(|(other, _)| *other == connection);
+            let sent: Vec<_> = sent.map(|(_, text)| text).collect();
+            assert!(sent.starts_with(&received(connection)), "{sent:?}");
+            if event.contains("clean") && !self.troubled.contains(&connection) {
+                assert_eq!(sent, received(connection), "{event}");
+            }
+        }
     }
 }
 
@@ -287,6 +341,8 @@ fn run(
     let mut model = Model {
         sim,
         sent: Vec::new(),
+        sent_now: Vec::new(),
+        troubled: Vec::new(),
         taken_back: Vec::new(),
         trace: Vec::new(),
         fulls: 0,
@@ -362,11 +418,12 @@ proptest! {
         prop_assert_eq!(&model.sim.seen.refused, &[""; 0]);
         let mut last = None;
         for (connection, text) in &model.sim.seen.received {
-            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", model.sim.seen.received);
+            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", &model.sim.seen.received);
             last = Some(*connection);
         }
         let texts = model.sim.texts();
-        let ours = texts.into_iter().filter(|text| !["login", "now"].contains(text)).map(number);
+        let ours = texts.into_iter().filter(|text| *text != "login" && !text.starts_with("now"));
+        let ours = ours.map(number);
         let got: Vec<_> = ours.collect();
         prop_assert!(is_confirmed || got.is_sorted_by(|a, b| a < b), "{got:?}");
         prop_assert!((0..model.sent.len()).all(|n| got.contains(&n) || model.taken_back.contains(&n)) || !is_confirmed);
