@@ -12,7 +12,7 @@ use super::liveness::Idle;
 use super::open::{Open, OpeningPhase};
 use super::prepare::Attempt;
 use super::question::{Ended, Question};
-use super::{Action, Dialing, Session, SessionState, Wish};
+use super::{Action, OpeningAttempt, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
 use crate::error::{ConnectError, PrepareError};
 use crate::options::CheckedOptions;
@@ -59,10 +59,10 @@ impl Session {
     /// Opens the first transport of an attempt; redirects may lead to others.
     pub(super) fn dial_first(&mut self, options: CheckedOptions) {
         let deadline = self.now + options.open_timeout();
-        self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
+        self.connect(OpeningAttempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
-    fn dial(&mut self, attempt: Dialing) {
+    fn connect(&mut self, attempt: OpeningAttempt) {
         // The hook of `prepare` may have set a proxy.
         if let Err(error) = self.settings.check_connector(&attempt.options) {
             return self.failed(error);
@@ -117,7 +117,7 @@ impl Session {
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
     fn dial_next(&mut self, options: CheckedOptions, deadline: Instant) {
         let options = options.rest_of_open_timeout(deadline - self.now);
-        self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
+        self.connect(OpeningAttempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
     /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
