@@ -131,6 +131,7 @@ impl Config {
 
     /// The same as a default of an adapter: the choice of the user wins.
     #[cfg(feature = "deflate")]
+    #[doc(hidden)]
     #[must_use]
     pub fn deflate_unless_set(mut self, deflate: Deflate) -> Self {
         self.deflate.set_default(deflate);

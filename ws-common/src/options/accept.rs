@@ -23,8 +23,10 @@ pub struct AcceptOptions {
     /// Shared by the copies of the options, of which a server has one for each connection.
     pub(super) config: Arc<NamedConfig>,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
+    #[doc(hidden)]
     pub open_timeout: Duration,
     /// Longest time for the program's decision. A driver reads it; the [method](Self::decide_timeout) of this name sets it.
+    #[doc(hidden)]
     pub decide_timeout: Duration,
     subprotocols: Vec<String>,
     origins: Origins,
@@ -237,6 +239,7 @@ impl AcceptOptions {
 
     /// Counts a member of a listener by the address of its transport. `false` if the client is at its limit. Behind a trusted proxy,
     /// [`ServerUpgrade`](crate::ServerUpgrade) counts it later, when it knows the client.
+    #[doc(hidden)]
     pub fn admit(&self, guard: &Guard, address: SocketAddr) -> bool {
         let key = self.key().filter(|_| self.trusted_proxy.is_none());
         key.is_none_or(|key| key.admit(&guard.admission(), address.ip()))
@@ -253,16 +256,19 @@ impl AcceptOptions {
     }
 
     /// The answer to a client over its limit, before TLS and before its request.
+    #[doc(hidden)]
     pub fn refusal(&self) -> Option<Bytes> {
         self.tls.is_none().then(too_many)
     }
 
     /// Limits of a listener with these options.
+    #[doc(hidden)]
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
     /// Shortest time between a cause and its deadline: see [`Config::shortest_timeout`].
+    #[doc(hidden)]
     pub fn shortest_timeout(&self) -> Duration {
         self.as_config().shortest_timeout()
     }
@@ -273,6 +279,7 @@ impl AcceptOptions {
     }
 
     /// The options of each socket that is accepted.
+    #[doc(hidden)]
     pub fn socket_options(&self) -> &SocketOptions {
         &self.socket
     }
