@@ -30,6 +30,31 @@ pub fn closing_by_us<A: Adapter>() {
     });
 }
 
+/// The Close frame that reaches the peer when `close` is called.
+fn sent_by<A: Adapter>(close: impl FnOnce(&mut A::Socket)) -> Vec<u8> {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        let peer = scope.spawn(move || {
+            let frame = peer.receive();
+            assert_eq!(frame.opcode, CLOSE);
+            peer.frame(FIN | CLOSE, &frame.payload);
+            peer.end();
+            frame.payload
+        });
+        close(&mut socket);
+        peer.join().unwrap().to_vec()
+    })
+}
+
+pub fn each_form_of_close_is_sent_as_it_is_given<A: Adapter>() {
+    assert_eq!(sent_by::<A>(|socket| drop(socket.close(1000))), [0x03, 0xE8]);
+    assert_eq!(sent_by::<A>(|socket| drop(socket.close((4000, "why")))), *b"\x0F\xA0why");
+    assert!(sent_by::<A>(|socket| drop(socket.close(None))).is_empty());
+    // RFC 6455 §5.5: a control frame has at most 125 bytes.
+    let long = sent_by::<A>(|socket| drop(socket.close((1000, "x".repeat(200)))));
+    assert_eq!(long, [&[0x03, 0xE8][..], &[b'x'; 123]].concat());
+}
+
 pub fn closing_by_the_peer<A: Adapter>() {
     let (mut socket, mut peer) = client::<A>(quiet());
     thread::scope(|scope| {

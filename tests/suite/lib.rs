@@ -84,6 +84,7 @@ macro_rules! scenarios {
             messages {
                 an_echo_of_every_length_form
                 every_common_type_is_sent
+                values_pass_as_json
                 a_ping_between_fragments_is_answered_at_once
                 a_visitor_is_borrowed_messages_and_replies
                 borrowing_that_ends_with_the_connection_says_so
@@ -103,6 +104,7 @@ macro_rules! scenarios {
             }
             closing {
                 closing_by_us
+                each_form_of_close_is_sent_as_it_is_given
                 closing_by_the_peer
                 closing_without_a_code
                 the_server_ends_tcp_first
