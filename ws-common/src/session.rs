@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backlog;
+mod closing;
 mod connector;
 mod deadlines;
 mod ends;

@@ -1,6 +1,7 @@
 //! The messages that wait to be sent, over as many connections as it takes.
 
 mod answers;
+mod closing;
 mod connected;
 mod expiry;
 mod present;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
+use ws_core::{Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
 use super::ends::ABNORMAL;
@@ -16,7 +16,7 @@ use super::{Action, OpeningAttempt, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
 use crate::error::{ConnectError, PrepareError};
 use crate::options::CheckedOptions;
-use crate::reconnect::{Cause, DisconnectReason, GiveUp};
+use crate::reconnect::{Cause, GiveUp};
 use crate::trace;
 
 /// What may still leave when the machine of a transport is gone, in bytes: an alert, or the end of TLS.
@@ -33,7 +33,7 @@ impl Session {
             _ => None,
         };
         let options = self.connect.clone();
-        let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
+        let Some(hook) = self.settings.prepare.clone() else { return self.connect_first(options) };
         let attempt = Attempt { number: self.attempts.count(), cause };
         let question = self.ask(|id| Question::prepare(id, hook, attempt, options));
         let deadline = self.now + self.settings.prepare_timeout;
@@ -45,7 +45,7 @@ impl Session {
         let SessionState::Preparing { deadline, .. } = self.state else { return };
         match prepared {
             Ok(_) if self.now >= deadline => self.prepare_timed_out(),
-            Ok(options) => self.dial_first(options),
+            Ok(options) => self.connect_first(options),
             Err(error) => self.failed(ConnectError::Prepare(error)),
         }
     }
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// Opens the first transport of an attempt; redirects may lead to others.
-    pub(super) fn dial_first(&mut self, options: CheckedOptions) {
+    pub(super) fn connect_first(&mut self, options: CheckedOptions) {
         let deadline = self.now + options.open_timeout();
         self.connect(OpeningAttempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
@@ -268,67 +268,6 @@ impl Session {
         }
         self.check_drained();
         self.feed();
-    }
-
-    /// The peer's Close frame has come. A session that comes back answers at once. It keeps what has not begun to leave, except for
-    /// messages of this connection alone. A session that surely does not come back sends all, and replies, too: it answers when the user
-    /// has taken the frame. A caller that waits for a proof does not wait for that: no pong follows a Close frame.
-    fn peer_closes(&mut self, frame: CloseFrame) {
-        let code = frame.status();
-        if let SessionState::Open(open) = &mut self.state {
-            open.until.get_or_insert(self.now);
-        }
-        let is_last = self.is_last(&Closed::abrupt(code, Initiator::Remote));
-        self.events.push(ClientEvent::Closing(frame));
-        let SessionState::Open(open) = &mut self.state else { return };
-        if is_last {
-            open.connection().accept_replies();
-            open.unanswered = Some(code);
-            if self.events.is_discarding() || self.outbox.awaits_proof() {
-                self.answer_peer();
-            }
-        } else {
-            self.outbox.answer_closing_peer(open.connection());
-        }
-    }
-
-    /// Nobody will reply to the messages before the peer's Close frame any more.
-    pub(super) fn answer_peer(&mut self) {
-        let SessionState::Open(open) = &mut self.state else { return };
-        let Some(code) = open.unanswered.take() else { return };
-        let is_last = self.is_last(&Closed::abrupt(code, Initiator::Remote));
-        let SessionState::Open(open) = &mut self.state else { return };
-        if !is_last {
-            self.outbox.answer_closing_peer(open.connection());
-        } else {
-            if open.machine.inner().is_open() && !open.is_shut() {
-                let (random, now) = (&mut self.random, self.now);
-                self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
-            }
-            open.connection().answer_closing_peer(false);
-        }
-        self.has_input = true;
-    }
-
-    /// Whether it is known already that no attempt follows if the connection ends so, and with its failure so far. A hook may still
-    /// decide so later.
-    fn is_last(&self, closed: &Closed) -> bool {
-        match (&self.wish, &self.state) {
-            (Some(Wish::Stop(_)), _) => true,
-            (None, SessionState::Open(open)) => {
-                let end = DisconnectReason::Closed { closed, error: open.failure.as_ref() };
-                self.settings.reconnect.surely_stops_after(&end, &self.attempts, self.open_for(), self.now)
-            }
-            (Some(Wish::Again { .. }) | None, _) => false,
-        }
-    }
-
-    /// How long the present connection has been open.
-    fn open_for(&self) -> Duration {
-        match &self.state {
-            SessionState::Open(open) => open.until.unwrap_or(self.now) - open.since,
-            _ => Duration::ZERO,
-        }
     }
 
     fn connection_closed(&mut self, closed: Closed) {

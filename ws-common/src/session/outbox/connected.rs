@@ -253,45 +253,12 @@ impl Outbox {
     }
 
     /// Whether the message that follows so many of the outbox, and so many of the present connection, is one of the latter.
-    fn is_present(&self, given: usize, present: usize) -> bool {
+    pub(super) fn is_present(&self, given: usize, present: usize) -> bool {
         let next = self.given.get(given).map(|entry| entry.begin);
         let next_present = self.present.given.get(present).map(|entry| entry.begin);
         match (next, next_present) {
             (Some(begin), Some(present)) => begin >= present,
             (_, present) => present.is_some(),
-        }
-    }
-
-    /// Answers the peer's Close frame on a connection after which another may follow. Messages of the present connection leave before the
-    /// answer, because no other sends them. Messages of the outbox that have not begun to leave wait for the next one.
-    pub(in crate::session) fn answer_closing_peer(&mut self, connection: &mut Connection) {
-        let (mut given, mut present) = (self.taken, self.present.taken);
-        // Of each message that the connection has, in order: whether it belongs to the connection.
-        let mut order = Vec::new();
-        while given < self.given.len() || present < self.present.given.len() {
-            let is_present = self.is_present(given, present);
-            if is_present {
-                present += 1;
-            } else {
-                given += 1;
-            }
-            order.push(is_present);
-        }
-        let (mut left, mut withheld) = (0, 0);
-        connection.answer_closing_peer_behind(|n| {
-            let leaves = order.get(n) == Some(&true);
-            if leaves {
-                left += 1;
-            } else {
-                withheld += 1;
-            }
-            leaves
-        });
-        for entry in self.given.iter_mut().rev().take(withheld) {
-            entry.begin = BEHIND_CLOSE;
-        }
-        for entry in self.present.given.iter_mut().rev().take(left) {
-            entry.begin = BEHIND_CLOSE;
         }
     }
 
