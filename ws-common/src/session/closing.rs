@@ -62,7 +62,7 @@ impl Session {
         }
     }
 
-    /// How long the present connection has been open.
+    /// Gives the time for which the present connection has been open.
     pub(super) fn open_for(&self) -> Duration {
         match &self.state {
             SessionState::Open(open) => open.until.unwrap_or(self.now) - open.since,
