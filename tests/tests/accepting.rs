@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -21,7 +23,9 @@ use ws_tokio::Tokio;
 
 /// Numbers that Linux and BSD share.
 const EMFILE: i32 = 24;
+const EIO: i32 = 5;
 const EBADF: i32 = 9;
+const EACCES: i32 = 13;
 
 fn exhausted() -> io::Error {
     io::Error::from_raw_os_error(EMFILE)
@@ -31,12 +35,21 @@ fn aborted() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
 }
 
+/// A socket that takes no option of TCP. On some systems, the socket of a client that is gone takes none.
+fn gone() -> io::Result<TcpStream> {
+    let (socket, _) = std::os::unix::net::UnixStream::pair()?;
+    socket.set_nonblocking(true)?;
+    TcpStream::from_std(OwnedFd::from(socket).into())
+}
+
 /// tokio, with a listener that fails as its script says.
 enum Failing {}
 
 struct Script {
     listener: TcpListener,
     failures: Mutex<VecDeque<io::Error>>,
+    /// Number of clients that are gone once they are accepted.
+    gone: AtomicUsize,
     /// The times of the calls, since the start of the test.
     calls: Mutex<Vec<Duration>>,
     start: time::Instant,
@@ -67,6 +80,7 @@ impl Runtime for Failing {
         Ok(Arc::new(Script {
             listener: Tokio::listen(addresses).await?,
             failures: Mutex::default(),
+            gone: AtomicUsize::new(0),
             calls: Mutex::default(),
             start: time::Instant::now(),
         }))
@@ -75,9 +89,13 @@ impl Runtime for Failing {
     async fn accept(script: &Arc<Script>) -> io::Result<(TcpStream, SocketAddr)> {
         script.calls.lock().unwrap().push(script.start.elapsed());
         let failure = script.failures.lock().unwrap().pop_front();
-        match failure {
-            Some(error) => Err(error),
-            None => Tokio::accept(&script.listener).await,
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let accepted = Tokio::accept(&script.listener).await?;
+        match script.gone.fetch_update(Relaxed, Relaxed, |gone| gone.checked_sub(1)) {
+            Ok(_) => Ok((gone()?, accepted.1)),
+            Err(_) => Ok(accepted),
         }
     }
 
@@ -163,6 +181,30 @@ async fn a_client_that_is_gone_is_skipped_at_once() {
     let _client = TcpStream::connect(script.listener.local_addr().unwrap()).await.unwrap();
     listener.accept().await.unwrap();
     assert_eq!(script.calls(), [0; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_gone_once_it_is_accepted_is_skipped_at_once() {
+    let (listener, script) = failing([]).await;
+    script.gone.store(2, Relaxed);
+    let address = script.listener.local_addr().unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(TcpStream::connect(address).await.unwrap());
+    }
+    let (_, accepted) = listener.accept().await.unwrap();
+    assert_eq!(accepted, clients[2].local_addr().unwrap());
+    assert_eq!(script.calls(), [0; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_nobody_knows_is_retried_after_a_pause() {
+    let unknown = [EACCES, EIO].map(io::Error::from_raw_os_error);
+    let (listener, script) =
+        failing(unknown.into_iter().chain([io::Error::other("an error of a runtime")])).await;
+    let _client = TcpStream::connect(script.listener.local_addr().unwrap()).await.unwrap();
+    listener.accept().await.unwrap();
+    assert_eq!(script.calls(), [0, 50, 150, 350]);
 }
 
 #[tokio::test(start_paused = true)]

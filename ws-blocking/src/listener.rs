@@ -60,8 +60,8 @@ impl Listener {
 
     /// Accepts the next client, and gives its address. Several threads may wait at the same time.
     ///
-    /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has no
-    /// resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after pauses
+    /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system cannot
+    /// accept, for example because no file descriptor is left, clients wait in the backlog. This method then retries after 50 ms, and after pauses
     /// that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped clients, at
     /// most once in 50 ms. Over [`AcceptOptions::max_handshakes`] or `max_connections`, clients wait in the backlog, too. A client over
     /// `max_connections_per_client` is refused and skipped.
@@ -69,7 +69,8 @@ impl Listener {
     /// # Errors
     ///
     /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause and over a limit. [`AcceptError::Io`] if the
-    /// listening socket can never accept, for example because it is in non-blocking mode.
+    /// listening socket is unusable: the system says EBADF, EINVAL, ENOTSOCK or EFAULT, or the socket is in non-blocking mode. Every
+    /// other error is retried.
     pub fn accept(&self) -> Result<(Incoming, SocketAddr), AcceptError> {
         loop {
             let paused_until = lock(&self.retry).paused_until(self.now());
@@ -88,21 +89,38 @@ impl Listener {
                 continue;
             };
             let accepted = self.accept_tcp()?;
-            let now = self.now();
-            match accepted {
-                Ok((transport, address)) => match self.options.socket_options().accepted(&transport) {
-                    Ok(()) => {
-                        lock(&self.retry).handle_client();
-                        if let Some(incoming) = self.enter(permit, transport, address)? {
-                            return Ok((incoming, address));
-                        }
-                        lock(&self.retry).handle_refused(now);
-                    }
-                    Err(error) => lock(&self.retry).handle_client_error(&error, now),
-                },
-                Err(error) => lock(&self.retry).handle_error(error, now).map_err(AcceptError::Io)?,
+            if let Some(accepted) = self.handle_accepted(permit, accepted)? {
+                return Ok(accepted);
             }
         }
+    }
+
+    /// `None` if there is no client: the system could not accept it, or it is gone, or at its limit.
+    fn handle_accepted(
+        &self,
+        permit: Permit,
+        accepted: io::Result<(TcpStream, SocketAddr)>,
+    ) -> Result<Option<(Incoming, SocketAddr)>, AcceptError> {
+        let now = self.now();
+        let (transport, address) = match accepted {
+            Ok(accepted) => accepted,
+            // A listening socket in non-blocking mode does not wait for clients.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(AcceptError::Io(error)),
+            Err(error) => {
+                lock(&self.retry).handle_error(error, now).map_err(AcceptError::Io)?;
+                return Ok(None);
+            }
+        };
+        if let Err(error) = self.options.socket_options().accepted(&transport) {
+            lock(&self.retry).handle_client_error(&error, now);
+            return Ok(None);
+        }
+        lock(&self.retry).handle_client();
+        let incoming = self.enter(permit, transport, address)?;
+        if incoming.is_none() {
+            lock(&self.retry).handle_refused(now);
+        }
+        Ok(incoming.map(|incoming| (incoming, address)))
     }
 
     fn now(&self) -> Instant {
@@ -176,7 +194,8 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind::OutOfMemory;
-    use std::thread;
+    use std::io::Write as _;
+    use std::thread::{self, JoinHandle};
 
     use super::*;
 
@@ -203,26 +222,72 @@ mod tests {
         assert!(matches!(&error, Some(AcceptError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock));
     }
 
+    fn listener(options: AcceptOptions) -> Arc<Listener> {
+        Arc::new(Listener::from_listener(TcpListener::bind("127.0.0.1:0").unwrap(), options))
+    }
+
+    /// Accepts in a thread that gets some time for it.
+    fn accept(listener: &Arc<Listener>) -> JoinHandle<Result<(Incoming, SocketAddr), AcceptError>> {
+        let listener = listener.clone();
+        let accepting = thread::spawn(move || listener.accept());
+        thread::sleep(Duration::from_millis(100));
+        accepting
+    }
+
     #[test]
     fn a_client_over_the_limit_waits_for_a_permit_or_the_shutdown() {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        let options = AcceptOptions::default().max_handshakes(1);
-        let listener = Arc::new(Listener::from_listener(socket, options));
+        let listener = listener(AcceptOptions::default().max_handshakes(1));
         let _clients = [(); 3].map(|()| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
-        let accept = || {
-            let listener = listener.clone();
-            let accepting = thread::spawn(move || listener.accept());
-            thread::sleep(Duration::from_millis(100));
-            accepting
-        };
-        let first = accept().join().unwrap().unwrap();
-        let second = accept();
+        let first = accept(&listener).join().unwrap().unwrap();
+        let second = accept(&listener);
         assert!(!second.is_finished(), "it waits for a permit");
         drop(first);
         let _second = second.join().unwrap().unwrap();
-        let third = accept();
+        let third = accept(&listener);
         assert!(!third.is_finished(), "it waits for a permit");
         listener.shutdown(Duration::ZERO);
         assert!(matches!(third.join().unwrap().err(), Some(AcceptError::Shutdown)));
+    }
+
+    #[test]
+    fn a_client_over_max_connections_waits_until_an_open_connection_is_over() {
+        let listener = listener(AcceptOptions::default().max_connections(1));
+        let mut clients = [(); 3].map(|()| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        clients[0].write_all(REQUEST).unwrap();
+        let (first, _) = accept(&listener).join().unwrap().unwrap().0.accept().unwrap();
+        let second = accept(&listener);
+        assert!(!second.is_finished(), "the first connection is open");
+        drop(first);
+        let (_second, address) = second.join().unwrap().unwrap();
+        assert_eq!(address, clients[1].local_addr().unwrap());
+        let third = accept(&listener);
+        assert!(!third.is_finished(), "the second connection is within its handshake");
+        listener.shutdown(Duration::ZERO);
+        assert!(matches!(third.join().unwrap().err(), Some(AcceptError::Shutdown)));
+    }
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    /// A socket of another kind takes no option of TCP. On some systems, the socket of a client that is gone takes none.
+    #[cfg(unix)]
+    #[test]
+    fn a_client_that_is_gone_is_skipped_at_once() {
+        let listener = listener(AcceptOptions::default().max_connections(1));
+        let address = listener.local_addr().unwrap();
+        for _ in 0..2 {
+            let (gone, _) = std::os::unix::net::UnixStream::pair().unwrap();
+            let gone = TcpStream::from(std::os::fd::OwnedFd::from(gone));
+            let permit =
+                listener.shutdown.try_acquire().expect("the client before has given its permit back");
+            assert!(listener.handle_accepted(permit, Ok((gone, address))).unwrap().is_none());
+        }
+        for error in [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset] {
+            let permit = listener.shutdown.try_acquire().unwrap();
+            assert!(listener.handle_accepted(permit, Err(error.into())).unwrap().is_none());
+        }
+        assert_eq!(lock(&listener.retry).paused_until(listener.now()), None);
+        let client = TcpStream::connect(address).unwrap();
+        assert_eq!(listener.accept().unwrap().1, client.local_addr().unwrap());
     }
 }

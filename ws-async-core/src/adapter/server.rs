@@ -29,8 +29,8 @@ macro_rules! define_listener {
 
             /// Accepts the next client, and gives its address. Several tasks may wait at the same time.
             ///
-            /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system has
-            /// no resources left, such as file descriptors, clients wait in the backlog. This method then retries after 50 ms, and after
+            /// No client can end a loop over this method. A client that is gone before it is accepted is skipped. While the system
+            /// cannot accept, for example because no file descriptor is left, clients wait in the backlog. This method then retries after 50 ms, and after
             /// pauses that grow to 1 s while the retries fail. With the feature `tracing`, each pause is an event, and so are skipped
             /// clients, at most once in 50 ms. Over [`AcceptOptions::max_handshakes`] or `max_connections`, clients wait in the backlog,
             /// too. A client over `max_connections_per_client` is refused and skipped.
@@ -40,7 +40,7 @@ macro_rules! define_listener {
             /// # Errors
             ///
             /// [`AcceptError::Shutdown`] once the listener is shutting down, also during a pause and over a limit. [`AcceptError::Io`]
-            /// if the listening socket can never accept, for example because it does not listen.
+            /// if the listening socket is unusable: the system says EBADF, EINVAL, ENOTSOCK or EFAULT. Every other error is retried.
             pub async fn accept(
                 &self,
             ) -> Result<(Incoming, std::net::SocketAddr), $crate::ws_common::AcceptError> {

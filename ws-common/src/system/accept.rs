@@ -1,4 +1,5 @@
-//! Failures of accept(2), and the pause after them. A listener goes on after each failure that passes.
+//! Failures of accept(2), and the pause after them. A listener goes on after each failure, unless its own
+//! socket is unusable.
 
 use std::io;
 use std::time::Duration;
@@ -22,57 +23,49 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 enum AcceptFault {
     /// One client is gone. The next one can be accepted at once.
     Client,
-    /// A resource of the system is used up. A client that waits stays in the backlog until the resource is free.
-    Exhausted,
     /// The listening socket cannot accept, now or later.
     Listener,
+    /// Every other error, also an unknown one: the system cannot accept at present. For example, a resource is used up (EMFILE), or the
+    /// firewall forbids the connection (EPERM). The client may still wait in the backlog, so that a retry at once would find the same error.
+    Transient,
 }
 
 impl AcceptFault {
     fn of(error: &io::Error) -> Self {
-        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, OutOfMemory, TimedOut};
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, TimedOut};
         match error.kind() {
             ConnectionAborted | ConnectionReset | Interrupted | TimedOut => Self::Client,
-            OutOfMemory => Self::Exhausted,
             _ => Self::of_number(error),
         }
     }
 
     #[cfg(any(unix, windows))]
     fn of_number(error: &io::Error) -> Self {
-        let Some(errno) = Errno::from_io_error(error) else { return Self::Listener };
-        if EXHAUSTED.contains(&errno) {
-            Self::Exhausted
-        } else if OF_CLIENT.contains(&errno) {
-            Self::Client
-        } else {
-            Self::Listener
+        match Errno::from_io_error(error) {
+            Some(errno) if OF_LISTENER.contains(&errno) => Self::Listener,
+            Some(errno) if OF_CLIENT.contains(&errno) => Self::Client,
+            _ => Self::Transient,
         }
     }
 
     #[cfg(not(any(unix, windows)))]
     fn of_number(_: &io::Error) -> Self {
-        Self::Listener
+        Self::Transient
     }
 }
 
-/// Errors that pass with time. No client is taken from the backlog, so that a retry at once would find the same error.
+/// Whether the system has no memory for a socket.
+fn lacks_memory(error: &io::Error) -> bool {
+    #[cfg(any(unix, windows))]
+    if Errno::from_io_error(error) == Some(Errno::NOBUFS) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::OutOfMemory
+}
+
+/// accept(2), "Errors": the socket is closed, does not listen, or is none. No client and no lack of resources causes these.
 #[cfg(any(unix, windows))]
-const EXHAUSTED: &[Errno] = &[
-    Errno::MFILE,
-    Errno::NOBUFS,
-    #[cfg(unix)]
-    Errno::NFILE,
-    // The reactor of a runtime registers each socket: epoll_ctl(2), max_user_watches.
-    #[cfg(unix)]
-    Errno::NOSPC,
-    // accept(2): firewall rules forbid the connection.
-    #[cfg(unix)]
-    Errno::PERM,
-    // On Windows it is the error of the network, not of one client.
-    #[cfg(windows)]
-    Errno::NETDOWN,
-];
+const OF_LISTENER: &[Errno] = &[Errno::BADF, Errno::INVAL, Errno::NOTSOCK, Errno::FAULT];
 
 /// accept(2), "Error handling": Linux passes network errors that are pending on the new socket as errors of accept.
 #[cfg(any(unix, windows))]
@@ -118,21 +111,22 @@ impl AcceptRetry {
     ///
     /// # Errors
     ///
-    /// The error itself, if no retry can succeed: for example EBADF or EINVAL.
+    /// The error itself, if the listening socket is unusable: EBADF, EINVAL, ENOTSOCK or EFAULT.
     pub fn handle_error(&mut self, error: io::Error, now: Instant) -> io::Result<()> {
         match AcceptFault::of(&error) {
             AcceptFault::Client => self.skip(&error, now),
-            AcceptFault::Exhausted => self.pause(&error, now),
             AcceptFault::Listener => return Err(error),
+            AcceptFault::Transient => self.pause(&error, now),
         }
         Ok(())
     }
 
-    /// Handles an error of a socket that was accepted. Its client is gone, or the system has no room for it.
+    /// Handles an error of a socket that was accepted. Its client is gone, or the system has no memory for it.
     pub fn handle_client_error(&mut self, error: &io::Error, now: Instant) {
-        match AcceptFault::of(error) {
-            AcceptFault::Exhausted => self.pause(error, now),
-            AcceptFault::Client | AcceptFault::Listener => self.skip(error, now),
+        if lacks_memory(error) {
+            self.pause(error, now);
+        } else {
+            self.skip(error, now);
         }
     }
 

@@ -15,22 +15,27 @@ fn aborted() -> io::Error {
 #[cfg(unix)]
 #[test]
 fn each_error_of_accept_has_a_fault() {
-    use AcceptFault::{Client, Exhausted, Listener};
+    use AcceptFault::{Client, Listener, Transient};
     use Errno as E;
     let table: &[(AcceptFault, &[E])] = &[
-        (Exhausted, &[E::MFILE, E::NFILE, E::NOBUFS, E::NOMEM, E::NOSPC, E::PERM]),
+        (Transient, &[E::MFILE, E::NFILE, E::NOBUFS, E::NOMEM, E::NOSPC, E::PERM]),
+        (Transient, &[E::ACCESS, E::AGAIN, E::IO, E::LOOP, E::NODEV, E::NOTCONN]),
+        #[cfg(target_os = "linux")]
+        (Transient, &[E::NOSR]),
         (Client, &[E::CONNABORTED, E::CONNRESET, E::INTR, E::PROTO, E::TIMEDOUT]),
         (Client, &[E::NETDOWN, E::NETUNREACH, E::HOSTUNREACH, E::HOSTDOWN, E::NOPROTOOPT, E::OPNOTSUPP]),
         #[cfg(any(target_os = "android", target_os = "linux"))]
         (Client, &[E::NONET]),
-        (Listener, &[E::BADF, E::INVAL, E::NOTSOCK, E::FAULT, E::AGAIN, E::ACCESS, E::IO]),
+        (Listener, &[E::BADF, E::INVAL, E::NOTSOCK, E::FAULT]),
     ];
     for (fault, errors) in table {
         for errno in *errors {
             assert_eq!(AcceptFault::of(&io::Error::from(*errno)), *fault, "{errno:?}");
         }
     }
-    assert_eq!(AcceptFault::of(&io::Error::other("not of the system")), Listener);
+    // A runtime may have errors of its own.
+    assert_eq!(AcceptFault::of(&io::Error::other("not of the system")), Transient);
+    assert_eq!(AcceptFault::of(&io::ErrorKind::InvalidInput.into()), Transient);
 }
 
 #[test]
@@ -72,8 +77,32 @@ fn a_client_that_is_gone_is_skipped_at_once() {
     assert_eq!(retry.paused_until(at(0)), Some(at(50)));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_error_that_is_not_of_the_listener_is_retried_after_a_pause() {
+    let unknown = [io::Error::other("not of the system"), Errno::ACCESS.into(), Errno::IO.into()];
+    for error in unknown {
+        let mut retry = AcceptRetry::default();
+        retry.handle_error(error, at(0)).expect("it passes");
+        assert_eq!(retry.paused_until(at(0)), Some(at(50)));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_error_of_the_client_makes_no_pause_unless_memory_is_lacking() {
+    let mut retry = AcceptRetry::default();
+    for error in [io::Error::other("not of the system"), Errno::INVAL.into(), Errno::NOTCONN.into()] {
+        retry.handle_client_error(&error, at(0));
+        assert_eq!(retry.paused_until(at(0)), None, "{error}");
+    }
+    retry.handle_client_error(&Errno::NOBUFS.into(), at(0));
+    assert_eq!(retry.paused_until(at(0)), Some(at(50)));
+}
+
+#[cfg(unix)]
 #[test]
 fn an_error_of_the_listener_is_returned() {
-    let error = AcceptRetry::default().handle_error(io::ErrorKind::InvalidInput.into(), at(0));
+    let error = AcceptRetry::default().handle_error(Errno::INVAL.into(), at(0));
     assert_eq!(error.map_err(|error| error.kind()), Err(io::ErrorKind::InvalidInput));
 }
