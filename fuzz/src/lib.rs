@@ -67,6 +67,12 @@ pub fn write<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> Vec<u8>
     bytes
 }
 
+/// The transport takes everything. The last of many pongs is queued when the others have left.
+pub fn write_all<M: Machine>(machine: &mut M, now: Instant) -> Vec<u8> {
+    let sent = std::iter::repeat_with(|| write(machine, usize::MAX, now));
+    sent.take_while(|bytes| !bytes.is_empty()).flatten().collect()
+}
+
 /// A connection that is open since second 0.
 pub fn open(role: Role, config: &Config) -> Connection {
     let seed = [if role == Role::Client { 1 } else { 2 }; 32];
