@@ -5,6 +5,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rcgen::CertifiedKey;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
@@ -54,10 +55,22 @@ async fn proxy(server: SocketAddr, tunnels: Arc<AtomicU32>) -> std::io::Result<S
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
-        while let Ok((client, _peer)) = listener.accept().await {
-            if let Err(error) = tunnel(client, server, &tunnels).await {
-                eprintln!("proxy: {error}");
-            }
+        loop {
+            let client = match listener.accept().await {
+                Ok((client, _peer)) => client,
+                // The client is gone, or the system has no resources left at present.
+                Err(error) => {
+                    eprintln!("proxy: {error}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let tunnels = tunnels.clone();
+            tokio::spawn(async move {
+                if let Err(error) = tunnel(client, server, &tunnels).await {
+                    eprintln!("proxy: {error}");
+                }
+            });
         }
     });
     Ok(address)

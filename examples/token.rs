@@ -2,17 +2,24 @@
 //! `cargo run -p ws-examples --example token`. Its server accepts each token once, and drops the first connection.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ws_examples::Outcome;
 use ws_tokio::handshake::{Accept, Reject};
-use ws_tokio::{Client, ClientEvent, CloseCode, Listener, Reconnect};
+use ws_tokio::{AcceptError, Client, ClientEvent, CloseCode, Incoming, Listener, Reconnect};
+
+/// The tokens that the server has accepted.
+type Tokens = Arc<Mutex<Vec<String>>>;
 
 #[tokio::main]
 async fn main() -> Outcome {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
-    let server = tokio::spawn(serve(listener));
+    // A client that sends nothing.
+    let _silent = tokio::net::TcpStream::connect(listener.local_addr()?).await?;
+    let accepted = Tokens::default();
+    tokio::spawn(serve(listener, accepted.clone()));
 
     let mut client = Client::builder(&url)
         .prepare_async(async |_attempt, options| {
@@ -31,9 +38,9 @@ async fn main() -> Outcome {
             _ => {}
         }
     }
-    let accepted = server.await??;
+    let accepted = accepted.lock().expect("no panic");
     println!("the server accepted {accepted:?}");
-    assert_eq!(accepted, ["Bearer token1", "Bearer token2"]);
+    assert_eq!(*accepted, ["Bearer token1", "Bearer token2"]);
     Ok(())
 }
 
@@ -48,26 +55,43 @@ async fn fetch_token() -> std::io::Result<String> {
     }
 }
 
-/// Serves two clients, one after the other, and gives their tokens.
-async fn serve(listener: Listener) -> Outcome<Vec<String>> {
-    let mut used = Vec::new();
-    while used.len() < 2 {
-        let unauthorized = Reject::new(401)?;
-        let (incoming, _peer) = listener.accept().await?;
-        let accepting = incoming.accept_with(|request| match request.headers().get("Authorization") {
+/// Gives each client a task, so that a client that is silent or has no token holds up no other.
+async fn serve(listener: Listener, used: Tokens) {
+    loop {
+        let (incoming, _peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(AcceptError::Shutdown) => break,
+            Err(error) => return eprintln!("server: {error}"),
+        };
+        let used = used.clone();
+        tokio::spawn(async move {
+            if let Err(error) = welcome(incoming, &used).await {
+                eprintln!("server: {error}");
+            }
+        });
+    }
+}
+
+/// Serves a client, if its token is good and was not used before.
+async fn welcome(incoming: Incoming, used: &Tokens) -> Outcome {
+    let unauthorized = Reject::new(401)?;
+    let mut is_first = false;
+    let accepting = incoming.accept_with(|request| {
+        let mut used = used.lock().expect("no panic");
+        match request.headers().get("Authorization") {
             Some(token) if token.starts_with("Bearer ") && !used.iter().any(|used| used == token) => {
+                is_first = used.is_empty();
                 used.push(token.to_owned());
                 Ok(Accept::new())
             }
             _ => Err(unauthorized),
-        });
-        let (mut ws, _request) = accepting.await?;
-        let is_first = used.len() == 1;
-        ws.send(if is_first { "welcome" } else { "welcome back" }).await?;
-        // Dropped without a closing handshake, the first connection is lost for the client.
-        if !is_first {
-            while ws.recv().await?.is_some() {}
         }
+    });
+    let (mut ws, _request) = accepting.await?;
+    ws.send(if is_first { "welcome" } else { "welcome back" }).await?;
+    // Dropped without a closing handshake, the first connection is lost for the client.
+    if !is_first {
+        while ws.recv().await?.is_some() {}
     }
-    Ok(used)
+    Ok(())
 }

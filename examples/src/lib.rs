@@ -4,7 +4,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
-use ws_tokio::{AcceptOptions, Listener, WebSocket};
+use ws_tokio::{AcceptError, AcceptOptions, Listener, WebSocket};
 
 /// A result whose error comes from any crate, and may go from one task or thread to another.
 pub type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -23,7 +23,12 @@ where
     let listener = Listener::from_listener(socket, options);
     tokio::spawn(async move {
         let mut number = 0;
-        while let Ok((incoming, _peer)) = listener.accept().await {
+        loop {
+            let (incoming, _peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(AcceptError::Shutdown) => break,
+                Err(error) => return eprintln!("server: {error}"),
+            };
             number += 1;
             let (number, serve) = (number, serve.clone());
             tokio::spawn(async move {

@@ -40,14 +40,17 @@ pub(crate) fn serve(port: u16, options: AcceptOptions) -> std::io::Result<()> {
     let listener = Listener::from_listener(TcpListener::bind(("127.0.0.1", port))?, options);
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (incoming, _) = listener.accept().map_err(std::io::Error::other)?;
-        thread::spawn(move || {
+        let (incoming, address) = listener.accept().map_err(std::io::Error::other)?;
+        let serving = thread::Builder::new().spawn(move || {
             let (mut ws, _) = incoming.accept_with(greet).ok()?;
             while let Some(message) = ws.recv().ok()? {
                 ws.send(message).ok()?;
             }
             Some(())
         });
+        if let Err(error) = serving {
+            eprintln!("no thread for {address}: {error}");
+        }
     }
 }
 

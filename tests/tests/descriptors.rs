@@ -1,13 +1,18 @@
-//! A server that has no file descriptor left waits, and goes on when its clients have gone.
+//! A server that has no file descriptor left waits, and goes on when its clients have gone. A server that has no thread left refuses
+//! clients, and goes on, too.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "what panics here is a failed test")]
 
 use std::io::{BufRead, BufReader};
+#[cfg(target_os = "linux")]
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use ws_blocking::{CloseCode, WebSocket};
 
@@ -27,9 +32,10 @@ struct Server {
 }
 
 impl Server {
-    fn start(runtime: &str) -> Self {
+    /// `limit` is a command of the shell.
+    fn start(runtime: &str, limit: &str) -> Self {
         let mut child = Command::new("sh")
-            .args(["-c", &format!("ulimit -n {LIMIT} && exec \"$0\" serve \"$1\" 0")])
+            .args(["-c", &format!("{limit} && exec \"$0\" serve \"$1\" 0")])
             .args([env!("CARGO_BIN_EXE_testee"), runtime])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -85,7 +91,7 @@ impl Drop for Server {
 }
 
 fn idle_clients_use_up_the_descriptors_and_leave(runtime: &str) {
-    let mut server = Server::start(runtime);
+    let mut server = Server::start(runtime, &format!("ulimit -n {LIMIT}"));
     server.echo();
     let idle: Vec<TcpStream> = (0..CLIENTS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
     server.be_exhausted(runtime);
@@ -112,4 +118,45 @@ fn a_server_on_async_std_survives_its_clients() {
 #[test]
 fn a_server_of_threads_survives_its_clients() {
     idle_clients_use_up_the_descriptors_and_leave("blocking");
+}
+
+/// The system refuses a thread (EAGAIN) whose stack finds no room in the address space, as it does at a limit of processes. root has no
+/// limit of processes, but it has this one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_whose_system_refuses_threads_survives_its_clients() {
+    // 256 MiB of each stack and 4 GiB in all leave room for fewer than 16 threads, and for the heap.
+    let limit = "export RUST_MIN_STACK=268435456 MALLOC_ARENA_MAX=1 && ulimit -v 4194304";
+    let mut server = Server::start("blocking", limit);
+    server.echo();
+    let clients: Vec<TcpStream> = (0..CLIENTS).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    wait_until("most clients are refused", || {
+        assert_eq!(server.child.try_wait().unwrap(), None, "the server has ended");
+        clients.iter().filter(|client| has_ended(client)).count() >= CLIENTS - 16
+    });
+    assert!(clients.iter().any(|client| !has_ended(client)), "the first clients have threads");
+    drop(clients);
+    // Each thread ends after its client.
+    let url = format!("ws://{}/", server.address);
+    wait_until("a client gets a thread", || WebSocket::connect(&url).is_ok());
+    server.echo();
+}
+
+#[cfg(target_os = "linux")]
+fn wait_until(name: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{name}: not within 20 s");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether the server has disconnected this client, which has sent nothing.
+#[cfg(target_os = "linux")]
+fn has_ended(mut client: &TcpStream) -> bool {
+    client.set_nonblocking(true).unwrap();
+    match client.read(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use smol::Timer;
 use smol::future::or;
-use ws_async_std::{Client, ClientBuilder, ClientEvent, Listener, Reconnect};
+use ws_async_std::{AcceptError, Client, ClientBuilder, ClientEvent, Listener, Reconnect};
 
 struct Arguments {
     url: Option<String>,
@@ -73,7 +73,12 @@ async fn start_server() -> std::io::Result<String> {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
     let serve = async move {
-        while let Ok((incoming, _)) = listener.accept().await {
+        loop {
+            let (incoming, _address) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(AcceptError::Shutdown) => break,
+                Err(error) => return eprintln!("server: {error}"),
+            };
             let answer = async move {
                 let (mut ws, _) = incoming.accept().await.ok()?;
                 let message = ws.recv().await.ok()??;

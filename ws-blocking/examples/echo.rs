@@ -7,7 +7,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::thread;
 
-use ws_blocking::{CloseCode, ConnectOptions, Event, Incoming, Listener, Message, WebSocket};
+use ws_blocking::{AcceptError, CloseCode, ConnectOptions, Event, Incoming, Listener, Message, WebSocket};
 
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1) {
@@ -29,11 +29,26 @@ fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
     println!("an echo server listens on {url}");
     let options = ConnectOptions::new(&url);
     thread::spawn(move || {
-        while let Ok((incoming, _address)) = listener.accept() {
-            thread::spawn(|| serve(incoming));
+        if let Err(error) = accept_all(&listener) {
+            eprintln!("server: {error}");
         }
     });
     talk(options)
+}
+
+/// Gives each client a thread.
+fn accept_all(listener: &Listener) -> Result<(), AcceptError> {
+    loop {
+        let (incoming, address) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(AcceptError::Shutdown) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // Unlike `thread::spawn`, a builder does not panic when the system refuses a thread.
+        if let Err(error) = thread::Builder::new().spawn(|| serve(incoming)) {
+            eprintln!("server: no thread for {address}: {error}");
+        }
+    }
 }
 
 /// Sends back what comes, to one client.

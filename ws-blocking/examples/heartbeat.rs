@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ws_blocking::{Client, ClientBuilder, ClientEvent, Listener, Reconnect};
+use ws_blocking::{AcceptError, Client, ClientBuilder, ClientEvent, Listener, Reconnect};
 
 struct Arguments {
     url: Option<String>,
@@ -68,8 +68,13 @@ fn start_server() -> std::io::Result<String> {
     let listener = Listener::bind("127.0.0.1:0")?;
     let url = format!("ws://{}/", listener.local_addr()?);
     thread::spawn(move || {
-        while let Ok((incoming, _)) = listener.accept() {
-            thread::spawn(move || {
+        loop {
+            let (incoming, address) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(AcceptError::Shutdown) => break,
+                Err(error) => return eprintln!("server: {error}"),
+            };
+            let answering = thread::Builder::new().spawn(move || {
                 let (mut ws, _) = incoming.accept().ok()?;
                 let message = ws.recv().ok()??;
                 for _ in 0..3 {
@@ -78,6 +83,9 @@ fn start_server() -> std::io::Result<String> {
                 }
                 Some(())
             });
+            if let Err(error) = answering {
+                eprintln!("server: no thread for {address}: {error}");
+            }
         }
     });
     Ok(url)

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use ws_tokio::{CloseCode, ConnectOptions, Event, Listener, Message, WebSocket};
+use ws_tokio::{AcceptError, CloseCode, ConnectOptions, Event, Listener, Message, WebSocket};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -37,7 +37,11 @@ async fn talk_to_ourselves() -> Result<(), Box<dyn Error>> {
 /// Sends back what comes, to any number of clients.
 async fn serve(listener: &Listener) -> Result<(), Box<dyn Error>> {
     loop {
-        let (incoming, _address) = listener.accept().await?;
+        let (incoming, _address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(AcceptError::Shutdown) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         tokio::spawn(async move {
             let (mut ws, _request) = incoming.accept().await.ok()?;
             while let Some(message) = ws.recv().await.ok()? {

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ws_tokio::{Client, ClientBuilder, ClientEvent, Listener, Reconnect};
+use ws_tokio::{AcceptError, Client, ClientBuilder, ClientEvent, Listener, Reconnect};
 
 struct Arguments {
     url: Option<String>,
@@ -73,7 +73,12 @@ async fn start_server() -> std::io::Result<String> {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
     tokio::spawn(async move {
-        while let Ok((incoming, _)) = listener.accept().await {
+        loop {
+            let (incoming, _address) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(AcceptError::Shutdown) => break,
+                Err(error) => return eprintln!("server: {error}"),
+            };
             tokio::spawn(async move {
                 let (mut ws, _) = incoming.accept().await.ok()?;
                 let message = ws.recv().await.ok()??;
