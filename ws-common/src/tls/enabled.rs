@@ -15,6 +15,7 @@ mod pins;
 mod receive;
 mod records;
 mod send;
+mod trust;
 mod verifier;
 
 use std::sync::{Arc, OnceLock};
