@@ -1,13 +1,16 @@
 //! Any bytes give the same events, the same error and the same answers wherever they are cut, owned, borrowed or ahead, and whenever the
-//! answers leave. And a peer that sends them over and over gets no more memory than the settings give.
+//! answers leave. A peer that sends them over and over gets no more memory than the settings give. The limit of the rate of messages ends
+//! the connection with the first read behind too many frames.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use peak_alloc::PeakAlloc;
 use ws_core::{Config, Connection, Event, Machine, Role};
-use ws_fuzz::memory::{config, exhaust};
-use ws_fuzz::{Seen, arrive, at, drain, echo, echo_shown, frame, open, shown, to_visitor, write};
+use ws_fuzz::memory::{READ, config, exhaust};
+use ws_fuzz::{
+    Seen, arrive, at, cut, drain, echo, echo_shown, feed, frame, open, shown, to_visitor, write, write_all,
+};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -28,14 +31,36 @@ struct Input {
 #[derive(Arbitrary, Debug)]
 enum Part {
     Raw(Vec<u8>),
-    Frame { first: u8, payload: Vec<u8> },
-    Text { fin: bool, text: String },
-    Close { code: u16, reason: String },
-    Filler { first: u8, len: u16 },
+    Frame {
+        first: u8,
+        payload: Vec<u8>,
+    },
+    Text {
+        fin: bool,
+        text: String,
+    },
+    Close {
+        code: u16,
+        reason: String,
+    },
+    Filler {
+        first: u8,
+        len: u16,
+    },
+    /// The same frame over and over.
+    Repeat {
+        first: u8,
+        len: u16,
+        times: u16,
+    },
 }
 
+/// Number of bytes that repeated frames fill up, if the bytes come wherever they are cut. Where memory counts, it is a whole read.
+const SHORT: usize = 4 * 1024;
+
 impl Part {
-    fn append(&self, sender: Role, bytes: &mut Vec<u8>) {
+    /// Repeated frames end when there are `most` bytes.
+    fn append(&self, sender: Role, most: usize, bytes: &mut Vec<u8>) {
         match self {
             Self::Raw(raw) => bytes.extend_from_slice(raw),
             Self::Frame { first, payload } => frame(sender, *first, payload, bytes),
@@ -46,7 +71,39 @@ impl Part {
             Self::Filler { first, len } => {
                 frame(sender, *first, &vec![b'x'; usize::from(*len) % 1500], bytes)
             }
+            Self::Repeat { first, len, times } => {
+                let payload = vec![b'x'; usize::from(*len) % 5000];
+                for _ in 0..*times {
+                    if bytes.len() >= most {
+                        break;
+                    }
+                    frame(sender, *first, &payload, bytes);
+                }
+            }
         }
+    }
+}
+
+impl Input {
+    /// We are this one.
+    fn role(&self) -> Role {
+        if self.client { Role::Client } else { Role::Server }
+    }
+
+    /// The bytes of the peer. Repeated frames end when there are `most`.
+    fn bytes(&self, most: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.parts.iter().for_each(|part| part.append(self.role().peer(), most, &mut bytes));
+        bytes
+    }
+
+    fn config(&self) -> Config {
+        let config = Config::default().max_send_buffer(usize::MAX);
+        if self.limits & 1 == 1 { config.max_message_size(200).max_fragments(5) } else { config }
+    }
+
+    fn has_rate(&self) -> bool {
+        self.limits & 2 == 2
     }
 }
 
@@ -69,15 +126,7 @@ fn run(
     writes: Writes<'_>,
     take: impl Fn(&mut Connection) -> Seen,
 ) -> (Seen, Vec<u8>) {
-    let role = if input.client { Role::Client } else { Role::Server };
-    let mut config = Config::default().max_send_buffer(usize::MAX);
-    if input.limits & 1 == 1 {
-        config = config.max_message_size(200).max_fragments(5);
-    }
-    if input.limits & 2 == 2 {
-        config = config.max_message_rate(4);
-    }
-    let mut connection = open(role, &config);
+    let mut connection = open(input.role(), &input.config());
     let mut sent = Vec::new();
     let mut seen = match writes {
         Writes::AtTheEnd => arrive(&mut connection, bytes, lengths, &take),
@@ -103,7 +152,7 @@ fn run(
         }
     }
     seen.extend(take(&mut connection));
-    sent.extend(write(&mut connection, usize::MAX, at(101)));
+    sent.extend(write_all(&mut connection, at(101)));
     connection.handle_read(0, at(102));
     seen.extend(take(&mut connection));
     assert!(connection.closed().is_some());
@@ -115,30 +164,74 @@ fn check_memory(role: Role, bytes: &[u8]) {
     // Few bytes at a time would take long.
     let bytes = bytes.repeat(1 + 4096 / bytes.len());
     for echoes in [false, true] {
-        let before = MEMORY.current_usage();
-        MEMORY.reset_peak_usage();
-        exhaust(open(role, &config()), &bytes, 16, echoes);
-        let held = MEMORY.peak_usage() - before;
         // Without replies, no reply shares a read buffer.
         let bound = config().max_memory(if echoes { role } else { Role::Client });
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        // If each message keeps its read alive, these reads are over the bound.
+        let held = || MEMORY.current_usage() - before;
+        exhaust(open(role, &config()), &bytes, bound + bound / 4, echoes, held);
+        let held = MEMORY.peak_usage() - before;
         assert!(held <= bound, "{held} bytes held, over {bound}; echoes: {echoes}");
     }
 }
 
+/// Takes every event after reading ahead.
+fn ahead(connection: &mut Connection) -> Seen {
+    connection.read_ahead();
+    drain(connection)
+}
+
+/// Frames each second.
+const RATE: u32 = 4;
+
+/// The frames of a minute may come at once.
+const BURST: u64 = 60 * RATE as u64;
+
+/// The limit of the rate counts with each read the frames that came before it. It ends the connection if they are too many, and changes
+/// nothing else. So the end depends on the reads, which are the same here for all.
+fn check_rate(input: &Input, bytes: &[u8], lengths: &[u8], take: fn(&mut Connection) -> Seen) {
+    let mut free = open(input.role(), &input.config());
+    let mut limited = open(input.role(), &input.config().max_message_rate(RATE));
+    for part in cut(bytes, lengths) {
+        let is_over = free.stats().received.frames > BURST;
+        feed(&mut free, part, at(1));
+        feed(&mut limited, part, at(1));
+        let mut seen = take(&mut limited);
+        if is_over {
+            // A visitor of messages learns of a failure at the end.
+            write_all(&mut limited, at(1));
+            limited.handle_read(0, at(2));
+            seen.extend(take(&mut limited));
+            let is_rate = |error: &String| error.contains("more messages than 4 each second");
+            assert!(matches!(&seen[..], [Err(error), ..] if is_rate(error)), "{seen:?}");
+            assert!(seen[1..].iter().all(|seen| matches!(seen, Ok(Event::Closed(_)))), "{seen:?}");
+            return;
+        }
+        let expected = take(&mut free);
+        assert_eq!(seen, expected);
+        if !free.is_open() {
+            // Nothing that follows counts.
+            return;
+        }
+    }
+}
+
 fuzz_target!(|input: Input| {
-    let sender = if input.client { Role::Server } else { Role::Client };
-    let mut bytes = Vec::new();
-    input.parts.iter().for_each(|part| part.append(sender, &mut bytes));
+    let bytes = input.bytes(SHORT);
     if input.counts_memory && !bytes.is_empty() {
-        check_memory(sender.peer(), &bytes);
+        check_memory(input.role(), &input.bytes(READ));
+    }
+    if input.has_rate() {
+        for lengths in [&input.lengths, &[64][..]] {
+            for take in [drain, shown, ahead] {
+                check_rate(&input, &bytes, lengths, take);
+            }
+        }
     }
 
     let at_the_end =
         |lengths, take: fn(&mut Connection) -> Seen| run(&input, &bytes, lengths, Writes::AtTheEnd, take);
-    let ahead = |connection: &mut Connection| {
-        connection.read_ahead();
-        drain(connection)
-    };
     let echo_ahead = |connection: &mut Connection| {
         connection.read_ahead();
         echo(connection)

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use peak_alloc::PeakAlloc;
 use ws_core::{Config, Connection, Deflate, Event, Machine, Message, MessageKind, Role};
 use ws_fuzz::memory::{config, exhaust};
-use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write};
+use ws_fuzz::{Seen, arrive, at, drain, frame, open, shown, to_visitor, write_all};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -146,7 +146,8 @@ fn check_memory(input: &Input<'_>, bytes: &[u8]) {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         // The bytes inflate to many times their number.
-        exhaust(connection(input, config()), &bytes, 2, echoes);
+        let held = || MEMORY.current_usage() - before;
+        exhaust(connection(input, config()), &bytes, 256 << 10, echoes, held);
         let held = MEMORY.peak_usage() - before;
         // Without replies, no reply shares a read buffer.
         let bound = config().deflate(Deflate::default()).max_memory(if echoes { role } else { Role::Client });
@@ -168,9 +169,7 @@ fn run(
     let mut seen = arrive(&mut connection, bytes, lengths, &mut take);
     connection.handle_read(0, at(2));
     seen.extend(take(&mut connection));
-    // The last pong is queued when the others have left.
-    let sent = std::iter::repeat_with(|| write(&mut connection, usize::MAX, at(3)));
-    let sent = sent.take_while(|bytes| !bytes.is_empty()).flatten().collect();
+    let sent = write_all(&mut connection, at(3));
     seen.extend(take(&mut connection));
     assert!(connection.closed().is_some());
     (seen, sent)

@@ -253,7 +253,7 @@ impl End {
         }
         let mut left = n;
         let got = &mut self.got;
-        let visit = self.connection.for_each_borrowed(|message, _| {
+        let end = self.connection.for_each_borrowed(|message, _| {
             got.push(match message {
                 ws_core::MessageRef::Text(text) => Message::text(text.to_owned()),
                 ws_core::MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
@@ -261,7 +261,7 @@ impl End {
             left = left.saturating_sub(1);
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        match visit {
+        match end {
             Ok(ws_core::ForEachEnd::Closed(closed)) => self.take(Event::Closed(closed)),
             Ok(_) => {}
             // In place of the end.

@@ -1,15 +1,15 @@
-//! A client that stays connected, its user and any server: events keep their order, delays and outbound bytes their bounds, and nothing
-//! depends on the cuts of the server's bytes.
+//! A client that stays connected, its user and any server: events keep their order, delays and outbound bytes their bounds, the status and
+//! the statistics go with the events, and nothing depends on the cuts of the server's bytes.
 #![no_main]
 
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ws_common::session::{ClientBuilder, ClientEvent, Delivery};
+use ws_common::session::{ClientBuilder, ClientEvent, ClientStats, ClientStatus, Delivery};
 use ws_core::{CloseFrame, Instant, Machine, Role};
 use ws_fuzz::client::{Client, agree};
-use ws_fuzz::{at, frame};
+use ws_fuzz::{at, cut, feed, frame};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -43,6 +43,10 @@ enum Operation<'a> {
     },
     Pong,
     End,
+    /// Whether the next transports fail to open.
+    CutOff(bool),
+    /// Whether the user waits for something else than events, and takes none.
+    ReadAhead(bool),
     Send {
         len: u16,
     },
@@ -111,9 +115,15 @@ impl Stage {
 struct World {
     client: Client,
     now: Instant,
+    /// Takes no events.
+    is_busy: bool,
     stage: Stage,
-    /// The events.
+    /// The events, and the status after each operation.
     trace: Vec<String>,
+    /// Number of connections and messages that events have told of.
+    connections: u64,
+    messages: u64,
+    stats: ClientStats,
 }
 
 impl World {
@@ -129,7 +139,16 @@ impl World {
         if input.proxy {
             builder = builder.proxy("http://user:password@proxy.example:3128");
         }
-        Self { client: Client::start(builder), now: at(0), stage: Stage::Between, trace: Vec::new() }
+        Self {
+            client: Client::start(builder),
+            now: at(0),
+            is_busy: false,
+            stage: Stage::Between,
+            trace: Vec::new(),
+            connections: 0,
+            messages: 0,
+            stats: ClientStats::default(),
+        }
     }
 
     fn operate(&mut self, operation: &Operation<'_>, lengths: &[u8]) {
@@ -171,6 +190,14 @@ impl World {
                 client.session.handle_read(0, now);
                 vec![]
             }
+            Operation::CutOff(is_cut_off) => {
+                client.is_cut_off = *is_cut_off;
+                vec![]
+            }
+            Operation::ReadAhead(is_busy) => {
+                self.is_busy = *is_busy;
+                vec![]
+            }
             Operation::Send { len } => {
                 // Refused without room, and at the end.
                 let _ = client.session.send(vec![7; usize::from(*len) % LARGEST]);
@@ -207,6 +234,9 @@ impl World {
                 vec![]
             }
             Operation::Reconnect { milliseconds } => {
+                self.is_busy = false;
+                self.take();
+                let client = &mut self.client;
                 client.session.reconnect_after(Duration::from_millis(u64::from(*milliseconds)), now);
                 if self.stage == Stage::Over {
                     self.stage = Stage::Between;
@@ -222,24 +252,77 @@ impl World {
                 vec![]
             }
         };
-        self.client.read(&answer, lengths, self.now);
+        let transports = self.client.transports.len();
+        for part in cut(&answer, lengths) {
+            if self.client.transports.len() == transports {
+                feed(&mut self.client.session, part, self.now);
+                self.take();
+            }
+        }
         self.settle();
     }
 
-    /// Takes the events and does the driver's tasks.
-    fn settle(&mut self) {
+    /// Takes the events, or reads ahead, and does the driver's tasks.
+    fn take(&mut self) {
+        if self.is_busy {
+            self.client.session.read_ahead();
+            self.client.act(self.now);
+            return;
+        }
         for _ in 0..3 {
             for event in self.client.events() {
                 self.stage = self.stage.after(&event);
                 if let ClientEvent::Reconnecting { after, .. } = &event {
                     assert!(*after <= MAX_DELAY, "{after:?}");
                 }
+                self.connections += u64::from(matches!(event, ClientEvent::Open(_)));
+                self.messages += u64::from(matches!(event, ClientEvent::Message(_)));
                 self.trace.push(describe(&event));
             }
             self.client.act(self.now);
         }
+    }
+
+    /// The same, and looks at the client.
+    fn settle(&mut self) {
+        self.take();
+        self.look();
         let waiting = self.client.session.outbound().len();
         assert!(waiting <= MAX_OUTBOUND, "{waiting} bytes wait");
+        if self.is_busy {
+            return;
+        }
+        let status = self.client.session.status();
+        let expected: &[ClientStatus] = match self.stage {
+            Stage::Between | Stage::Connected => &[ClientStatus::Connecting, ClientStatus::Waiting],
+            Stage::Open => &[ClientStatus::Open, ClientStatus::Closing],
+            Stage::Failed | Stage::Closed => &[],
+            Stage::Over => &[ClientStatus::Closed],
+        };
+        assert!(expected.contains(&status), "{status:?} in {:?}", self.stage);
+        let ClientStats { attempts, connections, messages_received, messages_sent, outbox_messages, .. } =
+            self.stats;
+        // While reading is paused, a message may wait that has come.
+        assert_eq!(connections, self.connections);
+        assert!(self.messages <= messages_received, "{} of {messages_received}", self.messages);
+        self.trace.push(format!("{status:?}, {attempts}, {messages_sent}, {outbox_messages}"));
+    }
+
+    /// The totals never fall, and fit to each other.
+    fn look(&mut self) {
+        let (before, now) = (self.stats, self.client.session.stats());
+        let totals = |stats: ClientStats| {
+            let ClientStats { bytes_read, bytes_written, messages_received, messages_sent, .. } = stats;
+            [bytes_read, bytes_written, messages_received, messages_sent, stats.attempts, stats.connections]
+        };
+        let has_fallen = totals(before).into_iter().zip(totals(now)).any(|(before, now)| now < before);
+        assert!(!has_fallen, "{before:?}, then {now:?}");
+        assert!(now.connections <= now.attempts, "{now:?}");
+        assert_eq!(now.outbox_messages == 0, now.outbox_bytes == 0, "{now:?}");
+        let has_connection =
+            matches!(self.client.session.status(), ClientStatus::Open | ClientStatus::Closing);
+        assert_eq!(now.connection.is_some(), has_connection, "{now:?}");
+        self.stats = now;
     }
 }
 
@@ -277,6 +360,7 @@ fn run(input: &Input<'_>, lengths: &[u8]) -> Vec<String> {
     for operation in input.operations.iter().take(60) {
         world.operate(operation, lengths);
     }
+    world.is_busy = false;
     world.client.session.abort(world.now);
     world.client.session.cancel_reconnect();
     world.settle();

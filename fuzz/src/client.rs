@@ -1,5 +1,6 @@
 //! A client without a network: names have one address, and transports are up at once.
 
+use std::io;
 use std::net::SocketAddr;
 
 use ws_common::connector::{Connector, ConnectorStep, ConnectedTransport};
@@ -19,13 +20,15 @@ pub struct Client {
     pub transports: Vec<CheckedOptions>,
     /// Bytes that the latest transport has taken.
     pub written: Vec<u8>,
+    /// The next transports do not come up.
+    pub is_cut_off: bool,
 }
 
 impl Client {
     /// A client of settings that are legal.
     pub fn new(builder: ClientBuilder<Session>) -> Self {
         let session = builder.session(Random::from_seed([7; 32])).unwrap();
-        Self { session, transports: Vec::new(), written: Vec::new() }
+        Self { session, transports: Vec::new(), written: Vec::new(), is_cut_off: false }
     }
 
     /// Begins the first attempt at second 0.
@@ -40,6 +43,12 @@ impl Client {
     pub fn act(&mut self, now: Instant) {
         while let Some(action) = self.session.poll_action() {
             let Action::Open(options) = action else { continue };
+            if self.is_cut_off {
+                let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+                let errors = vec![(SocketAddr::from((ADDRESS, 80)), refused)];
+                self.session.not_opened(ConnectError::Connect(errors), now);
+                continue;
+            }
             match connect(&options, now) {
                 Ok(connected) => {
                     self.written.clear();

@@ -67,6 +67,12 @@ pub fn write<M: Machine>(machine: &mut M, limit: usize, now: Instant) -> Vec<u8>
     bytes
 }
 
+/// The transport takes everything. The last of many pongs is queued when the others have left.
+pub fn write_all<M: Machine>(machine: &mut M, now: Instant) -> Vec<u8> {
+    let sent = std::iter::repeat_with(|| write(machine, usize::MAX, now));
+    sent.take_while(|bytes| !bytes.is_empty()).flatten().collect()
+}
+
 /// A connection that is open since second 0.
 pub fn open(role: Role, config: &Config) -> Connection {
     let seed = [if role == Role::Client { 1 } else { 2 }; 32];
@@ -121,18 +127,18 @@ pub fn echo(connection: &mut Connection) -> Seen {
 
 /// Takes what there is by being shown it.
 pub fn shown(connection: &mut Connection) -> Seen {
-    visited(connection, false)
+    borrow_all(connection, false)
 }
 
 /// The same, and sends each message back.
 pub fn echo_shown(connection: &mut Connection) -> Seen {
-    visited(connection, true)
+    borrow_all(connection, true)
 }
 
-fn visited(connection: &mut Connection, echoes: bool) -> Seen {
+fn borrow_all(connection: &mut Connection, echoes: bool) -> Seen {
     let mut seen = Seen::new();
     loop {
-        let visit = connection.for_each_borrowed(|message, reply| {
+        let end = connection.for_each_borrowed(|message, reply| {
             if echoes {
                 let _ = reply.send(message);
             }
@@ -142,7 +148,7 @@ fn visited(connection: &mut Connection, echoes: bool) -> Seen {
             })));
             ControlFlow::Continue(())
         });
-        match visit {
+        match end {
             Ok(ForEachEnd::Closed(closed)) => seen.push(Ok(Event::Closed(closed))),
             Ok(_) => return seen,
             Err(error) => seen.push(Err(describe(&error))),

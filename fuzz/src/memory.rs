@@ -5,19 +5,29 @@ use ws_core::{Config, Connection, Event, Machine};
 use crate::at;
 
 /// The largest read of the drivers of the library.
-const READ: usize = 64 * 1024;
+pub const READ: usize = 128 * 1024;
 
-/// Settings that a peer can exhaust in 16 reads.
+/// Settings that a peer can exhaust with few bytes. There is room for so many replies that a server shares only some of them.
 pub fn config() -> Config {
     let config = Config::default().ping_interval(None);
-    config.max_message_size(48 << 10).max_read_ahead(16 << 10).max_send_buffer(16 << 10)
+    config.max_message_size(48 << 10).max_read_ahead(16 << 10).max_send_buffer(256 << 10)
 }
 
 /// Reads ahead until the limit is reached. Before that, sends messages back until there is no room, if `echoes`. The peer sends `bytes`
-/// over and over, which are not none, and gives up after so many `reads`.
-pub fn exhaust(mut connection: Connection, bytes: &[u8], reads: usize, mut echoes: bool) {
+/// over and over, which are not none, and gives up after `patience` bytes. It gives up sooner if the bytes are not `held`: then those to come
+/// are not held either.
+pub fn exhaust(
+    mut connection: Connection,
+    bytes: &[u8],
+    patience: usize,
+    mut echoes: bool,
+    held: impl Fn() -> usize,
+) {
     let mut from = 0;
-    for _ in 0..reads {
+    for come in (0..patience).step_by(READ) {
+        if come >= 4 * READ && held() < come / 2 {
+            break;
+        }
         let inbound = connection.inbound();
         inbound.reserve(READ);
         let mut left = READ;

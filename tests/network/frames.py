@@ -10,7 +10,7 @@ from asyncio import IncompleteReadError, StreamReader
 from dataclasses import dataclass
 
 CLOSE, PING, PONG = 0x8, 0x9, 0xA
-PIECE = 1 << 16
+READ_SIZE = 1 << 16
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -39,14 +39,14 @@ async def read_frame(reader: StreamReader) -> Frame:
 
 
 async def read_payload(reader: StreamReader, length: int, key: bytes) -> bytes:
-    """Unmasks each piece as it comes: 15 MB at once would delay everything else in this program."""
+    """Unmasks each chunk as it comes: 15 MB at once would delay everything else in this program."""
     payload = bytearray()
     while len(payload) < length:
-        piece = await reader.read(min(PIECE, length - len(payload)))
-        if not piece:
+        chunk = await reader.read(min(READ_SIZE, length - len(payload)))
+        if not chunk:
             raise IncompleteReadError(b"", length)
         turn = len(payload) % 4
-        payload += unmask(piece, key[turn:] + key[:turn])
+        payload += unmask(chunk, key[turn:] + key[:turn])
     return bytes(payload)
 
 

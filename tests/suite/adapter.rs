@@ -92,16 +92,16 @@ pub trait Sending: Counting + Send + 'static {
     /// Writes a binary message by the traits for streams of bytes.
     fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Sends a message in parts, and finishes it or drops the writer.
-    fn send_parts(
+    /// Sends a message in fragments, and finishes it or drops the writer.
+    fn send_fragments(
         &mut self,
         kind: MessageKind,
-        parts: impl IntoIterator<Item = Vec<u8>>,
+        fragments: impl IntoIterator<Item = Vec<u8>>,
         end: End,
     ) -> Result<(), StreamError>;
 }
 
-/// What becomes of a streamed message after its last part.
+/// What becomes of a streamed message after its last fragment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Finished,

@@ -99,16 +99,16 @@ macro_rules! sending {
                 self.inner.release_compressor();
             }
 
-            fn send_parts(
+            fn send_fragments(
                 &mut self,
                 kind: MessageKind,
-                parts: impl IntoIterator<Item = Vec<u8>>,
+                fragments: impl IntoIterator<Item = Vec<u8>>,
                 end: End,
             ) -> Result<(), StreamError> {
                 E::block_on(async {
                     let mut writer = self.inner.send_stream(kind)?;
-                    for part in parts {
-                        writer.write(part).await?;
+                    for fragment in fragments {
+                        writer.write(fragment).await?;
                     }
                     if end == End::Finished { writer.finish().await } else { Ok(()) }
                 })

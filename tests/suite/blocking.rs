@@ -147,15 +147,15 @@ macro_rules! sending {
                 self.release_compressor();
             }
 
-            fn send_parts(
+            fn send_fragments(
                 &mut self,
                 kind: MessageKind,
-                parts: impl IntoIterator<Item = Vec<u8>>,
+                fragments: impl IntoIterator<Item = Vec<u8>>,
                 end: End,
             ) -> Result<(), StreamError> {
                 let mut writer = self.send_stream(kind)?;
-                for part in parts {
-                    writer.write(part)?;
+                for fragment in fragments {
+                    writer.write(fragment)?;
                 }
                 if end == End::Finished { writer.finish() } else { Ok(()) }
             }

@@ -1,17 +1,15 @@
 //! How a connection ends.
 
-use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use ws_core::{CloseCode, CloseFrame, Error, Event, Initiator, Message, SendError, Timeout};
 
-use crate::adapter::{Adapter, Receiving, Sending, Socket};
+use crate::adapter::{Adapter, Receiving, Sending};
 use crate::ends::{client, end, failure, quiet, server};
-use crate::peer::Peer;
 use crate::watch::takes;
-use crate::wire::{BINARY, CLOSE, FIN, PING, PONG, TEXT, close_payload};
+use crate::wire::{BINARY, CLOSE, FIN, TEXT};
 
 fn frame(code: CloseCode, reason: &'static str) -> CloseFrame {
     CloseFrame::new(code, reason).unwrap()
@@ -30,6 +28,31 @@ pub fn closing_by_us<A: Adapter>() {
         assert_eq!((closed.code, &*closed.reason), (1001, "so be it"));
         assert_eq!((closed.initiator, closed.clean, closed.unsent), (Initiator::Local, true, 0));
     });
+}
+
+/// The Close frame that reaches the peer when `close` is called.
+fn sent_by<A: Adapter>(close: impl FnOnce(&mut A::Socket)) -> Vec<u8> {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    thread::scope(|scope| {
+        let peer = scope.spawn(move || {
+            let frame = peer.receive();
+            assert_eq!(frame.opcode, CLOSE);
+            peer.frame(FIN | CLOSE, &frame.payload);
+            peer.end();
+            frame.payload
+        });
+        close(&mut socket);
+        peer.join().unwrap().to_vec()
+    })
+}
+
+pub fn each_form_of_close_is_sent_as_it_is_given<A: Adapter>() {
+    assert_eq!(sent_by::<A>(|socket| drop(socket.close(1000))), [0x03, 0xE8]);
+    assert_eq!(sent_by::<A>(|socket| drop(socket.close((4000, "why")))), *b"\x0F\xA0why");
+    assert!(sent_by::<A>(|socket| drop(socket.close(None))).is_empty());
+    // RFC 6455 §5.5: a control frame has at most 125 bytes.
+    let long = sent_by::<A>(|socket| drop(socket.close((1000, "x".repeat(200)))));
+    assert_eq!(long, [&[0x03, 0xE8][..], &[b'x'; 123]].concat());
 }
 
 pub fn closing_by_the_peer<A: Adapter>() {
@@ -199,131 +222,6 @@ pub fn what_is_queued_goes_out_before_the_answer_to_a_close<A: Adapter>() {
         let closed = end(&mut socket);
         assert_eq!((closed.code, closed.clean, closed.unsent), (1001, true, 0));
     });
-}
-
-const TEXTS: [&str; 3] = ["one", "two", "three"];
-
-/// Sends three texts, a ping and a Close frame in one write, or in two: the second begins with this byte of this frame.
-fn send_all_at_once(peer: &mut Peer, cut: Option<(usize, usize)>) {
-    let mut frames: Vec<_> = TEXTS.iter().map(|text| peer.encode(FIN | TEXT, text)).collect();
-    frames.push(peer.encode(FIN | PING, "alive?"));
-    frames.push(peer.encode(FIN | CLOSE, close_payload(3001, "enough")));
-    let Some((frame, byte)) = cut else { return peer.send(frames.concat()) };
-    let all = frames.concat();
-    let (first, second) = all.split_at(frames[..frame].concat().len() + byte);
-    peer.send(first);
-    thread::sleep(Duration::from_millis(20));
-    peer.send(second);
-}
-
-/// Each text has its echo and the ping its pong, and the answer to the Close frame is the last.
-fn receive_answers(peer: &mut Peer, is_server: bool) {
-    let (mut texts, mut pongs) = (Vec::new(), Vec::new());
-    loop {
-        let frame = peer.receive();
-        match frame.opcode {
-            TEXT => texts.push(String::from_utf8(frame.payload).unwrap()),
-            PONG => pongs.push(frame.payload),
-            _ => {
-                assert_eq!(frame.close(), (3001, "enough"));
-                break;
-            }
-        }
-    }
-    assert_eq!(texts, TEXTS);
-    assert_eq!(pongs, [b"alive?"]);
-    if is_server {
-        peer.end();
-    }
-    peer.expect_end();
-}
-
-fn assert_answered(receiver: &mut impl Receiving) {
-    let closed = receiver.closed().unwrap();
-    assert_eq!((closed.code, &*closed.reason, closed.initiator), (3001, "enough", Initiator::Remote));
-    assert_eq!((closed.clean, closed.unsent), (true, 0));
-}
-
-fn echo(receiver: &mut impl Receiving, mut send: impl FnMut(Message) -> Result<(), SendError>) {
-    while let Some(message) = receiver.recv().unwrap() {
-        assert_eq!(send(message), Ok(()));
-    }
-    assert_answered(receiver);
-}
-
-/// How the echoes are sent.
-#[derive(Clone, Copy)]
-enum Echo {
-    Whole,
-    Visitor,
-    Halves,
-    HalvesInTwoThreads,
-}
-
-fn echo_all<S: Socket>(mut socket: S, way: Echo) {
-    match way {
-        Echo::Whole => {
-            while let Some(message) = socket.recv().unwrap() {
-                socket.send(message).unwrap();
-            }
-            assert_answered(&mut socket);
-        }
-        Echo::Visitor => {
-            socket
-                .for_each_borrowed(|message, reply| {
-                    reply.send(message).unwrap();
-                    ControlFlow::Continue(())
-                })
-                .unwrap();
-            assert_answered(&mut socket);
-        }
-        Echo::Halves => {
-            let (mut sender, mut receiver) = socket.split();
-            echo(&mut receiver, |message| sender.send(message));
-        }
-        Echo::HalvesInTwoThreads => {
-            let (mut sender, mut receiver) = socket.split();
-            let (hand, taken) = mpsc::channel::<Message>();
-            thread::scope(|scope| {
-                // A receiver answers the Close frame when it asks for more, so it waits for each echo to be accepted.
-                let (accepted, go_on) = mpsc::channel();
-                scope.spawn(move || {
-                    for message in taken {
-                        accepted.send(sender.send(message)).unwrap();
-                    }
-                });
-                echo(&mut receiver, |message| {
-                    hand.send(message).unwrap();
-                    go_on.recv().unwrap()
-                });
-                drop(hand);
-            });
-        }
-    }
-}
-
-pub fn replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read<A: Adapter>() {
-    for (ends, is_client) in [(client::<A> as fn(_) -> _, true), (server::<A>, false)] {
-        for way in [Echo::Whole, Echo::Visitor, Echo::Halves, Echo::HalvesInTwoThreads] {
-            // The cuts are within the second text, before the Close frame, and within it.
-            for cut in [None, Some((1, 3)), Some((4, 0)), Some((4, 3))] {
-                let (socket, mut peer) = ends(quiet());
-                thread::scope(|scope| {
-                    if cut.is_none() {
-                        // All of it waits in the socket when the first text is asked for.
-                        send_all_at_once(&mut peer, cut);
-                    }
-                    scope.spawn(move || {
-                        if cut.is_some() {
-                            send_all_at_once(&mut peer, cut);
-                        }
-                        receive_answers(&mut peer, is_client);
-                    });
-                    echo_all(socket, way);
-                });
-            }
-        }
-    }
 }
 
 pub fn a_close_that_comes_while_we_write_wins_over_the_reset<A: Adapter>() {

@@ -154,8 +154,8 @@ pub fn streamed_messages_are_compressed_and_inflated_in_chunks<A: Adapter>() {
             scope.spawn(move || {
                 let send = |socket: &mut A::Socket| {
                     for size in [1000, 65_536, 400_000] {
-                        let parts = text.as_bytes().chunks(size).map(<[u8]>::to_vec);
-                        socket.send_parts(MessageKind::Text, parts, End::Finished).unwrap();
+                        let fragments = text.as_bytes().chunks(size).map(<[u8]>::to_vec);
+                        socket.send_fragments(MessageKind::Text, fragments, End::Finished).unwrap();
                         socket.send(whole.clone()).unwrap();
                     }
                 };

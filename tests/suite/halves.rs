@@ -167,8 +167,8 @@ pub fn streamed_messages_pass_through_halves<A: Adapter>() {
     let (_sender, mut receiver) = server.split();
     thread::scope(|scope| {
         scope.spawn(move || {
-            let parts = (0..100).map(|i| vec![i; 50_000]);
-            sender.send_parts(MessageKind::Binary, parts, End::Finished).unwrap();
+            let fragments = (0..100).map(|i| vec![i; 50_000]);
+            sender.send_fragments(MessageKind::Binary, fragments, End::Finished).unwrap();
         });
         let mut received = Vec::new();
         receiver
@@ -182,9 +182,9 @@ pub fn streamed_messages_pass_through_halves<A: Adapter>() {
     });
 }
 
-pub fn a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>() {
-    const PARTS: usize = 100_000;
-    // Room for a part, until a pong waits as well.
+pub fn a_fragment_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>() {
+    const FRAGMENTS: usize = 100_000;
+    // Room for a fragment, until a pong waits as well.
     let (client, server) = pair::<A>(quiet().max_send_buffer(108));
     let (mut sender, mut receiver) = client.split();
     let (mut pinging, mut reading) = server.split();
@@ -198,10 +198,11 @@ pub fn a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong<A: Adapter>
                 ControlFlow::Continue(())
             });
             assert!(any.unwrap());
-            assert_eq!(received, 3 * PARTS);
+            assert_eq!(received, 3 * FRAGMENTS);
             assert_eq!(reading.recv().unwrap(), None);
         });
-        let sent = sender.send_parts(MessageKind::Binary, (0..PARTS).map(|_| vec![7; 3]), End::Finished);
+        let sent =
+            sender.send_fragments(MessageKind::Binary, (0..FRAGMENTS).map(|_| vec![7; 3]), End::Finished);
         sender.close(CloseCode::NORMAL);
         assert_eq!(sent, Ok(()));
         any.join().unwrap();
@@ -217,7 +218,7 @@ pub fn a_writer_that_is_dropped_is_noticed_by_the_waiting_receiver<A: Adapter>()
             receiver.closed().unwrap()
         });
         thread::sleep(Duration::from_millis(50));
-        sender.send_parts(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+        sender.send_fragments(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
         // Nobody but the receiver can send the Close frame.
         peer.answer_close();
         assert_eq!(waiting.join().unwrap().code, 1011);
@@ -259,7 +260,7 @@ pub fn a_sender_that_is_stuck_and_a_receiver_that_waits_end_together<A: Adapter>
     drop(peer);
 }
 
-pub fn the_receiver_visits<A: Adapter>() {
+pub fn the_receiver_borrows<A: Adapter>() {
     let (socket, mut peer) = client::<A>(quiet());
     let (_sender, mut receiver) = socket.split();
     thread::scope(|scope| {

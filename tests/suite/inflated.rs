@@ -253,8 +253,8 @@ pub fn bytes_may_come_one_by_one<A: Adapter>() {
         let mut socket = A::connect(options).unwrap().0;
         let messages = [lines(2000), String::new(), "x".into(), lines(2000), lines(500)];
         for message in messages {
-            let parts = message.as_bytes().chunks(300).map(<[u8]>::to_vec);
-            socket.send_parts(MessageKind::Text, parts, End::Finished).unwrap();
+            let fragments = message.as_bytes().chunks(300).map(<[u8]>::to_vec);
+            socket.send_fragments(MessageKind::Text, fragments, End::Finished).unwrap();
             assert_eq!(socket.recv().unwrap(), Some(message.into()));
         }
         socket.ping("still there").unwrap();

@@ -261,11 +261,11 @@ pub fn a_pong_is_not_late_while_the_peer_takes_no_answers<A: Adapter>() {
         socket.ping("are you there").unwrap();
         socket.flush().unwrap();
         let answer = vec![0; ANSWER];
-        let visited = socket.for_each_borrowed(|_, reply| {
+        let borrowed = socket.for_each_borrowed(|_, reply| {
             reply.send(MessageRef::Binary(&answer)).unwrap();
             ControlFlow::Continue(())
         });
-        visited.unwrap();
+        borrowed.unwrap();
         assert!(socket.closed().unwrap().clean);
     });
 }

@@ -26,6 +26,7 @@ pub mod blocking;
 pub mod tokio;
 
 pub mod closing;
+pub mod closing_replies;
 pub mod compressed;
 pub mod faults;
 pub mod halves;
@@ -83,9 +84,10 @@ macro_rules! scenarios {
             messages {
                 an_echo_of_every_length_form
                 every_common_type_is_sent
+                values_pass_as_json
                 a_ping_between_fragments_is_answered_at_once
                 a_visitor_is_borrowed_messages_and_replies
-                a_visit_that_ends_with_the_connection_says_so
+                borrowing_that_ends_with_the_connection_says_so
                 after_a_violation_the_peer_knows_and_the_user_gets_one_error
                 nothing_comes_after_closed
             }
@@ -97,11 +99,12 @@ macro_rules! scenarios {
                 text_may_be_cut_within_a_character
                 a_text_that_ends_within_a_character_is_not_finished
                 a_received_text_that_ends_within_a_character_is_1007
-                no_message_comes_between_the_parts_of_another
+                no_message_comes_between_the_fragments_of_another
                 a_message_passes_as_bytes
             }
             closing {
                 closing_by_us
+                each_form_of_close_is_sent_as_it_is_given
                 closing_by_the_peer
                 closing_without_a_code
                 the_server_ends_tcp_first
@@ -110,12 +113,14 @@ macro_rules! scenarios {
                 what_is_queued_goes_out_before_close
                 messages_that_come_while_we_close_are_delivered
                 what_is_queued_goes_out_before_the_answer_to_a_close
-                replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read
                 a_close_that_comes_while_we_write_wins_over_the_reset
                 an_end_without_close_is_an_error_and_1006
                 a_silent_peer_costs_close_timeout
                 a_dropped_socket_shows_its_end_to_the_peer
                 a_message_for_a_closing_connection_is_handed_back
+            }
+            closing_replies {
+                replies_and_pongs_leave_before_the_answer_to_a_close_of_the_same_read
             }
             keepalive {
                 pings_leave_on_schedule
@@ -152,11 +157,11 @@ macro_rules! scenarios {
                 a_ping_from_the_sender_bounds_the_waiting_receiver
                 what_the_sender_queues_leaves_while_the_receiver_waits
                 streamed_messages_pass_through_halves
-                a_part_waits_for_room_though_the_receiver_takes_it_for_a_pong
+                a_fragment_waits_for_room_though_the_receiver_takes_it_for_a_pong
                 a_writer_that_is_dropped_is_noticed_by_the_waiting_receiver
                 a_close_wins_over_the_reset_at_both_halves
                 a_sender_that_is_stuck_and_a_receiver_that_waits_end_together
-                the_receiver_visits
+                the_receiver_borrows
                 halves_are_reunited
             }
             parts {
@@ -284,7 +289,7 @@ macro_rules! scenarios {
                 streams {
                     a_message_of_64_mib_passes_in_chunks_with_flat_memory
                     text_may_be_cut_within_a_character
-                    no_message_comes_between_the_parts_of_another
+                    no_message_comes_between_the_fragments_of_another
                 }
                 compressed {
                     an_echo_of_every_size_with_every_setting

@@ -77,6 +77,21 @@ pub fn every_common_type_is_sent<A: Adapter>() {
     receive_every_type(&mut receiver);
 }
 
+pub fn values_pass_as_json<A: Adapter>() {
+    let (mut socket, mut peer) = client::<A>(quiet());
+    let order = serde_json::json!({"op": "buy", "price": 1.5, "ids": [1, 2]});
+    socket.send(Message::json(&order).unwrap()).unwrap();
+    let text = peer.receive_text();
+    assert_eq!(text, r#"{"op":"buy","price":1.5,"ids":[1,2]}"#);
+    peer.text(&text);
+    peer.text("{");
+    let message = socket.recv().unwrap().unwrap();
+    assert_eq!(message.as_json::<serde_json::Value>().unwrap(), order);
+    let broken = socket.recv().unwrap().unwrap();
+    let error = broken.as_json::<serde_json::Value>().unwrap_err().to_string();
+    assert!(error.contains("EOF while parsing"), "{error}");
+}
+
 pub fn a_ping_between_fragments_is_answered_at_once<A: Adapter>() {
     let (mut socket, mut peer) = client::<A>(quiet());
     thread::scope(|scope| {
@@ -130,7 +145,7 @@ pub fn a_visitor_is_borrowed_messages_and_replies<A: Adapter>() {
     });
 }
 
-pub fn a_visit_that_ends_with_the_connection_says_so<A: Adapter>() {
+pub fn borrowing_that_ends_with_the_connection_says_so<A: Adapter>() {
     let (mut socket, mut peer) = client::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {

@@ -150,6 +150,11 @@ impl Peer {
         Self { stream: self.stream.try_clone().unwrap(), buffer: Vec::new(), ..*self }
     }
 
+    /// Lets the system hold few bytes that this end has sent, so that the other end has read all but these.
+    pub fn hold_little(&self) {
+        SockRef::from(&self.stream).set_send_buffer_size(16 * 1024).unwrap();
+    }
+
     pub fn local_address(&self) -> SocketAddr {
         self.stream.local_addr().unwrap()
     }

@@ -61,7 +61,7 @@ pub fn a_certificate_for_an_address_is_one_for_no_other<A: Adapter>() {
     assert!(client.is_ok() && server.is_ok());
     let (client, _) = meet::<A>(site_connector(), acceptor.clone(), "127.0.0.2");
     assert!(matches!(client.err().unwrap(), ConnectError::Tls { source: TlsError::WrongName { .. }, .. }));
-    let set_apart = site_connector().with_server_name("other.test").unwrap();
+    let set_apart = site_connector().server_name("other.test").unwrap();
     let (client, server) = meet::<A>(set_apart, acceptor, "127.0.0.2");
     assert!(client.is_ok() && server.is_ok());
 }

@@ -114,12 +114,12 @@ pub fn a_part_leaves_while_the_receiver_waits<A: Adapter>() {
         takes(Duration::ZERO, || {
             let (tell, told) = mpsc::channel();
             scope.spawn(move || {
-                // The message goes on only when its first part has come.
-                let parts = (0..2).map(|i| {
+                // The message goes on only when its first fragment has come.
+                let fragments = (0..2).map(|i| {
                     (0..i).for_each(|_| told.recv().unwrap());
                     vec![i; 10]
                 });
-                sender.send_parts(MessageKind::Binary, parts, End::Finished).unwrap();
+                sender.send_fragments(MessageKind::Binary, fragments, End::Finished).unwrap();
             });
             assert_eq!(peer.receive().payload, [0; 10]);
             tell.send(()).unwrap();

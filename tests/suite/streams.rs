@@ -11,30 +11,30 @@ use crate::watch::{alone, proc_status};
 use crate::wire::{BINARY, CONTINUATION, FIN, TEXT};
 
 pub fn a_message_of_64_mib_passes_in_chunks_with_flat_memory<A: Adapter>() {
-    const PART: usize = 128 * 1024;
-    const PARTS: usize = 512;
+    const FRAGMENT: usize = 128 * 1024;
+    const FRAGMENTS: usize = 512;
     alone(|| {
         let (mut client, mut server) = pair::<A>(quiet());
         let before = proc_status("self", "VmHWM:");
         thread::scope(|scope| {
             scope.spawn(move || {
-                let parts = (0..PARTS).map(|i| vec![i as u8; PART]);
-                client.send_parts(MessageKind::Binary, parts, End::Finished).unwrap();
+                let fragments = (0..FRAGMENTS).map(|i| vec![i as u8; FRAGMENT]);
+                client.send_fragments(MessageKind::Binary, fragments, End::Finished).unwrap();
                 client.send("the next one").unwrap();
                 assert_eq!(client.recv().unwrap(), None);
             });
             let mut received = 0;
             let any = server.recv_chunks(|kind, chunk| {
                 assert_eq!(kind, MessageKind::Binary);
-                for byte in chunk.chunks(PART) {
-                    // The first byte of what may be the end of one part and the beginning of the next.
-                    assert_eq!(byte[0], (received / PART) as u8);
+                for byte in chunk.chunks(FRAGMENT) {
+                    // The first byte of what may be the end of one fragment and the beginning of the next.
+                    assert_eq!(byte[0], (received / FRAGMENT) as u8);
                 }
                 received += chunk.len();
                 ControlFlow::Continue(())
             });
             assert!(any.unwrap());
-            assert_eq!(received, PART * PARTS);
+            assert_eq!(received, FRAGMENT * FRAGMENTS);
             assert_eq!(server.recv().unwrap(), Some("the next one".into()));
             assert!(server.close(CloseCode::NORMAL).clean);
         });
@@ -53,7 +53,7 @@ pub fn a_writer_that_is_dropped_closes_with_1011<A: Adapter>() {
             let [frame] = &before[..] else { panic!("{before:?}") };
             assert_eq!((frame.fin, frame.opcode, &*frame.payload), (false, TEXT, &b"half"[..]));
         });
-        socket.send_parts(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+        socket.send_fragments(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
         assert_eq!(socket.recv().unwrap(), None);
         assert_eq!(socket.closed().unwrap().code, 1011);
     });
@@ -90,7 +90,7 @@ pub fn a_message_that_is_cut_off_does_not_look_whole_to_its_reader<A: Adapter>()
     let (mut client, mut server) = pair::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {
-            client.send_parts(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
+            client.send_fragments(MessageKind::Text, [b"half".to_vec()], End::Dropped).unwrap();
             assert_eq!(client.recv().unwrap(), None);
         });
         let mut text = Vec::new();
@@ -111,8 +111,10 @@ pub fn text_may_be_cut_within_a_character<A: Adapter>() {
     thread::scope(|scope| {
         scope.spawn(move || {
             let bytes = text.bytes().map(|byte| vec![byte]);
-            client.send_parts(MessageKind::Text, bytes, End::Finished).unwrap();
-            client.send_parts(MessageKind::Text, text.bytes().map(|byte| vec![byte]), End::Finished).unwrap();
+            client.send_fragments(MessageKind::Text, bytes, End::Finished).unwrap();
+            client
+                .send_fragments(MessageKind::Text, text.bytes().map(|byte| vec![byte]), End::Finished)
+                .unwrap();
         });
         assert_eq!(server.recv().unwrap(), Some(text.into()));
         let mut chunks = Vec::new();
@@ -133,7 +135,7 @@ pub fn a_text_that_ends_within_a_character_is_not_finished<A: Adapter>() {
             let before = peer.answer_close();
             assert!(before.iter().all(|frame| !frame.fin), "{before:?}");
         });
-        let error = socket.send_parts(MessageKind::Text, ["ü".as_bytes()[..1].to_vec()], End::Finished);
+        let error = socket.send_fragments(MessageKind::Text, ["ü".as_bytes()[..1].to_vec()], End::Finished);
         assert_eq!(error, Err(StreamError::InvalidUtf8));
         assert_eq!(socket.recv().unwrap(), None);
         assert_eq!(socket.closed().unwrap().code, 1011);
@@ -165,12 +167,14 @@ pub fn a_received_text_that_ends_within_a_character_is_1007<A: Adapter>() {
     });
 }
 
-pub fn no_message_comes_between_the_parts_of_another<A: Adapter>() {
+pub fn no_message_comes_between_the_fragments_of_another<A: Adapter>() {
     let (mut client, mut server) = pair::<A>(quiet());
     thread::scope(|scope| {
         scope.spawn(move || {
             for i in 0..100u8 {
-                client.send_parts(MessageKind::Binary, [vec![i], vec![i], vec![i]], End::Finished).unwrap();
+                client
+                    .send_fragments(MessageKind::Binary, [vec![i], vec![i], vec![i]], End::Finished)
+                    .unwrap();
                 client.feed(vec![i; 2]).unwrap();
             }
             client.flush().unwrap();

@@ -18,7 +18,6 @@ use ws_core::{Accept, Reject, Request, Response};
 use crate::adapter::Adapter;
 
 #[allow(dead_code, reason = "it is shared with the tests of TLS as a machine")]
-#[path = "../../ws-common/tests/tls/certificate_authority.rs"]
 mod certificate_authority;
 
 pub(crate) use certificate_authority::{Authority, Identity};

@@ -180,10 +180,10 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
         &mut self,
         mut visitor: impl FnMut(MessageRef<'_>, &mut Responder<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        // What a visitor has answered last is written by one who waits, if this ends.
-        let leaving = Leaving(self);
-        while let Some(message) = operations::recv(&mut leaving.0.0).await? {
-            let handle = &leaving.0.0.0;
+        // When this ends, a task that waits writes the last answer of the visitor.
+        let borrowing = Borrowing(self);
+        while let Some(message) = operations::recv(&mut borrowing.0.0).await? {
+            let handle = &borrowing.0.0.0;
             let mut answer = |answer: MessageRef<'_>| {
                 handle.look(|socket| socket.answer(answer)).unwrap_or(Err(StreamError::Busy))
             };
@@ -211,10 +211,10 @@ impl<R: Runtime + Io<T>, T> Receiver<R, T> {
     }
 }
 
-/// A visit under way.
-struct Leaving<'a, R: Runtime + Io<T>, T>(&'a mut Receiver<R, T>);
+/// Wakes a task that waits for the connection, when `for_each_borrowed` returns or is dropped.
+struct Borrowing<'a, R: Runtime + Io<T>, T>(&'a mut Receiver<R, T>);
 
-impl<R: Runtime + Io<T>, T> Drop for Leaving<'_, R, T> {
+impl<R: Runtime + Io<T>, T> Drop for Borrowing<'_, R, T> {
     fn drop(&mut self) {
         self.0.0.run(|_, _| {});
     }

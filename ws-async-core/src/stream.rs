@@ -42,7 +42,7 @@ impl<'a, A: Access> MessageWriter<'a, A> {
         self.flush().await
     }
 
-    /// Writes a part of `bytes` as a fragment of its own, for a trait of a runtime.
+    /// Writes the beginning of `bytes`, or all of them, as one fragment, for a trait of a runtime.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
@@ -105,7 +105,7 @@ impl<'a, A: Access> MessageReader<'a, A> {
         self.chunks.next(operations::next_chunk(self.access).await)
     }
 
-    /// Reads a part of the message, for a trait of a runtime; 0 at the end.
+    /// Reads bytes of the message into `buffer`, for a trait of a runtime; 0 at the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut n = 0;
         while n == 0 && !buffer.is_empty() {

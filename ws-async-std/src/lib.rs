@@ -2,6 +2,7 @@
 
 mod message_bytes;
 mod runtime;
+mod spawn;
 mod transport;
 
 use std::net::ToSocketAddrs;

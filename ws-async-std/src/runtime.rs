@@ -13,6 +13,7 @@ use socket2::SockRef;
 use ws_async_core::bytes::BytesMut;
 use ws_async_core::{BorrowedSocket, Io, Resolve, Runtime, SocketOptions, Spawn};
 
+use crate::spawn;
 use crate::transport::Transport;
 
 /// So much is read at a time.
@@ -87,15 +88,10 @@ impl Runtime for AsyncIo {
     }
 }
 
-/// The executor of async-std by its feature, else that of smol by its feature, else a thread for each.
+/// The executor that the features choose: see the module `spawn`.
 impl Spawn for AsyncIo {
     fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-        #[cfg(feature = "async-std")]
-        async_std::task::spawn(future);
-        #[cfg(all(feature = "smol", not(feature = "async-std")))]
-        smol::spawn(future).detach();
-        #[cfg(not(any(feature = "smol", feature = "async-std")))]
-        std::thread::spawn(move || async_io::block_on(future));
+        spawn::spawn(future);
     }
 }
 

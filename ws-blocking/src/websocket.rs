@@ -187,7 +187,7 @@ impl<S: Transport> WebSocket<S> {
     ///   dropped.
     /// - Over TLS, the session ends here. Both buffers are empty, and the transport is the stream below TLS. To keep the session, open
     ///   `ws://` over a stream that does TLS itself ([`connect_over`](Self::connect_over)).
-    /// - Two halves have to be [reunited](Sender::reunite) before.
+    /// - Two halves have to be [reunited](crate::Sender::reunite) before.
     /// - The transport keeps the time-outs of its last call.
     pub fn into_parts(self) -> Option<Parts<S>> {
         SharedConnection::into_parts(self.shared)

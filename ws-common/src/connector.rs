@@ -262,7 +262,7 @@ impl<T> Connector<T> {
         };
     }
 
-    /// What became of [`ConnectorStep::Dial`].
+    /// The result of [`ConnectorStep::Connect`].
     pub fn handle_result(&mut self, attempt: AttemptId, result: io::Result<T>) {
         if let ConnectStage::Racing(race) = &mut self.stage {
             self.trace.attempted(attempt, &result);

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_core::{Closed, Initiator, Instant};
+use ws_core::Instant;
 
 use attempts::Latest;
 use backoff::between;
@@ -36,7 +36,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 ///   ([`stable_after`](Self::stable_after)), and else slowly, after a time that is uniform between half the cap and the cap.
 ///   [`only_transient`](Self::only_transient) gives up in any case.
 /// - A **final** end ([`DisconnectReason::is_final`]) is one that no attempt with the same settings can mend, such as a URL that cannot be used, a
-///   407 of a proxy, or a peer that cannot be used with confirmed delivery
+///   407, by which a proxy asks for other credentials, or a peer that cannot be used with confirmed delivery
 ///   ([`ClientError::Unconfirmable`](crate::session::ClientError::Unconfirmable)). [`after`](Self::after) gives up, too.
 ///
 /// A hook ([`decide`](Self::decide)) overrides all this. A client that gives up says so, with the reason
@@ -247,11 +247,11 @@ impl Reconnect {
         Ok(delay)
     }
 
-    /// Whether it is known before the end that no attempt follows a Close frame of the peer with this code, which came after the
-    /// connection had been open for so long. `false` means "perhaps": a hook decides later, and a random delay may reach a limit.
+    /// Whether it is known before the hook is asked that no attempt follows this end of a connection that has been open for so long.
+    /// `false` means "perhaps": a hook decides later, and a random delay may reach a limit.
     pub(crate) fn surely_stops_after(
         &self,
-        code: u16,
+        end: &DisconnectReason<'_>,
         attempts: &Attempts,
         open: Duration,
         now: Instant,
@@ -259,13 +259,11 @@ impl Reconnect {
         if self.hook.is_some() {
             return false;
         }
-        let closed = Closed::abrupt(code, Initiator::Remote);
-        let end = DisconnectReason::Closed { closed: &closed, error: None };
         let mut attempts = attempts.clone();
         attempts.opened_for(open);
         // The end is not earlier than now, and no random number gives a shorter delay.
-        let is_limited = || self.limit(&attempts, self.delay(&attempts, &end, 0), now).is_some();
-        !self.retries(true, &end) || is_limited()
+        let is_limited = || self.limit(&attempts, self.delay(&attempts, end, 0), now).is_some();
+        !self.retries(true, end) || is_limited()
     }
 
     /// The limit that an attempt after this delay would break.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backlog;
+mod closing;
 mod connector;
 mod deadlines;
 mod ends;
@@ -150,8 +151,8 @@ enum SessionState {
         addresses: Vec<Candidate>,
     },
     /// The driver resolves and connects.
-    Connecting(Box<Dialing>),
-    Handshaking(Box<Dialing>, Box<ClientUpgrade>),
+    Connecting(Box<OpeningAttempt>),
+    Handshaking(Box<OpeningAttempt>, Box<ClientUpgrade>),
     Open(Box<Open>),
     /// An attempt or a connection has ended, and the hook of [`Reconnect::decide`](crate::reconnect::Reconnect::decide) is asked about it.
     Deciding(Box<UndecidedEnd>),
@@ -159,7 +160,7 @@ enum SessionState {
 }
 
 /// An attempt to connect, the redirects that it follows included.
-struct Dialing {
+struct OpeningAttempt {
     options: CheckedOptions,
     deadline: Instant,
     /// Whether the server has a private, loopback or link-local address. `false` if only the proxy knows the address.

@@ -6,6 +6,7 @@ use core::time::Duration;
 #[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 use crate::deflate::DeflateChoice;
+use crate::error::Timeout;
 use crate::frame::Role;
 
 /// Memory for two read buffers, control frames and the connection itself, in bytes.
@@ -130,6 +131,7 @@ impl Config {
 
     /// The same as a default of an adapter: the choice of the user wins.
     #[cfg(feature = "deflate")]
+    #[doc(hidden)]
     #[must_use]
     pub fn deflate_unless_set(mut self, deflate: Deflate) -> Self {
         self.deflate.set_default(deflate);
@@ -261,7 +263,7 @@ impl Config {
     /// Minimum number of bytes for each window of [`write_timeout`](Self::write_timeout), [`message_timeout`](Self::message_timeout)
     /// and [`chunk_timeout`](Self::chunk_timeout): 60 KiB, which is 1 KiB each second with the default of 60 s. It is less than the
     /// buffers of most transports hold, so that a driver that comes late still finds enough.
-    pub const LEAST_PROGRESS: usize = 60 * 1024;
+    pub const LEAST_PROGRESS: usize = Timeout::LEAST_PROGRESS;
 
     /// Maximum number of messages that the peer may send each second. Default: `None`, no limit. Zero counts as 1.
     ///

@@ -46,7 +46,7 @@ pub use receiving::DataPoll;
 ///
 /// - **Receiving**: [`poll_event`](crate::Machine::poll_event) gives owned messages; [`for_each_borrowed`](Self::for_each_borrowed) borrows them;
 ///   [`receive_chunks`](Self::receive_chunks) gives messages of any size as they come.
-/// - **Sending**: [`send`](Self::send), [`send_ref`](Self::send_ref), [`ping`](Self::ping), and in parts
+/// - **Sending**: [`send`](Self::send), [`send_ref`](Self::send_ref), [`ping`](Self::ping), and in fragments
 ///   [`start_message`](Self::start_message). Nothing leaves before the driver writes [`outbound`](crate::Machine::outbound).
 /// - **Closing**: [`close`](Self::close) begins the closing handshake. A Close frame from the peer, a violation or a
 ///   missed deadline are dealt with by the machine itself. The last event is always [`Event::Closed`].

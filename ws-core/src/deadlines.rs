@@ -1,7 +1,7 @@
 //! The deadlines of a connection, in one table.
 //!
-//! A deadline is a slot of the table. [`Deadlines::start`] sets the slot to the time that [`Deadline::after`] gives for it, counted
-//! from now. [`Deadlines::min`] is the earliest slot, and `poll_timeout` returns it.
+//! A deadline is a slot of the table. [`Deadlines::start`] sets the slot to a time from now: its length
+//! ([`Deadline::lengths`]). [`Deadlines::min`] is the earliest slot, and `poll_timeout` returns it.
 //!
 //! | Slot | It starts when | It stops when | When it passes |
 //! | --- | --- | --- | --- |
@@ -16,8 +16,8 @@
 //! # A thread that waits in a read
 //!
 //! The time-out of a blocking read is set before the read. Another thread may start a deadline during the read, and then the reader
-//! must be back in time. [`Config::shortest_timeout`] gives the longest wait that meets every such deadline. It asks each slot, so a
-//! new slot needs an answer before the crate compiles.
+//! must be back in time. [`Config::shortest_timeout`] gives the longest wait that meets every such deadline. It asks each slot for
+//! all its lengths, so a new slot and a new setting need an answer before the crate compiles.
 
 use core::time::Duration;
 
@@ -47,14 +47,30 @@ impl Deadline {
     /// Every slot, in the order of the enum.
     pub(crate) const ALL: [Self; 5] = [Self::Close, Self::Pong, Self::Write, Self::Message, Self::Ping];
 
-    /// Time from the start of a slot to its deadline. `None` is never.
-    const fn after(self, config: &Config) -> Option<Duration> {
+    /// The lengths of the slot. A new setting needs an answer here before the crate compiles.
+    pub(crate) const fn lengths(self, config: &Config) -> Lengths {
+        let Config {
+            ping_interval,
+            pong_timeout,
+            write_timeout,
+            message_timeout,
+            chunk_timeout,
+            close_timeout,
+            max_message_size: _,
+            max_fragments: _,
+            max_frame_size: _,
+            max_send_buffer: _,
+            max_read_ahead: _,
+            max_message_rate: _,
+            max_inflate_ratio: _,
+            deflate: _,
+        } = config;
         match self {
-            Self::Close => Some(config.close_timeout),
-            Self::Pong => config.pong_timeout,
-            Self::Write => config.write_timeout,
-            Self::Message => config.message_timeout,
-            Self::Ping => config.ping_interval,
+            Self::Close => Lengths::one(Some(*close_timeout)),
+            Self::Pong => Lengths::one(*pong_timeout),
+            Self::Write => Lengths::one(*write_timeout),
+            Self::Message => Lengths { usual: *message_timeout, in_chunks: *chunk_timeout },
+            Self::Ping => Lengths::one(*ping_interval),
         }
     }
 
@@ -71,6 +87,24 @@ impl Deadline {
     }
 }
 
+/// Time from the start of a slot to its deadline. `None` is never.
+pub(crate) struct Lengths {
+    usual: Option<Duration>,
+    /// While the incomplete message is handed out in chunks.
+    pub(crate) in_chunks: Option<Duration>,
+}
+
+impl Lengths {
+    const fn one(length: Option<Duration>) -> Self {
+        Self { usual: length, in_chunks: length }
+    }
+
+    const fn all(self) -> [Option<Duration>; 2] {
+        let Self { usual, in_chunks } = self;
+        [usual, in_chunks]
+    }
+}
+
 impl Config {
     /// Shortest time between an input and a deadline that the input starts.
     ///
@@ -78,7 +112,7 @@ impl Config {
     // Exception: [`Deadlines::resume`] starts a deadline with less time. The thread that resumes reading is the reader itself.
     pub fn shortest_timeout(&self) -> Duration {
         let slots = Deadline::ALL.into_iter().filter(|slot| slot.can_become_earlier());
-        slots.filter_map(|slot| slot.after(self)).chain(self.chunk_timeout).min().unwrap_or(Duration::MAX)
+        slots.flat_map(|slot| slot.lengths(self).all()).flatten().min().unwrap_or(Duration::MAX)
     }
 }
 
@@ -92,7 +126,7 @@ pub(crate) struct Deadlines {
 
 impl Deadlines {
     pub(crate) fn new(config: &Config) -> Self {
-        let after = |slot: Deadline| slot.after(config).map_or(Span::FOREVER, Span::from);
+        let after = |slot: Deadline| slot.lengths(config).usual.map_or(Span::FOREVER, Span::from);
         Self { at: [None; Deadline::ALL.len()], after: Deadline::ALL.map(after) }
     }
 
@@ -193,10 +227,11 @@ mod tests {
         Instant::since_epoch(Duration::from_secs(seconds))
     }
 
-    /// All times are long, except for one.
-    fn config(short: Deadline) -> Config {
-        Deadline::ALL.into_iter().fold(Config::default(), |config, slot| {
-            let time = if slot == short { SHORT } else { LONG };
+    /// All times are long, except for one. The slot of messages has another one for chunks.
+    fn config(short: Deadline, in_chunks: bool) -> Config {
+        let config = Config::default().chunk_timeout(if in_chunks { SHORT } else { LONG });
+        Deadline::ALL.into_iter().fold(config, |config, slot| {
+            let time = if slot == short && !in_chunks { SHORT } else { LONG };
             match slot {
                 Deadline::Close => config.close_timeout(time),
                 Deadline::Pong => config.pong_timeout(time),
@@ -228,7 +263,7 @@ mod tests {
             Deadline::Message => {
                 connection.inbound().extend_from_slice(&[0x82, 5, 0]);
                 connection.handle_read(3, now);
-                assert!(matches!(connection.poll_event(), Ok(None)));
+                while let Ok(Some(_)) = connection.poll_event() {}
             }
             Deadline::Ping => {
                 let due = connection.poll_timeout().expect("the first ping is scheduled");
@@ -241,11 +276,13 @@ mod tests {
 
     #[test]
     fn a_thread_that_waits_the_shortest_time_meets_the_deadline_of_each_slot() {
-        for slot in Deadline::ALL {
-            let config = config(slot);
+        let slots = Deadline::ALL.map(|slot| (slot, false));
+        for (slot, in_chunks) in slots.into_iter().chain([(Deadline::Message, true)]) {
+            let config = config(slot, in_chunks);
             let random = Random::from_seed([1; 32]);
             let mut connection =
                 Connection::after_handshake(Role::Client, &config, random, BytesMut::new(), at(0));
+            connection.receive_chunks(in_chunks);
             let before = connection.poll_timeout();
             let now = start(slot, &mut connection);
             let deadline = connection.poll_timeout();
@@ -278,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_slot_runs_until_it_is_stopped_and_never_passes_without_a_limit() {
-        let mut deadlines = Deadlines::new(&config(Deadline::Write).pong_timeout(None));
+        let mut deadlines = Deadlines::new(&config(Deadline::Write, false).pong_timeout(None));
         assert_eq!(deadlines.min(), None);
         deadlines.start_once(Deadline::Pong, at(0));
         assert_eq!((deadlines.min(), deadlines.passed(at(1 << 32))), (None, None));

@@ -8,7 +8,6 @@ use core::num::NonZero;
 use core::time::Duration;
 
 use crate::close_frame::{CloseCode, IllegalClose};
-use crate::config::Config;
 use crate::machine::TransportError;
 use crate::redacted::{Excerpt, Size};
 
@@ -73,6 +72,9 @@ pub enum Timeout {
 }
 
 impl Timeout {
+    /// The least progress of a [window](crate::windows), in bytes of a stream. Less is a missed deadline.
+    pub(crate) const LEAST_PROGRESS: usize = 60 * 1024;
+
     /// The reason in the Close frame, if there is one: the limit that the peer has missed.
     pub(crate) fn reason(self) -> String {
         let (timeout, setting) = match self {
@@ -80,13 +82,13 @@ impl Timeout {
             Self::Chunk(timeout) => (timeout, "chunk_timeout"),
             Self::Pong(_) | Self::Check(_) | Self::Write(_) | Self::Close(_) => return String::new(),
         };
-        format!("less than {} KiB of a message in {timeout:?} ({setting})", Config::LEAST_PROGRESS / 1024)
+        format!("less than {} KiB of a message in {timeout:?} ({setting})", Self::LEAST_PROGRESS / 1024)
     }
 }
 
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kib = Config::LEAST_PROGRESS / 1024;
+        let kib = Self::LEAST_PROGRESS / 1024;
         match self {
             Self::Pong(timeout) => {
                 write!(

@@ -14,6 +14,7 @@ mod error;
 mod extensions;
 mod first_line;
 pub mod frame;
+mod growth;
 mod handshake;
 mod inbound;
 mod keepalive;

@@ -163,7 +163,7 @@ impl<'a> MessageRef<'a> {
     }
 }
 
-/// A part of a message that is received in chunks. `Debug` shows its first eight bytes.
+/// Some bytes of a message that is received in chunks. `Debug` shows its first eight bytes.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chunk {
@@ -197,7 +197,7 @@ impl Chunk {
 pub enum Event {
     /// A whole data message.
     Message(Message),
-    /// A part of a data message, while [receiving in chunks](crate::Connection::receive_chunks).
+    /// A chunk of a data message, while [receiving in chunks](crate::Connection::receive_chunks).
     Chunk(Chunk),
     /// A ping, which is being answered.
     Ping(Bytes),

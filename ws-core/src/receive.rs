@@ -19,14 +19,14 @@ use crate::config::Config;
 use crate::deflate::Inflater;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::{Header, Opcode, Role, Rules};
+use crate::growth::growth;
 use crate::inbound::Inbound;
 use crate::mask;
 use crate::message::{Chunk, Message, MessageKind};
-use crate::stats::FrameCounts;
 use crate::trace::TraceScope;
 use crate::utf8::{Text, Utf8};
 pub(crate) use excess::Excess;
-use gate::Load;
+use gate::{Admitted, Load};
 use partial::{Assembly, Frame, Partial};
 use sharing::LargeBuffer;
 use whole::Block;
@@ -78,7 +78,7 @@ pub(crate) struct Receive {
     violation: Option<Box<Violation>>,
     /// If permessage-deflate was negotiated.
     inflater: Option<Box<Inflater>>,
-    counts: FrameCounts,
+    admitted: Admitted,
     scope: TraceScope,
 }
 
@@ -96,7 +96,7 @@ impl Receive {
             large: LargeBuffer::default(),
             violation: None,
             inflater: None,
-            counts: FrameCounts::default(),
+            admitted: Admitted::default(),
             scope: TraceScope::default(),
         }
     }
@@ -172,7 +172,7 @@ impl Receive {
                 self.payload(inbound, &mut frame, there)
             };
             if message.is_err() && frame.fin {
-                self.counts.retract_message();
+                self.admitted.refuse_message();
             }
             let message = message?;
             if message.is_some() || frame.is_unfinished() {
@@ -254,7 +254,7 @@ impl Receive {
                         return Err(self.invalid_text(0, there));
                     }
                 }
-                self.counts.add_payload(there);
+                self.admitted.payload(there);
                 frame.took(there, &mut message);
                 self.position += there as u64;
                 let chunk = Chunk::new(message.kind, self.split(inbound, there), ends);
@@ -264,7 +264,7 @@ impl Receive {
                 return Ok((there > 0 || ends).then_some(Received::Chunk(chunk)));
             }
         }
-        self.counts.add_payload(there);
+        self.admitted.payload(there);
         frame.took(there, &mut message);
         self.consume(inbound, there);
         if ends {
@@ -348,7 +348,7 @@ impl Receive {
     /// Invalid UTF-8 at the byte `at` of a payload, which begins at the byte `start` of the buffer. The bytes before it count.
     #[cold]
     fn invalid_text(&mut self, start: usize, at: usize) -> Violation {
-        self.counts.add_payload(at);
+        self.admitted.payload(at);
         self.violation_at(start + at)
     }
 
@@ -374,16 +374,4 @@ fn room_for(left: u64, come: usize) -> usize {
 fn append(buffer: &mut Vec<u8>, bytes: &[u8], max: u64) {
     buffer.reserve_exact(growth(buffer.capacity(), buffer.len(), bytes.len(), max));
     buffer.extend_from_slice(bytes);
-}
-
-/// The room that a buffer needs for `n` more bytes of a message, where `max` is the limit of its size. The buffer doubles its size; when
-/// that is more than half of the limit, it grows to the limit, since the smaller one exists meanwhile.
-pub(crate) fn growth(capacity: usize, len: usize, n: usize, max: u64) -> usize {
-    let needed = len + n;
-    if needed <= capacity {
-        return 0;
-    }
-    let max = usize::try_from(max).unwrap_or(usize::MAX).max(needed);
-    let size = needed.max(capacity.saturating_mul(2));
-    (if size > max / 2 { max } else { size }) - len
 }

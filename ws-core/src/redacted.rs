@@ -4,8 +4,6 @@
 use alloc::string::String;
 use core::fmt::{self, Write};
 
-use crate::handshake::Headers;
-
 /// Number of characters, or bytes, that are shown of a payload or of a value.
 pub const EXCERPT: usize = 8;
 /// Number of characters that are shown of words which a peer addresses to the reader of a log: a reason phrase, the text of a refusal,
@@ -200,15 +198,6 @@ pub fn words(text: &str) -> String {
         left = left.saturating_sub(word.chars().count() + 1);
     }
     line
-}
-
-/// Header fields as they came, line by line.
-pub(crate) struct RevealedHeaders<'a>(pub(crate) &'a Headers);
-
-impl fmt::Display for RevealedHeaders<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(name, value)| write!(f, "{name}: {value}\r\n"))
-    }
 }
 
 /// The names in `Sec-WebSocket-Extensions` that RFC 7692 §7.1 defines. They are shown whole.

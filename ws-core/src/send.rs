@@ -54,10 +54,10 @@ use crate::deflate::Compressor;
 use crate::frame::{Opcode, Role};
 use crate::outbound::Outbound;
 use crate::random::Random;
-use crate::stats::{FrameCounts, Traffic};
 use crate::trace::TraceScope;
 use boundaries::{Boundaries, UnitKind};
 pub(crate) use closing::CloseAfter;
+use gate::Queued;
 use stream::StreamedMessage;
 
 /// Minimum length of a payload that is not appended to the small frames before it: a server queues it without copying it.
@@ -97,7 +97,7 @@ pub(crate) struct Send {
     stream: Option<StreamedMessage>,
     /// If permessage-deflate was negotiated.
     compressor: Option<Box<Compressor>>,
-    counts: FrameCounts,
+    queued: Queued,
     scope: TraceScope,
     /// The position behind the last byte of the opening handshake.
     handshake_end: u64,
@@ -143,7 +143,7 @@ impl Send {
             newest_pong: None,
             stream: None,
             compressor: None,
-            counts: FrameCounts::default(),
+            queued: Queued::default(),
             scope: TraceScope::default(),
             handshake_end: outbound.end(),
         };
@@ -200,11 +200,6 @@ impl Send {
     pub(crate) fn unsent(&self) -> usize {
         let streamed = self.stream.as_ref().is_some_and(StreamedMessage::has_begun);
         self.boundaries.counts().messages + usize::from(streamed)
-    }
-
-    /// The frames and the bytes so far, without those of the opening handshake.
-    pub(crate) fn traffic(&self, outbound: &Outbound) -> Traffic {
-        self.counts.traffic(outbound.written().saturating_sub(self.handshake_end))
     }
 
     /// The transport has taken bytes. Returns the number of pings that have left with them.

@@ -79,7 +79,7 @@ impl fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
-/// Why a part of a streamed message, or the beginning of one, was not accepted for sending.
+/// The reason why a fragment of a streamed message, or the beginning of one, was not accepted for sending.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum StreamError {
@@ -93,7 +93,7 @@ pub enum StreamError {
     Streaming,
     /// No streamed message has begun.
     NotStreaming,
-    /// The text would not be UTF-8. Nothing of the part was sent; the message can only be aborted.
+    /// The text would not be UTF-8. Nothing of the fragment was sent; the message can only be aborted.
     InvalidUtf8,
     /// The peer has closed, and `close_timeout` for replies has passed.
     TooLate,

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::receive::growth;
+use crate::growth::growth;
 
 /// A check that can stop at any byte and go on at the next.
 ///

@@ -20,7 +20,6 @@ use core::num::NonZero;
 use core::time::Duration;
 
 use crate::config::Config;
-#[cfg(doc)]
 use crate::deadlines::Deadline;
 use crate::time::{Instant, Span};
 
@@ -63,7 +62,8 @@ struct MessageWindow {
 
 impl Windows {
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
-        let chunk_timeout = config.chunk_timeout.map(Span::from).filter(|timeout| *timeout != Span::FOREVER);
+        let chunk_timeout = Deadline::Message.lengths(config).in_chunks;
+        let chunk_timeout = chunk_timeout.map(Span::from).filter(|timeout| *timeout != Span::FOREVER);
         let rate = config.max_message_rate.map(|max| Rate::new(max, now));
         let max_inflate_ratio = config.max_inflate_ratio;
         let settings = WindowState { chunk_timeout, rate, max_inflate_ratio, ..WindowState::default() };

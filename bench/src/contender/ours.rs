@@ -64,11 +64,11 @@ impl Receiver for Borrowed {
     }
 
     async fn receive(&mut self, tally: &mut Tally) {
-        let visited = self.0.for_each_borrowed(|message, _| {
+        let borrowed = self.0.for_each_borrowed(|message, _| {
             take_borrowed(message, tally);
             if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
-        visited.await.expect("no violation");
+        borrowed.await.expect("no violation");
     }
 }
 

@@ -99,11 +99,11 @@ impl Receiver for Borrowed {
 
     async fn receive(&mut self, tally: &mut Tally) {
         loop {
-            let visit = self.0.connection.for_each_borrowed(|message, _| {
+            let end = self.0.connection.for_each_borrowed(|message, _| {
                 ours::take_borrowed(message, tally);
                 if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            match visit.expect("no violation") {
+            match end.expect("no violation") {
                 ForEachEnd::Drained => self.0.read().await,
                 ForEachEnd::Stopped => return,
                 other => panic!("unexpected {other:?}"),

@@ -34,7 +34,7 @@ class Connection:
         finally:
             writer.compress = compress
 
-    async def send_fragments(self, kind: str, pieces: list[bytes], ping: bool) -> None:
+    async def send_fragments(self, kind: str, fragments: list[bytes], ping: bool) -> None:
         raise Mismatch("aiohttp cannot send fragments")
 
     async def send_invalid_text(self, payload: bytes) -> None:

@@ -42,9 +42,9 @@ def octets(payload: Payload) -> bytes:
 
 
 def cut(payload: bytes, sizes: list[int]) -> list[bytes]:
-    """The payload in pieces of these sizes; what is left is the last one."""
-    pieces = []
+    """The payload in fragments of these sizes; what is left is the last one."""
+    fragments = []
     for size in sizes:
-        pieces.append(payload[:size])
+        fragments.append(payload[:size])
         payload = payload[size:]
-    return [*pieces, payload]
+    return [*fragments, payload]

@@ -37,12 +37,12 @@ class Connection:
         finally:
             deflate.encode = encode  # type: ignore[method-assign]
 
-    async def send_fragments(self, kind: str, pieces: list[bytes], ping: bool) -> None:
+    async def send_fragments(self, kind: str, fragments: list[bytes], ping: bool) -> None:
         async def stream() -> AsyncIterator[bytes]:
-            for index, piece in enumerate(pieces):
+            for index, fragment in enumerate(fragments):
                 if ping and index > 0:
                     await self.ping(b"between")
-                yield piece
+                yield fragment
 
         await self.websocket.send(stream(), text=kind == "text")
 

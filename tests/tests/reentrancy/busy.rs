@@ -95,12 +95,12 @@ fn a_listener_does_not_wait_for_a_visitor_that_sleeps() {
         runtime.spawn(async move {
             let (incoming, _) = accepting.accept().await.unwrap();
             let (mut socket, _) = incoming.accept().await.unwrap();
-            let visit = socket.for_each_borrowed(|_, _| {
+            let borrowing = socket.for_each_borrowed(|_, _| {
                 asleep.send(()).unwrap();
                 thread::sleep(SLEEP);
                 ControlFlow::Continue(())
             });
-            drop(visit.await);
+            drop(borrowing.await);
         });
         let mut socket = runtime.block_on(WebSocket::connect(&url)).unwrap().0;
         runtime.block_on(socket.send("good night")).unwrap();

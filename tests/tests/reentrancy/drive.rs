@@ -21,13 +21,13 @@ impl Inside {
             Point::Wake | Point::WakeByCall | Point::WakerDrop => {
                 drop(self.with_waker(receiver.recv()).await);
             }
-            Point::Visit => {
+            Point::Visitor => {
                 self.provoke();
-                let visit = receiver.for_each_borrowed(|_, _| {
+                let borrowing = receiver.for_each_borrowed(|_, _| {
                     self.act();
                     ControlFlow::Break(())
                 });
-                visit.await.unwrap();
+                borrowing.await.unwrap();
             }
             _ => {
                 while !self.is_done() {
@@ -41,13 +41,13 @@ impl Inside {
     pub(crate) async fn by_socket(self: &Arc<Self>, socket: &mut WebSocket) {
         match self.cell.point {
             Point::Wake | Point::WakeByCall | Point::WakerDrop => drop(self.with_waker(socket.recv()).await),
-            Point::Visit => {
+            Point::Visitor => {
                 self.provoke();
-                let visit = socket.for_each_borrowed(|_, _| {
+                let borrowing = socket.for_each_borrowed(|_, _| {
                     self.act();
                     ControlFlow::Break(())
                 });
-                visit.await.unwrap();
+                borrowing.await.unwrap();
             }
             Point::Send => socket.send(Text(self.clone())).await.unwrap(),
             Point::TrySend => socket.try_send(Text(self.clone())).unwrap(),

@@ -16,15 +16,15 @@ mod world;
 use cell::{Cell, Driver};
 use memory::Point::{
     self, AcceptWith, Connect, Decide, Drop, Feed, Flush, Prepare, Read, ReadPending, Send, Shutdown,
-    TrySend, Visit, Wake, WakeByCall, WakerDrop, Write,
+    TrySend, Visitor, Wake, WakeByCall, WakerDrop, Write,
 };
 use methods::Call;
 use watch::{BLOCKED, watched};
 
-const RECEIVER: &[Point] = &[Visit, Read, ReadPending, Write, Flush, Shutdown, Wake, WakeByCall, WakerDrop];
+const RECEIVER: &[Point] = &[Visitor, Read, ReadPending, Write, Flush, Shutdown, Wake, WakeByCall, WakerDrop];
 const SENDER: &[Point] = &[Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Wake, WakerDrop];
 const WHOLE: &[Point] =
-    &[Visit, Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Drop, Wake, WakerDrop];
+    &[Visitor, Send, TrySend, Feed, Read, ReadPending, Write, Flush, Shutdown, Drop, Wake, WakerDrop];
 const CLIENT: &[Point] =
     &[Decide, Prepare, Connect, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];
 const HANDLE: &[Point] = &[Send, TrySend, Read, ReadPending, Write, Flush, Drop, Wake, WakeByCall, WakerDrop];

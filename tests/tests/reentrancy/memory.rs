@@ -28,7 +28,7 @@ pub(crate) type Listener = ws_async_core::Listener<Memory>;
 /// A place where the library calls the user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Point {
-    Visit,
+    Visitor,
     Decide,
     Prepare,
     Connect,

@@ -62,7 +62,7 @@ const METHODS: &[Method] = &[
 const FAR: Duration = Duration::from_secs(600);
 
 const CALLBACKS: &[Point] = &[
-    Point::Visit,
+    Point::Visitor,
     Point::Send,
     Point::TrySend,
     Point::Feed,
@@ -127,7 +127,7 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     let (mut own_sender, mut own_receiver) = (sender.clone(), None);
     // It is borrowed to the callback unless it drives.
     let mut borrowed_receiver = Some(receiver);
-    if point == Point::Visit {
+    if point == Point::Visitor {
         own_receiver = borrowed_receiver.take();
     }
     let witness = Witness::new(Manner { echoes: true, ..Manner::default() });
@@ -153,14 +153,14 @@ fn cell(point: Point, method: Method, by_thread: bool) {
     };
     script.set(point, Box::new(act));
     match point {
-        Point::Visit => {
+        Point::Visitor => {
             peer.send("hello").unwrap();
             let receiver = own_receiver.as_mut().unwrap();
-            let visited = receiver.for_each_borrowed(|_, _| {
-                script.reach(Point::Visit);
+            let borrowed = receiver.for_each_borrowed(|_, _| {
+                script.reach(Point::Visitor);
                 ControlFlow::Break(())
             });
-            visited.unwrap();
+            borrowed.unwrap();
         }
         // The method may have closed the connection before there was a message.
         Point::Send => drop(own_sender.send(Text(script.clone()))),

@@ -129,7 +129,7 @@ fn configurations(exhibition: &mut Exhibition) {
     }
     let url = format!("wss://{USER}:{PASSWORD}@server.test/?{QUERY}");
     exhibition.error(&TlsOptions::new().server_name(&url).unwrap_err());
-    exhibition.error(&SITE.connector.clone().with_server_name(&url).unwrap_err());
+    exhibition.error(&SITE.connector.clone().server_name(&url).unwrap_err());
 }
 
 /// Answers of a proxy.

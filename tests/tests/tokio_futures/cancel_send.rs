@@ -83,8 +83,8 @@ async fn a_part_of_a_streamed_message() {
         let mut writer = socket.send_stream(MessageKind::Binary).unwrap();
         let mut sent = Vec::new();
         for i in 0..MESSAGES {
-            let part = polls.cut(writer.write(vec![i; 90])).await;
-            sent.push(part.map(Result::unwrap).is_some());
+            let fragment = polls.cut(writer.write(vec![i; 90])).await;
+            sent.push(fragment.map(Result::unwrap).is_some());
         }
         writer.finish().await.unwrap();
         let frames = transport.frames();
@@ -93,7 +93,7 @@ async fn a_part_of_a_streamed_message() {
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
         assert!(frames.iter().all(|frame| matches!(frame.payload.len(), 0 | 90)));
         for (number, sent) in sent.iter().enumerate() {
-            assert!(!sent || numbers.contains(&(number as u8)), "part {number} is lost: {numbers:?}");
+            assert!(!sent || numbers.contains(&(number as u8)), "fragment {number} is lost: {numbers:?}");
         }
     })
     .await;

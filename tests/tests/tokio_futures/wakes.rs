@@ -319,11 +319,11 @@ async fn a_visitor_of_a_half_may_use_the_other_and_never_waits_for_room() {
     let mut answers = Vec::new();
     let task = Waiter::new();
     {
-        let mut visit = pin!(receiver.for_each_borrowed(|_, reply| {
+        let mut borrowing = pin!(receiver.for_each_borrowed(|_, reply| {
             answers.push((reply.send(MessageRef::Binary(&[1; 20])), sender.try_send("by itself").is_ok()));
             ControlFlow::Continue(())
         }));
-        assert!(task.poll(&mut visit).is_pending());
+        assert!(task.poll(&mut borrowing).is_pending());
     }
     assert_eq!(answers[0], (Ok(()), false));
     assert_eq!(answers[1..], [(Err(StreamError::Full(10)), false); 3]);
@@ -335,12 +335,12 @@ async fn a_visitor_that_panics_leaves_the_connection_usable() {
     let (mut sender, mut receiver) = halves(&transport, &Config::default());
     transport.give(message(3));
     transport.give(message(4));
-    let visiting = tokio::spawn(async move {
-        let visiting = std::panic::AssertUnwindSafe(receiver.for_each_borrowed(|_, _| panic!("on purpose")));
-        let panicked = futures_util::FutureExt::catch_unwind(visiting).await.is_err();
+    let borrowing = tokio::spawn(async move {
+        let borrowing = std::panic::AssertUnwindSafe(receiver.for_each_borrowed(|_, _| panic!("on purpose")));
+        let panicked = futures_util::FutureExt::catch_unwind(borrowing).await.is_err();
         (panicked, receiver)
     });
-    let (panicked, mut receiver) = visiting.await.unwrap();
+    let (panicked, mut receiver) = borrowing.await.unwrap();
     assert!(panicked);
     assert_eq!(receiver.recv().await.unwrap(), Some(vec![7; 4].into()));
     sender.send("still there").await.unwrap();

@@ -51,7 +51,7 @@ impl Duplex {
         Some(self.connection().ping(payload)).filter(|result| !matches!(result, Err(PingError::Full(_))))
     }
 
-    /// Queues a part of a streamed message if there is room.
+    /// Queues a fragment of a streamed message if there is room.
     pub fn fragment(&mut self, fragment: &[u8], is_last: bool) -> Option<Result<(), StreamError>> {
         let result = match is_last {
             false => self.connection().continue_message(fragment),

@@ -58,7 +58,7 @@ impl ProxyError {
     }
 }
 
-/// Whether we ended an attempt of which each address failed so: no address could be dialed at all.
+/// Whether we ended an attempt of which each address failed so: no connect to any address began.
 fn are_ours(failures: &[(SocketAddr, io::Error)]) -> bool {
     failures.iter().all(|(_, error)| LocalFailure::is(error))
 }

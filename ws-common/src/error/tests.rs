@@ -19,7 +19,7 @@ use crate::target::TargetError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A failure of dialing that the network reports.
+/// A failure of connecting that the network reports.
 fn refused() -> io::Error {
     io::ErrorKind::ConnectionRefused.into()
 }
@@ -29,12 +29,12 @@ fn local() -> io::Error {
     LocalFailure::wrap(io::Error::other("no such device"))
 }
 
-fn dialed(failures: impl IntoIterator<Item = io::Error>) -> Vec<(SocketAddr, io::Error)> {
+fn attempts(failures: impl IntoIterator<Item = io::Error>) -> Vec<(SocketAddr, io::Error)> {
     failures.into_iter().map(|error| (([192, 0, 2, 1], 80).into(), error)).collect()
 }
 
 fn timeout() -> ConnectTimeout {
-    ConnectTimeout { open_timeout: TIMEOUT, pending: Vec::new(), failures: dialed([refused()]) }
+    ConnectTimeout { open_timeout: TIMEOUT, pending: Vec::new(), failures: attempts([refused()]) }
 }
 
 fn reset() -> TransportError {
@@ -117,7 +117,7 @@ fn an_attempt_that_the_program_or_a_rule_of_ours_ends_is_ended_by_us() {
 }
 
 #[test]
-fn an_attempt_is_ended_by_us_where_no_address_could_be_dialed() {
+fn an_attempt_is_ended_by_us_where_no_connect_could_begin() {
     let port = || io::Error::from(io::ErrorKind::AddrInUse);
     let none = || io::Error::from(io::ErrorKind::AddrNotAvailable);
     let unreachable = || io::Error::from(io::ErrorKind::NetworkUnreachable);
@@ -131,7 +131,7 @@ fn an_attempt_is_ended_by_us_where_no_address_could_be_dialed() {
         (Initiator::Remote, vec![local(), refused()]),
     ] {
         let shown = format!("{failures:?}");
-        let mut failures = dialed(failures);
+        let mut failures = attempts(failures);
         assert_eq!(ConnectError::Connect(std::mem::take(&mut failures)).side(), side, "{shown}");
     }
 }
@@ -182,7 +182,7 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
             ProxyError::Environment { variable: "http_proxy", source: ProxyUrlError::NoHost },
             ProxyError::UnreadableVariable("http_proxy"),
             ProxyError::Resolve(io::ErrorKind::NotFound.into()),
-            ProxyError::Connect(dialed([local()])),
+            ProxyError::Connect(attempts([local()])),
             ProxyError::NameTooLong(300),
             ProxyError::Name("a b".into()),
             ProxyError::NotHttp(FirstLine::of(b"SSH-2.0")),
@@ -198,7 +198,7 @@ fn an_answer_of_a_proxy_that_we_refuse_ends_the_attempt_by_us_and_a_refusal_of_t
         ]),
     );
     let mut theirs = vec![
-        ProxyError::Connect(dialed([local(), refused()])),
+        ProxyError::Connect(attempts([local(), refused()])),
         ProxyError::AuthenticationRequired {
             refusal: ProxyRefusal::new(*response(), Default::default()),
             had_credentials: false,

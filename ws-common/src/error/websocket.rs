@@ -35,7 +35,7 @@ pub enum WebSocketError {
     GaveUp(Box<GiveUp>),
     /// A message was not sent.
     Send(SendError),
-    /// A part of a streamed message was not sent.
+    /// A fragment of a streamed message was not sent.
     Stream(StreamError),
     /// A ping was not sent.
     Ping(PingError),

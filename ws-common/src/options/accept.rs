@@ -23,8 +23,10 @@ pub struct AcceptOptions {
     /// Shared by the copies of the options, of which a server has one for each connection.
     pub(super) config: Arc<NamedConfig>,
     /// Longest time for opening a connection. A driver reads it; the [method](Self::open_timeout) of this name sets it.
+    #[doc(hidden)]
     pub open_timeout: Duration,
     /// Longest time for the program's decision. A driver reads it; the [method](Self::decide_timeout) of this name sets it.
+    #[doc(hidden)]
     pub decide_timeout: Duration,
     subprotocols: Vec<String>,
     origins: Origins,
@@ -77,7 +79,7 @@ impl Default for AcceptOptions {
             trusts_forwarded_host: false,
             tls: None,
             socket: SocketOptions::server(),
-            limits: Limits { handshakes: MAX_HANDSHAKES, ..Limits::default() },
+            limits: Limits { max_handshakes: MAX_HANDSHAKES, ..Limits::default() },
             client_key: ClientKey(Arc::new(|ip| Some(network_of(ip)))),
             trusted_proxy: None,
         }
@@ -187,7 +189,7 @@ impl AcceptOptions {
     /// as well. Default: 1024. `None` is no limit.
     #[must_use]
     pub fn max_handshakes(mut self, handshakes: impl Into<Option<usize>>) -> Self {
-        self.limits.handshakes = handshakes.into().unwrap_or(usize::MAX).max(1);
+        self.limits.max_handshakes = handshakes.into().unwrap_or(usize::MAX).max(1);
         self
     }
 
@@ -195,7 +197,7 @@ impl AcceptOptions {
     /// `accept` that waits for a client. Over the limit, clients wait in the backlog of the system. Default: `None`, no limit.
     #[must_use]
     pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
-        self.limits.connections = connections.into().unwrap_or(usize::MAX).max(1);
+        self.limits.max_connections = connections.into().unwrap_or(usize::MAX).max(1);
         self
     }
 
@@ -206,7 +208,7 @@ impl AcceptOptions {
     /// system takes the answer at once; then, and with TLS, it is closed. `Listener::accept` goes on to the next client.
     #[must_use]
     pub fn max_connections_per_client(mut self, connections: impl Into<Option<usize>>) -> Self {
-        self.limits.per_client = connections.into().unwrap_or(usize::MAX).max(1);
+        self.limits.max_connections_per_client = connections.into().unwrap_or(usize::MAX).max(1);
         self
     }
 
@@ -237,6 +239,7 @@ impl AcceptOptions {
 
     /// Counts a member of a listener by the address of its transport. `false` if the client is at its limit. Behind a trusted proxy,
     /// [`ServerUpgrade`](crate::ServerUpgrade) counts it later, when it knows the client.
+    #[doc(hidden)]
     pub fn admit(&self, guard: &Guard, address: SocketAddr) -> bool {
         let key = self.key().filter(|_| self.trusted_proxy.is_none());
         key.is_none_or(|key| key.admit(&guard.admission(), address.ip()))
@@ -249,20 +252,23 @@ impl AcceptOptions {
 
     /// The hook of [`client_key`](Self::client_key), if it is of use.
     pub(crate) fn key(&self) -> Option<&ClientKey> {
-        Some(&self.client_key).filter(|_| self.limits.per_client < usize::MAX)
+        Some(&self.client_key).filter(|_| self.limits.max_connections_per_client < usize::MAX)
     }
 
     /// The answer to a client over its limit, before TLS and before its request.
+    #[doc(hidden)]
     pub fn refusal(&self) -> Option<Bytes> {
         self.tls.is_none().then(too_many)
     }
 
     /// Limits of a listener with these options.
+    #[doc(hidden)]
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
     /// Shortest time between a cause and its deadline: see [`Config::shortest_timeout`].
+    #[doc(hidden)]
     pub fn shortest_timeout(&self) -> Duration {
         self.as_config().shortest_timeout()
     }
@@ -273,6 +279,7 @@ impl AcceptOptions {
     }
 
     /// The options of each socket that is accepted.
+    #[doc(hidden)]
     pub fn socket_options(&self) -> &SocketOptions {
         &self.socket
     }

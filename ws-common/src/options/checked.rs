@@ -130,7 +130,7 @@ impl CheckedOptions {
 }
 
 impl CheckedOptions {
-    /// The addresses that are dialed after all others.
+    /// The addresses that are tried after all others.
     pub(crate) fn last_addresses(&self) -> &[SocketAddr] {
         &self.last
     }

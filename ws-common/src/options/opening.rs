@@ -11,6 +11,7 @@ use super::checked::{CheckedOptions, ProxyChoice};
 use super::error::InvalidSetting;
 use super::setters::setters;
 use crate::proxy::{Environment, Proxy, ProxyScheme};
+use crate::system;
 use crate::tls::{self, TlsConnector};
 
 setters! {
@@ -105,7 +106,7 @@ setters! {
     /// `HTTP_PROXY` for `ws`, `ALL_PROXY` for both, except what `NO_PROXY` lists. See [`Proxy::from_environment`].
     ///
     /// A variable that counts and is not UTF-8 fails the attempt ([`ProxyError::UnreadableVariable`](crate::proxy::ProxyError)).
-    fn proxy_from_environment() = set(|options| options.proxy = ProxyChoice::Environment(Environment::now()));
+    fn proxy_from_environment() = set(|options| options.proxy = ProxyChoice::Environment(Environment::new(system::variable)));
 
     /// The TLS that is spoken with an `https` proxy itself. Default: the root certificates of the platform. A TLS that was set by
     /// [`tls`](Self::tls) is meant for the target, and is not used there.

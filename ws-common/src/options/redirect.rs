@@ -59,6 +59,7 @@ setters! {
 impl CheckedOptions {
     /// For drivers of one attempt: the options of the next step after this failure of a handshake over a transport to `peer`. It runs
     /// the hook. Without a redirect, and after one that is refused, the error that is to be reported.
+    #[doc(hidden)]
     pub fn follow(
         &self,
         mut failed: ConnectError,

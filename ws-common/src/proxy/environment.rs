@@ -26,9 +26,9 @@ const VARIABLES: [&str; 9] = [
 pub(crate) struct Environment(Vec<(&'static str, OsString)>);
 
 impl Environment {
-    /// Those of this process, now.
-    pub(crate) fn now() -> Self {
-        Self(VARIABLES.iter().filter_map(|&name| Some((name, std::env::var_os(name)?))).collect())
+    /// Asks `lookup` for the value of each variable.
+    pub(crate) fn new(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
+        Self(VARIABLES.iter().filter_map(|&name| Some((name, lookup(name)?))).collect())
     }
 
     pub(crate) fn proxy(&self, target: &Target) -> Result<Option<Proxy>, ProxyError> {

@@ -32,7 +32,7 @@ impl Candidate {
     }
 }
 
-/// The addresses that took TCP and then failed: the one that failed longest ago comes first. They are dialed last.
+/// The addresses that took TCP and then failed: the one that failed longest ago comes first. They are tried last.
 #[derive(Default)]
 pub(super) struct FailedAddresses(Vec<Candidate>);
 

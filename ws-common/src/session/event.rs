@@ -65,7 +65,9 @@ pub enum ClientEvent {
     /// The peer's Close frame. It is being answered, unless we closed first.
     ///
     /// If an attempt follows, or may follow, messages of the outbox that have not begun to leave wait for the next connection,
-    /// because a peer that closes may throw them away. If it is known that none follows, they all leave before our Close frame, and so
+    /// because a peer that closes may throw them away. Messages of [`on_open`](super::ClientBuilder::on_open) and
+    /// [`send_now`](super::Session::send_now), which no other connection would send, leave before our Close frame, as far as they leave
+    /// within `close_timeout`. If it is known that none follows, they all leave before our Close frame, and so
     /// do replies to the messages before it: it is answered when this event is taken, or `close_timeout` after the read that brought it,
     /// or at once if a proof is waited for, as with [`Delivery::Confirmed`](super::Delivery::Confirmed): none comes any more.
     /// None follows after [`cancel_reconnect`](super::Session::cancel_reconnect), and, unless there is a hook

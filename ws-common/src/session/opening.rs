@@ -65,6 +65,9 @@ impl Session {
     /// Sends a message on the present connection, before all messages that wait in the outbox. It is never sent on another connection.
     /// Up to 64 KiB and one message that the connection has already leave before it.
     ///
+    /// If the peer closes, a message that waits still leaves before our Close frame, within `close_timeout`. If it is lost with the
+    /// connection, `flush` and `confirm` report it.
+    ///
     /// An error hands the message back at once: no connection is open ([`SendError::NotConnected`]), it is closing, or as many bytes
     /// of such messages wait as [`max_send_buffer`](super::ClientBuilder::max_send_buffer) allows. One message may go beyond that. They
     /// wait apart from the outbox, so that a login passes a full one. They are not compressed.

@@ -121,6 +121,7 @@ impl<C: From<Session>> ClientBuilder<C> {
     ///   [`max_send_buffer`](Self::max_send_buffer), and one message may go beyond it. If they exceed it, none is sent, and the client
     ///   ends with [`ClientError::OpeningTooLarge`](super::ClientError::OpeningTooLarge).
     /// - They are not compressed, because a login may be a secret.
+    /// - If the peer closes before they have left, they leave before our Close frame, within `close_timeout`.
     /// - The client holds no lock while the hook runs, as with [`prepare`](Self::prepare). The hook may call every method that does not
     ///   wait, but `send_now` fails until it has returned. Nothing is read meanwhile. A hook that panics ends the client.
     /// - `confirm` of the client covers the messages of the present connection. The end of a connection loses none of them.

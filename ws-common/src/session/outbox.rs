@@ -1,6 +1,7 @@
 //! The messages that wait to be sent, over as many connections as it takes.
 
 mod answers;
+mod closing;
 mod connected;
 mod expiry;
 mod present;
@@ -80,7 +81,7 @@ struct OutboxEntry {
     record: Option<Box<FailureRecord>>,
     /// After this time, it does not begin to leave.
     expires: Option<Instant>,
-    /// The position of its first byte in the stream of this connection.
+    /// The position of its first byte in the stream of this connection, or [`BEHIND_CLOSE`](present::BEHIND_CLOSE).
     begin: u64,
     compressed: Compressed,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ws_core::bytes::Buf;
-use ws_core::{CloseFrame, Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
+use ws_core::{Closed, Connection, Error, Event, Initiator, Instant, Machine, Outbound, Timeout};
 
 use super::addresses::Candidate;
 use super::ends::ABNORMAL;
@@ -12,7 +12,7 @@ use super::liveness::Idle;
 use super::open::{Open, OpeningPhase};
 use super::prepare::Attempt;
 use super::question::{Ended, Question};
-use super::{Action, Dialing, Session, SessionState, Wish};
+use super::{Action, OpeningAttempt, Session, SessionState, Wish};
 use crate::client_upgrade::Opened;
 use crate::error::{ConnectError, PrepareError};
 use crate::options::CheckedOptions;
@@ -33,7 +33,7 @@ impl Session {
             _ => None,
         };
         let options = self.connect.clone();
-        let Some(hook) = self.settings.prepare.clone() else { return self.dial_first(options) };
+        let Some(hook) = self.settings.prepare.clone() else { return self.connect_first(options) };
         let attempt = Attempt { number: self.attempts.count(), cause };
         let question = self.ask(|id| Question::prepare(id, hook, attempt, options));
         let deadline = self.now + self.settings.prepare_timeout;
@@ -45,7 +45,7 @@ impl Session {
         let SessionState::Preparing { deadline, .. } = self.state else { return };
         match prepared {
             Ok(_) if self.now >= deadline => self.prepare_timed_out(),
-            Ok(options) => self.dial_first(options),
+            Ok(options) => self.connect_first(options),
             Err(error) => self.failed(ConnectError::Prepare(error)),
         }
     }
@@ -57,12 +57,12 @@ impl Session {
     }
 
     /// Opens the first transport of an attempt; redirects may lead to others.
-    pub(super) fn dial_first(&mut self, options: CheckedOptions) {
+    pub(super) fn connect_first(&mut self, options: CheckedOptions) {
         let deadline = self.now + options.open_timeout();
-        self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
+        self.connect(OpeningAttempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
-    fn dial(&mut self, attempt: Dialing) {
+    fn connect(&mut self, attempt: OpeningAttempt) {
         // The hook of `prepare` may have set a proxy.
         if let Err(error) = self.settings.check_connector(&attempt.options) {
             return self.failed(error);
@@ -117,7 +117,7 @@ impl Session {
     /// Opens the transport that a redirect leads to, in the rest of the time to open.
     fn dial_next(&mut self, options: CheckedOptions, deadline: Instant) {
         let options = options.rest_of_open_timeout(deadline - self.now);
-        self.dial(Dialing { options, deadline, is_private: false, addresses: Vec::new() });
+        self.connect(OpeningAttempt { options, deadline, is_private: false, addresses: Vec::new() });
     }
 
     /// The transport is of no more use. If it is reset, what it holds does not reach the peer any more.
@@ -270,64 +270,8 @@ impl Session {
         self.feed();
     }
 
-    /// The peer's Close frame has come. A session that comes back keeps what has not begun to leave, and answers at once. One that
-    /// surely does not come back sends all, and replies, too: it answers when the user has taken the frame. A caller that waits for
-    /// a proof does not wait for that: no pong follows a Close frame.
-    fn peer_closes(&mut self, frame: CloseFrame) {
-        let code = frame.status();
-        if let SessionState::Open(open) = &mut self.state {
-            open.until.get_or_insert(self.now);
-        }
-        let is_last = self.is_last(code);
-        self.events.push(ClientEvent::Closing(frame));
-        let SessionState::Open(open) = &mut self.state else { return };
-        if is_last {
-            open.connection().accept_replies();
-            open.unanswered = Some(code);
-            if self.events.is_discarding() || self.outbox.awaits_proof() {
-                self.answer_peer();
-            }
-        } else {
-            open.connection().answer_closing_peer(true);
-        }
-    }
-
-    /// Nobody will reply to the messages before the peer's Close frame any more.
-    pub(super) fn answer_peer(&mut self) {
-        let SessionState::Open(open) = &mut self.state else { return };
-        let Some(code) = open.unanswered.take() else { return };
-        let is_last = self.is_last(code);
-        let SessionState::Open(open) = &mut self.state else { return };
-        if is_last && open.machine.inner().is_open() && !open.is_shut() {
-            let (random, now) = (&mut self.random, self.now);
-            self.outbox.feed_all(open.connection(), now, || random.next_u64().to_ne_bytes());
-        }
-        open.connection().answer_closing_peer(!is_last);
-        self.has_input = true;
-    }
-
-    /// Whether it is known already that no attempt follows if the connection ends with this code. A hook may still decide so later.
-    fn is_last(&self, code: u16) -> bool {
-        match self.wish {
-            Some(Wish::Stop(_)) => true,
-            Some(Wish::Again { .. }) => false,
-            None => {
-                let open = self.open_for();
-                self.settings.reconnect.surely_stops_after(code, &self.attempts, open, self.now)
-            }
-        }
-    }
-
-    /// How long the present connection has been open.
-    fn open_for(&self) -> Duration {
-        match &self.state {
-            SessionState::Open(open) => open.until.unwrap_or(self.now) - open.since,
-            _ => Duration::ZERO,
-        }
-    }
-
     fn connection_closed(&mut self, closed: Closed) {
-        let (open_for, is_last) = (self.open_for(), self.is_last(closed.code));
+        let (open_for, is_last) = (self.open_for(), self.is_last(&closed));
         let SessionState::Open(mut open) = std::mem::replace(&mut self.state, SessionState::Over) else {
             return;
         };

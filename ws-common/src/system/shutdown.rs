@@ -62,17 +62,21 @@ struct Register {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Clients within their handshakes, and calls of accept that wait for a client.
-    pub handshakes: usize,
+    pub max_handshakes: usize,
     /// These and open connections.
-    pub connections: usize,
+    pub max_connections: usize,
     /// The same of one client, by its key.
-    pub per_client: usize,
+    pub max_connections_per_client: usize,
 }
 
 impl Default for Limits {
     /// No limits.
     fn default() -> Self {
-        Self { handshakes: usize::MAX, connections: usize::MAX, per_client: usize::MAX }
+        Self {
+            max_handshakes: usize::MAX,
+            max_connections: usize::MAX,
+            max_connections_per_client: usize::MAX,
+        }
     }
 }
 
@@ -250,7 +254,7 @@ impl ShutdownState {
     }
 
     fn has_room(&self) -> bool {
-        self.handshakes < self.limits.handshakes && self.connections < self.limits.connections
+        self.handshakes < self.limits.max_handshakes && self.connections < self.limits.max_connections
     }
 
     fn has_come(&self, until: ShutdownCondition) -> bool {

@@ -2,7 +2,6 @@
 
 mod acceptor;
 mod connector;
-#[cfg(feature = "dangerous-tls")]
 mod dangerous;
 #[cfg(feature = "encrypted-keys")]
 mod decrypt;

@@ -176,13 +176,14 @@ fn retry_after_lengthens_a_delay_and_never_shortens_it() {
         (&format!("{DATE}Retry-After: Mon, 07 Nov 1994 12:00:00 GMT\r\n"), secs(3600)),
         (&format!("{DATE}{DATE}Retry-After: Sun, 06 Nov 1994 12:02:00 GMT\r\n"), secs(10)),
     ] {
-        let error = refused(503, fields);
-        // Without a random time.
-        let ask = |policy: Reconnect| {
-            policy.next(&mut policy.attempts(), &DisconnectReason::Failed(&error), || 0, at(0))
-        };
-        assert_eq!(ask(Reconnect::after(secs(10))), Ok(delay), "{fields:?}");
-        assert_eq!(ask(Backoff::default().floor(secs(10)).into()), Ok(delay), "{fields:?}");
+        for error in [refused(503, fields), refused_by_proxy(503, fields)] {
+            // Without a random time.
+            let ask = |policy: Reconnect| {
+                policy.next(&mut policy.attempts(), &DisconnectReason::Failed(&error), || 0, at(0))
+            };
+            assert_eq!(ask(Reconnect::after(secs(10))), Ok(delay), "{fields:?}");
+            assert_eq!(ask(Backoff::default().floor(secs(10)).into()), Ok(delay), "{fields:?}");
+        }
     }
 }
 

@@ -65,6 +65,9 @@ fn final_failures() -> Vec<ConnectError> {
             source: ProxyError::NoAcceptableMethod { had_credentials: false },
         },
         ConnectError::Proxy { proxy: None, source: ProxyError::CredentialsRefused(1) },
+        refused_by_proxy(407, "Retry-After: 9\r\n"),
+        // A proxy of the network that the client does not know of.
+        refused(407, "Retry-After: 9\r\n"),
     ]
 }
 
@@ -99,6 +102,20 @@ fn before_a_connection_was_open_failures_that_pass_are_retried() {
             ask(&Reconnect::backoff(), DisconnectReason::Closed { closed: &closed, error: Some(&error) }),
             Ok(FIRST)
         );
+    }
+}
+
+#[test]
+fn a_deadline_that_the_client_keeps_is_transient_whatever_code_the_peer_answers() {
+    for error in [ClientError::Idle(secs(30)), ClientError::Unconfirmed(secs(20))] {
+        for code in [1000, 1001, 1006, 4000] {
+            let closed = closed(code);
+            let end = DisconnectReason::Closed { closed: &closed, error: Some(&error) };
+            assert!(end.is_transient() && !end.is_final(), "{error:?}, {code}");
+            for policy in [Reconnect::backoff(), Reconnect::backoff().only_transient()] {
+                assert_eq!(ask_after(&policy, secs(1), end), Ok(FIRST), "{error:?}, {code}");
+            }
+        }
     }
 }
 
@@ -178,7 +195,7 @@ fn statuses_that_are_retried_in_either_version() {
         for error in [refused(status, ""), old] {
             let end = DisconnectReason::Failed(&error);
             assert_eq!(end.is_transient(), is_transient_status(status), "{status}");
-            assert!(!end.is_final());
+            assert_eq!(end.is_final(), status == 407);
             assert_eq!(ask(&Reconnect::backoff(), end).is_ok(), is_transient_status(status), "{status}");
         }
     }
@@ -228,7 +245,7 @@ fn a_fixed_delay_follows_everything_but_final_ends() {
     for code in 1000..=5000 {
         assert_eq!(ask_after_code(&policy, code), Ok(ms(1500)), "{code}");
     }
-    for status in 200..=599 {
+    for status in (200..=599).filter(|status| *status != 407) {
         assert_eq!(ask(&policy, DisconnectReason::Failed(&refused(status, ""))), Ok(ms(1500)), "{status}");
     }
     for (error, _) in failures().into_iter().filter(|(error, _)| !DisconnectReason::Failed(error).is_final())

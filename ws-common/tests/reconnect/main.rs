@@ -6,7 +6,8 @@ mod ends;
 use std::time::Duration;
 
 use ws_common::{
-    ConnectError,
+    ConnectError, Host,
+    proxy::HttpProxy,
     reconnect::{Cause, DisconnectReason, GiveUp, Reconnect},
     session::ClientError,
 };
@@ -48,6 +49,15 @@ pub(crate) fn refused(status: u16, fields: &str) -> ConnectError {
         "{status}: {error}"
     );
     error
+}
+
+/// A proxy that does not connect, and answers this.
+pub(crate) fn refused_by_proxy(status: u16, fields: &str) -> ConnectError {
+    let mut proxy = HttpProxy::new(None, &Host::Name("server.test".into()), 443, at(10)).expect("a name");
+    let head = format!("HTTP/1.1 {status} No\r\n{fields}Content-Length: 0\r\n\r\n");
+    proxy.inbound().extend_from_slice(head.as_bytes());
+    proxy.handle_read(head.len(), at(0));
+    ConnectError::Proxy { proxy: None, source: proxy.poll_event().expect_err("not a 200") }
 }
 
 /// The end of a connection that gets these bytes, and then no more.

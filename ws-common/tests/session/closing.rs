@@ -5,7 +5,7 @@ use ws_common::{
     session::{ClientBuilder, ClientStatus, Delivery, Session},
 };
 use ws_core::bytes::Buf;
-use ws_core::{CloseCode, Config, Machine};
+use ws_core::{CloseCode, Config, Machine, SendError};
 
 use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, secs, simulate};
 
@@ -171,6 +171,115 @@ fn a_reply_to_a_message_before_the_close_leaves_before_ours() {
         sim.expect(&["closing 1000", "closed 1000 clean peer"]);
         assert_eq!(sim.seen.unsent, [0]);
     }
+}
+
+/// A client whose `on_open` has two messages, and which comes back. Its connection is open, and takes no bytes.
+fn with_a_login(delivery: Delivery) -> Sim {
+    let builder = client().delivery(delivery).reconnect(Reconnect::after(secs(60)));
+    let mut sim = simulate(builder.on_open(|_| ["login", "subscribe"]), []);
+    sim.hesitate(true);
+    sim.settle();
+    sim.switches.is_blocked = true;
+    sim.hesitate(false);
+    sim
+}
+
+#[test]
+fn messages_of_the_present_connection_leave_before_the_answer_though_another_attempt_follows() {
+    for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
+        // The transport takes so many bytes before the peer closes.
+        for begun in 0.. {
+            let mut sim = with_a_login(delivery);
+            let large = format!("large {}", "x".repeat(40_000));
+            sim.send("order 0");
+            sim.session.send_now("now 0").expect("room");
+            sim.send("order 1");
+            sim.send("order 2");
+            sim.session.send_now(&*large).expect("room");
+            sim.session.send_now("now 1").expect("room");
+            sim.send("order 3");
+            // Of the large message, its beginning and its end.
+            let all = sim.session.outbound().len();
+            let begun = if begun > 200 { begun + all - 400 } else { begun };
+            if begun > all {
+                break;
+            }
+            if begun > 0 {
+                take(&mut sim, begun);
+            }
+            let now = sim.now;
+            sim.server().close(frame(1012), now);
+            sim.settle();
+            assert_eq!(sim.session.status(), ClientStatus::Closing);
+            sim.switches.is_blocked = false;
+            sim.settle();
+            let case = format!("{delivery:?}, {begun} of {all} bytes");
+            let texts = sim.texts().into_iter();
+            let (orders, others): (Vec<_>, Vec<_>) = texts.partition(|text| text.starts_with("order"));
+            assert_eq!(others, ["login", "subscribe", "now 0", &*large, "now 1"], "{case}");
+            assert!(["order 0", "order 1", "order 2", "order 3"].starts_with(&orders), "{case}");
+            let left = orders.len();
+            let ahead = if delivery == Delivery::Confirmed { 26 + 14 } else { 26 };
+            assert_eq!(left == 0, begun <= ahead, "{case}: behind the login, the subscription and a ping");
+            if delivery == Delivery::AtMostOnce {
+                assert_eq!(sim.seen.unsent, [4 - left], "{case}");
+                assert_eq!(sim.session.stats().messages_sent as usize, 5 + left, "{case}");
+            }
+            assert!(sim.lines().contains(&"closed 1012 clean peer".into()), "{case}");
+            // The next connection has its own login, and the orders that did not leave.
+            sim.advance(secs(61));
+            let texts: Vec<_> = sim.texts().split_off(5 + left);
+            assert_eq!(texts[..2], ["login", "subscribe"], "{case}");
+            let again = if delivery == Delivery::AtMostOnce { left } else { 4 - (texts.len() - 2) };
+            assert!(again <= left, "{case}");
+            assert_eq!(texts[2..], ["order 0", "order 1", "order 2", "order 3"][again..], "{case}");
+            let flushed = sim.session.flushed(None);
+            match delivery {
+                Delivery::AtMostOnce => assert_eq!(flushed, Some(Ok(())), "{case}"),
+                // A peer that has closed answers no ping.
+                Delivery::Confirmed => assert!(flushed.is_some(), "{case}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reply_on_the_present_connection_leaves_before_the_answer_though_another_attempt_follows() {
+    let mut sim = with_a_login(Delivery::AtMostOnce);
+    sim.settle();
+    sim.lines();
+    sim.switches.is_taking = false;
+    // A text and a Close frame in one read.
+    sim.inject(b"\x81\x08question\x88\x02\x03\xF4");
+    let Ok(Some(_)) = sim.session.poll_event() else { panic!("the question") };
+    sim.session.send_now("answer").expect("the Close frame was not looked at");
+    sim.send("order");
+    sim.switches.is_taking = true;
+    sim.settle();
+    sim.switches.is_blocked = false;
+    sim.settle();
+    assert_eq!(sim.texts(), ["login", "subscribe", "answer"]);
+    assert_eq!(sim.session.take_unsent().len(), 1);
+}
+
+#[test]
+fn messages_of_the_present_connection_that_do_not_leave_in_time_are_told() {
+    let mut sim = with_a_login(Delivery::AtMostOnce);
+    sim.session.send_now("now").expect("room");
+    sim.send("order");
+    let now = sim.now;
+    sim.server().close(frame(1012), now);
+    sim.settle();
+    assert_eq!(sim.session.outbound().len(), 11 + 15 + 9 + 8, "all but the order, and the answer");
+    sim.advance(secs(5));
+    assert_eq!(sim.session.outbound().len(), 8, "the answer has overtaken the messages");
+    sim.switches.is_blocked = false;
+    sim.settle();
+    assert_eq!(sim.texts(), [""; 0]);
+    assert_eq!(sim.seen.unsent, [1]);
+    sim.advance(secs(61));
+    assert_eq!(sim.texts(), ["login", "subscribe", "order"]);
+    assert_eq!(sim.session.flushed(None), Some(Err(SendError::Undelivered)));
 }
 
 #[test]

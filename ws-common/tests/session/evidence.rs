@@ -264,6 +264,25 @@ fn a_peer_that_has_ever_repeated_a_nonce_is_only_late() {
 }
 
 #[test]
+fn a_message_that_leaves_after_the_refusal_is_not_the_reason_for_it() {
+    let mute = Plan::Serve(Serve { is_mute: true, ..Serve::default() });
+    let mut sim = simulate(confirmed().max_deliveries(1), [mute]);
+    sim.settle();
+    sim.send("refused");
+    sim.settle();
+    sim.switches.is_blocked = true;
+    sim.session.send_now("now").expect("an open connection");
+    sim.inject(b"\x88\x02\x03\xF0");
+    sim.settle();
+    sim.switches.is_blocked = false;
+    sim.settle();
+    assert_eq!(sim.texts(), ["refused", "now"]);
+    sim.cut();
+    sim.settle();
+    assert_eq!(given_up(&sim.lines()), 1);
+}
+
+#[test]
 fn the_users_own_close_blames_no_message() {
     type End = fn(&mut Sim);
     let close: End = |sim| sim.session.close(ws_core::CloseFrame::EMPTY, sim.now);

@@ -31,6 +31,25 @@ fn a_feed_without_data_ends_whatever_pings_say() {
 }
 
 #[test]
+fn a_feed_without_data_is_retried_whatever_code_the_peer_answers() {
+    for code in [1000_u16, 1001, 1008, 4000] {
+        let policy = Reconnect::backoff().only_transient();
+        let mut sim = simulate(client().idle_timeout(secs(5)).reconnect(policy), [mute()]);
+        sim.advance(secs(5));
+        assert_eq!(sim.session.status(), ClientStatus::Closing);
+        sim.inject(&[&[0x88, 2][..], &code.to_be_bytes()].concat());
+        sim.cut();
+        sim.settle();
+        let trace = sim.lines();
+        assert_eq!(trace[trace.len() - 2], format!("closed {code} clean us"));
+        // From the base delay, though the connection was not stable.
+        assert!(trace[trace.len() - 1].starts_with("reconnecting 1 in "), "{trace:?}");
+        sim.advance(ms(500));
+        assert_eq!(sim.session.status(), ClientStatus::Open, "{code}");
+    }
+}
+
+#[test]
 fn a_peer_that_does_not_answer_the_close_of_a_feed_without_data_has_close_timeout() {
     let config = Config::default().close_timeout(secs(3));
     let builder = client().config(config).idle_timeout(secs(10)).reconnect(Reconnect::after(secs(5)));

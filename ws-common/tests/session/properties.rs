@@ -1,5 +1,7 @@
 //! Whatever the user, the network and the clock do, in any order.
 
+mod strategies;
+
 use proptest::prelude::*;
 use ws_common::{
     reconnect::Reconnect,
@@ -8,7 +10,8 @@ use ws_common::{
 use ws_core::CloseCode;
 
 use crate::deflate::{self, compressing};
-use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, refuse, secs, serve, simulate};
+use crate::support::{Plan, Serve, Sim, Steps, client, frame, ms, secs, simulate};
+use strategies::{plans, steps};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -36,58 +39,8 @@ enum Step {
     /// Only of a client with an opening phase.
     Release,
     SendNow,
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        8 => prop_oneof![0..200_usize, 0..70_000_usize].prop_map(Step::Send),
-        2 => Just(Step::Confirm),
-        8 => prop_oneof![0..20_u64, 0..30_000_u64].prop_map(Step::Wait),
-        2 => any::<bool>().prop_map(Step::Cut),
-        1 => proptest::collection::vec(any::<u8>(), 1..20).prop_map(Step::Inject),
-        2 => Just(Step::ServerSends),
-        1 => prop_oneof![Just(1000), Just(1001), Just(1011), Just(4000)].prop_map(Step::ServerCloses),
-        1 => Just(Step::Close),
-        1 => Just(Step::Abort),
-        2 => (0..2000_u64).prop_map(Step::ReconnectAfter),
-        1 => Just(Step::CancelReconnect),
-        1 => Just(Step::Pause),
-        2 => Just(Step::Resume),
-        2 => any::<bool>().prop_map(Step::Hesitate),
-        2 => any::<bool>().prop_map(Step::Take),
-        2 => any::<bool>().prop_map(Step::Block),
-        1 => Just(Step::TakeUnsent),
-        2 => any::<Option<bool>>().prop_map(Step::Deflate),
-        1 => Just(Step::ReconnectNow),
-        1 => (0..3000_u64).prop_map(Step::CheckNow),
-        3 => Just(Step::Release),
-        2 => Just(Step::SendNow),
-    ];
-    proptest::collection::vec(step, 1..60)
-}
-
-fn plans() -> impl Strategy<Value = Vec<Plan>> {
-    let cut = (0..400_usize, 0..400_usize).prop_map(|(takes, delivers)| {
-        Plan::Serve(Serve { takes: Some(takes), delivers: Some(delivers.min(takes)), ..Serve::default() })
-    });
-    let whole =
-        (0..400_usize).prop_map(|takes| Plan::Serve(Serve { takes: Some(takes), ..Serve::default() }));
-    let mute = Just(Plan::Serve(Serve { is_mute: true, ..Serve::default() }));
-    let plan = prop_oneof![
-        Just(Plan::NoName),
-        Just(Plan::Refuse),
-        Just(Plan::BlackHole),
-        Just(Plan::Silent),
-        Just(refuse(503, "Retry-After: 3\r\n")),
-        Just(refuse(302, "Location: /there\r\n")),
-        Just(Plan::Raw("garbage\r\n\r\n".into(), true)),
-        cut,
-        whole,
-        mute,
-        Just(serve()),
-        Just(serve()),
-    ];
-    proptest::collection::vec(plan, 0..20)
+    /// The server closes before a message of `send_now` has left.
+    SendNowLate(u16),
 }
 
 /// The order of events, as it stands with `ClientEvent`.
@@ -127,6 +80,12 @@ fn check_order(trace: &[String]) {
 struct Model {
     sim: Sim,
     sent: Vec<String>,
+    /// The messages of `send_now`, each with the number of its connection.
+    sent_now: Vec<(u64, String)>,
+    /// Connections that were cut, or on which time has passed while the transport took nothing.
+    troubled: Vec<u64>,
+    /// Every transport delivers what it took.
+    delivers_all: bool,
     taken_back: Vec<usize>,
     trace: Vec<String>,
     fulls: usize,
@@ -153,8 +112,14 @@ impl Model {
             Step::Confirm => {
                 sim.confirm();
             }
-            Step::Wait(time) => sim.advance(ms(*time)),
+            Step::Wait(time) => {
+                if sim.switches.is_blocked {
+                    self.troubled.push(sim.seen.connections);
+                }
+                sim.advance(ms(*time));
+            }
             Step::Cut(reset) if sim.is_connected() => {
+                self.troubled.push(sim.seen.connections);
                 if *reset {
                     sim.reset();
                 } else {
@@ -191,16 +156,28 @@ impl Model {
             Step::ReconnectNow => sim.session.reconnect_now(sim.now),
             Step::CheckNow(time) => sim.session.check_now(ms(*time), sim.now),
             Step::Release if self.has_opening => drop(sim.session.release(sim.now)),
-            Step::SendNow if self.has_opening => {
-                let is_open = sim.session.status() == ClientStatus::Open;
-                assert!(is_open || sim.session.send_now("now").is_err());
-                if is_open {
-                    sim.session.send_now("now").expect("room for a message");
-                }
+            Step::SendNow if self.has_opening => self.send_now(),
+            Step::SendNowLate(code) if self.has_opening && has_server => {
+                let was_blocked = std::mem::replace(&mut sim.switches.is_blocked, true);
+                let now = sim.now;
+                self.send_now();
+                self.sim.server().close(frame(*code), now);
+                self.sim.settle();
+                self.sim.switches.is_blocked = was_blocked;
             }
             _ => {}
         }
         self.look();
+    }
+
+    fn send_now(&mut self) {
+        let is_open = self.sim.session.status() == ClientStatus::Open;
+        let text = format!("now {}", self.sent_now.len());
+        let sent = self.sim.session.send_now(&*text);
+        assert_eq!(sent.is_ok(), is_open);
+        if is_open {
+            self.sent_now.push((self.sim.seen.connections, text));
+        }
     }
 
     fn take_unsent(&mut self) {
@@ -248,13 +225,38 @@ impl Model {
         self.look();
         assert_eq!(self.sim.session.status(), ClientStatus::Open);
         if self.sim.session.flushed(None) != Some(Ok(())) {
-            assert!(self.has_opening, "a message of `send_now` may be lost");
+            assert!(!self.sent_now.is_empty(), "a message of `send_now` is lost with its connection");
             assert_eq!(self.sim.session.flushed(None), Some(Ok(())));
         }
+        self.check_present();
         assert_eq!(self.fulls, 0);
         // All but the one that is open.
         let ends = self.trace.iter().filter(|event| event.starts_with("closed")).count() as u64;
         assert_eq!(ends + 1, self.sim.session.stats().attempts);
+    }
+}
+
+impl Model {
+    /// Messages of `send_now` went out on their own connection alone, in order. All did, if it was closed by both ends, was not cut, and
+    /// close_timeout did not pass meanwhile.
+    fn check_present(&self) {
+        let received = |connection: u64| {
+            let received = self.sim.seen.received.iter().filter(move |(other, _)| *other == connection);
+            received.map(|(_, text)| text).filter(|text| text.starts_with("now")).collect::<Vec<_>>()
+        };
+        let mut connection = 0;
+        for event in &self.trace {
+            connection += u64::from(event == "connected");
+            if !event.starts_with("closed") {
+                continue;
+            }
+            let sent = self.sent_now.iter().filter(|(other, _)| *other == connection);
+            let sent: Vec<_> = sent.map(|(_, text)| text).collect();
+            assert!(sent.starts_with(&received(connection)), "{sent:?}");
+            if self.delivers_all && event.contains("clean") && !self.troubled.contains(&connection) {
+                assert_eq!(sent, received(connection), "{event}");
+            }
+        }
     }
 }
 
@@ -270,6 +272,8 @@ fn run(
     let reconnect = Reconnect::after(ms(50));
     // Hooks that change nothing, or none, as the plans have it.
     let reconnect = if plans.len().is_multiple_of(2) { reconnect } else { reconnect.decide(|_| None) };
+    let delivers_all =
+        !plans.iter().any(|plan| matches!(plan, Plan::Serve(serve) if serve.delivers.is_some()));
     // Servers that do and servers that do not, in turns.
     let plans = plans.into_iter().enumerate().map(|(n, plan)| match plan {
         Plan::Serve(serve) => Plan::Serve(Serve { config: deflate::server(n % 3 != 0), login, ..serve }),
@@ -287,6 +291,9 @@ fn run(
     let mut model = Model {
         sim,
         sent: Vec::new(),
+        sent_now: Vec::new(),
+        troubled: Vec::new(),
+        delivers_all,
         taken_back: Vec::new(),
         trace: Vec::new(),
         fulls: 0,
@@ -362,11 +369,12 @@ proptest! {
         prop_assert_eq!(&model.sim.seen.refused, &[""; 0]);
         let mut last = None;
         for (connection, text) in &model.sim.seen.received {
-            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", model.sim.seen.received);
+            prop_assert_eq!(last != Some(*connection), text == "login", "{:?}", &model.sim.seen.received);
             last = Some(*connection);
         }
         let texts = model.sim.texts();
-        let ours = texts.into_iter().filter(|text| !["login", "now"].contains(text)).map(number);
+        let ours = texts.into_iter().filter(|text| *text != "login" && !text.starts_with("now"));
+        let ours = ours.map(number);
         let got: Vec<_> = ours.collect();
         prop_assert!(is_confirmed || got.is_sorted_by(|a, b| a < b), "{got:?}");
         prop_assert!((0..model.sent.len()).all(|n| got.contains(&n) || model.taken_back.contains(&n)) || !is_confirmed);

@@ -7,7 +7,7 @@ use ws_common::{
     reconnect::Reconnect,
     session::{Action, Delivery},
 };
-use ws_core::{Instant, Machine, Random};
+use ws_core::{Config, Instant, Machine, Random};
 
 use crate::support::{Plan, Sim, Steps, client, frame, refuse, secs, serve, simulate};
 
@@ -149,7 +149,20 @@ fn a_missed_close_timeout_resets_the_connection_if_another_may_follow() {
         sim.server().close(frame(1012), now);
         sim.session.cancel_reconnect();
     };
+    // The connection has sent 1008 for a message without progress, and the peer does not answer.
+    let trickling: End = |sim| {
+        sim.switches.is_mute = true;
+        sim.inject(&[0x81, 5, b'h']);
+    };
+    // The peer answers our 1001 with 1000, and does not end the stream.
+    let idle: End = |sim| {
+        sim.switches.is_mute = true;
+        sim.advance(secs(9));
+        sim.settle();
+        sim.inject(&[0x88, 2, 0x03, 0xE8]);
+    };
     let again = || Reconnect::after(secs(1));
+    let strict = || Reconnect::backoff().only_transient();
     for (n, (reconnect, resets, end)) in [
         (again(), false, peer_closes),
         (again(), true, peer_closes_at_a_blocked_link),
@@ -159,11 +172,17 @@ fn a_missed_close_timeout_resets_the_connection_if_another_may_follow() {
         (Reconnect::never(), false, peer_closes_at_a_blocked_link),
         (Reconnect::never(), false, violation),
         (again(), false, peer_closes_and_user_cancels),
+        (strict(), true, trickling),
+        (strict(), true, idle),
+        (Reconnect::never(), false, trickling),
+        (Reconnect::never(), false, idle),
     ]
     .into_iter()
     .enumerate()
     {
-        let mut sim = simulate(client().reconnect(reconnect), [serve()]);
+        let config = Config::default().ping_interval(None).message_timeout(secs(3));
+        let builder = client().config(config).idle_timeout(secs(9)).reconnect(reconnect);
+        let mut sim = simulate(builder, [serve()]);
         sim.settle();
         assert!(sim.has_server(), "case {n}");
         end(&mut sim);

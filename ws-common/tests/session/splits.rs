@@ -45,51 +45,82 @@ fn write(sim: &mut Sim) -> Vec<u8> {
 /// Who takes the events.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Taking {
-    /// A program that replies to each message.
+    /// A program that replies to each message through the outbox.
     Replying,
+    /// A program that replies to each message on the present connection.
+    ReplyingNow,
     /// A program that does not.
     Silent,
     /// Nobody, until all reads were made.
     Late,
 }
 
+/// The manner of a client: it acts on its own, and somebody takes its events.
+#[derive(Clone, Copy)]
+struct Manner {
+    acts: fn(&mut Sim),
+    taking: Taking,
+    /// The transport takes nothing before all reads were made.
+    is_slow: bool,
+}
+
 /// The frames that the client sends, and the events that it reports, when these reads come, and then the end of the stream.
 fn answer(
     builder: ClientBuilder<Session>,
     reads: &[&[u8]],
-    taking: Taking,
-    acts: fn(&mut Sim),
+    manner: Manner,
 ) -> (Vec<(u8, Vec<u8>)>, Vec<String>) {
     let mut sim = simulate(builder, [Plan::Serve(Serve { is_mute: true, ..Serve::default() })]);
+    // The messages of `on_open` come when the transport takes no more.
+    sim.hesitate(true);
     sim.settle();
     sim.switches.is_blocked = true;
+    sim.hesitate(false);
     sim.lines();
-    acts(&mut sim);
-    let (mut sent, mut trace) = (write(&mut sim), Vec::new());
-    let mut take = |sim: &mut Sim, replies: bool| {
+    (manner.acts)(&mut sim);
+    let (mut sent, mut trace) = (Vec::new(), Vec::new());
+    if !manner.is_slow {
+        sent.extend(write(&mut sim));
+    }
+    let mut take = |sim: &mut Sim, taking: Taking| {
         while let Ok(Some(event)) = sim.session.poll_event() {
             let event = trace_line(&event);
-            if replies && let Some(message) = event.strip_prefix("message ") {
+            if let Some(message) = event.strip_prefix("message ") {
+                let reply = format!("re: {message}");
                 // Refused when the client is closing.
-                let _ = sim.session.send(format!("re: {message}"));
+                let _ = match taking {
+                    Taking::Replying | Taking::Late => sim.session.send(reply),
+                    Taking::ReplyingNow => sim.session.send_now(reply),
+                    Taking::Silent => Ok(()),
+                };
             }
             trace.push(event);
         }
     };
     for read in reads.iter().filter(|read| !read.is_empty()) {
         sim.inject(read);
-        match taking {
-            Taking::Replying => take(&mut sim, true),
-            Taking::Silent => take(&mut sim, false),
+        match manner.taking {
             Taking::Late => _ = sim.session.read_ahead(),
+            taking => take(&mut sim, taking),
         }
-        sent.extend(write(&mut sim));
+        if !manner.is_slow {
+            sent.extend(write(&mut sim));
+        }
     }
-    take(&mut sim, true);
+    take(&mut sim, manner.taking);
     sent.extend(write(&mut sim));
     sim.session.handle_read(0, sim.now);
-    take(&mut sim, false);
+    take(&mut sim, Taking::Silent);
     (frames(&sent), trace)
+}
+
+fn is_reply(frame: &(u8, Vec<u8>)) -> bool {
+    frame.1.starts_with(b"re: ")
+}
+
+/// Frames without the replies, and without the pings that prove them.
+fn without_replies(frames: &[(u8, Vec<u8>)]) -> Vec<&(u8, Vec<u8>)> {
+    frames.iter().filter(|frame| !is_reply(frame) && frame.0 != 0x89).collect()
 }
 
 #[test]
@@ -109,7 +140,11 @@ fn what_a_client_sends_and_reports_is_the_same_however_the_bytes_of_its_peer_are
         frame(0x88, b"\x03"),
     ];
     let closes: fn(&mut Sim) = |sim| sim.session.close(ws_core::CloseCode::NORMAL.into(), sim.now);
-    let sends: fn(&mut Sim) = |sim| sim.send("first");
+    let sends: fn(&mut Sim) = |sim| {
+        sim.send("first");
+        sim.session.send_now("now").expect("an open connection");
+        sim.send("second");
+    };
     let nothing: fn(&mut Sim) = |_| ();
     let policies: [(fn() -> Reconnect, _); 2] =
         [(Reconnect::never, false), (|| Reconnect::after(secs(1)), true)];
@@ -118,18 +153,32 @@ fn what_a_client_sends_and_reports_is_the_same_however_the_bytes_of_its_peer_are
             let bytes = [&start[..], end, behind].concat();
             for (policy, reconnects) in policies {
                 for delivery in [Delivery::AtMostOnce, Delivery::Confirmed] {
-                    for act in [nothing, sends, closes] {
-                        for taking in [Taking::Replying, Taking::Silent, Taking::Late] {
-                            let builder = || client().reconnect(policy()).delivery(delivery);
-                            // Replies that have not begun to leave wait for the next connection, if there is one.
-                            if taking == Taking::Replying && reconnects {
-                                continue;
-                            }
-                            let whole = answer(builder(), &[&bytes], taking, act);
-                            for cut in 1..bytes.len() {
-                                let (before, after) = bytes.split_at(cut);
-                                let split = answer(builder(), &[before, after], taking, act);
-                                assert_eq!(split, whole, "{end:?}, {taking:?}, {delivery:?}, cut at {cut}");
+                    let manners = [(nothing, false), (sends, false), (closes, false), (sends, true)];
+                    let takings = [Taking::Replying, Taking::ReplyingNow, Taking::Silent, Taking::Late];
+                    for manner in manners
+                        .into_iter()
+                        .flat_map(|(acts, is_slow)| takings.map(|taking| Manner { acts, taking, is_slow }))
+                    {
+                        let builder =
+                            || client().reconnect(policy()).delivery(delivery).on_open(|_| ["login"]);
+                        let Manner { taking, is_slow, .. } = manner;
+                        // Replies through the outbox that have not begun to leave wait for the next connection, if there is one.
+                        let is_exact = is_slow || taking != Taking::Replying || !reconnects;
+                        let whole = answer(builder(), &[&bytes], manner);
+                        // Bytes behind the end change nothing about the cuts before.
+                        let first = if behind.is_empty() { 1 } else { start.len() };
+                        for cut in first..bytes.len() {
+                            let (before, after) = bytes.split_at(cut);
+                            let split = answer(builder(), &[before, after], manner);
+                            let case = format!("{end:?}, {taking:?}, {is_slow}, {delivery:?}, cut at {cut}");
+                            if is_exact {
+                                assert_eq!(split, whole, "{case}");
+                            } else {
+                                assert_eq!(split.1, whole.1, "{case}");
+                                assert_eq!(without_replies(&split.0), without_replies(&whole.0), "{case}");
+                                let replies = split.0.iter().filter(|frame| is_reply(frame));
+                                let expected = [&b"re: one"[..], b"re: two", b"re: three"];
+                                assert!(replies.zip(expected).all(|(reply, text)| reply.1 == text), "{case}");
                             }
                         }
                     }

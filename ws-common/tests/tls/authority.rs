@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use ws_common::{rustls, tls::TlsConnector};
 
-#[path = "certificate_authority.rs"]
+#[path = "../../../tests/suite/tls/certificate_authority.rs"]
 mod certificate_authority;
 
 pub(crate) use certificate_authority::{Authority, Identity};

@@ -91,7 +91,7 @@ fn a_handshake_message_that_is_too_large_is_cut_off_before_it_is_there() {
 }
 
 #[test]
-fn a_handshake_message_in_pieces_of_a_byte_is_one_message_unless_the_chunks_grow_too_many() {
+fn a_handshake_message_in_records_of_a_byte_is_one_message_unless_the_records_grow_too_many() {
     for (len, is_message) in [(1_000, true), (60_000, false)] {
         let (mut client, mut evil) = up(VERSIONS[1]);
         let message = ticket(1, len);

@@ -198,7 +198,7 @@ fn a_server_that_was_revoked_meanwhile_is_refused_and_its_session_is_not_resumed
     assert_eq!(kind(&before), Some(HandshakeKind::Full));
     assert_eq!(kind(&meet(&connector, &bad)), Some(HandshakeKind::Resumed));
     // Clones, as in the options of a client, are the same connector, also for another name.
-    let clones = [connector.clone(), connector.clone().with_server_name("localhost").unwrap()];
+    let clones = [connector.clone(), connector.clone().server_name("localhost").unwrap()];
     connector.replace_crls(authority.revoking(&[8]).as_bytes()).unwrap();
     for clone in &clones {
         assert!(is_revoked(meet(clone, &bad)));

@@ -94,11 +94,11 @@ fn messages_are_borrowed_through_tls() {
     }
     let bytes = write_some(&mut pair.server, usize::MAX, pair.now);
     feed(&mut pair.client, &bytes, pair.now);
-    let visit = pair.client.inner_mut().for_each_borrowed(|message, reply| {
+    let end = pair.client.inner_mut().for_each_borrowed(|message, reply| {
         reply.send(message).unwrap();
         std::ops::ControlFlow::Continue(())
     });
-    assert_eq!(visit.unwrap(), ws_core::ForEachEnd::Drained);
+    assert_eq!(end.unwrap(), ws_core::ForEachEnd::Drained);
     pair.settle();
     assert_eq!(take_messages(&mut pair)[1], [Message::from("a"), "b".into()]);
 }

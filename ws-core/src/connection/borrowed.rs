@@ -11,7 +11,7 @@ use crate::send_error::StreamError;
 
 use super::Connection;
 
-/// Why a [visit](Connection::for_each_borrowed) ended.
+/// The reason why [`for_each_borrowed`](Connection::for_each_borrowed) returned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ForEachEnd {

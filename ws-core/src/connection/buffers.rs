@@ -9,7 +9,7 @@ impl Connection {
     /// written.
     ///
     /// - **Read** bytes begin with the frame behind the last message that was handed out, unless the connection is
-    ///   [within a frame](Self::is_within_frame). The bytes of a message that has come in part may be missing. Messages that were [read ahead](Self::read_ahead) are missing. Bytes behind the peer's Close frame or a
+    ///   [within a frame](Self::is_within_frame). Bytes of an incomplete message may be missing. Messages that were [read ahead](Self::read_ahead) are missing. Bytes behind the peer's Close frame or a
     ///   violation were dropped (RFC 6455 §5.5.1 and §7.1.7).
     /// - **Unsent** bytes are frames as they go over the wire, behind the rest of the opening handshake. The first frame lacks the bytes
     ///   that were written. Bytes that were

@@ -68,12 +68,26 @@ impl Connection {
     }
 
     /// Answers the peer's Close frame, if it came and is not answered: behind all that waits, or, if the connection withholds,
-    /// behind the message that has begun to leave. `withholds` has no effect before
+    /// behind the message that has begun to leave and pongs. `withholds` has no effect before
     /// [`withhold_from_a_closing_peer`](Self::withhold_from_a_closing_peer).
     #[doc(hidden)]
     pub fn answer_closing_peer(&mut self, withholds: bool) {
         self.ahead.answering.set_withholds(withholds);
         self.answer_close();
+    }
+
+    /// Answers as [`answer_closing_peer`](Self::answer_closing_peer) does when it withholds, but messages for which `leaves` says `true` leave
+    /// before the answer: they belong to this connection, and no other would send them. It is asked with the number of each message that has
+    /// not begun to leave, where 0 is the oldest of all that the transport has not taken whole ([`unsent`](Self::unsent)).
+    #[doc(hidden)]
+    pub fn answer_closing_peer_behind(&mut self, leaves: impl FnMut(usize) -> bool) {
+        self.ahead.answering.set_withholds(true);
+        let Some(frame) = self.closing.unanswered().cloned() else { return };
+        if self.closing.can_write() {
+            self.send.drop_unbegun(&mut self.outbound, leaves);
+        }
+        self.queue_close(frame, CloseAfter::Queued, self.now);
+        self.finish_if_complete();
     }
 
     /// Ends the connection at once, without a Close frame. Queued messages are dropped, and the peer sees a reset

@@ -11,8 +11,9 @@
 //!             │                                                        └─ the write ends ─▶ Close, Dropped
 //!             ├─ Deadline::Close passes §5.5.1 ─▶ Late ── the peer's Close is there ─▶ Close, Queued
 //!             │                                    └───── the stream has ended ─▶ Late; a Close that is found ─▶ Close, Dropped
-//!             └─ the user takes the end of the stream, or the write ends ─▶ Ended ── Deadline::Close passes ─▶ Late
-//!                                                                            └────── a Close ─▶ Close, Dropped
+//!             ├─ the user takes the end of the stream ─▶ Ended ── Deadline::Close passes ─▶ Late
+//!             └─ the write ends ─▶ Ended ── Deadline::Close passes ─▶ Ended, and Stream is Over
+//!                                    └───── a Close ─▶ Close, Dropped
 //!
 //!             the peer's Close comes §7.1.3            abort()
 //!  Remote    Open ──────────────────────────────▶ Close ───────▶ Failed
@@ -43,6 +44,8 @@
 //!  or just ends:    end of stream ── the user takes it ── queued messages have left
 //!                   runs ─ when it passes, queued messages are dropped
 //! ```
+
+mod directions;
 
 use alloc::boxed::Box;
 
@@ -358,44 +361,5 @@ impl Ending {
             State::Closing(_) => None,
             State::Closed { over, .. } => *over,
         }
-    }
-}
-
-impl Local {
-    pub(super) fn is_late(&self) -> bool {
-        matches!(self, Self::Late | Self::Close(Sent { is_late: true, .. }))
-    }
-
-    pub(super) fn is_initiator(&self) -> bool {
-        matches!(self, Self::Close(Sent { initiator: Initiator::Local, .. }))
-    }
-
-    /// No message is accepted any more.
-    pub(super) fn end(&mut self) {
-        if let Self::Open = self {
-            *self = Self::Ended;
-        }
-    }
-
-    /// Nothing can be written any more, and queued bytes are dropped.
-    pub(super) fn drop_queued(&mut self) {
-        self.end();
-        if let Self::Close(Sent { position: position @ ClosePosition::Queued(_), .. }) = self {
-            *position = ClosePosition::Dropped;
-        }
-    }
-
-    /// The time for replies has passed.
-    pub(super) fn be_late(&mut self) {
-        match self {
-            Self::Open | Self::Ended | Self::Late => *self = Self::Late,
-            Self::Close(sent) => sent.is_late = true,
-        }
-    }
-}
-
-impl Read {
-    pub(super) fn has_ended(&self) -> bool {
-        !matches!(self, Self::Open)
     }
 }

@@ -86,7 +86,7 @@ impl Connection {
         self.keepalive.pinged(payload);
     }
 
-    /// Begins a message that is sent in parts, of any total size. Until it is finished, no other message may be sent.
+    /// Begins a message that is sent in fragments, of any total size. Until it is finished, no other message may be sent.
     pub fn start_message(&mut self, kind: MessageKind) -> Result<(), StreamError> {
         if !self.is_open() {
             return Err(self.stream_refused());

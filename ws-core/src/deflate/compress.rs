@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use zlib_rs::DeflateFlush;
 
 use super::{Deflate, NegotiatedDeflate, TAIL};
-use crate::receive::growth;
+use crate::growth::growth;
 use cache::CachedCompressor;
 
 /// RFC 7692 §7.2.3.6: an empty message is the header of an empty block, of which the tail was removed.
@@ -66,7 +66,7 @@ impl Compressor {
         (self.takeover || compressed.len() < payload.len()).then_some(compressed)
     }
 
-    /// The next part of the payload of a message. The peer can inflate it as soon as it has it.
+    /// Compresses the next fragment of a message. The peer can inflate the result as soon as the result arrives.
     pub(crate) fn fragment(&mut self, fragment: &[u8], last: bool) -> Vec<u8> {
         let mut compressed = if fragment.is_empty() { vec![EMPTY] } else { self.flushed(fragment) };
         if last {

@@ -113,7 +113,7 @@ impl Deflate {
 
     /// A message with a payload of fewer bytes is sent uncompressed. Default: 64. Below that, a message without those before
     /// it does not become smaller, and in any case it is outweighed by the headers of its packet. Messages that are
-    /// sent in parts are compressed whatever their size, which is not known when they begin.
+    /// sent in fragments are compressed whatever their size, which is not known when they begin.
     #[must_use]
     pub fn min_size(mut self, bytes: usize) -> Self {
         self.min_size = bytes;

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::redacted::{Length, RevealedHeaders};
+use crate::redacted::Length;
 use crate::token::{is_tchar, is_token};
 
 /// Header fields in the order in which they came or were set.
@@ -127,6 +127,15 @@ impl Headers {
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().map(|(name, value)| (name, Length(value.len())))).finish()
+    }
+}
+
+/// Header fields as they came, line by line.
+struct RevealedHeaders<'a>(&'a Headers);
+
+impl fmt::Display for RevealedHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| write!(f, "{name}: {value}\r\n"))
     }
 }
 

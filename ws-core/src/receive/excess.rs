@@ -6,23 +6,23 @@ use alloc::boxed::Box;
 use crate::error::{Violation, ViolationKind};
 use crate::frame::Header;
 use crate::message::Chunk;
-use crate::stats::FrameCounts;
 
 use super::Receive;
+use super::gate::Admitted;
 use super::partial::{Assembly, Partial};
 
 /// The point at which a message in chunks has exceeded the limit for whole ones.
 pub(crate) struct Excess {
     violation: Violation,
     /// The counts of a connection that has ended with this violation.
-    counts: FrameCounts,
+    admitted: Admitted,
     /// The chunk that has exceeded it, if it was not a header.
     pub(crate) chunk: Option<Chunk>,
 }
 
 impl Excess {
-    pub(super) fn new(violation: Violation, counts: FrameCounts, chunk: Option<Chunk>) -> Self {
-        Self { violation, counts, chunk }
+    pub(super) fn new(violation: Violation, admitted: Admitted, chunk: Option<Chunk>) -> Self {
+        Self { violation, admitted, chunk }
     }
 }
 
@@ -39,12 +39,12 @@ impl Receive {
             return None;
         }
         let violation = self.violation(ViolationKind::MessageTooBig(message.size));
-        Some(Box::new(Excess::new(violation, self.counts, None)))
+        Some(Box::new(Excess::new(violation, self.admitted, None)))
     }
 
     /// The message is wanted whole, and so it is a violation. The bytes behind it count as if they had not been looked at.
     pub(crate) fn exceeded(&mut self, excess: Excess) -> Violation {
-        self.counts = excess.counts;
+        self.admitted = excess.admitted;
         self.frame = None;
         excess.violation
     }

@@ -8,20 +8,27 @@
 //!
 //! A frame whose payload breaks a rule was let in with its header. It counts, and its message does not.
 //!
+//! The payload of a data frame passes the gate as it is taken out of the buffer ([`Admitted::payload`]), not compressed. Payloads are
+//! counted here and nowhere else: the counts are private to this file.
+//!
 //! # Limits
 //!
-//! The gate checks `max_fragments` and `max_message_size` against the sizes that headers announce. Three other places check
-//! `max_message_size`:
+//! The gate checks `max_fragments` and `max_message_size` against the sizes that headers announce. Other files check limits that
+//! need more than a header:
 //!
-//! - `whole.rs` compares a frame with the limit before the gate. A frame that is too large leaves the fast path, which has no error to
-//!   return, and meets the gate on the other path.
-//! - `inflating.rs` compares the inflated bytes, because the header announces the compressed size.
-//! - `receive.rs` compares a message that began in chunks, which have no limit, and is assembled after all.
+//! - `whole.rs` compares a frame with `max_message_size` before the gate, on the fast path and before the frame waits in the buffer.
+//!   Such a path has no error to return. A frame that is too large leaves it, and meets the gate on the other path.
+//! - `inflating.rs` compares the inflated bytes with `max_message_size`, because the header announces the compressed size.
+//! - `mode.rs` compares a message that began in chunks, which have no limit, and is assembled after all, with `max_message_size`.
+//! - `excess.rs` and `inflating.rs` note the point at which a message in chunks exceeds `max_message_size`. A user who wants such a
+//!   message whole gets the error from there.
+//! - `connection/progress.rs` compares the number of frames with `max_message_rate`, once for each read.
+//! - `deflate/inflate/ratio.rs` compares the inflated bytes with `max_inflate_ratio`.
 
 use crate::error::{Violation, ViolationKind};
 use crate::frame::Header;
 use crate::inbound::Inbound;
-use crate::stats::Traffic;
+use crate::stats::{FrameCounts, Traffic};
 
 use super::Receive;
 
@@ -31,6 +38,39 @@ pub(super) struct Load {
     /// In bytes; 0 if there is no limit on the size.
     pub(super) size: u64,
     pub(super) fragments: u32,
+}
+
+/// The counts of the frames and payloads that were let in.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Admitted(FrameCounts);
+
+impl Admitted {
+    /// Lets in bytes of a data message, not compressed.
+    #[inline(always)]
+    pub(super) fn payload(&mut self, n: usize) {
+        self.0.add_payload(n);
+    }
+
+    /// The last frame that was let in ends no message, because its payload breaks a rule.
+    #[cold]
+    pub(super) fn refuse_message(&mut self) {
+        self.0.retract_message();
+    }
+
+    /// The last frame that was let in, one of a data message, is not let in after all.
+    #[cold]
+    pub(super) fn refuse_frame(&mut self, fin: bool) {
+        self.0.retract_frame(fin);
+    }
+
+    /// The counts of a connection that ends `n` bytes of payload after these, within a frame whose message is too large.
+    pub(super) fn cut_after(mut self, n: usize, fin: bool) -> Self {
+        self.payload(n);
+        if fin {
+            self.refuse_message();
+        }
+        self
+    }
 }
 
 impl Receive {
@@ -52,7 +92,7 @@ impl Receive {
         if fragments > self.max_fragments {
             return Err(ViolationKind::TooManyFragments);
         }
-        self.counts.add_frame(header);
+        self.admitted.0.add_frame(header);
         Ok(())
     }
 
@@ -70,9 +110,14 @@ impl Receive {
         self.position += n as u64;
     }
 
+    /// Number of frames so far.
+    pub(crate) fn frames(&self) -> u64 {
+        self.admitted.0.frames()
+    }
+
     /// The frames and the bytes so far, those in the buffer included.
     pub(crate) fn traffic(&self, inbound: &Inbound) -> Traffic {
-        let traffic = self.counts.traffic(self.position + inbound.len() as u64);
+        let traffic = self.admitted.0.traffic(self.position + inbound.len() as u64);
         // The last frame of a message was counted with its header; the message ends with its payload.
         let is_ending = self.frame.as_ref().is_some_and(|frame| frame.fin);
         Traffic { messages: traffic.messages - u64::from(is_ending), ..traffic }

@@ -47,9 +47,4 @@ impl Receive {
         let violation = self.violation(kind);
         self.violation.get_or_insert_with(|| Box::new(violation));
     }
-
-    /// Number of frames so far.
-    pub(crate) fn frames(&self) -> u64 {
-        self.counts.frames()
-    }
 }

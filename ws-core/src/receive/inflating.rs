@@ -33,7 +33,7 @@ impl Receive {
             return Ok(None);
         };
         let last = frame.fin && there as u64 == frame.left;
-        let (size_before, mut counts_before) = (message.size, self.counts);
+        let (size_before, admitted_before) = (message.size, self.admitted);
         let mut chunk = Vec::new();
         let mut taken = 0;
         let progress = loop {
@@ -44,7 +44,7 @@ impl Receive {
             let InflateTurn { used, output, progress } = inflater.step(&inbound[taken..there], last, room);
             taken += used;
             let (valid, inflated) = message.inflated(output, self.max_message_size, &mut chunk);
-            self.counts.add_payload(valid);
+            self.admitted.payload(valid);
             inflated.map_err(violation)?;
             if !matches!(progress, InflateProgress::More) {
                 break progress;
@@ -69,12 +69,9 @@ impl Receive {
             let max = self.max_message_size;
             let chunk = Chunk::new(message.kind, chunk.into(), ends);
             if size_before <= max && message.size > max {
-                counts_before.add_payload((max - size_before) as usize);
-                if frame.fin {
-                    counts_before.retract_message();
-                }
+                let admitted = admitted_before.cut_after((max - size_before) as usize, frame.fin);
                 let violation = violation(ViolationKind::MessageTooBig(max + 1));
-                let excess = Excess::new(violation, counts_before, Some(chunk));
+                let excess = Excess::new(violation, admitted, Some(chunk));
                 Some(Received::Excess(Box::new(excess)))
             } else {
                 (ends || !chunk.bytes.is_empty()).then_some(Received::Chunk(chunk))

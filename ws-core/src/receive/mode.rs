@@ -73,7 +73,7 @@ impl Receive {
         let Some(size) = self.message.as_ref().map(|message| message.size) else { return Ok(()) };
         let Some(frame) = self.frame.take_if(|_| size > self.max_message_size) else { return Ok(()) };
         // A frame whose header breaks a limit does not count.
-        self.counts.retract_frame(frame.fin);
+        self.admitted.refuse_frame(frame.fin);
         Err(Violation::new(ViolationKind::MessageTooBig(size), frame.start))
     }
 }

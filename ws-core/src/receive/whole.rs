@@ -184,7 +184,7 @@ impl Receive {
     /// A frame of `len` bytes, of which the first `start` are the header, was taken out of the buffer.
     #[inline(always)]
     fn took(&mut self, start: usize, len: usize) {
-        self.counts.add_payload(len - start);
+        self.admitted.payload(len - start);
         self.position += len as u64;
     }
 
@@ -217,7 +217,7 @@ impl Receive {
     /// A text is none: says where, when [`poll`](Self::poll) is asked.
     #[cold]
     fn invalid<T>(&mut self, payload: &[u8], start: usize) -> Option<T> {
-        self.counts.retract_message();
+        self.admitted.refuse_message();
         let at = Utf8::default().feed(payload, |_| ()).err().unwrap_or(payload.len());
         self.violation = Some(Box::new(self.invalid_text(start, at)));
         None

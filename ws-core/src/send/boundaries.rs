@@ -12,11 +12,11 @@ const LONG: u64 = (1 << 14) - 1;
 /// The kind of a unit: bytes of the stream that are sent whole or not at all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnitKind {
-    /// A data message, or the last part of a streamed one.
+    /// A data message, or the last fragment of a streamed one.
     Message,
     Ping,
     Pong,
-    /// A part of a streamed message, a Close frame, or the opening handshake.
+    /// Another fragment of a streamed message, a Close frame, or the opening handshake.
     Other,
 }
 
@@ -109,16 +109,34 @@ impl Boundaries {
         self.iter().map(|boundary| boundary.end).find(|end| *end >= position).unwrap_or(position)
     }
 
-    /// The beginning and the end of each pong behind `position`. There are at most 17.
-    pub(super) fn pongs_behind(&self, position: u64) -> Vec<(u64, u64)> {
-        let mut begin = self.taken_to;
-        let spans = self.iter().map(|boundary| {
-            let span = (core::mem::replace(&mut begin, boundary.end), boundary.end);
-            (span, boundary.kind)
-        });
-        let is_behind =
-            |((begin, _), kind): &((u64, u64), UnitKind)| *begin >= position && *kind == UnitKind::Pong;
-        spans.filter(is_behind).map(|(span, _)| span).collect()
+    /// The units behind `position` that are kept when the others are dropped: pongs, of which there are at most 17, and the messages that
+    /// `keeps` says. It is asked with the number of each message behind `position`, where 0 is the oldest that was not taken whole.
+    pub(super) fn kept_behind(&self, position: u64, mut keeps: impl FnMut(usize) -> bool) -> Vec<Unit> {
+        let (mut begin, mut messages) = (self.taken_to, 0);
+        let mut kept = Vec::new();
+        for Boundary { end, kind, .. } in self.iter() {
+            let unit = Unit { begin: core::mem::replace(&mut begin, end), end, kind };
+            let is_behind = unit.begin >= position;
+            let is_kept = match kind {
+                UnitKind::Pong => is_behind,
+                UnitKind::Message => {
+                    messages += 1;
+                    is_behind && keeps(messages - 1)
+                }
+                UnitKind::Ping | UnitKind::Other => false,
+            };
+            if is_kept {
+                kept.push(unit);
+            }
+        }
+        kept
+    }
+
+    /// A unit that was dropped is queued again, behind all others.
+    pub(super) fn push_again(&mut self, len: usize, kind: UnitKind) {
+        // A message that was dropped is still counted.
+        self.counts.messages -= usize::from(kind == UnitKind::Message);
+        self.push(len, kind);
     }
 
     /// The bytes from `position` on were dropped.
@@ -149,6 +167,13 @@ impl Boundaries {
 
 fn entry(len: u64, kind: UnitKind) -> u16 {
     (len << 2) as u16 | kind as u16
+}
+
+/// A unit, and its place in the stream.
+pub(super) struct Unit {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+    pub(super) kind: UnitKind,
 }
 
 /// The boundary behind a unit of the stream.
@@ -277,13 +302,39 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_are_kept_are_counted_once() {
+        for written in 100..=160 {
+            let mut boundaries = sample();
+            boundaries.written(written);
+            let end = boundaries.end_of_begun(written);
+            let waiting = boundaries.counts().messages;
+            let mut asked = Vec::new();
+            let kept = boundaries.kept_behind(end, |n| {
+                asked.push(n);
+                n + 1 == waiting
+            });
+            let messages = |units: &[UnitKind]| count(units, UnitKind::Message);
+            let behind = messages(&UNITS[(end - 100) as usize / 10..]);
+            assert_eq!(asked, (waiting - behind..waiting).collect::<Vec<_>>());
+            boundaries.truncate(end);
+            kept.iter().for_each(|unit| boundaries.push_again(10, unit.kind));
+            assert_eq!(boundaries.counts().messages, waiting);
+            let dropped = behind - behind.min(1);
+            assert_eq!(messages_written(&mut boundaries, end + 10 * kept.len() as u64), waiting - dropped);
+            assert_eq!(boundaries.counts().messages, dropped);
+            assert_eq!(boundaries.counts().pongs, 0);
+        }
+    }
+
+    #[test]
     fn units_that_were_dropped_are_never_taken() {
         for written in 100..=160 {
             let mut boundaries = sample();
             boundaries.written(written);
             let end = boundaries.end_of_begun(written);
-            let pongs = if end <= 130 { vec![(130, 140)] } else { vec![] };
-            assert_eq!(boundaries.pongs_behind(end), pongs);
+            let kept = boundaries.kept_behind(end, |_| false);
+            let kept: Vec<_> = kept.iter().map(|unit| (unit.begin, unit.end)).collect();
+            assert_eq!(kept, if end <= 130 { vec![(130, 140)] } else { vec![] });
             boundaries.truncate(end);
             let kept = count(&UNITS[..(end - 100) as usize / 10], UnitKind::Message);
             let whole = count(&UNITS[..(written - 100) as usize / 10], UnitKind::Message);

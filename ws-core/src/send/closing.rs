@@ -28,7 +28,7 @@ impl Send {
         after: CloseAfter,
     ) -> u64 {
         if after == CloseAfter::Begun {
-            self.drop_unbegun(outbound);
+            self.drop_unbegun(outbound, |_| false);
         }
         if let Some(payload) = self.newest_pong.take() {
             self.queue_pong(outbound, &payload);
@@ -55,25 +55,26 @@ impl Send {
     pub(crate) fn overtake(&mut self, outbound: &mut Outbound, begin: u64) -> u64 {
         // No frame follows our Close frame. It has passed the gate.
         let close = outbound.copy(begin, outbound.end());
-        self.drop_unbegun(outbound);
+        self.drop_unbegun(outbound, |_| false);
         let begin = outbound.end();
         outbound.append(|tail| tail.extend_from_slice(&close));
         self.boundaries.push(close.len(), UnitKind::Other);
         begin
     }
 
-    /// Drops the units that have not begun to leave, except for pongs: RFC 6455 §5.5.2 wants a pong for a ping that came before the
-    /// Close frame. A unit that has begun is kept to its end: a frame that breaks off would swallow the Close frame.
-    fn drop_unbegun(&mut self, outbound: &mut Outbound) {
+    /// Drops the units that have not begun to leave, except for pongs, because RFC 6455 §5.5.2 wants a pong for a ping that came before
+    /// the Close frame, and for the messages that `keeps` says: see [`Boundaries::kept_behind`](super::Boundaries::kept_behind). A unit
+    /// that has begun is kept to its end: a frame that breaks off would swallow the Close frame.
+    pub(crate) fn drop_unbegun(&mut self, outbound: &mut Outbound, keeps: impl FnMut(usize) -> bool) {
         let end = self.boundaries.end_of_begun(outbound.begun());
-        let pongs = self.boundaries.pongs_behind(end);
-        let pongs: Vec<_> = pongs.into_iter().map(|(begin, end)| outbound.copy(begin, end)).collect();
+        let kept = self.boundaries.kept_behind(end, keeps);
+        let kept: Vec<_> = kept.iter().map(|unit| (unit.kind, outbound.copy(unit.begin, unit.end))).collect();
         outbound.truncate(end);
         self.boundaries.truncate(end);
-        for pong in pongs {
-            // A copy of a frame that has passed the gate.
-            outbound.append(|tail| tail.extend_from_slice(&pong));
-            self.boundaries.push(pong.len(), UnitKind::Pong);
+        for (kind, bytes) in kept {
+            // A copy of frames that have passed the gate.
+            outbound.append(|tail| tail.extend_from_slice(&bytes));
+            self.boundaries.push_again(bytes.len(), kind);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The gate out: every frame that is queued passes [`Send::admit_frame`].
+//! The gate out: every frame that is queued passes [`Send::admit_frame`], and the payload of every data message passes
+//! [`Queued::payload`]. They are counted here and nowhere else: the counts are private to this file.
 
 use alloc::vec::Vec;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use crate::frame::{Header, Opcode, Role};
 use crate::mask::{self, MaskKey};
 use crate::outbound::Outbound;
+use crate::stats::{FrameCounts, Traffic};
 
 use super::{LARGE, Lead, Send};
 
@@ -53,7 +55,24 @@ impl Payload<'_> {
     }
 }
 
+/// The counts of the frames and payloads that were queued.
+#[derive(Default)]
+pub(super) struct Queued(FrameCounts);
+
+impl Queued {
+    /// Lets out bytes of a data message, not compressed.
+    #[inline(always)]
+    pub(super) fn payload(&mut self, n: usize) {
+        self.0.add_payload(n);
+    }
+}
+
 impl Send {
+    /// The frames and the bytes so far, without those of the opening handshake.
+    pub(crate) fn traffic(&self, outbound: &Outbound) -> Traffic {
+        self.queued.0.traffic(outbound.written().saturating_sub(self.handshake_end))
+    }
+
     /// Lets a frame out: checks its limits, traces it, and counts it. Its header is the permission to queue it.
     ///
     /// The limits of a frame are 125 bytes of payload for a control frame and 2^63 - 1 for others: `None` beyond them. The room for a
@@ -65,7 +84,7 @@ impl Send {
             None => Header::control(lead.opcode, key, len)?,
         };
         self.scope.sending(&header);
-        self.counts.add_frame(&header);
+        self.queued.0.add_frame(&header);
         Some(header)
     }
 

@@ -122,7 +122,7 @@ impl Send {
     /// The message that was queued ends here: it takes `len` bytes of the stream.
     #[inline]
     fn end_message(&mut self, len: usize, payload_len: usize) {
-        self.counts.add_payload(payload_len);
+        self.queued.payload(payload_len);
         self.boundaries.push(len, UnitKind::Message);
     }
 }

@@ -21,7 +21,7 @@ impl StreamedMessage {
         self.lead.opcode == Opcode::Continuation
     }
 
-    /// Checks a part of a text, which may end within a character unless it is the last.
+    /// Checks a fragment of a text, which may end within a character unless it is the last.
     fn check_utf8(&mut self, fragment: &[u8], last: bool) -> Result<(), Refusal> {
         let Some(utf8) = &mut self.utf8 else { return Ok(()) };
         let mut checked = utf8.clone();
@@ -46,7 +46,7 @@ impl Send {
         Ok(())
     }
 
-    /// Queues the next part of the streamed message as a fragment, or as several if it is longer than `max_frame_size`.
+    /// Queues the next bytes of the streamed message as one fragment, or as several fragments if they are more than `max_frame_size`.
     pub(crate) fn queue_fragment(
         &mut self,
         outbound: &mut Outbound,
@@ -69,7 +69,7 @@ impl Send {
         if last {
             self.stream = None;
         }
-        self.counts.add_payload(fragment.len());
+        self.queued.payload(fragment.len());
         let compressor = self.compressor.as_deref_mut().filter(|_| lead.compressed);
         let compressed = compressor.map(|compressor| compressor.fragment(fragment, last));
         let len = self.queue_fragments(outbound, lead, last, compressed.as_deref().unwrap_or(fragment));

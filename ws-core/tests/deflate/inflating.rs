@@ -138,14 +138,14 @@ pub(crate) fn owned(connection: &mut ws_core::Connection) -> Vec<Message> {
 /// Messages as a visitor is shown them.
 fn borrowed(connection: &mut ws_core::Connection) -> Vec<Message> {
     let mut shown = Vec::new();
-    let visit = connection.for_each_borrowed(|message, _| {
+    let end = connection.for_each_borrowed(|message, _| {
         shown.push(match message {
             MessageRef::Text(text) => Message::text(text.to_owned()),
             MessageRef::Binary(bytes) => Message::binary(bytes.to_vec()),
         });
         ControlFlow::Continue(())
     });
-    assert_eq!(visit.unwrap(), ForEachEnd::Drained);
+    assert_eq!(end.unwrap(), ForEachEnd::Drained);
     shown
 }
 

@@ -20,7 +20,7 @@ fn exceeded(ratio: u32) -> Seen {
     Seen::Violation(Kind::InflateRatio(NonZero::new(ratio).unwrap()), 0)
 }
 
-/// The message that `payload` inflates to or the violation, when it comes in pieces of `cut` bytes.
+/// The message that `payload` inflates to or the violation, when it comes in reads of `cut` bytes.
 fn received(config: &Config, role: Role, payload: &[u8], cut: usize, in_chunks: bool) -> Option<Seen> {
     let mut connection = open_deflate(role, config, &Deflate::default());
     connection.receive_chunks(in_chunks);
@@ -42,7 +42,7 @@ fn zeros_are_legal_unless_a_ratio_is_set() {
     for role in ROLES {
         for cut in [1000, usize::MAX] {
             let seen = received(&quiet(), role, &zeros, cut, false);
-            assert_eq!(seen, Some(message("\0".repeat(4 << 20))), "in pieces of {cut}");
+            assert_eq!(seen, Some(message("\0".repeat(4 << 20))), "in reads of {cut}");
         }
         for ratio in [1, 100, 900] {
             for cut in [1, 3, 1000, usize::MAX] {
@@ -50,7 +50,7 @@ fn zeros_are_legal_unless_a_ratio_is_set() {
                     assert_eq!(
                         received(&limited(ratio), role, &zeros, cut, in_chunks),
                         Some(exceeded(ratio)),
-                        "{ratio} in pieces of {cut}"
+                        "{ratio} in reads of {cut}"
                     );
                 }
             }
@@ -112,7 +112,7 @@ fn the_verdict_does_not_depend_on_the_cuts() {
             let whole = is_refused(usize::MAX);
             verdicts[usize::from(whole)] += 1;
             for cut in [1, 2, 13, 500, 1023, 1024, 1025, 4096] {
-                assert_eq!(is_refused(cut), whole, "seed {seed}, ratio {ratio}, pieces of {cut}");
+                assert_eq!(is_refused(cut), whole, "seed {seed}, ratio {ratio}, reads of {cut}");
             }
         }
     }

@@ -12,12 +12,12 @@ use crate::support::*;
 /// Shows everything to a visitor that echoes it.
 fn echo(connection: &mut Connection) -> (Vec<Vec<u8>>, Result<ForEachEnd, Error>) {
     let mut shown = Vec::new();
-    let visit = connection.for_each_borrowed(|message, reply| {
+    let end = connection.for_each_borrowed(|message, reply| {
         shown.push(message.as_bytes().to_vec());
         reply.send(message).unwrap();
         ControlFlow::Continue(())
     });
-    (shown, visit)
+    (shown, end)
 }
 
 #[test]
@@ -34,8 +34,8 @@ fn a_visitor_sees_messages_alone_and_pings_are_answered_in_order() {
         ];
         let mut connection = open(role, &quiet());
         feed(&mut connection, &bytes.concat(), at(0));
-        let (shown, visit) = echo(&mut connection);
-        assert_eq!(visit.unwrap(), ForEachEnd::Drained);
+        let (shown, end) = echo(&mut connection);
+        assert_eq!(end.unwrap(), ForEachEnd::Drained);
         assert_eq!(shown, [&b"one"[..], b"two", b""]);
         let sent = frames(role, &write(&mut connection, at(0)));
         let expected = [(TEXT, &b"one"[..]), (PONG, b"p"), (BINARY, b"two"), (TEXT, b"")]
@@ -51,28 +51,28 @@ fn a_visitor_that_stops_misses_nothing() {
     let bytes = texts.map(|text| frame(Role::Client, TEXT, text.as_bytes())).concat();
     feed(&mut connection, &bytes, at(0));
     for text in texts {
-        let visit = connection.for_each_borrowed(|message, _| {
+        let end = connection.for_each_borrowed(|message, _| {
             assert_eq!(message, MessageRef::Text(text));
             ControlFlow::Break(())
         });
-        assert_eq!(visit.unwrap(), ForEachEnd::Stopped);
+        assert_eq!(end.unwrap(), ForEachEnd::Stopped);
     }
     assert_eq!(echo(&mut connection).1.unwrap(), ForEachEnd::Drained);
 }
 
 #[test]
-fn visits_and_events_may_take_turns() {
+fn borrowing_and_events_may_take_turns() {
     let mut connection = open(Role::Client, &quiet());
     let bytes = ["a", "b", "c", "d"].map(|text| frame(Role::Server, TEXT, text.as_bytes())).concat();
     feed(&mut connection, &bytes[..6], at(0));
     assert!(connection.read_ahead());
     feed(&mut connection, &bytes[6..], at(0));
     let mut stop_after_first = |expected: &str| {
-        let visit = connection.for_each_borrowed(|message, _| {
+        let end = connection.for_each_borrowed(|message, _| {
             assert_eq!(message, MessageRef::Text(expected));
             ControlFlow::Break(())
         });
-        assert_eq!(visit.unwrap(), ForEachEnd::Stopped);
+        assert_eq!(end.unwrap(), ForEachEnd::Stopped);
     };
     stop_after_first("a");
     stop_after_first("b");
@@ -80,7 +80,7 @@ fn visits_and_events_may_take_turns() {
 }
 
 #[test]
-fn a_violation_is_an_error_of_the_visit_once_the_connection_has_ended() {
+fn a_violation_is_an_error_of_borrowing_once_the_connection_has_ended() {
     for role in ROLES {
         let sender = role.peer();
         let good = frame(sender, TEXT, b"good");
@@ -88,8 +88,8 @@ fn a_violation_is_an_error_of_the_visit_once_the_connection_has_ended() {
         let bytes = [good.clone(), frame(sender, TEXT, b"b\xffd"), frame(sender, TEXT, b"late")].concat();
         let mut connection = open(role, &quiet());
         feed(&mut connection, &bytes, at(0));
-        let (shown, visit) = echo(&mut connection);
-        assert_eq!((shown, visit.unwrap()), (vec![b"good".to_vec()], ForEachEnd::Drained));
+        let (shown, end) = echo(&mut connection);
+        assert_eq!((shown, end.unwrap()), (vec![b"good".to_vec()], ForEachEnd::Drained));
         let sent = frames(role, &write(&mut connection, at(0)));
         assert_eq!(sent, [(TEXT, b"good".to_vec()), (CLOSE, vec![0x03, 0xEF])]);
         assert_eq!(echo(&mut connection).1.unwrap(), ForEachEnd::Drained);
@@ -103,7 +103,7 @@ fn a_violation_is_an_error_of_the_visit_once_the_connection_has_ended() {
 }
 
 #[test]
-fn a_violation_that_a_visit_has_met_is_an_event_at_once_for_who_asks_for_events() {
+fn a_violation_that_borrowing_has_met_is_an_event_at_once_for_who_asks_for_events() {
     let mut connection = open(Role::Client, &quiet());
     feed(&mut connection, &frame(Role::Server, TEXT, b"\xff"), at(0));
     assert_eq!(echo(&mut connection).1.unwrap(), ForEachEnd::Drained);
@@ -175,7 +175,7 @@ fn messages_that_come_together_are_taken_in_any_way_and_in_order() {
                             data => assert_eq!(data, DataPoll::Pending),
                         },
                         _ => {
-                            let visit = connection.for_each_borrowed(|message, _| {
+                            let end = connection.for_each_borrowed(|message, _| {
                                 taken.push(message.as_bytes().to_vec().into());
                                 if taken.len() - before == 2 {
                                     ControlFlow::Break(())
@@ -183,7 +183,7 @@ fn messages_that_come_together_are_taken_in_any_way_and_in_order() {
                                     ControlFlow::Continue(())
                                 }
                             });
-                            assert!(matches!(visit, Ok(ForEachEnd::Stopped | ForEachEnd::Drained)));
+                            assert!(matches!(end, Ok(ForEachEnd::Stopped | ForEachEnd::Drained)));
                         }
                     }
                 }

@@ -135,14 +135,14 @@ fn a_visitor_that_answers_is_stopped_at_the_mark_and_goes_on_after_a_write() {
         let mut shown = 0;
         let mut answered = 0;
         loop {
-            let visit = connection.for_each_borrowed(|message, reply| {
+            let end = connection.for_each_borrowed(|message, reply| {
                 shown += 1;
                 reply.send(message).unwrap();
                 ControlFlow::Continue(())
             });
             assert!(connection.outbound().len() <= 1000 + 308);
             answered += frames(role, &write(&mut connection, at(0))).len();
-            if visit.unwrap() == ForEachEnd::Drained {
+            if end.unwrap() == ForEachEnd::Drained {
                 break;
             }
         }
@@ -173,10 +173,10 @@ fn a_thousand_messages_borrowed_while_closing_change_nothing() {
     connection.close(CloseCode::NORMAL, at(0));
     feed(&mut connection, &frame(Role::Client, TEXT, b"x").repeat(1000), at(0));
     let mut shown = 0;
-    let visit = connection.for_each_borrowed(|_, reply| {
+    let end = connection.for_each_borrowed(|_, reply| {
         shown += 1;
         assert_eq!(reply.send(MessageRef::Text("late")), Err(StreamError::Closed));
         ControlFlow::Continue(())
     });
-    assert_eq!((visit.unwrap(), shown), (ForEachEnd::Drained, 1000));
+    assert_eq!((end.unwrap(), shown), (ForEachEnd::Drained, 1000));
 }

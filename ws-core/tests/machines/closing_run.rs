@@ -24,6 +24,7 @@ pub(crate) enum Input {
     ReadError,
     Abort,
     Message,
+    IncompleteMessage,
     TakeOne,
     TakeData,
     ReadAhead,
@@ -125,6 +126,7 @@ impl Run {
             // RFC 6455 §5.2: a reserved opcode.
             Violation => feed(&mut self.connection, &frame(peer, 0x83, b""), now),
             Message => feed(&mut self.connection, &frame(peer, TEXT, b"message"), now),
+            IncompleteMessage => feed(&mut self.connection, &frame(peer, TEXT, b"message")[..8], now),
             PeerPing => feed(&mut self.connection, &frame(peer, PING, b"ping"), now),
             Take => while self.take_event() {},
             TakeOne => _ = self.take_event(),
@@ -211,6 +213,7 @@ impl Run {
         match event {
             Event::Message(_) => self.digest.number(10),
             Event::Ping(_) => self.digest.number(11),
+            Event::Chunk(_) => self.digest.number(14),
             Event::Closing(frame) => {
                 self.digest.number(12);
                 self.digest.close_frame(frame);
@@ -235,6 +238,8 @@ impl Run {
                 Timeout::Close(_) => 22,
                 Timeout::Pong(_) => 23,
                 Timeout::Write(_) => 24,
+                Timeout::Message(_) => 26,
+                Timeout::Chunk(_) => 27,
                 other => panic!("not expected: {other:?}"),
             }),
             Error::Transport(broken) => {

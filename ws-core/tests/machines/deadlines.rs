@@ -6,7 +6,7 @@ use crate::closing_run::Input::{self, *};
 use crate::closing_run::Run;
 use crate::support::*;
 
-const INPUTS: [Input; 21] = [
+const INPUTS: [Input; 22] = [
     Close,
     PeerClose,
     Eof,
@@ -18,6 +18,7 @@ const INPUTS: [Input; 21] = [
     Take,
     ReadError,
     Message,
+    IncompleteMessage,
     ReadAhead,
     ReadToClose,
     Send,
@@ -30,16 +31,28 @@ const INPUTS: [Input; 21] = [
     Answer,
 ];
 
-/// One time is short, and the others are long or not set.
-fn configs() -> [Config; 4] {
-    let none = Config::default().ping_interval(None).pong_timeout(None).write_timeout(None);
-    let long =
-        Config::default().ping_interval(seconds(400)).pong_timeout(seconds(500)).write_timeout(seconds(600));
+/// One time is short, and the others are long or not set. The last one is of a connection that receives messages in chunks.
+fn configs() -> [(Config, bool); 6] {
+    let none = Config::default()
+        .ping_interval(None)
+        .pong_timeout(None)
+        .write_timeout(None)
+        .message_timeout(None)
+        .chunk_timeout(None);
+    let long = Config::default()
+        .close_timeout(seconds(700))
+        .ping_interval(seconds(400))
+        .pong_timeout(seconds(500))
+        .write_timeout(seconds(600))
+        .message_timeout(seconds(800))
+        .chunk_timeout(seconds(900));
     [
-        none.close_timeout(seconds(30)),
-        long.clone().close_timeout(seconds(30)),
-        long.clone().close_timeout(seconds(700)).pong_timeout(seconds(30)),
-        long.close_timeout(seconds(700)).write_timeout(seconds(30)),
+        (none.close_timeout(seconds(30)), false),
+        (long.clone().close_timeout(seconds(30)), false),
+        (long.clone().pong_timeout(seconds(30)), false),
+        (long.clone().write_timeout(seconds(30)), false),
+        (long.clone().message_timeout(seconds(30)), false),
+        (long.chunk_timeout(seconds(30)), true),
     ]
 }
 
@@ -47,10 +60,11 @@ fn configs() -> [Config; 4] {
 /// thread is back before any deadline that comes of it.
 #[test]
 fn no_input_brings_about_a_deadline_before_the_shortest_timeout_has_passed() {
-    for config in configs() {
+    for (config, in_chunks) in configs() {
         let mut advanced = 0;
         for order in orders(3) {
             let mut run = Run::new(Role::Client, &config);
+            run.connection.receive_chunks(in_chunks);
             let mut read_at = run.now;
             for input in &order {
                 let before = run.connection.poll_timeout();
@@ -60,7 +74,7 @@ fn no_input_brings_about_a_deadline_before_the_shortest_timeout_has_passed() {
                     Take | ReadAhead | ReadToClose | Answer => read_at,
                     _ => run.now,
                 };
-                if let PeerClose | Message | PeerPing | Violation | IllegalClose = input {
+                if let PeerClose | Message | IncompleteMessage | PeerPing | Violation | IllegalClose = input {
                     read_at = run.now;
                 }
                 let Some(after) = run.connection.poll_timeout() else { continue };

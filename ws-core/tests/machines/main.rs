@@ -30,6 +30,7 @@ mod properties;
 mod rate;
 mod replies;
 mod replies_deadlines;
+mod replies_own;
 mod sending;
 mod stats;
 mod streaming;

@@ -42,7 +42,7 @@ pub(crate) fn drive(connection: &mut Connection, now: Instant) -> Vec<Seen> {
     seen
 }
 
-/// Brings `bytes` at `rate` bytes each second, in pieces that come every `step` milliseconds, until all have come or the connection
+/// Brings `bytes` at `rate` bytes each second, in reads that come every `step` milliseconds, until all have come or the connection
 /// fails. Returns the time of the end, and the events.
 fn trickle(connection: &mut Connection, bytes: &[u8], rate: u64, step: u64) -> (Instant, Vec<Seen>) {
     let mut come = 0;
@@ -232,7 +232,7 @@ fn messages_that_end_in_time_cost_nothing_however_they_are_cut() {
                 let seen = drain(&mut connection);
                 let is_fine = |seen: &Seen| matches!(seen, Seen::Event(Event::Message(_)));
                 if cut > 1 {
-                    assert!(seen.iter().all(is_fine), "{seen:?} in pieces of {cut}");
+                    assert!(seen.iter().all(is_fine), "{seen:?} in reads of {cut}");
                 } else if !seen.iter().all(is_fine) {
                     // Eleven bytes take 55 seconds with a mask, seven take 35 without one.
                     panic!("{seen:?}");
@@ -280,7 +280,7 @@ fn the_end_depends_on_the_time_and_not_on_the_cuts() {
                         end = end.or(Some((now, seen)));
                     }
                 }
-                assert_eq!(end, Some((at(120), too_slow())), "{name} in pieces of {cut}");
+                assert_eq!(end, Some((at(120), too_slow())), "{name} in reads of {cut}");
             }
         }
     }

@@ -32,13 +32,13 @@ pub(crate) fn closes(code: u16, reason: &str) -> (u8, Vec<u8>) {
 enum Way {
     Events,
     Data,
-    Visit,
+    Borrowed,
     /// After a driver has read ahead.
     Ahead,
 }
 
 impl Way {
-    const ALL: [Self; 4] = [Self::Events, Self::Data, Self::Visit, Self::Ahead];
+    const ALL: [Self; 4] = [Self::Events, Self::Data, Self::Borrowed, Self::Ahead];
 
     fn echo(self, connection: &mut Connection) {
         match self {
@@ -54,12 +54,12 @@ impl Way {
                     connection.send(message).unwrap();
                 }
             }
-            Self::Visit => {
-                let visit = connection.for_each_borrowed(|message, reply| {
+            Self::Borrowed => {
+                let end = connection.for_each_borrowed(|message, reply| {
                     reply.send(message).unwrap();
                     ControlFlow::Continue(())
                 });
-                visit.unwrap();
+                end.unwrap();
             }
             Self::Ahead => {
                 connection.read_ahead();
@@ -144,7 +144,7 @@ fn a_visitor_answers_what_was_read_ahead_of_a_close() {
         let mut connection = open(role, &quiet());
         feed(&mut connection, &goodbye(role.peer()), at(0));
         assert!(connection.read_ahead());
-        Way::Visit.echo(&mut connection);
+        Way::Borrowed.echo(&mut connection);
         assert!(!connection.is_open());
         let sent = frames(role, &write(&mut connection, at(0)));
         let expected = [vec![(PONG, b"p".to_vec())], echoes(), vec![closes(3001, "enough é")]].concat();

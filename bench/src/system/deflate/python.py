@@ -12,7 +12,7 @@ from websockets.uri import parse_uri
 CHUNK = 16 * 1024
 
 
-def pieces(path):
+def entries(path):
     with open(path, "rb") as file:
         while head := file.read(4):
             yield file.read(int.from_bytes(head))
@@ -50,7 +50,7 @@ def receive(frames, takeover, count):
 path, direction, takeover, count = sys.argv[1:]
 takeover = takeover == "takeover"
 if direction == "send":
-    print(send(list(pieces(path)), takeover))
+    print(send(list(entries(path)), takeover))
 else:
-    [frames] = pieces(path)
+    [frames] = entries(path)
     print(receive(frames, takeover, int(count)))

@@ -53,10 +53,10 @@ impl SharedClient {
             if lock(&self.errand).attempt != attempt {
                 return;
             }
-            let taken = opened.and_then(|dialed| {
-                let local = dialed.transport.local_addr()?;
-                let is_wanted = session.opened(&dialed.route, dialed.peer, local, random?, now);
-                let stream = ClientStream::Tcp(dialed.transport);
+            let taken = opened.and_then(|connected| {
+                let local = connected.transport.local_addr()?;
+                let is_wanted = session.opened(&connected.route, connected.peer, local, random?, now);
+                let stream = ClientStream::Tcp(connected.transport);
                 if is_wanted {
                     self.driver.transport.connect(stream);
                 } else {

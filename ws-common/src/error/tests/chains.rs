@@ -8,7 +8,7 @@ use ws_core::{
     CloseCode, CloseFrame, HandshakeError, Message, PingError, SendError, StreamError, TransportError,
 };
 
-use super::{answered, dialed, refused, reset, timeout};
+use super::{answered, attempts, refused, reset, timeout};
 use crate::error::{AcceptError, ClientError, ConnectError, WebSocketError};
 use crate::proxy::ProxyError;
 use crate::session::ConfirmError;
@@ -64,12 +64,12 @@ fn the_sources_of_an_error_go_on_behind_its_text() {
         Box::new(HandshakeError::Transport(broken())),
         Box::new(ConnectError::Local(outer())),
         Box::new(ConnectError::Local(LocalFailure::wrap(outer()))),
-        Box::new(ConnectError::Connect(dialed([refused(), outer()]))),
+        Box::new(ConnectError::Connect(attempts([refused(), outer()]))),
         Box::new(ConnectError::Resolve { host: "example.com".into(), source: outer() }),
         Box::new(ConnectError::from(HandshakeError::Transport(broken()))),
         Box::new(ConnectError::from(ProxyError::Transport(broken()))),
         Box::new(ConnectError::from(ProxyError::Resolve(outer()))),
-        Box::new(ConnectError::from(ProxyError::Connect(dialed([outer()])))),
+        Box::new(ConnectError::from(ProxyError::Connect(attempts([outer()])))),
         Box::new(AcceptError::Io(outer())),
         Box::new(AcceptError::Handshake(HandshakeError::Transport(broken()))),
         Box::new(ClientError::Connection(ws_core::Error::Transport(broken()))),

@@ -12,7 +12,7 @@ use ws_core::{
 };
 
 use super::chains::assert_says_nothing_twice;
-use super::{dialed, refused};
+use super::{attempts, refused};
 use crate::connector::{Connector, ConnectorStep};
 use crate::error::{AcceptError, ClientError, ConnectError, ConnectTimeout, OpenPhase};
 use crate::options::ConnectOptions;
@@ -37,10 +37,10 @@ fn errors() -> Vec<(&'static str, &'static str, Box<dyn Error>)> {
         ProxyStep::Reply,
     ];
     let (open_timeout, peer) = (VALUE, Some(([192, 0, 2, 1], 80).into()));
-    let dialing = || ConnectTimeout {
+    let connecting = || ConnectTimeout {
         open_timeout,
         pending: peer.into_iter().collect(),
-        failures: dialed([refused()]),
+        failures: attempts([refused()]),
     };
     let full = || SendError::Full { message: "x".into(), max_send_buffer: 64 << 10 };
     let mut errors: Vec<(&str, &str, Box<dyn Error>)> = vec![
@@ -59,8 +59,8 @@ fn errors() -> Vec<(&'static str, &'static str, Box<dyn Error>)> {
         ("idle_timeout", "1.5s", Box::new(ClientError::Idle(VALUE))),
         ("max_send_buffer", "7 bytes", Box::new(ClientError::OpeningTooLarge { size: 9, limit: 7 })),
         ("prepare_timeout", "1.5s", Box::new(ConnectError::PrepareTimeout(VALUE))),
-        ("open_timeout", "1.5s", Box::new(ConnectError::ConnectTimeout(dialing()))),
-        ("open_timeout", "1.5s", Box::new(ConnectError::from(ProxyError::ConnectTimeout(dialing())))),
+        ("open_timeout", "1.5s", Box::new(ConnectError::ConnectTimeout(connecting()))),
+        ("open_timeout", "1.5s", Box::new(ConnectError::from(ProxyError::ConnectTimeout(connecting())))),
         ("decide_timeout", "1.5s", Box::new(AcceptError::DecideTimeout(VALUE))),
         (
             "max_connections_per_client",

@@ -3,6 +3,7 @@
 use ws_core::bytes::Bytes;
 use ws_core::{Connection, Instant, Machine, Message, PingError, SendError};
 
+use super::present::BEHIND_CLOSE;
 use super::{Delivery, Outbox, PresentSource, has_room, weight};
 use crate::compression::Compressed;
 use crate::session::proofs::Position;
@@ -244,13 +245,20 @@ impl Outbox {
             return;
         }
         for _ in 0..news {
-            let next = self.given.get(self.taken).map(|entry| entry.begin);
-            let next_present = self.present.given.get(self.present.taken).map(|entry| entry.begin);
-            match (next, next_present) {
-                (Some(begin), Some(present)) if begin < present => self.taken += 1,
-                (_, Some(_)) => self.present.taken += 1,
-                (_, None) => self.taken += 1,
+            match self.is_present(self.taken, self.present.taken) {
+                true => self.present.taken += 1,
+                false => self.taken += 1,
             }
+        }
+    }
+
+    /// Whether the message that follows so many of the outbox, and so many of the present connection, is one of the latter.
+    pub(super) fn is_present(&self, given: usize, present: usize) -> bool {
+        let next = self.given.get(given).map(|entry| entry.begin);
+        let next_present = self.present.given.get(present).map(|entry| entry.begin);
+        match (next, next_present) {
+            (Some(begin), Some(present)) => begin >= present,
+            (_, present) => present.is_some(),
         }
     }
 
@@ -303,7 +311,8 @@ impl Outbox {
         let entries = self.given.iter().enumerate();
         let begun = entries.take_while(|(n, entry)| *n < self.taken || entry.begin < self.written).count();
         let entries = self.present.given.iter().enumerate();
-        let has_begun = |n: usize, begin| n < self.present.taken || begin < self.written;
+        let has_begun =
+            |n: usize, begin| begin != BEHIND_CLOSE && n < self.present.taken || begin < self.written;
         let is_alone = begun == 1 && !entries.into_iter().any(|(n, entry)| has_begun(n, entry.begin));
         let is_refusal = end == LostBy::Refusal;
         let failure = UnprovenEnd { is_refusal, is_alone, proven: self.arrived };

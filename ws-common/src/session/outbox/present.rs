@@ -16,11 +16,15 @@ pub(in crate::session) enum PresentSource {
     Heartbeat,
 }
 
+/// The position of a message that had not begun to leave when the peer's Close frame came. It is behind all others, and nothing in it can
+/// be the reason for that frame.
+pub(super) const BEHIND_CLOSE: u64 = u64::MAX;
+
 /// A message that the connection has. The outbox does not keep its content, because it is not sent again.
 pub(super) struct PresentEntry {
     sequence: u64,
     source: PresentSource,
-    /// The position of its first byte in the stream of this connection.
+    /// The position of its first byte in the stream of this connection, or [`BEHIND_CLOSE`].
     pub(super) begin: u64,
     weight: usize,
 }

@@ -60,7 +60,7 @@ impl Admission {
     /// Counts the member under the key of its client, until it leaves the register. `false` if the client is at its limit.
     pub fn admit(&self, key: IpAddr) -> bool {
         let mut state = self.register.state();
-        let limit = state.limits.per_client;
+        let limit = state.limits.max_connections_per_client;
         // A member that has left counts for nothing.
         !state.members.contains_key(&self.member) || state.clients.add(self.member, key, limit)
     }
@@ -69,7 +69,7 @@ impl Admission {
 impl Admission {
     /// Maximum number of connections of one client.
     pub(crate) fn limit(&self) -> usize {
-        self.register.state().limits.per_client
+        self.register.state().limits.max_connections_per_client
     }
 }
 

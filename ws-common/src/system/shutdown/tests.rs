@@ -168,7 +168,7 @@ fn every_connection_has_the_wish_before_the_first_is_nudged_and_abort_reaches_al
 
 #[test]
 fn a_place_is_taken_until_its_client_has_opened_or_gone() {
-    let register = Shutdown::new(Limits { handshakes: 2, connections: 3, ..Limits::default() });
+    let register = Shutdown::new(Limits { max_handshakes: 2, max_connections: 3, ..Limits::default() });
     let task = Nosy::new(&Shutdown::default(), false);
     let waker = Waker::from(task.clone());
     let enter = || register.try_acquire().expect("room").enter(Recorder::new()).expect("not stopping");
@@ -201,7 +201,7 @@ fn a_place_is_taken_until_its_client_has_opened_or_gone() {
 
 #[test]
 fn members_count_under_the_key_of_their_client_until_they_leave() {
-    let register = Shutdown::new(Limits { per_client: 2, ..Limits::default() });
+    let register = Shutdown::new(Limits { max_connections_per_client: 2, ..Limits::default() });
     let enter = || register.try_acquire().unwrap().enter(Recorder::new()).unwrap();
     let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
     let members = [enter(), enter(), enter(), enter()];

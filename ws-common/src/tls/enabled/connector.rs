@@ -123,7 +123,7 @@ impl TlsConnector {
     }
 
     /// As [`TlsOptions::server_name`](super::TlsOptions::server_name).
-    pub fn with_server_name(mut self, name: &str) -> Result<Self, TlsConfigError> {
+    pub fn server_name(mut self, name: &str) -> Result<Self, TlsConfigError> {
         self.server_name = Some(server_name(name)?);
         Ok(self)
     }

@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::{ClientConfig, RootCertStore};
 
 use super::connector::{TlsConnector, server_name};
+use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
 use super::pins::Pins;
 use super::trust::Trust;
@@ -34,8 +35,7 @@ pub struct TlsOptions {
     given: Vec<CertificateDer<'static>>,
     pins: Pins,
     crls: Vec<CertificateRevocationListDer<'static>>,
-    /// Without the feature `dangerous-tls`, nothing sets it.
-    accepts_any_certificate: bool,
+    any_certificate: Option<AnyCertificate>,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
     server_name: Option<ServerName<'static>>,
 }
@@ -119,19 +119,20 @@ impl TlsOptions {
     /// Together with [`ca`](Self::ca) or `webpki_roots`, in either order, [`build`](Self::build) fails.
     #[cfg(feature = "dangerous-tls")]
     pub fn dangerous_accept_any_certificate(mut self) -> Self {
-        self.accepts_any_certificate = true;
+        self.any_certificate = Some(AnyCertificate);
         self
     }
 
     /// Loads the authorities. A program does it once, because sessions are resumed only among connections of one connector. Of those, a
     /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
-        let is_pinned = !self.pins.is_empty();
+        // With a pin, a redirect to another origin keeps this connector, and so the pin.
+        let accepts_any_certificate = self.any_certificate.is_some() && self.pins.is_empty();
         let trust = Trust {
             roots: self.roots.map(Arc::new),
             given: self.given.into(),
             pins: self.pins,
-            accepts_any_certificate: self.accepts_any_certificate,
+            any_certificate: self.any_certificate,
         };
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -145,8 +146,6 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
-        // With a pin, a redirect to another origin keeps this connector, and so the pin.
-        let accepts_any_certificate = self.accepts_any_certificate && !is_pinned;
         Ok(TlsConnector::of_options(config, self.server_name, accepts_any_certificate, trust))
     }
 
@@ -162,7 +161,7 @@ impl fmt::Debug for TlsOptions {
         f.debug_struct("TlsOptions")
             .field("roots", &self.roots.as_ref().map(RootCertStore::len))
             .field("pins", &self.pins)
-            .field("accepts_any_certificate", &self.accepts_any_certificate)
+            .field("accepts_any_certificate", &self.any_certificate.is_some())
             .field("has_client_certificate", &self.identity.is_some())
             .field("server_name", &self.server_name)
             .finish()

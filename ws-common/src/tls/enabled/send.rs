@@ -16,8 +16,8 @@ const MAX_CIPHERTEXT: usize = 64 * 1024;
 /// what waits, and twice that again.
 const LARGE: usize = 4096;
 
-/// So many chunks of plaintext go into one record.
-const PIECES: usize = 16;
+/// Maximum number of chunks of plaintext that go into one record.
+const MAX_CHUNKS: usize = 16;
 
 impl<M: Machine> Tls<M> {
     /// Encrypts what there is room for.
@@ -56,7 +56,7 @@ impl<M: Machine> Tls<M> {
         }
         self.records_left -= 1;
         let plaintext = self.inner.outbound();
-        let mut chunks = [IoSlice::new(&[]); PIECES];
+        let mut chunks = [IoSlice::new(&[]); MAX_CHUNKS];
         let n = plaintext.chunks_vectored(&mut chunks);
         let taken = self.session.writer().write_vectored(&chunks[..n]).unwrap_or(0);
         plaintext.advance(taken);

@@ -7,7 +7,6 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
-#[cfg(feature = "dangerous-tls")]
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
 use super::pins::Pins;
@@ -21,8 +20,7 @@ pub(super) struct Trust {
     /// Certificates that were given as `ca`.
     pub(super) given: Arc<[CertificateDer<'static>]>,
     pub(super) pins: Pins,
-    /// Without the feature `dangerous-tls`, nothing sets it.
-    pub(super) accepts_any_certificate: bool,
+    pub(super) any_certificate: Option<AnyCertificate>,
 }
 
 impl Trust {
@@ -42,21 +40,20 @@ impl Trust {
         &self,
         crls: Vec<CertificateRevocationListDer<'static>>,
     ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
-        let Some(roots) = &self.roots else {
-            if !crls.is_empty() {
-                return Err(TlsConfigError::CrlsWithoutRoots);
-            }
-            #[cfg(feature = "dangerous-tls")]
-            if self.accepts_any_certificate {
-                return Ok(Arc::new(AnyCertificate(provider())));
-            }
-            let verifier = rustls_platform_verifier::Verifier::new(provider());
-            return Ok(Arc::new(verifier.map_err(TlsConfigError::Platform)?));
-        };
-        if self.accepts_any_certificate {
-            return Err(TlsConfigError::RootsAndAnyCertificate);
+        if self.roots.is_none() && !crls.is_empty() {
+            return Err(TlsConfigError::CrlsWithoutRoots);
         }
-        let builder = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider());
-        Ok(builder.with_crls(crls).build().map_err(TlsConfigError::Verifier)?)
+        Ok(match (&self.roots, self.any_certificate) {
+            (Some(_), Some(_)) => return Err(TlsConfigError::RootsAndAnyCertificate),
+            (None, Some(any_certificate)) => any_certificate.verifier(&provider()),
+            (Some(roots), None) => WebPkiServerVerifier::builder_with_provider(roots.clone(), provider())
+                .with_crls(crls)
+                .build()
+                .map_err(TlsConfigError::Verifier)?,
+            (None, None) => {
+                let verifier = rustls_platform_verifier::Verifier::new(provider());
+                Arc::new(verifier.map_err(TlsConfigError::Platform)?)
+            }
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! An authority and the certificates that it vouches for. The tests of the adapters have it, too.
+//! An authority and the certificates that it vouches for. The tests of ws-common have it, too.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod,
