@@ -168,6 +168,7 @@ macro_rules! client_scenarios {
                 it_comes_back_over_tls_with_what_is_left
                 a_cut_anywhere_in_tls_is_reported_once_and_tried_again
                 a_certificate_error_ends_it
+                a_server_that_was_revoked_meanwhile_is_refused
                 the_session_of_tls_is_resumed
                 it_comes_back_through_a_proxy
                 a_proxy_that_refuses_ends_it_and_one_that_fails_does_not

@@ -67,6 +67,24 @@ pub fn a_certificate_error_ends_it<A: ClientAdapter>() {
     assert!(client.error().contains("of no authority that is trusted"), "{}", client.error());
 }
 
+/// A client that runs has the new lists of its connector.
+pub fn a_server_that_was_revoked_meanwhile_is_refused<A: ClientAdapter>() {
+    let server = SITE.authority.issue_with(&["127.0.0.1"], |params| params.serial_number = Some(8.into()));
+    let witness = echoing();
+    let proxy = FaultRelay::start(terminate(&server, witness.address(), 2), []).unwrap();
+    let connector = SITE.authority.options().build().unwrap();
+    let mut client = watched(persistent::<A>(&format!("wss://{}/", proxy.address())).tls(connector.clone()));
+    client.expect(&["connected", "open", "message hi"]);
+    connector.replace_crls(SITE.authority.revoking(&[8]).as_bytes()).unwrap();
+    client.send("one").unwrap();
+    client.expect(&["message one"]);
+    proxy.hang_up();
+    client.expect(&["error transport", "closed 1006", "reconnecting 1", "connected", "error tls"]);
+    assert!(client.error().contains("revoked"), "{}", client.error());
+    client.abort();
+    client.until("over");
+}
+
 /// The second connection of a client resumes the session of the first.
 pub fn the_session_of_tls_is_resumed<A: ClientAdapter>() {
     use std::io::{Read, Write};

@@ -14,6 +14,7 @@ mod pins;
 mod receive;
 mod records;
 mod send;
+mod trust;
 mod verifier;
 
 use std::sync::{Arc, OnceLock};

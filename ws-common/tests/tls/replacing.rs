@@ -1,9 +1,6 @@
 //! Certificates and revocation lists that change while a server runs.
 
-use rcgen::{
-    CertificateRevocationListParams, ExtendedKeyUsagePurpose, KeyIdMethod, RevokedCertParams, SerialNumber,
-    date_time_ymd,
-};
+use rcgen::{ExtendedKeyUsagePurpose, SerialNumber};
 use rustls::{CertificateError, HandshakeKind};
 use ws_common::tls::{Tls, TlsAcceptor, TlsConfigError, TlsConnector, TlsError, TlsOptions};
 use ws_core::{Connection, Message, Role};
@@ -84,7 +81,7 @@ fn a_config_of_the_programs_own_keeps_its_settings() {
     acceptor.replace(other.chain.as_bytes(), other.key.as_bytes()).unwrap();
     let pair = meet(&authority.options().build().unwrap(), &acceptor);
     assert_eq!(pair.server.session().alpn_protocol(), Some(&b"http/1.1"[..]));
-    let crl = revoking(&authority, &[]);
+    let crl = authority.revoking(&[]);
     let error = acceptor.replace_client_crls(crl.as_bytes()).unwrap_err();
     assert!(matches!(error, TlsConfigError::CrlsWithoutRoots), "{error}");
 }
@@ -102,25 +99,6 @@ fn a_config_without_resumption_has_none_after_a_replacement() {
     for _ in 0..2 {
         assert_eq!(kind(&meet(&connector, &acceptor)), Some(HandshakeKind::Full));
     }
-}
-
-/// A revocation list with these serial numbers.
-fn revoking(authority: &Authority, serials: &[u64]) -> String {
-    let revoked = |serial: &u64| RevokedCertParams {
-        serial_number: SerialNumber::from(*serial),
-        revocation_time: date_time_ymd(2020, 1, 1),
-        reason_code: None,
-        invalidity_date: None,
-    };
-    let params = CertificateRevocationListParams {
-        this_update: date_time_ymd(2020, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1_u64),
-        issuing_distribution_point: None,
-        revoked_certs: serials.iter().map(revoked).collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    params.signed_by(&authority.issuer).unwrap().pem().unwrap()
 }
 
 fn with_serial(authority: &Authority, serial: u64) -> Identity {
@@ -147,7 +125,7 @@ fn a_client_with_a_revoked_certificate_is_refused() {
     for client in [&good, &bad] {
         assert_eq!(kind(&meet(client, &acceptor)), Some(HandshakeKind::Full));
     }
-    acceptor.replace_client_crls(revoking(&authority, &[8]).as_bytes()).unwrap();
+    acceptor.replace_client_crls(authority.revoking(&[8]).as_bytes()).unwrap();
     // No session from before the list is resumed.
     assert_eq!(kind(&meet(&good, &acceptor)), Some(HandshakeKind::Full));
     let pair = meet(&bad, &acceptor);
@@ -163,7 +141,7 @@ fn a_client_with_a_revoked_certificate_is_refused() {
     acceptor.replace(other.chain.as_bytes(), other.key.as_bytes()).unwrap();
     assert!(kind(&meet(&bad, &acceptor)).is_none());
     let certificate = shown(&meet(&good, &acceptor));
-    acceptor.replace_client_crls(revoking(&authority, &[7]).as_bytes()).unwrap();
+    acceptor.replace_client_crls(authority.revoking(&[7]).as_bytes()).unwrap();
     assert!(kind(&meet(&good, &acceptor)).is_none());
     assert_eq!(shown(&meet(&bad, &acceptor)), certificate);
     for unusable in
@@ -173,14 +151,14 @@ fn a_client_with_a_revoked_certificate_is_refused() {
         assert!(kind(&meet(&good, &acceptor)).is_none());
     }
     // A list of another authority says nothing about this one.
-    acceptor.replace_client_crls(revoking(&Authority::new(), &[]).as_bytes()).unwrap();
+    acceptor.replace_client_crls(Authority::new().revoking(&[]).as_bytes()).unwrap();
     assert!(kind(&meet(&bad, &acceptor)).is_none());
 }
 
 #[test]
 fn a_server_with_a_revoked_certificate_is_refused() {
     let authority = Authority::new();
-    let crl = revoking(&authority, &[8]);
+    let crl = authority.revoking(&[8]);
     for (serial, is_revoked) in [(7, false), (8, true)] {
         let acceptor = with_serial(&authority, serial).acceptor();
         let options = authority.options().crls(crl.as_bytes()).unwrap();
@@ -204,4 +182,62 @@ fn a_server_with_a_revoked_certificate_is_refused() {
         assert!(matches!(error, Some(TlsConfigError::CrlsWithoutRoots)), "{error:?}");
     }
     assert!(matches!(TlsOptions::new().crls(b"none"), Err(TlsConfigError::NoCrl)));
+}
+
+fn is_revoked(pair: Pair<End, End>) -> bool {
+    matches!(failure(pair.client_seen).tls(), Some(TlsError::Certificate(CertificateError::Revoked)))
+}
+
+#[test]
+fn a_server_that_was_revoked_meanwhile_is_refused_and_its_session_is_not_resumed() {
+    let authority = Authority::new();
+    let connector = authority.options().build().unwrap();
+    let [good, bad] = [7, 8].map(|serial| with_serial(&authority, serial).acceptor());
+    assert_eq!(kind(&meet(&connector, &good)), Some(HandshakeKind::Full));
+    let mut before = meet(&connector, &bad);
+    assert_eq!(kind(&before), Some(HandshakeKind::Full));
+    assert_eq!(kind(&meet(&connector, &bad)), Some(HandshakeKind::Resumed));
+    // Clones, as in the options of a client, are the same connector, also for another name.
+    let clones = [connector.clone(), connector.clone().server_name("localhost").unwrap()];
+    connector.replace_crls(authority.revoking(&[8]).as_bytes()).unwrap();
+    for clone in &clones {
+        assert!(is_revoked(meet(clone, &bad)));
+    }
+    assert_eq!(kind(&meet(&connector, &good)), Some(HandshakeKind::Full), "no session from before the list");
+    assert_eq!(kind(&meet(&connector, &good)), Some(HandshakeKind::Resumed));
+    before.client.inner_mut().send("still here").unwrap();
+    before.settle();
+    assert_eq!(take_messages(&mut before)[1], [Message::from("still here")]);
+    // The next list replaces this one, also by a clone.
+    clones[0].replace_crls(authority.revoking(&[7]).as_bytes()).unwrap();
+    assert!(is_revoked(meet(&connector, &good)));
+    for unusable in
+        [&b""[..], b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", &[0x30, 0x82, 0, 1, 0]]
+    {
+        assert!(connector.replace_crls(unusable).is_err());
+        assert!(is_revoked(meet(&connector, &good)), "the present list stays");
+    }
+    assert_eq!(kind(&meet(&connector, &bad)), Some(HandshakeKind::Full));
+}
+
+#[test]
+fn lists_replace_those_of_the_options_and_need_authorities() {
+    let authority = Authority::new();
+    let crl = authority.revoking(&[8]);
+    let options = authority.options().crls(authority.revoking(&[7]).as_bytes()).unwrap();
+    let connector = options.build().unwrap();
+    connector.replace_crls(crl.as_bytes()).unwrap();
+    for (serial, is_refused) in [(7, false), (8, true)] {
+        let pair = meet(&connector, &with_serial(&authority, serial).acceptor());
+        assert_eq!(kind(&pair).is_none(), is_refused);
+    }
+    let connectors = [
+        authority.connector(VERSIONS[1]),
+        #[cfg(feature = "dangerous-tls")]
+        TlsOptions::new().dangerous_accept_any_certificate().build().unwrap(),
+    ];
+    for connector in connectors {
+        let error = connector.replace_crls(crl.as_bytes()).err();
+        assert!(matches!(error, Some(TlsConfigError::CrlsWithoutRoots)), "{error:?}");
+    }
 }

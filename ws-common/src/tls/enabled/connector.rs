@@ -12,82 +12,114 @@ use ws_core::redacted::Uri;
 
 use super::error::TlsConfigError;
 use super::machine::{MAX_RECORD, Tls};
+use super::pem;
+use super::trust::Trust;
 use crate::proxy::Proxy;
 use crate::sync::{Mutex, lock};
 
-/// A client's TLS, made once by [`TlsOptions::build`](super::TlsOptions::build) and used for every connection. A clone shares its
-/// sessions, so that a connection after the first is resumed, if the server lets it. A session that began on one route, directly or
-/// through a proxy, is not resumed on another one.
+/// A client's TLS, made once by [`TlsOptions::build`](super::TlsOptions::build) and used for every connection.
+///
+/// A clone is the same connector. It shares the sessions, so that a connection after the first is resumed, if the server lets it. A
+/// session that began on one route, directly or through a proxy, is not resumed on another one. [`replace_crls`](Self::replace_crls)
+/// changes the revocation lists of a running client, too, whose options hold a clone.
 ///
 /// One of a [`rustls::ClientConfig`] uses that as it is, ALPN included (RFC 7301: `http/1.1` belongs there, or nothing). The direct route
 /// has the store of that configuration. Through a proxy, no session is resumed.
 #[derive(Clone)]
 pub struct TlsConnector {
-    config: Arc<ClientConfig>,
+    shared: Arc<SharedConfigs>,
+    /// The proxy through which connections lead.
+    route: Option<Proxy>,
     server_name: Option<ServerName<'static>>,
     accepts_any_certificate: bool,
-    routes: Routes,
+    /// Whether servers see the certificate of the client, if it has one.
+    shows_certificate: bool,
 }
 
-/// The sessions of each route through a proxy.
-#[derive(Clone)]
-enum Routes {
-    /// The configuration is the program's own, and so is its store of sessions.
-    Foreign,
-    Own(Arc<Mutex<Configs>>),
+struct SharedConfigs {
+    /// `None` if the configuration is the program's own. Then its verifier and its store of sessions are, too.
+    trust: Option<Trust>,
+    configs: Mutex<Configs>,
 }
 
-/// A configuration for each proxy, the latest first. Each has a store of its own.
-type Configs = VecDeque<(Proxy, Arc<ClientConfig>)>;
+/// The present configurations: one for each route, each with a store of sessions of its own.
+struct Configs {
+    direct: Arc<ClientConfig>,
+    /// The latest route first.
+    proxies: VecDeque<(Proxy, Arc<ClientConfig>)>,
+}
 
 /// Largest number of proxies whose sessions are kept. Beyond it, the oldest route is forgotten.
 const MAX_ROUTES: usize = 8;
 
 impl TlsConnector {
-    fn new(
-        config: ClientConfig,
-        server_name: Option<ServerName<'static>>,
-        accepts_any_certificate: bool,
-        routes: Routes,
-    ) -> Self {
-        Self { config: Arc::new(config), server_name, accepts_any_certificate, routes }
-    }
-
     /// A connector with sessions of its own for each route.
     pub(super) fn of_options(
         config: ClientConfig,
         server_name: Option<ServerName<'static>>,
         accepts_any_certificate: bool,
+        trust: Trust,
     ) -> Self {
-        Self::new(config, server_name, accepts_any_certificate, Routes::Own(Arc::default()))
+        Self { server_name, accepts_any_certificate, ..Self::new(Arc::new(config), Some(trust)) }
+    }
+
+    fn new(config: Arc<ClientConfig>, trust: Option<Trust>) -> Self {
+        let configs = Mutex::new(Configs { direct: config, proxies: VecDeque::new() });
+        Self {
+            shared: Arc::new(SharedConfigs { trust, configs }),
+            route: None,
+            server_name: None,
+            accepts_any_certificate: false,
+            shows_certificate: true,
+        }
+    }
+
+    /// Refuses servers whose certificates are in these certificate revocation lists (RFC 5280 §5), from now on: one or more in PEM or one
+    /// in DER, *instead of* the present ones. Open connections go on; new ones resume no earlier session.
+    ///
+    /// The rules of [`TlsOptions::crls`](super::TlsOptions::crls) hold.
+    ///
+    /// # Errors
+    ///
+    /// A list cannot be used, or the connector was made without [`ca`](super::TlsOptions::ca) and `webpki_roots`. The present lists stay in
+    /// use.
+    pub fn replace_crls(&self, crls: &[u8]) -> Result<(), TlsConfigError> {
+        let trust = self.shared.trust.as_ref().ok_or(TlsConfigError::CrlsWithoutRoots)?;
+        let verifier = trust.verifier(pem::crls(crls)?)?;
+        let mut configs = lock(&self.shared.configs);
+        let mut config = with_sessions(&configs.direct, Resumption::default());
+        config.dangerous().set_certificate_verifier(verifier);
+        *configs = Configs { direct: Arc::new(config), proxies: VecDeque::new() };
+        Ok(())
     }
 
     /// The same with the sessions of this route. A session ticket is a name by which the server knows the client again, so that an observer
     /// of two routes would learn that one client uses both.
     pub(crate) fn through(&self, proxy: Option<&Proxy>) -> Self {
-        let Some(proxy) = proxy else { return self.clone() };
-        let config = match &self.routes {
-            Routes::Foreign => self.with_sessions(Resumption::disabled()),
-            Routes::Own(routes) => {
-                let mut routes = lock(routes);
-                match routes.iter().find(|(known, _)| known == proxy) {
-                    Some((_, config)) => config.clone(),
-                    None => {
-                        let config = self.with_sessions(Resumption::default());
-                        routes.truncate(MAX_ROUTES - 1);
-                        routes.push_front((proxy.clone(), config.clone()));
-                        config
-                    }
-                }
-            }
-        };
-        Self { config, ..self.clone() }
+        Self { route: proxy.cloned(), ..self.clone() }
     }
 
-    fn with_sessions(&self, resumption: Resumption) -> Arc<ClientConfig> {
-        let mut config = ClientConfig::clone(&self.config);
-        config.resumption = resumption;
-        Arc::new(config)
+    /// The present configuration, for one connection.
+    fn config(&self) -> Arc<ClientConfig> {
+        let mut configs = lock(&self.shared.configs);
+        let direct = configs.direct.clone();
+        if !self.shows_certificate {
+            // A session that is resumed stands for the certificate that it began with.
+            let mut config = with_sessions(&direct, Resumption::disabled());
+            config.client_auth_cert_resolver = Arc::new(NoCertificate);
+            return Arc::new(config);
+        }
+        let Some(proxy) = &self.route else { return direct };
+        if self.shared.trust.is_none() {
+            return Arc::new(with_sessions(&direct, Resumption::disabled()));
+        }
+        if let Some((_, config)) = configs.proxies.iter().find(|(known, _)| known == proxy) {
+            return config.clone();
+        }
+        let config = Arc::new(with_sessions(&direct, Resumption::default()));
+        configs.proxies.truncate(MAX_ROUTES - 1);
+        configs.proxies.push_front((proxy.clone(), config.clone()));
+        config
     }
 
     /// As [`TlsOptions::server_name`](super::TlsOptions::server_name).
@@ -103,18 +135,11 @@ impl TlsConnector {
         if self.accepts_any_certificate {
             return None;
         }
-        if !self.config.client_auth_cert_resolver.has_certs() {
-            return Some(Self { server_name: None, ..self.clone() });
-        }
-        let mut config = ClientConfig::clone(&self.config);
-        config.client_auth_cert_resolver = Arc::new(NoCertificate);
-        // A session that is resumed stands for the certificate that it began with.
-        config.resumption = Resumption::default();
-        let routes = match &self.routes {
-            Routes::Foreign => Routes::Foreign,
-            Routes::Own(_) => Routes::Own(Arc::default()),
-        };
-        Some(Self::new(config, None, false, routes))
+        let direct = lock(&self.shared.configs).direct.clone();
+        // It may be a hook of the program, so that it runs without a lock.
+        let has_certificate = direct.client_auth_cert_resolver.has_certs();
+        let shows_certificate = self.shows_certificate && !has_certificate;
+        Some(Self { server_name: None, shows_certificate, ..self.clone() })
     }
 
     /// Puts TLS around `machine`. `host` is that of the URL: a name, or an address, with brackets or without; it is what the
@@ -124,9 +149,17 @@ impl TlsConnector {
             Some(name) => name.clone(),
             None => server_name(host)?,
         };
-        let session = ClientConnection::new(self.config.clone(), name).map_err(TlsConfigError::Rustls)?;
-        Ok(Tls::new(Connection::Client(session), machine, max_record(self.config.max_fragment_size)))
+        let config = self.config();
+        let max_fragment_size = config.max_fragment_size;
+        let session = ClientConnection::new(config, name).map_err(TlsConfigError::Rustls)?;
+        Ok(Tls::new(Connection::Client(session), machine, max_record(max_fragment_size)))
     }
+}
+
+fn with_sessions(config: &ClientConfig, resumption: Resumption) -> ClientConfig {
+    let mut config = config.clone();
+    config.resumption = resumption;
+    config
 }
 
 /// A client without a certificate.
@@ -150,7 +183,7 @@ pub(super) fn max_record(max_fragment_size: Option<usize>) -> usize {
 
 impl From<Arc<ClientConfig>> for TlsConnector {
     fn from(config: Arc<ClientConfig>) -> Self {
-        Self { config, server_name: None, accepts_any_certificate: false, routes: Routes::Foreign }
+        Self::new(config, None)
     }
 }
 

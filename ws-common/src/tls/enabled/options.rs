@@ -3,9 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -13,7 +10,7 @@ use super::connector::{TlsConnector, server_name};
 use super::dangerous::AnyCertificate;
 use super::error::TlsConfigError;
 use super::pins::Pins;
-use super::verifier::Verifier;
+use super::trust::Trust;
 use super::{ALPN, pem, provider};
 
 /// How a client uses TLS. The default trusts what the platform trusts, has no certificate of its own, and offers TLS 1.3 and 1.2
@@ -66,7 +63,7 @@ impl TlsOptions {
     /// calls add lists. They need [`ca`](Self::ca) or `webpki_roots`; without them, [`build`](Self::build) fails.
     ///
     /// Every authority in the chain of a server needs a list, except for the root's own certificate; without one its servers are refused.
-    /// A list counts after its `nextUpdate`, too. A connector keeps its lists: a client gets new ones with a new connector.
+    /// A list counts after its `nextUpdate`, too. [`TlsConnector::replace_crls`] replaces the lists later.
     pub fn crls(mut self, crls: &[u8]) -> Result<Self, TlsConfigError> {
         self.crls.extend(pem::crls(crls)?);
         Ok(self)
@@ -129,18 +126,19 @@ impl TlsOptions {
     /// Loads the authorities. A program does it once, because sessions are resumed only among connections of one connector. Of those, a
     /// session is resumed on the same route alone: directly, or through the same proxy with the same user.
     pub fn build(self) -> Result<TlsConnector, TlsConfigError> {
-        let provider = provider();
-        let accepts_any_certificate = self.any_certificate.is_some();
-        let mut verifier = verifier(self.roots, self.crls, self.any_certificate, &provider)?;
-        let is_pinned = !self.pins.is_empty();
-        if is_pinned || !self.given.is_empty() {
-            verifier = Arc::new(Verifier { inner: verifier, given: self.given, pins: self.pins });
-        }
-        let builder = ClientConfig::builder_with_provider(provider)
+        // With a pin, a redirect to another origin keeps this connector, and so the pin.
+        let accepts_any_certificate = self.any_certificate.is_some() && self.pins.is_empty();
+        let trust = Trust {
+            roots: self.roots.map(Arc::new),
+            given: self.given.into(),
+            pins: self.pins,
+            any_certificate: self.any_certificate,
+        };
+        let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(TlsConfigError::Rustls)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(trust.verifier(self.crls)?);
         let mut config = match self.identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
@@ -148,37 +146,13 @@ impl TlsOptions {
             }
         };
         config.alpn_protocols = vec![ALPN.to_vec()];
-        // With a pin, a redirect to another origin keeps this connector, and so the pin.
-        Ok(TlsConnector::of_options(config, self.server_name, accepts_any_certificate && !is_pinned))
+        Ok(TlsConnector::of_options(config, self.server_name, accepts_any_certificate, trust))
     }
 
     /// The program's own roots, from now on.
     fn roots(&mut self) -> &mut RootCertStore {
         self.roots.get_or_insert_with(RootCertStore::empty)
     }
-}
-
-fn verifier(
-    roots: Option<RootCertStore>,
-    crls: Vec<CertificateRevocationListDer<'static>>,
-    any_certificate: Option<AnyCertificate>,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
-    if roots.is_none() && !crls.is_empty() {
-        return Err(TlsConfigError::CrlsWithoutRoots);
-    }
-    Ok(match (roots, any_certificate) {
-        (Some(_), Some(_)) => return Err(TlsConfigError::RootsAndAnyCertificate),
-        (None, Some(any_certificate)) => any_certificate.verifier(provider),
-        (Some(roots), None) => WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone())
-            .with_crls(crls)
-            .build()
-            .map_err(TlsConfigError::Verifier)?,
-        (None, None) => {
-            let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
-            Arc::new(verifier.map_err(TlsConfigError::Platform)?)
-        }
-    })
 }
 
 /// Without keys.

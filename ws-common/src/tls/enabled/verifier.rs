@@ -20,7 +20,7 @@ use super::pins::Pins;
 pub(super) struct Verifier {
     pub(super) inner: Arc<dyn ServerCertVerifier>,
     /// Certificates that were given as `ca`.
-    pub(super) given: Vec<CertificateDer<'static>>,
+    pub(super) given: Arc<[CertificateDer<'static>]>,
     pub(super) pins: Pins,
 }
 

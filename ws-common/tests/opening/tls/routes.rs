@@ -1,7 +1,7 @@
 //! Sessions of TLS stay on the route on which they began.
 
 use ws_common::rustls::SupportedProtocolVersion;
-use ws_common::tls::TlsConnector;
+use ws_common::tls::{TlsAcceptor, TlsConnector};
 
 use super::authority::VERSIONS;
 use super::secrets::{curious, resumes};
@@ -19,7 +19,17 @@ fn resumed(
     tls: &TlsConnector,
     ways: &[Way],
 ) -> Vec<bool> {
-    let acceptor = curious(&place.authority, "server.test", version);
+    resumed_by(&curious(&place.authority, "server.test", version), version, place, tls, ways)
+}
+
+/// The same with a server that exists already.
+fn resumed_by(
+    acceptor: &TlsAcceptor,
+    version: &'static SupportedProtocolVersion,
+    place: &Place,
+    tls: &TlsConnector,
+    ways: &[Way],
+) -> Vec<bool> {
     let over = |way: &Way| {
         let mut far = place.far_with(*way, acceptor.clone());
         opened(&place.options_with(*way, tls.clone()), &mut far, WHOLE);
@@ -59,6 +69,21 @@ fn the_routes_that_are_kept_are_bounded() {
         let tls = place.authority.options().build().unwrap();
         let seen = resumed(version, &place, &tls, &ways);
         assert_eq!(seen[9..], [true, true, false], "the oldest is forgotten: {version:?}");
+    }
+}
+
+#[test]
+fn new_revocation_lists_end_the_sessions_of_every_route() {
+    let place = Place::new();
+    let ways = [DIRECT, via("http://proxy.test"), via("socks5h://proxy.test")];
+    for version in VERSIONS {
+        let acceptor = curious(&place.authority, "server.test", version);
+        let tls = place.authority.options().build().unwrap();
+        for _ in 0..2 {
+            assert_eq!(resumed_by(&acceptor, version, &place, &tls, &ways), [false; 3], "{version:?}");
+            assert_eq!(resumed_by(&acceptor, version, &place, &tls, &ways), [true; 3], "{version:?}");
+            tls.replace_crls(place.authority.revoking(&[]).as_bytes()).unwrap();
+        }
     }
 }
 

@@ -260,6 +260,34 @@ fn a_session_that_began_with_a_certificate_is_not_resumed_towards_another_origin
     }
 }
 
+/// Also if the connector has a certificate of the client, which another origin does not see.
+#[test]
+fn new_revocation_lists_hold_after_a_redirect() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["client"]);
+    let with_certificate =
+        authority.options().client_certificate(identity.chain.as_bytes(), identity.key.as_bytes()).unwrap();
+    for tls in [authority.options(), with_certificate] {
+        let tls = tls.build().unwrap();
+        tls.replace_crls(authority.revoking(&[8]).as_bytes()).unwrap();
+        for (serial, is_revoked) in [(7_u64, false), (8, true)] {
+            let first = authority.issue(&["server.test"]).acceptor();
+            let other = authority.issue_with(&["other.test"], |params| {
+                params.serial_number = Some(serial.into());
+            });
+            let acceptors = [first, other.acceptor()];
+            let client = client("wss://server.test/a").tls(tls.clone()).max_redirects(3);
+            let mut life = Life::new(client, move |n| {
+                let options = ws_common::AcceptOptions::default().tls(acceptors[n].clone());
+                let far = Far::new(Server::new(options));
+                Some(if n == 0 { far.redirect("wss://other.test/b") } else { far })
+            });
+            life.settle();
+            assert_eq!(life.fars[1].server.request.is_none(), is_revoked, "{serial}");
+        }
+    }
+}
+
 #[cfg(feature = "dangerous-tls")]
 #[test]
 fn any_certificate_is_accepted_from_the_first_origin_only() {

@@ -6,6 +6,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 
 /// The permission of an application to accept any certificate, which it cannot give.
+#[derive(Clone, Copy)]
 pub(in crate::tls::enabled) enum AnyCertificate {}
 
 impl AnyCertificate {

@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 /// The permission of an application to accept any certificate.
+#[derive(Clone, Copy)]
 pub(in crate::tls::enabled) struct AnyCertificate;
 
 impl AnyCertificate {
