@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ws_common::connector::{Connector, ConnectorStep, ConnectedTransport};
+use ws_common::connector::{ConnectedTransport, Connector, ConnectorStep};
 use ws_common::session::{Action, ClientBuilder, ClientEvent, Session};
 use ws_common::{CheckedOptions, ConnectError};
 use ws_core::{Accept, Config, Instant, Machine, Random, ServerHandshake};
