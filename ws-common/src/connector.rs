@@ -19,8 +19,8 @@ use crate::trace::ConnectSpans;
 /// clock. It says which names to resolve and which addresses to connect to, in the order and at the pace of [`HappyEyeballs`].
 ///
 /// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the result by
-/// [`handle_addresses`](Self::handle_addresses) or [`handle_result`](Self::handle_result), and asks again. `T` is what an attempt
-/// yields, such as a socket.
+/// [`handle_addresses`](Self::handle_addresses) or [`handle_result`](Self::handle_result), and asks again. An attempt yields a `T`,
+/// such as a socket.
 #[derive(Debug)]
 pub struct Connector<T> {
     deadline: Instant,
@@ -35,7 +35,7 @@ pub struct Connector<T> {
     trace: ConnectSpans,
 }
 
-/// What is to be done next.
+/// The next step of a [`Connector`].
 #[derive(Debug)]
 pub enum ConnectorStep<T> {
     /// Resolve this name, and hand in the addresses, with the port, or why there are none.
@@ -56,14 +56,14 @@ pub enum ConnectorStep<T> {
     },
     /// Wait for a result, and no longer than until this instant.
     Wait(Instant),
-    /// There is a transport, or there is none. Whatever was begun and is under way still is to be called off.
+    /// There is a transport, or there is none. Attempts and questions that are still under way are to be called off.
     Done(Result<ConnectedTransport<T>, ConnectError>),
 }
 
 /// A transport that is connected.
 #[derive(Debug)]
 pub struct ConnectedTransport<T> {
-    /// What the attempt yielded.
+    /// The result of the attempt.
     pub transport: T,
     /// The address of the attempt. A socket that was reset meanwhile does not know it any more.
     pub peer: SocketAddr,
@@ -85,7 +85,7 @@ enum ConnectStage<T> {
 enum Whose {
     /// The target's, for a proxy that takes only addresses.
     Targets,
-    /// That of whom we connect to.
+    /// The name of the host that the transport leads to, a proxy or the target.
     Peers,
 }
 
@@ -158,7 +158,7 @@ impl<T> Connector<T> {
         }
     }
 
-    /// What is to be done next. [`ConnectorStep::Done`] is told once.
+    /// The next step. [`ConnectorStep::Done`] is told once.
     pub fn poll(&mut self, now: Instant) -> ConnectorStep<T> {
         match std::mem::replace(&mut self.stage, ConnectStage::Over) {
             ConnectStage::Failed(error) => ConnectorStep::Done(Err(error)),
@@ -228,7 +228,7 @@ impl<T> Connector<T> {
         step
     }
 
-    /// What became of [`ConnectorStep::Resolve`].
+    /// The result of [`ConnectorStep::Resolve`].
     pub fn handle_addresses(&mut self, result: io::Result<Vec<SocketAddr>>) {
         let &ConnectStage::Resolving(whose, NameQuery::Sent) = &self.stage else { return };
         self.trace.resolved(&result);

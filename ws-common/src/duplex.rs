@@ -1,8 +1,8 @@
 //! One connection as its handles use it, without I/O.
 //!
 //! An adapter asks for the next [`Step`] of an operation, moves bytes as the step says, and asks again. Every decision about a
-//! connection that several handles share is made here: who receives, how far to read ahead, when reading is paused, and what a
-//! waiting operation waits for.
+//! connection that several handles share is made here: the receiver of events, the limit of the read-ahead, the pauses of reading, and
+//! the condition of an operation that waits.
 
 mod sending;
 
@@ -41,7 +41,7 @@ pub enum Consumer {
     Nobody,
 }
 
-/// A connection and the decisions about it. It is a [`Machine`], so that a driver moves its bytes as those of any other.
+/// A connection and the decisions about it. It is a [`Machine`], so that a driver moves its bytes in the usual way.
 pub struct Duplex {
     machine: MaybeTls<Connection>,
     consumer: Consumer,
@@ -108,7 +108,7 @@ impl Duplex {
         self.as_connection().must_reset()
     }
 
-    /// Says who takes received events from now on.
+    /// Sets the party that takes received events from now on.
     pub fn set_consumer(&mut self, consumer: Consumer) {
         self.consumer = consumer;
     }
@@ -240,8 +240,8 @@ impl Duplex {
 
 /// Waiting for something else than receiving.
 impl Duplex {
-    /// Asks `done`, and if it is not, looks at what was received meanwhile, and asks again: a Close frame may be what `done` waits
-    /// for.
+    /// Asks `done`. If it is not, looks at the bytes that were received meanwhile, and asks again, because `done` may wait for a Close
+    /// frame.
     #[inline]
     pub fn wait_for<T>(
         &mut self,
@@ -255,7 +255,7 @@ impl Duplex {
         done(self).map_or(step, Step::Done)
     }
 
-    /// Looks at what was received, within `max_read_ahead`, so that pings are answered and a Close frame is seen. Says whether to
+    /// Looks at received bytes within `max_read_ahead`, so that pings are answered and a Close frame is seen. The step says whether to
     /// read on. It never completes.
     pub fn look_ahead<T>(&mut self, now: impl FnOnce() -> Instant) -> Step<T> {
         self.look(Connection::read_ahead, now)

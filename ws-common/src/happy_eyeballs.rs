@@ -18,8 +18,8 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 ///
 /// It follows RFC 8305 §4 and §5. The two families take turns, beginning with that of the first address; within a family the
 /// order is the resolver's. An attempt starts when the one before has had 250 ms, or at once when any of them fails. The first
-/// that connects wins. Addresses that have failed before can be [tried last](Self::try_last). `T` is what an attempt yields, such
-/// as a socket; `E` is how it fails.
+/// that connects wins. Addresses that have failed before can be [tried last](Self::try_last). An attempt yields a `T`, such as a socket, or
+/// fails with an `E`.
 ///
 /// A driver asks [`poll`](Self::poll) until it is told to wait, waits for a result or for the deadline, hands in the
 /// result, and asks again. Here each attempt has a thread:
@@ -60,11 +60,11 @@ const MAX_DELAY: Duration = Duration::from_secs(2);
 pub struct HappyEyeballs<T, E> {
     /// In the order in which they are tried, each once.
     addresses: Vec<SocketAddr>,
-    /// Number of addresses before those that are tried last.
+    /// Number of addresses that are not tried last.
     preferred: usize,
-    /// So many of them were started.
+    /// Number of addresses whose attempt was started.
     started: usize,
-    /// Invariant: those that were started, and whose result has not come.
+    /// Invariant: attempts that were started, and whose result has not come.
     running: Vec<AttemptId>,
     delay: Duration,
     /// The next attempt starts no sooner.
@@ -76,7 +76,7 @@ pub struct HappyEyeballs<T, E> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AttemptId(usize);
 
-/// What a [`HappyEyeballs`] asks for, or how it ended.
+/// The next step of a [`HappyEyeballs`], or its end.
 #[derive(PartialEq, Eq, Debug)]
 pub enum HappyEyeballsStep<T, E> {
     /// Begin to connect to this address, and ask for more.
@@ -88,13 +88,13 @@ pub enum HappyEyeballsStep<T, E> {
     },
     /// Wait for a result, and no longer than until this instant if there is one.
     Wait(Option<Instant>),
-    /// This attempt has won. Those that still [run](HappyEyeballs::running) are to be cancelled: stop them, or drop what they yield.
+    /// This attempt has won. Attempts that still [run](HappyEyeballs::running) are to be cancelled: stop them, or drop their results.
     Won {
         /// The attempt.
         attempt: AttemptId,
         /// The address that it has connected to.
         address: SocketAddr,
-        /// What it has yielded.
+        /// The result of the attempt.
         transport: T,
     },
     /// All attempts have failed: each address with its error, in the order in which they failed. Empty if there was no
@@ -125,8 +125,8 @@ impl<T, E> HappyEyeballs<T, E> {
         }
     }
 
-    /// How long an attempt is left alone before the next one starts beside it: the Connection Attempt Delay of RFC 8305
-    /// §5, at least 10 ms and at most 2 s; what is below or above becomes that. Default: 250 ms.
+    /// Sets the time after which the next attempt starts beside one that is under way: the Connection Attempt Delay of RFC 8305 §5.
+    /// A delay below 10 ms counts as 10 ms, and one above 2 s as 2 s. Default: 250 ms.
     #[must_use]
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay.clamp(MIN_DELAY, MAX_DELAY);
@@ -145,7 +145,7 @@ impl<T, E> HappyEyeballs<T, E> {
         self
     }
 
-    /// What is to be done next. [`HappyEyeballsStep::Won`] and [`HappyEyeballsStep::Failed`] are told once; after that there is nothing to wait
+    /// The next step. [`HappyEyeballsStep::Won`] and [`HappyEyeballsStep::Failed`] are told once; after that there is nothing to wait
     /// for.
     pub fn poll(&mut self, now: Instant) -> HappyEyeballsStep<T, E> {
         match mem::replace(&mut self.race, Race::Over) {
@@ -180,7 +180,7 @@ impl<T, E> HappyEyeballs<T, E> {
     }
 
     /// The attempts that were started, and whose result was not handed in, oldest first. When the race is over, they are to
-    /// be cancelled; when it takes too long, they are what it waits for.
+    /// be cancelled. When it takes too long, they are the reason.
     pub fn running(&self) -> impl Iterator<Item = (AttemptId, SocketAddr)> {
         self.running.iter().map(|&attempt| (attempt, self.addresses[attempt.0]))
     }

@@ -66,8 +66,8 @@ use proofs::Position;
 ///
 /// Memory: the outbox is bounded by [`ClientBuilder::max_send_buffer`] and one message; received messages that
 /// wait by 1 MiB and one message. Beyond that nothing is read until some are taken or [dropped](Self::discard_events). Reports are
-/// bounded by 1 MiB and those of two attempts, and messages that were given up by 1 MiB and those of one end: beyond that,
-/// [reports are merged](ClientEvent). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
+/// bounded by 1 MiB and the reports of two attempts. Messages that were given up are bounded by 1 MiB and the messages of one end. Beyond
+/// these limits, [reports are merged](ClientEvent). For losses that [`confirm`](Self::confirm) reports, 64 intervals are kept.
 ///
 /// Up to 16 addresses are remembered that took TCP and then failed: before the connection was open, before it was stable
 /// ([`Reconnect::stable_after`](crate::reconnect::Reconnect::stable_after)), or by a missed deadline of a pong, a write or a proof at any
@@ -79,7 +79,7 @@ pub struct Session {
     /// Nonces of proofs, and delays. Each transport replaces it, so that it is never older than the last one.
     random: Random,
     state: SessionState,
-    /// What a driver sees while there is no transport, and what the one before may still take.
+    /// The buffers that a driver sees while there is no transport. The last transport may still take the outbound bytes.
     absent: (BytesMut, Outbound),
     /// The transport is to be dropped or reset, before anything else is done.
     transport_to_drop: Option<Action>,
@@ -97,34 +97,34 @@ pub struct Session {
     confirmed_to: Position,
     /// The messages up to which `flushed` without a mark has told.
     flushed_to: Position,
-    /// What the user wants when this attempt or connection has ended.
+    /// The user's wish for the end of this attempt or connection.
     wish: Option<Wish>,
     is_paused: bool,
     /// The machine of the transport may have something to report.
     has_input: bool,
     gauge: Arc<Gauge>,
     stats: ClientStats,
-    /// What the driver or the user said last.
+    /// The last time that the driver or the user told.
     now: Instant,
     /// [`Config::shortest_timeout`](ws_core::Config::shortest_timeout) of the attempt or the connection under way, which the hook of
     /// [`ClientBuilder::prepare`] may have changed.
     shortest: Duration,
 }
 
-/// A task for the driver. A transport that is to be dropped takes before, if it can at once, what waits in
-/// [`outbound`](ws_core::Machine::outbound): it tells the peer why.
+/// A task for the driver. Before a transport is dropped, it takes the bytes that wait in [`outbound`](ws_core::Machine::outbound), if it can
+/// at once: they tell the peer the reason.
 #[derive(Debug)]
 pub enum Action {
     /// Drop the transport, if there is one still, then resolve and connect ([`Connector`](crate::connector::Connector)), within
     /// [`open_timeout`](CheckedOptions::open_timeout), and tell the session by [`Session::opened`] or [`Session::not_opened`].
     /// If the user has set a connector, call that instead ([`Session::connector`]).
     Open(Box<CheckedOptions>),
-    /// Drop the transport in the ordinary way: what it still holds may reach the peer.
+    /// Drop the transport in the ordinary way: bytes that it still holds may reach the peer.
     Drop,
     /// Run a hook of the user: release every lock, call [`Question::ask`] or [`Question::start`], and give the answer to
     /// [`Session::answer`]. The transport was dropped before, except for the hook of [`ClientBuilder::on_open`].
     Ask(Question),
-    /// Reset the transport (TCP RST), or give up opening one: what it still holds must not reach the peer after newer messages on the
+    /// Reset the transport (TCP RST), or give up opening one: bytes that it still holds must not reach the peer after newer messages on the
     /// next connection. It is asked for after a missed deadline, a failed attempt, and [`Session::abort`]; after a missed
     /// `close_timeout` only if another attempt may follow. A transport that cannot be reset is dropped.
     Reset,
@@ -169,9 +169,9 @@ struct OpeningAttempt {
     addresses: Vec<Candidate>,
 }
 
-/// Who decides instead of the policy.
+/// A decision of the user, which replaces that of the policy.
 enum Wish {
-    /// Reconnect after this time, which counts from the end of what was under way, or from the call if that is later.
+    /// Reconnect after this time. It counts from the end of the attempt or the connection under way, or from the call if that is later.
     Again { after: Duration, called: Instant },
     /// Do not reconnect, for this reason.
     Stop(GiveUp),

@@ -1,4 +1,4 @@
-//! What can be set on a client that stays connected.
+//! The settings of a client that stays connected.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) const SHORTEST: Duration = Duration::from_millis(1);
 /// Gives the messages that a connection begins with.
 pub(super) type OnOpen = Arc<dyn Fn(&Response) -> Vec<Message> + Send + Sync>;
 
-/// The settings of a [`Session`], except for those of each connection.
+/// The settings of a [`Session`]. The options of its connections are apart.
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) reconnect: Reconnect,
@@ -86,7 +86,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.delivery = delivery)
     }
 
-    /// How many ends of connections may count against a message, with [`Delivery::Confirmed`], until it is given up, at least 1.
+    /// Number of ends of connections that may count against a message, with [`Delivery::Confirmed`], until it is given up. It is at least 1.
     /// Default: 5. [`Delivery::Confirmed`] says which ends count. After as many that do not count, and in which the message was alone,
     /// the client reports [`ClientEvent::Stuck`](super::ClientEvent::Stuck).
     ///
@@ -96,7 +96,7 @@ impl<C: From<Session>> ClientBuilder<C> {
         self.set(|settings| settings.max_deliveries = times)
     }
 
-    /// How long a proof may take after its ping has left, whatever else comes. Default: 20 s.
+    /// Longest time from the moment that a ping has left until its proof, though other bytes come meanwhile. Default: 20 s.
     #[must_use]
     pub fn confirm_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.confirm_timeout = timeout)

@@ -1,4 +1,4 @@
-//! What a user wants of a session.
+//! The wishes of a user of a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Session {
     /// of [`on_open`](super::ClientBuilder::on_open), or after [`release`](Self::release) with [`hold`](super::ClientBuilder::hold).
     ///
     /// An error hands the message back: the outbox is full, or the client is over, or it is closing and will not reconnect.
-    /// What is accepted is sent, or handed back by [`take_unsent`](Self::take_unsent) if no connection follows.
+    /// An accepted message is sent. If no connection follows, [`take_unsent`](Self::take_unsent) hands it back.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.queue(message.into(), None)
     }
@@ -130,9 +130,9 @@ impl Session {
         Ok(())
     }
 
-    /// Asks for a proof that the next WebSocket hop has parsed every message in the interval of this mark: those that the handle
-    /// has sent since its last `confirm` that returned. Without a mark, those that anybody has sent since the last such
-    /// `confirm` without a mark that returned. [`Delivery`](super::Delivery) says how much a proof is worth.
+    /// Asks for a proof that the next WebSocket hop has parsed every message in the interval of this mark. The interval holds the messages
+    /// that the handle has sent since its last `confirm` returned. Without a mark, it holds the messages of all handles since the last
+    /// `confirm` without a mark returned. [`Delivery`](super::Delivery) tells the worth of a proof.
     ///
     /// [`ConfirmError::NothingSent`] if the handle has never sent anything. A ticket may be dropped.
     pub fn confirm(&mut self, mark: Option<&Mark>) -> Result<Ticket, ConfirmError> {
@@ -204,12 +204,13 @@ impl Session {
 
 /// The end, and coming back.
 impl Session {
-    /// Ends the client: closes an open connection with the closing handshake, after what waits in the outbox, and gives up
-    /// everything else at once. It does not reconnect, unless [`reconnect_after`](Self::reconnect_after) is called later.
+    /// Ends the client. An open connection is closed with the closing handshake, after the messages that wait in the outbox. Everything
+    /// else is given up at once. The client does not reconnect, unless [`reconnect_after`](Self::reconnect_after) is called later.
     ///
-    /// It ends within twice `close_timeout` after the transport has last taken bytes: what waits has `close_timeout` to leave, which
-    /// starts anew whenever the transport takes bytes, and then the peer has as long to answer. If reading was paused, it goes on until the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the
-    /// Close frame; what a peer that answers only the latter has got is not proven, and is handed back.
+    /// It ends within twice `close_timeout` after the transport has last taken bytes. The messages have `close_timeout` to leave, a time
+    /// that starts anew whenever the transport takes bytes. Then the peer has as long to answer. If reading was paused, it goes on until
+    /// the end, so that the peer's answer is seen. With confirmed delivery, a ping goes before the Close frame. If a peer answers the Close
+    /// frame alone, the messages before it are not proven, and they are handed back.
     pub fn close(&mut self, frame: CloseFrame, now: Instant) {
         self.now = now;
         self.has_input = true;
@@ -229,7 +230,7 @@ impl Session {
         }
     }
 
-    /// Ends the client at once, without a Close frame. What was read and not yet looked at is dropped. It does not reconnect,
+    /// Ends the client at once, without a Close frame. Bytes that were read and not yet looked at are dropped. It does not reconnect,
     /// unless [`reconnect_after`](Self::reconnect_after) is called later.
     pub fn abort(&mut self, now: Instant) {
         self.now = now;
@@ -244,8 +245,8 @@ impl Session {
         }
     }
 
-    /// Reconnects after `delay`, whatever the policy, its limits and [`close`](Self::close) say: when the attempt or the
-    /// connection under way has ended, or, if none is, from now. Fractions of a second count. A client that has given up goes on.
+    /// Reconnects after `delay`, against the policy, its limits and [`close`](Self::close). The delay counts from the end of the attempt or
+    /// the connection under way. If there is none, it counts from now. Fractions of a second count. A client that has given up goes on.
     pub fn reconnect_after(&mut self, delay: Duration, now: Instant) {
         self.now = now;
         match self.state {
@@ -283,7 +284,7 @@ impl Session {
     }
 }
 
-/// Compression, of which [`Config::deflate`](ws_core::Config::deflate) says what is offered.
+/// Compression. [`Config::deflate`](ws_core::Config::deflate) sets the offer.
 #[cfg(feature = "deflate")]
 impl Session {
     /// Whether messages are compressed that are queued from now on, on whichever connection they go out. Default: yes, where it
