@@ -25,7 +25,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// The policy of a client that stays connected. It decides; it waits for nothing and counts nothing ([`Attempts`] does).
 ///
-/// What the user ends, by `close`, `abort` or `cancel_reconnect`, is over and not asked about.
+/// A client that the user ends, by `close`, `abort` or `cancel_reconnect`, is over, and the policy is not asked.
 ///
 /// Three kinds of ends are told apart:
 ///
@@ -87,12 +87,12 @@ enum Schedule {
     Backoff(Backoff),
 }
 
-/// What a hook of [`Reconnect::decide`] wants.
+/// The decision of a hook of [`Reconnect::decide`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RetryDecision {
     /// Try again, after the delay of the policy. One that never reconnects has that of [`Backoff::default`].
     Retry,
-    /// Try again after exactly this time, whatever `Retry-After` says.
+    /// Try again after exactly this time, also against `Retry-After`.
     RetryIn(Duration),
     /// Do not try again.
     Stop,
@@ -195,7 +195,7 @@ impl Reconnect {
     }
 }
 
-/// For what runs the policy.
+/// The calls of the client that runs the policy.
 impl Reconnect {
     /// The count that goes with this policy.
     pub fn attempts(&self) -> Attempts {
@@ -230,7 +230,7 @@ impl Reconnect {
         random: impl FnOnce() -> u64,
         now: Instant,
     ) -> Result<Duration, GiveUp> {
-        // Before everything else: what comes later counts from here, if nothing came before.
+        // Before everything else, because a series of attempts counts from here, if none has begun before.
         attempts.begin_series(now);
         let delay = match decision {
             Some(RetryDecision::Stop) => return Err(GiveUp::Stopped(Cause::from(end))),

@@ -62,7 +62,7 @@ pub struct Connection {
     deadlines: Deadlines,
     windows: Windows,
     ahead: ReadAhead,
-    /// What the driver said last.
+    /// The last time that the driver told.
     now: Instant,
     /// When bytes came last.
     read_at: Instant,
@@ -80,8 +80,8 @@ enum Fate {
 impl Connection {
     /// A connection whose opening handshake was done elsewhere, such as by an HTTP server.
     ///
-    /// `leftover` is what was read of the stream beyond the handshake. There is no compression, whatever `config` says, unless
-    /// `with_deflate` follows.
+    /// `leftover` holds the bytes of the stream that were read beyond the handshake. `with_deflate` turns compression on. `config` alone
+    /// does not.
     pub fn after_handshake(
         role: Role,
         config: &Config,
@@ -125,7 +125,7 @@ impl Connection {
         self.send.set_compressor(deflate.compressor(self.role()));
     }
 
-    /// Which end this is.
+    /// The role of this end.
     pub fn role(&self) -> Role {
         self.send.role()
     }
@@ -186,8 +186,8 @@ impl Connection {
         self.closing.has_missed()
     }
 
-    /// The fast path: the next message, if that is the next event, and it is whole in the buffer. An `Option` of a
-    /// message moves through the layers of an adapter for a fraction of what the result of an event costs there.
+    /// The fast path: the next message, if that is the next event, and it is whole in the buffer. To move an `Option` of a
+    /// message through the layers of an adapter costs a fraction of the move of an event's result.
     #[inline(always)]
     fn poll_whole(&mut self) -> Option<Message> {
         // A failure that is held back is one after which nothing is received.
@@ -198,8 +198,8 @@ impl Connection {
         }
     }
 
-    /// Whether there is surely nothing to look at before more bytes or time come, as most often after what came in one read. The
-    /// long way round through all that could be there takes longer than a message does.
+    /// Whether there is surely nothing to look at before more bytes or time come. Most often it is so after the bytes of one read. The
+    /// long way round, through all that could be there, takes longer than a message does.
     #[inline(always)]
     fn is_at_rest(&mut self) -> bool {
         if !self.ahead.is_empty() || self.closing.has_begun() {
@@ -214,7 +214,7 @@ impl Connection {
         self.receive.is_waiting(&mut self.inbound) && !self.is_too_slow()
     }
 
-    /// The next event, of those that were not yet read ahead.
+    /// The next event that was not yet read ahead.
     fn step(&mut self, fate: Fate) -> Result<Option<Event>, Error> {
         if self.closing.is_receiving() {
             let message = match fate {

@@ -23,8 +23,8 @@ pub enum Error {
     Timeout(Timeout),
     /// The transport failed.
     Transport(TransportError),
-    /// The connection ended in order, within a message that was being received in chunks. What says so is who hands out the
-    /// chunks, not the connection.
+    /// The connection ended in order, within a message that was being received in chunks. The stream of chunks
+    /// reports it, not the connection.
     Unfinished,
 }
 
@@ -110,14 +110,14 @@ impl fmt::Display for Timeout {
     }
 }
 
-/// What the peer did that RFC 6455 or a limit forbids, and where.
+/// An act of the peer that RFC 6455 or a limit forbids, and its place.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Violation {
-    /// What it did.
+    /// The rule that the peer broke.
     pub kind: ViolationKind,
-    /// The position of the frame in what came since the opening handshake, in bytes; for invalid UTF-8, of the byte
-    /// that makes it invalid, unless the message is compressed.
+    /// The position of the frame in the stream since the opening handshake, in bytes. For invalid UTF-8, it is the position of the byte
+    /// that makes the text invalid, unless the message is compressed.
     pub offset: u64,
     detail: Option<Box<Detail>>,
 }
@@ -165,7 +165,7 @@ impl Violation {
         }
     }
 
-    /// What the kind does not tell of the Close frame.
+    /// The facts of the Close frame that the kind does not tell.
     pub(crate) fn write_close(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.close(), self.kind) {
             (None, _) => Ok(()),

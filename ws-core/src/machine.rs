@@ -25,7 +25,7 @@ use crate::time::Instant;
 /// The order of the calls is free; no machine panics on any order. Nothing happens behind the driver's back:
 /// `now` is always an argument, and it should be read once per read, write or timer, never per message.
 pub trait Machine {
-    /// What the machine reports.
+    /// The reports of the machine.
     type Event;
     /// How it fails. A failure is reported once, by [`poll_event`](Self::poll_event).
     type Error;
@@ -37,7 +37,7 @@ pub trait Machine {
     /// `n` bytes were appended to [`inbound`](Self::inbound); 0 is the end of the stream.
     fn handle_read(&mut self, n: usize, now: Instant);
 
-    /// What is to be written, oldest byte first.
+    /// The bytes that are to be written, oldest byte first.
     ///
     /// The driver either looks at its chunks ([`bytes::Buf`]) or takes them out ([`Outbound::take_out`]), writes,
     /// and reports what was written with [`handle_write`](Self::handle_write). When it is empty and
@@ -63,8 +63,8 @@ pub trait Machine {
     #[doc(hidden)]
     fn handle_sign_of_life(&mut self, _now: Instant) {}
 
-    /// The transport failed. After a failure to write, the driver reads on until the end of the stream: what the
-    /// peer said last is worth more than a broken pipe. A failure to read is the end of the stream.
+    /// The transport failed. After a failure to write, the driver reads on until the end of the stream: the
+    /// last words of the peer are worth more than a broken pipe. A failure to read is the end of the stream.
     fn handle_error(&mut self, error: TransportError, now: Instant);
 
     /// The next event, or `None` if the machine needs bytes or time first.
@@ -77,7 +77,7 @@ pub trait Machine {
     fn handle_timeout(&mut self, now: Instant);
 }
 
-/// Which direction of a transport failed.
+/// The direction of a transport that has failed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Direction {
     /// Receiving from the peer failed.
@@ -86,8 +86,7 @@ pub enum Direction {
     Write,
 }
 
-/// The transport failed: what a driver tells the machine, and what the machine tells the user if nothing better
-/// explains the end.
+/// The transport failed. A driver tells the machine this error. The machine tells it to the user if nothing better explains the end.
 #[derive(Debug)]
 pub struct TransportError {
     direction: Direction,

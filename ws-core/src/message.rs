@@ -1,4 +1,4 @@
-//! Messages, and what else a connection reports.
+//! Messages, and the other events of a connection.
 
 mod convert;
 mod equal;
@@ -75,7 +75,7 @@ impl Message {
         Self::Binary(bytes.into().into_bytes())
     }
 
-    /// Which of the two it is.
+    /// The kind of the message.
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::Text(_) => MessageKind::Text,
@@ -146,7 +146,7 @@ pub enum MessageRef<'a> {
 }
 
 impl<'a> MessageRef<'a> {
-    /// Which of the two it is.
+    /// The kind of the message.
     pub fn kind(self) -> MessageKind {
         match self {
             Self::Text(_) => MessageKind::Text,
@@ -188,7 +188,7 @@ impl Chunk {
     }
 }
 
-/// What a [`Connection`](crate::Connection) reports.
+/// A report of a [`Connection`](crate::Connection).
 ///
 /// The order is (`Message` | `Chunk` | `Ping` | `Pong`)\*, `Closing`?, `Closed`. A failure comes as one error in between,
 /// before `Closed`, which always comes, once, and last. `Debug` shows eight bytes of a payload.
@@ -205,7 +205,7 @@ pub enum Event {
     Pong {
         /// Its payload.
         payload: Bytes,
-        /// The time since the ping that it answers had left; `None` if it answers none of those that wait.
+        /// The time since the ping that it answers had left; `None` if it answers no ping that waits.
         round_trip: Option<Duration>,
     },
     /// The peer's Close frame. It is being answered, unless we closed first.

@@ -1,4 +1,4 @@
-//! What a client that stays connected reports.
+//! The reports of a client that stays connected.
 
 mod show;
 
@@ -13,7 +13,7 @@ use ws_core::{CloseFrame, Closed, Message, Response};
 pub use crate::error::ClientError;
 use crate::reconnect::{Cause, GiveUp};
 
-/// What a [`Session`](super::Session) reports.
+/// A report of a [`Session`](super::Session).
 ///
 /// The order, for each attempt: `Connected`\* (again after a redirect), `Open`?, (`Message` | `Ping` | `Pong`)\*, `Closing`?,
 /// `Error`?, `Closed`, `Undelivered`\*, `Stuck`?, then `Reconnecting` or `GaveUp`. Every failure gives one `Error`, and every attempt exactly
@@ -29,7 +29,7 @@ use crate::reconnect::{Cause, GiveUp};
 /// An event counts all that it holds, and its place in the queue twice. A message that waits keeps at most twice its size alive, and one of
 /// any size may exceed the limit.
 ///
-/// `GaveUp` is the last event of a client, whatever has ended it: after it, there is no event, unless the user calls
+/// `GaveUp` is the last event of a client, by whichever side it was ended. No event follows, unless the user calls
 /// [`reconnect_after`](super::Session::reconnect_after). A client that the user ends between two attempts reports `GaveUp` after
 /// `Reconnecting`, or in its place.
 ///
@@ -59,7 +59,7 @@ pub enum ClientEvent {
     Pong {
         /// Its payload.
         payload: Bytes,
-        /// The time since the ping that it answers had left; `None` if it answers none of those that wait.
+        /// The time since the ping that it answers had left; `None` if it answers no ping that waits.
         round_trip: Option<Duration>,
     },
     /// The peer's Close frame. It is being answered, unless we closed first.
@@ -75,12 +75,12 @@ pub enum ClientEvent {
     /// ([`max_attempts`](crate::reconnect::Reconnect::max_attempts), [`max_elapsed`](crate::reconnect::Reconnect::max_elapsed)) is reached. A limit of time
     /// that only the random part of the next delay would pass counts as not reached.
     Closing(CloseFrame),
-    /// What went wrong. `Closed` follows.
+    /// The failure. `Closed` follows.
     Error(ClientError),
     /// The connection, or the attempt at one, has ended: with 1006, not clean, if it was never open.
     ///
-    /// `unsent` counts every message of the outbox: those that no connection was given yet, those that the transport has not
-    /// taken whole, and, with [`Delivery::Confirmed`](super::Delivery::Confirmed), those that are not proven. They are not lost: they
+    /// `unsent` counts every message of the outbox: messages that no connection was given yet, messages that the transport has not
+    /// taken whole, and, with [`Delivery::Confirmed`](super::Delivery::Confirmed), messages that are not proven. They are not lost: they
     /// go to the next connection, or are handed back by [`take_unsent`](super::Session::take_unsent). Messages that are given up with
     /// this end (`Undelivered`) are not among them.
     Closed(Closed),

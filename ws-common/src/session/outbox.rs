@@ -29,9 +29,9 @@ pub enum Delivery {
     #[default]
     AtMostOnce,
     /// At least once. After the last of the messages that wait a ping goes out, and its pong proves that the next WebSocket
-    /// hop has parsed all before it. What is not proven is sent again on the next connection, so that a message may arrive
-    /// twice. A gateway that ends the WebSocket answers for itself, and a peer may die after its pong: what must be
-    /// processed needs an answer of the application.
+    /// hop has parsed all before it. A message that is not proven is sent again on the next connection, so that it may arrive
+    /// twice. A gateway that ends the WebSocket answers for itself, and a peer may die after its pong. So the proof of processing is an
+    /// answer of the application.
     ///
     /// A message may be what ends the connection on which it goes out. A message that began to leave on two connections which ended
     /// without a proof, or on one that the peer closed with 1003, 1007, 1008 or 1009, is sent by itself from then on, so that it takes
@@ -105,15 +105,15 @@ pub(super) struct Outbox {
     /// Given to this connection, and not yet done with, oldest first: its transport has not taken them whole, or
     /// (confirmed) the peer has not proven them. Invariant: empty while there is no connection.
     given: VecDeque<OutboxEntry>,
-    /// How many of `given` the transport has taken whole. They are its oldest.
+    /// Number of messages in `given` that the transport has taken whole. They are its oldest.
     taken: usize,
     /// The messages that belong to this connection alone.
     present: Present,
     /// The newest message that this transport has taken whole, and that was not kept; 0 if there is none.
     gone: u64,
-    /// Bytes that this transport has taken, as long as the connection was open: what a Close frame displaces is not counted.
+    /// Bytes that this transport has taken, as long as the connection was open. Bytes that a Close frame displaces do not count.
     written: u64,
-    /// What `queue` and `given` weigh.
+    /// The weight of `queue` and `given`.
     size: usize,
     /// Since the limit was reached, the outbox was not empty.
     was_full: bool,
@@ -134,8 +134,8 @@ pub(super) struct Outbox {
     pub(super) compressed: Compressed,
 }
 
-/// What a message counts for: its bytes on the wire, in one frame from a client (RFC 6455 §5.2), as if it were not compressed,
-/// since here it is not: a message is compressed when it is given to a connection.
+/// The weight of a message: its bytes on the wire, in one frame from a client (RFC 6455 §5.2), without compression. A message is compressed
+/// when it is given to a connection.
 fn weight(message: &Message) -> usize {
     let length = match message.len() {
         0..=125 => 0,
