@@ -61,6 +61,19 @@ impl<S: Transport> WebSocket<S> {
 
     /// As [`recv`](Self::recv), but waits no longer than `timeout`. [`Elapsed`] says that the time is over, and nothing is lost. `Ok(Ok(None))`
     /// says that the connection has ended. With zero, it does the work that needs no waiting.
+    ///
+    /// ```
+    /// # fn listen(mut ws: ws_blocking::WebSocket) {
+    /// use std::time::Duration;
+    ///
+    /// match ws.recv_timeout(Duration::from_secs(10)) {
+    ///     Ok(Ok(Some(message))) => println!("{message}"),
+    ///     Ok(Ok(None)) => println!("the connection has ended"),
+    ///     Ok(Err(error)) => println!("failed: {error}"),
+    ///     Err(_) => println!("nothing has come in 10 s"),
+    /// }
+    /// # }
+    /// ```
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Result<Option<Message>, Error>, Elapsed> {
         self.shared.recv_timeout(timeout)
     }

@@ -194,6 +194,17 @@ macro_rules! define_handle {
             /// Messages of an open connection stay. They have begun to leave, wait for a proof, or are in the last 64 KiB and one message before
             /// the transport. Without an open connection, all are dropped. None, if the transport of this very
             /// client calls.
+            ///
+            /// ```
+            #[doc = concat!("# use ", $name, "::{Handle, SendError};")]
+            /// # async fn replace(handle: Handle) -> Result<(), SendError> {
+            /// // Only the newest position is of use.
+            /// let dropped = handle.clear();
+            /// println!("{dropped} older positions are not sent");
+            /// handle.send("52.5200,13.4050").await?;
+            /// # Ok(())
+            /// # }
+            /// ```
             pub fn clear(&self) -> usize {
                 self.0.clear()
             }

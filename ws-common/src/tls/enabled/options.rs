@@ -83,6 +83,17 @@ impl TlsOptions {
     /// A pin is checked in addition to the authorities, the dates and the names, as curl does; only `dangerous_accept_any_certificate`
     /// leaves the pin as the sole check. Further calls, also of [`pin_public_key_sha256`](Self::pin_public_key_sha256), add pins. One pin must match,
     /// so a program can pin the next certificate before the server changes it. Pins also hold after a redirect.
+    ///
+    /// ```
+    /// use ws_common::{ConnectOptions, tls::TlsOptions};
+    ///
+    /// # fn options() -> Result<ConnectOptions, Box<dyn std::error::Error>> {
+    /// let hash = "9F:86:D0:81:88:4C:7D:65:9A:2F:EA:A0:C5:5A:D0:15:A3:BF:4F:1B:2B:0B:82:2C:D1:5D:6C:15:B0:F0:0A:08";
+    /// let tls = TlsOptions::new().pin_certificate_sha256(hash)?.build()?;
+    /// let options = ConnectOptions::new("wss://broker.example/orders").tls(tls);
+    /// # Ok(options)
+    /// # }
+    /// ```
     pub fn pin_certificate_sha256(mut self, hash: &str) -> Result<Self, TlsConfigError> {
         self.pins.add_certificate(hash)?;
         Ok(self)
