@@ -132,7 +132,9 @@ impl World {
         let mut builder = ClientBuilder::new(url)
             .header("Cookie", "secret")
             .max_redirects(2)
-            .max_send_buffer(MAX_SEND_BUFFER);
+            .max_send_buffer(MAX_SEND_BUFFER)
+            // Its windows begin with a read, so that the cuts may postpone it by one window.
+            .message_timeout(None);
         if input.is_confirmed {
             builder = builder.delivery(Delivery::Confirmed);
         }

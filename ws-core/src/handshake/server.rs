@@ -12,7 +12,7 @@ use super::headers::{Headers, write_field};
 use super::http::{self, BadHead, HeadEnd, Request};
 use super::origin::Origins;
 use super::reject::{Reject, refusal, refusal_of_head};
-use super::{accept_key, is_key};
+use super::{MAX_HEAD, accept_key, is_key};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::deflate::{Deflate, NegotiatedDeflate};
@@ -195,12 +195,13 @@ impl ServerHandshake {
     fn poll_head(&mut self, mut end: HeadEnd) -> Result<Option<Request>, HandshakeError> {
         let wrong = |error: RequestError| (refusal(&error), HandshakeError::Request(error));
         let too_large = |error: HandshakeError| (refusal_of_head(431, &error), error);
-        let is_head = self.inbound.trim_ascii_start().starts_with(b"HEAD ");
+        let is_proxied = self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY);
+        // Such bytes are refused before a method has come, however they were split into reads.
+        let is_early = is_proxied || self.is_binary();
+        let begin = &self.inbound[..self.inbound.len().min(MAX_HEAD)];
+        let is_head = !is_early && begin.trim_ascii_start().starts_with(b"HEAD ");
         let found = match end.find(&self.inbound) {
-            _ if self.is_binary() => Err(wrong(RequestError::Malformed(BINARY))),
-            _ if self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY) => {
-                Err(wrong(RequestError::Malformed(PROXIED)))
-            }
+            _ if is_early => Err(wrong(RequestError::Malformed(if is_proxied { PROXIED } else { BINARY }))),
             Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
                 BadHead::TooManyHeaders => too_large(HandshakeError::TooManyHeaders),
                 BadHead::OldVersion => wrong(RequestError::Http10),
