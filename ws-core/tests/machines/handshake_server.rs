@@ -138,7 +138,7 @@ fn wrong_requests() -> Vec<(String, u16, IsExpected)> {
         // RFC 9112 §2.2: an empty line before the request is ignored.
         ("\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n".into(), 405, method),
         (format!("HEAD {RIGHT}"), 400, not_http),
-        // What is no text, and a head that is over before it has begun, are refused before a method comes.
+        // Bytes that are no text, and a head that is over before it has begun, are refused before a method comes.
         ("\u{c}HEAD / HTTP/1.1\r\nHost: a\r\n\r\n".into(), 400, malformed),
         ("\r\n\r\nHEAD / HTTP/1.1\r\nHost: a\r\n\r\n".into(), 400, malformed),
         (instead("HTTP/1.1", "HTTP/1.0"), 400, http_1_0),
