@@ -198,21 +198,25 @@ impl ServerHandshake {
         let is_proxied = self.inbound.starts_with(PROXY) || self.inbound.starts_with(EMPTY);
         // Such bytes are refused before a method has come, however they were split into reads.
         let is_early = is_proxied || self.is_binary();
-        let begin = &self.inbound[..self.inbound.len().min(MAX_HEAD)];
-        let is_head = !is_early && begin.trim_ascii_start().starts_with(b"HEAD ");
-        let found = match end.find(&self.inbound) {
-            _ if is_early => Err(wrong(RequestError::Malformed(if is_proxied { PROXIED } else { BINARY }))),
-            Ok(Some(len)) => http::request(&mut self.inbound, len).map_err(|bad| match bad {
-                BadHead::TooManyHeaders => too_large(HandshakeError::TooManyHeaders),
-                BadHead::OldVersion => wrong(RequestError::Http10),
-                BadHead::Version => wrong(RequestError::NotHttp),
-                BadHead::Syntax(what) => wrong(RequestError::Malformed(http::describe(what))),
-            }),
+        let (found, is_head) = match end.find(&self.inbound) {
+            _ if is_early => {
+                (Err(wrong(RequestError::Malformed(if is_proxied { PROXIED } else { BINARY }))), false)
+            }
+            Ok(Some(len)) => {
+                let is_head = asks_for_head(&self.inbound);
+                let found = http::request(&mut self.inbound, len).map_err(|bad| match bad {
+                    BadHead::TooManyHeaders => too_large(HandshakeError::TooManyHeaders),
+                    BadHead::OldVersion => wrong(RequestError::Http10),
+                    BadHead::Version => wrong(RequestError::NotHttp),
+                    BadHead::Syntax(what) => wrong(RequestError::Malformed(http::describe(what))),
+                });
+                (found, is_head)
+            }
             Ok(None) => {
                 self.state = ServerState::Head(end);
                 return self.poll_failure();
             }
-            Err(http::TooLong) => Err(too_large(HandshakeError::HeadTooLong)),
+            Err(http::TooLong) => (Err(too_large(HandshakeError::HeadTooLong)), asks_for_head(&self.inbound)),
         };
         let deflate = self.config.deflate.get();
         let checked =
@@ -371,4 +375,9 @@ impl core::fmt::Debug for ServerHandshake {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ServerHandshake").field("deadline", &self.deadline).finish_non_exhaustive()
     }
+}
+
+/// Whether the method is HEAD. It is asked once the head has ended, because many empty lines may come before the method, byte by byte.
+fn asks_for_head(inbound: &[u8]) -> bool {
+    inbound[..inbound.len().min(MAX_HEAD)].trim_ascii_start().starts_with(b"HEAD ")
 }

@@ -111,3 +111,19 @@ fn pings_that_come_byte_by_byte_cost_linear_time() {
         })
     });
 }
+
+#[test]
+fn the_beginning_of_a_head_that_comes_byte_by_byte_costs_linear_time() {
+    assert_linear([4 << 10, 16 << 10], |len| {
+        (0..10)
+            .map(|_| {
+                let mut handshake =
+                    ServerHandshake::new(Config::default(), Random::from_seed([1; 32]), at(10));
+                byte_by_byte(&vec![b'\r'; len - 1], |byte| {
+                    feed(&mut handshake, byte, at(0));
+                    assert!(handshake.poll_event().unwrap().is_none());
+                })
+            })
+            .sum()
+    });
+}
